@@ -1,0 +1,3 @@
+module github.com/ravn-ap/ravn
+
+go 1.26.0
