@@ -7,12 +7,16 @@ type Event struct {
 	Kind   Kind
 	Name   Name // Element and End
 	Attrs  []Attr
+	Decls  []Decl // Element: its namespace declarations
 	Value  []byte // Text, Comment and PI; a long text comes in several events
 	Target string // PI
 	Depth  int    // number of elements around it; 0 for the top element and its End
 	Offset int64  // where it starts in the document's UTF-8 form
 	Until  int64  // where it ends
 }
+
+// Decl is one namespace declaration: "" for the default prefix, "" for no namespace.
+type Decl struct{ Prefix, URI string }
 
 // Scanner walks a document of any size in constant memory. Every check of its profile applies as it goes.
 type Scanner struct {
@@ -40,7 +44,7 @@ func (s *Scanner) Next() (*Event, error) {
 		return nil, err
 	}
 	tok := &s.t.tok
-	s.ev = Event{Kind: tok.kind, Attrs: s.ev.Attrs[:0], Depth: len(s.t.open), Offset: tok.start, Until: tok.end}
+	s.ev = Event{Kind: tok.kind, Attrs: s.ev.Attrs[:0], Decls: s.ev.Decls[:0], Depth: len(s.t.open), Offset: tok.start, Until: tok.end}
 	switch tok.kind {
 	case Element:
 		s.ev.Depth--
@@ -49,6 +53,9 @@ func (s *Scanner) Next() (*Event, error) {
 		s.ev.Name = s.t.names.list[tok.name]
 		for _, a := range tok.attrs {
 			s.ev.Attrs = append(s.ev.Attrs, Attr{s.t.names.list[a.name], string(s.t.bytes(a.value))})
+		}
+		for _, d := range tok.decls {
+			s.ev.Decls = append(s.ev.Decls, Decl{s.t.names.strs[d.prefix], s.t.names.strs[d.uri]})
 		}
 	default:
 		s.ev.Value = s.t.bytes(tok.value)
