@@ -1,0 +1,128 @@
+// Package as4 is the Peppol AS4 profile 2.0.3: a Sender that seals and posts a message and believes only a verified
+// receipt, and a Receiver that answers each request with one signed receipt or one signed error. Fixed values of the
+// profile are checked by one function each (profile.go). The package stores nothing and logs nothing: it hands verified
+// messages to its Handler and results to its callers.
+package as4
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ravn-ap/ravn/ebms"
+	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/sbdh"
+)
+
+// Sizes that apply when nothing else is configured (D-13), in bytes.
+const (
+	DefaultMaxBytes    = 100 << 20 // a whole request as received
+	DefaultMaxExpanded = 1 << 30   // a payload after decompression
+	maxSOAP            = 2 << 20
+)
+
+// ContentTypeSignal is the content type of receipts and errors (AS4-104).
+const ContentTypeSignal = "application/soap+xml;charset=UTF-8"
+
+// Property and part property names (AS4-045, AS4-049 to AS4-051).
+const (
+	propSender      = "originalSender"
+	propRecipient   = "finalRecipient"
+	propMimeType    = "MimeType"
+	propCompression = "CompressionType"
+	propCharset     = "CharacterSet"
+	gzipType        = "application/gzip"
+)
+
+// Handler decides about one verified message, before the receipt leaves.
+type Handler interface {
+	// Known returns the stored answer of a message that was accepted before under the same key. It returns nil when the
+	// key is new, and an *ebms.Error when it was used with other digests (AS4-129, AS4-131).
+	Known(ctx context.Context, key DuplicateKey, digests []byte) (*Answer, error)
+
+	// Place opens a place for the payload of a message that is not accepted yet. What is written there stays invisible
+	// until Accept takes it over, and vanishes with Abort.
+	Place(ctx context.Context) (Place, error)
+
+	// Accept stores the message. If it returns nil, payload, record and in.Answer are durable: a receipt is a promise.
+	// A *Duplicate (a twin was faster) makes the Receiver answer with the stored receipt. An *ebms.Error goes to C2 as it
+	// is; any other error means that nothing was stored: EBMS:0202 without detail.
+	Accept(ctx context.Context, in *Inbound) error
+}
+
+// Place receives a payload.
+type Place interface {
+	io.Writer
+	Abort()
+}
+
+// DuplicateKey identifies a message for ever (AS4-128, SEC-070).
+type DuplicateKey struct {
+	Sender peppol.SeatID
+	ID     ebms.MessageID
+}
+
+// Answer is an HTTP answer as it was or will be sent: a signed receipt.
+type Answer struct {
+	ContentType string
+	Body        []byte
+}
+
+// Inbound is one verified message with everything that must be kept of it (D-25).
+type Inbound struct {
+	Message  *ebms.UserMessage
+	Header   *sbdh.Header
+	Payload  *sbdh.Payload
+	DocType  peppol.DocTypeID
+	C2, C3   peppol.SeatID
+	Signer   *x509.Certificate // of C2
+	Own      *x509.Certificate // that signed the receipt
+	Digests  []byte            // canonical text of the signed references, see FormatDigests
+	Answer   Answer            // the receipt
+	SOAP     []byte            // the SOAP part as received
+	Place    Place             // holds the whole payload, decompressed
+	Received time.Time
+	Warnings []string
+}
+
+// Duplicate is returned by Handler.Accept when a twin of the message was stored first.
+type Duplicate struct{ Answer *Answer }
+
+func (d *Duplicate) Error() string { return "as4: the message was accepted before" }
+
+// formatTransforms joins transform algorithms; they are URIs and hold no blank.
+func formatTransforms(list []string) string { return strings.Join(list, " ") }
+
+// FormatDigests writes references as canonical text: one line each, sorted by URI, with URI, transforms, digest method and
+// value. Two messages with the same text have the same signed content.
+func FormatDigests(refs []ebms.Reference) []byte {
+	lines := make([]string, 0, len(refs))
+	for _, r := range refs {
+		lines = append(lines, fmt.Sprintf("%s\t%s\t%s\t%s\n", r.URI, formatTransforms(r.Transforms), r.Method, base64.StdEncoding.EncodeToString(r.Value)))
+	}
+	slices.Sort(lines)
+	return []byte(strings.Join(lines, ""))
+}
+
+// ParseDigests reads the text of FormatDigests.
+func ParseDigests(text []byte) ([]ebms.Reference, error) {
+	var out []ebms.Reference
+	for line := range bytes.Lines(text) {
+		f := strings.Split(strings.TrimSuffix(string(line), "\n"), "\t")
+		if len(f) != 4 {
+			return nil, fmt.Errorf("as4: stored digests have a line of %d fields, want 4", len(f))
+		}
+		v, err := base64.StdEncoding.DecodeString(f[3])
+		if err != nil {
+			return nil, fmt.Errorf("as4: stored digests: %w", err)
+		}
+		out = append(out, ebms.Reference{URI: f[0], Transforms: strings.Fields(f[1]), Method: f[2], Value: v})
+	}
+	return out, nil
+}

@@ -1,0 +1,410 @@
+package as4
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/ravn-ap/ravn/as4/mime"
+	"github.com/ravn-ap/ravn/as4/wssec"
+	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/ebms"
+	"github.com/ravn-ap/ravn/internal/xmldsig"
+	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/sbdh"
+)
+
+var errPartyNotCN = errors.New("as4: From/PartyId is not the CN of the certificate (AS4-039)")
+
+// message takes the request through the steps of security.md §1.3 (D-08, SEC-050) and returns the receipt. The order of
+// the steps is the requirement: sender first, private key and payload last.
+func (x *exchange) message() (*Answer, error) {
+	fault, err := x.split()
+	if err != nil {
+		return nil, err
+	}
+	signed, err := x.authenticate()
+	if err != nil {
+		return nil, err
+	}
+	if fault != nil {
+		return nil, fault // SEC-022: a part's fault is told to a sender who proved who it is
+	}
+	m, err := x.header(signed)
+	if err != nil {
+		return nil, err
+	}
+	key := DuplicateKey{Sender: peppol.SeatID(m.From.ID.Value), ID: m.ID}
+	release, err := x.rx.flights.enter(x.r.Context(), key, x.rx.Sleep)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	in := &Inbound{
+		Message: m, C2: key.Sender, C3: peppol.SeatID(m.To.ID.Value), Signer: signed.Signer(),
+		Digests: FormatDigests(references(signed)), SOAP: x.soap, Received: x.rx.Now(),
+	}
+	if m.IsTest() {
+		return x.ping(signed, in)
+	}
+	x.info.Step = StepKnown
+	if known, err := x.rx.Handler.Known(x.r.Context(), key, in.Digests); known != nil || err != nil {
+		x.info.Duplicate = known != nil
+		return known, err
+	}
+	return x.accept(signed, in)
+}
+
+// split reads the body: SOAP part in memory, attachments to the spool (AS4-006, SEC-011). The fault is what is wrong with
+// a part although the framing is intact.
+func (x *exchange) split() (fault error, err error) {
+	x.info.Step = StepMIME
+	ct, err := mime.ParseContentType(x.r.Header["Content-Type"])
+	if err != nil {
+		return nil, err
+	}
+	src := &body{x: x, rc: http.NewResponseController(x.w), start: x.rx.Now()}
+	if ct.Media == mime.SOAP {
+		x.soap, err = readSOAP(src)
+		return nil, err
+	}
+	r := mime.NewReader(src, ct)
+	for {
+		p, err := r.Next()
+		if err == io.EOF {
+			if f := r.Fault(); f != nil {
+				return f, nil
+			}
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if x.soap == nil {
+			if x.soap, err = readSOAP(p); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		s := &spool{dir: x.rx.Spool, used: &x.rx.spooled, max: x.rx.MaxSpool}
+		x.parts = append(x.parts, part{cid: p.ContentID, spool: s})
+		if _, err := io.CopyBuffer(onlyWriter{s}, p, make([]byte, 32<<10)); err != nil {
+			return nil, spoolError(err)
+		}
+	}
+}
+
+// onlyWriter hides other methods from io.Copy, so that its buffer is used.
+type onlyWriter struct{ io.Writer }
+
+// spoolError keeps refusals of the request as they are; a failing disk means that we cannot take the message now.
+func spoolError(err error) error {
+	var he *httpError
+	var me *mime.Error
+	if errors.As(err, &he) || errors.As(err, &me) {
+		return err
+	}
+	return &httpError{status: http.StatusServiceUnavailable, msg: "try again later", err: err}
+}
+
+func readSOAP(r io.Reader) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxSOAP+1))
+	if err == nil && len(b) > maxSOAP {
+		err = &httpError{status: http.StatusRequestEntityTooLarge, msg: "the SOAP part is too large"}
+	}
+	return b, err
+}
+
+// authenticate finds out who sent the message: structure and algorithms, certificate, signature, XML digests.
+func (x *exchange) authenticate() (*wssec.Signed, error) {
+	x.info.Step = StepSOAP
+	u, err := wssec.ReadMessage(x.soap, x.rx.Suite)
+	x.ref = ebms.ClaimedID(u.Claimed())
+	x.info.MessageID = x.ref
+	if err != nil {
+		return nil, err
+	}
+	x.info.Step = StepTrust
+	if err := x.rx.Trust.VerifyAP(x.r.Context(), u.Signer(), x.rx.Now()); err != nil {
+		// AS4-068. A state that is unknown today is refused as well; the sender repeats (PKI-019).
+		return nil, &ebms.Error{Code: ebms.CodeFailedAuthentication, Err: err}
+	}
+	x.info.Step = StepVerify
+	signed, err := u.Verify()
+	if err != nil {
+		return nil, err
+	}
+	x.info.Authenticated = true
+	x.info.C2, _ = certs.Seat(signed.Signer()) // VerifyAP has seen that there is one
+	return signed, nil
+}
+
+// header reads the verified header and checks the profile, one function per rule (SEC-066 to SEC-069).
+func (x *exchange) header(signed *wssec.Signed) (*ebms.UserMessage, error) {
+	x.info.Step = StepProfile
+	msg, err := ebms.Read(signed.Messaging(), ebms.Options{LenientMessageID: x.rx.Lenient})
+	if err != nil {
+		return nil, err
+	}
+	m := msg.User
+	if m == nil {
+		return nil, refuse(ebms.CodeValueInconsistent, "A request must carry a UserMessage") // AS4-029
+	}
+	x.ref, x.info.MessageID, x.info.DocType = m.ID, m.ID, m.Action
+	for _, check := range []func() error{
+		func() error { return checkFrom(m, signed.Signer()) },
+		func() error { return checkTo(m, x.keys.Has) },
+		func() error { return checkRoles(m) },
+		func() error { return checkAgreement(m) },
+		func() error { return checkMPC(m) },
+		func() error { return checkTimestamp(m, x.rx.Now()) },
+		func() error { return x.checkParts(m, signed) },
+	} {
+		if err := check(); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// checkParts compares PartInfo, MIME parts and signed references: the same one part in all three (SEC-027, AS4-069). A
+// test message may have none.
+func (x *exchange) checkParts(m *ebms.UserMessage, signed *wssec.Signed) error {
+	if m.IsTest() && len(m.Parts) == 0 && len(x.parts) == 0 {
+		return nil
+	}
+	if err := checkPartCount(m, len(x.parts)); err != nil {
+		return err
+	}
+	cid, err := mime.ContentID(m.Parts[0].Href)
+	if err != nil || cid != x.parts[0].cid {
+		return refuse(ebms.CodeExternalPayloadError, "PartInfo and MIME parts do not agree")
+	}
+	if !signed.Covers(m.Parts[0].Href) {
+		return &wssec.Error{Class: wssec.Policy, Rule: "AS4-069", Msg: "the payload part is not covered by the signature"}
+	}
+	return nil
+}
+
+// references returns the signed references as a receipt repeats them (AS4-101, AS4-102).
+func references(signed *wssec.Signed) []ebms.Reference {
+	var out []ebms.Reference
+	for _, r := range signed.References() {
+		out = append(out, reference(r))
+	}
+	return out
+}
+
+func reference(r xmldsig.Reference) ebms.Reference {
+	return ebms.Reference{URI: r.URI, Transforms: []string{r.Transform}, Method: r.Digest, Value: r.Value, Raw: r.Canonical}
+}
+
+// open decrypts the payload part and compares it with the signed digest.
+func (x *exchange) open(signed *wssec.Signed, in *Inbound) (*wssec.Opened, error) {
+	x.info.Step = StepDecrypt
+	signer := sha256.Sum256(in.Signer.Raw)
+	if x.rx.failures.blocked(signer, x.rx.Now()) {
+		return nil, &httpError{status: http.StatusTooManyRequests, msg: "too many messages that cannot be decrypted"} // SEC-092
+	}
+	start := x.rx.Now()
+	p := x.parts[0]
+	o, err := signed.Open(x.keys, in.Message.Parts[0].Href, wssec.Spool{ReaderAt: p.spool.ReaderAt(), Size: p.spool.size})
+	var we *wssec.Error
+	if errors.As(err, &we) && we.Class == wssec.Decryption {
+		x.rx.failures.add(signer, x.rx.Now())
+		x.rx.Sleep(x.r.Context(), decryptFloor-x.rx.Now().Sub(start)) // SEC-091
+	}
+	return o, err
+}
+
+// decryptFloor is the least time after which a failed decryption is answered (SEC-091).
+const decryptFloor = 50 * time.Millisecond
+
+// ping answers the test service: everything about security is checked, nothing is stored (AS4-134).
+func (x *exchange) ping(signed *wssec.Signed, in *Inbound) (*Answer, error) {
+	x.info.Test = true
+	if len(x.parts) > 0 {
+		if _, err := x.open(signed, in); err != nil {
+			return nil, err
+		}
+	}
+	if err := x.receipt(signed, in); err != nil {
+		return nil, err
+	}
+	return &in.Answer, nil
+}
+
+// accept opens the payload, streams it to its place while the envelope is read, and hands the message over. From Accept on
+// a client that goes away stops nothing (REL-006).
+func (x *exchange) accept(signed *wssec.Signed, in *Inbound) (*Answer, error) {
+	compressed, err := checkPartProperties(in.Message.Parts[0])
+	if err != nil {
+		return nil, err
+	}
+	o, err := x.open(signed, in)
+	if err != nil {
+		return nil, err
+	}
+	x.info.Step = StepPayload
+	if in.Place, err = x.rx.Handler.Place(x.r.Context()); err != nil {
+		return nil, err
+	}
+	accepted := false
+	defer func() {
+		if !accepted {
+			in.Place.Abort()
+		}
+	}()
+	if err := x.envelope(o, compressed, in); err != nil {
+		return nil, err
+	}
+	if err := x.receipt(signed, in); err != nil {
+		return nil, err
+	}
+	x.info.Step = StepAccept
+	err = x.rx.Handler.Accept(context.WithoutCancel(x.r.Context()), in)
+	var twin *Duplicate
+	if errors.As(err, &twin) {
+		x.info.Duplicate = true
+		return twin.Answer, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	accepted = true
+	return &in.Answer, nil
+}
+
+// envelope decompresses the payload into its place and reads the envelope on the way (SBDH-039 to SBDH-043).
+func (x *exchange) envelope(o *wssec.Opened, compressed bool, in *Inbound) error {
+	var payload io.Reader
+	var err error
+	if compressed {
+		payload, err = newInflate(o.Payload(), x.rx.MaxExpanded)
+	} else {
+		payload, err = plain(o.Payload(), x.rx.MaxExpanded)
+	}
+	if err != nil {
+		return err
+	}
+	x.info.Step = StepEnvelope
+	h, p, err := sbdh.Read(io.TeeReader(payload, in.Place), sbdh.Options{FullStandard: x.rx.Standard})
+	var se *sbdh.Error
+	if errors.As(err, &se) {
+		return &ebms.Error{Code: ebms.CodeOther, Detail: "SBDH: " + se.Keyword, Err: err}
+	}
+	if err != nil {
+		return err
+	}
+	in.Header, in.Payload, in.DocType = h, p, h.DocType
+	in.Warnings, x.info.Warnings = h.Warnings, h.Warnings
+	if err := checkProperties(in.Message, h); err != nil {
+		return err
+	}
+	return checkServiceAction(in.Message, h)
+}
+
+// receipt makes the signed receipt (AS4-100 to AS4-105). It is signed before the message is stored, because it is stored
+// with the message; it leaves after (REL-001).
+func (x *exchange) receipt(signed *wssec.Signed, in *Inbound) error {
+	id, err := x.keys.Current(in.C3, x.rx.Now())
+	if err != nil {
+		return fmt.Errorf("as4: sign the receipt: %w", err)
+	}
+	body, err := signWith(x.rx.Suite, id, x.rx.Host, x.rx.Now(), in.Message.ID, &ebms.Signal{Receipt: &ebms.Receipt{References: references(signed)}})
+	if err != nil {
+		return err
+	}
+	in.Own = id.Cert
+	in.Answer = Answer{ContentType: ContentTypeSignal, Body: body}
+	return nil
+}
+
+// flights are the messages being worked on, so that a twin waits for the first one (AS4-130, REL-031).
+type flights struct {
+	mu sync.Mutex
+	m  map[DuplicateKey]chan struct{}
+}
+
+// twinWait is how long a twin waits.
+const twinWait = 30 * time.Second
+
+// enter waits until no other request works on the key and takes it; release gives it back.
+func (f *flights) enter(ctx context.Context, key DuplicateKey, sleep func(context.Context, time.Duration)) (release func(), err error) {
+	limit, cancel := context.WithCancel(ctx)
+	defer cancel()
+	waiting := false
+	for {
+		f.mu.Lock()
+		busy, ok := f.m[key]
+		if !ok {
+			if f.m == nil {
+				f.m = map[DuplicateKey]chan struct{}{}
+			}
+			own := make(chan struct{})
+			f.m[key] = own
+			f.mu.Unlock()
+			return func() {
+				f.mu.Lock()
+				delete(f.m, key)
+				f.mu.Unlock()
+				close(own)
+			}, nil
+		}
+		f.mu.Unlock()
+		if !waiting {
+			waiting = true
+			go func() { sleep(limit, twinWait); cancel() }()
+		}
+		select {
+		case <-busy:
+		case <-limit.Done():
+			return nil, &httpError{status: http.StatusServiceUnavailable, msg: "the message is being worked on, try again later"}
+		}
+	}
+}
+
+// failureMeter counts failed decryptions per signer (SEC-092).
+type failureMeter struct {
+	mu sync.Mutex
+	m  map[[sha256.Size]byte]*failureCount
+}
+
+type failureCount struct {
+	n     int
+	since time.Time
+}
+
+// More failures than this within the window block a signer for another window.
+const (
+	maxFailures   = 20
+	failureWindow = 10 * time.Minute
+)
+
+func (f *failureMeter) add(key [sha256.Size]byte, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.m == nil || len(f.m) > 10_000 {
+		f.m = map[[sha256.Size]byte]*failureCount{}
+	}
+	c := f.m[key]
+	if c == nil || now.Sub(c.since) > failureWindow {
+		c = &failureCount{since: now}
+		f.m[key] = c
+	}
+	if c.n++; c.n == maxFailures+1 {
+		c.since = now // the block lasts a full window from here
+	}
+}
+
+func (f *failureMeter) blocked(key [sha256.Size]byte, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := f.m[key]
+	return c != nil && c.n > maxFailures && now.Sub(c.since) <= failureWindow
+}

@@ -1,0 +1,195 @@
+package as4
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"sync/atomic"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/ravn-ap/ravn/ebms"
+)
+
+// memorySpool is how much of an attachment is kept in memory; what is longer goes to a file (SEC-011).
+const memorySpool = 1 << 20
+
+// spool holds one attachment's ciphertext, or a sealed part. A file has no name in the file system any more, so that no
+// crash leaves it behind (CP-R1).
+type spool struct {
+	dir  string
+	used *atomic.Int64 // bytes of all spool files of a Receiver; may be nil
+	max  int64         // limit of used
+	mem  []byte
+	file *os.File
+	size int64
+}
+
+var errSpoolFull = errors.New("as4: the spool is full")
+
+func (s *spool) Write(p []byte) (int, error) {
+	if s.file == nil && len(s.mem)+len(p) <= memorySpool {
+		s.mem = append(s.mem, p...)
+		s.size += int64(len(p))
+		return len(p), nil
+	}
+	if s.file == nil {
+		if err := s.toFile(); err != nil {
+			return 0, err
+		}
+	}
+	if s.used != nil && s.used.Add(int64(len(p))) > s.max {
+		s.used.Add(-int64(len(p)))
+		return 0, errSpoolFull
+	}
+	n, err := s.file.Write(p)
+	s.size += int64(n)
+	return n, err
+}
+
+// toFile moves what is in memory to a file.
+func (s *spool) toFile() error {
+	f, err := os.CreateTemp(s.dir, "spool-*")
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	mem := s.mem
+	s.file, s.mem, s.size = f, nil, 0
+	_, err = s.Write(mem)
+	return err
+}
+
+// ReaderAt gives the content.
+func (s *spool) ReaderAt() io.ReaderAt {
+	if s.file != nil {
+		return s.file
+	}
+	return bytes.NewReader(s.mem)
+}
+
+// Close forgets the content.
+func (s *spool) Close() {
+	if s.file == nil {
+		return
+	}
+	_ = s.file.Close() // the file has no name: closing it frees it
+	if s.used != nil {
+		s.used.Add(-s.size)
+	}
+	s.file = nil
+}
+
+// Limits of decompression (SEC-100).
+const (
+	ratioFrom   = 10 << 20
+	maxRatio    = 200
+	gzipOverage = 1 << 10 // header fields of a gzip member
+)
+
+// errGzip is every failure of decompression; the cause is for our log.
+func errGzip(err error) error {
+	return &ebms.Error{Code: ebms.CodeDecompressionFailure, Detail: "The payload cannot be decompressed", Err: err}
+}
+
+// inflate reads one gzip member and nothing else, within limits (AS4-058, SEC-100). Its errors are *ebms.Error but for
+// those of the source.
+type inflate struct {
+	src  *counter
+	br   *bufio.Reader
+	z    *gzip.Reader
+	out  int64
+	max  int64
+	done bool
+}
+
+type counter struct {
+	r   io.Reader
+	n   int64
+	err error // of the source, other than io.EOF
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	if err != nil && err != io.EOF {
+		c.err = err
+	}
+	return n, err
+}
+
+func newInflate(r io.Reader, limit int64) (*inflate, error) {
+	f := &inflate{src: &counter{r: r}, max: limit}
+	f.br = bufio.NewReaderSize(f.src, 32<<10)
+	z, err := gzip.NewReader(f.br)
+	if err != nil {
+		return nil, f.fault(err)
+	}
+	z.Multistream(false)
+	if len(z.Extra)+len(z.Name)+len(z.Comment) > gzipOverage {
+		return nil, errGzip(errors.New("the gzip header is too long"))
+	}
+	f.z = z
+	return f, nil
+}
+
+// fault tells a failure of the source from one of the data.
+func (f *inflate) fault(err error) error {
+	if f.src.err != nil {
+		return f.src.err
+	}
+	return errGzip(err)
+}
+
+func (f *inflate) Read(p []byte) (int, error) {
+	if f.done {
+		return 0, io.EOF
+	}
+	n, err := f.z.Read(p)
+	f.out += int64(n)
+	if f.out > f.max || f.out > ratioFrom && f.out > maxRatio*f.src.n {
+		return 0, errGzip(errors.New("the payload is too large, or compressed too much"))
+	}
+	switch {
+	case err == io.EOF:
+		f.done = true
+		if _, err := f.br.ReadByte(); err != io.EOF {
+			return 0, f.fault(errors.New("something follows the gzip member"))
+		}
+		return n, io.EOF
+	case err != nil:
+		return 0, f.fault(err)
+	}
+	return n, nil
+}
+
+// plain passes an uncompressed payload, which must not be gzip (design.md §3).
+func plain(r io.Reader, limit int64) (io.Reader, error) {
+	br := bufio.NewReaderSize(r, 32<<10)
+	head, err := br.Peek(2)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	if bytes.Equal(head, []byte{0x1f, 0x8b}) {
+		return nil, errGzip(errors.New("the payload is compressed but its header does not say so"))
+	}
+	return &capped{br, limit}, nil
+}
+
+// capped refuses what is longer than left.
+type capped struct {
+	r    io.Reader
+	left int64
+}
+
+func (c *capped) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	if c.left -= int64(n); c.left < 0 {
+		return 0, refuse(ebms.CodeOther, "The payload is too large")
+	}
+	return n, err
+}

@@ -1,0 +1,408 @@
+package as4
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/ravn-ap/ravn/as4/mime"
+	"github.com/ravn-ap/ravn/as4/wssec"
+	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/ebms"
+	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/sbdh"
+)
+
+// Sender is the C2 side: it seals messages and posts sealed bodies.
+type Sender struct {
+	Trust *certs.Verifier  // decides about receivers' certificates and about who signed a receipt; required
+	HTTP  *http.Client     // must not follow redirects (AS4-010); required
+	Host  string           // right half of the message ids we make; required
+	Spool string           // folder for payloads under way that are longer than 1 MiB; required
+	Agent string           // User-Agent header (AS4-009)
+	Suite wssec.Suite      // zero means wssec.EDelivery1
+	Now   func() time.Time // nil means time.Now
+}
+
+func (s *Sender) now() time.Time {
+	if s.Now == nil {
+		return time.Now()
+	}
+	return s.Now()
+}
+
+func (s *Sender) suite() wssec.Suite {
+	if s.Suite == (wssec.Suite{}) {
+		return wssec.EDelivery1
+	}
+	return s.Suite
+}
+
+// Peer is the access point to send to: what the SMP says, or what an operator gave (AS4-140).
+type Peer struct {
+	URL  string
+	Cert *x509.Certificate
+}
+
+// Outgoing is one message to be sealed. Its header values come from the envelope alone (SBDH-038).
+type Outgoing struct {
+	ID             ebms.MessageID // NewMessageID; the same in every attempt (AS4-122)
+	ConversationID string         // "" means a fresh one (AS4-044)
+	Header         *sbdh.Header
+	SBD            io.Reader // the whole envelope
+}
+
+// Sealed describes a sealed body: HTTP content that is stored and sent, and sent again, as it is (AS4-122, D-12).
+type Sealed struct {
+	ContentType string
+	Digests     []byte // what a receipt must repeat, see FormatDigests
+	SOAP        []byte // the SOAP part, for evidence
+}
+
+// NewMessageID makes an eb:MessageId. It is chosen once per submission.
+func (s *Sender) NewMessageID() ebms.MessageID { return newMessageID(s.Host) }
+
+// Seal writes the complete HTTP body of the message to dst: compressed, signed, encrypted for the peer, packaged (AS4-055).
+// The caller has verified the peer's certificate (AS4-141).
+func (s *Sender) Seal(by *certs.Identity, to Peer, out Outgoing, dst io.Writer) (*Sealed, error) {
+	seat, err := certs.Seat(to.Cert)
+	if err != nil {
+		return nil, fmt.Errorf("as4: seal: %w", err)
+	}
+	sealing, err := wssec.NewSealing(s.suite(), to.Cert)
+	if err != nil {
+		return nil, fmt.Errorf("as4: seal: %w", err)
+	}
+	cid := "att-" + uuid.NewString() + "@" + s.Host
+	data := &spool{dir: s.Spool}
+	defer data.Close()
+	if err := s.attach(sealing, cid, out.SBD, data); err != nil {
+		return nil, fmt.Errorf("as4: seal: %w", err)
+	}
+	m := ebms.Messaging{User: s.userMessage(by.Seat, seat, cid, out)}
+	elem := "msg-" + uuid.NewString()
+	soap, digests, err := sealing.Envelope(wssec.Identity{Key: by.Key, Cert: by.Cert}, wssec.Element{ID: elem, Bytes: m.Bytes(elem)})
+	if err != nil {
+		return nil, fmt.Errorf("as4: seal: %w", err)
+	}
+	msg := mime.Message{
+		Boundary: "ravn-" + uuid.NewString(), RootID: "soap-" + uuid.NewString() + "@" + s.Host, Root: soap,
+		Parts: []mime.Content{{ID: cid, Body: io.NewSectionReader(data.ReaderAt(), 0, data.size)}},
+	}
+	if _, err := msg.WriteTo(dst); err != nil {
+		return nil, fmt.Errorf("as4: seal: %w", err)
+	}
+	return &Sealed{ContentType: msg.ContentType(), Digests: FormatDigests(sentReferences(digests)), SOAP: soap}, nil
+}
+
+// attach compresses and encrypts the payload in one pass (AS4-057, AS4-137).
+func (s *Sender) attach(sealing *wssec.Sealing, cid string, sbd io.Reader, dst io.Writer) error {
+	enc, err := sealing.Attach(cid, gzipType, dst)
+	if err != nil {
+		return err
+	}
+	z := gzip.NewWriter(enc)
+	if _, err := io.Copy(z, sbd); err != nil {
+		return err
+	}
+	return errors.Join(z.Close(), enc.Close())
+}
+
+func sentReferences(digests []wssec.Digest) []ebms.Reference {
+	var out []ebms.Reference
+	for _, d := range digests {
+		out = append(out, ebms.Reference{URI: d.URI, Transforms: []string{d.Transform}, Method: d.Method, Value: d.Value})
+	}
+	return out
+}
+
+// userMessage makes the header with the fixed values of the profile (AS4-033 to AS4-051).
+func (s *Sender) userMessage(from, to peppol.SeatID, cid string, out Outgoing) *ebms.UserMessage {
+	h := out.Header
+	conversation := out.ConversationID
+	if conversation == "" {
+		conversation = uuid.NewString()
+	}
+	return &ebms.UserMessage{
+		Timestamp: s.now(), ID: out.ID,
+		From:           ebms.Party{ID: ebms.Typed{Type: peppol.PartyType, Value: string(from)}, Role: ebms.RoleInitiator},
+		To:             ebms.Party{ID: ebms.Typed{Type: peppol.PartyType, Value: string(to)}, Role: ebms.RoleResponder},
+		Agreement:      peppol.AgreementRef,
+		Service:        ebms.Typed{Type: h.Process.Scheme(), Value: h.Process.Value()},
+		Action:         h.DocType.String(),
+		ConversationID: conversation,
+		Properties: []ebms.Property{
+			{Name: propSender, Type: h.Sender.Scheme(), Value: h.Sender.Value()},
+			{Name: propRecipient, Type: h.Receiver.Scheme(), Value: h.Receiver.Value()},
+		},
+		Parts: []ebms.Part{{Href: "cid:" + cid, Properties: []ebms.Property{
+			{Name: propMimeType, Value: "application/xml"},
+			{Name: propCharset, Value: "utf-8"},
+			{Name: propCompression, Value: gzipType},
+		}}},
+	}
+}
+
+// Outcome is what is known after an attempt (REL-023).
+type Outcome string
+
+// Outcomes of an attempt that did not end with a valid receipt.
+const (
+	Refused        Outcome = "refused"         // the other side said no for good
+	Later          Outcome = "later"           // it said: not now; the message was not taken
+	Unknown        Outcome = "unknown"         // sent, or perhaps sent, without a valid answer: again with the same bytes
+	BadReceipt     Outcome = "bad-receipt"     // a receipt of the addressed access point with other digests (AS4-109)
+	DuplicateThere Outcome = "duplicate-there" // it has the message from an earlier attempt whose receipt was lost (AS4-126)
+)
+
+// SendError says why an attempt brought no valid receipt.
+type SendError struct {
+	Outcome    Outcome
+	HTTPStatus int         // 0 when no answer came
+	Signal     *ebms.Error // the error that the other side sent, or a local EBMS:0301 or 0302
+	RetryAfter time.Duration
+	Answer     *Evidence // what came back, if anything
+	Err        error
+}
+
+func (e *SendError) Error() string {
+	s := "as4: send: " + string(e.Outcome)
+	if e.HTTPStatus != 0 {
+		s += fmt.Sprintf(", HTTP %d", e.HTTPStatus)
+	}
+	if e.Signal != nil {
+		s += ", " + e.Signal.Error()
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *SendError) Unwrap() error { return e.Err }
+
+// Permanent tells whether another attempt with the same bytes is pointless or forbidden.
+func (e *SendError) Permanent() bool { return e.Outcome != Later && e.Outcome != Unknown }
+
+// Evidence is an answer as it came (AS4-106, REL-044).
+type Evidence struct {
+	HTTPStatus  int
+	ContentType string
+	Body        []byte
+	SOAP        []byte            // the SOAP part of the body
+	Signer      *x509.Certificate // who signed it, verified; nil for an unsigned one
+	MessageID   ebms.MessageID    // of the signal
+}
+
+// Request is a sealed body on its way.
+type Request struct {
+	Peer        Peer
+	MessageID   ebms.MessageID
+	ContentType string
+	Body        io.Reader
+	Length      int64
+	Digests     []byte // of Sealed
+	Attempt     int    // 1 for the first
+}
+
+// Post sends a sealed body and returns the verified receipt, or a *SendError (AS4-107 to AS4-110, REL-040 to REL-043).
+func (s *Sender) Post(ctx context.Context, r Request) (*Evidence, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.Peer.URL, r.Body)
+	if err != nil {
+		return nil, &SendError{Outcome: Refused, Err: err}
+	}
+	req.ContentLength = r.Length
+	req.Header.Set("Content-Type", r.ContentType)
+	req.Header.Set("User-Agent", s.Agent)
+	res, err := s.HTTP.Do(req)
+	if err != nil {
+		return nil, &SendError{Outcome: Unknown, Err: err}
+	}
+	ev, err := readAnswer(res)
+	if err != nil {
+		return nil, statusError(res, err)
+	}
+	return s.judge(ctx, r, res, ev)
+}
+
+// maxAnswer bounds an answer (SEC-113).
+const maxAnswer = 2 << 20
+
+// readAnswer reads the whole answer and finds its SOAP part, whatever the HTTP status is (AS4-119, REL-041).
+func readAnswer(res *http.Response) (*Evidence, error) {
+	defer func() { _ = res.Body.Close() }() // read to its end, or not wanted
+	var src io.Reader = res.Body
+	if strings.EqualFold(res.Header.Get("Content-Encoding"), "gzip") { // we do not ask for it, some send it (as4.md §15.7)
+		z, err := gzip.NewReader(io.LimitReader(res.Body, maxAnswer))
+		if err != nil {
+			return nil, err
+		}
+		src = z
+	}
+	b, err := io.ReadAll(io.LimitReader(src, maxAnswer+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxAnswer {
+		return nil, errors.New("the answer is too large")
+	}
+	ev := &Evidence{HTTPStatus: res.StatusCode, ContentType: res.Header.Get("Content-Type"), Body: b}
+	ev.SOAP, err = SOAPPart(res.Header["Content-Type"], b)
+	return ev, err
+}
+
+// SOAPPart returns the SOAP part of an answer: the body itself, or the only part of a multipart body (AS4-104).
+func SOAPPart(contentType []string, body []byte) ([]byte, error) {
+	ct, err := mime.ParseContentType(contentType)
+	if err != nil {
+		return nil, err
+	}
+	if ct.Media == mime.SOAP {
+		if len(body) == 0 {
+			return nil, errors.New("the answer is empty")
+		}
+		return body, nil
+	}
+	p, err := mime.NewReader(bytes.NewReader(body), ct).Next()
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(p)
+}
+
+// statusError classifies an answer without signal by its HTTP status (AS4-118, AS4-120, AS4-124, REL-023).
+func statusError(res *http.Response, err error) *SendError {
+	e := &SendError{Outcome: Unknown, HTTPStatus: res.StatusCode, Err: err}
+	switch c := res.StatusCode; {
+	case c == http.StatusRequestTimeout, c == http.StatusTooEarly, c == http.StatusTooManyRequests, c == http.StatusServiceUnavailable:
+		e.Outcome = Later
+		if d, perr := time.ParseDuration(res.Header.Get("Retry-After") + "s"); perr == nil && d > 0 {
+			e.RetryAfter = min(d, time.Hour)
+		}
+	case c >= 300 && c < 500:
+		e.Outcome = Later // at most three times, which the queue counts
+	}
+	return e
+}
+
+// judge reads the signal and decides.
+func (s *Sender) judge(ctx context.Context, r Request, res *http.Response, ev *Evidence) (*Evidence, error) {
+	unknown := func(code ebms.Code, err error) *SendError {
+		return &SendError{Outcome: Unknown, HTTPStatus: res.StatusCode, Answer: ev, Err: err, Signal: &ebms.Error{Code: code}}
+	}
+	u, err := wssec.ReadSignal(ev.SOAP, s.suite())
+	if err != nil {
+		return nil, statusError(res, err)
+	}
+	var verified bool
+	var signerErr error
+	if u.Signer() != nil {
+		verified, signerErr = s.verifySigner(ctx, u, r.Peer, ev)
+	}
+	if u.Claimed().IsZero() {
+		return nil, statusError(res, errors.New("no signal in the answer"))
+	}
+	m, err := ebms.Read(u.Claimed(), ebms.Options{LenientMessageID: true})
+	if err != nil || m.Signal == nil {
+		return nil, statusError(res, errors.Join(errors.New("no signal in the answer"), err))
+	}
+	sig := m.Signal
+	ev.MessageID = sig.ID
+	switch {
+	case len(sig.Errors) > 0 && sig.Receipt != nil:
+		return nil, unknown(ebms.CodeInvalidReceipt, errors.New("receipt and error in one answer")) // REL-042
+	case len(sig.Errors) > 0:
+		return nil, s.judgeErrors(r, res, ev, sig)
+	case !verified:
+		return nil, unknown(ebms.CodeMissingReceipt, fmt.Errorf("the receipt is not signed by the addressed access point: %w", orUnsigned(signerErr))) // AS4-110
+	case sig.RefTo != r.MessageID:
+		return nil, unknown(ebms.CodeInvalidReceipt, errors.New("the receipt is for another message"))
+	}
+	return s.judgeReceipt(r, res, ev, sig.Receipt)
+}
+
+var errUnsigned = errors.New("it is not signed")
+
+func orUnsigned(err error) error {
+	if err == nil {
+		return errUnsigned
+	}
+	return err
+}
+
+// verifySigner checks that the answer was signed by a valid certificate of the access point we addressed (AS4-107,
+// PKI-024).
+func (s *Sender) verifySigner(ctx context.Context, u *wssec.Unverified, to Peer, ev *Evidence) (bool, error) {
+	signed, err := u.Verify()
+	if err != nil {
+		return false, err
+	}
+	if err := s.Trust.VerifyAP(ctx, signed.Signer(), s.now()); err != nil {
+		return false, err
+	}
+	got, err := certs.Seat(signed.Signer())
+	if err != nil {
+		return false, err
+	}
+	if want, err := certs.Seat(to.Cert); err != nil || got != want {
+		return false, fmt.Errorf("it is signed by %s", got)
+	}
+	ev.Signer = signed.Signer()
+	return true, nil
+}
+
+// judgeReceipt compares the digests (AS4-108, AS4-109). A receipt without non-repudiation information proves nothing:
+// it counts as none (REL-043).
+func (s *Sender) judgeReceipt(r Request, res *http.Response, ev *Evidence, receipt *ebms.Receipt) (*Evidence, error) {
+	fault := func(o Outcome, err error) error {
+		return &SendError{Outcome: o, HTTPStatus: res.StatusCode, Answer: ev, Err: err, Signal: &ebms.Error{Code: ebms.CodeInvalidReceipt}}
+	}
+	sent, err := ParseDigests(r.Digests)
+	if err != nil {
+		return nil, fault(Unknown, err)
+	}
+	if len(receipt.References) == 0 {
+		return nil, fault(Unknown, errors.New("the receipt has no digests"))
+	}
+	if err := ebms.MatchReceipt(receipt, sent); err != nil {
+		return nil, fault(BadReceipt, err)
+	}
+	return ev, nil
+}
+
+// judgeErrors classifies what the other side reported (AS4-098, AS4-124 to AS4-126, REL-023). An unsigned error is
+// believed as an error: it can fail a message, never mark it delivered (SEC-075).
+func (s *Sender) judgeErrors(r Request, res *http.Response, ev *Evidence, sig *ebms.Signal) error {
+	e := &SendError{Outcome: Refused, HTTPStatus: res.StatusCode, Answer: ev, Signal: sig.Errors[0]}
+	for _, one := range sig.Errors {
+		if one.IsFailure() {
+			e.Signal = one
+			break
+		}
+	}
+	if sig.RefTo != "" && sig.RefTo != r.MessageID {
+		e.Outcome, e.Err = Unknown, errors.New("the error is for another message")
+		return e
+	}
+	switch {
+	case e.Signal.Code == ebms.CodeDuplicateDetected || r.Attempt > 1 && strings.Contains(strings.ToLower(e.Signal.Detail), "duplicate"):
+		if r.Attempt > 1 {
+			e.Outcome = DuplicateThere
+		}
+	case e.Signal.Code == ebms.CodeDeliveryFailure, e.Signal.Code == ebms.CodeConnectionFailure, e.Signal.Code == ebms.CodeDysfunctionalReliability:
+		e.Outcome = Later
+	case !e.Signal.IsFailure():
+		e.Outcome = Unknown // a warning is no receipt
+	}
+	return e
+}

@@ -1,0 +1,235 @@
+package certs
+
+import (
+	"bytes"
+	"context"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Anchors are the trust anchors of one environment, by role. Several generations may stand side by side (PKI-004).
+type Anchors struct {
+	AP, SMP []Issuer
+}
+
+// Issuer is an issuing CA with the certificates above it, nearest first; none when it is an anchor itself.
+type Issuer struct {
+	CA    *x509.Certificate
+	Above []*x509.Certificate
+}
+
+// Builtin returns the G3 anchors of test or production; local has none of its own.
+func Builtin(env Environment) Anchors {
+	set := func(root, ca string) []Issuer {
+		return []Issuer{{CA: mustParse(ca), Above: []*x509.Certificate{mustParse(root)}}}
+	}
+	switch env {
+	case Production:
+		return Anchors{AP: set(prodRoot, prodAP), SMP: set(prodRoot, prodSMP)}
+	case Test:
+		return Anchors{AP: set(testRoot, testAP), SMP: set(testRoot, testSMP)}
+	}
+	return Anchors{}
+}
+
+func mustParse(text string) *x509.Certificate {
+	list, err := ParsePEM([]byte(text))
+	if err != nil {
+		panic(err) // a constant of this program is broken
+	}
+	return list[0]
+}
+
+// ParseAnchors reads the CA certificates of one role from a PEM text: issuing CAs and, where it holds them, the CAs above.
+// An issuing CA is one that issued no other CA of the text.
+func ParseAnchors(text []byte) ([]Issuer, error) {
+	list, err := ParsePEM(text)
+	if err != nil {
+		return nil, err
+	}
+	var out []Issuer
+	for _, c := range list {
+		if !c.IsCA {
+			return nil, errors.New("certs: an anchor file holds a certificate that is not a CA: " + Subject(c))
+		}
+		issuedOther := slices.ContainsFunc(list, func(o *x509.Certificate) bool { return o != c && isIssuer(c, o) })
+		if !issuedOther {
+			out = append(out, Issuer{CA: c, Above: above(c, list)})
+		}
+	}
+	return out, nil
+}
+
+func isIssuer(ca, c *x509.Certificate) bool {
+	return bytes.Equal(ca.RawSubject, c.RawIssuer) && !bytes.Equal(ca.Raw, c.Raw) && c.CheckSignatureFrom(ca) == nil
+}
+
+// above returns the chain over c found in list.
+func above(c *x509.Certificate, list []*x509.Certificate) []*x509.Certificate {
+	var out []*x509.Certificate
+	for len(out) < 4 {
+		i := slices.IndexFunc(list, func(o *x509.Certificate) bool { return isIssuer(o, c) })
+		if i < 0 {
+			break
+		}
+		c = list[i]
+		out = append(out, c)
+	}
+	return out
+}
+
+// Revocation tells the state of a certificate at a time: Valid, Revoked or RevocationUnknown (PKI-014, PKI-018).
+type Revocation interface {
+	Check(ctx context.Context, c, issuer *x509.Certificate, now time.Time) Class
+}
+
+// Unchecked is the Revocation of a server that does not check: every certificate counts as not revoked. It shows itself
+// wherever a status is shown (design.md §3).
+type Unchecked struct{}
+
+// Check returns Valid.
+func (Unchecked) Check(context.Context, *x509.Certificate, *x509.Certificate, time.Time) Class {
+	return Valid
+}
+
+// Verifier decides about certificates of others. System roots, certificates from messages and hints inside a certificate
+// play no part (SEC-060, PKI-003).
+type Verifier struct {
+	anchors    Anchors
+	revocation Revocation
+
+	mu    sync.Mutex
+	known map[[sha256.Size]byte]*x509.Certificate // leafs whose signature was checked, with their issuer
+}
+
+// maxKnown bounds the memory of checked leafs.
+const maxKnown = 10_000
+
+// NewVerifier makes a Verifier of anchors; revocation must be given, Unchecked if need be.
+func NewVerifier(a Anchors, r Revocation) *Verifier {
+	return &Verifier{anchors: a, revocation: r, known: map[[sha256.Size]byte]*x509.Certificate{}}
+}
+
+// Anchors returns the anchors, for showing them.
+func (v *Verifier) Anchors() Anchors { return v.anchors }
+
+// VerifyAP checks a certificate that should be an access point's, at the time now. The error is an *Error.
+func (v *Verifier) VerifyAP(ctx context.Context, c *x509.Certificate, now time.Time) error {
+	if _, err := Seat(c); err != nil {
+		return &Error{Class: Unsuitable, Role: AP, Rule: "SEC-066", Msg: "the subject CN is not a seat id", Err: err}
+	}
+	return v.verify(ctx, c, AP, v.anchors.AP, now)
+}
+
+// VerifySMP checks a certificate that should be an SMP's.
+func (v *Verifier) VerifySMP(ctx context.Context, c *x509.Certificate, now time.Time) error {
+	return v.verify(ctx, c, SMP, v.anchors.SMP, now)
+}
+
+// verify goes through PKI-007 to PKI-012 and stops at the first failure.
+func (v *Verifier) verify(ctx context.Context, c *x509.Certificate, role Role, issuers []Issuer, now time.Time) error {
+	if err := suitable(c, role); err != nil {
+		return err
+	}
+	issuer, err := v.issuer(c, role, issuers)
+	if err != nil {
+		return err
+	}
+	for _, x := range append([]*x509.Certificate{c, issuer.CA}, issuer.Above...) {
+		if err := inTime(x, role, now); err != nil {
+			return err
+		}
+	}
+	if class := v.revocation.Check(ctx, c, issuer.CA, now); class != Valid {
+		return &Error{Class: class, Role: role, Rule: "PKI-012", Msg: "revocation check"}
+	}
+	return nil
+}
+
+// notBeforeSkew is how far another clock may be ahead of ours (SEC-064).
+const notBeforeSkew = 5 * time.Minute
+
+func inTime(c *x509.Certificate, role Role, now time.Time) error {
+	switch {
+	case now.After(c.NotAfter):
+		return &Error{Class: Expired, Role: role, Rule: "PKI-009", Msg: "valid until " + c.NotAfter.UTC().Format(time.RFC3339)}
+	case now.Add(notBeforeSkew).Before(c.NotBefore):
+		return &Error{Class: NotYetValid, Role: role, Rule: "PKI-009", Msg: "valid from " + c.NotBefore.UTC().Format(time.RFC3339)}
+	}
+	return nil
+}
+
+// suitable checks key, usage and extensions (PKI-007, PKI-010, SEC-064). Missing BasicConstraints are common (pki.md §2).
+func suitable(c *x509.Certificate, role Role) error {
+	no := func(msg string) error {
+		return &Error{Class: Unsuitable, Role: role, Rule: "SEC-064", Msg: msg}
+	}
+	key, ok := c.PublicKey.(*rsa.PublicKey)
+	if !ok || key.N.BitLen() < 2048 || key.N.BitLen() > 4096 || key.E != 65537 {
+		return no("the key is not RSA of 2048 to 4096 bits with exponent 65537")
+	}
+	switch c.SignatureAlgorithm {
+	case x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA, x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS,
+		x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512:
+	default:
+		return no("the certificate is not signed with SHA-256 or better")
+	}
+	if c.IsCA {
+		return no("it is a CA certificate")
+	}
+	if c.KeyUsage != 0 && c.KeyUsage&x509.KeyUsageDigitalSignature == 0 {
+		return no("its key usage lacks digitalSignature")
+	}
+	if role == AP && c.KeyUsage != 0 && c.KeyUsage&(x509.KeyUsageKeyEncipherment|x509.KeyUsageDataEncipherment) == 0 {
+		return no("its key usage lacks keyEncipherment")
+	}
+	if len(c.ExtKeyUsage)+len(c.UnknownExtKeyUsage) > 0 && !slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageClientAuth) {
+		return no("its extended key usage lacks clientAuth")
+	}
+	if len(c.UnhandledCriticalExtensions) > 0 {
+		return no("it has an unknown critical extension")
+	}
+	return nil
+}
+
+// issuer finds the pinned CA that signed c (PKI-002, PKI-008, SEC-060, SEC-061). The signature of a leaf seen before is not
+// computed again.
+func (v *Verifier) issuer(c *x509.Certificate, role Role, issuers []Issuer) (Issuer, error) {
+	sum := sha256.Sum256(c.Raw)
+	v.mu.Lock()
+	ca := v.known[sum]
+	v.mu.Unlock()
+	for _, i := range issuers {
+		if ca != nil && ca != i.CA || ca == nil && !signedBy(c, i) {
+			continue
+		}
+		v.mu.Lock()
+		if len(v.known) >= maxKnown {
+			clear(v.known)
+		}
+		v.known[sum] = i.CA
+		v.mu.Unlock()
+		return i, nil
+	}
+	return Issuer{}, &Error{Class: UnsupportedIssuer, Role: role, Rule: "PKI-008", Msg: "it was not issued by a CA that is trusted for this role and environment"}
+}
+
+// signedBy checks the signatures from c to the top of the pinned chain. Nothing but the pinned certificates takes part.
+func signedBy(c *x509.Certificate, i Issuer) bool {
+	if !bytes.Equal(c.RawIssuer, i.CA.RawSubject) || c.CheckSignatureFrom(i.CA) != nil {
+		return false
+	}
+	below := i.CA
+	for _, ca := range i.Above {
+		if below.CheckSignatureFrom(ca) != nil {
+			return false
+		}
+		below = ca
+	}
+	return true
+}

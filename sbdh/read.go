@@ -1,0 +1,195 @@
+package sbdh
+
+import (
+	"errors"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/ravn-ap/ravn/internal/xmlsafe"
+	"github.com/ravn-ap/ravn/peppol"
+)
+
+// Options of Read.
+type Options struct {
+	// FullStandard tells that documents of this type carry the full document type identifier in Standard, as the
+	// Norwegian citizen mail sample does (SBDH-027 in design.md §3). nil means never.
+	FullStandard func(peppol.DocTypeID) bool
+	// Content, when set, receives the decoded content of a BinaryContent or TextContent, as a stream (SBDH-032).
+	Content io.Writer
+}
+
+// Read reads a StandardBusinessDocument from r to its end, in constant memory, and checks SBDH-001 to SBDH-047 as far as
+// they concern the document alone. Its errors are *Error, or those of r.
+func Read(r io.Reader, opt Options) (*Header, *Payload, error) {
+	s, err := xmlsafe.NewScanner(r, xmlsafe.Document)
+	if err != nil {
+		return nil, nil, notXML(err)
+	}
+	d := &document{opt: opt}
+	for {
+		ev, err := s.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, nil, notXML(err)
+		}
+		if err := d.event(ev); err != nil {
+			return nil, nil, err
+		}
+	}
+	if d.header == nil {
+		return nil, nil, bad("missing-sbdh", "SBDH-001", "the document is not a StandardBusinessDocument with a header")
+	}
+	if d.payload.Root.Local == "" {
+		return nil, nil, bad("invalid-business-message", "SBDH-001", "the envelope holds no business document")
+	}
+	return d.header, &d.payload, nil
+}
+
+// notXML turns a reader's refusal into an envelope error and leaves read errors as they are.
+func notXML(err error) error {
+	var x *xmlsafe.Error
+	if !errors.As(err, &x) {
+		return err
+	}
+	return &Error{Keyword: "invalid-sbd-xml", Rule: "SBDH-039", Msg: "the payload is not acceptable XML", Err: err}
+}
+
+// document is a walk through an envelope.
+type document struct {
+	opt     Options
+	tree    []*element // open elements of the header
+	head    *element
+	header  *Header
+	payload Payload
+	content *content
+}
+
+// element is an element of the header.
+type element struct {
+	name  xmlsafe.Name
+	attrs []xmlsafe.Attr
+	text  strings.Builder
+	kids  []*element
+}
+
+func (d *document) event(ev *xmlsafe.Event) error {
+	switch {
+	case ev.Depth == 0 && ev.Kind == xmlsafe.Element:
+		if !ev.Name.Is(NS, "StandardBusinessDocument") {
+			return bad("invalid-sbd-xml", "SBDH-001", "the payload is not a StandardBusinessDocument")
+		}
+	case d.header == nil:
+		return d.inHeader(ev)
+	default:
+		return d.inBody(ev)
+	}
+	return nil
+}
+
+// inHeader collects the header, which comes first (SBDH-037) and is small (SBDH-047).
+func (d *document) inHeader(ev *xmlsafe.Event) error {
+	if ev.Until > maxHeader {
+		return bad("invalid-sbd-xml", "SBDH-047", "the header is longer than 64 KiB")
+	}
+	switch ev.Kind {
+	case xmlsafe.Element:
+		if len(d.tree) == 0 && !ev.Name.Is(NS, "StandardBusinessDocumentHeader") {
+			return bad("missing-sbdh", "SBDH-001", "the envelope does not start with its header")
+		}
+		e := &element{name: ev.Name, attrs: slices.Clone(ev.Attrs)}
+		if len(d.tree) > 0 {
+			up := d.tree[len(d.tree)-1]
+			up.kids = append(up.kids, e)
+		} else {
+			d.head = e
+		}
+		d.tree = append(d.tree, e)
+	case xmlsafe.Text:
+		if len(d.tree) > 0 {
+			d.tree[len(d.tree)-1].text.Write(ev.Value)
+		} else if !blank(string(ev.Value)) {
+			return bad("invalid-sbd-xml", "SBDH-039", "text outside the header")
+		}
+	case xmlsafe.End:
+		if len(d.tree) == 0 {
+			return nil // the empty document: Read reports it
+		}
+		if d.tree = d.tree[:len(d.tree)-1]; len(d.tree) == 0 {
+			h, err := parse(d.head)
+			d.header = h
+			return err
+		}
+	}
+	return nil
+}
+
+// inBody walks the business document and decodes wrapped content.
+func (d *document) inBody(ev *xmlsafe.Event) error {
+	if ev.Depth == 1 {
+		switch ev.Kind {
+		case xmlsafe.Element:
+			return d.startBody(ev)
+		case xmlsafe.End:
+			d.payload.End = ev.Until
+			if d.content != nil {
+				return d.content.close()
+			}
+		case xmlsafe.Text:
+			if !blank(string(ev.Value)) {
+				return bad("invalid-sbd-xml", "SBDH-039", "text beside the business document")
+			}
+		}
+		return nil
+	}
+	if d.content == nil || ev.Depth == 0 {
+		return nil
+	}
+	switch ev.Kind {
+	case xmlsafe.Element:
+		return bad("invalid-business-message", "SBDH-032", "an element inside wrapped content")
+	case xmlsafe.Text:
+		return d.content.write(ev.Value)
+	}
+	return nil
+}
+
+// startBody checks the root of the business document against the header (SBDH-003, SBDH-022, SBDH-023, SBDH-027).
+func (d *document) startBody(ev *xmlsafe.Event) error {
+	p, h := &d.payload, d.header
+	if p.Root.Local != "" {
+		return bad("invalid-business-message", "SBDH-001", "the envelope holds more than one business document")
+	}
+	p.Root, p.Start = ev.Name, ev.Offset
+	if ev.Name.Space == NS {
+		return bad("invalid-business-message", "SBDH-003", "an envelope inside an envelope")
+	}
+	if ev.Name.Space == Wrapper && (ev.Name.Local == "BinaryContent" || ev.Name.Local == "TextContent") {
+		p.Wrapped = true
+		p.MimeType, _ = ev.Attr("", "mimeType")
+		if blank(p.MimeType) {
+			return bad("invalid-business-message", "SBDH-030", "wrapped content without mimeType")
+		}
+		d.content = newContent(d.opt.Content, ev.Name.Local == "BinaryContent")
+		return nil // SBDH-029: the checks of SBDH-027 do not apply
+	}
+	return d.checkStandard(h, ev.Name)
+}
+
+func (d *document) checkStandard(h *Header, root xmlsafe.Name) error {
+	full := d.opt.FullStandard != nil && d.opt.FullStandard(h.DocType)
+	switch {
+	case full && h.Standard == h.DocType.Value():
+	case h.Standard != root.Space, !strings.HasPrefix(h.DocType.Value(), h.Standard):
+		return bad("invalid-standard", "SBDH-027", "Standard %q, document type and root namespace %q do not agree", h.Standard, root.Space)
+	}
+	if h.Type != root.Local {
+		return bad("invalid-type", "SBDH-027", "Type %q is not the root element %q", h.Type, root.Local)
+	}
+	if h.TypeVersion == "" || strings.Contains(h.TypeVersion, ":") || !strings.HasSuffix(h.DocType.Value(), ":"+h.TypeVersion) {
+		return bad("invalid-type-version", "SBDH-027", "TypeVersion %q is not the end of the document type", h.TypeVersion)
+	}
+	return nil
+}
