@@ -1,0 +1,54 @@
+// Package backend hands received documents to C4's systems. This file says what a backend is; Folder is one.
+package backend
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// Delivery is one document for C4. The same delivery may come again after a crash, under the same ID and with the same
+// bytes: a backend makes the repeat harmless (REL-010, REL-012).
+type Delivery struct {
+	ID       string // stable: the idempotency key
+	Payload  io.Reader
+	Metadata Metadata
+}
+
+// Metadata goes with a delivered document.
+type Metadata struct {
+	DeliveryID        string    `json:"delivery_id"`
+	MessageID         string    `json:"message_id"` // eb:MessageId
+	ConversationID    string    `json:"conversation_id"`
+	InstanceID        string    `json:"instance_id"` // SBDH InstanceIdentifier
+	C2                string    `json:"c2"`
+	C3                string    `json:"c3"`
+	Sender            string    `json:"sender"`
+	Receiver          string    `json:"receiver"`
+	DocType           string    `json:"document_type"`
+	Process           string    `json:"process"`
+	CountryC1         string    `json:"country_c1"`
+	MLSTo             string    `json:"mls_to,omitempty"`
+	MLSType           string    `json:"mls_type,omitempty"`
+	Accepted          time.Time `json:"accepted"`
+	Length            int64     `json:"length"`
+	SHA256            string    `json:"sha256"`
+	Payload           string    `json:"payload"` // name of the file with the whole envelope (SBD)
+	PossibleDuplicate bool      `json:"possible_duplicate,omitempty"`
+}
+
+// Backend takes documents over.
+type Backend interface {
+	// Deliver returns nil when the document is durably with C4. A *Permanent error ends the attempts.
+	Deliver(ctx context.Context, d Delivery) error
+	// Name is what attempts are recorded under.
+	Name() string
+}
+
+// Permanent is a failure that no repetition mends.
+type Permanent struct{ Err error }
+
+func (e *Permanent) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *Permanent) Unwrap() error { return e.Err }

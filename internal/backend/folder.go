@@ -1,0 +1,93 @@
+package backend
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Folder delivers into a folder: one sub folder per document, named after the delivery id, with the envelope and
+// metadata.json. The sub folder appears by one rename, complete and synced, so that a reader never sees half of it; a
+// repeat finds it there and changes nothing (REL-012).
+type Folder struct{ Dir string }
+
+// PayloadName is the file name of the envelope in a delivered folder.
+const PayloadName = "document.xml"
+
+// Name returns "folder".
+func (f *Folder) Name() string { return "folder" }
+
+// Deliver writes the document.
+func (f *Folder) Deliver(_ context.Context, d Delivery) error {
+	final := filepath.Join(f.Dir, d.ID)
+	if done, err := f.there(final, d); done || err != nil {
+		return err
+	}
+	tmp := filepath.Join(f.Dir, "."+d.ID+".tmp")
+	if err := os.RemoveAll(tmp); err != nil { // what a crash left
+		return err
+	}
+	if err := os.Mkdir(tmp, 0o750); err != nil {
+		return err
+	}
+	meta, err := json.MarshalIndent(d.Metadata, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(
+		write(filepath.Join(tmp, PayloadName), func(w io.Writer) error { _, err := io.Copy(w, d.Payload); return err }),
+		write(filepath.Join(tmp, "metadata.json"), func(w io.Writer) error { _, err := w.Write(append(meta, '\n')); return err }),
+	); err != nil {
+		return errors.Join(err, os.RemoveAll(tmp))
+	}
+	if err := syncDir(tmp); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, final); err != nil {
+		return err
+	}
+	return syncDir(f.Dir)
+}
+
+// there tells whether the document was delivered before. Another content under the same id is an alarm, not a repeat.
+func (f *Folder) there(final string, d Delivery) (bool, error) {
+	text, err := os.ReadFile(filepath.Join(final, "metadata.json")) //nolint:gosec // made of our own delivery id
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	var m Metadata
+	if err := json.Unmarshal(text, &m); err != nil {
+		return false, &Permanent{fmt.Errorf("backend: metadata of %s: %w", d.ID, err)}
+	}
+	if m.SHA256 != d.Metadata.SHA256 {
+		return false, &Permanent{fmt.Errorf("backend: %s was delivered before with other content", d.ID)}
+	}
+	return true, syncDir(f.Dir)
+}
+
+// write makes a file and syncs it.
+func write(name string, fill func(io.Writer) error) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640) //nolint:gosec // C4's programs read it
+	if err != nil {
+		return err
+	}
+	if err := fill(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+func syncDir(name string) error {
+	d, err := os.Open(name) //nolint:gosec // the operator names the folder
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,185 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/peppol"
+)
+
+var hostForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
+
+// Check returns everything that is wrong with the values, each as a *fault.Error, joined. Files are read by the parts of
+// the server that need them.
+func (c *Config) Check() error {
+	var all []error
+	bad := func(path, format string, args ...any) {
+		all = append(all, fault.New(fault.ConfigInvalid, nil, "%s: %s", path, fmt.Sprintf(format, args...)))
+	}
+	env, err := certs.ParseEnvironment(c.Environment)
+	if err != nil {
+		bad("environment", "want local, test or production, have %q", c.Environment)
+	}
+	if !hostForm.MatchString(c.Host) {
+		bad("host", "want a host name, have %q", c.Host)
+	}
+	if c.Country != "" && !peppol.KnownCountry(c.Country) {
+		bad("country", "%q is not an ISO 3166-1 code in capitals", c.Country)
+	}
+	if c.Data == "" {
+		bad("data", "a folder is needed")
+	}
+	if c.Deliver.Folder == "" {
+		bad("deliver.folder", "a folder is needed")
+	}
+	c.checkKeys(bad)
+	c.checkCerts(env, bad)
+	c.checkAS4(env, bad)
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
+		bad("log.level", "want debug, info, warn or error, have %q", c.Log.Level)
+	}
+	if env == certs.Production && c.Certs.Revocation != "unchecked" {
+		all = append(all, fault.New(fault.RevocationMissing, nil, "certs.revocation"))
+	}
+	return errors.Join(all...)
+}
+
+type complain func(path, format string, args ...any)
+
+func (c *Config) checkKeys(bad complain) {
+	if len(c.Keys) == 0 {
+		bad("keys", "at least one own key is needed")
+	}
+	for i, k := range c.Keys {
+		path := fmt.Sprintf("keys[%d]", i)
+		switch {
+		case k.P12 != "" && (k.Cert != "" || k.Key != ""):
+			bad(path, "give either p12, or cert and key")
+		case k.P12 == "" && (k.Cert == "" || k.Key == ""):
+			bad(path, "give p12, or both cert and key")
+		case k.Password != "" && k.PasswordFile != "":
+			bad(path, "give either password or password_file")
+		}
+	}
+}
+
+func (c *Config) checkCerts(env certs.Environment, bad complain) {
+	if env == certs.Local && c.Certs.APAnchors == "" {
+		bad("certs.ap_anchors", "local has no built-in CAs: name a PEM file")
+	}
+	if r := c.Certs.Revocation; r != "" && r != "unchecked" {
+		bad("certs.revocation", "the only value is unchecked, have %q", r)
+	}
+}
+
+func (c *Config) checkAS4(env certs.Environment, bad complain) {
+	host, _, err := net.SplitHostPort(c.AS4.Listen)
+	if err != nil {
+		bad("as4.listen", "want host:port, have %q", c.AS4.Listen)
+	}
+	if env == certs.Local && err == nil && !loopback(host) {
+		bad("as4.listen", "local listens on loopback addresses only (D-20), have %q", host)
+	}
+	if !strings.HasPrefix(c.AS4.Path, "/") {
+		bad("as4.path", "want a path that begins with /, have %q", c.AS4.Path)
+	}
+	if !c.AS4.Plain && (c.AS4.TLSCert == "" || c.AS4.TLSKey == "") {
+		bad("as4.tls_cert", "name certificate and key, or set as4.plain behind a proxy that ends TLS")
+	}
+	if c.AS4.MaxBytes < 1<<20 || c.AS4.MaxBytes > 2<<30 {
+		bad("as4.max_bytes", "want 1 MiB to 2 GiB")
+	}
+	if c.AS4.MaxSize < 1<<20 {
+		bad("as4.max_expanded_bytes", "want at least 1 MiB")
+	}
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// Env returns the environment of a checked configuration.
+func (c *Config) Env() certs.Environment { return certs.Environment(c.Environment) }
+
+// Keyring reads all own keys.
+func (c *Config) Keyring() (*certs.Keyring, error) {
+	var ids []*certs.Identity
+	for i, k := range c.Keys {
+		id, err := c.identity(k)
+		switch {
+		case errors.Is(err, certs.ErrPassword):
+			return nil, fault.New(fault.PasswordWrong, nil, "keys[%d], %s", i, k.P12)
+		case err != nil:
+			return nil, fault.New(fault.KeyUnreadable, err, "keys[%d]", i)
+		}
+		ids = append(ids, id)
+	}
+	return certs.NewKeyring(ids...), nil
+}
+
+func (c *Config) identity(k Key) (*certs.Identity, error) {
+	if k.P12 == "" {
+		return certs.LoadPEM(c.Path(k.Cert), c.Path(k.Key))
+	}
+	password := k.Password
+	if k.PasswordFile != "" {
+		text, err := os.ReadFile(c.Path(k.PasswordFile))
+		if err != nil {
+			return nil, err
+		}
+		password, _, _ = strings.Cut(strings.TrimRight(string(text), "\r\n"), "\n")
+	}
+	return certs.LoadP12(c.Path(k.P12), password)
+}
+
+// Anchors returns the trust anchors: those of the files, else those built in for the environment.
+func (c *Config) Anchors() (certs.Anchors, error) {
+	a := certs.Builtin(c.Env())
+	for _, f := range []struct {
+		file string
+		list *[]certs.Issuer
+	}{{c.Certs.APAnchors, &a.AP}, {c.Certs.SMPAnchors, &a.SMP}} {
+		if f.file == "" {
+			continue
+		}
+		text, err := os.ReadFile(c.Path(f.file))
+		if err == nil {
+			*f.list, err = certs.ParseAnchors(text)
+		}
+		if err != nil {
+			return a, fault.New(fault.AnchorsUnreadable, err, "%s", f.file)
+		}
+	}
+	return a, nil
+}
+
+// Folders makes the folders of the server and returns them: data with its parts, and the delivery folder.
+func (c *Config) Folders() (data, blobs, spool, deliver string, err error) {
+	data, deliver = c.Path(c.Data), c.Path(c.Deliver.Folder)
+	blobs, spool = filepath.Join(data, "blobs"), filepath.Join(data, "spool")
+	for _, dir := range []string{data, blobs, spool, deliver} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return "", "", "", "", fault.New(fault.FolderUnusable, err, "%s", dir)
+		}
+		f, err := os.CreateTemp(dir, ".probe-*")
+		if err != nil {
+			return "", "", "", "", fault.New(fault.FolderUnusable, err, "%s", dir)
+		}
+		if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil {
+			return "", "", "", "", fault.New(fault.FolderUnusable, err, "%s", dir)
+		}
+	}
+	return data, blobs, spool, deliver, nil
+}

@@ -1,0 +1,199 @@
+// Package config holds the configuration of a server: one YAML file in which every key has a default or an error that
+// says what to do, and every key can also come from an environment variable (D-16). docs/configuration.md is generated
+// from the doc tags here.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/ravn-ap/ravn/internal/fault"
+)
+
+// Config is the whole configuration. Paths are relative to the folder of the file.
+type Config struct {
+	Environment string `yaml:"environment" doc:"Network this server belongs to: local, test or production. Decides which certificates are trusted; nothing of one is accepted by another."`
+	Host        string `yaml:"host" doc:"Host name for the right half of the message ids that this server makes."`
+	Country     string `yaml:"country,omitempty" doc:"ISO 3166-1 code that is written as COUNTRY_C1 when a submission names none. Empty: each submission must name it."`
+	Data        string `yaml:"data" doc:"Folder for database, payloads and spool. One file system."`
+	Database    string `yaml:"database,omitempty" doc:"PostgreSQL address (postgres://…). Empty: SQLite in the data folder."`
+
+	Keys []Key `yaml:"keys" doc:"Own keys, current and previous ones. The seat id is the certificate's CN."`
+
+	Certs struct {
+		APAnchors  string `yaml:"ap_anchors,omitempty" doc:"PEM file with the CAs that issue access point certificates. Empty: the built-in G3 CAs of the environment; local has none."`
+		SMPAnchors string `yaml:"smp_anchors,omitempty" doc:"PEM file with the CAs that issue SMP certificates. Empty: as above."`
+		TLSRoots   string `yaml:"tls_roots,omitempty" doc:"PEM file with the CAs that are trusted for outgoing TLS. Empty: those of the operating system."`
+		Revocation string `yaml:"revocation,omitempty" doc:"Set to unchecked to accept that revoked certificates are believed; production refuses to start without it until revocation checking is built."`
+	} `yaml:"certs"`
+
+	AS4 struct {
+		Listen   string `yaml:"listen" doc:"Address of the AS4 endpoint."`
+		Path     string `yaml:"path,omitempty" doc:"Path of the AS4 endpoint." default:"/as4"`
+		Plain    bool   `yaml:"plain,omitempty" doc:"Listen without TLS: behind a proxy that ends it, or on loopback in local."`
+		TLSCert  string `yaml:"tls_cert,omitempty" doc:"PEM file with the TLS certificate chain; reloaded when it changes."`
+		TLSKey   string `yaml:"tls_key,omitempty" doc:"PEM file with the TLS key."`
+		MaxBytes int64  `yaml:"max_bytes,omitempty" doc:"Limit of a request as received, in bytes." default:"104857600"`
+		MaxSize  int64  `yaml:"max_expanded_bytes,omitempty" doc:"Limit of a document after decompression, in bytes." default:"1073741824"`
+		InFlight int    `yaml:"in_flight,omitempty" doc:"Requests that are worked on at once; more are told to come later." default:"64"`
+		Lenient  bool   `yaml:"lenient_message_id,omitempty" doc:"Accept message ids that break RFC 2822, and log them."`
+	} `yaml:"as4"`
+
+	Discovery struct {
+		Zone     string `yaml:"zone,omitempty" doc:"SML zone. Empty: that of the environment; local has none."`
+		Resolver string `yaml:"resolver,omitempty" doc:"DNS server, host:port. Empty: those of the operating system."`
+	} `yaml:"discovery"`
+
+	Deliver struct {
+		Folder string `yaml:"folder" doc:"Folder where received documents are put, one folder each with payload and metadata.json."`
+	} `yaml:"deliver"`
+
+	Send struct {
+		Timeout Duration `yaml:"timeout,omitempty" doc:"Limit of one attempt, from connecting to the end of the answer." default:"5m"`
+	} `yaml:"send"`
+
+	Log struct {
+		Level  string `yaml:"level,omitempty" doc:"debug, info, warn or error." default:"info"`
+		Format string `yaml:"format,omitempty" doc:"json or console. Empty: console on a terminal, else json."`
+	} `yaml:"log"`
+
+	dir string // folder of the file; paths are relative to it
+}
+
+// Key is one own key: a PKCS#12 file, or certificate and key in PEM.
+type Key struct {
+	P12          string `yaml:"p12,omitempty" doc:"PKCS#12 file with key and certificate."`
+	Password     string `yaml:"password,omitempty" doc:"Its password. Better: password_file."`
+	PasswordFile string `yaml:"password_file,omitempty" doc:"File whose first line is the password."`
+	Cert         string `yaml:"cert,omitempty" doc:"PEM file with the certificate, instead of p12."`
+	Key          string `yaml:"key,omitempty" doc:"PEM file with the private key."`
+}
+
+// Duration is a time.Duration that is written like 30s or 5m.
+type Duration time.Duration
+
+// UnmarshalText reads the written form.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	*d = Duration(v)
+	return err
+}
+
+// MarshalText writes it.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// Load reads and completes the file; Check tells whether it makes sense.
+func Load(file string) (*Config, error) {
+	text, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, fault.New(fault.ConfigUnreadable, err, "%s", file)
+	}
+	dir, err := filepath.Abs(filepath.Dir(file))
+	if err != nil {
+		return nil, fault.New(fault.ConfigUnreadable, err, "%s", file)
+	}
+	c, err := Parse(text, dir, os.LookupEnv)
+	if err != nil {
+		return nil, fault.New(fault.ConfigInvalid, err, "%s", file)
+	}
+	return c, nil
+}
+
+// Parse reads the text of a configuration whose paths are relative to dir. Unknown keys are errors with line and column.
+// Environment variables win over the text: RAVN_AS4_LISTEN is as4.listen.
+func Parse(text []byte, dir string, env func(string) (string, bool)) (*Config, error) {
+	c := &Config{dir: dir}
+	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(c); err != nil && !errors.Is(err, io.EOF) {
+		return nil, errors.New(yaml.FormatError(err, false, false))
+	}
+	err := walk(reflect.ValueOf(c).Elem(), "", func(f field) error {
+		if v, ok := env(f.env()); ok {
+			return f.set(v)
+		}
+		if f.value.IsZero() && f.def != "" {
+			return f.set(f.def)
+		}
+		return nil
+	})
+	return c, err
+}
+
+// field is one key of the configuration.
+type field struct {
+	path, doc, def string
+	value          reflect.Value
+}
+
+func (f field) env() string {
+	return "RAVN_" + strings.ToUpper(strings.ReplaceAll(f.path, ".", "_"))
+}
+
+// set gives the key a value in its written form.
+func (f field) set(s string) (err error) {
+	wrap := func(err error) error {
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.path, err)
+		}
+		return nil
+	}
+	if d, ok := f.value.Addr().Interface().(*Duration); ok {
+		return wrap(d.UnmarshalText([]byte(s)))
+	}
+	switch f.value.Kind() {
+	case reflect.Bool:
+		b, err := strconv.ParseBool(s)
+		f.value.SetBool(b)
+		return wrap(err)
+	case reflect.Int, reflect.Int64:
+		n, err := strconv.ParseInt(s, 10, 64)
+		f.value.SetInt(n)
+		return wrap(err)
+	default:
+		f.value.SetString(s)
+		return nil
+	}
+}
+
+// walk calls visit for each key that holds one value; lists are left to the file.
+func walk(v reflect.Value, prefix string, visit func(field) error) error {
+	for i := range v.NumField() {
+		t := v.Type().Field(i)
+		if !t.IsExported() {
+			continue
+		}
+		name, _, _ := strings.Cut(t.Tag.Get("yaml"), ",")
+		path := prefix + name
+		switch {
+		case t.Type.Kind() == reflect.Struct:
+			if err := walk(v.Field(i), path+".", visit); err != nil {
+				return err
+			}
+		case t.Type.Kind() != reflect.Slice:
+			if err := visit(field{path: path, doc: t.Tag.Get("doc"), def: t.Tag.Get("default"), value: v.Field(i)}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Path returns a configured path as an absolute one, "" for "".
+func (c *Config) Path(p string) string {
+	if p == "" || filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(c.dir, p)
+}
+
+// Bytes returns the configuration as YAML.
+func (c *Config) Bytes() ([]byte, error) { return yaml.Marshal(c) }

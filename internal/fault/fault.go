@@ -1,0 +1,114 @@
+// Package fault is the one table of errors that an operator can meet (D-24): a stable code, what happened, whose fault it
+// is and what to do next, in English, bokmål and nynorsk. Everything that shows an error to a person or a program, the
+// command line, the log, later the API and the web pages, takes its words from here.
+package fault
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Code is a stable error code, "RAVN-1001".
+type Code string
+
+// Blame says whose fault an error is.
+type Blame string
+
+// Whose fault it is.
+const (
+	Ours      Blame = "ours"      // this installation or its operator
+	Theirs    Blame = "theirs"    // the other access point
+	Submitter Blame = "submitter" // who handed the document in
+	Network   Blame = "network"
+	Register  Blame = "register" // SML or SMP: the receiver's registration
+)
+
+// Exit is the exit code of a command that ends with the error (design.md §2).
+type Exit int
+
+// Exit codes.
+const (
+	OK       Exit = 0
+	Negative Exit = 1 // invalid or unreadable document, not registered, refused by the other side
+	Usage    Exit = 2 // bad arguments, configuration, no rules, port in use
+	Unsure   Exit = 3 // network, budget exhausted, temporary
+)
+
+// Lang is a language of the texts.
+type Lang string
+
+// Languages.
+const (
+	English Lang = "en"
+	Bokmal  Lang = "nb"
+	Nynorsk Lang = "nn"
+)
+
+// Text says what happened and what to do next.
+type Text struct{ What, Next string }
+
+// Entry is one row of the table.
+type Entry struct {
+	Code  Code
+	Blame Blame
+	Exit  Exit
+	Texts map[Lang]Text
+}
+
+// Error is an occurrence of an entry.
+type Error struct {
+	Code   Code
+	Detail string // which file, key, participant …; no payload, no secret
+	Err    error  // cause
+}
+
+// New makes an error with a cause, which may be nil. The detail is formatted like fmt.Sprintf.
+func New(code Code, err error, format string, args ...any) *Error {
+	return &Error{Code: code, Detail: fmt.Sprintf(format, args...), Err: err}
+}
+
+func (e *Error) Error() string { return e.In(English) }
+
+// In returns the one line for an operator in a language: code, what happened, detail and cause, what to do next.
+func (e *Error) In(lang Lang) string {
+	entry, _ := Find(e.Code)
+	text, ok := entry.Texts[lang]
+	if !ok {
+		text = entry.Texts[English]
+	}
+	s := string(e.Code) + ": " + text.What
+	if e.Detail != "" {
+		s += ": " + e.Detail
+	}
+	if e.Err != nil {
+		s += " (" + e.Err.Error() + ")"
+	}
+	return s + ". " + text.Next
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Find returns the entry of a code.
+func Find(code Code) (Entry, bool) {
+	i, ok := slices.BinarySearchFunc(Table, code, func(e Entry, c Code) int { return cmp.Compare(e.Code, c) })
+	if !ok {
+		return Entry{}, false
+	}
+	return Table[i], true
+}
+
+// ExitOf returns the exit code for an error: that of its entry, Unsure for an error without one.
+func ExitOf(err error) Exit {
+	var e *Error
+	switch {
+	case err == nil:
+		return OK
+	case errors.As(err, &e):
+		entry, _ := Find(e.Code)
+		return entry.Exit
+	}
+	return Unsure
+}

@@ -1,0 +1,115 @@
+package fault
+
+// Codes. 1xxx: configuration and start. 2xxx: submission and sending. 3xxx: receiving and delivery. 4xxx: tools.
+const (
+	ConfigInvalid      Code = "RAVN-1001"
+	ConfigUnreadable   Code = "RAVN-1002"
+	KeyUnreadable      Code = "RAVN-1003"
+	KeyUntrusted       Code = "RAVN-1004"
+	AnchorsUnreadable  Code = "RAVN-1005"
+	FolderUnusable     Code = "RAVN-1006"
+	ListenFailed       Code = "RAVN-1007"
+	DatabaseUnusable   Code = "RAVN-1008"
+	RevocationMissing  Code = "RAVN-1009"
+	TLSUnreadable      Code = "RAVN-1010"
+	PasswordWrong      Code = "RAVN-1011"
+	BadArguments       Code = "RAVN-1012"
+	FolderNotEmpty     Code = "RAVN-1013"
+	DocumentUnreadable Code = "RAVN-2001"
+	DocumentUnknown    Code = "RAVN-2002"
+	EnvelopeInvalid    Code = "RAVN-2003"
+	CountryMissing     Code = "RAVN-2004"
+	NotRegistered      Code = "RAVN-2101"
+	LookupFailed       Code = "RAVN-2102"
+	MetadataInvalid    Code = "RAVN-2103"
+	ReceiverCert       Code = "RAVN-2104"
+	EndpointForbidden  Code = "RAVN-2105"
+	PeerRefused        Code = "RAVN-2201"
+	PeerUnreachable    Code = "RAVN-2202"
+	ReceiptInvalid     Code = "RAVN-2203"
+	PeerLater          Code = "RAVN-2204"
+	NoSuchMessage      Code = "RAVN-2301"
+	NotResumable       Code = "RAVN-2302"
+	DeliveryFailed     Code = "RAVN-3001"
+	RecordUnreadable   Code = "RAVN-3002"
+	PayloadDamaged     Code = "RAVN-3003"
+	CaptureUnreadable  Code = "RAVN-4001"
+	SignatureInvalid   Code = "RAVN-4002"
+	BenchFailed        Code = "RAVN-4003"
+)
+
+func row(c Code, b Blame, x Exit, en, enNext, nb, nbNext, nn, nnNext string) Entry {
+	return Entry{Code: c, Blame: b, Exit: x, Texts: map[Lang]Text{English: {en, enNext}, Bokmal: {nb, nbNext}, Nynorsk: {nn, nnNext}}}
+}
+
+// Table holds all entries, by code.
+var Table = []Entry{
+	row(ConfigInvalid, Ours, Usage, "the configuration is wrong", "Correct it and run: ravn config check",
+		"konfigurasjonen er feil", "Rett den og kjør: ravn config check", "konfigurasjonen er feil", "Rett han og køyr: ravn config check"),
+	row(ConfigUnreadable, Ours, Usage, "the configuration file cannot be read", "Give its path with --config, or make one with: ravn quickstart",
+		"konfigurasjonsfilen kan ikke leses", "Oppgi filen med --config, eller lag en med: ravn quickstart", "konfigurasjonsfila kan ikkje lesast", "Oppgi fila med --config, eller lag ei med: ravn quickstart"),
+	row(KeyUnreadable, Ours, Usage, "a key or certificate of ours cannot be read", "Check path, format and rights of the file",
+		"en egen nøkkel eller et eget sertifikat kan ikke leses", "Sjekk filens plassering, format og rettigheter", "ein eigen nøkkel eller eit eige sertifikat kan ikkje lesast", "Sjekk plassering, format og rettar for fila"),
+	row(KeyUntrusted, Ours, Usage, "our own certificate does not belong to this environment, or is not valid now", "Use a certificate of the configured environment, or correct environment and anchors",
+		"vårt eget sertifikat hører ikke til dette miljøet, eller er ikke gyldig nå", "Bruk et sertifikat for det valgte miljøet, eller rett miljø og tillitsankre", "vårt eige sertifikat høyrer ikkje til dette miljøet, eller er ikkje gyldig no", "Bruk eit sertifikat for det valde miljøet, eller rett miljø og tillitsanker"),
+	row(AnchorsUnreadable, Ours, Usage, "the trust anchors cannot be read", "Name a PEM file with CA certificates",
+		"tillitsankrene kan ikke leses", "Oppgi en PEM-fil med CA-sertifikater", "tillitsankera kan ikkje lesast", "Oppgi ei PEM-fil med CA-sertifikat"),
+	row(FolderUnusable, Ours, Usage, "a folder cannot be used", "Create it, or give this user the right to write there",
+		"en mappe kan ikke brukes", "Opprett den, eller gi brukeren skriverett", "ei mappe kan ikkje brukast", "Opprett henne, eller gje brukaren skriverett"),
+	row(ListenFailed, Ours, Usage, "the address to listen on cannot be used", "Stop the program that uses it, or choose another address",
+		"lytteadressen kan ikke brukes", "Stopp programmet som bruker den, eller velg en annen", "lytteadressa kan ikkje brukast", "Stopp programmet som brukar henne, eller vel ei anna"),
+	row(DatabaseUnusable, Ours, Usage, "the database cannot be opened", "Check its address, rights and version",
+		"databasen kan ikke åpnes", "Sjekk adresse, rettigheter og versjon", "databasen kan ikkje opnast", "Sjekk adresse, rettar og versjon"),
+	row(RevocationMissing, Ours, Usage, "revocation checking is not built yet, so production needs an explicit decision", "Set certs.revocation to unchecked if you accept that revoked certificates are believed",
+		"kontroll av tilbakekalling finnes ikke ennå, så produksjon krever et uttrykkelig valg", "Sett certs.revocation til unchecked hvis du godtar at tilbakekalte sertifikater blir trodd", "kontroll av tilbakekalling finst ikkje enno, så produksjon krev eit uttrykkeleg val", "Set certs.revocation til unchecked om du godtek at tilbakekalla sertifikat blir trudde"),
+	row(TLSUnreadable, Ours, Usage, "the TLS certificate or key cannot be used", "Check the files of as4.tls, or set as4.plain behind a proxy",
+		"TLS-sertifikatet eller nøkkelen kan ikke brukes", "Sjekk filene i as4.tls, eller sett as4.plain bak en proxy", "TLS-sertifikatet eller nøkkelen kan ikkje brukast", "Sjekk filene i as4.tls, eller set as4.plain bak ein proxy"),
+	row(PasswordWrong, Ours, Usage, "the password does not open the key file", "Give the right one in the password file or environment variable",
+		"passordet åpner ikke nøkkelfilen", "Oppgi riktig passord i passordfil eller miljøvariabel", "passordet opnar ikkje nøkkelfila", "Oppgi rett passord i passordfil eller miljøvariabel"),
+	row(BadArguments, Ours, Usage, "the command was called wrongly", "See: ravn help",
+		"kommandoen ble brukt feil", "Se: ravn help", "kommandoen vart brukt feil", "Sjå: ravn help"),
+	row(FolderNotEmpty, Ours, Usage, "the folder holds something already", "Choose a new folder; nothing is overwritten",
+		"mappen inneholder noe allerede", "Velg en ny mappe; ingenting blir overskrevet", "mappa inneheld noko allereie", "Vel ei ny mappe; ingenting blir overskrive"),
+	row(DocumentUnreadable, Submitter, Negative, "the document cannot be read", "Hand in well-formed XML without DTD",
+		"dokumentet kan ikke leses", "Lever velformet XML uten DTD", "dokumentet kan ikkje lesast", "Lever velforma XML utan DTD"),
+	row(DocumentUnknown, Submitter, Usage, "document type and process cannot be told from the document", "Give them with --doctype and --process",
+		"dokumenttype og prosess kan ikke utledes av dokumentet", "Oppgi dem med --doctype og --process", "dokumenttype og prosess kan ikkje utleiast av dokumentet", "Oppgi dei med --doctype og --process"),
+	row(EnvelopeInvalid, Submitter, Negative, "the envelope (SBDH) is wrong", "Correct what is named, or hand in the document alone",
+		"konvolutten (SBDH) er feil", "Rett det som er nevnt, eller lever bare dokumentet", "konvolutten (SBDH) er feil", "Rett det som er nemnt, eller lever berre dokumentet"),
+	row(CountryMissing, Submitter, Usage, "the country of the sender (COUNTRY_C1) is not known", "Give it with --country, or set country in the configuration",
+		"avsenderens land (COUNTRY_C1) er ikke kjent", "Oppgi det med --country, eller sett country i konfigurasjonen", "landet til avsendaren (COUNTRY_C1) er ikkje kjent", "Oppgi det med --country, eller set country i konfigurasjonen"),
+	row(NotRegistered, Register, Negative, "the receiver is not registered for this document type and process", "Ask the receiver whether it can receive this, and check identifier and document type",
+		"mottakeren er ikke registrert for denne dokumenttypen og prosessen", "Spør mottakeren, og sjekk identifikator og dokumenttype", "mottakaren er ikkje registrert for denne dokumenttypen og prosessen", "Spør mottakaren, og sjekk identifikator og dokumenttype"),
+	row(LookupFailed, Network, Unsure, "the receiver could not be looked up", "This is a technical failure, not an answer: try again later",
+		"mottakeren kunne ikke slås opp", "Dette er en teknisk feil, ikke et svar: prøv igjen senere", "mottakaren kunne ikkje slåast opp", "Dette er ein teknisk feil, ikkje eit svar: prøv igjen seinare"),
+	row(MetadataInvalid, Register, Negative, "the receiver's metadata cannot be trusted", "Tell the receiver's SMP provider; nothing was sent",
+		"mottakerens metadata er ikke til å stole på", "Si fra til mottakerens SMP-leverandør; ingenting ble sendt", "metadata om mottakaren er ikkje til å stole på", "Sei frå til SMP-leverandøren til mottakaren; ingenting vart sendt"),
+	row(ReceiverCert, Register, Negative, "the certificate of the receiver's access point is not valid", "Tell the receiver's provider; nothing was sent",
+		"sertifikatet til mottakerens aksesspunkt er ikke gyldig", "Si fra til mottakerens leverandør; ingenting ble sendt", "sertifikatet til aksesspunktet til mottakaren er ikkje gyldig", "Sei frå til leverandøren til mottakaren; ingenting vart sendt"),
+	row(EndpointForbidden, Register, Negative, "the address of the receiver's access point is not allowed", "Tell the receiver's provider; nothing was sent",
+		"adressen til mottakerens aksesspunkt er ikke tillatt", "Si fra til mottakerens leverandør; ingenting ble sendt", "adressa til aksesspunktet til mottakaren er ikkje tillaten", "Sei frå til leverandøren til mottakaren; ingenting vart sendt"),
+	row(PeerRefused, Theirs, Negative, "the other access point refused the message", "Read its error; correct the cause and send the document anew",
+		"det andre aksesspunktet avviste meldingen", "Les feilen, rett årsaken og send dokumentet på nytt", "det andre aksesspunktet avviste meldinga", "Les feilen, rett årsaka og send dokumentet på nytt"),
+	row(PeerUnreachable, Network, Unsure, "it is not known whether the message arrived", "Send the same bytes again: ravn send --resume ID; the receiver recognises a repeat",
+		"det er ikke kjent om meldingen kom fram", "Send de samme bytene igjen: ravn send --resume ID; mottakeren kjenner igjen en gjentakelse", "det er ikkje kjent om meldinga kom fram", "Send dei same bytane igjen: ravn send --resume ID; mottakaren kjenner igjen ei gjentaking"),
+	row(ReceiptInvalid, Theirs, Unsure, "the receipt does not fit what was sent", "Do not send again; ask the other provider what it received",
+		"kvitteringen passer ikke til det som ble sendt", "Ikke send på nytt; spør den andre leverandøren hva som ble mottatt", "kvitteringa passar ikkje til det som vart sendt", "Ikkje send på nytt; spør den andre leverandøren kva som vart motteke"),
+	row(PeerLater, Theirs, Unsure, "the other access point cannot take the message now", "Try again later: ravn send --resume ID",
+		"det andre aksesspunktet kan ikke ta imot meldingen nå", "Prøv igjen senere: ravn send --resume ID", "det andre aksesspunktet kan ikkje ta imot meldinga no", "Prøv igjen seinare: ravn send --resume ID"),
+	row(NoSuchMessage, Ours, Usage, "there is no such message", "Check the id",
+		"meldingen finnes ikke", "Sjekk id-en", "meldinga finst ikkje", "Sjekk id-en"),
+	row(NotResumable, Ours, Usage, "the message cannot be sent again in its state", "Nothing needs to be done if it was sent; else submit the document anew",
+		"meldingen kan ikke sendes igjen i denne tilstanden", "Er den sendt, er alt i orden; ellers lever dokumentet på nytt", "meldinga kan ikkje sendast igjen i denne tilstanden", "Er ho send, er alt i orden; elles lever dokumentet på nytt"),
+	row(DeliveryFailed, Ours, Unsure, "a received document could not be delivered to the receiver's system", "It is safe and will be tried again; check the delivery folder",
+		"et mottatt dokument kunne ikke leveres til mottakerens system", "Det er trygt og blir forsøkt igjen; sjekk leveringsmappen", "eit motteke dokument kunne ikkje leverast til systemet til mottakaren", "Det er trygt og blir forsøkt igjen; sjekk leveringsmappa"),
+	row(RecordUnreadable, Ours, Unsure, "the record cannot be read or written", "Check database and disk; no new messages are accepted meanwhile",
+		"registeret kan ikke leses eller skrives", "Sjekk database og disk; nye meldinger tas ikke imot imens", "registeret kan ikkje lesast eller skrivast", "Sjekk database og disk; nye meldingar blir ikkje tekne imot imens"),
+	row(PayloadDamaged, Ours, Negative, "a stored payload is damaged", "Restore it from a backup; it is not delivered",
+		"et lagret innhold er skadet", "Gjenopprett det fra sikkerhetskopi; det blir ikke levert", "eit lagra innhald er skadd", "Gjenopprett det frå sikkerheitskopi; det blir ikkje levert"),
+	row(CaptureUnreadable, Submitter, Negative, "the captured message cannot be read", "Give a raw HTTP message with its headers, or its body alone",
+		"den lagrede meldingen kan ikke leses", "Oppgi en rå HTTP-melding med hoder, eller bare kroppen", "den lagra meldinga kan ikkje lesast", "Oppgi ei rå HTTP-melding med hovud, eller berre kroppen"),
+	row(SignatureInvalid, Theirs, Negative, "the signature of the captured message is not valid", "See signature.reason in the output",
+		"signaturen på den lagrede meldingen er ikke gyldig", "Se signature.reason i utskriften", "signaturen på den lagra meldinga er ikkje gyldig", "Sjå signature.reason i utskrifta"),
+	row(BenchFailed, Ours, Unsure, "the measurement did not come to its end", "See the cause, and run it on an idle machine",
+		"målingen ble ikke fullført", "Se årsaken, og kjør på en ledig maskin", "målinga vart ikkje fullført", "Sjå årsaka, og køyr på ei ledig maskin"),
+}
