@@ -354,11 +354,15 @@ func (x *exchange) write(status int, contentType string, body []byte) {
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	x.info.Status = status
+	_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(writeTimeout)) // not every ResponseWriter can
 	x.w.WriteHeader(status)
 	if _, err := x.w.Write(body); err != nil && x.info.Err == nil {
 		x.info.Err = fmt.Errorf("as4: write the answer: %w", err) // REL-005: the message stays accepted
 	}
 }
+
+// writeTimeout is how long a client may take to read its answer (SEC-012).
+const writeTimeout = time.Minute
 
 // body limits what is read and how slowly (SEC-011, SEC-012).
 type body struct {

@@ -133,3 +133,10 @@ func utf16Rune(big bool) func(*bufio.Reader) (rune, error) {
 		return illFormed, nil
 	}
 }
+
+// UTF8 returns the document in r as UTF-8 without byte order mark. Its XML declaration, if there is one, still names the
+// original encoding.
+func UTF8(r io.Reader) (io.Reader, error) {
+	src, _, err := decode(r, Document)
+	return src, err
+}

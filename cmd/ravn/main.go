@@ -1,0 +1,88 @@
+// Command ravn is a Peppol AS4 access point. Its subcommands turn flags into calls; what they do is in the rooms below.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ravn-ap/ravn/internal/fault"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run executes the command line and returns the exit code (design.md §2).
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	c := &cli{out: stdout, err: stderr}
+	root := c.root()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return int(c.exit)
+	}
+	var shown *shownError
+	if !errors.As(err, &shown) {
+		fmt.Fprintln(stderr, err)
+	}
+	return int(fault.ExitOf(err))
+}
+
+// shownError is an error that the output holds already.
+type shownError struct{ error }
+
+func (e *shownError) Unwrap() error { return e.error }
+
+// cli is one call of the program.
+type cli struct {
+	out, err io.Writer
+	json     bool
+	config   string
+	exit     fault.Exit
+}
+
+func (c *cli) root() *cobra.Command {
+	root := &cobra.Command{
+		Use: "ravn", Short: "Peppol AS4 access point", SilenceUsage: true, SilenceErrors: true,
+		Long: "Ravn sends and receives Peppol business documents over AS4.\n\nExit codes: 0 ok, 1 negative verdict, 2 usage or configuration, 3 could not tell now.",
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fault.New(fault.BadArguments, err, "") })
+	root.PersistentFlags().BoolVar(&c.json, "json", false, "machine-readable output: one JSON object, or one per line")
+	root.PersistentFlags().StringVar(&c.config, "config", "ravn.yaml", "configuration file")
+	for _, add := range []func() *cobra.Command{
+		c.serve, c.send, c.participants, c.certs, c.configCmd, c.quickstart, c.version,
+	} {
+		root.AddCommand(add())
+	}
+	for _, sub := range root.Commands() {
+		usageErrors(sub)
+	}
+	return root
+}
+
+// usageErrors gives wrong arguments their code and exit code.
+func usageErrors(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return fault.New(fault.BadArguments, err, "")
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		usageErrors(sub)
+	}
+}

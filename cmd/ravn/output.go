@@ -1,0 +1,52 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/mattn/go-isatty"
+	"github.com/rs/zerolog"
+
+	"github.com/ravn-ap/ravn/internal/config"
+	"github.com/ravn-ap/ravn/internal/fault"
+)
+
+// print writes one JSON object with --json, else the line.
+func (c *cli) print(object any, format string, args ...any) error {
+	if !c.json {
+		_, err := fmt.Fprintf(c.out, format+"\n", args...)
+		return err
+	}
+	enc := json.NewEncoder(c.out)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(object)
+}
+
+// load reads and checks the configuration.
+func (c *cli) load() (*config.Config, error) {
+	cfg, err := config.Load(c.config)
+	if err != nil {
+		return nil, err
+	}
+	return cfg, cfg.Check()
+}
+
+// logger makes the log of a server: JSON, or readable lines on a terminal (D-17).
+func (c *cli) logger(cfg *config.Config) zerolog.Logger {
+	zerolog.DurationFieldInteger = false
+	level, err := zerolog.ParseLevel(cfg.Log.Level)
+	if err != nil {
+		level = zerolog.InfoLevel
+	}
+	console := cfg.Log.Format == "console" || cfg.Log.Format == "" && isatty.IsTerminal(os.Stderr.Fd())
+	if console {
+		return zerolog.New(zerolog.ConsoleWriter{Out: c.err}).Level(level).With().Timestamp().Logger()
+	}
+	return zerolog.New(c.err).Level(level).With().Timestamp().Logger()
+}
+
+// badArgs is an error about how a command was called.
+func badArgs(format string, args ...any) error {
+	return fault.New(fault.BadArguments, nil, format, args...)
+}

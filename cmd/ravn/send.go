@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"github.com/ravn-ap/ravn/as4"
+	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/node"
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/peppol"
+)
+
+// sendFlags are the flags of send.
+type sendFlags struct {
+	from, to, docType, process, country string
+	mimeType                            string
+	text                                bool
+	conversation                        string
+	endpoint, endpointCert              string
+	resume                              string
+}
+
+func (c *cli) send() *cobra.Command {
+	var f sendFlags
+	cmd := &cobra.Command{
+		Use: "send --from ID --to ID FILE", Short: "Send a document, or a ready envelope, in one attempt",
+		Long: "Send a business document (it is wrapped in an envelope) or a ready StandardBusinessDocument.\n" +
+			"The message is recorded before the network is touched; if it stays unclear whether it arrived,\n" +
+			"ravn send --resume ID sends the same bytes again.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.runSend(cmd.Context(), &f, args) },
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.from, "from", "", "sender (C1), like 0192:991825827")
+	fl.StringVar(&f.to, "to", "", "receiver (C4)")
+	fl.StringVar(&f.docType, "doctype", "", "document type identifier; read from the document when not given")
+	fl.StringVar(&f.process, "process", "", "process identifier; read from the document when not given")
+	fl.StringVar(&f.country, "country", "", "country of the sender (COUNTRY_C1)")
+	fl.StringVar(&f.mimeType, "mime-type", "", "send any file, wrapped as BinaryContent with this media type")
+	fl.BoolVar(&f.text, "text", false, "with --mime-type: wrap as TextContent instead")
+	fl.StringVar(&f.conversation, "conversation", "", "eb:ConversationId; a fresh one when not given")
+	fl.StringVar(&f.endpoint, "endpoint", "", "URL of the receiving access point, instead of a lookup (local and test only)")
+	fl.StringVar(&f.endpointCert, "endpoint-cert", "", "PEM file with its certificate")
+	fl.StringVar(&f.resume, "resume", "", "send the stored bytes of this message again (id or MessageId)")
+	return cmd
+}
+
+func (c *cli) runSend(ctx context.Context, f *sendFlags, args []string) error {
+	if (f.resume == "") != (len(args) == 1) {
+		return badArgs("give a FILE, or --resume ID")
+	}
+	peer, err := f.peer()
+	if err != nil {
+		return err
+	}
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	if peer.URL != "" && cfg.Env() == certs.Production {
+		return badArgs("--endpoint is not allowed in production")
+	}
+	n, err := node.Open(ctx, cfg, node.Options{Log: zerolog.Nop(), Hook: failpoint()})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = n.Close() }() // what was committed is safe either way
+	if f.resume != "" {
+		return c.resume(ctx, n, f.resume, peer)
+	}
+	sub, err := f.submission(args[0])
+	if err != nil {
+		return err
+	}
+	m, err := n.Outbound.Submit(ctx, sub)
+	if err != nil {
+		return err
+	}
+	return c.attempt(ctx, n, m, peer)
+}
+
+// resume sends the stored bytes again.
+func (c *cli) resume(ctx context.Context, n *node.Node, id string, peer as4.Peer) error {
+	m, err := n.FindOutgoing(ctx, id)
+	if err != nil {
+		return err
+	}
+	if peer.URL == "" && !m.Sealed.IsZero() && n.Outbound.Directory == nil {
+		if peer, err = n.StoredPeer(m); err != nil {
+			return err
+		}
+	}
+	return c.attempt(ctx, n, m, peer)
+}
+
+// attempt prints the ids before the network is touched, makes one attempt and prints its outcome.
+func (c *cli) attempt(ctx context.Context, n *node.Node, m store.Message, peer as4.Peer) error {
+	type line struct {
+		Event     string `json:"event"`
+		ID        string `json:"id"`
+		MessageID string `json:"message_id"`
+		State     string `json:"state"`
+		OK        bool   `json:"ok"`
+		Error     string `json:"error,omitempty"`
+		Code      string `json:"code,omitempty"`
+	}
+	l := line{Event: "submitted", ID: m.ID, MessageID: m.MessageID, State: string(m.State), OK: true}
+	if err := c.print(l, "MessageId %s\nid        %s", m.MessageID, m.ID); err != nil {
+		return err
+	}
+	_, sendErr := n.Send(ctx, m, peer)
+	l.Event = "finished"
+	if after, err := n.Store.Get(ctx, store.DefaultTenant, m.ID); err == nil {
+		l.State = string(after.State)
+	}
+	if sendErr == nil {
+		return c.print(l, "%s: the receipt is verified and stored", l.State)
+	}
+	l.OK, l.Error = false, sendErr.Error()
+	if code, ok := faultCode(sendErr); ok {
+		l.Code = string(code)
+	}
+	if c.json {
+		if err := c.print(l, ""); err != nil {
+			return err
+		}
+		return &shownError{sendErr}
+	}
+	fmt.Fprintf(c.out, "%s\n", l.State)
+	return sendErr
+}
+
+func (f *sendFlags) peer() (as4.Peer, error) {
+	if (f.endpoint == "") != (f.endpointCert == "") {
+		return as4.Peer{}, badArgs("--endpoint and --endpoint-cert belong together")
+	}
+	if f.endpoint == "" {
+		return as4.Peer{}, nil
+	}
+	text, err := os.ReadFile(f.endpointCert)
+	if err != nil {
+		return as4.Peer{}, fault.New(fault.BadArguments, err, "--endpoint-cert")
+	}
+	list, err := certs.ParsePEM(text)
+	if err != nil {
+		return as4.Peer{}, fault.New(fault.BadArguments, err, "--endpoint-cert")
+	}
+	return as4.Peer{URL: f.endpoint, Cert: list[0]}, nil
+}
+
+// submission turns the flags into a submission.
+func (f *sendFlags) submission(file string) (ap.Submission, error) {
+	s := ap.Submission{Country: f.country, MimeType: f.mimeType, Text: f.text, Conversation: f.conversation}
+	if f.text && f.mimeType == "" {
+		return s, badArgs("--text needs --mime-type")
+	}
+	s.Open = func() (io.ReadCloser, error) { return os.Open(file) } //nolint:gosec // the user names the file
+	if _, err := os.Stat(file); err != nil {
+		return s, fault.New(fault.BadArguments, err, "")
+	}
+	var err error
+	parse := func(flag, text string, set func() error) {
+		if text == "" || err != nil {
+			return
+		}
+		if perr := set(); perr != nil {
+			err = fault.New(fault.BadArguments, perr, "--%s", flag)
+		}
+	}
+	parse("from", f.from, func() (e error) { s.From, e = peppol.ParseParticipant(f.from); return })
+	parse("to", f.to, func() (e error) { s.To, e = peppol.ParseParticipant(f.to); return })
+	parse("doctype", f.docType, func() (e error) { s.DocType, e = peppol.ParseDocType(f.docType); return })
+	parse("process", f.process, func() (e error) { s.Process, e = peppol.ParseProcess(f.process); return })
+	return s, err
+}

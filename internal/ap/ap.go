@@ -1,0 +1,43 @@
+// Package ap is the one room that knows the whole path of a message, out and in: it joins envelope, discovery, protocol,
+// record, payload store and backend, and decides nothing that one of them can decide.
+package ap
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/store/blob"
+	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/smp"
+)
+
+// Directory finds the endpoint of a receiver; *smp.Client is one. Its errors are *smp.Error.
+type Directory interface {
+	Endpoint(ctx context.Context, r peppol.ParticipantID, d peppol.DocTypeID, p peppol.ProcessID) (*smp.Endpoint, error)
+}
+
+// Core is what both directions share.
+type Core struct {
+	Tenant string // store.DefaultTenant in a single installation
+	Store  *store.Store
+	Blobs  blob.Store
+	Trust  *certs.Verifier
+	Keys   func() *certs.Keyring
+	Now    func() time.Time
+}
+
+// isCertError tells whether err is about a certificate, and whether it may pass.
+func isCertError(err error) (temporary, ok bool) {
+	var ce *certs.Error
+	if !errors.As(err, &ce) {
+		return false, false
+	}
+	return ce.Temporary(), true
+}
+
+// domain tells the domain of a process that a submission or registration does not name: the Norwegian payment and
+// eGovernment processes are told by their identifiers, all else is procurement (D-21).
+const defaultDomain = "eProcurement"

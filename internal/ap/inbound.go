@@ -1,0 +1,219 @@
+package ap
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ravn-ap/ravn/as4"
+	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/ebms"
+	"github.com/ravn-ap/ravn/internal/backend"
+	"github.com/ravn-ap/ravn/internal/queue"
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/store/blob"
+	"github.com/ravn-ap/ravn/peppol"
+)
+
+// Inbound is C3: it takes verified messages into the record and brings them to C4. It implements as4.Handler.
+type Inbound struct {
+	Core
+	Backend   backend.Backend
+	Wake      func()                           // called after a message was accepted; nil: the queue's own pace
+	Delivered func(m store.Message, err error) // told of each delivery; nil means nobody wants to know
+}
+
+// place is a payload on its way into the blob store.
+type place struct {
+	*blob.Writer
+	id string // of the message to be
+}
+
+// Place opens a blob for the payload. The message gets its id here, because the blob's key names it.
+func (in *Inbound) Place(ctx context.Context) (as4.Place, error) {
+	id := store.NewID()
+	w, err := in.Blobs.Create(ctx, store.BlobKey(id, "sbd"))
+	if err != nil {
+		return nil, err
+	}
+	return &place{w, id}, nil
+}
+
+// reused is the answer to a known MessageId with other content (AS4-131).
+func reused() error {
+	return &ebms.Error{Code: ebms.CodeValueInconsistent, Detail: "MessageId reused with different content"}
+}
+
+// Known answers a repeat from the record (AS4-129, REL-031).
+func (in *Inbound) Known(ctx context.Context, key as4.DuplicateKey, digests []byte) (*as4.Answer, error) {
+	prior, err := in.Store.Known(ctx, in.Tenant, string(key.Sender), string(key.ID))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return answer(prior, digests)
+}
+
+// answer returns the stored receipt if the content is the same.
+func answer(prior store.Prior, digests []byte) (*as4.Answer, error) {
+	if !bytes.Equal(prior.Digests, digests) {
+		return nil, reused()
+	}
+	if len(prior.Receipt) == 0 {
+		return nil, errors.New("ap: the receipt of an accepted message is missing")
+	}
+	return &as4.Answer{ContentType: prior.ReceiptType, Body: prior.Receipt}, nil
+}
+
+// Accept makes a message durable: served at all, then the payload synced, then one commit with record, duplicate key,
+// receipt, events, counting row and outbox row (REL-001). Nothing of it happens after the receipt left.
+func (in *Inbound) Accept(ctx context.Context, m *as4.Inbound) error {
+	h := m.Header
+	served, ok, err := in.Store.Serves(ctx, in.Tenant, h.Receiver, h.DocType, h.Process)
+	if err != nil {
+		return fmt.Errorf("ap: cannot tell whether the receiver is served: %w", err) // EBMS:0202, never NOT_SERVICED (AS4-095)
+	}
+	if !ok {
+		return ebms.NotServiced("The receiver is not registered here for this document type and process.") // AS4-092
+	}
+	p := m.Place.(*place) // Place made it
+	ref, err := p.Commit()
+	if err != nil {
+		return err
+	}
+	_, err = in.Store.Accept(ctx, in.Tenant, in.acceptance(m, p.id, ref, served.Domain))
+	var twin *store.Duplicate
+	if errors.As(err, &twin) {
+		if derr := in.Blobs.Delete(ctx, ref.Key); derr != nil {
+			return derr
+		}
+		stored, aerr := answer(twin.Prior, m.Digests)
+		if aerr != nil {
+			return aerr
+		}
+		return &as4.Duplicate{Answer: stored}
+	}
+	if err != nil {
+		// The blob stays: whether the commit happened may be unknown, and an orphan is collected later (CP-R7).
+		return err
+	}
+	if in.Wake != nil {
+		in.Wake()
+	}
+	return nil
+}
+
+// acceptance describes the message for the record (SBDH-048, D-25).
+func (in *Inbound) acceptance(m *as4.Inbound, id string, ref store.BlobRef, domain string) store.Acceptance {
+	h, u := m.Header, m.Message
+	if domain == "" {
+		domain = defaultDomain
+	}
+	return store.Acceptance{
+		Message: store.Message{
+			ID: id, Domain: domain, MessageID: string(u.ID), ConversationID: u.ConversationID, Timestamp: u.Timestamp,
+			C2: m.C2, C3: m.C3, Sender: h.Sender.Value(), Receiver: h.Receiver.Value(),
+			DocTypeScheme: h.DocType.Scheme(), DocType: h.DocType.Value(), ProcessScheme: h.Process.Scheme(), Process: h.Process.Value(),
+			Transport: peppol.TransportAS4, InstanceID: h.InstanceID, CreationTime: h.Created, CountryC1: h.CountryC1,
+			MLSTo: h.MLSTo, MLSType: h.MLSType, Payload: ref, PayloadMime: m.Payload.MimeType, PeerCert: m.Signer.Raw, Digests: m.Digests,
+		},
+		Evidence: []store.Evidence{
+			{Kind: store.EvidenceReceipt, ContentType: m.Answer.ContentType, Bytes: m.Answer.Body},
+			{Kind: store.EvidenceRequestSOAP, ContentType: as4.ContentTypeSignal, Bytes: m.SOAP},
+			{Kind: store.EvidencePeerCert, Bytes: m.Signer.Raw},
+			{Kind: store.EvidenceOwnCert, Bytes: m.Own.Raw},
+		},
+		Events: []store.Event{{At: m.Received, Kind: "verified", To: store.Verified, Detail: certs.Fingerprint(m.Signer)}},
+		Count:  Counts(h.DocType),
+	}
+}
+
+// deliverLease is how long a delivery may take without a sign of life; the queue extends it while the work runs.
+const deliverLease = time.Minute
+
+// deliverBackoff is the pause after the n-th failed delivery, at most an hour.
+func deliverBackoff(n int) time.Duration {
+	return min(time.Minute<<min(n-1, 6), time.Hour)
+}
+
+// Forward delivers one accepted message to C4: an attempt is recorded, the payload is read with its hash checked, and the
+// outcome is recorded with the fate of the job in one commit (REL-010, REL-003). It is the queue's work for store.Deliver.
+func (in *Inbound) Forward(ctx context.Context, job store.Job) queue.Outcome {
+	m, n, err := in.Store.StartAttempt(ctx, job, store.Start{Endpoint: in.Backend.Name(), Lease: deliverLease})
+	switch {
+	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrTransition):
+		return queue.Dead(err.Error()) // the message moved on without its job
+	case err != nil:
+		return queue.Retry(deliverBackoff(1), err.Error())
+	}
+	res := store.Result{State: store.Delivered, Outcome: "delivered"}
+	err = in.deliver(ctx, m)
+	if err != nil {
+		res = failedDelivery(err, n, in.Now())
+	}
+	if in.Delivered != nil {
+		in.Delivered(m, err)
+	}
+	// What was delivered is delivered, also while the server stops.
+	if err := in.Store.FinishAttempt(context.WithoutCancel(ctx), job, n, res); err != nil {
+		return queue.Retry(deliverBackoff(1), err.Error())
+	}
+	return queue.Settled()
+}
+
+func failedDelivery(err error, n int, now time.Time) store.Result {
+	res := store.Result{State: store.DeliveryFailed, Outcome: "failed", Detail: err.Error(), Retry: now.Add(deliverBackoff(n))}
+	var permanent *backend.Permanent
+	switch {
+	case errors.Is(err, blob.ErrCorrupt):
+		res.State = store.Quarantined // REL-003: never delivered
+	case errors.As(err, &permanent):
+		res.State = store.Dead // REL-011
+	}
+	return res
+}
+
+func (in *Inbound) deliver(ctx context.Context, m store.Message) error {
+	r, err := in.Blobs.Open(ctx, m.Payload)
+	if err != nil {
+		return err
+	}
+	err = in.Backend.Deliver(ctx, backend.Delivery{ID: m.ID, Payload: r, Metadata: metadata(m)})
+	return errors.Join(err, r.Close())
+}
+
+// metadata describes a message for C4. The delivery id is the message's id: it never changes.
+func metadata(m store.Message) backend.Metadata {
+	return backend.Metadata{
+		DeliveryID: m.ID, MessageID: m.MessageID, ConversationID: m.ConversationID, InstanceID: m.InstanceID,
+		C2: string(m.C2), C3: string(m.C3), Sender: peppol.SchemeParticipant + "::" + m.Sender, Receiver: peppol.SchemeParticipant + "::" + m.Receiver,
+		DocType: m.DocTypeScheme + "::" + m.DocType, Process: m.ProcessScheme + "::" + m.Process,
+		CountryC1: m.CountryC1, MLSTo: m.MLSTo, MLSType: m.MLSType, Accepted: m.Accepted,
+		Length: m.Payload.Length, SHA256: hex.EncodeToString(m.Payload.SHA256[:]), Payload: backend.PayloadName,
+		PossibleDuplicate: m.PossibleDuplicate,
+	}
+}
+
+// Refused writes the audit row of a message that an authenticated sender got back (design.md §3).
+func (in *Inbound) Refused(ctx context.Context, x *as4.Exchange) error {
+	return in.Store.AppendAudit(ctx, in.Tenant, store.Audit{
+		Actor: string(x.C2), Action: "refused", MessageID: string(x.MessageID), Code: string(x.Code),
+		Subject: x.ID, Detail: string(x.Step) + ": " + reason(x.Err),
+	})
+}
+
+func reason(err error) string {
+	if err == nil {
+		return ""
+	}
+	var ee *ebms.Error
+	if errors.As(err, &ee) && ee.Err != nil {
+		return ee.Error() + ": " + ee.Err.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,309 @@
+package ap
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ravn-ap/ravn/as4"
+	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/ebms"
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/sbdh"
+	"github.com/ravn-ap/ravn/smp"
+)
+
+// Outbound is C2: it takes documents from C1 and brings them to C3.
+type Outbound struct {
+	Core
+	Sender    *as4.Sender
+	Directory Directory                 // nil: only with a peer given directly
+	Seat      peppol.SeatID             // who sends
+	Country   string                    // COUNTRY_C1 of submissions that name none; "" means it must be named
+	Timeout   time.Duration             // of one attempt
+	Observe   func(step, detail string) // told of each step; nil means nobody wants to know
+}
+
+func (out *Outbound) observe(step, detail string) {
+	if out.Observe != nil {
+		out.Observe(step, detail)
+	}
+}
+
+// Steps that Observe is told of.
+const (
+	StepLookup      = "lookup"
+	StepCertificate = "certificate"
+	StepSealed      = "sealed"
+	StepSend        = "send"
+	StepReceipt     = "receipt"
+)
+
+// sendLease is how long an attempt may hold its message.
+const sendLease = 15 * time.Minute
+
+// Attempt makes one attempt to send the message of a claimed job and records its outcome (REL-022, REL-023). direct, when
+// it has a URL, replaces the lookup. The error says what happened for an operator; the record has it already.
+func (out *Outbound) Attempt(ctx context.Context, job store.Job, direct as4.Peer) (*as4.Evidence, error) {
+	m, err := out.Store.Get(ctx, out.Tenant, job.MessageID)
+	if err != nil {
+		return nil, err
+	}
+	peer, err := out.peer(ctx, m, direct)
+	if err != nil {
+		return nil, out.unsent(ctx, job, m, err)
+	}
+	if err := out.seal(ctx, job, &m, peer); err != nil {
+		return nil, out.unsent(ctx, job, m, err)
+	}
+	m, n, err := out.Store.StartAttempt(ctx, job, store.Start{Endpoint: peer.URL, Fingerprint: certs.Fingerprint(peer.Cert), Lease: sendLease})
+	if err != nil {
+		return nil, err
+	}
+	out.observe(StepSend, peer.URL)
+	ev, sendErr := out.post(ctx, m, peer, n)
+	res := out.result(m, ev, sendErr)
+	if err := out.Store.FinishAttempt(context.WithoutCancel(ctx), job, n, res); err != nil {
+		return ev, errors.Join(sendErr, err)
+	}
+	if sendErr != nil {
+		return ev, sendFault(sendErr)
+	}
+	out.observe(StepReceipt, certs.Subject(ev.Signer))
+	return ev, nil
+}
+
+// peer finds the access point to send to and verifies its certificate before it is used (AS4-140, AS4-141).
+func (out *Outbound) peer(ctx context.Context, m store.Message, direct as4.Peer) (as4.Peer, error) {
+	p := direct
+	if p.URL == "" {
+		if out.Directory == nil {
+			return p, fault.New(fault.LookupFailed, nil, "no SML zone is configured")
+		}
+		e, err := out.lookup(ctx, m)
+		if err != nil {
+			return p, lookupFault(err)
+		}
+		p = as4.Peer{URL: e.URL, Cert: e.Cert}
+		out.observe(StepLookup, e.SMP)
+	}
+	if err := out.Trust.VerifyAP(ctx, p.Cert, out.Now()); err != nil {
+		if temporary, ok := isCertError(err); ok && temporary {
+			return p, fault.New(fault.LookupFailed, err, "")
+		}
+		return p, fault.New(fault.ReceiverCert, err, "")
+	}
+	out.observe(StepCertificate, certs.Subject(p.Cert))
+	return p, nil
+}
+
+func (out *Outbound) lookup(ctx context.Context, m store.Message) (*smp.Endpoint, error) {
+	r, err := peppol.ParseParticipant(m.Receiver)
+	if err != nil {
+		return nil, err
+	}
+	d, err := peppol.NewDocType(m.DocTypeScheme, m.DocType)
+	if err != nil {
+		return nil, err
+	}
+	p, err := peppol.NewProcess(m.ProcessScheme, m.Process)
+	if err != nil {
+		return nil, err
+	}
+	return out.Directory.Endpoint(ctx, r, d, p)
+}
+
+func lookupFault(err error) error {
+	var se *smp.Error
+	if !errors.As(err, &se) {
+		return fault.New(fault.LookupFailed, err, "")
+	}
+	switch se.Kind {
+	case smp.NotRegistered:
+		return fault.New(fault.NotRegistered, err, "")
+	case smp.Invalid:
+		return fault.New(fault.MetadataInvalid, err, "")
+	}
+	return fault.New(fault.LookupFailed, err, "")
+}
+
+// seal makes and stores the body of the attempts, unless it is there for the same endpoint and certificate (D-12).
+func (out *Outbound) seal(ctx context.Context, job store.Job, m *store.Message, peer as4.Peer) error {
+	if !m.Sealed.IsZero() && m.Endpoint == peer.URL && bytes.Equal(m.PeerCert, peer.Cert.Raw) {
+		return nil
+	}
+	id, err := out.Keys().Current(out.Seat, out.Now())
+	if err != nil {
+		return fault.New(fault.KeyUntrusted, err, "")
+	}
+	to, err := certs.Seat(peer.Cert)
+	if err != nil {
+		return fault.New(fault.ReceiverCert, err, "")
+	}
+	ref, sealed, err := out.sealBody(ctx, m, id, peer)
+	if err != nil {
+		return fault.New(fault.RecordUnreadable, err, "")
+	}
+	err = out.Store.StoreSealed(ctx, job, store.Sealed{
+		Body: ref, ContentType: sealed.ContentType, Endpoint: peer.URL, C3: to, PeerCert: peer.Cert.Raw, Digests: sealed.Digests, Transport: peppol.TransportAS4,
+	})
+	if err == nil {
+		err = out.Store.Update(ctx, out.Tenant, func(tx *store.Tx) error {
+			return tx.AddEvidence(m.ID,
+				store.Evidence{Kind: store.EvidenceRequestSOAP, ContentType: as4.ContentTypeSignal, Bytes: sealed.SOAP},
+				store.Evidence{Kind: store.EvidenceOwnCert, Bytes: id.Cert.Raw}, store.Evidence{Kind: store.EvidencePeerCert, Bytes: peer.Cert.Raw})
+		})
+	}
+	if err != nil {
+		return fault.New(fault.RecordUnreadable, err, "")
+	}
+	out.observe(StepSealed, ref.Key)
+	*m, err = out.Store.Get(ctx, out.Tenant, m.ID)
+	return err
+}
+
+func (out *Outbound) sealBody(ctx context.Context, m *store.Message, by *certs.Identity, peer as4.Peer) (store.BlobRef, *as4.Sealed, error) {
+	h, err := out.storedHeader(ctx, m)
+	if err != nil {
+		return store.BlobRef{}, nil, err
+	}
+	sbd, err := out.Blobs.Open(ctx, m.Payload)
+	if err != nil {
+		return store.BlobRef{}, nil, err
+	}
+	defer func() { _ = sbd.Close() }() // only read
+	w, err := out.Blobs.Create(ctx, store.BlobKey(m.ID, "sealed-"+store.NewID()))
+	if err != nil {
+		return store.BlobRef{}, nil, err
+	}
+	defer w.Abort()
+	sealed, err := out.Sender.Seal(by, peer, as4.Outgoing{ID: ebms.MessageID(m.MessageID), ConversationID: m.ConversationID, Header: h, SBD: sbd}, w)
+	if err != nil {
+		return store.BlobRef{}, nil, err
+	}
+	ref, err := w.Commit()
+	return ref, sealed, err
+}
+
+// storedHeader rebuilds the envelope header of a stored message (SBDH-038).
+func (out *Outbound) storedHeader(ctx context.Context, m *store.Message) (*sbdh.Header, error) {
+	r, err := out.Blobs.Open(ctx, m.Payload)
+	if err != nil {
+		return nil, err
+	}
+	h, _, err := sbdh.Read(r, sbdh.Options{})
+	return h, errors.Join(err, r.Close())
+}
+
+// post sends the stored body.
+func (out *Outbound) post(ctx context.Context, m store.Message, peer as4.Peer, n int) (*as4.Evidence, error) {
+	body, err := out.Blobs.Open(ctx, m.Sealed)
+	if err != nil {
+		return nil, &as4.SendError{Outcome: as4.Later, Err: err}
+	}
+	defer func() { _ = body.Close() }() // only read
+	if out.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, out.Timeout)
+		defer cancel()
+	}
+	return out.Sender.Post(ctx, as4.Request{
+		Peer: peer, MessageID: ebms.MessageID(m.MessageID), ContentType: m.SealedType, Body: body, Length: m.Sealed.Length, Digests: m.Digests, Attempt: n,
+	})
+}
+
+// result turns an outcome into a state (REL-023, design.md §3).
+func (out *Outbound) result(m store.Message, ev *as4.Evidence, err error) store.Result {
+	var se *as4.SendError
+	if err == nil {
+		d, derr := peppol.NewDocType(m.DocTypeScheme, m.DocType)
+		return store.Result{
+			State: store.Sent, Outcome: "receipt", Evidence: answerEvidence(ev, store.EvidenceReceipt),
+			Count: derr == nil && Counts(d),
+		}
+	}
+	res := store.Result{State: store.Unknown, Outcome: "error", Detail: err.Error(), Retry: out.Now().Add(time.Minute)}
+	if !errors.As(err, &se) {
+		return res
+	}
+	res.Outcome = string(se.Outcome)
+	if se.Signal != nil {
+		res.Code = string(se.Signal.Code)
+	}
+	res.Evidence = answerEvidence(se.Answer, store.EvidenceAnswerSOAP)
+	switch se.Outcome {
+	case as4.Refused:
+		res.State = store.FailedPermanent
+	case as4.Later:
+		res.State, res.Retry = store.RetryWait, out.Now().Add(max(se.RetryAfter, time.Minute))
+	case as4.BadReceipt:
+		res.State = store.ReceiptInvalid
+	case as4.DuplicateThere:
+		res.State = store.UnknownAccepted
+	}
+	return res
+}
+
+// answerEvidence keeps an answer byte for byte (AS4-106, REL-044).
+func answerEvidence(ev *as4.Evidence, kind string) []store.Evidence {
+	if ev == nil {
+		return nil
+	}
+	list := []store.Evidence{{Kind: kind, ContentType: ev.ContentType, Bytes: ev.Body}}
+	if ev.Signer != nil {
+		list = append(list, store.Evidence{Kind: store.EvidencePeerCert, Bytes: ev.Signer.Raw})
+	}
+	return list
+}
+
+// unsent records why a message was not sent although its turn had come: for good, or until later without an attempt
+// (REL-026).
+func (out *Outbound) unsent(ctx context.Context, job store.Job, m store.Message, cause error) error {
+	entry := fault.LookupFailed
+	var f *fault.Error
+	if errors.As(cause, &f) {
+		entry = f.Code
+	}
+	e, _ := fault.Find(entry)
+	err := out.Store.Update(context.WithoutCancel(ctx), out.Tenant, func(tx *store.Tx) error {
+		to := store.RetryWait
+		if e.Exit == fault.Negative {
+			to = store.FailedPermanent
+			if err := tx.Bury(job, cause.Error()); err != nil {
+				return err
+			}
+		} else if err := tx.Release(job, out.Now().Add(time.Minute), cause.Error()); err != nil {
+			return err
+		}
+		ev := store.Event{Kind: "not_sent", Detail: cause.Error(), Actor: job.Owner}
+		if m.State == to || !store.CanMove(store.Out, m.State, to) {
+			return tx.Note(m.ID, ev)
+		}
+		return tx.Move(&m, to, ev)
+	})
+	return errors.Join(cause, err)
+}
+
+// sendFault gives a failed attempt its code for operators.
+func sendFault(err error) error {
+	var se *as4.SendError
+	if !errors.As(err, &se) {
+		return fault.New(fault.PeerUnreachable, err, "")
+	}
+	detail := ""
+	if se.Signal != nil {
+		detail = string(se.Signal.Code) + " " + se.Signal.Short + " " + se.Signal.Detail
+	}
+	switch se.Outcome {
+	case as4.Refused:
+		return fault.New(fault.PeerRefused, err, "%s", detail)
+	case as4.Later:
+		return fault.New(fault.PeerLater, err, "%s", detail)
+	case as4.BadReceipt, as4.DuplicateThere:
+		return fault.New(fault.ReceiptInvalid, err, "%s", detail)
+	}
+	return fault.New(fault.PeerUnreachable, err, "%s", detail)
+}

@@ -1,0 +1,184 @@
+package ap
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/sbdh"
+)
+
+// Submission is a document handed in by C1. What it leaves out is read from the document or its envelope.
+type Submission struct {
+	From, To     peppol.ParticipantID
+	DocType      peppol.DocTypeID
+	Process      peppol.ProcessID
+	Country      string // of C1
+	MimeType     string // set: the content is wrapped as BinaryContent, or TextContent with Text
+	Text         bool
+	Conversation string
+	Open         func() (io.ReadCloser, error) // the document or a ready envelope; it is read more than once
+}
+
+// Submit takes a document over: envelope made or checked, payload synced, then one commit with its outbox row (REL-001,
+// REL-021). The eb:MessageId is chosen here and never again.
+func (out *Outbound) Submit(ctx context.Context, s Submission) (store.Message, error) {
+	h, wrap, err := out.prepare(s)
+	if err != nil {
+		return store.Message{}, err
+	}
+	id := store.NewID()
+	w, err := out.Blobs.Create(ctx, store.BlobKey(id, "sbd"))
+	if err != nil {
+		return store.Message{}, fault.New(fault.RecordUnreadable, err, "")
+	}
+	defer w.Abort()
+	if err := wrap(w); err != nil {
+		return store.Message{}, envelopeFault(err)
+	}
+	ref, err := w.Commit()
+	if err != nil {
+		return store.Message{}, fault.New(fault.RecordUnreadable, err, "")
+	}
+	m, _, err := out.Store.Submit(ctx, out.Tenant, store.Submission{Message: store.Message{
+		ID: id, Domain: defaultDomain, MessageID: string(out.Sender.NewMessageID()), ConversationID: conversation(s.Conversation),
+		C2: out.Seat, Sender: h.Sender.Value(), Receiver: h.Receiver.Value(),
+		DocTypeScheme: h.DocType.Scheme(), DocType: h.DocType.Value(), ProcessScheme: h.Process.Scheme(), Process: h.Process.Value(),
+		Transport: peppol.TransportAS4, InstanceID: h.InstanceID, CreationTime: h.Created, CountryC1: h.CountryC1,
+		MLSTo: h.MLSTo, MLSType: h.MLSType, Payload: ref, PayloadMime: s.MimeType,
+	}})
+	if err != nil {
+		return store.Message{}, fault.New(fault.RecordUnreadable, err, "")
+	}
+	return m, nil
+}
+
+func conversation(given string) string {
+	if given != "" {
+		return given
+	}
+	return uuid.NewString() // AS4-044
+}
+
+// prepare finds out what kind of submission it is and returns the header with the function that writes the envelope.
+func (out *Outbound) prepare(s Submission) (*sbdh.Header, func(io.Writer) error, error) {
+	if s.MimeType != "" {
+		h, err := out.header(s, sbdh.Detected{})
+		return h, func(w io.Writer) error {
+			return s.read(func(r io.Reader) error {
+				if s.Text {
+					return sbdh.WrapText(w, h, s.MimeType, r)
+				}
+				return sbdh.WrapBinary(w, h, s.MimeType, r)
+			})
+		}, err
+	}
+	var seen sbdh.Detected
+	err := s.read(func(r io.Reader) (err error) { seen, err = sbdh.Detect(r); return err })
+	if err != nil {
+		return nil, nil, documentFault(err)
+	}
+	if seen.Envelope {
+		return s.ready()
+	}
+	h, err := out.header(s, seen)
+	return h, func(w io.Writer) error {
+		return s.read(func(r io.Reader) error { return sbdh.Wrap(w, h, r) })
+	}, err
+}
+
+// ready checks an envelope that the submitter made; it is sent byte for byte (SBDH-035).
+func (s *Submission) ready() (*sbdh.Header, func(io.Writer) error, error) {
+	var h *sbdh.Header
+	err := s.read(func(r io.Reader) (err error) { h, _, err = sbdh.Read(r, sbdh.Options{}); return err })
+	if err != nil {
+		return nil, nil, envelopeFault(err)
+	}
+	for _, c := range []struct {
+		what  string
+		given bool
+		same  bool
+	}{
+		{"sender", !s.From.IsZero(), s.From.Equal(h.Sender)}, {"receiver", !s.To.IsZero(), s.To.Equal(h.Receiver)},
+		{"document type", !s.DocType.IsZero(), s.DocType == h.DocType}, {"process", !s.Process.IsZero(), s.Process == h.Process},
+	} {
+		if c.given && !c.same {
+			return nil, nil, fault.New(fault.EnvelopeInvalid, nil, "the %s in the envelope is not the one that was given", c.what)
+		}
+	}
+	if !peppol.KnownCountry(h.CountryC1) { // SBDH-016
+		return nil, nil, fault.New(fault.EnvelopeInvalid, nil, "COUNTRY_C1 is not an ISO 3166-1 code")
+	}
+	return h, func(w io.Writer) error {
+		return s.read(func(r io.Reader) error { _, err := io.Copy(w, r); return err })
+	}, nil
+}
+
+// header makes a new envelope header; nothing is defaulted silently (SBDH-034).
+func (out *Outbound) header(s Submission, seen sbdh.Detected) (*sbdh.Header, error) {
+	h := &sbdh.Header{
+		Sender: s.From, Receiver: s.To, DocType: s.DocType, Process: s.Process, CountryC1: s.Country,
+		InstanceID: uuid.NewString(), Created: out.Now().UTC().Format(time.RFC3339),
+	}
+	if h.DocType.IsZero() {
+		h.DocType = seen.DocType
+	}
+	if h.Process.IsZero() {
+		h.Process = seen.Process
+	}
+	for _, country := range []string{out.Country, seen.Country} {
+		if h.CountryC1 == "" {
+			h.CountryC1 = country
+		}
+	}
+	switch {
+	case h.Sender.IsZero() || h.Receiver.IsZero():
+		return nil, fault.New(fault.BadArguments, nil, "sender and receiver are needed")
+	case h.DocType.IsZero() || h.Process.IsZero():
+		return nil, fault.New(fault.DocumentUnknown, nil, "root element %s", seen.Root.Local)
+	case h.CountryC1 == "":
+		return nil, fault.New(fault.CountryMissing, nil, "")
+	}
+	return h, nil
+}
+
+// read opens the content, hands it over and closes it.
+func (s *Submission) read(f func(io.Reader) error) error {
+	r, err := s.Open()
+	if err != nil {
+		return fault.New(fault.DocumentUnreadable, err, "")
+	}
+	return errors.Join(f(r), r.Close())
+}
+
+// Bytes makes Submission.Open of a document in memory.
+func Bytes(b []byte) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+}
+
+func documentFault(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return err
+	}
+	return fault.New(fault.DocumentUnreadable, err, "")
+}
+
+func envelopeFault(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return err
+	}
+	var se *sbdh.Error
+	if errors.As(err, &se) {
+		return fault.New(fault.EnvelopeInvalid, err, "")
+	}
+	return fault.New(fault.RecordUnreadable, err, "")
+}

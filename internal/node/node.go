@@ -1,0 +1,272 @@
+// Package node builds one whole server from a configuration and runs it: record, payload store, keys, discovery, AS4
+// endpoint and queue. What serve, send, demo, localnet, bench and whole-path tests start is always this.
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/ravn-ap/ravn/as4"
+	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/backend"
+	"github.com/ravn-ap/ravn/internal/config"
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/queue"
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/store/blob"
+	"github.com/ravn-ap/ravn/internal/store/postgres"
+	"github.com/ravn-ap/ravn/internal/store/sqlite"
+	"github.com/ravn-ap/ravn/peppol"
+)
+
+// Options are the parts of a node that tests replace. The zero value is right for production.
+type Options struct {
+	Log  zerolog.Logger
+	Now  func() time.Time
+	Hook func(point string) // crash points of the store, the blobs and the endpoint
+}
+
+// Node is one server.
+type Node struct {
+	Config   *config.Config
+	Store    *store.Store
+	Blobs    *blob.Dir
+	Keys     *certs.Keyring
+	Trust    *certs.Verifier
+	Seat     peppol.SeatID // signs by default: of the first key
+	Inbound  *ap.Inbound
+	Outbound *ap.Outbound
+
+	opts     Options
+	spool    string
+	listener net.Listener
+	runner   *queue.Runner
+	health   health
+}
+
+// Open opens everything a node needs but listens to nothing and runs nothing.
+func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Hook == nil {
+		opts.Hook = func(string) {}
+	}
+	n := &Node{Config: cfg, opts: opts}
+	if err := n.openKeys(ctx); err != nil {
+		return nil, err
+	}
+	if err := n.openRecord(ctx); err != nil {
+		return nil, err
+	}
+	if err := n.wire(); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	return n, nil
+}
+
+// openKeys reads our keys and the anchors, and refuses a key that the environment would not believe (PKI-030, PKI-031).
+func (n *Node) openKeys(ctx context.Context) error {
+	var err error
+	if n.Keys, err = n.Config.Keyring(); err != nil {
+		return err
+	}
+	anchors, err := n.Config.Anchors()
+	if err != nil {
+		return err
+	}
+	n.Trust = certs.NewVerifier(anchors, certs.Unchecked{})
+	n.Seat = n.Keys.Identities()[0].Seat
+	id, err := n.Keys.Current(n.Seat, n.opts.Now())
+	if err == nil {
+		err = n.Trust.VerifyAP(ctx, id.Cert, n.opts.Now())
+	}
+	if err != nil {
+		return fault.New(fault.KeyUntrusted, err, "seat %s", n.Seat)
+	}
+	return nil
+}
+
+// openRecord opens folders, database and blobs.
+func (n *Node) openRecord(ctx context.Context) error {
+	data, blobs, spool, _, err := n.Config.Folders()
+	if err != nil {
+		return err
+	}
+	n.spool = spool
+	if n.Blobs, err = blob.OpenDir(blobs, blob.Options{Hook: n.opts.Hook}); err != nil {
+		return fault.New(fault.FolderUnusable, err, "%s", blobs)
+	}
+	if n.Store, err = openStore(ctx, n.Config, data, store.Options{Hook: n.opts.Hook}); err != nil {
+		return fault.New(fault.DatabaseUnusable, err, "")
+	}
+	return nil
+}
+
+// wire joins the parts.
+func (n *Node) wire() error {
+	core := ap.Core{Tenant: store.DefaultTenant, Store: n.Store, Blobs: n.Blobs, Trust: n.Trust, Keys: func() *certs.Keyring { return n.Keys }, Now: n.opts.Now}
+	n.Inbound = &ap.Inbound{Core: core, Backend: &backend.Folder{Dir: n.Config.Path(n.Config.Deliver.Folder)}, Delivered: n.logDelivery}
+	n.runner = &queue.Runner{
+		Store: n.Store, Work: map[store.Kind]queue.Work{store.Deliver: n.Inbound.Forward}, Owner: n.owner(), Now: n.opts.Now,
+		OnError: func(job store.Job, err error) { n.opts.Log.Error().Str("job", job.ID).Err(err).Msg("queue") },
+	}
+	n.Inbound.Wake = n.runner.Wake
+	client, directory, err := n.network()
+	if err != nil {
+		return err
+	}
+	n.Outbound = &ap.Outbound{
+		Core: core, Directory: directory, Seat: n.Seat, Country: n.Config.Country, Timeout: time.Duration(n.Config.Send.Timeout),
+		Sender: &as4.Sender{Trust: n.Trust, HTTP: client, Host: n.Config.Host, Spool: n.spool, Agent: "ravn", Now: n.opts.Now},
+	}
+	return nil
+}
+
+// owner names this process in leases.
+func (n *Node) owner() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = n.Config.Host
+	}
+	return fmt.Sprintf("%s-%d", host, os.Getpid())
+}
+
+// Close closes the record.
+func (n *Node) Close() error {
+	if n.listener != nil {
+		_ = n.listener.Close() // closed already after Serve
+	}
+	return n.Store.Close()
+}
+
+// Listen binds the AS4 address, so that Addr is known before Serve.
+func (n *Node) Listen() error {
+	l, err := net.Listen("tcp", n.Config.AS4.Listen)
+	if err != nil {
+		return fault.New(fault.ListenFailed, err, "%s", n.Config.AS4.Listen)
+	}
+	if !n.Config.AS4.Plain {
+		cert := &reloading{certFile: n.Config.Path(n.Config.AS4.TLSCert), keyFile: n.Config.Path(n.Config.AS4.TLSKey)}
+		if _, err := cert.get(nil); err != nil {
+			return errors.Join(fault.New(fault.TLSUnreadable, err, ""), l.Close())
+		}
+		l = tls.NewListener(l, serverTLS(cert))
+	}
+	n.listener = l
+	return nil
+}
+
+// Addr is the address of the AS4 endpoint, after Listen.
+func (n *Node) Addr() string { return n.listener.Addr().String() }
+
+// URL is the AS4 endpoint, after Listen.
+func (n *Node) URL() string {
+	scheme := "https"
+	if n.Config.AS4.Plain {
+		scheme = "http"
+	}
+	return scheme + "://" + n.Addr() + n.Config.AS4.Path
+}
+
+// Serve answers requests and delivers documents until ctx ends, then lets what is under way finish (REL-063).
+func (n *Node) Serve(ctx context.Context) error {
+	srv := n.server()
+	var wg sync.WaitGroup
+	wg.Go(func() { n.runner.Run(ctx) })
+	wg.Go(func() { n.collectOrphans(ctx) })
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(n.listener) }()
+	var err error
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		err = srv.Shutdown(stop)
+		cancel()
+		if serr := <-served; !errors.Is(serr, http.ErrServerClosed) {
+			err = errors.Join(err, serr)
+		}
+	}
+	wg.Wait()
+	return err
+}
+
+// server is the AS4 listener: HTTP/1.1 only, nothing but the endpoint on it (SEC-010, SEC-012, SEC-014).
+func (n *Node) server() *http.Server {
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	return &http.Server{
+		Handler: n.Receiver(), Protocols: protocols, ErrorLog: discardLog(),
+		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
+	}
+}
+
+// Receiver is the AS4 endpoint of the node.
+func (n *Node) Receiver() *as4.Receiver {
+	c := n.Config.AS4
+	return &as4.Receiver{
+		Keys: func() *certs.Keyring { return n.Keys }, Trust: n.Trust, Handler: n.Inbound, Seat: n.Seat, Host: n.Config.Host, Path: c.Path, Spool: n.spool,
+		MaxBytes: c.MaxBytes, MaxExpanded: c.MaxSize, InFlight: c.InFlight, Lenient: c.Lenient,
+		Ready: n.ready, Done: n.finished, Now: n.opts.Now,
+	}
+}
+
+// orphanAge is how old a blob without a row must be before it is deleted (REL-007).
+const orphanAge = time.Hour
+
+// collectOrphans deletes blobs that no row knows: what a crash between rename and commit left (CP-R7).
+func (n *Node) collectOrphans(ctx context.Context) {
+	tick := time.NewTicker(orphanAge)
+	defer tick.Stop()
+	for {
+		for key, err := range n.Blobs.Orphans(ctx, n.opts.Now().Add(-orphanAge), func(key string) (bool, error) { return n.Store.BlobInUse(ctx, key) }) {
+			if err == nil {
+				err = n.Blobs.Delete(ctx, key)
+			}
+			if err != nil && ctx.Err() == nil {
+				n.opts.Log.Error().Err(err).Str("blob", key).Msg("orphan collection")
+				break
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// OpenStore opens the record alone, for commands that need nothing else of a node.
+func OpenStore(ctx context.Context, cfg *config.Config) (*store.Store, error) {
+	data, _, _, _, err := cfg.Folders()
+	if err != nil {
+		return nil, err
+	}
+	s, err := openStore(ctx, cfg, data, store.Options{})
+	if err != nil {
+		return nil, fault.New(fault.DatabaseUnusable, err, "")
+	}
+	return s, nil
+}
+
+func openStore(ctx context.Context, cfg *config.Config, data string, opts store.Options) (*store.Store, error) {
+	if cfg.Database != "" {
+		return postgres.Open(ctx, cfg.Database, opts)
+	}
+	return sqlite.Open(ctx, filepath.Join(data, "ravn.db"), opts)
+}

@@ -1,0 +1,52 @@
+package node
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"time"
+
+	"github.com/ravn-ap/ravn/as4"
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/store"
+)
+
+// FindOutgoing returns an outgoing message by its id or by its eb:MessageId.
+func (n *Node) FindOutgoing(ctx context.Context, id string) (store.Message, error) {
+	m, err := n.Store.Get(ctx, store.DefaultTenant, id)
+	if err == nil && m.Direction == store.Out {
+		return m, nil
+	}
+	list, err := n.Store.ByMessageID(ctx, store.DefaultTenant, store.Out, id)
+	if err != nil {
+		return store.Message{}, fault.New(fault.RecordUnreadable, err, "")
+	}
+	if len(list) == 0 {
+		return store.Message{}, fault.New(fault.NoSuchMessage, nil, "%s", id)
+	}
+	return list[0], nil
+}
+
+// StoredPeer returns the access point that a message was sealed for.
+func (n *Node) StoredPeer(m store.Message) (as4.Peer, error) {
+	cert, err := x509.ParseCertificate(m.PeerCert)
+	if err != nil {
+		return as4.Peer{}, fault.New(fault.RecordUnreadable, err, "%s", m.ID)
+	}
+	return as4.Peer{URL: m.Endpoint, Cert: cert}, nil
+}
+
+// takeLease is how long a message is held for an operator's attempt.
+const takeLease = 20 * time.Minute
+
+// Send makes one attempt to send a message now, due or not. direct, when it has a URL, replaces the lookup.
+func (n *Node) Send(ctx context.Context, m store.Message, direct as4.Peer) (*as4.Evidence, error) {
+	job, err := n.Store.Take(ctx, store.DefaultTenant, store.Send, m.ID, n.owner(), takeLease)
+	if errors.Is(err, store.ErrConflict) {
+		return nil, fault.New(fault.NotResumable, nil, "%s is %s", m.MessageID, m.State)
+	}
+	if err != nil {
+		return nil, fault.New(fault.RecordUnreadable, err, "")
+	}
+	return n.Outbound.Attempt(ctx, job, direct)
+}

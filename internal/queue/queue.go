@@ -1,0 +1,314 @@
+// Package queue decides when work is done, not what: it claims due rows of the outbox, keeps their leases while a bounded
+// set of workers runs, and gives each row back as its worker says. One goroutine owns the schedule; a crash of the process
+// and the loss of a node are the same case, an expired lease.
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/store"
+)
+
+// Store is what the queue needs of a *store.Store. Every call that ends or extends a job fails with store.ErrLeaseLost if
+// another worker has it (REL-013).
+type Store interface {
+	Claim(ctx context.Context, c store.Claim) ([]store.Job, error)
+	Extend(ctx context.Context, job store.Job, d time.Duration) error
+	Complete(ctx context.Context, job store.Job) error
+	Release(ctx context.Context, job store.Job, due time.Time, reason string) error
+	Crash(ctx context.Context, job store.Job, due time.Time, reason string) error
+	Bury(ctx context.Context, job store.Job, reason string) error
+	Quarantine(ctx context.Context, job store.Job, reason string) error
+}
+
+// Work does one job. Its context ends when the lease is lost, when the job takes too long, or some time after the Runner
+// was told to stop.
+type Work func(ctx context.Context, job store.Job) Outcome
+
+// Outcome is what becomes of a job. The zero value is Done.
+type Outcome struct {
+	what   verdict
+	after  time.Duration
+	reason string
+}
+
+type verdict int
+
+const (
+	done verdict = iota
+	settled
+	retry
+	dead
+)
+
+// Done ends the job.
+func Done() Outcome { return Outcome{} }
+
+// Settled leaves the job alone: the work has ended it or given it back already, in the transaction of its result, as
+// store.FinishAttempt does.
+func Settled() Outcome { return Outcome{what: settled} }
+
+// Retry gives the job back for another try after a time, with the reason for the record.
+func Retry(after time.Duration, reason string) Outcome {
+	return Outcome{what: retry, after: after, reason: reason}
+}
+
+// Dead gives the job up; an operator sees it (REL-068).
+func Dead(reason string) Outcome { return Outcome{what: dead, reason: reason} }
+
+// Defaults of a Runner.
+const (
+	DefaultLimit      = 16
+	DefaultPoll       = 2 * time.Second // REL-070: how long work waits at most when nobody wakes the Runner
+	DefaultLease      = time.Minute
+	DefaultTimeout    = 10 * time.Minute
+	DefaultGrace      = time.Minute // REL-063
+	DefaultMaxCrashes = 2           // REL-067
+	crashDelay        = time.Minute
+)
+
+// Runner runs the jobs of an outbox. Fields must not change once Run was called; zero fields mean the defaults above.
+type Runner struct {
+	Store Store               // required
+	Work  map[store.Kind]Work // what to do, by kind; jobs of other kinds are left to others
+	Owner string              // names this process in the record; required in a cluster
+
+	Limit   int           // jobs of one kind at the same time
+	Poll    time.Duration // time between looks without a Wake
+	Lease   time.Duration // how long a job stays ours without a sign of life
+	Timeout time.Duration // for one job; one that takes longer counts as a crash
+	Grace   time.Duration // how long jobs may go on after Run's context ended
+
+	MaxCrashes int // starts without an end after which a job is quarantined instead of started again
+
+	Now     func() time.Time               // for the due time of retries; nil means time.Now
+	OnError func(job store.Job, err error) // what went wrong beside the work itself; job is zero for a failed claim; may be nil
+
+	once sync.Once
+	wake chan struct{}
+}
+
+// Wake makes the Runner look for due work at once. It never blocks and may be called before Run.
+func (r *Runner) Wake() {
+	r.init()
+	select {
+	case r.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+func (r *Runner) init() {
+	r.once.Do(func() {
+		r.wake = make(chan struct{}, 1)
+		def(&r.Limit, DefaultLimit)
+		def(&r.Poll, DefaultPoll)
+		def(&r.Lease, DefaultLease)
+		def(&r.Timeout, DefaultTimeout)
+		def(&r.Grace, DefaultGrace)
+		def(&r.MaxCrashes, DefaultMaxCrashes)
+		if r.Now == nil {
+			r.Now = time.Now
+		}
+		if r.OnError == nil {
+			r.OnError = func(store.Job, error) {}
+		}
+	})
+}
+
+func def[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Run claims and runs jobs until ctx ends, then lets the running ones finish, at most for Grace, and returns after the
+// last (REL-063). Leases of jobs that were cut off simply run out.
+func (r *Runner) Run(ctx context.Context) {
+	r.init()
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	context.AfterFunc(ctx, func() { time.AfterFunc(r.Grace, stop) })
+
+	s := &schedule{Runner: r, busy: map[store.Kind]int{}, ended: make(chan store.Kind, r.Limit)}
+	for k := range r.Work {
+		s.kinds = append(s.kinds, k)
+	}
+	slices.Sort(s.kinds)
+	s.run(ctx, work)
+}
+
+// schedule belongs to the goroutine of Run; workers only report to ended.
+type schedule struct {
+	*Runner
+	kinds []store.Kind
+	busy  map[store.Kind]int // workers by kind
+	ended chan store.Kind
+}
+
+func (s *schedule) run(ctx, work context.Context) {
+	poll := time.NewTicker(s.Poll)
+	defer poll.Stop()
+	more := s.claimAll(ctx, work)
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-poll.C:
+			more = s.claimAll(ctx, work)
+		case <-s.wake:
+			more = s.claimAll(ctx, work)
+		case k := <-s.ended:
+			s.busy[k]--
+			if more[k] { // the last claim filled all places, so there may be work left
+				more[k] = s.claim(ctx, work, k)
+			}
+		}
+	}
+	for _, n := range s.busy {
+		for range n {
+			<-s.ended
+		}
+	}
+}
+
+// claimAll looks for work of all kinds and tells of which there may be more than was taken.
+func (s *schedule) claimAll(ctx, work context.Context) map[store.Kind]bool {
+	more := map[store.Kind]bool{}
+	for _, k := range s.kinds {
+		more[k] = s.claim(ctx, work, k)
+	}
+	return more
+}
+
+// claim starts as many jobs of a kind as there are free places, and tells whether there may be more.
+func (s *schedule) claim(ctx, work context.Context, k store.Kind) bool {
+	free := s.Limit - s.busy[k]
+	if free <= 0 || ctx.Err() != nil {
+		return true
+	}
+	jobs, err := s.Store.Claim(ctx, store.Claim{Kind: k, Owner: s.Owner, Lease: s.Lease, Limit: free})
+	if err != nil && ctx.Err() == nil {
+		s.OnError(store.Job{}, fmt.Errorf("queue: claim %s: %w", k, err))
+	}
+	for _, job := range jobs {
+		s.busy[k]++
+		go func() {
+			defer func() { s.ended <- k }()
+			s.do(work, job)
+		}()
+	}
+	return len(jobs) == free
+}
+
+// do runs one job from claim to end.
+func (r *Runner) do(ctx context.Context, job store.Job) {
+	var err error
+	if job.Unended >= r.MaxCrashes { // REL-067
+		err = r.Store.Quarantine(context.WithoutCancel(ctx), job, fmt.Sprintf("started %d times without an end", job.Unended))
+	} else {
+		err = r.attend(ctx, job)
+	}
+	if err != nil {
+		r.OnError(job, fmt.Errorf("queue: %s: %w", job.ID, err))
+	}
+}
+
+// attend runs the work of a job under its lease and ends the job.
+func (r *Runner) attend(ctx context.Context, job store.Job) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.Timeout, errTimeout)
+	defer cancel()
+	lost := r.keepLease(ctx, cancel, job)
+	out, err := r.call(ctx, job)
+	if err == nil && context.Cause(ctx) == errTimeout {
+		err = errTimeout
+	}
+	cancel()
+	switch {
+	case out.what == settled: // then the lease has ended as well
+		return nil
+	case <-lost:
+		return errors.Join(store.ErrLeaseLost, err)
+	}
+	return errors.Join(err, r.end(context.WithoutCancel(ctx), job, out, err))
+}
+
+var errTimeout = errors.New("work took too long")
+
+// endTries is how often the end of a job is written at most, one Poll apart. A job whose end cannot be written would be
+// done again and look like a crash.
+const endTries = 3
+
+// end writes the outcome of a job, or its crash.
+func (r *Runner) end(ctx context.Context, job store.Job, out Outcome, crash error) error {
+	for n := 1; ; n++ {
+		err := r.tryEnd(ctx, job, out, crash)
+		if err == nil || n == endTries || errors.Is(err, store.ErrLeaseLost) || store.IsFatal(err) {
+			return err
+		}
+		time.Sleep(r.Poll)
+	}
+}
+
+func (r *Runner) tryEnd(ctx context.Context, job store.Job, out Outcome, crash error) error {
+	switch {
+	case crash != nil:
+		return r.Store.Crash(ctx, job, r.Now().Add(crashDelay), crash.Error())
+	case out.what == retry:
+		return r.Store.Release(ctx, job, r.Now().Add(out.after), out.reason)
+	case out.what == dead:
+		return r.Store.Bury(ctx, job, out.reason)
+	}
+	return r.Store.Complete(ctx, job)
+}
+
+// call runs the work; a panic in it is its error.
+func (r *Runner) call(ctx context.Context, job store.Job) (out Outcome, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicError{p, debug.Stack()}
+		}
+	}()
+	return r.Work[job.Kind](ctx, job), nil
+}
+
+// panicError is a panic of a work function. Its stack is for the log, not for the record.
+type panicError struct {
+	value any
+	Stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+// keepLease extends the lease of a job until ctx ends, and tells in the end whether it was lost; then it has cancelled the
+// work. Other errors are left to the next round: the lease lasts for three of them.
+func (r *Runner) keepLease(ctx context.Context, cancel func(), job store.Job) <-chan bool {
+	lost := make(chan bool, 1)
+	go func() {
+		tick := time.NewTicker(r.Lease / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				lost <- false
+				return
+			case <-tick.C:
+			}
+			err := r.Store.Extend(ctx, job, r.Lease)
+			if errors.Is(err, store.ErrLeaseLost) {
+				cancel()
+				lost <- true
+				return
+			}
+			if err != nil && ctx.Err() == nil {
+				r.OnError(job, fmt.Errorf("queue: extend %s: %w", job.ID, err))
+			}
+		}
+	}()
+	return lost
+}

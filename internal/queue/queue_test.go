@@ -1,0 +1,325 @@
+package queue_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/queue"
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/store/sqlite"
+)
+
+const tenant = store.DefaultTenant
+
+func open(t *testing.T, opts store.Options) *store.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "queue.db"), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// enter puts n report jobs into the outbox.
+func enter(t *testing.T, s *store.Store, n int) {
+	t.Helper()
+	err := s.Update(t.Context(), tenant, func(tx *store.Tx) error {
+		for i := range n {
+			if err := tx.Enqueue(store.Task{Kind: store.Report, Key: fmt.Sprint("job-", i)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// start runs r in the background and returns a function that stops it and waits for its end.
+func start(t *testing.T, r *queue.Runner) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); r.Run(ctx) }()
+	stop = func() { cancel(); <-ended }
+	t.Cleanup(stop)
+	return stop
+}
+
+// eventually waits until ok holds.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("waited in vain: " + what)
+		}
+	}
+}
+
+func jobs(t *testing.T, s *store.Store, dead bool) []store.Job {
+	t.Helper()
+	all, err := s.Jobs(t.Context(), tenant, store.JobFilter{Dead: dead})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func reports(w queue.Work) map[store.Kind]queue.Work {
+	return map[store.Kind]queue.Work{store.Report: w}
+}
+
+func TestEachJobOnceWithinTheLimit(t *testing.T) {
+	s := open(t, store.Options{})
+	enter(t, s, 40)
+	var mu sync.Mutex
+	seen := map[string]int{}
+	var now, most atomic.Int64
+	work := func(_ context.Context, job store.Job) queue.Outcome {
+		most.Store(max(most.Load(), now.Add(1)))
+		defer now.Add(-1)
+		time.Sleep(5 * time.Millisecond)
+		mu.Lock()
+		defer mu.Unlock()
+		seen[job.Key]++
+		return queue.Done()
+	}
+	for range 2 { // two nodes
+		start(t, &queue.Runner{Store: s, Work: reports(work), Limit: 3, Poll: time.Hour})
+	}
+	eventually(t, "all jobs done", func() bool { return len(jobs(t, s, false)) == 0 })
+	for key, n := range seen {
+		if n != 1 {
+			t.Errorf("%s ran %d times", key, n)
+		}
+	}
+	if len(seen) != 40 || most.Load() > 6 {
+		t.Errorf("%d jobs, up to %d at once", len(seen), most.Load())
+	}
+}
+
+func TestWake(t *testing.T) {
+	s := open(t, store.Options{})
+	var ran atomic.Bool
+	r := &queue.Runner{Store: s, Poll: time.Hour, Work: reports(func(context.Context, store.Job) queue.Outcome {
+		ran.Store(true)
+		return queue.Done()
+	})}
+	start(t, r)
+	time.Sleep(50 * time.Millisecond)
+	enter(t, s, 1)
+	r.Wake()
+	eventually(t, "the job ran", ran.Load)
+}
+
+func TestOutcomes(t *testing.T) {
+	s := open(t, store.Options{})
+	enter(t, s, 4)
+	stop := start(t, &queue.Runner{Store: s, Poll: 10 * time.Millisecond, Work: reports(func(_ context.Context, job store.Job) queue.Outcome {
+		switch job.Key {
+		case "job-0":
+			return queue.Retry(time.Hour, "busy")
+		case "job-1":
+			return queue.Dead("refused")
+		case "job-2":
+			if err := s.Release(context.Background(), job, time.Now().Add(2*time.Hour), "own doing"); err != nil {
+				t.Error(err)
+			}
+			return queue.Settled()
+		}
+		return queue.Outcome{}
+	})})
+	eventually(t, "an end of each job", func() bool {
+		open := jobs(t, s, false)
+		return len(open) == 2 && open[0].Reason != "" && open[1].Reason != "" && len(jobs(t, s, true)) == 1
+	})
+	stop()
+	left := jobs(t, s, false)
+	if left[0].Reason != "busy" || time.Until(left[0].Due) < 50*time.Minute || left[1].Reason != "own doing" {
+		t.Errorf("open: %+v", left)
+	}
+	if dead := jobs(t, s, true); dead[0].Reason != "refused" {
+		t.Errorf("dead: %+v", dead)
+	}
+}
+
+func TestLeaseIsKeptWhileWorkRuns(t *testing.T) {
+	s := open(t, store.Options{})
+	enter(t, s, 1)
+	var runs atomic.Int64
+	work := func(context.Context, store.Job) queue.Outcome {
+		runs.Add(1)
+		time.Sleep(time.Second)
+		return queue.Done()
+	}
+	for range 2 {
+		start(t, &queue.Runner{Store: s, Work: reports(work), Lease: 300 * time.Millisecond, Poll: 20 * time.Millisecond})
+	}
+	eventually(t, "the job is done", func() bool { return len(jobs(t, s, false)) == 0 })
+	if runs.Load() != 1 {
+		t.Errorf("ran %d times", runs.Load())
+	}
+}
+
+func TestREL013LostLeaseStopsTheWork(t *testing.T) {
+	s := open(t, store.Options{})
+	enter(t, s, 1)
+	errs := make(chan error, 10)
+	begun := make(chan store.Job, 1)
+	r := &queue.Runner{Store: s, Lease: 150 * time.Millisecond, Poll: time.Hour,
+		OnError: func(_ store.Job, err error) { errs <- err },
+		Work: reports(func(ctx context.Context, job store.Job) queue.Outcome {
+			begun <- job
+			<-ctx.Done()
+			return queue.Done()
+		})}
+	start(t, r)
+	if err := s.Bury(t.Context(), <-begun, "an operator gave it up"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-errs; !errors.Is(err, store.ErrLeaseLost) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestREL067Panic(t *testing.T) {
+	clock := time.Now()
+	var mu sync.Mutex
+	now := func() time.Time { mu.Lock(); defer mu.Unlock(); return clock }
+	s := open(t, store.Options{Now: now})
+	m, err := s.Accept(t.Context(), tenant, store.Acceptance{Message: store.Message{C2: "PNO000111", MessageID: "m"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var runs atomic.Int64
+	var last atomic.Value
+	start(t, &queue.Runner{Store: s, Poll: 10 * time.Millisecond, Now: now,
+		OnError: func(_ store.Job, err error) { last.Store(err.Error()) },
+		Work: map[store.Kind]queue.Work{store.Deliver: func(context.Context, store.Job) queue.Outcome {
+			runs.Add(1)
+			panic("poison")
+		}}})
+	eventually(t, "quarantine", func() bool {
+		mu.Lock()
+		clock = clock.Add(time.Second)
+		mu.Unlock()
+		got, err := s.Get(t.Context(), tenant, m.ID)
+		return err == nil && got.State == store.Quarantined
+	})
+	if runs.Load() != 2 {
+		t.Errorf("ran %d times", runs.Load())
+	}
+	if text, _ := last.Load().(string); !strings.Contains(text, "poison") {
+		t.Errorf("reported %q", text)
+	}
+	events, err := s.Timeline(t.Context(), tenant, m.ID)
+	if err != nil || !slices.ContainsFunc(events, func(e store.Event) bool { return e.Kind == store.EventQuarantined }) {
+		t.Errorf("timeline %v, %v", events, err)
+	}
+}
+
+func TestREL067ProcessDiedTwice(t *testing.T) {
+	s := open(t, store.Options{})
+	enter(t, s, 1)
+	for range 2 { // claimed, then the process was killed
+		if _, err := s.Claim(t.Context(), store.Claim{Kind: store.Report, Limit: 1, Lease: time.Millisecond}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	start(t, &queue.Runner{Store: s, Poll: 10 * time.Millisecond, Work: reports(func(context.Context, store.Job) queue.Outcome {
+		t.Error("it ran")
+		return queue.Done()
+	})})
+	eventually(t, "the job is given up", func() bool { return len(jobs(t, s, true)) == 1 })
+}
+
+func TestREL067Timeout(t *testing.T) {
+	s := open(t, store.Options{})
+	enter(t, s, 1)
+	start(t, &queue.Runner{Store: s, Poll: 10 * time.Millisecond, Timeout: 30 * time.Millisecond,
+		Work: reports(func(ctx context.Context, _ store.Job) queue.Outcome {
+			<-ctx.Done()
+			return queue.Done()
+		})})
+	eventually(t, "the job is given back", func() bool {
+		open := jobs(t, s, false)
+		return len(open) == 1 && strings.Contains(open[0].Reason, "too long") && open[0].LeaseEnd.IsZero()
+	})
+}
+
+func TestREL063RunWaitsForItsWorkers(t *testing.T) {
+	s := open(t, store.Options{})
+	enter(t, s, 2)
+	begun := make(chan struct{}, 2)
+	var ended, cut atomic.Int64
+	stop := start(t, &queue.Runner{Store: s, Grace: 300 * time.Millisecond, Work: reports(func(ctx context.Context, job store.Job) queue.Outcome {
+		defer ended.Add(1)
+		begun <- struct{}{}
+		if job.Key == "job-0" {
+			time.Sleep(100 * time.Millisecond) // finishes by itself
+			return queue.Done()
+		}
+		<-ctx.Done() // does not
+		cut.Add(1)
+		return queue.Retry(0, "stopped")
+	})})
+	<-begun
+	<-begun
+	stop()
+	if ended.Load() != 2 || cut.Load() != 1 {
+		t.Errorf("ended %d, cut off %d", ended.Load(), cut.Load())
+	}
+	if left := jobs(t, s, false); len(left) != 1 || left[0].Key != "job-1" || !left[0].LeaseEnd.IsZero() {
+		t.Errorf("left %+v", left)
+	}
+}
+
+// flaky is a store whose database is away for a while.
+type flaky struct {
+	*store.Store
+	claims, completes atomic.Int64
+}
+
+var errAway = errors.New("database away")
+
+func (f *flaky) Claim(ctx context.Context, c store.Claim) ([]store.Job, error) {
+	if f.claims.Add(1) <= 3 {
+		return nil, errAway
+	}
+	return f.Store.Claim(ctx, c)
+}
+
+func (f *flaky) Complete(ctx context.Context, job store.Job) error {
+	if f.completes.Add(1) <= 2 {
+		return errAway
+	}
+	return f.Store.Complete(ctx, job)
+}
+
+func TestDatabaseAway(t *testing.T) {
+	f := &flaky{Store: open(t, store.Options{})}
+	enter(t, f.Store, 1)
+	var runs, errs atomic.Int64
+	start(t, &queue.Runner{Store: f, Poll: 10 * time.Millisecond,
+		OnError: func(_ store.Job, err error) {
+			if errors.Is(err, errAway) {
+				errs.Add(1)
+			}
+		},
+		Work: reports(func(context.Context, store.Job) queue.Outcome { runs.Add(1); return queue.Done() })})
+	eventually(t, "the job is done", func() bool { return len(jobs(t, f.Store, false)) == 0 })
+	if runs.Load() != 1 || errs.Load() != 3 {
+		t.Errorf("ran %d times, %d failed claims reported", runs.Load(), errs.Load())
+	}
+}

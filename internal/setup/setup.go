@@ -1,0 +1,247 @@
+// Package setup writes the first configuration of a node, with everything that can be made for it: keys for a private
+// network, or a key with its certificate request for Peppol. It never overwrites anything.
+package setup
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/testbed/pki"
+)
+
+// Node describes the node to be written.
+type Node struct {
+	Dir         string
+	Environment certs.Environment
+	Listen      string // "" means 127.0.0.1:9443
+	Host        string // "" means localhost in local
+	Country     string // "" means the country of the certificate, if it names one
+	Seat        string // CN of the certificate made for local; "" means POP900001
+	PKI         string // folder with the private CAs of an earlier node of the same network; "" means: made here
+
+	P12, Password        string // own key; "" means: made here (local), or made with a certificate request
+	APAnchors            string // PEM file; "" means: made here (local), or built in
+	SMPAnchors, TLSRoots string
+	TLSCert, TLSKey      string // "" means a plain listener
+	Zone, Resolver       string
+}
+
+// Written tells what was made and what remains to do.
+type Written struct {
+	Config string
+	Seat   string
+	Todo   []string // in order, one sentence each
+}
+
+// file is the part of the configuration that a new node needs; what is left out has a default.
+type file struct {
+	Environment string           `yaml:"environment"`
+	Host        string           `yaml:"host"`
+	Country     string           `yaml:"country,omitempty"`
+	Data        string           `yaml:"data"`
+	Keys        []map[string]any `yaml:"keys"`
+	Certs       map[string]any   `yaml:"certs,omitempty"`
+	AS4         map[string]any   `yaml:"as4"`
+	Discovery   map[string]any   `yaml:"discovery,omitempty"`
+	Deliver     map[string]any   `yaml:"deliver"`
+}
+
+// ConfigName is the name of the configuration file in the folder.
+const ConfigName = "ravn.yaml"
+
+// Write makes the node's folder and files.
+func Write(n Node) (*Written, error) {
+	if entries, err := os.ReadDir(n.Dir); err == nil && len(entries) > 0 {
+		return nil, fault.New(fault.FolderNotEmpty, nil, "%s", n.Dir)
+	}
+	if err := os.MkdirAll(n.Dir, 0o700); err != nil {
+		return nil, fault.New(fault.FolderUnusable, err, "%s", n.Dir)
+	}
+	w := &Written{Config: filepath.Join(n.Dir, ConfigName), Seat: n.Seat}
+	f := file{Environment: string(n.Environment), Host: n.Host, Country: n.Country, Data: "data", Certs: map[string]any{}, AS4: map[string]any{}, Deliver: map[string]any{"folder": "inbox"}}
+	if err := n.keys(&f, w); err != nil {
+		return nil, err
+	}
+	if err := n.trust(&f); err != nil {
+		return nil, err
+	}
+	n.endpoint(&f, w)
+	text, err := yaml.Marshal(f)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(w.Config, text, 0o600); err != nil {
+		return nil, fault.New(fault.FolderUnusable, err, "%s", w.Config)
+	}
+	return w, nil
+}
+
+// keys writes or names the own key.
+func (n *Node) keys(f *file, w *Written) error {
+	if n.P12 != "" {
+		id, err := certs.LoadP12(n.P12, n.Password)
+		if errors.Is(err, certs.ErrPassword) {
+			return fault.New(fault.PasswordWrong, nil, "%s", n.P12)
+		}
+		if err != nil {
+			return fault.New(fault.KeyUnreadable, err, "%s", n.P12)
+		}
+		w.Seat = string(id.Seat)
+		if c := id.Cert.Subject.Country; f.Country == "" && len(c) == 1 {
+			f.Country = c[0]
+		}
+		if err := n.save("key.password", []byte(n.Password+"\n")); err != nil {
+			return err
+		}
+		data, err := os.ReadFile(n.P12)
+		if err != nil {
+			return fault.New(fault.KeyUnreadable, err, "%s", n.P12)
+		}
+		f.Keys = []map[string]any{{"p12": "key.p12", "password_file": "key.password"}}
+		return n.save("key.p12", data)
+	}
+	f.Keys = []map[string]any{{"cert": "cert.pem", "key": "key.pem"}}
+	if n.Environment == certs.Local {
+		return n.privateKey(f, w)
+	}
+	return n.request(w)
+}
+
+// privateKey makes a whole private hierarchy with a key of ours below it.
+func (n *Node) privateKey(f *file, w *Written) error {
+	if w.Seat == "" {
+		w.Seat = "POP900001"
+	}
+	p, err := n.hierarchy()
+	if err != nil {
+		return err
+	}
+	id, err := p.AP.Issue(pki.Leaf{CN: w.Seat}, time.Now())
+	if err != nil {
+		return err
+	}
+	key, err := pki.EncodeKey(id.Key)
+	if err != nil {
+		return err
+	}
+	if f.Country == "" {
+		f.Country = "NO"
+	}
+	err = errors.Join(n.save("cert.pem", pki.EncodeCerts(id.Cert)), n.save("key.pem", key))
+	if n.APAnchors == "" {
+		f.Certs["ap_anchors"], f.Certs["smp_anchors"] = "ap-anchors.pem", "smp-anchors.pem"
+		err = errors.Join(err, n.save("ap-anchors.pem", pki.EncodeCerts(p.AP.Cert, p.Root.Cert)), n.save("smp-anchors.pem", pki.EncodeCerts(p.SMP.Cert, p.Root.Cert)))
+	}
+	return err
+}
+
+// hierarchy makes the private CAs, or reads those of another node.
+func (n *Node) hierarchy() (*pki.PKI, error) {
+	if n.PKI != "" {
+		p, err := pki.Load(n.PKI)
+		if err != nil {
+			return nil, fault.New(fault.KeyUnreadable, err, "%s", n.PKI)
+		}
+		return p, nil
+	}
+	p, err := pki.New(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Save(filepath.Join(n.Dir, "pki")); err != nil {
+		return nil, fault.New(fault.FolderUnusable, err, "%s", n.Dir)
+	}
+	return p, nil
+}
+
+// request makes a key and a certificate request for the enrolment (PKI-026).
+func (n *Node) request(w *Written) error {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return err
+	}
+	text, err := pki.EncodeKey(key)
+	if err != nil {
+		return err
+	}
+	subject := pkix.Name{CommonName: n.Seat}
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: subject}, key)
+	if err != nil {
+		return err
+	}
+	w.Todo = append(w.Todo, "Hand in request.csr when you enrol for the access point certificate, and put what you get into cert.pem.")
+	return errors.Join(n.save("key.pem", text), n.save("request.csr", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})))
+}
+
+// trust names anchors.
+func (n *Node) trust(f *file) error {
+	for key, name := range map[string]string{"ap_anchors": n.APAnchors, "smp_anchors": n.SMPAnchors, "tls_roots": n.TLSRoots} {
+		if name == "" {
+			continue
+		}
+		text, err := os.ReadFile(name) //nolint:gosec // the user names the file
+		if err == nil && key != "tls_roots" {
+			_, err = certs.ParseAnchors(text)
+		}
+		if err != nil {
+			return fault.New(fault.AnchorsUnreadable, err, "%s", name)
+		}
+		local := map[string]string{"ap_anchors": "ap-anchors.pem", "smp_anchors": "smp-anchors.pem", "tls_roots": "tls-roots.pem"}[key]
+		f.Certs[key] = local
+		if err := n.save(local, text); err != nil {
+			return err
+		}
+	}
+	if n.Environment == certs.Production {
+		f.Certs["revocation"] = ""
+	}
+	return nil
+}
+
+// endpoint fills in the listener and what remains to do for it.
+func (n *Node) endpoint(f *file, w *Written) {
+	f.AS4["listen"] = n.Listen
+	if n.Listen == "" {
+		f.AS4["listen"] = "127.0.0.1:9443"
+	}
+	if f.Host == "" {
+		f.Host = "localhost"
+	}
+	if n.TLSCert == "" {
+		f.AS4["plain"] = true
+	} else {
+		f.AS4["tls_cert"], f.AS4["tls_key"] = n.TLSCert, n.TLSKey
+	}
+	if n.Zone != "" {
+		f.Discovery = map[string]any{"zone": n.Zone}
+		if n.Resolver != "" {
+			f.Discovery["resolver"] = n.Resolver
+		}
+	}
+	w.Todo = append(w.Todo, fmt.Sprintf("Serve a participant: ravn --config %s participants add --participant ID --doctype ID --process ID", w.Config),
+		fmt.Sprintf("Start: ravn --config %s serve", w.Config))
+	if n.Environment != certs.Local {
+		w.Todo = append(w.Todo, "Publish the address of the endpoint and the certificate in the SMP entries of your participants.",
+			"Open port 443 to the endpoint, with a TLS certificate of a public CA: as4.tls_cert and as4.tls_key, or a proxy in front.")
+	}
+}
+
+func (n *Node) save(name string, text []byte) error {
+	path := filepath.Join(n.Dir, name)
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		return fault.New(fault.FolderUnusable, err, "%s", path)
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// DuplicateMemory is how long the key of an accepted message is kept (REL-032).
+const DuplicateMemory = 400 * 24 * time.Hour
+
+// Acceptance is everything that becomes durable before the receipt of a received message leaves.
+type Acceptance struct {
+	Message  Message    // as read; the store sets what its comments say. Payload must be synced before (REL-001)
+	Evidence []Evidence // EvidenceReceipt is required
+	Events   []Event    // what happened before, such as the end of reading and of verification; oldest first
+	Count    bool       // write a counting row; false for reports about traffic (TSR, EUSR), which are never counted
+	Tasks    []Task     // work beside the delivery
+}
+
+// Accept stores a received message in one transaction: record, duplicate key, evidence, events, counting row and the
+// outbox row for its delivery (REL-001). It returns the message as stored. A *Duplicate means that a message with the
+// same key was faster, or came long ago; exactly one of many concurrent calls wins (SEC-070).
+func (s *Store) Accept(ctx context.Context, tenant string, a Acceptance) (Message, error) {
+	m := a.Message
+	if m.ID == "" {
+		m.ID = NewID()
+	}
+	if m.C2 == "" || m.MessageID == "" {
+		return m, errors.New("store: accept: no duplicate key: C2 and MessageID are required")
+	}
+	err := s.twice(ctx, tenant, func(tx *Tx) error {
+		err := tx.accept(&m, &a)
+		var dup *Duplicate
+		if errors.As(err, &dup) && dup.Prior.ID == m.ID { // our own first try
+			m, err = tx.Get(m.ID)
+		}
+		return err
+	})
+	return m, err
+}
+
+// twice is Update for a write that is harmless to repeat. If COMMIT gets no answer it writes again: a commit that is still
+// under way holds its keys until it ends, so that the second try knows for sure, which mere reading would not (REL-072).
+func (s *Store) twice(ctx context.Context, tenant string, fn func(*Tx) error) error {
+	err := s.Update(ctx, tenant, fn)
+	if !errors.Is(err, ErrOutcomeUnknown) {
+		return err
+	}
+	again := s.Update(context.WithoutCancel(ctx), tenant, fn)
+	var dup *Duplicate
+	if again == nil || errors.As(again, &dup) || errors.Is(again, ErrKeyReused) {
+		return again
+	}
+	return errors.Join(err, again)
+}
+
+const insertDuplicate = `INSERT INTO duplicate (tenant, seat, message_id, digests, ref, accepted, kept_until)
+	VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, seat, message_id) DO NOTHING`
+
+// accept inserts the duplicate key first: of two that hold the same key one waits here for the other's commit, and then
+// inserts nothing (SEC-070, REL-031).
+func (tx *Tx) accept(m *Message, a *Acceptance) error {
+	n, err := tx.exec(insertDuplicate, tx.tenant, string(m.C2), m.MessageID, m.Digests, m.ID,
+		micros(tx.now), micros(tx.now.Add(DuplicateMemory)))
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		prior, err := one(tx, scanPrior, knownQuery, tx.tenant, string(m.C2), m.MessageID)
+		if err != nil {
+			return err
+		}
+		return &Duplicate{prior}
+	}
+	m.Direction, m.State, m.Accepted = In, Accepted, tx.now
+	events := append(a.Events[:len(a.Events):len(a.Events)], Event{Kind: EventAccepted, From: Verified, To: Accepted})
+	if err := tx.create(m, a.Message.PossibleDuplicate, events); err != nil {
+		return err
+	}
+	if err := tx.AddEvidence(m.ID, a.Evidence...); err != nil {
+		return err
+	}
+	if a.Count {
+		if err := tx.count(m); err != nil { // D-11
+			return err
+		}
+	}
+	return tx.Enqueue(append([]Task{{Kind: Deliver, MessageID: m.ID}}, a.Tasks...)...)
+}
+
+// insertMessage flags a message whose SBDH instance id came before between the same two parties (SBDH-046, AS4-133).
+const insertMessage = `INSERT INTO message (` + columns + `, events)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+		CASE WHEN ? = 1 OR EXISTS (SELECT 1 FROM message WHERE tenant = ? AND instance_id = ? AND instance_id <> ''
+			AND direction = ? AND LOWER(sender) = LOWER(?) AND LOWER(receiver) = LOWER(?)) THEN 1 ELSE 0 END, ?)
+	ON CONFLICT (id) DO NOTHING RETURNING possible_duplicate`
+
+var errExists = errors.New("store: a message with this id exists")
+
+const countEvents = `UPDATE message SET events = ? WHERE id = ? AND tenant = ?`
+
+// create inserts a message with its first events. flagged says that the caller knows it to be a possible duplicate. An id
+// that is there already is errExists.
+func (tx *Tx) create(m *Message, flagged bool, events []Event) error {
+	m.Tenant, m.Version, m.Created = tx.tenant, 1, tx.now
+	flag := int64(0)
+	if flagged {
+		flag = 1
+	}
+	args := append(m.values(), flag, tx.tenant, m.InstanceID, string(m.Direction), m.Sender, m.Receiver, len(events))
+	flag, err := change(tx, scanInt, insertMessage, args...)
+	if err == ErrNotFound {
+		return errExists
+	}
+	if err != nil {
+		return err
+	}
+	if m.PossibleDuplicate = flag == 1; m.PossibleDuplicate {
+		events = append(events, Event{Kind: EventPossibleDuplicate})
+		if _, err := tx.exec(countEvents, len(events), m.ID, tx.tenant); err != nil {
+			return err
+		}
+	}
+	for i := range events {
+		events[i].Seq = int64(i + 1)
+	}
+	return tx.addEvents(m.ID, events)
+}
+
+const knownQuery = `SELECT d.ref, d.digests, d.accepted, COALESCE(m.state, ''), COALESCE(e.content_type, ''), e.bytes
+	FROM duplicate d
+	LEFT JOIN message m ON m.id = d.ref AND m.tenant = d.tenant
+	LEFT JOIN evidence e ON e.message_id = d.ref AND e.tenant = d.tenant AND e.kind = '` + EvidenceReceipt + `' AND e.attempt = 0
+	WHERE d.tenant = ? AND d.seat = ? AND d.message_id = ?`
+
+func scanPrior(row scanner) (Prior, error) {
+	var p Prior
+	var accepted int64
+	err := row.Scan(&p.ID, &p.Digests, &accepted, (*string)(&p.State), &p.ReceiptType, &p.Receipt)
+	p.Accepted = fromMicros(accepted)
+	return p, err
+}
+
+// Known returns what is stored of an accepted message by its duplicate key, or ErrNotFound. The receipt in it is the
+// answer to a repeat (REL-031, AS4-129).
+func (s *Store) Known(ctx context.Context, tenant string, seat string, messageID string) (Prior, error) {
+	return readOne(ctx, s, "known", scanPrior, knownQuery, tenant, seat, messageID)
+}
+
+// ForgetDuplicates deletes up to limit duplicate keys that were kept long enough, and returns how many. It is for the
+// retention job and nobody else (REL-032).
+func (s *Store) ForgetDuplicates(ctx context.Context, tenant string, limit int) (int64, error) {
+	var n int64
+	err := s.Update(ctx, tenant, func(tx *Tx) (err error) {
+		n, err = tx.exec(`DELETE FROM duplicate WHERE tenant = ? AND message_id IN (SELECT message_id FROM duplicate
+			WHERE tenant = ? AND kept_until <= ? LIMIT ?) AND kept_until <= ?`,
+			tenant, tenant, micros(tx.now), limit, micros(tx.now))
+		return err
+	})
+	return n, err
+}

@@ -1,0 +1,296 @@
+package blob
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/store"
+)
+
+// Dir keeps blobs in a local folder: root/ab/key, where ab are two hex digits of the key's hash, and root/tmp for files
+// that are being written. The file system must know hard links, which is how an existing blob is never replaced.
+type Dir struct {
+	root    string
+	fs      FS
+	hook    func(string)
+	tempSeq atomic.Uint64
+	process string   // tells the temporary files of this process from those of others
+	shards  sync.Map // shard → struct{}, once its name is durable
+}
+
+// Options are the parts of a Dir that tests replace.
+type Options struct {
+	FS   FS                 // nil means OS
+	Hook func(point string) // called at "blob.written", "blob.synced", "blob.renamed" and "blob.dirsynced"
+}
+
+const tempDir = "tmp"
+
+// OpenDir uses the folder root, which must exist.
+func OpenDir(root string, opts Options) (*Dir, error) {
+	if opts.FS == nil {
+		opts.FS = OS{}
+	}
+	if opts.Hook == nil {
+		opts.Hook = func(string) {}
+	}
+	d := &Dir{root: root, fs: opts.FS, hook: opts.Hook, process: store.NewID()}
+	if err := d.fs.Mkdir(filepath.Join(root, tempDir)); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("blob: %w", err)
+	}
+	return d, nil
+}
+
+// checkKey accepts what is a plain file name everywhere.
+func checkKey(key string) error {
+	ok := key != "" && len(key) <= 200 && key[0] != '.'
+	for _, c := range []byte(key) {
+		ok = ok && (c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '_' || c == '.')
+	}
+	if !ok {
+		return fmt.Errorf("blob: bad key %q", key)
+	}
+	return nil
+}
+
+func (d *Dir) shard(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return filepath.Join(d.root, hex.EncodeToString(sum[:1]))
+}
+
+func (d *Dir) path(key string) string { return filepath.Join(d.shard(key), key) }
+
+// Create begins a blob in a temporary file of the same file system.
+func (d *Dir) Create(_ context.Context, key string) (*Writer, error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	name := filepath.Join(d.root, tempDir, d.process+"."+strconv.FormatUint(d.tempSeq.Add(1), 10))
+	f, err := d.fs.CreateExcl(name)
+	if err != nil {
+		return nil, fmt.Errorf("blob: %w", err)
+	}
+	return newWriter(key, &temp{Writer: bufio.NewWriterSize(f, 64<<10), dir: d, file: f, name: name}), nil
+}
+
+// temp is the file that a Writer fills.
+type temp struct {
+	*bufio.Writer
+	dir  *Dir
+	file File
+	name string
+}
+
+func (t *temp) abort() {
+	_ = t.file.Close()
+	_ = t.dir.fs.Remove(t.name)
+}
+
+// commit follows the order of REL-001: fsync of the file, its final name, fsync of the folder.
+func (t *temp) commit(ref store.BlobRef) error {
+	d := t.dir
+	if err := t.flush(); err != nil {
+		t.abort()
+		return err
+	}
+	if err := t.file.Close(); err != nil {
+		_ = d.fs.Remove(t.name)
+		return &store.FatalError{Op: "close " + t.name, Err: err}
+	}
+	defer func() { _ = d.fs.Remove(t.name) }()
+	if err := d.makeShard(ref.Key); err != nil {
+		return err
+	}
+	// A link instead of a rename: it fails if the key is taken.
+	err := d.fs.Link(t.name, d.path(ref.Key))
+	if errors.Is(err, fs.ErrExist) {
+		return d.adopt(ref)
+	}
+	if err != nil {
+		return fmt.Errorf("blob: %w", err)
+	}
+	d.hook("blob.renamed")
+	if err := d.sync(d.shard(ref.Key)); err != nil {
+		_ = d.fs.Remove(d.path(ref.Key)) // nobody shall take it for durable
+		return err
+	}
+	d.hook("blob.dirsynced")
+	return nil
+}
+
+// flush writes what is buffered and has the file's bytes on disk when it returns. A failed fsync is never repeated: the
+// system may have dropped the pages (REL-002).
+func (t *temp) flush() error {
+	if err := t.Flush(); err != nil {
+		return fmt.Errorf("blob: %w", err)
+	}
+	t.dir.hook("blob.written")
+	if err := t.file.Sync(); err != nil {
+		return &store.FatalError{Op: "fsync " + t.name, Err: err}
+	}
+	t.dir.hook("blob.synced")
+	return nil
+}
+
+// adopt takes the blob that is there for the one to be written, if it is the same. It may stem from a process that died
+// between link and fsync, so its durability is made sure here.
+func (d *Dir) adopt(ref store.BlobRef) error {
+	err := Verify(context.Background(), d, ref)
+	if errors.Is(err, ErrCorrupt) {
+		return fmt.Errorf("%w: %s", ErrExists, ref.Key)
+	}
+	if err != nil {
+		return err
+	}
+	if err := d.sync(d.path(ref.Key)); err != nil {
+		return err
+	}
+	return d.sync(d.shard(ref.Key))
+}
+
+// makeShard makes the shard folder of key and its name durable, once per process.
+func (d *Dir) makeShard(key string) error {
+	shard := d.shard(key)
+	if _, ok := d.shards.Load(shard); ok {
+		return nil
+	}
+	if err := d.fs.Mkdir(shard); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("blob: %w", err)
+	}
+	if err := d.sync(d.root); err != nil {
+		return err
+	}
+	d.shards.Store(shard, struct{}{})
+	return nil
+}
+
+// sync is an fsync of a folder, or of a file that is not open.
+func (d *Dir) sync(name string) error {
+	f, err := d.fs.Open(name)
+	if err != nil {
+		return fmt.Errorf("blob: %w", err)
+	}
+	if err := f.Sync(); err != nil {
+		_ = f.Close()
+		return &store.FatalError{Op: "fsync " + name, Err: err}
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("blob: %w", err)
+	}
+	return nil
+}
+
+// Open reads a blob.
+func (d *Dir) Open(_ context.Context, ref store.BlobRef) (io.ReadCloser, error) {
+	if err := checkKey(ref.Key); err != nil {
+		return nil, err
+	}
+	f, err := d.fs.Open(d.path(ref.Key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s", ErrNotFound, ref.Key)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("blob: %w", err)
+	}
+	if err := check(f, ref); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return newReader(f, ref), nil
+}
+
+// check compares the size of an open blob with ref and reads its header.
+func check(f File, ref store.BlobRef) error {
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("blob: %w", err)
+	}
+	if have := info.Size() - headerSize; have != ref.Length {
+		return &CorruptError{ref.Key, fmt.Sprintf("it has %d bytes, on record are %d", have, ref.Length)}
+	}
+	h := make([]byte, headerSize)
+	if _, err := io.ReadFull(f, h); err != nil {
+		return fmt.Errorf("blob: %w", err)
+	}
+	return checkHeader(ref.Key, h)
+}
+
+// Delete removes a blob. That a deletion survives a power loss is not needed: what comes back is an orphan.
+func (d *Dir) Delete(_ context.Context, key string) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	if err := d.fs.Remove(d.path(key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("blob: %w", err)
+	}
+	return nil
+}
+
+// Orphans yields the keys of blobs that nobody uses. It also removes temporary files that are as old (CP-R1 to CP-R5).
+func (d *Dir) Orphans(ctx context.Context, before time.Time, used func(key string) (bool, error)) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		shards, err := d.fs.ReadDir(d.root)
+		if err != nil {
+			yield("", fmt.Errorf("blob: %w", err))
+			return
+		}
+		for _, s := range shards {
+			if !s.IsDir() || s.Name() != tempDir && len(s.Name()) != 2 {
+				continue
+			}
+			if !d.orphansIn(ctx, s.Name(), before, used, yield) {
+				return
+			}
+		}
+	}
+}
+
+// orphansIn handles one folder and tells whether to go on.
+func (d *Dir) orphansIn(ctx context.Context, folder string, before time.Time, used func(string) (bool, error), yield func(string, error) bool) bool {
+	entries, err := d.fs.ReadDir(filepath.Join(d.root, folder))
+	if err != nil {
+		return yield("", fmt.Errorf("blob: %w", err))
+	}
+	for _, e := range entries {
+		if err := ctx.Err(); err != nil {
+			yield("", err)
+			return false
+		}
+		if !old(e, before) {
+			continue
+		}
+		if folder == tempDir {
+			if !strings.HasPrefix(e.Name(), d.process+".") {
+				_ = d.fs.Remove(filepath.Join(d.root, tempDir, e.Name()))
+			}
+			continue
+		}
+		inUse, err := used(e.Name())
+		if err != nil {
+			return yield("", err)
+		}
+		if !inUse && !yield(e.Name(), nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// old tells whether a file was written before a time; one that has just vanished was not.
+func old(e fs.DirEntry, before time.Time) bool {
+	info, err := e.Info()
+	return err == nil && info.Mode().IsRegular() && info.ModTime().Before(before)
+}

@@ -1,0 +1,240 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+)
+
+// reruns is how often a write that lost a deadlock or a serialization race is tried again (REL-072).
+const reruns = 5
+
+// write is a function that waits for a transaction to run in.
+type write struct {
+	tenant string
+	fn     func(*Tx) error
+	err    error
+	done   chan struct{} // closed once err is final
+}
+
+// Update runs fn in a transaction and returns when it is committed. What arrives while another transaction commits is
+// carried by the next one together (D-03); each function has a savepoint, so that its error undoes nothing but its own
+// work. fn may run more than once and must have no effect outside its Tx that a second run does not replace.
+//
+// Once ctx has let the write in, it goes on to its end whatever becomes of ctx (REL-006), and Update waits for it.
+func (s *Store) Update(ctx context.Context, tenant string, fn func(*Tx) error) error {
+	if tenant == "" {
+		return errors.New("store: write without a tenant")
+	}
+	return s.update(ctx, tenant, fn)
+}
+
+func (s *Store) update(ctx context.Context, tenant string, fn func(*Tx) error) error {
+	w := &write{tenant: tenant, fn: fn, done: make(chan struct{})}
+	if err := s.handIn(ctx, w); err != nil {
+		return err
+	}
+	<-w.done
+	return w.err
+}
+
+func (s *Store) handIn(ctx context.Context, w *write) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return ErrClosed
+	}
+	select {
+	case s.writes <- w:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// lane is one connection that writes, and the goroutine that owns it.
+type lane struct {
+	s     *Store
+	conn  *sql.Conn            // nil after a failure, until the next write
+	stmts map[string]*sql.Stmt // prepared on conn, by the query before its placeholders were rewritten
+}
+
+func newLane(s *Store) *lane { return &lane{s: s} }
+
+// run serves writes until the Store is closed and none waits.
+func (l *lane) run() {
+	defer l.drop()
+	for w := range l.s.writes {
+		l.serve(l.waiting(w))
+	}
+}
+
+// waiting returns first and the writes that arrived meanwhile. It does not wait for more: under load they gather while
+// the commit before runs.
+func (l *lane) waiting(first *write) []*write {
+	batch := []*write{first}
+	for len(batch) < l.s.eng.Batch {
+		select {
+		case w, ok := <-l.s.writes:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, w)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// serve commits a batch, gives the losers of a deadlock a turn of their own, and answers everybody.
+func (l *lane) serve(batch []*write) {
+	l.commit(batch)
+	for _, w := range batch {
+		for n := 0; n < reruns && w.err != nil && l.s.eng.Transient(w.err); n++ {
+			l.commit([]*write{w})
+		}
+		close(w.done)
+	}
+}
+
+// commit runs the functions of a batch in one transaction. An error of the transaction itself is everybody's error.
+//
+// Savepoints cost time and are rarely of use, so they are taken only after a function failed with half of its work done.
+func (l *lane) commit(batch []*write) {
+	err := l.tryCommit(batch, false)
+	if err == errHalfDone {
+		err = l.tryCommit(batch, true)
+	}
+	if err != nil {
+		for _, w := range batch {
+			w.err = err
+		}
+		l.drop()
+	}
+}
+
+// errHalfDone means that a batch was rolled back because a failed function left rows behind.
+var errHalfDone = errors.New("store: failed write left rows behind")
+
+func (l *lane) tryCommit(batch []*write, savepoints bool) error {
+	if err := l.s.Err(); err != nil {
+		return err
+	}
+	ctx, cancel := l.s.eng.deadline()
+	defer cancel()
+	if err := l.begin(ctx); err != nil {
+		return l.s.fault("begin", err)
+	}
+	good := int64(0)
+	for _, w := range batch {
+		var err error
+		if savepoints {
+			err = l.guarded(ctx, w)
+		} else if l.call(ctx, w) && len(batch) > 1 {
+			return cmp.Or(l.exec(ctx, "ROLLBACK"), errHalfDone)
+		}
+		if err != nil {
+			return l.s.fault("savepoint", err)
+		}
+		if w.err == nil {
+			good++
+		}
+	}
+	if good == 0 {
+		return l.s.fault("rollback", l.exec(ctx, "ROLLBACK"))
+	}
+	l.s.opts.Hook("store.before_commit")
+	if err := l.exec(ctx, "COMMIT"); err != nil {
+		return &commitError{l.s.fault("commit", err)}
+	}
+	l.s.opts.Hook("store.committed")
+	l.s.commits.Add(1)
+	l.s.done.Add(good)
+	return nil
+}
+
+// guarded runs the function of w and undoes its work if it fails. The error it returns is one of the transaction.
+func (l *lane) guarded(ctx context.Context, w *write) error {
+	if err := l.exec(ctx, "SAVEPOINT w"); err != nil {
+		return err
+	}
+	l.call(ctx, w)
+	if w.err != nil {
+		if err := l.exec(ctx, "ROLLBACK TO SAVEPOINT w"); err != nil {
+			return errors.Join(w.err, err)
+		}
+	}
+	return l.exec(ctx, "RELEASE SAVEPOINT w")
+}
+
+// call runs the function of w, stores its error in w, and tells whether it failed with half of its work done. A panic in
+// it is an error of this write and no other.
+func (l *lane) call(ctx context.Context, w *write) (halfDone bool) {
+	tx := &Tx{ctx: ctx, lane: l, tenant: w.tenant, now: l.s.opts.Now().UTC().Truncate(time.Microsecond)}
+	defer func() {
+		if p := recover(); p != nil {
+			w.err = fmt.Errorf("store: panic in a write: %v\n%s", p, debug.Stack())
+		}
+		halfDone = w.err != nil && tx.ran
+	}()
+	w.err = cmp.Or(w.fn(tx), tx.failed)
+	return false
+}
+
+// begin starts a transaction, on a new connection if the old one has gone.
+func (l *lane) begin(ctx context.Context) error {
+	if l.conn != nil {
+		if l.exec(ctx, l.s.eng.Begin) == nil {
+			return nil
+		}
+		l.drop()
+	}
+	conn, err := l.s.eng.Write.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	l.conn, l.stmts = conn, map[string]*sql.Stmt{}
+	if _, err := l.prepared(ctx, "COMMIT"); err != nil { // so that a failing COMMIT is never a failing preparation of it
+		return err
+	}
+	return l.exec(ctx, l.s.eng.Begin)
+}
+
+// drop gives up the connection, and with it a transaction that may still be open. The pool must not hand it out again.
+func (l *lane) drop() {
+	if l.conn == nil {
+		return
+	}
+	for _, st := range l.stmts {
+		_ = st.Close()
+	}
+	discard(l.conn)
+	l.conn, l.stmts = nil, nil
+}
+
+func (l *lane) exec(ctx context.Context, query string) error {
+	st, err := l.prepared(ctx, query)
+	if err == nil {
+		_, err = st.ExecContext(ctx)
+	}
+	return err
+}
+
+func (l *lane) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+	if st := l.stmts[query]; st != nil {
+		return st, nil
+	}
+	st, err := l.conn.PrepareContext(ctx, l.s.eng.text(query))
+	if err == nil {
+		l.stmts[query] = st
+	}
+	return st, err
+}

@@ -1,0 +1,169 @@
+package store
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ravn-ap/ravn/peppol"
+)
+
+// DefaultTenant is the tenant of an installation that serves one company.
+const DefaultTenant = "default"
+
+// Message is one document on its way, in either direction. It holds what is searched, counted and decided upon; large
+// bytes are blobs or [Evidence].
+type Message struct {
+	ID        string    // UUIDv7, made by NewID; chosen by the caller when a blob is written first, else by the store
+	Tenant    string    // set by the store
+	Domain    string    // eProcurement, eGov, payment; "" when the installation does not tell them apart
+	Direction Direction // set by the store
+	State     State     // set by the store
+	Version   int64     // grows with each change of state; set by the store
+
+	MessageID      string        // eb:MessageId, the same for all attempts (REL-021)
+	ConversationID string        // eb:ConversationId
+	Timestamp      time.Time     // eb:Timestamp as the sender wrote it; not the time that is counted
+	C2, C3         peppol.SeatID // C3 of an outgoing message is known once it is sealed
+	Sender         string        // C1, raw participant value
+	Receiver       string        // C4, raw participant value
+	DocTypeScheme  string
+	DocType        string
+	ProcessScheme  string
+	Process        string
+	Transport      string // transport profile; counted with the message
+
+	InstanceID   string // SBDH InstanceIdentifier
+	CreationTime string // SBDH CreationDateAndTime, as text
+	CountryC1    string // SBDH COUNTRY_C1, "" when absent
+	MLSTo        string // SBDH MLS_TO, raw; "" when absent
+	MLSType      string // SBDH MLS_TYPE; "" when absent
+
+	PossibleDuplicate bool // same SBDH instance id as an earlier message (SBDH-046); set by the store, or before by the caller
+
+	Created  time.Time // when the row was written; set by the store
+	Accepted time.Time // when the next access point had it for sure: our receipt committed, or C3's verified; set by the store
+
+	Payload     BlobRef // the SBD
+	PayloadMime string
+	Sealed      BlobRef // outgoing: the HTTP body of the attempts (D-12); zero until StoreSealed
+	SealedType  string  // its Content-Type
+	Endpoint    string  // outgoing: URL of C3, from StoreSealed
+	PeerCert    []byte  // outgoing: DER, certificate of C3, from StoreSealed; for an inbound message see EvidencePeerCert
+	Digests     []byte  // canonical text of the signed reference digests; the store compares it with nothing
+}
+
+// BlobRef names a payload and says what its bytes must be (REL-003). The zero value means there is none.
+type BlobRef struct {
+	Key    string
+	Length int64
+	SHA256 [32]byte
+}
+
+// IsZero tells whether there is no blob.
+func (r BlobRef) IsZero() bool { return r.Key == "" }
+
+// BlobKey makes the key of a blob that belongs to a message. All blob keys are made here, because BlobInUse finds the
+// message by the first part of the key.
+func BlobKey(messageID, name string) string { return messageID + "." + name }
+
+// NewID returns a new UUIDv7, the key of messages and other rows. Its text sorts by time.
+func NewID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// Evidence kinds (D-25).
+const (
+	EvidenceReceipt     = "receipt"      // the receipt as sent or received, byte for byte (REL-004, REL-044)
+	EvidenceRequestSOAP = "request_soap" // SOAP part of the request
+	EvidenceAnswerSOAP  = "answer_soap"  // SOAP part of the answer, where it is not the receipt itself
+	EvidencePeerCert    = "peer_cert"    // DER, the other access point
+	EvidenceOwnCert     = "own_cert"     // DER, ours
+)
+
+// Evidence is a piece of proof that is kept as it was on the wire.
+type Evidence struct {
+	Kind        string
+	Attempt     int // number of the attempt it belongs to; 0 for an inbound message and for what all attempts share
+	ContentType string
+	Bytes       []byte
+}
+
+// Event is a line of a message's timeline. Rows are only ever added.
+type Event struct {
+	Seq      int64 // counts from 1 within the message; set by the store
+	At       time.Time
+	Kind     string
+	From, To State // empty when the state did not change
+	Detail   string
+	Actor    string // who did it: a worker, a user, "" for the receiving or submitting request itself
+}
+
+// Event kinds that the store writes itself; callers add their own.
+const (
+	EventAccepted          = "accepted"
+	EventPossibleDuplicate = "possible_duplicate"
+	EventSubmitted         = "submitted"
+	EventReady             = "ready"
+	EventSealed            = "sealed"
+	EventAttempt           = "attempt"
+	EventInterrupted       = "interrupted"
+	EventQuarantined       = "quarantined"
+	EventCancelled         = "cancelled"
+	EventRequeued          = "requeued"
+)
+
+// Attempt is one try to send a message to C3 or to deliver it to C4.
+type Attempt struct {
+	N           int // counts from 1 within the message
+	Started     time.Time
+	Ended       time.Time // zero while under way
+	Endpoint    string    // URL of C3, or the name of the backend
+	Fingerprint string    // of C3's certificate
+	Outcome     string    // "" while under way, "interrupted" when the worker vanished (CP-S4)
+	Code        string    // EBMS:nnnn, HTTP status or RAVN-nnnn
+	Detail      string
+}
+
+// OutcomeInterrupted ends an attempt whose worker vanished.
+const OutcomeInterrupted = "interrupted"
+
+// Exchange is one counted transaction of the monthly reports (D-11). Participants are raw; customer and country are
+// resolved when a report is built.
+type Exchange struct {
+	At            time.Time
+	Direction     Direction
+	C2, C3        peppol.SeatID
+	MessageID     string
+	DocTypeScheme string
+	DocType       string
+	ProcessScheme string
+	Process       string
+	Transport     string
+	CountryC1     string
+	Sender        string
+	Receiver      string
+}
+
+// exchange makes the counting row of m.
+func (m *Message) exchange(at time.Time) Exchange {
+	return Exchange{
+		At: at, Direction: m.Direction, C2: m.C2, C3: m.C3, MessageID: m.MessageID,
+		DocTypeScheme: m.DocTypeScheme, DocType: m.DocType, ProcessScheme: m.ProcessScheme, Process: m.Process,
+		Transport: m.Transport, CountryC1: m.CountryC1, Sender: m.Sender, Receiver: m.Receiver,
+	}
+}
+
+// micros is the stored form of a time.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// fromMicros reads the stored form of a time.
+func fromMicros(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(n).UTC()
+}

@@ -1,0 +1,199 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Kind is a kind of work in the outbox (D-06).
+type Kind string
+
+// The kinds of work. Key and arguments of each are the caller's business.
+const (
+	Send    Kind = "send"    // a message to C3; at most one row per message
+	Deliver Kind = "deliver" // a message to C4; at most one row per message
+	Notify  Kind = "notify"  // an event to C1
+	MLS     Kind = "mls"     // a message level status to C2
+	Report  Kind = "report"  // a monthly report
+)
+
+// Task is work to be entered into the outbox.
+type Task struct {
+	Kind      Kind
+	MessageID string    // Message.ID; "" for work without a message
+	Key       string    // natural key, unique with tenant and kind (MLS-005, REL-028); "" means MessageID
+	Args      []byte    // what the worker needs to know beside the message; small
+	Due       time.Time // zero means now
+}
+
+// Job is a row of the outbox. A claimed one carries the lease of its worker.
+type Job struct {
+	ID        string // kind/tenant/key: stable, so it serves as idempotency key of the effect (REL-010)
+	Tenant    string
+	Kind      Kind
+	Key       string
+	MessageID string
+	Args      []byte
+	Created   time.Time
+	Due       time.Time
+	Owner     string    // the last claimer
+	LeaseEnd  time.Time // zero when it was never claimed or was released
+	Token     int64     // fencing token: larger with each claim
+	Tries     int       // claims so far, this one included
+	Unended   int       // claims directly before this one that no ending followed: crashes (REL-067)
+	Done      time.Time // zero while open
+	Dead      bool      // given up
+	Reason    string    // why it was delayed or given up last
+}
+
+func jobID(tenant string, kind Kind, key string) string {
+	return string(kind) + "/" + tenant + "/" + key
+}
+
+var insertJob = newInsert(`outbox (id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end, token,
+	tries, unended, done, dead, reason)`, marks(7)+", "+clock+", '', 0, 0, 0, 0, 0, 0, ''", " ON CONFLICT (id) DO NOTHING")
+
+// Enqueue enters work. A task that was entered before is left as it is, open or done, so a repeat is harmless.
+func (tx *Tx) Enqueue(tasks ...Task) error {
+	return insertRows(tx, insertJob, tasks, func(t Task) []any {
+		key := cmp.Or(t.Key, t.MessageID)
+		return []any{jobID(tx.tenant, t.Kind, key), tx.tenant, string(t.Kind), key, t.MessageID, t.Args, micros(tx.now),
+			cmp.Or(micros(t.Due), tx.clock())}
+	})
+}
+
+// Claim asks for due work.
+type Claim struct {
+	Tenant string // "" means of any tenant
+	Kind   Kind
+	Owner  string // names the worker in the record
+	Lease  time.Duration
+	Limit  int
+}
+
+const jobColumns = `id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end, token, tries, unended,
+	done, dead, reason`
+
+func scanJob(row scanner) (Job, error) {
+	var (
+		j                             Job
+		created, due, end, done, dead int64
+	)
+	err := row.Scan(&j.ID, &j.Tenant, (*string)(&j.Kind), &j.Key, &j.MessageID, &j.Args, &created, &due, &j.Owner, &end,
+		&j.Token, &j.Tries, &j.Unended, &done, &dead, &j.Reason)
+	j.Created, j.Due, j.LeaseEnd, j.Done = fromMicros(created), fromMicros(due), fromMicros(end), fromMicros(done)
+	j.Dead = dead != 0
+	return j, err
+}
+
+// claimJobs counts the claim before any work is done with it (REL-067), and takes rows whose lease has run out like
+// those never claimed: after a crash and after the loss of a node the same happens.
+const claimJobs = `UPDATE outbox SET owner = ?, lease_end = ` + clock + ` + ?, token = token + 1, tries = tries + 1, unended = unended + 1
+	WHERE id IN (SELECT id FROM outbox WHERE kind = ? AND done = 0 AND due <= ` + clock + ` AND lease_end <= ` + clock + `
+		AND (? = '' OR tenant = ?) ORDER BY due, id LIMIT ?{skip locked})
+	RETURNING ` + jobColumns
+
+// Claim leases due work, the longest due first, and returns what it got (REL-010). Unless Options.Now is set it goes by
+// the clock of the database, which all nodes share: a jump of one node's clock ends no lease (REL-066).
+func (s *Store) Claim(ctx context.Context, c Claim) ([]Job, error) {
+	var jobs []Job
+	err := s.update(ctx, c.Tenant, func(tx *Tx) (err error) {
+		now := tx.clock()
+		jobs, err = list(tx, scanJob, claimJobs, c.Owner, now, c.Lease.Microseconds(), string(c.Kind), now, now,
+			c.Tenant, c.Tenant, c.Limit)
+		return err
+	})
+	for i := range jobs {
+		jobs[i].Unended-- // the row counts this claim as well
+	}
+	slices.SortFunc(jobs, func(a, b Job) int { return cmp.Or(a.Due.Compare(b.Due), strings.Compare(a.ID, b.ID)) })
+	return jobs, err
+}
+
+// held is the condition under which a worker still holds its job (REL-013).
+const held = ` WHERE id = ? AND tenant = ? AND token = ? AND done = 0`
+
+const (
+	extendJob  = `UPDATE outbox SET lease_end = ` + clock + ` + ?` + held
+	releaseJob = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, unended = 0, reason = ?` + held
+	crashJob   = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, reason = ?` + held
+	endJob     = `UPDATE outbox SET done = ?, dead = ?, lease_end = 0, token = token + 1, unended = 0, reason = ?` + held
+)
+
+// end runs one of the statements above.
+func (tx *Tx) end(job Job, query string, args ...any) error {
+	if job.Tenant != tx.tenant {
+		return errors.New("store: job of another tenant")
+	}
+	n, err := tx.exec(query, append(args, job.ID, job.Tenant, job.Token)...)
+	if err == nil && n == 0 {
+		err = ErrLeaseLost
+	}
+	return err
+}
+
+// Extend moves the end of the lease to d from now.
+func (tx *Tx) Extend(job Job, d time.Duration) error {
+	return tx.end(job, extendJob, tx.clock(), d.Microseconds())
+}
+
+// Complete ends the job as done.
+func (tx *Tx) Complete(job Job) error { return tx.end(job, endJob, micros(tx.now), 0, "") }
+
+// Release gives the job back until due.
+func (tx *Tx) Release(job Job, due time.Time, reason string) error {
+	return tx.end(job, releaseJob, micros(due), reason)
+}
+
+// Bury ends the job as given up; it stays visible until someone requeues its message (REL-068).
+func (tx *Tx) Bury(job Job, reason string) error {
+	return tx.end(job, endJob, micros(tx.now), 1, reason)
+}
+
+// Extend moves the end of the lease to d from now. ErrLeaseLost means that the work should stop.
+func (s *Store) Extend(ctx context.Context, job Job, d time.Duration) error {
+	return s.Update(ctx, job.Tenant, func(tx *Tx) error { return tx.Extend(job, d) })
+}
+
+// Complete ends a job as done; ErrLeaseLost if job is not its latest claim.
+func (s *Store) Complete(ctx context.Context, job Job) error {
+	return s.Update(ctx, job.Tenant, func(tx *Tx) error { return tx.Complete(job) })
+}
+
+// Release gives a job back until due, with the reason for the delay.
+func (s *Store) Release(ctx context.Context, job Job, due time.Time, reason string) error {
+	return s.Update(ctx, job.Tenant, func(tx *Tx) error { return tx.Release(job, due, reason) })
+}
+
+// Crash gives a job back like Release, but the claim keeps counting as one that never ended (REL-067).
+func (s *Store) Crash(ctx context.Context, job Job, due time.Time, reason string) error {
+	return s.Update(ctx, job.Tenant, func(tx *Tx) error { return tx.end(job, crashJob, micros(due), reason) })
+}
+
+// Bury ends a job as given up.
+func (s *Store) Bury(ctx context.Context, job Job, reason string) error {
+	return s.Update(ctx, job.Tenant, func(tx *Tx) error { return tx.Bury(job, reason) })
+}
+
+// Quarantine ends a job that crashes its handler: the message it sends or delivers becomes QUARANTINED, with an event;
+// other work is given up, with an event (REL-067).
+func (s *Store) Quarantine(ctx context.Context, job Job, reason string) error {
+	return s.Update(ctx, job.Tenant, func(tx *Tx) error {
+		if err := tx.Bury(job, reason); err != nil || job.MessageID == "" {
+			return err
+		}
+		ev := Event{Kind: EventQuarantined, Detail: string(job.Kind) + ": " + reason, Actor: job.Owner}
+		if job.Kind != Send && job.Kind != Deliver {
+			return tx.Note(job.MessageID, ev)
+		}
+		m, err := tx.Get(job.MessageID)
+		if err != nil {
+			return err
+		}
+		return tx.Move(&m, Quarantined, ev)
+	})
+}

@@ -1,0 +1,105 @@
+package postgres_test
+
+import (
+	"net"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/store/postgres"
+)
+
+// cutter stands between a store and its server and cuts connections.
+type cutter struct {
+	listener net.Listener
+	server   string
+	request  atomic.Bool // cut before the next bytes to the server
+	answer   atomic.Bool // cut after the next bytes from the server, which nobody gets to see
+}
+
+// newCutter returns a cutter and the address that leads through it.
+func newCutter(t *testing.T, addr string) (*cutter, string) {
+	u, err := url.Parse(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	c := &cutter{listener: l, server: u.Host}
+	go c.serve()
+	u.Host = l.Addr().String()
+	return c, u.String()
+}
+
+func (c *cutter) serve() {
+	for {
+		client, err := c.listener.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("tcp", c.server)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		go pipe(server, client, &c.request)
+		go pipe(client, server, &c.answer)
+	}
+}
+
+// pipe copies until it is told to cut, which is a flag for one time.
+func pipe(to, from net.Conn, cut *atomic.Bool) {
+	defer to.Close()
+	defer from.Close()
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buf)
+		if cut.CompareAndSwap(true, false) {
+			return
+		}
+		if _, werr := to.Write(buf[:n]); err != nil || werr != nil {
+			return
+		}
+	}
+}
+
+// TestREL072ConnectionCutAtCommit cuts the connection while COMMIT is on its way there, and while its answer is on its
+// way back, many times (F-08).
+func TestREL072ConnectionCutAtCommit(t *testing.T) {
+	c, addr := newCutter(t, schema(t))
+	var arm atomic.Pointer[atomic.Bool]
+	s, err := postgres.Open(t.Context(), addr, store.Options{Hook: func(point string) {
+		if flag := arm.Swap(nil); flag != nil && point == "store.before_commit" {
+			flag.Store(true)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	accept := func(id string) (store.Message, error) {
+		return s.Accept(t.Context(), store.DefaultTenant, store.Acceptance{Message: store.Message{C2: "PNO000111", MessageID: id}})
+	}
+	for i := range 40 {
+		id := store.NewID()
+		arm.Store([]*atomic.Bool{&c.request, &c.answer}[i%2])
+		m, err := accept(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if prior, err := s.Known(t.Context(), store.DefaultTenant, "PNO000111", id); err != nil || prior.ID != m.ID {
+			t.Fatal(prior, err)
+		}
+	}
+	if c.request.Load() || c.answer.Load() {
+		t.Error("a connection was not cut")
+	}
+	if jobs, err := s.Claim(t.Context(), store.Claim{Kind: store.Deliver, Lease: time.Minute, Limit: 100}); err != nil || len(jobs) != 40 {
+		t.Errorf("%d deliveries, %v", len(jobs), err)
+	}
+}

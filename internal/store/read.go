@@ -1,0 +1,214 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"math"
+	"strings"
+	"time"
+)
+
+const getMessage = `SELECT ` + columns + ` FROM message WHERE id = ? AND tenant = ?`
+
+// Get returns a message by its id, or ErrNotFound.
+func (s *Store) Get(ctx context.Context, tenant, id string) (Message, error) {
+	return readOne(ctx, s, "get", scanMessage, getMessage, id, tenant)
+}
+
+// Get returns a message as the transaction sees it.
+func (tx *Tx) Get(id string) (Message, error) { return one(tx, scanMessage, getMessage, id, tx.tenant) }
+
+// ByMessageID returns the messages with an eb:MessageId, newest first. There may be several inbound ones: the id is
+// unique per sender only.
+func (s *Store) ByMessageID(ctx context.Context, tenant string, d Direction, messageID string) ([]Message, error) {
+	return readAll(ctx, s, "by message id", scanMessage, `SELECT `+columns+` FROM message
+		WHERE tenant = ? AND direction = ? AND message_id = ? ORDER BY created DESC, id DESC`, tenant, string(d), messageID)
+}
+
+// ByInstanceID returns the messages with an SBDH InstanceIdentifier, oldest first. A status message names its document
+// by it (MLS-024).
+func (s *Store) ByInstanceID(ctx context.Context, tenant string, d Direction, instanceID string) ([]Message, error) {
+	return readAll(ctx, s, "by instance id", scanMessage, `SELECT `+columns+` FROM message
+		WHERE tenant = ? AND instance_id = ? AND direction = ? ORDER BY created, id`, tenant, instanceID, string(d))
+}
+
+// Filter selects messages. Zero fields select all.
+type Filter struct {
+	Direction Direction
+	State     State
+	From, To  time.Time // From ≤ Created < To
+	Before    *Message  // continue a list after this message, its last
+	Limit     int       // 0 means 100
+}
+
+// List returns messages, newest first.
+func (s *Store) List(ctx context.Context, tenant string, f Filter) ([]Message, error) {
+	where, args := []string{"tenant = ?"}, []any{tenant}
+	and := func(cond string, a ...any) { where, args = append(where, cond), append(args, a...) }
+	if f.Direction != "" {
+		and("direction = ?", string(f.Direction))
+	}
+	if f.State != "" {
+		and("state = ?", string(f.State))
+	}
+	if !f.From.IsZero() {
+		and("created >= ?", micros(f.From))
+	}
+	if !f.To.IsZero() {
+		and("created < ?", micros(f.To))
+	}
+	if f.Before != nil {
+		at := micros(f.Before.Created)
+		and("(created < ? OR created = ? AND id < ?)", at, at, f.Before.ID)
+	}
+	args = append(args, cmp.Or(f.Limit, 100))
+	return readAll(ctx, s, "list", scanMessage, `SELECT `+columns+` FROM message WHERE `+strings.Join(where, " AND ")+
+		` ORDER BY created DESC, id DESC LIMIT ?`, args...)
+}
+
+// Timeline returns the events of a message in order (REL-102).
+func (s *Store) Timeline(ctx context.Context, tenant, id string) ([]Event, error) {
+	scan := func(row scanner) (e Event, err error) {
+		var at int64
+		err = row.Scan(&e.Seq, &at, &e.Kind, (*string)(&e.From), (*string)(&e.To), &e.Detail, &e.Actor)
+		e.At = fromMicros(at)
+		return e, err
+	}
+	return readAll(ctx, s, "timeline", scan, `SELECT seq, at, kind, from_state, to_state, detail, actor FROM event
+		WHERE message_id = ? AND tenant = ? ORDER BY seq`, id, tenant)
+}
+
+// Attempts returns the attempts of a message in order.
+func (s *Store) Attempts(ctx context.Context, tenant, id string) ([]Attempt, error) {
+	scan := func(row scanner) (a Attempt, err error) {
+		var started, ended int64
+		err = row.Scan(&a.N, &started, &ended, &a.Endpoint, &a.Fingerprint, &a.Outcome, &a.Code, &a.Detail)
+		a.Started, a.Ended = fromMicros(started), fromMicros(ended)
+		return a, err
+	}
+	return readAll(ctx, s, "attempts", scan, `SELECT n, started, ended, endpoint, fingerprint, outcome, code, detail
+		FROM attempt WHERE message_id = ? AND tenant = ? ORDER BY n`, id, tenant)
+}
+
+const evidenceOf = `SELECT kind, attempt, content_type, bytes FROM evidence WHERE message_id = ? AND tenant = ?`
+
+func scanEvidence(row scanner) (e Evidence, err error) {
+	err = row.Scan(&e.Kind, &e.Attempt, &e.ContentType, &e.Bytes)
+	return e, err
+}
+
+// Evidence returns the piece of a kind that belongs to the latest attempt which has one, or ErrNotFound.
+func (s *Store) Evidence(ctx context.Context, tenant, id, kind string) (Evidence, error) {
+	return readOne(ctx, s, "evidence", scanEvidence, evidenceOf+` AND kind = ? ORDER BY attempt DESC LIMIT 1`, id, tenant, kind)
+}
+
+// AllEvidence returns all pieces of a message, in the order of attempts.
+func (s *Store) AllEvidence(ctx context.Context, tenant, id string) ([]Evidence, error) {
+	return readAll(ctx, s, "evidence", scanEvidence, evidenceOf+` ORDER BY attempt, kind`, id, tenant)
+}
+
+// Exchanges yields the counting rows with from ≤ At < to in a fixed order, so that a report built twice is the same twice
+// (REL-028). It ends after the first error.
+func (s *Store) Exchanges(ctx context.Context, tenant string, from, to time.Time) iter.Seq2[Exchange, error] {
+	const query = `SELECT at, direction, c2, c3, message_id, doctype_scheme, doctype, process_scheme, process, transport,
+		country_c1, sender, receiver FROM exchange WHERE tenant = ? AND at >= ? AND at < ? ORDER BY at, direction, c2, message_id`
+	return func(yield func(Exchange, error) bool) {
+		st, err := s.prepared(ctx, query)
+		if err != nil {
+			yield(Exchange{}, s.fault("exchanges", err))
+			return
+		}
+		rows, err := st.QueryContext(ctx, tenant, micros(from), until(to))
+		if err != nil {
+			yield(Exchange{}, s.fault("exchanges", err))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			e, err := scanExchange(rows)
+			if !yield(e, s.fault("exchanges", err)) || err != nil {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(Exchange{}, s.fault("exchanges", err))
+		}
+	}
+}
+
+func scanExchange(row scanner) (e Exchange, err error) {
+	var at int64
+	err = row.Scan(&at, (*string)(&e.Direction), (*string)(&e.C2), (*string)(&e.C3), &e.MessageID, &e.DocTypeScheme,
+		&e.DocType, &e.ProcessScheme, &e.Process, &e.Transport, &e.CountryC1, &e.Sender, &e.Receiver)
+	e.At = fromMicros(at)
+	return e, err
+}
+
+// until is the stored form of the end of a span; the zero time means no end.
+func until(t time.Time) int64 { return cmp.Or(micros(t), math.MaxInt64) }
+
+// StateCount is how many messages of a direction are in a state.
+type StateCount struct {
+	Direction Direction
+	State     State
+	Messages  int64
+}
+
+// Counts returns the number of messages by direction and state (REL-100, REL-101).
+func (s *Store) Counts(ctx context.Context, tenant string) ([]StateCount, error) {
+	scan := func(row scanner) (c StateCount, err error) {
+		err = row.Scan((*string)(&c.Direction), (*string)(&c.State), &c.Messages)
+		return c, err
+	}
+	return readAll(ctx, s, "counts", scan, `SELECT direction, state, COUNT(*) FROM message WHERE tenant = ?
+		GROUP BY direction, state ORDER BY direction, state`, tenant)
+}
+
+// JobFilter selects rows of the outbox. Zero fields select all.
+type JobFilter struct {
+	Kind  Kind
+	Dead  bool // given up; else the open ones
+	Limit int  // 0 means 100
+}
+
+// Jobs returns rows of the outbox, the longest due first.
+func (s *Store) Jobs(ctx context.Context, tenant string, f JobFilter) ([]Job, error) {
+	where := "done = 0"
+	if f.Dead {
+		where = "dead = 1"
+	}
+	return readAll(ctx, s, "jobs", scanJob, `SELECT `+jobColumns+` FROM outbox WHERE tenant = ? AND `+where+`
+		AND (? = '' OR kind = ?) ORDER BY due, id LIMIT ?`, tenant, string(f.Kind), string(f.Kind), cmp.Or(f.Limit, 100))
+}
+
+// Backlog is the open work of a kind.
+type Backlog struct {
+	Kind   Kind
+	Open   int64
+	Oldest time.Time // when the oldest open row was entered (REL-100)
+}
+
+// Backlogs returns the open work by kind.
+func (s *Store) Backlogs(ctx context.Context, tenant string) ([]Backlog, error) {
+	scan := func(row scanner) (b Backlog, err error) {
+		var oldest int64
+		err = row.Scan((*string)(&b.Kind), &b.Open, &oldest)
+		b.Oldest = fromMicros(oldest)
+		return b, err
+	}
+	return readAll(ctx, s, "backlogs", scan, `SELECT kind, COUNT(*), MIN(created) FROM outbox WHERE tenant = ? AND done = 0
+		GROUP BY kind ORDER BY kind`, tenant)
+}
+
+// BlobInUse tells whether a message of any tenant refers to a blob key that BlobKey made (REL-007). Keys of other making
+// count as in use, so that nobody collects them.
+func (s *Store) BlobInUse(ctx context.Context, key string) (bool, error) {
+	id, _, ok := strings.Cut(key, ".")
+	if !ok {
+		return true, nil
+	}
+	n, err := readOne(ctx, s, "blob in use", scanInt,
+		`SELECT COUNT(*) FROM message WHERE id = ? AND (payload_key = ? OR sealed_key = ?)`, id, key, key)
+	return n > 0, err
+}

@@ -1,0 +1,288 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ravn-ap/ravn/peppol"
+)
+
+// Submission is everything that becomes durable before a submission is answered with 202.
+type Submission struct {
+	Message Message // Payload must be synced before; MessageID is chosen here and never again (REL-021)
+	Draft   bool    // the message stays SUBMITTED, without work; the caller moves it on and enqueues Send
+
+	Key    string // idempotency key of the submitter, "" for messages of our own (REL-020)
+	Digest []byte // of the request that carried Key
+
+	Events []Event // what happened before, oldest first
+	Tasks  []Task  // work beside the sending
+}
+
+// Submit stores a message to be sent, READY and with its outbox row, in one transaction. If the tenant's idempotency key
+// was used before for the same request it returns the message of that time and repeated; for another request it returns
+// ErrKeyReused (REL-020).
+func (s *Store) Submit(ctx context.Context, tenant string, sub Submission) (m Message, repeated bool, err error) {
+	m = sub.Message
+	if m.ID == "" {
+		m.ID = NewID()
+	}
+	if m.MessageID == "" {
+		return m, false, errors.New("store: submit: MessageID is required")
+	}
+	err = s.twice(ctx, tenant, func(tx *Tx) error {
+		earlier, err := tx.submit(&m, &sub)
+		if repeated = err == nil && earlier != "" && earlier != m.ID; repeated {
+			m, err = tx.Get(earlier)
+		}
+		return err
+	})
+	return m, repeated, err
+}
+
+const (
+	insertSubmission = `INSERT INTO submission (tenant, idem_key, digest, ref, created) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (tenant, idem_key) DO NOTHING`
+	findSubmission = `SELECT ref, digest FROM submission WHERE tenant = ? AND idem_key = ?`
+)
+
+// submit returns the id of the message that came earlier under the same idempotency key, or "" after storing this one.
+func (tx *Tx) submit(m *Message, sub *Submission) (earlier string, err error) {
+	if sub.Key != "" {
+		n, err := tx.exec(insertSubmission, tx.tenant, sub.Key, nonNil(sub.Digest), m.ID, micros(tx.now))
+		if err != nil {
+			return "", err
+		}
+		if n == 0 {
+			return tx.earlier(sub)
+		}
+	}
+	m.Direction, m.State = Out, Submitted
+	events := append(sub.Events[:len(sub.Events):len(sub.Events)], Event{Kind: EventSubmitted, To: Submitted})
+	if !sub.Draft {
+		m.State = Ready
+		events = append(events, Event{Kind: EventReady, From: Submitted, To: Ready})
+	}
+	err = tx.create(m, sub.Message.PossibleDuplicate, events)
+	if err == errExists { // our own first try
+		*m, err = tx.Get(m.ID)
+		return "", err
+	}
+	if err != nil {
+		return "", err
+	}
+	if sub.Draft {
+		return "", tx.Enqueue(sub.Tasks...)
+	}
+	return "", tx.Enqueue(append([]Task{{Kind: Send, MessageID: m.ID}}, sub.Tasks...)...)
+}
+
+func (tx *Tx) earlier(sub *Submission) (string, error) {
+	var digest []byte
+	ref, err := one(tx, func(row scanner) (ref string, err error) {
+		err = row.Scan(&ref, &digest)
+		return ref, err
+	}, findSubmission, tx.tenant, sub.Key)
+	if err == nil && string(digest) != string(sub.Digest) {
+		err = ErrKeyReused
+	}
+	return ref, err
+}
+
+// Sealed is what is fixed before the first attempt and sent by every attempt (D-12).
+type Sealed struct {
+	Body        BlobRef // the HTTP body; synced before
+	ContentType string
+	Endpoint    string // URL of C3
+	C3          peppol.SeatID
+	PeerCert    []byte // DER: the certificate that the body is encrypted for
+	Digests     []byte
+	Transport   string
+}
+
+const sealMessage = `UPDATE message SET sealed_key = ?, sealed_length = ?, sealed_sha256 = ?, sealed_type = ?, endpoint = ?,
+	c3 = ?, peer_cert = ?, digests = ?, transport = ?, events = events + 1
+	WHERE id = ? AND tenant = ? AND version = ? RETURNING events`
+
+// StoreSealed keeps the sealed body of an outgoing message for its attempts. Only a changed endpoint or certificate calls
+// for a second one, which replaces the first under a blob key of its own (D-12). job must be held.
+func (s *Store) StoreSealed(ctx context.Context, job Job, b Sealed) error {
+	return s.Update(ctx, job.Tenant, func(tx *Tx) error {
+		if err := tx.hold(job); err != nil {
+			return err
+		}
+		m, err := tx.Get(job.MessageID)
+		if err != nil {
+			return err
+		}
+		if m.Direction != Out || m.State != Sending && !CanMove(Out, m.State, Sending) {
+			return fmt.Errorf("%w: message is %s", ErrConflict, m.State)
+		}
+		ev := Event{Kind: EventSealed, Detail: b.Endpoint, Actor: job.Owner}
+		return tx.touch(m.ID, ev, ErrConflict, sealMessage, b.Body.Key, b.Body.Length, b.Body.sum(), b.ContentType,
+			b.Endpoint, string(b.C3), b.PeerCert, b.Digests, b.Transport, m.ID, tx.tenant, m.Version)
+	})
+}
+
+// hold checks that job is held, and keeps it from being claimed until the end of the transaction.
+func (tx *Tx) hold(job Job) error { return tx.end(job, `UPDATE outbox SET owner = owner`+held) }
+
+// Start describes an attempt that is about to begin.
+type Start struct {
+	Endpoint    string // URL of C3, or the name of the backend
+	Fingerprint string // of C3's certificate
+	Lease       time.Duration
+}
+
+// StartAttempt records an attempt before the network is touched: the message becomes SENDING (a Deliver job: DELIVERING),
+// the attempt gets its row, and the lease begins anew, in one commit (REL-022). A message that an earlier worker left
+// under way is first closed as interrupted (CP-S4, CP-R12).
+func (s *Store) StartAttempt(ctx context.Context, job Job, st Start) (m Message, n int, err error) {
+	err = s.Update(ctx, job.Tenant, func(tx *Tx) error {
+		if err := tx.Extend(job, st.Lease); err != nil {
+			return err
+		}
+		if m, err = tx.Get(job.MessageID); err != nil {
+			return err
+		}
+		working, fallback := underWay(m.Direction)
+		if m.State == working {
+			if err := tx.interrupt(&m, fallback); err != nil {
+				return err
+			}
+		}
+		if err := tx.Move(&m, working, Event{Kind: EventAttempt, Detail: st.Endpoint, Actor: job.Owner}); err != nil {
+			return err
+		}
+		n, err = tx.addAttempt(m.ID, st)
+		return err
+	})
+	return m, n, err
+}
+
+const (
+	interruptAttempts = `UPDATE attempt SET ended = ?, outcome = '` + OutcomeInterrupted + `' WHERE message_id = ? AND tenant = ? AND ended = 0`
+	insertAttempt     = `INSERT INTO attempt (message_id, n, tenant, started, ended, endpoint, fingerprint, outcome, code, detail)
+		SELECT CAST(? AS TEXT), COALESCE(MAX(n), 0) + 1, CAST(? AS TEXT), CAST(? AS BIGINT), 0, CAST(? AS TEXT), CAST(? AS TEXT), '', '', ''
+		FROM attempt WHERE message_id = ? AND tenant = ? RETURNING n`
+	endAttempt = `UPDATE attempt SET ended = ?, outcome = ?, code = ?, detail = ?
+		WHERE message_id = ? AND tenant = ? AND n = ? AND ended = 0`
+)
+
+func (tx *Tx) interrupt(m *Message, to State) error {
+	if _, err := tx.exec(interruptAttempts, micros(tx.now), m.ID, tx.tenant); err != nil {
+		return err
+	}
+	return tx.Move(m, to, Event{Kind: EventInterrupted})
+}
+
+// addAttempt numbers the attempt; the change of state before it keeps others from doing so at the same time.
+func (tx *Tx) addAttempt(id string, st Start) (int, error) {
+	n, err := change(tx, scanInt, insertAttempt, id, tx.tenant, micros(tx.now), st.Endpoint, st.Fingerprint, id, tx.tenant)
+	return int(n), err
+}
+
+// Result is how an attempt ended.
+type Result struct {
+	State    State     // the message's state from now on
+	Retry    time.Time // when to try again, for RETRY_WAIT, UNKNOWN and DELIVERY_FAILED
+	Outcome  string    // one word for the record, such as "receipt", "error", "timeout"
+	Code     string
+	Detail   string
+	Evidence []Evidence // with SENT the receipt; Attempt is set by the store
+	Count    bool       // with SENT: write a counting row
+	Tasks    []Task     // work that follows, such as a notification
+}
+
+const acceptedAt = `UPDATE message SET accepted = ? WHERE id = ? AND tenant = ?`
+
+// FinishAttempt records the end of attempt n in one commit: state and event, attempt, evidence, counting row, and the
+// fate of the job: done, due again, or given up (REL-022). ErrLeaseLost means that another worker holds the message now;
+// nothing was written then (REL-013).
+func (s *Store) FinishAttempt(ctx context.Context, job Job, n int, r Result) error {
+	return s.Update(ctx, job.Tenant, func(tx *Tx) error {
+		if err := tx.settle(job, r); err != nil {
+			return err
+		}
+		m, err := tx.Get(job.MessageID)
+		if err != nil {
+			return err
+		}
+		if r.State == Sent && !hasReceipt(r.Evidence) {
+			return fmt.Errorf("store: message %s cannot be SENT without a receipt", m.ID) // invariant I4
+		}
+		ev := Event{Kind: cmp.Or(r.Outcome, "attempt_ended"), Detail: joined(r.Code, r.Detail), Actor: job.Owner}
+		if err := tx.Move(&m, r.State, ev); err != nil {
+			return err
+		}
+		ended, err := tx.exec(endAttempt, micros(tx.now), r.Outcome, r.Code, r.Detail, m.ID, tx.tenant, n)
+		if err != nil {
+			return err
+		}
+		if ended == 0 {
+			return fmt.Errorf("%w: attempt %d is over", ErrConflict, n)
+		}
+		return tx.afterAttempt(&m, n, r)
+	})
+}
+
+func (tx *Tx) afterAttempt(m *Message, n int, r Result) error {
+	pieces := make([]Evidence, len(r.Evidence))
+	for i, e := range r.Evidence {
+		e.Attempt = n
+		pieces[i] = e
+	}
+	if err := tx.AddEvidence(m.ID, pieces...); err != nil {
+		return err
+	}
+	if r.State == Sent {
+		if _, err := tx.exec(acceptedAt, micros(tx.now), m.ID, tx.tenant); err != nil {
+			return err
+		}
+		if r.Count {
+			if err := tx.count(m); err != nil {
+				return err
+			}
+		}
+	}
+	return tx.Enqueue(r.Tasks...)
+}
+
+// settle ends the job or gives it back, as the new state of its message demands.
+func (tx *Tx) settle(job Job, r Result) error {
+	switch r.State {
+	case RetryWait, Unknown, DeliveryFailed:
+		return tx.Release(job, r.Retry, joined(r.Code, r.Detail))
+	case FailedPermanent, Dead, Quarantined:
+		return tx.Bury(job, joined(r.Code, r.Detail))
+	}
+	return tx.Complete(job)
+}
+
+func hasReceipt(pieces []Evidence) bool {
+	for _, e := range pieces {
+		if e.Kind == EvidenceReceipt && len(e.Bytes) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// joined puts a code before a text.
+func joined(code, detail string) string {
+	if code == "" || detail == "" {
+		return code + detail
+	}
+	return code + ": " + detail
+}
+
+// nonNil makes sure that a column that must not be NULL gets bytes.
+func nonNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}

@@ -1,0 +1,147 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"modernc.org/sqlite"
+
+	"github.com/ravn-ap/ravn/internal/store"
+)
+
+// commitFault is a database whose next COMMIT fails, before or after it takes effect.
+type commitFault struct {
+	driver.Connector
+	before, after error
+}
+
+func (f *commitFault) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := f.Connector.Connect(ctx)
+	return &faultyConn{c, f}, err
+}
+
+type faultyConn struct {
+	driver.Conn
+	fault *commitFault
+}
+
+func (c *faultyConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	st, err := c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, query)
+	if err == nil && query == "COMMIT" {
+		return &faultyCommit{st, c.fault}, nil
+	}
+	return st, err
+}
+
+type faultyCommit struct {
+	driver.Stmt
+	fault *commitFault
+}
+
+func (s *faultyCommit) Exec(args []driver.Value) (driver.Result, error) {
+	before, after := s.fault.before, s.fault.after
+	s.fault.before, s.fault.after = nil, nil
+	if before != nil {
+		return nil, before
+	}
+	res, err := s.Stmt.Exec(args) //nolint:staticcheck // the plain form is what the wrapper has
+	return res, errors.Join(err, after)
+}
+
+var errDisk, errLine = errors.New("disk failed"), errors.New("connection lost")
+
+// openFaulty opens a store whose commits fail on request; errDisk counts as a failure of the disk.
+func openFaulty(t *testing.T) (*store.Store, *commitFault) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	eng, err := Engine(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	connector, err := sqlite.NewConnector(dsn(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fault := &commitFault{Connector: connector}
+	if err := eng.Write.Close(); err != nil {
+		t.Fatal(err)
+	}
+	eng.Write = sql.OpenDB(fault)
+	eng.Write.SetMaxOpenConns(1)
+	eng.Fatal = func(err error) bool { return errors.Is(err, errDisk) }
+	s, err := store.New(t.Context(), eng, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s, fault
+}
+
+func accept(s *store.Store, id string) (store.Message, error) {
+	return s.Accept(context.Background(), store.DefaultTenant, store.Acceptance{
+		Message:  store.Message{C2: "PNO000111", MessageID: id},
+		Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, Bytes: []byte("r")}},
+	})
+}
+
+func TestREL072CommitWithoutAnswer(t *testing.T) {
+	s, fault := openFaulty(t)
+	for i, flag := range []*error{&fault.before, &fault.after} { // not carried out, carried out
+		*flag = errLine
+		m, err := accept(s, fmt.Sprint("in-", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored, err := s.Get(t.Context(), store.DefaultTenant, m.ID)
+		if err != nil || !reflect.DeepEqual(stored, m) {
+			t.Fatal(stored.Accepted, m.Accepted, err)
+		}
+		for _, key := range []string{"", fmt.Sprint("key-", i)} {
+			*flag = errLine
+			sub := store.Submission{Message: store.Message{MessageID: "out"}, Key: key, Digest: []byte("d")}
+			m, repeated, err := s.Submit(t.Context(), store.DefaultTenant, sub)
+			if err != nil || repeated || m.State != store.Ready {
+				t.Fatal(m.State, repeated, err)
+			}
+			if key == "" {
+				continue
+			}
+			if again, repeated, err := s.Submit(t.Context(), store.DefaultTenant, sub); err != nil || !repeated || again.ID != m.ID {
+				t.Fatal(again.ID, repeated, err)
+			}
+		}
+	}
+	jobs, err := s.Jobs(t.Context(), store.DefaultTenant, store.JobFilter{})
+	if err != nil || len(jobs) != 6 {
+		t.Fatalf("%d jobs, %v", len(jobs), err)
+	}
+	fault.after = errLine
+	if err := s.AppendAudit(t.Context(), store.DefaultTenant, store.Audit{}); !errors.Is(err, store.ErrOutcomeUnknown) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestREL002FailedCommitStopsWriting(t *testing.T) {
+	s, fault := openFaulty(t)
+	if _, err := accept(s, "first"); err != nil {
+		t.Fatal(err)
+	}
+	fault.before = errDisk
+	if _, err := accept(s, "second"); !store.IsFatal(err) || !errors.Is(err, store.ErrOutcomeUnknown) {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := accept(s, "third"); !store.IsFatal(err) {
+		t.Fatalf("written after a failed fsync: %v", err)
+	}
+	if !store.IsFatal(s.Err()) {
+		t.Fatal(s.Err())
+	}
+	if _, err := s.Known(t.Context(), store.DefaultTenant, "PNO000111", "first"); err != nil {
+		t.Fatalf("reading must go on: %v", err) // REL-074: duplicates are still answered
+	}
+}

@@ -1,0 +1,179 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Engine is what differs between databases. Packages sqlite and postgres fill it in; all else is one set of queries.
+type Engine struct {
+	Name    string
+	Write   *sql.DB // connections that write
+	Read    *sql.DB // connections that only read; may be the same as Write
+	Writers int     // how many connections write at the same time
+	Batch   int     // how many writes may share one commit
+
+	// Limit is how long a transaction may take, so that a server that has vanished holds no writer for ever; 0 for a
+	// local file.
+	Limit time.Duration
+
+	Begin      string // statement that starts a transaction
+	Bytes      string // type of a column of bytes
+	Clustered  string // clause of a table whose rows lie in their primary key
+	Clock      string // expression: the database's clock in microseconds
+	SkipLocked string // clause that makes a claim pass over rows that another claim holds
+	LockSchema string // statement that keeps other nodes from migrating at the same time; may be empty
+	Dollar     bool   // placeholders are $1, $2 … instead of ?
+
+	Fatal     func(error) bool // the storage itself failed (REL-002)
+	Transient func(error) bool // a write that failed with this may be run again: deadlock, serialization
+}
+
+// deadline returns the context of a transaction.
+func (e *Engine) deadline() (context.Context, context.CancelFunc) {
+	if e.Limit == 0 {
+		return context.Background(), func() {}
+	}
+	return context.WithTimeout(context.Background(), e.Limit)
+}
+
+// Options are the parts of a Store that the caller may replace. The zero value is right for production.
+type Options struct {
+	Now  func() time.Time   // nil means time.Now, and the clock of the database for leases and due times (REL-066)
+	Hook func(point string) // called at "store.before_commit" and "store.committed"; tests end the process there
+}
+
+// Stats counts what a Store did since it was opened.
+type Stats struct {
+	Writes  int64 // write functions that were committed
+	Commits int64 // transactions that carried them
+}
+
+// Store is an open database. Its methods may be called from any goroutine.
+type Store struct {
+	eng      Engine
+	opts     Options
+	ownClock bool // Options.Now was set: it decides about leases too
+
+	mu     sync.RWMutex // held for reading while a write is handed in, for writing to close
+	closed bool
+	writes chan *write
+	lanes  sync.WaitGroup
+
+	readMu sync.RWMutex
+	stmts  map[string]*sql.Stmt // prepared on eng.Read
+
+	broken  atomic.Pointer[FatalError]
+	done    atomic.Int64
+	commits atomic.Int64
+}
+
+// New brings the schema of the database up to date and starts the writers. It owns the two pools of eng from then on,
+// also when it fails.
+func New(ctx context.Context, eng Engine, opts Options) (*Store, error) {
+	ownClock := opts.Now != nil
+	if !ownClock {
+		opts.Now = time.Now
+	}
+	if opts.Hook == nil {
+		opts.Hook = func(string) {}
+	}
+	s := &Store{
+		eng: eng, opts: opts, ownClock: ownClock,
+		writes: make(chan *write, eng.Writers*eng.Batch),
+		stmts:  map[string]*sql.Stmt{},
+	}
+	if err := migrate(ctx, eng, opts.Now); err != nil {
+		return nil, errors.Join(err, s.closePools())
+	}
+	for range eng.Writers {
+		s.lanes.Go(newLane(s).run)
+	}
+	return s, nil
+}
+
+// Close waits for the writes that were handed in and closes the database. Nothing depends on it: a process that is
+// killed instead loses no committed write.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	close(s.writes)
+	s.mu.Unlock()
+	s.lanes.Wait()
+	s.readMu.Lock()
+	defer s.readMu.Unlock()
+	var errs []error
+	for _, st := range s.stmts {
+		errs = append(errs, st.Close())
+	}
+	return errors.Join(append(errs, s.closePools())...)
+}
+
+func (s *Store) closePools() error {
+	err := s.eng.Write.Close()
+	if s.eng.Read != s.eng.Write {
+		err = errors.Join(err, s.eng.Read.Close())
+	}
+	return err
+}
+
+// Err returns the *FatalError that stopped all writing, or nil. It stays until the database is opened anew (REL-002).
+func (s *Store) Err() error {
+	if f := s.broken.Load(); f != nil {
+		return f
+	}
+	return nil
+}
+
+// Stats returns the counters.
+func (s *Store) Stats() Stats { return Stats{Writes: s.done.Load(), Commits: s.commits.Load()} }
+
+// Engine returns the name of the database in use.
+func (s *Store) Engine() string { return s.eng.Name }
+
+// Ping tells whether the database answers.
+func (s *Store) Ping(ctx context.Context) error { return s.fault("ping", s.eng.Read.PingContext(ctx)) }
+
+// fault gives an error of the database its place and, if the storage itself failed, its mark.
+func (s *Store) fault(op string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, sql.ErrNoRows):
+		return ErrNotFound
+	case s.eng.Fatal(err):
+		f := &FatalError{Op: op, Err: err}
+		s.broken.CompareAndSwap(nil, f)
+		return f
+	}
+	return fmt.Errorf("store: %s: %w", op, err)
+}
+
+// prepared returns the statement of a reading query, preparing it at first use.
+func (s *Store) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+	s.readMu.RLock()
+	st := s.stmts[query]
+	s.readMu.RUnlock()
+	if st != nil {
+		return st, nil
+	}
+	s.readMu.Lock()
+	defer s.readMu.Unlock()
+	if st = s.stmts[query]; st != nil {
+		return st, nil
+	}
+	st, err := s.eng.Read.PrepareContext(ctx, s.eng.text(query))
+	if err == nil {
+		s.stmts[query] = st
+	}
+	return st, err
+}

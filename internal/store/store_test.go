@@ -1,0 +1,78 @@
+package store
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// all lists the states of each direction by the names of reliability.md §2 and design.md §3.
+var all = map[Direction]string{
+	In: "SPOOLING VERIFIED ACCEPTED DELIVERING DELIVERY_FAILED DELIVERED ARCHIVED REFUSED QUARANTINED DEAD",
+	Out: "SUBMITTED READY SENDING RETRY_WAIT UNKNOWN SENT CLOSED FAILED_PERMANENT CANCELLED RECOVERY_HOLD UNKNOWN_ACCEPTED " +
+		"RECEIPT_INVALID QUARANTINED",
+}
+
+func TestD23StateTable(t *testing.T) {
+	final := map[Direction]string{In: "ARCHIVED REFUSED", Out: "CLOSED CANCELLED"}
+	first := map[Direction]State{In: Spooling, Out: Submitted}
+	for d, names := range all {
+		reached := map[State]bool{first[d]: true}
+		for todo := []State{first[d]}; len(todo) > 0; todo = todo[1:] {
+			for _, s := range next[d][todo[0]] {
+				if !reached[s] {
+					reached[s], todo = true, append(todo, s)
+				}
+			}
+		}
+		states := strings.Fields(names)
+		for _, s := range states {
+			if !reached[State(s)] {
+				t.Errorf("%s: %s cannot be reached", d, s)
+			}
+			if got, want := Final(d, State(s)), slices.Contains(strings.Fields(final[d]), s); got != want {
+				t.Errorf("%s: %s final: %v, want %v", d, s, got, want)
+			}
+		}
+		for s := range reached {
+			if !slices.Contains(states, string(s)) {
+				t.Errorf("%s: %s is not a state of this direction", d, s)
+			}
+		}
+	}
+}
+
+func TestREL027NoCancelInFlight(t *testing.T) {
+	for _, s := range strings.Fields(all[Out]) {
+		want := s == "SUBMITTED" || s == "READY" || s == "RETRY_WAIT"
+		if got := CanMove(Out, State(s), Cancelled); got != want {
+			t.Errorf("%s: cancel %v, want %v", s, got, want)
+		}
+	}
+}
+
+func TestQueryText(t *testing.T) {
+	pg := Engine{Dollar: true, Clock: "now()", SkipLocked: " FOR UPDATE SKIP LOCKED"}
+	if got := pg.text("a = ? AND b < {clock} AND c = ?{skip locked}"); got != "a = $1 AND b < now() AND c = $2 FOR UPDATE SKIP LOCKED" {
+		t.Error(got)
+	}
+	lite := Engine{Clock: "unixepoch()"}
+	if got := lite.text("a = ? AND b < {clock}{skip locked}"); got != "a = ? AND b < unixepoch()" {
+		t.Error(got)
+	}
+}
+
+func TestMigrationsAreNumbered(t *testing.T) {
+	list, err := migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, m := range list {
+		if m.version != i+1 || m.oldest < 1 || m.oldest > m.version {
+			t.Errorf("%s: version %d, oldest %d", m.name, m.version, m.oldest)
+		}
+	}
+	if len(list) == 0 {
+		t.Error("none found")
+	}
+}

@@ -1,0 +1,214 @@
+package storetest
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/store"
+)
+
+var acceptTests = []test{
+	{"REL-001 an accept stores everything at once", testAccept},
+	{"SEC-070 of 64 twins one is accepted and 63 get its receipt", testDuplicateRace},
+	{"SEC-070 the same id from another seat is another message", testOtherSeat},
+	{"SBDH-046 an instance id that came before is flagged", testPossibleDuplicate},
+	{"D-11 a counting row that exists does not stop an accept", testCountConflict},
+	{"D-21 the same message in two tenants", testTenants},
+	{"REL-032 a duplicate key is kept for 400 days", testForget},
+	{"accept without a duplicate key is refused", testAcceptIncomplete},
+}
+
+func testAccept(b *bench) {
+	in := inbound(1)
+	m, err := b.Accept(b.ctx, tenant, in)
+	b.must(err)
+	wantMessage := in.Message
+	wantMessage.ID, wantMessage.Tenant, wantMessage.Direction = m.ID, tenant, store.In
+	wantMessage.State, wantMessage.Version = store.Accepted, 1
+	wantMessage.Created, wantMessage.Accepted = b.clock.Now(), b.clock.Now()
+	got, err := b.Get(b.ctx, tenant, m.ID)
+	b.must(err)
+	for _, m := range []store.Message{m, got} {
+		if !reflect.DeepEqual(m, wantMessage) {
+			b.Fatalf("got  %+v\nwant %+v", m, wantMessage)
+		}
+	}
+	prior, err := b.Known(b.ctx, tenant, "PNO000111", in.Message.MessageID)
+	b.must(err)
+	want(b, "prior", prior.ID+string(prior.State)+prior.ReceiptType, m.ID+"ACCEPTEDapplication/soap+xml")
+	want(b, "receipt", string(prior.Receipt), "<Receipt 1/>") // REL-004
+	want(b, "digests", string(prior.Digests), "cid:1=abc")
+	want(b, "accepted", prior.Accepted, b.clock.Now())
+
+	pieces, err := b.AllEvidence(b.ctx, tenant, m.ID)
+	b.must(err)
+	want(b, "evidence", len(pieces), 4)
+	cert, err := b.Evidence(b.ctx, tenant, m.ID, store.EvidencePeerCert)
+	b.must(err)
+	want(b, "certificate", string(cert.Bytes), "their certificate")
+	want(b, "timeline", len(b.timeline(m.ID)), 2)
+	want(b, "job", b.claimed(store.Deliver).MessageID, m.ID)
+	counted := b.exchanges(tenant)
+	want(b, "exchanges", len(counted), 1)
+	want(b, "exchange", counted[0], store.Exchange{
+		At: b.clock.Now(), Direction: store.In, C2: m.C2, C3: m.C3, MessageID: m.MessageID, DocTypeScheme: m.DocTypeScheme,
+		DocType: m.DocType, ProcessScheme: m.ProcessScheme, Process: m.Process, Transport: m.Transport,
+		CountryC1: m.CountryC1, Sender: m.Sender, Receiver: m.Receiver})
+}
+
+func testDuplicateRace(b *bench) {
+	const callers = 64
+	var (
+		wg       sync.WaitGroup
+		mu       sync.Mutex
+		winners  []string
+		receipts = map[string]int{}
+		priors   = map[string]int{}
+	)
+	second := b.open(store.Options{Now: b.clock.Now}) // a second node on the same database
+	for i := range callers {
+		s := b.Store
+		if i%2 == 1 {
+			s = second
+		}
+		wg.Go(func() {
+			in := inbound(7)
+			in.Evidence[0].Bytes = append(in.Evidence[0].Bytes, byte(i)) // each has signed a receipt of its own
+			m, err := s.Accept(b.ctx, tenant, in)
+			mu.Lock()
+			defer mu.Unlock()
+			var dup *store.Duplicate
+			switch {
+			case err == nil:
+				winners = append(winners, m.ID)
+			case errors.As(err, &dup):
+				receipts[string(dup.Prior.Receipt)]++
+				priors[dup.Prior.ID]++
+			default:
+				b.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	want(b, "winners", len(winners), 1)
+	want(b, "different receipts", len(receipts), 1)
+	want(b, "losers that got the winner", priors[winners[0]], callers-1)
+	want(b, "deliveries", len(b.claim(store.Deliver, 100)), 1)
+	want(b, "counted", len(b.exchanges(tenant)), 1)
+}
+
+func testOtherSeat(b *bench) {
+	b.accepted(1)
+	in := inbound(1)
+	in.Message.C2 = "PDE000333"
+	_, err := b.Accept(b.ctx, tenant, in)
+	b.must(err)
+	both, err := b.ByMessageID(b.ctx, tenant, store.In, in.Message.MessageID)
+	b.must(err)
+	want(b, "messages", len(both), 2)
+	want(b, "counted", len(b.exchanges(tenant)), 2)
+}
+
+func testPossibleDuplicate(b *bench) {
+	first := b.accepted(1)
+	in := inbound(2)
+	in.Message.InstanceID, in.Message.Receiver = first.InstanceID, "0192:RECEIVER-1"
+	second, err := b.Accept(b.ctx, tenant, in)
+	b.must(err)
+	want(b, "first flagged", first.PossibleDuplicate, false)
+	want(b, "second flagged", second.PossibleDuplicate, true)
+	if got := b.timeline(second.ID); !slices.Contains(got, store.EventPossibleDuplicate) {
+		b.Fatalf("timeline %q", got)
+	}
+	in = inbound(3)
+	in.Message.InstanceID, in.Message.Receiver = first.InstanceID, "0192:other"
+	third, err := b.Accept(b.ctx, tenant, in)
+	b.must(err)
+	want(b, "same instance id for another receiver flagged", third.PossibleDuplicate, false)
+	all, err := b.ByInstanceID(b.ctx, tenant, store.In, first.InstanceID)
+	b.must(err)
+	want(b, "by instance id", len(all), 3)
+	want(b, "stored flag", all[0].PossibleDuplicate || !all[1].PossibleDuplicate, false)
+
+	in = inbound(4)
+	in.Message.InstanceID, in.Message.PossibleDuplicate = "", true
+	fourth, err := b.Accept(b.ctx, tenant, in)
+	b.must(err)
+	want(b, "flagged by the caller", fourth.PossibleDuplicate, true)
+}
+
+func testCountConflict(b *bench) {
+	m := b.accepted(1)
+	b.clock.advance(store.DuplicateMemory)
+	n, err := b.ForgetDuplicates(b.ctx, tenant, 10)
+	b.must(err)
+	want(b, "forgotten", n, 1)
+	again := b.accepted(1)
+	if m.ID == again.ID {
+		b.Fatal("not accepted anew")
+	}
+	want(b, "counted", len(b.exchanges(tenant)), 1)
+
+	in := inbound(2)
+	in.Count = false
+	_, err = b.Accept(b.ctx, tenant, in)
+	b.must(err)
+	want(b, "counted", len(b.exchanges(tenant)), 1)
+}
+
+func testTenants(b *bench) {
+	ours := b.accepted(1)
+	theirs, err := b.Accept(b.ctx, "other", inbound(1))
+	b.must(err)
+	_, err = b.Get(b.ctx, tenant, theirs.ID)
+	want(b, "read of another tenant's message", err, store.ErrNotFound)
+	_, err = b.Known(b.ctx, "third", "PNO000111", ours.MessageID)
+	want(b, "known in a third tenant", err, store.ErrNotFound)
+	want(b, "counted", len(b.exchanges("other")), 1)
+	for what, n := range map[string]func() (int, error){
+		"timeline": func() (int, error) { l, err := b.Timeline(b.ctx, tenant, theirs.ID); return len(l), err },
+		"evidence": func() (int, error) { l, err := b.AllEvidence(b.ctx, tenant, theirs.ID); return len(l), err },
+		"list":     func() (int, error) { l, err := b.List(b.ctx, "third", store.Filter{}); return len(l), err },
+		"jobs":     func() (int, error) { l, err := b.Jobs(b.ctx, "third", store.JobFilter{}); return len(l), err },
+	} {
+		got, err := n()
+		b.must(err)
+		want(b, what+" of another tenant", got, 0)
+	}
+	err = b.Update(b.ctx, tenant, func(tx *store.Tx) error {
+		return tx.Move(&theirs, store.Delivering, store.Event{Kind: "x"})
+	})
+	want(b, "move of another tenant's message", err, store.ErrConflict)
+	if b.Update(b.ctx, "", func(*store.Tx) error { return nil }) == nil {
+		b.Fatal("write without a tenant")
+	}
+	jobs, err := b.Claim(b.ctx, store.Claim{Tenant: "other", Kind: store.Deliver, Lease: lease, Limit: 10})
+	b.must(err)
+	want(b, "jobs of one tenant", len(jobs), 1)
+	want(b, "its message", jobs[0].MessageID, theirs.ID)
+}
+
+func testForget(b *bench) {
+	m := b.accepted(1)
+	b.clock.advance(store.DuplicateMemory - time.Second)
+	n, err := b.ForgetDuplicates(b.ctx, tenant, 10)
+	b.must(err)
+	want(b, "forgotten early", n, 0)
+	prior, err := b.Known(b.ctx, tenant, string(m.C2), m.MessageID)
+	b.must(err)
+	if !bytes.Equal(prior.Receipt, []byte("<Receipt 1/>")) {
+		b.Fatalf("receipt %q", prior.Receipt)
+	}
+}
+
+func testAcceptIncomplete(b *bench) {
+	in := inbound(1)
+	in.Message.C2 = ""
+	if _, err := b.Accept(b.ctx, tenant, in); err == nil {
+		b.Fatal("accepted")
+	}
+}

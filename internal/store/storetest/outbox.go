@@ -1,0 +1,157 @@
+package storetest
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/store"
+)
+
+var outboxTests = []test{
+	{"REL-010 a lease keeps others away until it ends", testLease},
+	{"REL-013 an old token ends nothing", testFencing},
+	{"REL-067 claims are counted before the work", testUnended},
+	{"D-06 many workers claim each job once", testClaimRace},
+	{"REL-014 the longest due first", testOrder},
+	{"REL-066 leases go by the database's clock", testDatabaseClock},
+	{"REL-028 a natural key is entered once", testNaturalKey},
+}
+
+// report enters a job without a message.
+func (b *bench) report(key string, due time.Time) {
+	b.Helper()
+	b.must(b.Update(b.ctx, tenant, func(tx *store.Tx) error {
+		return tx.Enqueue(store.Task{Kind: store.Report, Key: key, Due: due})
+	}))
+}
+
+func testLease(b *bench) {
+	b.report("a", time.Time{})
+	job := b.claimed(store.Report)
+	want(b, "token", job.Token, 1)
+	want(b, "lease end", job.LeaseEnd, b.clock.Now().Add(lease))
+	want(b, "jobs under lease", len(b.claim(store.Report, 10)), 0)
+	b.clock.advance(lease - time.Second)
+	b.must(b.Extend(b.ctx, job, lease))
+	b.clock.advance(lease - time.Second)
+	want(b, "jobs under an extended lease", len(b.claim(store.Report, 10)), 0)
+	b.clock.advance(time.Second)
+	want(b, "jobs after it", len(b.claim(store.Report, 10)), 1)
+}
+
+func testFencing(b *bench) {
+	b.report("a", time.Time{})
+	old := b.claimed(store.Report)
+	b.clock.advance(lease)
+	job := b.claimed(store.Report)
+	want(b, "larger token", job.Token > old.Token, true)
+	later := b.clock.Now().Add(time.Hour)
+	for what, err := range map[string]error{
+		"extend":   b.Extend(b.ctx, old, lease),
+		"complete": b.Complete(b.ctx, old),
+		"release":  b.Release(b.ctx, old, later, ""),
+		"crash":    b.Crash(b.ctx, old, later, ""),
+		"bury":     b.Bury(b.ctx, old, ""),
+	} {
+		want(b, what+" with the old token", err, store.ErrLeaseLost)
+	}
+	b.must(b.Complete(b.ctx, job))
+	want(b, "complete twice", b.Complete(b.ctx, job), store.ErrLeaseLost)
+	b.clock.advance(lease)
+	want(b, "jobs after completion", len(b.claim(store.Report, 10)), 0)
+}
+
+func testUnended(b *bench) {
+	b.report("a", time.Time{})
+	want(b, "first claim", b.claimed(store.Report).Unended, 0)
+	b.clock.advance(lease) // the process died
+	job := b.claimed(store.Report)
+	want(b, "second claim", job.Unended, 1)
+	b.must(b.Crash(b.ctx, job, b.clock.Now(), "panic"))
+	job = b.claimed(store.Report)
+	want(b, "third claim", job.Unended, 2)
+	want(b, "reason", job.Reason, "panic")
+	b.must(b.Release(b.ctx, job, b.clock.Now(), "busy"))
+	job = b.claimed(store.Report)
+	want(b, "claim after a regular end", job.Unended, 0)
+	want(b, "tries", job.Tries, 4)
+}
+
+func testClaimRace(b *bench) {
+	const jobs, workers = 40, 8
+	for i := range jobs {
+		b.report(fmt.Sprint("job-", i), time.Time{})
+	}
+	second := b.open(store.Options{Now: b.clock.Now})
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	seen := map[string]int{}
+	for i := range workers {
+		s := []*store.Store{b.Store, second}[i%2]
+		wg.Go(func() {
+			for {
+				got, err := s.Claim(b.ctx, store.Claim{Kind: store.Report, Owner: fmt.Sprint(i), Lease: lease, Limit: 3})
+				if err != nil {
+					b.Error(err)
+				}
+				if len(got) == 0 {
+					return
+				}
+				mu.Lock()
+				for _, j := range got {
+					seen[j.ID]++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	for id, n := range seen {
+		want(b, id, n, 1)
+	}
+	// A worker may see nothing while others hold the rest, so what it passed over is claimed here.
+	want(b, "jobs", len(seen)+len(b.claim(store.Report, 100)), jobs)
+}
+
+func testOrder(b *bench) {
+	now := b.clock.Now()
+	for i, d := range []time.Duration{3, 1, 2, 9} {
+		b.report(fmt.Sprint(i), now.Add(d*time.Second))
+	}
+	b.clock.advance(5 * time.Second)
+	var order string
+	for _, j := range b.claim(store.Report, 3) {
+		order += j.Key
+	}
+	want(b, "order", order, "120")
+	backlog, err := b.Backlogs(b.ctx, tenant)
+	b.must(err)
+	want(b, "backlog", backlog[0], store.Backlog{Kind: store.Report, Open: 4, Oldest: now})
+}
+
+func testDatabaseClock(b *bench) {
+	s := b.open(store.Options{})
+	b.must(s.Update(b.ctx, tenant, func(tx *store.Tx) error { return tx.Enqueue(store.Task{Kind: store.Report, Key: "a"}) }))
+	jobs, err := s.Claim(b.ctx, store.Claim{Kind: store.Report, Lease: lease, Limit: 1}) // at once: no clock lies ahead
+	b.must(err)
+	want(b, "jobs", len(jobs), 1)
+	if left := time.Until(jobs[0].LeaseEnd); left < lease-10*time.Second || left > lease+10*time.Second {
+		b.Fatalf("lease ends in %v", left)
+	}
+	b.must(s.Extend(b.ctx, jobs[0], time.Hour))
+	open, err := s.Jobs(b.ctx, tenant, store.JobFilter{})
+	b.must(err)
+	if left := time.Until(open[0].LeaseEnd); left < time.Hour-10*time.Second {
+		b.Fatalf("extended lease ends in %v", left)
+	}
+}
+
+func testNaturalKey(b *bench) {
+	b.report("tsr-2026-08", time.Time{})
+	b.report("tsr-2026-08", time.Time{})
+	job := b.claimed(store.Report)
+	b.must(b.Complete(b.ctx, job))
+	b.report("tsr-2026-08", time.Time{})
+	want(b, "jobs after completion", len(b.claim(store.Report, 10)), 0)
+}

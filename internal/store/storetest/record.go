@@ -1,0 +1,221 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/peppol"
+)
+
+var recordTests = []test{
+	{"D-23 a move checks the table and the version", testMove},
+	{"D-06 an event is written with its change or not at all", testEventAtomic},
+	{"list and page", testList},
+	{"D-11 counting rows of a month", testMonth},
+	{"SBDH-043 served, exact", testServed},
+	{"DISC-020 served, wildcards", testServedWildcard},
+	{"audit trail", testAudit},
+	{"REL-007 a blob in use", testBlobInUse},
+	{"counts by state", testCounts},
+}
+
+func testMove(b *bench) {
+	m := b.accepted(1)
+	twin := m
+	move := func(m *store.Message, to store.State) error {
+		return b.Update(b.ctx, tenant, func(tx *store.Tx) error { return tx.Move(m, to, store.Event{Kind: "test"}) })
+	}
+	want(b, "move off the table", errors.Is(move(&m, store.Delivered), store.ErrTransition), true)
+	b.must(move(&m, store.Delivering))
+	want(b, "version", m.Version, 2)
+	want(b, "move of a stale copy", move(&twin, store.Delivering), store.ErrConflict)
+	b.must(move(&m, store.Delivered))
+	b.must(move(&m, store.Archived))
+	want(b, "final", store.Final(store.In, m.State), true)
+	want(b, "events", len(b.timeline(m.ID)), 5)
+}
+
+func testEventAtomic(b *bench) {
+	m := b.accepted(1)
+	boom := errors.New("boom")
+	err := b.Update(b.ctx, tenant, func(tx *store.Tx) error {
+		copied := m
+		if err := tx.Move(&copied, store.Delivering, store.Event{Kind: "never"}); err != nil {
+			return err
+		}
+		return boom
+	})
+	want(b, "error", errors.Is(err, boom), true)
+	want(b, "state", b.state(m.ID), store.Accepted)
+	want(b, "events", len(b.timeline(m.ID)), 2)
+	b.must(b.Update(b.ctx, tenant, func(tx *store.Tx) error {
+		return tx.Note(m.ID, store.Event{Kind: "validated", Detail: "2 warnings", Actor: "worker"})
+	}))
+	events, err := b.Timeline(b.ctx, tenant, m.ID)
+	b.must(err)
+	want(b, "note", events[2], store.Event{Seq: 3, At: b.clock.Now(), Kind: "validated", Detail: "2 warnings", Actor: "worker"})
+	err = b.Update(b.ctx, tenant, func(tx *store.Tx) error { return tx.Note("nobody", store.Event{}) })
+	want(b, "note on no message", err, store.ErrNotFound)
+}
+
+func testList(b *bench) {
+	var ids []string
+	for i := range 5 {
+		ids = append(ids, b.accepted(i).ID)
+		b.clock.advance(time.Minute)
+	}
+	b.submitted(1)
+	page, err := b.List(b.ctx, tenant, store.Filter{Direction: store.In, Limit: 2})
+	b.must(err)
+	want(b, "first page", page[0].ID+page[1].ID, ids[4]+ids[3])
+	page, err = b.List(b.ctx, tenant, store.Filter{Direction: store.In, State: store.Accepted, Before: &page[1]})
+	b.must(err)
+	want(b, "rest", len(page), 3)
+	want(b, "its first", page[0].ID, ids[2])
+	page, err = b.List(b.ctx, tenant, store.Filter{From: page[1].Created, To: page[0].Created})
+	b.must(err)
+	want(b, "in a span", len(page), 1)
+	want(b, "which", page[0].ID, ids[1])
+	_, err = b.Get(b.ctx, tenant, "nobody")
+	want(b, "get", err, store.ErrNotFound)
+}
+
+func testMonth(b *bench) {
+	times := []string{"2026-08-31T23:59:59.999999Z", "2026-09-01T00:00:00Z", "2026-09-30T23:59:59.999999Z", "2026-10-01T00:00:00Z"}
+	for i, at := range times {
+		t, err := time.Parse(time.RFC3339Nano, at)
+		b.must(err)
+		b.clock.mu.Lock()
+		b.clock.now = t
+		b.clock.mu.Unlock()
+		b.accepted(i)
+	}
+	from := time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)
+	var got []string
+	for e, err := range b.Exchanges(b.ctx, tenant, from, from.AddDate(0, 1, 0)) {
+		b.must(err)
+		got = append(got, e.At.Format(time.RFC3339Nano))
+	}
+	want(b, "rows", fmt.Sprint(got), fmt.Sprint(times[1:3]))
+	for range b.Exchanges(b.ctx, tenant, from, from.AddDate(0, 1, 0)) {
+		break // giving up early must free the connection
+	}
+}
+
+func must1[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func testServed(b *bench) {
+	p := must1(peppol.ParseParticipant("0192:991825827-Abc"))
+	d := must1(peppol.ParseDocType("urn:x::Invoice##urn:y::2.1"))
+	proc := must1(peppol.ParseProcess("urn:p"))
+	serves := func(p peppol.ParticipantID, d peppol.DocTypeID, proc peppol.ProcessID) bool {
+		_, ok, err := b.Serves(b.ctx, tenant, p, d, proc)
+		b.must(err)
+		return ok
+	}
+	want(b, "empty table", serves(p, d, proc), false)
+	entry := store.Served{Participant: p, DocType: d, Process: proc, Domain: "eGov", Until: b.clock.Now().Add(time.Hour)}
+	b.must(b.AddServed(b.ctx, tenant, entry))
+	want(b, "other letter case", serves(must1(peppol.ParseParticipant("0192:991825827-ABC")), d, proc), true)
+	want(b, "other process", serves(p, d, must1(peppol.ParseProcess("urn:P"))), false)
+	want(b, "other document type", serves(p, must1(peppol.ParseDocType("urn:x::Invoice##urn:Y::2.1")), proc), false)
+	want(b, "other scheme", serves(p, must1(peppol.NewDocType(peppol.SchemeWildcard, d.Value())), proc), false)
+	got, _, err := b.Serves(b.ctx, tenant, p, d, proc)
+	b.must(err)
+	want(b, "entry", got, entry)
+	_, ok, err := b.Serves(b.ctx, "other", p, d, proc)
+	b.must(err)
+	want(b, "other tenant", ok, false)
+	b.clock.advance(time.Hour)
+	want(b, "after its end", serves(p, d, proc), false)
+	entry.From, entry.Until = b.clock.Now().Add(time.Hour), time.Time{}
+	b.must(b.AddServed(b.ctx, tenant, entry)) // replaces
+	want(b, "before its start", serves(p, d, proc), false)
+	b.clock.advance(time.Hour)
+	want(b, "from its start", serves(p, d, proc), true)
+	list, err := b.ListServed(b.ctx, tenant, peppol.ParticipantID{})
+	b.must(err)
+	want(b, "list", len(list), 1)
+	b.must(b.RemoveServed(b.ctx, tenant, entry))
+	want(b, "removed", serves(p, d, proc), false)
+	want(b, "removed twice", b.RemoveServed(b.ctx, tenant, entry), store.ErrNotFound)
+	if err := b.Close(); err != nil {
+		b.Fatal(err)
+	}
+	if _, ok, err := b.Serves(b.ctx, tenant, p, d, proc); ok || err == nil {
+		b.Fatal("a closed store could tell") // EBMS:0202, not NOT_SERVICED
+	}
+}
+
+func testServedWildcard(b *bench) {
+	p := must1(peppol.ParseParticipant("0192:991825827"))
+	proc := must1(peppol.ParseProcess("urn:p"))
+	registered := func(custom string) store.Served {
+		d := must1(peppol.ParseRegisteredDocType(peppol.SchemeWildcard, "urn:x::Invoice##"+custom+"::2.1"))
+		return store.Served{Participant: p, DocType: d, Process: proc, Domain: custom}
+	}
+	b.must(b.AddServed(b.ctx, tenant, registered("urn:pint*"), registered("urn:pint@no*"), registered("urn:exact")))
+	for custom, domain := range map[string]string{
+		"urn:pint":       "urn:pint*",
+		"urn:pint@de":    "urn:pint*",
+		"urn:pint@no":    "urn:pint@no*",
+		"urn:pint@no@x1": "urn:pint@no*",
+		"urn:exact":      "urn:exact",
+		"urn:exact@no":   "",
+		"urn:pint-x":     "",
+	} {
+		d := must1(peppol.NewDocType(peppol.SchemeWildcard, "urn:x::Invoice##"+custom+"::2.1"))
+		got, ok, err := b.Serves(b.ctx, tenant, p, d, proc)
+		b.must(err)
+		want(b, custom, got.Domain, domain)
+		want(b, custom, ok, domain != "")
+	}
+}
+
+func testAudit(b *bench) {
+	for i := range 3 {
+		b.must(b.AppendAudit(b.ctx, tenant, store.Audit{Actor: "PNO000111", Action: "refused", MessageID: fmt.Sprint(i), Code: "EBMS:0004", Detail: "not serviced"}))
+		b.clock.advance(time.Second)
+	}
+	rows, err := b.Audits(b.ctx, tenant, b.clock.Now().Add(-2*time.Second), time.Time{}, 10)
+	b.must(err)
+	want(b, "rows", len(rows), 2)
+	want(b, "first", rows[0].MessageID+rows[0].Code, "1EBMS:0004")
+	rows, err = b.Audits(b.ctx, "other", time.Time{}, time.Time{}, 10)
+	b.must(err)
+	want(b, "rows of another tenant", len(rows), 0)
+}
+
+func testBlobInUse(b *bench) {
+	in := inbound(1)
+	in.Message.ID = store.NewID()
+	in.Message.Payload.Key = store.BlobKey(in.Message.ID, "payload")
+	_, err := b.Accept(b.ctx, tenant, in)
+	b.must(err)
+	for key, used := range map[string]bool{
+		in.Message.Payload.Key:                     true,
+		store.BlobKey(in.Message.ID, "sealed"):     false,
+		store.BlobKey(store.NewID(), "payload"):    false,
+		"a key that was made by something else at": true,
+	} {
+		got, err := b.BlobInUse(b.ctx, key)
+		b.must(err)
+		want(b, key, got, used)
+	}
+}
+
+func testCounts(b *bench) {
+	b.accepted(1)
+	b.accepted(2)
+	b.submitted(1)
+	counts, err := b.Counts(b.ctx, tenant)
+	b.must(err)
+	want(b, "counts", fmt.Sprint(counts), "[{in ACCEPTED 2} {out READY 1}]")
+}

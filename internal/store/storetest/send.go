@@ -1,0 +1,240 @@
+package storetest
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/store"
+)
+
+var sendTests = []test{
+	{"REL-020 an idempotency key gives one message", testIdempotency},
+	{"REL-022 sealed and attempted before, sent and counted after", testSend},
+	{"REL-022 the attempt is durable before its outcome", testAttemptFirst},
+	{"CP-S4 an attempt whose worker vanished is interrupted", testInterrupted},
+	{"REL-023 unknown and failed outcomes", testOutcomes},
+	{"REL-043 no message is SENT without a receipt", testNoReceipt},
+	{"REL-027 cancelling is impossible once an attempt may have arrived", testCancel},
+	{"REL-010 delivery from claim to DELIVERED", testDelivery},
+	{"REL-068 a dead delivery is listed and requeued", testDead},
+	{"REL-067 quarantine", testQuarantine},
+}
+
+func testIdempotency(b *bench) {
+	sub := outbound(1)
+	sub.Key, sub.Digest = "key-1", []byte("digest")
+	first, repeated, err := b.Submit(b.ctx, tenant, sub)
+	b.must(err)
+	want(b, "repeated", repeated, false)
+	want(b, "state", first.State, store.Ready)
+	second, repeated, err := b.Submit(b.ctx, tenant, sub)
+	b.must(err)
+	want(b, "repeated", repeated, true)
+	want(b, "same message", second.ID, first.ID)
+	sub.Digest = []byte("other")
+	_, _, err = b.Submit(b.ctx, tenant, sub)
+	want(b, "other request", errors.Is(err, store.ErrKeyReused), true)
+	want(b, "jobs", len(b.claim(store.Send, 10)), 1)
+
+	draft := outbound(2)
+	draft.Draft = true
+	m, _, err := b.Submit(b.ctx, tenant, draft)
+	b.must(err)
+	want(b, "draft", m.State, store.Submitted)
+	want(b, "jobs of the draft", len(b.claim(store.Send, 10)), 0)
+}
+
+var sealed = store.Sealed{
+	Body: store.BlobRef{Key: "s", Length: 99, SHA256: [32]byte{9}}, ContentType: "multipart/related", Endpoint: "https://c3.example/as4",
+	C3: "PDE000444", PeerCert: []byte("der"), Digests: []byte("digests"), Transport: "peppol-transport-as4-v2_0",
+}
+
+var start = store.Start{Endpoint: "https://c3.example/as4", Fingerprint: "ab:cd", Lease: lease}
+
+func receipt() []store.Evidence {
+	return []store.Evidence{{Kind: store.EvidenceReceipt, ContentType: "application/soap+xml", Bytes: []byte("<R/>")}}
+}
+
+func testSend(b *bench) {
+	m := b.submitted(1)
+	job := b.claimed(store.Send)
+	b.must(b.StoreSealed(b.ctx, job, sealed))
+	got, n, err := b.StartAttempt(b.ctx, job, start)
+	b.must(err)
+	want(b, "attempt", n, 1)
+	want(b, "state", got.State, store.Sending)
+	want(b, "sealed", got.Sealed == sealed.Body && got.SealedType == sealed.ContentType && got.Endpoint == sealed.Endpoint &&
+		string(got.PeerCert) == "der" && got.C3 == sealed.C3 && string(got.Digests) == "digests", true)
+	b.clock.advance(time.Second)
+	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.Sent, Outcome: "receipt", Evidence: receipt(), Count: true,
+		Tasks: []store.Task{{Kind: store.Notify, MessageID: m.ID, Args: []byte("sent")}}}))
+	got, err = b.Get(b.ctx, tenant, m.ID)
+	b.must(err)
+	want(b, "state", got.State, store.Sent)
+	want(b, "time of the receipt", got.Accepted, b.clock.Now())
+	proof, err := b.Evidence(b.ctx, tenant, m.ID, store.EvidenceReceipt)
+	b.must(err)
+	want(b, "receipt", string(proof.Bytes), "<R/>") // REL-044
+	want(b, "its attempt", proof.Attempt, 1)
+	counted := b.exchanges(tenant)
+	want(b, "counted", len(counted), 1)
+	want(b, "counted by the seat that was sent to", counted[0].C3, sealed.C3)
+	want(b, "notification", string(b.claimed(store.Notify).Args), "sent")
+	want(b, "timeline", strings.Join(b.timeline(m.ID), " "), "submitted ready sealed attempt receipt")
+	want(b, "further jobs", len(b.claim(store.Send, 10)), 0)
+	err = b.StoreSealed(b.ctx, job, sealed)
+	want(b, "sealed after the end", err, store.ErrLeaseLost)
+}
+
+func testAttemptFirst(b *bench) {
+	m := b.submitted(1)
+	job := b.claimed(store.Send)
+	_, _, err := b.StartAttempt(b.ctx, job, start)
+	b.must(err)
+	other := b.open(store.Options{}) // what a second process sees while the network is in use
+	attempts, err := other.Attempts(b.ctx, tenant, m.ID)
+	b.must(err)
+	want(b, "attempts", len(attempts), 1)
+	want(b, "attempt", attempts[0], store.Attempt{N: 1, Started: b.clock.Now(), Endpoint: start.Endpoint, Fingerprint: start.Fingerprint})
+	want(b, "state", b.state(m.ID), store.Sending)
+}
+
+func testInterrupted(b *bench) {
+	m := b.submitted(1)
+	old := b.claimed(store.Send)
+	_, n, err := b.StartAttempt(b.ctx, old, start)
+	b.must(err)
+	b.clock.advance(lease)
+	job := b.claimed(store.Send)
+	want(b, "claims that never ended", job.Unended, 1)
+	_, n2, err := b.StartAttempt(b.ctx, job, start)
+	b.must(err)
+	want(b, "attempt", n2, 2)
+	attempts, err := b.Attempts(b.ctx, tenant, m.ID)
+	b.must(err)
+	want(b, "first attempt", attempts[0].Outcome, store.OutcomeInterrupted)
+	want(b, "timeline", strings.Join(b.timeline(m.ID), " "), "submitted ready attempt interrupted attempt")
+	err = b.FinishAttempt(b.ctx, old, n, store.Result{State: store.Sent, Evidence: receipt()}) // F-23: it wakes up late
+	want(b, "the old worker", err, store.ErrLeaseLost)
+	want(b, "state", b.state(m.ID), store.Sending)
+	err = b.FinishAttempt(b.ctx, job, n, store.Result{State: store.RetryWait})
+	want(b, "end of an attempt that is over", errors.Is(err, store.ErrConflict), true)
+}
+
+func testOutcomes(b *bench) {
+	m := b.submitted(1)
+	for i, state := range []store.State{store.Unknown, store.RetryWait, store.FailedPermanent} {
+		job := b.claimed(store.Send)
+		want(b, "tries", job.Tries, i+1)
+		_, n, err := b.StartAttempt(b.ctx, job, start)
+		b.must(err)
+		retry := b.clock.Now().Add(time.Hour)
+		b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: state, Retry: retry, Outcome: "error", Code: "EBMS:0202", Detail: "busy"}))
+		want(b, "state", b.state(m.ID), state)
+		want(b, "due early", len(b.claim(store.Send, 10)), 0)
+		b.clock.advance(time.Hour)
+	}
+	want(b, "due after the end", len(b.claim(store.Send, 10)), 0)
+	dead, err := b.Jobs(b.ctx, tenant, store.JobFilter{Kind: store.Send, Dead: true})
+	b.must(err)
+	want(b, "given up", len(dead), 1)
+	want(b, "reason", dead[0].Reason, "EBMS:0202: busy")
+	want(b, "counted", len(b.exchanges(tenant)), 0)
+}
+
+func testNoReceipt(b *bench) {
+	m := b.submitted(1)
+	job := b.claimed(store.Send)
+	_, n, err := b.StartAttempt(b.ctx, job, start)
+	b.must(err)
+	if b.FinishAttempt(b.ctx, job, n, store.Result{State: store.Sent, Count: true}) == nil {
+		b.Fatal("SENT without a receipt")
+	}
+	want(b, "state", b.state(m.ID), store.Sending)
+	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.ReceiptInvalid, Outcome: "receipt_invalid"}))
+	want(b, "state", b.state(m.ID), store.ReceiptInvalid)
+}
+
+func testCancel(b *bench) {
+	m := b.submitted(1)
+	job := b.claimed(store.Send)
+	b.must(b.Cancel(b.ctx, tenant, m.ID, "kari", "wrong customer"))
+	_, _, err := b.StartAttempt(b.ctx, job, start)
+	want(b, "attempt of a cancelled message", err, store.ErrLeaseLost)
+	rows, err := b.Audits(b.ctx, tenant, time.Time{}, time.Time{}, 10)
+	b.must(err)
+	want(b, "audit rows", len(rows), 1)
+	want(b, "audit", rows[0].Actor+" "+rows[0].Action+" "+rows[0].MessageID, "kari cancelled "+m.ID)
+
+	m = b.submitted(2)
+	job = b.claimed(store.Send)
+	_, n, err := b.StartAttempt(b.ctx, job, start)
+	b.must(err)
+	want(b, "cancel in flight", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), store.ErrConflict), true)
+	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.Unknown, Retry: b.clock.Now()}))
+	want(b, "cancel of UNKNOWN", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), store.ErrConflict), true)
+}
+
+func testDelivery(b *bench) {
+	m := b.accepted(1)
+	job := b.claimed(store.Deliver)
+	got, n, err := b.StartAttempt(b.ctx, job, store.Start{Endpoint: "webhook:erp", Lease: lease})
+	b.must(err)
+	want(b, "state", got.State, store.Delivering)
+	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.DeliveryFailed, Retry: b.clock.Now().Add(time.Minute), Code: "503"}))
+	want(b, "state", b.state(m.ID), store.DeliveryFailed)
+	b.clock.advance(time.Minute)
+	again := b.claimed(store.Deliver)
+	want(b, "the same delivery id", again.ID, job.ID)
+	want(b, "larger token", again.Token > job.Token, true)
+	_, n, err = b.StartAttempt(b.ctx, again, store.Start{Endpoint: "webhook:erp", Lease: lease})
+	b.must(err)
+	b.must(b.FinishAttempt(b.ctx, again, n, store.Result{State: store.Delivered, Outcome: "delivered",
+		Tasks: []store.Task{{Kind: store.MLS, MessageID: m.ID}, {Kind: store.MLS, MessageID: m.ID}}}))
+	want(b, "state", b.state(m.ID), store.Delivered)
+	want(b, "MLS-005 status messages", len(b.claim(store.MLS, 10)), 1)
+	want(b, "timeline", strings.Join(b.timeline(m.ID), " "), "verified accepted attempt attempt_ended attempt delivered")
+	attempts, err := b.Attempts(b.ctx, tenant, m.ID)
+	b.must(err)
+	want(b, "attempts", len(attempts), 2)
+}
+
+func testDead(b *bench) {
+	m := b.accepted(1)
+	job := b.claimed(store.Deliver)
+	_, n, err := b.StartAttempt(b.ctx, job, store.Start{Endpoint: "folder", Lease: lease})
+	b.must(err)
+	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.Dead, Code: "422", Detail: "unknown customer"}))
+	dead, err := b.List(b.ctx, tenant, store.Filter{State: store.Dead})
+	b.must(err)
+	want(b, "dead letters", len(dead), 1)
+	b.must(b.Requeue(b.ctx, tenant, m.ID, "ola", "customer created"))
+	want(b, "state", b.state(m.ID), store.DeliveryFailed)
+	b.must(b.Requeue(b.ctx, tenant, m.ID, "ola", "now, please"))
+	again := b.claimed(store.Deliver)
+	want(b, "the same delivery id", again.ID, job.ID)
+	_, n, err = b.StartAttempt(b.ctx, again, store.Start{Endpoint: "folder", Lease: lease})
+	b.must(err)
+	want(b, "requeue under way", errors.Is(b.Requeue(b.ctx, tenant, m.ID, "ola", ""), store.ErrConflict), true)
+	b.must(b.FinishAttempt(b.ctx, again, n, store.Result{State: store.Delivered}))
+}
+
+func testQuarantine(b *bench) {
+	m := b.accepted(1)
+	job := b.claimed(store.Deliver)
+	b.must(b.Quarantine(b.ctx, job, "crashed twice"))
+	want(b, "state", b.state(m.ID), store.Quarantined)
+	want(b, "event", slices.Contains(b.timeline(m.ID), store.EventQuarantined), true)
+	want(b, "second quarantine", b.Quarantine(b.ctx, job, "again"), store.ErrLeaseLost)
+
+	b.must(b.Update(b.ctx, tenant, func(tx *store.Tx) error {
+		return tx.Enqueue(store.Task{Kind: store.Notify, MessageID: m.ID}, store.Task{Kind: store.Report, Key: "tsr-2026-09"})
+	}))
+	b.must(b.Quarantine(b.ctx, b.claimed(store.Notify), "crashed twice"))
+	want(b, "state after a crashing notification", b.state(m.ID), store.Quarantined)
+	b.must(b.Quarantine(b.ctx, b.claimed(store.Report), "crashed twice"))
+	b.must(b.Requeue(b.ctx, tenant, m.ID, "ola", "fixed"))
+	want(b, "claims that never ended", b.claimed(store.Deliver).Unended, 0)
+}
