@@ -106,8 +106,10 @@ func (s *Submission) ready() (*sbdh.Header, func(io.Writer) error, error) {
 		given bool
 		same  bool
 	}{
-		{"sender", !s.From.IsZero(), s.From.Equal(h.Sender)}, {"receiver", !s.To.IsZero(), s.To.Equal(h.Receiver)},
-		{"document type", !s.DocType.IsZero(), s.DocType == h.DocType}, {"process", !s.Process.IsZero(), s.Process == h.Process},
+		{"sender", !s.From.IsZero(), s.From.Equal(h.Sender)},
+		{"receiver", !s.To.IsZero(), s.To.Equal(h.Receiver)},
+		{"document type", !s.DocType.IsZero(), s.DocType == h.DocType},
+		{"process", !s.Process.IsZero(), s.Process == h.Process},
 	} {
 		if c.given && !c.same {
 			return nil, nil, fault.New(fault.EnvelopeInvalid, nil, "the %s in the envelope is not the one that was given", c.what)

@@ -176,13 +176,15 @@ func TestREL013LostLeaseStopsTheWork(t *testing.T) {
 	enter(t, s, 1)
 	errs := make(chan error, 10)
 	begun := make(chan store.Job, 1)
-	r := &queue.Runner{Store: s, Lease: 150 * time.Millisecond, Poll: time.Hour,
+	r := &queue.Runner{
+		Store: s, Lease: 150 * time.Millisecond, Poll: time.Hour,
 		OnError: func(_ store.Job, err error) { errs <- err },
 		Work: reports(func(ctx context.Context, job store.Job) queue.Outcome {
 			begun <- job
 			<-ctx.Done()
 			return queue.Done()
-		})}
+		}),
+	}
 	start(t, r)
 	if err := s.Bury(t.Context(), <-begun, "an operator gave it up"); err != nil {
 		t.Fatal(err)
@@ -203,12 +205,14 @@ func TestREL067Panic(t *testing.T) {
 	}
 	var runs atomic.Int64
 	var last atomic.Value
-	start(t, &queue.Runner{Store: s, Poll: 10 * time.Millisecond, Now: now,
+	start(t, &queue.Runner{
+		Store: s, Poll: 10 * time.Millisecond, Now: now,
 		OnError: func(_ store.Job, err error) { last.Store(err.Error()) },
 		Work: map[store.Kind]queue.Work{store.Deliver: func(context.Context, store.Job) queue.Outcome {
 			runs.Add(1)
 			panic("poison")
-		}}})
+		}},
+	})
 	eventually(t, "quarantine", func() bool {
 		mu.Lock()
 		clock = clock.Add(time.Second)
@@ -247,11 +251,13 @@ func TestREL067ProcessDiedTwice(t *testing.T) {
 func TestREL067Timeout(t *testing.T) {
 	s := open(t, store.Options{})
 	enter(t, s, 1)
-	start(t, &queue.Runner{Store: s, Poll: 10 * time.Millisecond, Timeout: 30 * time.Millisecond,
+	start(t, &queue.Runner{
+		Store: s, Poll: 10 * time.Millisecond, Timeout: 30 * time.Millisecond,
 		Work: reports(func(ctx context.Context, _ store.Job) queue.Outcome {
 			<-ctx.Done()
 			return queue.Done()
-		})})
+		}),
+	})
 	eventually(t, "the job is given back", func() bool {
 		open := jobs(t, s, false)
 		return len(open) == 1 && strings.Contains(open[0].Reason, "too long") && open[0].LeaseEnd.IsZero()
@@ -311,13 +317,15 @@ func TestDatabaseAway(t *testing.T) {
 	f := &flaky{Store: open(t, store.Options{})}
 	enter(t, f.Store, 1)
 	var runs, errs atomic.Int64
-	start(t, &queue.Runner{Store: f, Poll: 10 * time.Millisecond,
+	start(t, &queue.Runner{
+		Store: f, Poll: 10 * time.Millisecond,
 		OnError: func(_ store.Job, err error) {
 			if errors.Is(err, errAway) {
 				errs.Add(1)
 			}
 		},
-		Work: reports(func(context.Context, store.Job) queue.Outcome { runs.Add(1); return queue.Done() })})
+		Work: reports(func(context.Context, store.Job) queue.Outcome { runs.Add(1); return queue.Done() }),
+	})
 	eventually(t, "the job is done", func() bool { return len(jobs(t, f.Store, false)) == 0 })
 	if runs.Load() != 1 || errs.Load() != 3 {
 		t.Errorf("ran %d times, %d failed claims reported", runs.Load(), errs.Load())

@@ -61,8 +61,10 @@ var insertJob = newInsert(`outbox (id, tenant, kind, job_key, message_id, args, 
 func (tx *Tx) Enqueue(tasks ...Task) error {
 	return insertRows(tx, insertJob, tasks, func(t Task) []any {
 		key := cmp.Or(t.Key, t.MessageID)
-		return []any{jobID(tx.tenant, t.Kind, key), tx.tenant, string(t.Kind), key, t.MessageID, t.Args, micros(tx.now),
-			cmp.Or(micros(t.Due), tx.clock())}
+		return []any{
+			jobID(tx.tenant, t.Kind, key), tx.tenant, string(t.Kind), key, t.MessageID, t.Args, micros(tx.now),
+			cmp.Or(micros(t.Due), tx.clock()),
+		}
 	})
 }
 

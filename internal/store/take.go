@@ -16,7 +16,7 @@ func (s *Store) Take(ctx context.Context, tenant string, kind Kind, messageID, o
 	var job Job
 	err := s.Update(ctx, tenant, func(tx *Tx) (err error) {
 		now := tx.clock()
-		job, err = one(tx, scanJob, takeJob, owner, now, lease.Microseconds(), jobID(tenant, kind, messageID), tenant, now)
+		job, err = change(tx, scanJob, takeJob, owner, now, lease.Microseconds(), jobID(tenant, kind, messageID), tenant, now)
 		return err
 	})
 	if errors.Is(err, ErrNotFound) {

@@ -159,8 +159,10 @@ var insertExchange = newInsert(`exchange (tenant, direction, c2, message_id, at,
 // count writes the counting row of m. A row that is there already is no error: counting never makes an accept fail (D-11).
 func (tx *Tx) count(m *Message) error {
 	return insertRows(tx, insertExchange, []Exchange{m.exchange(tx.now)}, func(e Exchange) []any {
-		return []any{tx.tenant, string(e.Direction), string(e.C2), e.MessageID, micros(e.At), string(e.C3),
-			e.DocTypeScheme, e.DocType, e.ProcessScheme, e.Process, e.Transport, e.CountryC1, e.Sender, e.Receiver}
+		return []any{
+			tx.tenant, string(e.Direction), string(e.C2), e.MessageID, micros(e.At), string(e.C3),
+			e.DocTypeScheme, e.DocType, e.ProcessScheme, e.Process, e.Transport, e.CountryC1, e.Sender, e.Receiver,
+		}
 	})
 }
 

@@ -99,7 +99,8 @@ func received(n int64) store.Acceptance {
 		Evidence: []store.Evidence{
 			{Kind: store.EvidenceReceipt, ContentType: "application/soap+xml", Bytes: soap[:7000]},
 			{Kind: store.EvidenceRequestSOAP, ContentType: "application/soap+xml", Bytes: soap},
-			{Kind: store.EvidencePeerCert, Bytes: cert}, {Kind: store.EvidenceOwnCert, Bytes: cert},
+			{Kind: store.EvidencePeerCert, Bytes: cert},
+			{Kind: store.EvidenceOwnCert, Bytes: cert},
 		},
 		Events: []store.Event{{Kind: "received", To: store.Spooling}, {Kind: "verified", From: store.Spooling, To: store.Verified}},
 		Count:  true,

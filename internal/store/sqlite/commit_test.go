@@ -50,7 +50,8 @@ func (s *faultyCommit) Exec(args []driver.Value) (driver.Result, error) {
 	if before != nil {
 		return nil, before
 	}
-	res, err := s.Stmt.Exec(args) //nolint:staticcheck // the plain form is what the wrapper has
+	//lint:ignore SA1019 the plain form is what the wrapped statement has
+	res, err := s.Stmt.Exec(args)
 	return res, errors.Join(err, after)
 }
 

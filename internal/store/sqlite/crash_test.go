@@ -119,7 +119,7 @@ func TestCrashPoints(t *testing.T) {
 // afterCrash checks what a restarted node finds, and that a retry of the sender leads to exactly one message.
 func afterCrash(t *testing.T, dir string, accepted bool) {
 	none := func(string) {}
-	s, d, err := openBoth(dir, none)
+	s, _, err := openBoth(dir, none)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,8 @@ func afterCrash(t *testing.T, dir string, accepted bool) {
 	case !accepted && err != nil:
 		t.Fatal(err)
 	}
-	if s, d, err = openBoth(dir, none); err != nil {
+	s, d, err := openBoth(dir, none)
+	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()

@@ -57,7 +57,8 @@ func testAccept(b *bench) {
 	want(b, "exchange", counted[0], store.Exchange{
 		At: b.clock.Now(), Direction: store.In, C2: m.C2, C3: m.C3, MessageID: m.MessageID, DocTypeScheme: m.DocTypeScheme,
 		DocType: m.DocType, ProcessScheme: m.ProcessScheme, Process: m.Process, Transport: m.Transport,
-		CountryC1: m.CountryC1, Sender: m.Sender, Receiver: m.Receiver})
+		CountryC1: m.CountryC1, Sender: m.Sender, Receiver: m.Receiver,
+	})
 }
 
 func testDuplicateRace(b *bench) {

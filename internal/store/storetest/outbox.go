@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -16,6 +17,7 @@ var outboxTests = []test{
 	{"REL-014 the longest due first", testOrder},
 	{"REL-066 leases go by the database's clock", testDatabaseClock},
 	{"REL-028 a natural key is entered once", testNaturalKey},
+	{"REL-010 the job of one message is taken before it is due", testTake},
 }
 
 // report enters a job without a message.
@@ -154,4 +156,25 @@ func testNaturalKey(b *bench) {
 	b.must(b.Complete(b.ctx, job))
 	b.report("tsr-2026-08", time.Time{})
 	want(b, "jobs after completion", len(b.claim(store.Report, 10)), 0)
+}
+
+func testTake(b *bench) {
+	m := b.submitted(1)
+	job := b.claimed(store.Send)
+	take := func() (store.Job, error) {
+		return b.Take(b.ctx, tenant, store.Send, m.ID, "operator", lease)
+	}
+	_, err := take()
+	want(b, "taken from a worker", errors.Is(err, store.ErrConflict), true)
+	b.must(b.Release(b.ctx, job, b.clock.Now().Add(time.Hour), "busy"))
+	taken, err := take()
+	b.must(err)
+	want(b, "larger token", taken.Token > job.Token, true)
+	want(b, "claims that never ended", taken.Unended, 0)
+	b.clock.advance(time.Hour)
+	again := b.claimed(store.Send) // the operator's lease has run out
+	want(b, "the operator", b.Complete(b.ctx, taken), store.ErrLeaseLost)
+	b.must(b.Complete(b.ctx, again))
+	_, err = take()
+	want(b, "taken when done", errors.Is(err, store.ErrConflict), true)
 }

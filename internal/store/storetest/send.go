@@ -68,8 +68,10 @@ func testSend(b *bench) {
 	want(b, "sealed", got.Sealed == sealed.Body && got.SealedType == sealed.ContentType && got.Endpoint == sealed.Endpoint &&
 		string(got.PeerCert) == "der" && got.C3 == sealed.C3 && string(got.Digests) == "digests", true)
 	b.clock.advance(time.Second)
-	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.Sent, Outcome: "receipt", Evidence: receipt(), Count: true,
-		Tasks: []store.Task{{Kind: store.Notify, MessageID: m.ID, Args: []byte("sent")}}}))
+	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{
+		State: store.Sent, Outcome: "receipt", Evidence: receipt(), Count: true,
+		Tasks: []store.Task{{Kind: store.Notify, MessageID: m.ID, Args: []byte("sent")}},
+	}))
 	got, err = b.Get(b.ctx, tenant, m.ID)
 	b.must(err)
 	want(b, "state", got.State, store.Sent)
@@ -191,8 +193,10 @@ func testDelivery(b *bench) {
 	want(b, "larger token", again.Token > job.Token, true)
 	_, n, err = b.StartAttempt(b.ctx, again, store.Start{Endpoint: "webhook:erp", Lease: lease})
 	b.must(err)
-	b.must(b.FinishAttempt(b.ctx, again, n, store.Result{State: store.Delivered, Outcome: "delivered",
-		Tasks: []store.Task{{Kind: store.MLS, MessageID: m.ID}, {Kind: store.MLS, MessageID: m.ID}}}))
+	b.must(b.FinishAttempt(b.ctx, again, n, store.Result{
+		State: store.Delivered, Outcome: "delivered",
+		Tasks: []store.Task{{Kind: store.MLS, MessageID: m.ID}, {Kind: store.MLS, MessageID: m.ID}},
+	}))
 	want(b, "state", b.state(m.ID), store.Delivered)
 	want(b, "MLS-005 status messages", len(b.claim(store.MLS, 10)), 1)
 	want(b, "timeline", strings.Join(b.timeline(m.ID), " "), "verified accepted attempt attempt_ended attempt delivered")

@@ -1,0 +1,64 @@
+# Everything here works on a machine with Go; targets that need more say so and stop when it is missing.
+export CGO_ENABLED ?= 0
+SHELL := /bin/bash
+PKGS := ./...
+
+# Versions of the checkers; the Go tool fetches them.
+GOFUMPT := mvdan.cc/gofumpt@v0.12.0
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
+
+.PHONY: build test check demo interop interop-build bench bench-peers fuzz differential golden test-upgrade docs clean
+
+build: ## bin/ravn
+	go build -trimpath -o bin/ravn ./cmd/ravn
+
+test: ## the whole test suite; needs Go only
+	go test $(PKGS)
+
+check: build ## everything a change must pass
+	@out=$$(go run $(GOFUMPT) -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofumpt: $$out"; exit 1; fi
+	go vet $(PKGS)
+	go run $(STATICCHECK) $(PKGS)
+	@command -v gcc >/dev/null || { apt-get update -q && apt-get install -y -q gcc libc6-dev; }
+	@dir=$$(mktemp -d) && RAVN_TEST_POSTGRES=$$(internal/store/postgres/testserver.sh start $$dir) || exit 1; export RAVN_TEST_POSTGRES; \
+		CGO_ENABLED=1 go test -race $(PKGS); status=$$?; internal/store/postgres/testserver.sh stop $$dir; exit $$status
+	@if go run $(GOVULNCHECK) $(PKGS) >/tmp/ravn-vuln.$$$$ 2>&1; then echo "govulncheck: nothing found"; \
+		elif grep -q "Vulnerability #" /tmp/ravn-vuln.$$$$; then cat /tmp/ravn-vuln.$$$$; rm -f /tmp/ravn-vuln.$$$$; exit 1; \
+		else echo "govulncheck: not run, its database does not answer"; fi; rm -f /tmp/ravn-vuln.$$$$
+
+demo: build ## a private Peppol network, one real message
+	bin/ravn demo
+
+interop-build: ## the Java peer; needs a JDK and Maven
+	cd testbed/interop && mvn -q -B package
+
+interop: interop-build ## phase4, Santuario, the Peppol SMP client, xmlsec1 and xmllint as judges
+	RAVN_REQUIRE_INTEROP=1 go test -count=1 -run 'Interop' $(PKGS)
+
+differential: interop-build ## CASES random documents: our canonical form against Santuario and libxml2, signatures against xmlsec1
+	RAVN_REQUIRE_INTEROP=1 RAVN_DIFFERENTIAL_CASES=$(or $(CASES),10000) go test -count=1 -v -run 'Differential' ./internal/xmldsig/
+
+bench: build ## benchmarks of the rooms, then of two whole nodes
+	go test -run '^$$' -bench . -benchtime 1s $(PKGS)
+	bin/ravn bench --seconds 10
+
+bench-peers: build interop-build ## the same traffic through phase4 and through Ravn
+	RAVN_REQUIRE_INTEROP=1 go test -count=1 -v -run 'BenchPeers' -timeout 20m ./internal/node/
+
+FUZZTIME ?= 60s
+fuzz: ## each fuzz target for FUZZTIME
+	@set -e; for pkg in $$(go list $(PKGS)); do for f in $$(go test -list '^Fuzz' $$pkg 2>/dev/null | grep '^Fuzz' || true); do \
+		echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+
+golden: ## rewrite the golden files; review the diff like code
+	go test $(PKGS) -update
+
+test-upgrade: build ## data of each tagged version opens in this one
+	./internal/store/test-upgrade.sh
+
+docs: build ## regenerate what is generated
+	@{ sed '/^<!-- generated -->$$/q' docs/configuration.md; echo; bin/ravn config doc; } > docs/configuration.md.new && mv docs/configuration.md.new docs/configuration.md
+
+clean:
+	rm -rf bin testbed/interop/target

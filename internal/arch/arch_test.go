@@ -1,0 +1,137 @@
+// Package arch holds the import table of the project (style.md §2): which room may use which, and which room a dependency
+// lives in.
+package arch
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ravn-ap/ravn/internal/golden"
+)
+
+const module = "github.com/ravn-ap/ravn/"
+
+// allowed lists, for each package, the packages of this project that it may import outside of tests.
+var allowed = map[string]string{
+	"peppol":                   "",
+	"internal/xmlsafe":         "",
+	"internal/xmldsig":         "internal/xmlsafe",
+	"ebms":                     "internal/xmlsafe",
+	"sbdh":                     "peppol internal/xmlsafe",
+	"certs":                    "peppol",
+	"as4/mime":                 "",
+	"as4/wssec":                "internal/xmlsafe internal/xmldsig",
+	"sml":                      "peppol",
+	"smp":                      "peppol certs internal/xmlsafe internal/xmldsig",
+	"as4":                      "ebms as4/mime as4/wssec certs peppol sbdh internal/xmldsig",
+	"internal/fault":           "",
+	"internal/config":          "peppol certs internal/fault",
+	"internal/store":           "peppol",
+	"internal/queue":           "internal/store",
+	"internal/backend":         "",
+	"internal/explain":         "as4 as4/mime as4/wssec certs ebms peppol sbdh internal/xmlsafe internal/xmldsig internal/fault",
+	"internal/ap":              "as4 certs ebms peppol sbdh smp internal/backend internal/fault internal/queue internal/store internal/store/blob",
+	"internal/node":            "as4 certs ebms peppol smp sml sbdh internal/ap internal/backend internal/config internal/fault internal/queue internal/store internal/store/blob internal/store/postgres internal/store/sqlite",
+	"internal/setup":           "certs internal/fault testbed/pki",
+	"internal/golden":          "",
+	"internal/store/blob":      "internal/store",
+	"internal/store/postgres":  "internal/store",
+	"internal/store/sqlite":    "internal/store",
+	"internal/store/storetest": "internal/store peppol",
+	"testbed/pki":              "certs",
+	"testbed/sml":              "peppol sml",
+	"testbed/smp":              "peppol",
+	"testbed/interop":          "internal/golden",
+	"testbed":                  "as4 certs peppol sbdh internal/ap internal/config internal/explain internal/fault internal/node internal/setup internal/store testbed/pki testbed/sml testbed/smp",
+	"cmd/ravn":                 "as4 certs ebms peppol sbdh smp sml internal/ap internal/config internal/explain internal/fault internal/node internal/setup internal/store testbed",
+}
+
+// homes lists the rooms in which a dependency may be imported outside of tests (style.md habit 17).
+var homes = map[string]string{
+	"github.com/beevik/etree":             "testbed/smp",
+	"github.com/russellhaering/goxmldsig": "testbed/smp",
+	"github.com/miekg/dns":                "sml testbed/sml",
+	"modernc.org/sqlite":                  "internal/store/sqlite",
+	"github.com/jackc/pgx":                "internal/store/postgres",
+	"github.com/rs/zerolog":               "internal/node cmd/ravn testbed",
+	"github.com/spf13/cobra":              "cmd/ravn",
+	"github.com/mattn/go-isatty":          "cmd/ravn",
+	"github.com/goccy/go-yaml":            "internal/config internal/setup",
+	"github.com/klauspost/compress":       "as4 internal/explain",
+	"github.com/google/uuid":              "as4 internal/ap internal/store testbed/smp",
+	"software.sslmate.com/src/go-pkcs12":  "certs",
+	"golang.org/x/sync":                   "smp sml",
+}
+
+// foreignXML are readers of XML that must not meet foreign bytes (SEC-030).
+var foreignXML = map[string]string{"encoding/xml": ""}
+
+type pkg struct {
+	ImportPath string
+	Standard   bool
+	Imports    []string
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Standard,Imports", "./...")
+	cmd.Dir = golden.Root(t)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
+		var p pkg
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, p)
+	}
+	if len(list) < 20 {
+		t.Fatalf("go list found %d packages only", len(list))
+	}
+	return list
+}
+
+func TestImports(t *testing.T) {
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		may, ok := allowed[name]
+		if !ok && len(p.Imports) > 0 {
+			t.Errorf("%s is not in the table: add it with what it may import", name)
+			continue
+		}
+		for _, imp := range p.Imports {
+			if own, ok := strings.CutPrefix(imp, module); ok {
+				if !slices.Contains(strings.Fields(may), own) {
+					t.Errorf("%s imports %s, which the table does not allow", name, own)
+				}
+				continue
+			}
+			checkHome(t, name, imp)
+		}
+	}
+}
+
+func checkHome(t *testing.T, name, imp string) {
+	t.Helper()
+	if rooms, ok := foreignXML[imp]; ok && !slices.Contains(strings.Fields(rooms), name) {
+		t.Errorf("%s imports %s: foreign XML is read by internal/xmlsafe alone (SEC-030)", name, imp)
+	}
+	if first, _, _ := strings.Cut(imp, "/"); !strings.Contains(first, ".") {
+		return // standard library
+	}
+	for dep, rooms := range homes {
+		if imp == dep || strings.HasPrefix(imp, dep+"/") || dep == "modernc.org/sqlite" && strings.HasPrefix(imp, "modernc.org/") {
+			if !slices.Contains(strings.Fields(rooms), name) {
+				t.Errorf("%s imports %s, whose home is %s", name, imp, rooms)
+			}
+			return
+		}
+	}
+	t.Errorf("%s imports %s, which has no home in the table and no line in docs/dependencies.md", name, imp)
+}
