@@ -146,6 +146,11 @@ func ParsePEM(text []byte) ([]*x509.Certificate, error) {
 	return out, nil
 }
 
+// EncodePEM writes a certificate, given in DER, as PEM.
+func EncodePEM(der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}
+
 // DaysLeft returns how many whole days the certificate is still valid; negative when it expired.
 func DaysLeft(c *x509.Certificate, now time.Time) int { return int(c.NotAfter.Sub(now).Hours() / 24) }
 

@@ -3,6 +3,7 @@ package certs
 import (
 	"crypto"
 	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -97,6 +98,19 @@ func LoadPEM(certFile, keyFile string) (*Identity, error) {
 		return nil, fmt.Errorf("%s: %w", keyFile, err)
 	}
 	return NewIdentity(chain, key)
+}
+
+// LoadTLS reads a TLS server certificate and its key; its subject may be anything.
+func LoadTLS(certFile, keyFile string) (*Identity, error) {
+	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := pair.PrivateKey.(Key)
+	if !ok {
+		return nil, errors.New("certs: the private key is not an RSA key")
+	}
+	return &Identity{Cert: pair.Leaf, Key: key}, nil
 }
 
 // parseKey returns the first private key of a PEM text.

@@ -105,6 +105,7 @@ func (d *document) inHeader(ev *xmlsafe.Event) error {
 			up.kids = append(up.kids, e)
 		} else {
 			d.head = e
+			d.payload.HeaderStart = ev.Offset
 		}
 		d.tree = append(d.tree, e)
 	case xmlsafe.Text:
@@ -118,6 +119,7 @@ func (d *document) inHeader(ev *xmlsafe.Event) error {
 			return nil // the empty document: Read reports it
 		}
 		if d.tree = d.tree[:len(d.tree)-1]; len(d.tree) == 0 {
+			d.payload.HeaderEnd = ev.Until
 			h, err := parse(d.head)
 			d.header = h
 			return err

@@ -58,6 +58,8 @@ type Payload struct {
 	Wrapped    bool         // BinaryContent or TextContent
 	MimeType   string       // of a wrapped payload
 	Start, End int64        // place of the business document in the UTF-8 form of the envelope, in bytes
+
+	HeaderStart, HeaderEnd int64 // place of the header, likewise
 }
 
 // Error says what is wrong with an envelope. It is answered with EBMS:0004; Keyword goes into the error detail.

@@ -1,5 +1,13 @@
-// Package smp reads Peppol service metadata: it finds the SMP of a participant, fetches the signed metadata of a document
-// type, verifies it, and chooses the endpoint to send to. Its answers are three-valued: found, not registered, cannot tell.
+// Package smp reads Peppol service metadata. To find out where a document goes, a Client
+//
+//  1. asks its Locator for the base URL of the receiver's SMP;
+//  2. gets the metadata of the document type, for a wildcard type under each identifier that may be registered for it;
+//  3. verifies the signature, and goes on with nothing but the bytes that it covers;
+//  4. follows one Redirect, and verifies again;
+//  5. compares participant and document type with the question, and chooses the endpoint.
+//
+// Its answers are three-valued: found, not registered, cannot tell. A Guard keeps connections, the Client's own and those of
+// whoever sends to the endpoints, away from addresses that no stranger may lead us to.
 package smp
 
 import (
@@ -20,6 +28,13 @@ type Endpoint struct {
 	Signer     *x509.Certificate // who signed the metadata
 }
 
+// Group is what an SMP lists for a participant. It is not signed: good for showing, not for deciding (DISC-071).
+type Group struct {
+	SMP        string             // base URL of the SMP that answered
+	DocTypes   []peppol.DocTypeID // as registered, so a wildcard type may end in "*"
+	Unreadable []string           // references that name no document type (DISC-069)
+}
+
 // Kind tells what a failed lookup means (DISC-048, DISC-050, DISC-067).
 type Kind string
 
@@ -30,16 +45,58 @@ const (
 	Invalid       Kind = "invalid"        // an answer that must not be believed: a fault of the register
 )
 
+// Reason names one way in which a lookup fails (discovery.md §3.5, at its end).
+type Reason string
+
+// Reasons.
+const (
+	NoParticipant     Reason = "participant-not-registered"
+	UnknownToSMP      Reason = "participant-unknown-to-smp" // the SML names an SMP that does not know the participant
+	NoDocType         Reason = "doctype-not-supported"
+	NoProcess         Reason = "process-or-profile-not-found"
+	NotActive         Reason = "endpoint-not-active"
+	DNSFailure        Reason = "dns-technical-failure"
+	Unavailable       Reason = "smp-unavailable"
+	HTTPStatus        Reason = "smp-http-error"
+	RevocationUnknown Reason = "smp-revocation-unknown" // of the signer
+	BadSMLRecord      Reason = "sml-record-invalid"
+	BadResponse       Reason = "smp-response-invalid"
+	BadSignature      Reason = "smp-signature-invalid"
+	UntrustedSigner   Reason = "smp-certificate-untrusted"
+	OtherIdentifier   Reason = "smp-identifier-mismatch"
+	SecondRedirect    Reason = "redirect-limit"
+	RedirectSigner    Reason = "redirect-certificate-mismatch"
+	Forbidden         Reason = "endpoint-forbidden" // the Guard refuses the SMP's own address
+	BadEndpoint       Reason = "endpoint-url-invalid"
+	BadCertificate    Reason = "ap-certificate-invalid"
+)
+
+// Kind returns what the reason means for the sender.
+func (r Reason) Kind() Kind {
+	switch r {
+	case NoParticipant, UnknownToSMP, NoDocType, NoProcess, NotActive:
+		return NotRegistered
+	case DNSFailure, Unavailable, HTTPStatus, RevocationUnknown:
+		return CannotTell
+	}
+	return Invalid
+}
+
 // Error is a failed lookup.
 type Error struct {
-	Kind Kind
-	Rule string
-	Msg  string
-	Err  error
+	Kind   Kind
+	Reason Reason
+	Rule   string
+	Msg    string
+	Err    error
+}
+
+func fail(reason Reason, rule, msg string, err error) *Error {
+	return &Error{Kind: reason.Kind(), Reason: reason, Rule: rule, Msg: msg, Err: err}
 }
 
 func (e *Error) Error() string {
-	s := fmt.Sprintf("smp: %s: %s (%s)", e.Kind, e.Msg, e.Rule)
+	s := fmt.Sprintf("smp: %s: %s (%s)", e.Reason, e.Msg, e.Rule)
 	if e.Err != nil {
 		s += ": " + e.Err.Error()
 	}

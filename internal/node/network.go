@@ -1,36 +1,53 @@
 package node
 
 import (
-	"crypto/tls"
 	"crypto/x509"
-	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
 	"os"
-	"syscall"
-	"time"
 
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/sml"
+	"github.com/ravn-ap/ravn/smp"
 )
 
-// network makes the client for outgoing messages and the directory of receivers.
+// network makes the client for outgoing messages and the directory of receivers, which is nil when no zone is known. Both
+// contact only what the environment allows (SEC-111, D-20).
 func (n *Node) network() (*http.Client, ap.Directory, error) {
 	roots, err := n.tlsRoots()
 	if err != nil {
 		return nil, nil, err
 	}
-	client := outgoing(n.Config.Env(), roots)
-	return client, nil, nil
+	local := n.Config.Env() == certs.Local
+	guard := &smp.Guard{Local: local}
+	client := guard.Client(roots)
+	zone := n.zone()
+	if zone == "" {
+		return client, nil, nil
+	}
+	resolver := &sml.Resolver{Zone: zone, Server: n.Config.Discovery.Resolver, Local: local, Now: n.opts.Now}
+	return client, &smp.Client{Locator: resolver, Trust: n.Trust, Guard: guard, HTTP: client, Now: n.opts.Now}, nil
+}
+
+// zone returns the SML zone: the configured one, else that of the environment; local has none of its own.
+func (n *Node) zone() string {
+	switch {
+	case n.Config.Discovery.Zone != "":
+		return n.Config.Discovery.Zone
+	case n.Config.Env() == certs.Production:
+		return sml.ZoneProduction
+	case n.Config.Env() == certs.Test:
+		return sml.ZoneTest
+	}
+	return ""
 }
 
 // tlsRoots returns the CAs for outgoing TLS: of the file, else of the operating system.
 func (n *Node) tlsRoots() (*x509.CertPool, error) {
 	file := n.Config.Certs.TLSRoots
 	if file == "" {
-		return nil, nil //nolint:nilnil // nil is the pool of the operating system
+		return nil, nil
 	}
 	text, err := os.ReadFile(n.Config.Path(file))
 	if err != nil {
@@ -41,30 +58,4 @@ func (n *Node) tlsRoots() (*x509.CertPool, error) {
 		return nil, fault.New(fault.AnchorsUnreadable, nil, "%s has no certificate", file)
 	}
 	return pool, nil
-}
-
-// outgoing makes an HTTP client for other access points: no redirects, no proxy, no compression, TLS 1.2 at least, and no
-// address that the environment forbids, checked when the connection is made (AS4-003, AS4-010, SEC-111, SEC-122, D-20).
-func outgoing(env certs.Environment, roots *x509.CertPool) *http.Client {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, Control: func(_, address string, _ syscall.RawConn) error { return allowed(env, address) }}
-	return &http.Client{
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			DialContext: dialer.DialContext, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, NextProtos: []string{"http/1.1"}},
-			TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: 2 * time.Minute, DisableCompression: true,
-			MaxResponseHeaderBytes: 64 << 10, MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second,
-		},
-	}
-}
-
-// allowed tells whether a socket may be opened to an address.
-func allowed(env certs.Environment, address string) error {
-	ap, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return err
-	}
-	if env == certs.Local && !ap.Addr().Unmap().IsLoopback() {
-		return fmt.Errorf("node: %s is not a loopback address, and local talks to nothing else (D-20)", address)
-	}
-	return nil
 }

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/node"
+	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/smp"
+)
+
+// found is what lookup shows of an endpoint.
+type found struct {
+	Participant  string   `json:"participant"`
+	Registered   bool     `json:"registered"`
+	SMP          string   `json:"smp"`
+	DocTypes     []string `json:"document_types,omitempty"`
+	URL          string   `json:"endpoint,omitempty"`
+	Seat         string   `json:"seat,omitempty"`
+	Subject      string   `json:"certificate,omitempty"`
+	NotAfter     string   `json:"certificate_not_after,omitempty"`
+	Status       string   `json:"certificate_status,omitempty"`
+	RegisteredAs string   `json:"registered_as,omitempty"`
+}
+
+func (c *cli) lookup() *cobra.Command {
+	var docType, process string
+	cmd := &cobra.Command{
+		Use: "lookup PARTICIPANT", Short: "Ask SML and SMP what a participant can receive, and where", Args: cobra.ExactArgs(1),
+		Long: "Without --doctype: the document types that the participant's SMP lists.\nWith --doctype and --process: the endpoint, from verified metadata.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.runLookup(cmd.Context(), args[0], docType, process)
+		},
+	}
+	cmd.Flags().StringVar(&docType, "doctype", "", "document type identifier")
+	cmd.Flags().StringVar(&process, "process", "", "process identifier")
+	return cmd
+}
+
+func (c *cli) runLookup(ctx context.Context, participant, docType, process string) error {
+	r, err := peppol.ParseParticipant(participant)
+	if err != nil {
+		return fault.New(fault.BadArguments, err, "")
+	}
+	if (docType == "") != (process == "") {
+		return badArgs("--doctype and --process belong together")
+	}
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	n, err := node.Open(ctx, cfg, node.Options{Log: zerolog.Nop()})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = n.Close() }() // nothing was written
+	dir, ok := n.Outbound.Directory.(*smp.Client)
+	if !ok {
+		return fault.New(fault.ConfigInvalid, nil, "discovery.zone: local has no SML zone of its own: name one")
+	}
+	if docType == "" {
+		return c.lookupGroup(ctx, dir, r)
+	}
+	d, err := peppol.ParseDocType(docType)
+	if err != nil {
+		return fault.New(fault.BadArguments, err, "--doctype")
+	}
+	p, err := peppol.ParseProcess(process)
+	if err != nil {
+		return fault.New(fault.BadArguments, err, "--process")
+	}
+	e, err := dir.Endpoint(ctx, r, d, p)
+	if err != nil {
+		return c.lookupFailed(r, err)
+	}
+	f := found{
+		Participant: r.Value(), Registered: true, SMP: e.SMP, URL: e.URL, Subject: certs.Subject(e.Cert), NotAfter: e.Cert.NotAfter.UTC().Format(time.RFC3339),
+		Status: string(certs.ClassOf(n.Trust.VerifyAP(ctx, e.Cert, time.Now()))), RegisteredAs: e.Registered.String(),
+	}
+	if seat, err := certs.Seat(e.Cert); err == nil {
+		f.Seat = string(seat)
+	}
+	return c.print(f, "%s is registered\n  SMP          %s\n  endpoint     %s\n  access point %s\n  certificate  %s, %s, until %s", f.Participant, f.SMP, f.URL, f.Seat, f.Subject, f.Status, f.NotAfter)
+}
+
+func (c *cli) lookupGroup(ctx context.Context, dir *smp.Client, r peppol.ParticipantID) error {
+	g, err := dir.Lookup(ctx, r)
+	if err != nil {
+		return c.lookupFailed(r, err)
+	}
+	f := found{Participant: r.Value(), Registered: true, SMP: g.SMP}
+	text := ""
+	for _, d := range g.DocTypes {
+		f.DocTypes = append(f.DocTypes, d.String())
+		text += "\n  " + d.String()
+	}
+	return c.print(f, "%s is registered at %s (this list is not signed)%s", f.Participant, f.SMP, text)
+}
+
+// lookupFailed shows a clear no as such, and everything else as an error.
+func (c *cli) lookupFailed(r peppol.ParticipantID, err error) error {
+	var se *smp.Error
+	code := fault.LookupFailed
+	if errors.As(err, &se) {
+		switch se.Kind {
+		case smp.NotRegistered:
+			code = fault.NotRegistered
+		case smp.Invalid:
+			code = fault.MetadataInvalid
+		}
+	}
+	f := fault.New(code, err, "%s", r.Value())
+	if !c.json {
+		return f
+	}
+	if err := c.print(map[string]any{"participant": r.Value(), "registered": false, "certain": code == fault.NotRegistered, "code": code, "error": f.Error()}, ""); err != nil {
+		return err
+	}
+	return &shownError{f}
+}

@@ -1,0 +1,124 @@
+package sml
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// udpSize is the answer size we advertise: what passes every path without fragments (DISC-047).
+const udpSize = 1232
+
+// resolvConf names the system's resolvers.
+const resolvConf = "/etc/resolv.conf"
+
+// ask gets one answer for the NAPTR records of name: NOERROR or NXDOMAIN, everything else is an error. The tries go
+// through the servers in turn.
+func (r *Resolver) ask(ctx context.Context, name string) (*dns.Msg, error) {
+	release, err := r.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	servers, err := r.servers()
+	if err != nil {
+		return nil, err
+	}
+	var failed []error
+	for i, network := range []string{"udp", "udp", "tcp"} {
+		server := servers[i%len(servers)]
+		m, err := r.exchange(ctx, network, server, name)
+		if err == nil && m.Truncated && network == "udp" {
+			m, err = r.exchange(ctx, "tcp", server, name)
+		}
+		if err == nil {
+			err = usable(m)
+		}
+		if err == nil {
+			return m, nil
+		}
+		failed = append(failed, fmt.Errorf("%s %s: %w", network, server, err))
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, inOneLine(failed)
+}
+
+// inOneLine joins errors for a log line.
+func inOneLine(list []error) error {
+	err := list[0]
+	for _, e := range list[1:] {
+		err = fmt.Errorf("%w; %w", err, e)
+	}
+	return err
+}
+
+// exchange sends one question to one server and reads one answer.
+func (r *Resolver) exchange(ctx context.Context, network, server, name string) (*dns.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.timeout())
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, network, server)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()                                          //nolint:errcheck // nothing was left to send
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // a cancelled lookup does not wait for its deadline
+
+	q := new(dns.Msg).SetQuestion(name, dns.TypeNAPTR)
+	q.SetEdns0(udpSize, false)
+	client := dns.Client{Net: network, Timeout: r.timeout()}
+	m, _, err := client.ExchangeWithConnContext(ctx, q, &dns.Conn{Conn: conn})
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, err
+	case !m.Response || len(m.Question) != 1 || !answers(m.Question[0], q.Question[0]):
+		return nil, errors.New("the answer belongs to another question")
+	}
+	return m, nil
+}
+
+func answers(got, want dns.Question) bool {
+	return got.Qtype == want.Qtype && got.Qclass == want.Qclass && strings.EqualFold(got.Name, want.Name)
+}
+
+// usable tells whether an answer says yes or no. SERVFAIL, REFUSED and all the others say neither (DISC-048).
+func usable(m *dns.Msg) error {
+	switch {
+	case m.Truncated:
+		return errors.New("the answer is truncated")
+	case m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError:
+		return errors.New("the server answers " + dns.RcodeToString[m.Rcode])
+	}
+	return nil
+}
+
+func (r *Resolver) servers() ([]string, error) {
+	if r.Server != "" {
+		return []string{r.Server}, nil
+	}
+	f, err := os.Open(resolvConf)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // opened for reading
+	conf, err := dns.ClientConfigFromReader(f)
+	if err != nil {
+		return nil, err
+	}
+	if len(conf.Servers) == 0 {
+		return nil, errors.New(resolvConf + " names no server")
+	}
+	out := make([]string, len(conf.Servers))
+	for i, s := range conf.Servers {
+		out[i] = net.JoinHostPort(s, conf.Port)
+	}
+	return out, nil
+}

@@ -1,0 +1,182 @@
+// Package sml finds the metadata publisher (SMP) of a Peppol participant in the DNS zone of the Service Metadata Locator:
+//
+//  1. hash the participant's value into a name under the zone;
+//  2. ask for NAPTR records, by UDP, and by TCP where UDP does not do;
+//  3. follow aliases inside the answer, pick the record of service Meta:SMP, read the address it holds.
+//
+// DNS proves nothing about a participant: what is found here is believed only as far as the signed metadata behind it
+// (DISC-053). A failure to get an answer is never reported as an answer (DISC-048).
+package sml
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/ravn-ap/ravn/peppol"
+)
+
+// Zones of the Service Metadata Locator since OpenPeppol runs it (discovery.md §0).
+const (
+	ZoneProduction = "participant.sml.prod.tech.peppol.org"
+	ZoneTest       = "participant.sml.test.tech.peppol.org"
+)
+
+// DefaultTimeout is how long one try may take. There are at most three, see Resolver (DISC-047, SEC-110).
+const DefaultTimeout = 5 * time.Second
+
+// maxParallel is how many queries one Resolver has under way at a time: the servers of the zone throttle bursts (DISC-055).
+const maxParallel = 10
+
+// Resolver locates the SMP of participants. Its fields are set before first use; it may be used by several goroutines.
+// A lookup tries UDP twice and then TCP, a truncated answer goes to TCP at once.
+type Resolver struct {
+	Zone    string               // the SML zone; required
+	Server  string               // host:port of the DNS server; "" means the servers of /etc/resolv.conf
+	Local   bool                 // environment local: an SMP may have an http URL and any port (D-20)
+	Timeout time.Duration        // of one try; 0 means DefaultTimeout
+	Canary  peppol.ParticipantID // if set: a participant that must be found, or nobody's absence is believed (DISC-049)
+	Now     func() time.Time     // nil means time.Now
+
+	once  sync.Once
+	slots chan struct{}
+	cache cache
+}
+
+// Reason says why a participant could not be located (discovery.md §2.3).
+type Reason string
+
+// Reasons.
+const (
+	NotRegistered Reason = "participant-not-registered" // the zone has no such name, or no NAPTR record at it
+	NoService     Reason = "no-matching-smp-service"    // the name has NAPTR records, none of them leads to an SMP
+	Technical     Reason = "dns-technical-failure"      // no usable answer: try again
+	BadRecord     Reason = "sml-record-invalid"         // the record of the SMP is malformed or forbidden
+)
+
+// Error is a failed lookup.
+type Error struct {
+	Reason Reason
+	Name   string // the domain name that was looked up
+	Err    error  // nil where the answer itself is all there is to say
+}
+
+func (e *Error) Error() string {
+	s := fmt.Sprintf("sml: %s: %s", e.Reason, e.Name)
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// NotRegistered tells whether the zone said clearly that there is no SMP for the participant (DISC-048).
+func (e *Error) NotRegistered() bool { return e.Reason == NotRegistered || e.Reason == NoService }
+
+// Temporary tells whether the same lookup may have another outcome soon (DISC-048).
+func (e *Error) Temporary() bool { return e.Reason == Technical }
+
+// Locate returns the base URL of the participant's SMP, without a slash at its end. An error is an *Error.
+func (r *Resolver) Locate(ctx context.Context, p peppol.ParticipantID) (*url.URL, error) {
+	if p.IsZero() || r.Zone == "" {
+		return nil, &Error{Reason: Technical, Err: errors.New("no participant or no zone is given")}
+	}
+	a, err := r.lookup(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if a.reason == NotRegistered && !p.Equal(r.Canary) {
+		if err := r.checkCanary(ctx); err != nil {
+			r.Forget(p)
+			return nil, err
+		}
+	}
+	if a.reason != "" {
+		return nil, &Error{Reason: a.reason, Name: r.Name(p), Err: a.err}
+	}
+	u := *a.url // the caller may change its copy
+	return &u, nil
+}
+
+// Forget drops what is remembered of the participant, so that the next Locate asks the zone (DISC-051).
+func (r *Resolver) Forget(p peppol.ParticipantID) { r.cache.drop(p.Key()) }
+
+// encoding is Base32 without padding; the names come out in lower case (DISC-035).
+var encoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// Name returns the domain name of the participant, with a dot at its end so that no search list is applied (DISC-037).
+// The hash is over the lower-cased value alone, without its scheme (DISC-034), which is a label of its own (DISC-036).
+// Nothing but the hash comes from the identifier, so it cannot bring its own DNS syntax along (SEC-110).
+func (r *Resolver) Name(p peppol.ParticipantID) string {
+	sum := sha256.Sum256([]byte(p.Key()))
+	return encoding.EncodeToString(sum[:]) + "." + p.Scheme() + "." + dns.Fqdn(strings.ToLower(r.Zone))
+}
+
+// lookup answers from the cache or from DNS. An error means that there is no answer.
+func (r *Resolver) lookup(ctx context.Context, p peppol.ParticipantID) (answer, error) {
+	if a, ok := r.cache.get(p.Key(), r.now()); ok {
+		return a, nil
+	}
+	name := r.Name(p)
+	m, err := r.ask(ctx, name)
+	if err != nil {
+		return answer{}, &Error{Reason: Technical, Name: name, Err: err}
+	}
+	a, err := r.read(name, m)
+	if err != nil {
+		return answer{}, &Error{Reason: Technical, Name: name, Err: err}
+	}
+	r.cache.put(p.Key(), a, r.now())
+	return a, nil
+}
+
+// checkCanary fails when the canary participant is not found either: then the zone has moved or is empty, and tells
+// nothing about anybody (DISC-049).
+func (r *Resolver) checkCanary(ctx context.Context) error {
+	if r.Canary.IsZero() {
+		return nil
+	}
+	a, err := r.lookup(ctx, r.Canary)
+	if err == nil && a.reason == "" {
+		return nil
+	}
+	if err == nil {
+		err = fmt.Errorf("the canary participant %s is missing too: %s", r.Canary.Value(), a.reason)
+	}
+	return &Error{Reason: Technical, Name: r.Name(r.Canary), Err: err}
+}
+
+// acquire waits for a free slot (DISC-055).
+func (r *Resolver) acquire(ctx context.Context) (release func(), err error) {
+	r.once.Do(func() { r.slots = make(chan struct{}, maxParallel) })
+	select {
+	case r.slots <- struct{}{}:
+		return func() { <-r.slots }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (r *Resolver) timeout() time.Duration {
+	if r.Timeout == 0 {
+		return DefaultTimeout
+	}
+	return r.Timeout
+}
+
+func (r *Resolver) now() time.Time {
+	if r.Now == nil {
+		return time.Now()
+	}
+	return r.Now()
+}

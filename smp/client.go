@@ -1,0 +1,283 @@
+package smp
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/peppol"
+)
+
+// Limits (DISC-052, DISC-068, SEC-113).
+const (
+	DefaultTTL     = 15 * time.Minute
+	DefaultTimeout = 10 * time.Second // of one GET
+	maxLookup      = time.Minute      // of everything one lookup does
+	maxBody        = 1 << 20
+)
+
+// Locator finds the base URL of a participant's SMP; *sml.Resolver is one. An error may tell what it means by methods
+// NotRegistered() bool and Temporary() bool; one without them counts as temporary. If the Locator also has a method
+// Forget(peppol.ParticipantID), it is called before a lookup is repeated because of what was found (DISC-051).
+type Locator interface {
+	Locate(ctx context.Context, p peppol.ParticipantID) (*url.URL, error)
+}
+
+// Client looks up endpoints. Its fields are set before first use; it may be used by several goroutines.
+type Client struct {
+	Locator Locator          // required
+	Trust   *certs.Verifier  // decides who may sign metadata; required
+	Guard   *Guard           // decides which URLs are used, the SMP's and the endpoints'; nil means the zero Guard
+	HTTP    *http.Client     // nil means Guard.Client(nil); of another client the redirect policy is not used
+	Timeout time.Duration    // of one GET; 0 means DefaultTimeout
+	TTL     time.Duration    // how long verified metadata are used again; 0 means DefaultTTL, which is also the most
+	Now     func() time.Time // nil means time.Now
+
+	// OldCanonicalization accepts exclusive canonicalization too, which SMPs had to leave in 2022 (DISC-086).
+	OldCanonicalization bool
+
+	once   sync.Once
+	http   *http.Client
+	guard  *Guard
+	cache  cache
+	flight flight
+}
+
+// Endpoint finds where to send a document of type d in process p to receiver r. An error is an *Error.
+func (c *Client) Endpoint(ctx context.Context, r peppol.ParticipantID, d peppol.DocTypeID, p peppol.ProcessID) (*Endpoint, error) {
+	c.once.Do(c.init)
+	m, err := c.metadata(ctx, r, d)
+	if err != nil {
+		return nil, err
+	}
+	e, err := c.choose(m, p)
+	if err != nil && m.cached { // what we remember may have changed (DISC-052)
+		c.cache.drop(r, d)
+		if m, err = c.metadata(ctx, r, d); err != nil {
+			return nil, err
+		}
+		e, err = c.choose(m, p)
+	}
+	return e, err
+}
+
+// Forget drops what is remembered about a receiver and a document type, for a sender whom the endpoint told that it does
+// not serve them (AS4-125).
+func (c *Client) Forget(r peppol.ParticipantID, d peppol.DocTypeID) {
+	c.cache.drop(r, d)
+	c.forgetLocation(r)
+}
+
+// Lookup returns what the participant's SMP lists for it, always fresh. An error is an *Error.
+func (c *Client) Lookup(ctx context.Context, r peppol.ParticipantID) (*Group, error) {
+	c.once.Do(c.init)
+	base, err := c.locate(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return c.group(ctx, base, r)
+}
+
+func (c *Client) init() {
+	if c.guard = c.Guard; c.guard == nil {
+		c.guard = &Guard{}
+	}
+	h := c.HTTP
+	if h == nil {
+		h = c.guard.Client(nil)
+	}
+	own := *h
+	own.CheckRedirect = noRedirect // DISC-066
+	c.http = &own
+}
+
+// metadata returns verified metadata for documents of type d, remembered or fetched. Callers who want the same at the same
+// time share one lookup.
+func (c *Client) metadata(ctx context.Context, r peppol.ParticipantID, d peppol.DocTypeID) (*metadata, error) {
+	m, err := c.flight.do(ctx, r.Key()+" "+d.String(), func(ctx context.Context) (*metadata, error) {
+		ctx, cancel := context.WithTimeout(ctx, maxLookup)
+		defer cancel()
+		return c.load(ctx, r, d)
+	})
+	if e := (*Error)(nil); err != nil && !errors.As(err, &e) {
+		err = fail(Unavailable, "DISC-050", "the lookup was cancelled", err)
+	}
+	return m, err
+}
+
+// load locates the SMP and gets the metadata there. If that fails where another SMP would not, it asks the zone again,
+// because the participant may have moved, and tries once more (DISC-051).
+func (c *Client) load(ctx context.Context, r peppol.ParticipantID, d peppol.DocTypeID) (*metadata, error) {
+	base, err := c.locate(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	m, err := c.at(ctx, base, r, d)
+	if e := (*Error)(nil); !errors.As(err, &e) || e.Kind == Invalid || ctx.Err() != nil || !c.forgetLocation(r) {
+		return m, err
+	}
+	again, lerr := c.locate(ctx, r)
+	if lerr != nil || *again == *base {
+		return nil, err
+	}
+	return c.at(ctx, again, r, d)
+}
+
+// locate asks the Locator.
+func (c *Client) locate(ctx context.Context, r peppol.ParticipantID) (*url.URL, error) {
+	base, err := c.Locator.Locate(ctx, r)
+	if err == nil {
+		if err = c.guard.Check(base); err != nil {
+			return nil, fail(Forbidden, "SEC-111", "the address of the SMP is not allowed", err)
+		}
+		return base, nil
+	}
+	var told interface {
+		NotRegistered() bool
+		Temporary() bool
+	}
+	switch {
+	case !errors.As(err, &told) || told.Temporary():
+		return nil, fail(DNSFailure, "DISC-048", "the SML gave no answer", err)
+	case told.NotRegistered():
+		return nil, fail(NoParticipant, "DISC-048", r.Value()+" is not registered in the SML", err)
+	}
+	return nil, fail(BadSMLRecord, "DISC-042", "the record in the SML is not usable", err)
+}
+
+// forgetLocation makes the Locator ask again, if it can.
+func (c *Client) forgetLocation(r peppol.ParticipantID) bool {
+	f, ok := c.Locator.(interface{ Forget(peppol.ParticipantID) })
+	if ok {
+		f.Forget(r)
+	}
+	return ok
+}
+
+// at gets the metadata from the SMP at base. For a wildcard type it asks for each identifier that may be registered, best
+// match first, and takes 404 as "the next one"; anything else ends the search, or a failure would let a worse match win
+// (DISC-023, DISC-025).
+func (c *Client) at(ctx context.Context, base *url.URL, r peppol.ParticipantID, d peppol.DocTypeID) (*metadata, error) {
+	key := cacheKey{base.String(), r.Key(), d}
+	if m := c.cache.get(key, c.now()); m != nil {
+		return m, nil
+	}
+	for _, candidate := range d.Candidates() { // all of them have the scheme of d (DISC-026)
+		m, err := c.fetch(ctx, base, r, candidate)
+		if errors.Is(err, errNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		now := c.now()
+		c.cache.put(key, m, now, m.until(now, now.Add(c.ttl())))
+		return m, nil
+	}
+	// DISC-067: an SMP that does not know the participant at all is another fault than a missing document type.
+	if _, err := c.group(ctx, base, r); errors.Is(err, errNotFound) {
+		return nil, err
+	}
+	return nil, fail(NoDocType, "DISC-067", r.Value()+" does not receive "+d.String(), nil)
+}
+
+// fetch gets, verifies and reads the metadata of one registered document type.
+func (c *Client) fetch(ctx context.Context, base *url.URL, r peppol.ParticipantID, registered peppol.DocTypeID) (*metadata, error) {
+	body, err := c.get(ctx, serviceURL(base, r, registered))
+	if err != nil {
+		return nil, err
+	}
+	s, err := c.verify(ctx, body)
+	if err != nil {
+		return nil, err
+	}
+	smp := base.String()
+	if red, ok := s.redirect(); ok {
+		if s, smp, err = c.follow(ctx, red); err != nil {
+			return nil, err
+		}
+	}
+	m, err := s.read(r, registered)
+	if err != nil {
+		return nil, err
+	}
+	m.smp = smp
+	return m, nil
+}
+
+// follow goes where a verified Redirect points. What lies there is verified in its own right, must be signed by whom the
+// Redirect names, and must not point elsewhere again (DISC-081 to DISC-084).
+func (c *Client) follow(ctx context.Context, red redirect) (*signed, string, error) {
+	u, err := c.guard.Parse(red.href) // a complete URL; its host is nobody's in particular (DISC-082)
+	if err != nil {
+		return nil, "", fail(Forbidden, "DISC-082", "the address in the Redirect is not allowed", err)
+	}
+	body, err := c.get(ctx, u)
+	if errors.Is(err, errNotFound) {
+		return nil, "", fail(BadResponse, "DISC-081", "the Redirect leads to nothing", nil) // not a 404 of the wildcard search
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	s, err := c.verify(ctx, body)
+	if err != nil {
+		return nil, "", err
+	}
+	if _, again := s.redirect(); again {
+		return nil, "", fail(SecondRedirect, "DISC-081", "a Redirect leads to another Redirect", nil)
+	}
+	if !sameSubject(red.uid, s.signer) {
+		return nil, "", fail(RedirectSigner, "DISC-084", "the Redirect names another signer than "+certs.Subject(s.signer), nil)
+	}
+	return s, u.Scheme + "://" + u.Host, nil
+}
+
+// until returns how long m may be used, at most until limit: not beyond the end of an endpoint, of a certificate in it, or
+// of the signer's certificate (DISC-052). What ended before now is not used anyway.
+func (m *metadata) until(now, limit time.Time) time.Time {
+	ends := []time.Time{m.signer.NotAfter}
+	for _, p := range m.processes {
+		for _, e := range p.endpoints {
+			ends = append(ends, e.until, notAfter(e.cert))
+		}
+	}
+	for _, end := range ends {
+		if end.After(now) && end.Before(limit) {
+			limit = end
+		}
+	}
+	return limit
+}
+
+func notAfter(c *x509.Certificate) time.Time {
+	if c == nil {
+		return time.Time{}
+	}
+	return c.NotAfter
+}
+
+func (c *Client) ttl() time.Duration {
+	if c.TTL == 0 || c.TTL > DefaultTTL {
+		return DefaultTTL
+	}
+	return c.TTL
+}
+
+func (c *Client) timeout() time.Duration {
+	if c.Timeout == 0 {
+		return DefaultTimeout
+	}
+	return c.Timeout
+}
+
+func (c *Client) now() time.Time {
+	if c.Now == nil {
+		return time.Now()
+	}
+	return c.Now()
+}

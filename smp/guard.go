@@ -1,0 +1,242 @@
+package smp
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Guard decides which URLs may be used and which addresses may be contacted, when they come from DNS or metadata (SEC-111,
+// DISC-054). In test and production these are https on port 443 of a named host with public addresses; in local it is
+// loopback alone, on any port, by http as well (D-20). The zero value is the guard of test and production.
+type Guard struct {
+	Local bool           // environment local
+	Deny  []netip.Prefix // further forbidden addresses, for example our own public ones
+
+	// Resolve returns the addresses of a host; nil means the system's resolver.
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+}
+
+// ForbiddenError is a refusal by a Guard.
+type ForbiddenError struct {
+	What string // URL, host or address
+	Why  string
+}
+
+func (e *ForbiddenError) Error() string {
+	return fmt.Sprintf("smp: guard: %s: %s (SEC-111)", e.What, e.Why)
+}
+
+// Timeouts of connections (DISC-068, SEC-122).
+const (
+	connectTimeout   = 5 * time.Second // for each address of a host
+	handshakeTimeout = 10 * time.Second
+	idleTimeout      = 30 * time.Second
+)
+
+// Parse reads the text of a URL and checks it.
+func (g *Guard) Parse(text string) (*url.URL, error) {
+	if len(text) > 2048 || strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' || c == '\\' || c == '#' }) {
+		return nil, &ForbiddenError{"a URL", "it is too long, or has a fragment or characters that are none of a URL"}
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, &ForbiddenError{"a URL", "it is malformed"} // the error would repeat the text, password included
+	}
+	_, rest, _ := strings.Cut(text, "//")
+	if authority, _, _ := strings.Cut(rest, "/"); strings.Contains(authority, "%") { // url.Parse has decoded it away
+		return nil, &ForbiddenError{"a URL", "its host is percent-encoded"}
+	}
+	return u, g.Check(u)
+}
+
+// Check tells whether u may be requested. Its host's addresses are checked when a connection is made.
+func (g *Guard) Check(u *url.URL) error {
+	no := func(why string) error { return &ForbiddenError{u.Redacted(), why} }
+	switch {
+	case u.Scheme != "https" && (u.Scheme != "http" || !g.Local):
+		return no("the scheme is not https")
+	case u.Opaque != "" || u.Host == "":
+		return no("it has no host")
+	case u.User != nil:
+		return no("it has user information")
+	case u.Fragment != "" || u.RawFragment != "":
+		return no("it has a fragment")
+	case strings.HasSuffix(u.Host, ":") || !g.Local && u.Port() != "" && u.Port() != "443":
+		return no("the port is not 443")
+	}
+	if why := g.badHost(u.Hostname()); why != "" {
+		return no(why)
+	}
+	return nil
+}
+
+// badHost says what is wrong with a host. Addresses are refused in every spelling: only a name can be checked for what it
+// stands for, and no certificate is issued for the rest.
+func (g *Guard) badHost(host string) string {
+	if g.Local {
+		if a, err := netip.ParseAddr(host); host == "localhost" || err == nil && g.badAddr(a) == "" {
+			return ""
+		}
+		return "the host is not this machine"
+	}
+	labels := strings.Split(host, ".")
+	if len(host) > 253 || len(labels) < 2 {
+		return "the host is not a full domain name"
+	}
+	for _, l := range labels {
+		if !isLDH(l) {
+			return "the host is not a name of letters, digits and hyphens"
+		}
+	}
+	if top := labels[len(labels)-1]; top[0] < 'A' { // digits: 127.0.0.1, 0x7f.1 and what else some software reads as address
+		return "the host is an address instead of a name"
+	}
+	return ""
+}
+
+func isLDH(label string) bool {
+	return label != "" && len(label) <= 63 && label[0] != '-' && label[len(label)-1] != '-' &&
+		!strings.ContainsFunc(label, func(c rune) bool {
+			return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-'
+		})
+}
+
+// CheckAddr tells whether a connection to a may be made.
+func (g *Guard) CheckAddr(a netip.Addr) error {
+	if why := g.badAddr(a); why != "" {
+		return &ForbiddenError{a.String(), why}
+	}
+	return nil
+}
+
+func (g *Guard) badAddr(a netip.Addr) string {
+	if a.Zone() != "" {
+		return "the address has a zone"
+	}
+	a = a.Unmap() // an IPv4 address in IPv6 form is that IPv4 address
+	if g.Local {
+		if !a.IsLoopback() {
+			return "the address is not this machine"
+		}
+		return ""
+	}
+	if v4, ok := embedded(a); ok {
+		a = v4
+	}
+	if !isPublic(a) {
+		return "the address is not public"
+	}
+	for _, p := range g.Deny {
+		if p.Contains(a) {
+			return "the address is on the deny list"
+		}
+	}
+	return ""
+}
+
+// Control refuses a connection by the very address that the socket is about to be connected to: whatever a name meant when
+// it was checked, this is what counts. It is for net.Dialer.
+func (g *Guard) Control(_, address string, _ syscall.RawConn) error {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return &ForbiddenError{address, "it is not an address"}
+	}
+	if !g.Local && ap.Port() != 443 {
+		return &ForbiddenError{address, "the port is not 443"}
+	}
+	return g.CheckAddr(ap.Addr())
+}
+
+// DialContext resolves the host once, checks every address, and connects to one of those it checked.
+func (g *Guard) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	addrs, err := g.resolve(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range addrs {
+		if err := g.CheckAddr(a); err != nil {
+			return nil, fmt.Errorf("%s: %w", host, err)
+		}
+	}
+	d := net.Dialer{Timeout: connectTimeout, Control: g.Control}
+	var conn net.Conn
+	for _, a := range addrs {
+		if conn, err = d.DialContext(ctx, network, net.JoinHostPort(a.Unmap().String(), port)); err == nil {
+			return conn, nil
+		}
+	}
+	return nil, err
+}
+
+// resolve returns at least one address of host.
+func (g *Guard) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{a}, nil
+	}
+	lookup := g.Resolve
+	if lookup == nil {
+		lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			if !g.Local {
+				host += "." // never with a search list behind it
+			}
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
+	}
+	addrs, err := lookup(ctx, host)
+	if err == nil && len(addrs) == 0 {
+		err = errors.New("smp: guard: " + host + " has no address")
+	}
+	return addrs, err
+}
+
+// Client returns an HTTP client that contacts only what g allows. It follows no redirect (DISC-066, AS4-010), uses no proxy,
+// asks for no compression (SEC-113), and trusts the given roots, nil meaning the system's, by TLS 1.2 or better (DISC-091,
+// SEC-122). It sets no limit to a whole exchange: that is for the context of a request.
+func (g *Guard) Client(roots *x509.CertPool) *http.Client {
+	t := &http.Transport{
+		DialContext:            g.DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		TLSHandshakeTimeout:    handshakeTimeout,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: 32 << 10, // SEC §5
+		MaxIdleConns:           64,
+		IdleConnTimeout:        idleTimeout,
+		ForceAttemptHTTP2:      true,
+	}
+	return &http.Client{Transport: &guarded{g, t}, CheckRedirect: noRedirect}
+}
+
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// guarded checks each request's URL before a connection is looked for.
+type guarded struct {
+	guard *Guard
+	next  *http.Transport
+}
+
+func (t *guarded) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := t.guard.Check(req.URL); err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close() // as the interface demands
+		}
+		return nil, err
+	}
+	return t.next.RoundTrip(req)
+}
+
+// CloseIdleConnections is found by http.Client.CloseIdleConnections.
+func (t *guarded) CloseIdleConnections() { t.next.CloseIdleConnections() }

@@ -1,0 +1,263 @@
+package smp
+
+import (
+	"crypto/x509"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/xmldsig"
+	"github.com/ravn-ap/ravn/internal/xmlsafe"
+	"github.com/ravn-ap/ravn/peppol"
+)
+
+// Namespaces of Peppol SMP 1.4.0.
+const (
+	nsSMP = "http://busdox.org/serviceMetadata/publishing/1.0/"
+	nsIDs = "http://busdox.org/transport/identifiers/1.0/"
+	nsWSA = "http://www.w3.org/2005/08/addressing"
+)
+
+// metadata is the verified ServiceInformation of one registered document type. It does not change.
+type metadata struct {
+	registered peppol.DocTypeID
+	processes  []process
+	signer     *x509.Certificate
+	smp        string
+	cached     bool // this copy comes from the cache
+}
+
+type process struct {
+	scheme, value string
+	endpoints     []endpoint
+}
+
+// endpoint is one entry of a ServiceEndpointList. What is wrong with it matters only if it is the one to be used.
+type endpoint struct {
+	profile     string
+	address     string
+	from, until time.Time // zero: unbounded (DISC-075)
+	cert        *x509.Certificate
+	err         *Error
+}
+
+type redirect struct{ href, uid string }
+
+// redirect returns the Redirect that stands in the place of the information, if there is one.
+func (s *signed) redirect() (redirect, bool) {
+	n, ok := s.metadata.Child(nsSMP, "Redirect")
+	if !ok {
+		return redirect{}, false
+	}
+	href, _ := n.Attr("", "href")
+	return redirect{strings.TrimSpace(href), text(n, nsSMP, "CertificateUID")}, true
+}
+
+// read takes the endpoints out of verified metadata, if they are those of r and d (DISC-072). An SMP could answer with
+// metadata that are genuine, but somebody else's (SEC-114). Elements that are not mentioned here are ignored (DISC-079,
+// DISC-080).
+func (s *signed) read(r peppol.ParticipantID, d peppol.DocTypeID) (*metadata, error) {
+	info, ok := s.metadata.Child(nsSMP, "ServiceInformation")
+	if !ok || len(s.metadata.Elements()) != 1 {
+		return nil, fail(BadResponse, "DISC-080", "want either one ServiceInformation or one Redirect", nil)
+	}
+	if err := sameParticipant(info, r); err != nil {
+		return nil, err
+	}
+	if scheme, value := identifier(info, "DocumentIdentifier"); scheme != d.Scheme() || value != d.Value() {
+		return nil, fail(OtherIdentifier, "DISC-072", "the metadata are about another document type than "+d.String(), nil)
+	}
+	m := &metadata{registered: d, signer: s.signer}
+	list, _ := info.Child(nsSMP, "ProcessList")
+	for _, n := range children(list, "Process") {
+		var p process
+		p.scheme, p.value = identifier(n, "ProcessIdentifier")
+		ends, _ := n.Child(nsSMP, "ServiceEndpointList") // may be empty, or missing (DISC-080)
+		for _, e := range children(ends, "Endpoint") {
+			p.endpoints = append(p.endpoints, readEndpoint(e))
+		}
+		m.processes = append(m.processes, p)
+	}
+	return m, nil
+}
+
+// sameParticipant compares the participant in n with r, without regard to case (DISC-072).
+func sameParticipant(n xmlsafe.Node, r peppol.ParticipantID) error {
+	scheme, value := identifier(n, "ParticipantIdentifier")
+	if p, err := peppol.ParseParticipant(scheme + "::" + value); err != nil || !p.Equal(r) {
+		return fail(OtherIdentifier, "DISC-072", "the metadata are about another participant than "+r.Value(), nil)
+	}
+	return nil
+}
+
+// readEndpoint reads one Endpoint element.
+func readEndpoint(n xmlsafe.Node) endpoint {
+	var e endpoint
+	e.profile, _ = n.Attr("", "transportProfile")
+	ref, _ := n.Child(nsWSA, "EndpointReference")
+	e.address = text(ref, nsWSA, "Address")
+	var err error
+	if e.from, err = dateTime(text(n, nsSMP, "ServiceActivationDate")); err == nil {
+		e.until, err = dateTime(text(n, nsSMP, "ServiceExpirationDate"))
+	}
+	if err != nil {
+		e.err = fail(BadResponse, "DISC-075", "an endpoint has a malformed date", err)
+		return e
+	}
+	if e.cert, err = certificate(text(n, nsSMP, "Certificate")); err != nil {
+		e.err = fail(BadCertificate, "DISC-077", "the certificate of the receiving access point is malformed", err)
+	}
+	return e
+}
+
+// dateTime reads an optional xs:dateTime; one without zone is taken as UTC (DISC-075).
+func dateTime(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if t, err := time.Parse("2006-01-02T15:04:05.999999999Z07:00", s); err == nil {
+		return t, nil
+	}
+	return time.ParseInLocation("2006-01-02T15:04:05.999999999", s, time.UTC)
+}
+
+// certificate reads one certificate: base64 of its DER form with any blanks, with or without the lines that PEM puts around
+// it (DISC-077).
+func certificate(s string) (*x509.Certificate, error) {
+	s = strings.TrimPrefix(s, "-----BEGIN CERTIFICATE-----")
+	s = strings.TrimSuffix(s, "-----END CERTIFICATE-----")
+	der, err := xmldsig.DecodeBase64(s)
+	if err != nil {
+		return nil, err
+	}
+	return x509.ParseCertificate(der)
+}
+
+// readGroup reads an unsigned ServiceGroup (DISC-069).
+func readGroup(body []byte, r peppol.ParticipantID) (*Group, error) {
+	doc, err := xmlsafe.Parse(body, xmlsafe.Metadata)
+	if err != nil {
+		return nil, fail(BadResponse, "DISC-089", "the answer is not acceptable XML", err)
+	}
+	if !doc.Top().Is(nsSMP, "ServiceGroup") {
+		return nil, fail(BadResponse, "DISC-098", "the answer is not a ServiceGroup of Peppol's", nil)
+	}
+	if err := sameParticipant(doc.Top(), r); err != nil {
+		return nil, err
+	}
+	g := &Group{}
+	list, _ := doc.Top().Child(nsSMP, "ServiceMetadataReferenceCollection")
+	for _, n := range children(list, "ServiceMetadataReference") {
+		href, _ := n.Attr("", "href")
+		if d, ok := docTypeOf(strings.TrimSpace(href), r); ok {
+			g.DocTypes = append(g.DocTypes, d)
+		} else {
+			g.Unreadable = append(g.Unreadable, href)
+		}
+	}
+	return g, nil
+}
+
+// choose picks the endpoint for process p: of transport profile AS4 2.0, active now, with a usable address and certificate
+// (DISC-074). Of several the first one counts; if they name different addresses, none does (SEC-114).
+func (c *Client) choose(m *metadata, p peppol.ProcessID) (*Endpoint, error) {
+	list := m.endpoints(p)
+	if len(list) == 0 {
+		return nil, fail(NoProcess, "DISC-074", fmt.Sprintf("%s has no endpoint of process %s and profile %s", m.registered, p, peppol.TransportAS4), nil)
+	}
+	var found *Endpoint
+	var broken *Error
+	now := c.now()
+	for _, e := range list {
+		if e.err == nil && !e.active(now) {
+			continue
+		}
+		u, err := c.usable(e)
+		switch {
+		case err != nil:
+			broken = err
+		case found == nil:
+			found = &Endpoint{URL: u, Cert: e.cert, Registered: m.registered, Expires: e.until, SMP: m.smp, Signer: m.signer}
+		case found.URL != u:
+			return nil, fail(BadResponse, "SEC-114", "two active endpoints name different addresses", nil)
+		}
+	}
+	switch {
+	case found != nil:
+		return found, nil
+	case broken != nil:
+		return nil, broken
+	}
+	return nil, fail(NotActive, "DISC-075", "the endpoint is not active yet, or no longer", nil)
+}
+
+// endpoints returns those of process p with the one transport profile in use, compared byte for byte (DISC-027, DISC-029).
+func (m *metadata) endpoints(p peppol.ProcessID) []endpoint {
+	var out []endpoint
+	for _, q := range m.processes {
+		if q.scheme != p.Scheme() || q.value != p.Value() {
+			continue
+		}
+		for _, e := range q.endpoints {
+			if e.profile == peppol.TransportAS4 {
+				out = append(out, e)
+			}
+		}
+	}
+	return out
+}
+
+// active tells whether now lies between activation and expiration (DISC-075).
+func (e *endpoint) active(now time.Time) bool {
+	return (e.from.IsZero() || !now.Before(e.from)) && (e.until.IsZero() || now.Before(e.until))
+}
+
+// usable returns the endpoint's address, if that can be used and the certificate could be read (DISC-076, DISC-077).
+func (c *Client) usable(e endpoint) (string, *Error) {
+	if e.err != nil {
+		return "", e.err
+	}
+	u, err := c.guard.Parse(e.address)
+	if err != nil {
+		return "", fail(BadEndpoint, "DISC-076", "the address of the endpoint is not allowed", err)
+	}
+	return u.String(), nil
+}
+
+// identifier returns scheme and value of an identifier element of n, without blanks around them (DISC-073).
+func identifier(n xmlsafe.Node, local string) (scheme, value string) {
+	id, ok := n.Child(nsIDs, local)
+	if !ok {
+		return "", ""
+	}
+	scheme, _ = id.Attr("", "scheme")
+	value, _ = id.Leaf()
+	return strings.TrimSpace(scheme), strings.TrimSpace(value)
+}
+
+// text returns the trimmed character data of the one child of n with this name, or "" (DISC-073).
+func text(n xmlsafe.Node, space, local string) string {
+	if n.IsZero() {
+		return ""
+	}
+	c, ok := n.Child(space, local)
+	if !ok {
+		return ""
+	}
+	s, _ := c.Leaf()
+	return strings.TrimSpace(s)
+}
+
+// children returns the child elements of n with this name.
+func children(n xmlsafe.Node, local string) []xmlsafe.Node {
+	if n.IsZero() {
+		return nil
+	}
+	var out []xmlsafe.Node
+	for _, c := range n.Elements() {
+		if c.Is(nsSMP, local) {
+			out = append(out, c)
+		}
+	}
+	return out
+}

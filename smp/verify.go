@@ -1,0 +1,150 @@
+package smp
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+
+	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/xmldsig"
+	"github.com/ravn-ap/ravn/internal/xmlsafe"
+)
+
+// signed is a ServiceMetadata element out of the very bytes that a trusted SMP signed. Only verify makes one.
+type signed struct {
+	metadata xmlsafe.Node
+	signer   *x509.Certificate
+}
+
+// policy is the one form of signature that Peppol has (SMP 1.4.0 §5.5.1; DISC-086): enveloped, RSA with SHA-256, inclusive
+// canonicalization, which may be named as second transform or left to the default (SEC-114).
+func (c *Client) policy() xmldsig.Policy {
+	canon := []string{xmldsig.Inclusive}
+	if c.OldCanonicalization {
+		canon = append(canon, xmldsig.Exclusive)
+	}
+	return xmldsig.Policy{
+		Signature: []string{xmldsig.RSASHA256}, Digest: []string{xmldsig.SHA256},
+		Canon: canon, Same: canon, Enveloped: true, References: 1,
+	}
+}
+
+// verify checks a SignedServiceMetadata and returns what its signature covers (DISC-085, SEC-114).
+func (c *Client) verify(ctx context.Context, body []byte) (*signed, error) {
+	doc, err := xmlsafe.Parse(body, xmlsafe.Metadata) // DISC-089
+	if err != nil {
+		return nil, fail(BadResponse, "DISC-089", "the answer is not acceptable XML", err)
+	}
+	element, err := onlySignature(doc)
+	if err != nil {
+		return nil, err
+	}
+	sig, err := xmldsig.Parse(element, c.policy())
+	if err != nil {
+		return nil, fail(BadSignature, "DISC-086", "the signature is not of Peppol's form", err)
+	}
+	signer, err := signerOf(sig.KeyInfo)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkSigner(ctx, signer); err != nil {
+		return nil, err
+	}
+	if err := sig.VerifyValue(signer.PublicKey); err != nil {
+		return nil, fail(BadSignature, "DISC-092", "the signature is wrong", err)
+	}
+	covered, err := sig.VerifyEnveloped()
+	if err != nil {
+		return nil, fail(BadSignature, "DISC-092", "the signed content was changed", err)
+	}
+	return readSigned(covered, signer)
+}
+
+// onlySignature finds the signature by its place: the document is a SignedServiceMetadata, and the one ds:Signature in it,
+// however deep one looks, is a child of the top element (DISC-088).
+func onlySignature(doc *xmlsafe.Doc) (xmlsafe.Node, error) {
+	if !doc.Top().Is(nsSMP, "SignedServiceMetadata") {
+		return xmlsafe.Node{}, fail(BadResponse, "DISC-098", "the answer is not a SignedServiceMetadata of Peppol's", nil)
+	}
+	count := 0
+	for i := range doc.Len() {
+		if doc.At(i).Is(xmldsig.NS, "Signature") {
+			count++
+		}
+	}
+	sig, ok := doc.Top().Child(xmldsig.NS, "Signature")
+	switch {
+	case count == 0:
+		return xmlsafe.Node{}, fail(BadSignature, "DISC-085", "the metadata are not signed", nil)
+	case count > 1 || !ok:
+		return xmlsafe.Node{}, fail(BadSignature, "DISC-088", "want one signature, at the top of the document", nil)
+	}
+	return sig, nil
+}
+
+// signerOf takes the signer's certificate from KeyInfo, which tells who claims to have signed and nothing about trust
+// (DISC-090). CA certificates beside it are not looked at (PKI-003).
+func signerOf(info xmlsafe.Node) (*x509.Certificate, error) {
+	no := func(msg string, err error) (*x509.Certificate, error) {
+		return nil, fail(BadSignature, "DISC-090", msg, err)
+	}
+	if info.IsZero() {
+		return no("the signature does not say who signed", nil)
+	}
+	data, ok := info.Child(xmldsig.NS, "X509Data")
+	if !ok {
+		return no("want one X509Data in KeyInfo", nil)
+	}
+	var signer *x509.Certificate
+	for _, n := range data.Elements() {
+		if !n.Is(xmldsig.NS, "X509Certificate") {
+			continue
+		}
+		text, _ := n.Leaf()
+		der, err := xmldsig.DecodeBase64(text)
+		if err != nil {
+			return no("the signer's certificate is not base64", err)
+		}
+		cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			return no("the signer's certificate is malformed", err)
+		}
+		if cert.IsCA {
+			continue
+		}
+		if signer != nil {
+			return no("KeyInfo has two certificates that may have signed", nil)
+		}
+		signer = cert
+	}
+	if signer == nil {
+		return no("KeyInfo has no certificate of a signer", nil)
+	}
+	return signer, nil
+}
+
+// checkSigner accepts certificates of SMPs of our environment, and no others (DISC-090, SEC-114).
+func (c *Client) checkSigner(ctx context.Context, signer *x509.Certificate) error {
+	err := c.Trust.VerifySMP(ctx, signer, c.now())
+	if err == nil {
+		return nil
+	}
+	var ce *certs.Error
+	if errors.As(err, &ce) && ce.Temporary() {
+		return fail(RevocationUnknown, "PKI-019", "whether the signer's certificate is revoked cannot be found out", err)
+	}
+	return fail(UntrustedSigner, "DISC-090", "the metadata are signed by "+certs.Subject(signer), err)
+}
+
+// readSigned reads the covered bytes again; the document they came from plays no further part (DISC-088).
+func readSigned(covered []byte, signer *x509.Certificate) (*signed, error) {
+	doc, err := xmlsafe.Parse(covered, xmlsafe.Metadata)
+	if err != nil {
+		return nil, fail(BadResponse, "DISC-089", "the signed content does not stand alone", err)
+	}
+	m, ok := doc.Top().Child(nsSMP, "ServiceMetadata")
+	if !ok || !doc.Top().Is(nsSMP, "SignedServiceMetadata") || len(doc.Top().Elements()) != 1 {
+		return nil, fail(BadResponse, "DISC-088", "want one ServiceMetadata, and nothing beside it", nil)
+	}
+	return &signed{metadata: m, signer: signer}, nil
+}
