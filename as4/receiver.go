@@ -370,7 +370,6 @@ type body struct {
 	rc    *http.ResponseController
 	start time.Time
 	n     int64
-	eof   bool
 }
 
 // Pace of a request body (SEC-012).

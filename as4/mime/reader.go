@@ -250,11 +250,10 @@ func (p *Part) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
-	window, err := r.br.Peek(len(r.delim))
-	if err != nil {
+	if _, err := r.br.Peek(len(r.delim)); err != nil {
 		return 0, truncated(err)
 	}
-	window, _ = r.br.Peek(r.br.Buffered())
+	window, _ := r.br.Peek(r.br.Buffered())
 	n := bytes.Index(window, r.delim)
 	switch {
 	case n == 0:
@@ -268,6 +267,6 @@ func (p *Part) Read(b []byte) (int, error) {
 		n = len(window) - len(r.delim) + 1 // the rest may be the start of a delimiter
 	}
 	n = copy(b, window[:n])
-	_, err = r.br.Discard(n)
+	_, err := r.br.Discard(n)
 	return n, err
 }

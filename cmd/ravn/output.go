@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 
 	"github.com/mattn/go-isatty"
@@ -49,4 +50,14 @@ func (c *cli) logger(cfg *config.Config) zerolog.Logger {
 // badArgs is an error about how a command was called.
 func badArgs(format string, args ...any) error {
 	return fault.New(fault.BadArguments, nil, format, args...)
+}
+
+// freePort returns a port of the loopback address that nobody uses at the moment.
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	return port, l.Close()
 }

@@ -1,0 +1,55 @@
+package wssec
+
+import (
+	"io"
+	"strings"
+
+	"github.com/ravn-ap/ravn/internal/xmldsig"
+)
+
+// Check is one reference of a signature and what became of it.
+type Check struct {
+	Reference  xmldsig.Reference
+	Target     string // local name of the element it points to; "" for an attachment, or when it points to nothing
+	Attachment bool   // a cid: reference; its digest was not computed, Err is nil
+	Err        error  // the element is not there, stands at a wrong place, or was changed
+}
+
+// Examine checks every piece of the signature on its own and goes on after a failure: value is the verdict on the
+// signature value, checks on the references in their order. It serves to explain a message to a person. Whoever wants to
+// believe one calls Verify, which also demands that the right parts are covered.
+func (u *Unverified) Examine() (value error, checks []Check) {
+	if u.signature == nil {
+		return refuse(Authentication, "AS4-074", "the message is not signed"), nil
+	}
+	for _, r := range u.signature.References() {
+		c := Check{Reference: r, Attachment: strings.HasPrefix(r.URI, "cid:")}
+		if !c.Attachment {
+			n, err := u.target(&r)
+			if err == nil {
+				c.Target = n.Name().Local
+				err = r.VerifyNode(n)
+			}
+			c.Err = err
+		}
+		checks = append(checks, c)
+	}
+	return u.signature.VerifyValue(u.token.cert.PublicKey), checks
+}
+
+// CheckPlain compares an attachment that came without encryption with its signed digest. Peppol refuses such a message
+// (AS4-074); this serves to explain one. mimeType decides about the canonical form (AS4-071).
+func (s *Signed) CheckPlain(cid, mimeType string, r io.Reader) error {
+	ref := s.cids[cid]
+	if ref == nil {
+		return refuse(Policy, "AS4-069", "the payload is not covered by the signature")
+	}
+	sum := ref.Hash().New()
+	if err := attachmentForm(sum, r, mimeType); err != nil {
+		return &Error{Class: Authentication, Rule: "AS4-071", Msg: "the payload has no canonical form", Err: err}
+	}
+	if err := ref.VerifySum(sum.Sum(nil)); err != nil {
+		return &Error{Class: Authentication, Rule: "AS4-056", Msg: "the payload is not the one that was signed", Err: err}
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package explain
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/ravn-ap/ravn/as4/mime"
+)
+
+// packaging splits the body into its parts. What was read before a fault stays.
+func (x *explainer) packaging(src *source) {
+	m := &MIME{Parts: []Part{}, Multipart: src.ct.Media == mime.Multipart}
+	x.rep.MIME = m
+	var err error
+	if m.Multipart {
+		err = x.split(mime.NewReader(src.r, src.ct))
+	} else if x.soap, err = io.ReadAll(src.r); err == nil || len(x.soap) > 0 {
+		m.Parts = append(m.Parts, Part{ContentType: mime.SOAP, Bytes: int64(len(x.soap))})
+	}
+	x.rep.HTTP.BodyBytes = drain(src.r)
+	m.Complete = err == nil && src.r.err == nil && (x.rep.HTTP.Fault == nil || x.rep.HTTP.Fault.Rule != "SEC-021")
+	var me *mime.Error
+	switch {
+	case errors.As(err, &me):
+		m.Fault = x.framing(me)
+	case !m.Complete:
+		m.Fault = &Fault{Rule: "SEC-021", Text: "the body ends early"}
+		if f := x.rep.HTTP.Fault; f != nil {
+			m.Fault.Text = f.Text
+		} else if cause := errors.Join(err, src.r.err); cause != nil {
+			m.Fault.Text = withCause(m.Fault.Text, cause)
+		}
+		x.broken(Problem{Layer: LayerMIME, Rule: m.Fault.Rule, Text: m.Fault.Text, Blame: Capture, Stops: true})
+	}
+}
+
+// framing reports a broken multipart. A message that just ends was cut; everything else was written so.
+func (x *explainer) framing(me *mime.Error) *Fault {
+	p := Problem{Layer: LayerMIME, Rule: me.Rule, Text: me.Msg, Stops: true}
+	if strings.Contains(me.Msg, "ends before") {
+		p.Blame = Capture
+	}
+	x.broken(p)
+	return &Fault{Rule: me.Rule, Text: me.Msg}
+}
+
+// split reads the parts: the SOAP part, and the others into memory.
+func (x *explainer) split(r *mime.Reader) error {
+	m := x.rep.MIME
+	for {
+		p, err := r.Next()
+		if err == io.EOF {
+			if f := r.Fault(); f != nil {
+				m.Fault = x.refused(LayerMIME, f, false)
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		var data bytes.Buffer
+		_, err = data.ReadFrom(p)
+		m.Parts = append(m.Parts, Part{ContentID: p.ContentID, ContentType: p.ContentType, Bytes: int64(data.Len())})
+		if len(m.Parts) == 1 {
+			if err != nil {
+				return err
+			}
+			x.soap = data.Bytes()
+			continue
+		}
+		x.parts = append(x.parts, part{cid: p.ContentID, contentType: p.ContentType, data: data.Bytes(), complete: err == nil})
+		if err != nil {
+			return err
+		}
+	}
+}
