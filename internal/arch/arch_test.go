@@ -36,6 +36,7 @@ var allowed = map[string]string{
 	"internal/ap":              "as4 certs ebms peppol sbdh smp internal/backend internal/fault internal/queue internal/store internal/store/blob",
 	"internal/node":            "as4 certs ebms peppol smp sml sbdh internal/ap internal/backend internal/config internal/fault internal/queue internal/store internal/store/blob internal/store/postgres internal/store/sqlite",
 	"internal/setup":           "certs internal/fault testbed/pki",
+	"internal/bench":           "",
 	"internal/golden":          "",
 	"internal/store/blob":      "internal/store",
 	"internal/store/postgres":  "internal/store",
@@ -43,10 +44,10 @@ var allowed = map[string]string{
 	"internal/store/storetest": "internal/store peppol",
 	"testbed/pki":              "certs",
 	"testbed/sml":              "peppol sml",
-	"testbed/smp":              "peppol",
+	"testbed/smp":              "certs peppol",
 	"testbed/interop":          "internal/golden",
 	"testbed":                  "as4 certs peppol sbdh internal/ap internal/config internal/explain internal/fault internal/node internal/setup internal/store testbed/pki testbed/sml testbed/smp",
-	"cmd/ravn":                 "as4 certs ebms peppol sbdh smp sml internal/ap internal/config internal/explain internal/fault internal/node internal/setup internal/store testbed",
+	"cmd/ravn":                 "as4 certs ebms peppol sbdh smp sml internal/ap internal/bench internal/config internal/explain internal/fault internal/node internal/setup internal/store testbed",
 }
 
 // homes lists the rooms in which a dependency may be imported outside of tests (style.md habit 17).
