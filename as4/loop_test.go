@@ -154,6 +154,9 @@ func testSBD(t testing.TB, h *sbdh.Header) []byte {
 // seal makes a request for a fresh message.
 func (p *pair) seal(t testing.TB, out Outgoing) (Request, []byte) {
 	t.Helper()
+	if out.Ref == "" {
+		out.Ref, out.Timestamp, out.ConversationID = uuid.NewString(), time.Now(), "c@a.example"
+	}
 	var body bytes.Buffer
 	sealed, err := p.Seal(p.own, p.peer, out, &body)
 	if err != nil {

@@ -52,7 +52,7 @@ func (x *exchange) message() (*Answer, error) {
 	if m.IsTest() {
 		return x.ping(signed, in)
 	}
-	x.info.Step = StepKnown
+	x.at(StepKnown)
 	if known, err := x.rx.Handler.Known(x.r.Context(), key, in.Digests); known != nil || err != nil {
 		x.info.Duplicate = known != nil
 		return known, err
@@ -63,7 +63,7 @@ func (x *exchange) message() (*Answer, error) {
 // split reads the body: SOAP part in memory, attachments to the spool (AS4-006, SEC-011). The fault is what is wrong with
 // a part although the framing is intact.
 func (x *exchange) split() (fault error, err error) {
-	x.info.Step = StepMIME
+	x.at(StepMIME)
 	ct, err := mime.ParseContentType(x.r.Header["Content-Type"])
 	if err != nil {
 		return nil, err
@@ -122,19 +122,19 @@ func readSOAP(r io.Reader) ([]byte, error) {
 
 // authenticate finds out who sent the message: structure and algorithms, certificate, signature, XML digests.
 func (x *exchange) authenticate() (*wssec.Signed, error) {
-	x.info.Step = StepSOAP
+	x.at(StepSOAP)
 	u, err := wssec.ReadMessage(x.soap, x.rx.Suite)
 	x.ref = ebms.ClaimedID(u.Claimed())
 	x.info.MessageID = x.ref
 	if err != nil {
 		return nil, err
 	}
-	x.info.Step = StepTrust
+	x.at(StepTrust)
 	if err := x.rx.Trust.VerifyAP(x.r.Context(), u.Signer(), x.rx.Now()); err != nil {
 		// AS4-068. A state that is unknown today is refused as well; the sender repeats (PKI-019).
 		return nil, &ebms.Error{Code: ebms.CodeFailedAuthentication, Err: err}
 	}
-	x.info.Step = StepVerify
+	x.at(StepVerify)
 	signed, err := u.Verify()
 	if err != nil {
 		return nil, err
@@ -146,7 +146,7 @@ func (x *exchange) authenticate() (*wssec.Signed, error) {
 
 // header reads the verified header and checks the profile, one function per rule (SEC-066 to SEC-069).
 func (x *exchange) header(signed *wssec.Signed) (*ebms.UserMessage, error) {
-	x.info.Step = StepProfile
+	x.at(StepProfile)
 	msg, err := ebms.Read(signed.Messaging(), ebms.Options{LenientMessageID: x.rx.Lenient})
 	if err != nil {
 		return nil, err
@@ -206,7 +206,7 @@ func reference(r xmldsig.Reference) ebms.Reference {
 
 // open decrypts the payload part and compares it with the signed digest.
 func (x *exchange) open(signed *wssec.Signed, in *Inbound) (*wssec.Opened, error) {
-	x.info.Step = StepDecrypt
+	x.at(StepDecrypt)
 	signer := sha256.Sum256(in.Signer.Raw)
 	if x.rx.failures.blocked(signer, x.rx.Now()) {
 		return nil, &httpError{status: http.StatusTooManyRequests, msg: "too many messages that cannot be decrypted"} // SEC-092
@@ -250,7 +250,7 @@ func (x *exchange) accept(signed *wssec.Signed, in *Inbound) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.info.Step = StepPayload
+	x.at(StepPayload)
 	if in.Place, err = x.rx.Handler.Place(x.r.Context()); err != nil {
 		return nil, err
 	}
@@ -266,7 +266,7 @@ func (x *exchange) accept(signed *wssec.Signed, in *Inbound) (*Answer, error) {
 	if err := x.receipt(signed, in); err != nil {
 		return nil, err
 	}
-	x.info.Step = StepAccept
+	x.at(StepAccept)
 	err = x.rx.Handler.Accept(context.WithoutCancel(x.r.Context()), in)
 	var twin *Duplicate
 	if errors.As(err, &twin) {
@@ -292,7 +292,7 @@ func (x *exchange) envelope(o *wssec.Opened, compressed bool, in *Inbound) error
 	if err != nil {
 		return err
 	}
-	x.info.Step = StepEnvelope
+	x.at(StepEnvelope)
 	h, p, err := sbdh.Read(io.TeeReader(payload, in.Place), sbdh.Options{FullStandard: x.rx.Standard})
 	var se *sbdh.Error
 	if errors.As(err, &se) {

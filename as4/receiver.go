@@ -41,7 +41,8 @@ type Receiver struct {
 	Lenient     bool              // accept message ids outside RFC 2822 (AS4-035)
 	Standard    StandardException // nil: Standard is checked strictly (SBDH-027)
 
-	Ready func() error     // nil or nil error: new messages are admitted (REL-060)
+	Hook  func(point string) // called at "receive.<step>", "receive.byte" and "answer.half"; tests end the process there
+	Ready func() error       // nil or nil error: new messages are admitted (REL-060)
 	Done  func(*Exchange)  // called once per request after its answer; nil means nobody wants to know
 	Now   func() time.Time // nil means time.Now
 	Sleep func(context.Context, time.Duration)
@@ -116,6 +117,9 @@ func (rx *Receiver) defaults() {
 	if rx.Sleep == nil {
 		rx.Sleep = sleep
 	}
+	if rx.Hook == nil {
+		rx.Hook = func(string) {}
+	}
 	rx.slots = make(chan struct{}, rx.InFlight)
 }
 
@@ -170,6 +174,12 @@ type part struct {
 	spool *spool
 }
 
+// at begins a step.
+func (x *exchange) at(step Step) {
+	x.info.Step = step
+	x.rx.Hook("receive." + string(step))
+}
+
 func (x *exchange) close() {
 	for _, p := range x.parts {
 		p.spool.Close()
@@ -199,7 +209,7 @@ func (x *exchange) serve() {
 		x.fail(err)
 		return
 	}
-	x.info.Step = StepAnswer
+	x.at(StepAnswer)
 	x.write(http.StatusOK, answer.ContentType, answer.Body) // AS4-116
 }
 
@@ -356,7 +366,13 @@ func (x *exchange) write(status int, contentType string, body []byte) {
 	x.info.Status = status
 	_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(writeTimeout)) // not every ResponseWriter can
 	x.w.WriteHeader(status)
-	if _, err := x.w.Write(body); err != nil && x.info.Err == nil {
+	half := len(body) / 2
+	_, err := x.w.Write(body[:half])
+	x.rx.Hook("answer.half")
+	if err == nil {
+		_, err = x.w.Write(body[half:])
+	}
+	if err != nil && x.info.Err == nil {
 		x.info.Err = fmt.Errorf("as4: write the answer: %w", err) // REL-005: the message stays accepted
 	}
 }
@@ -385,6 +401,9 @@ func (b *body) Read(p []byte) (int, error) {
 		_ = b.rc.SetReadDeadline(time.Now().Add(bodyStall)) // not every ResponseWriter can
 	}
 	n, err := b.x.r.Body.Read(p)
+	if b.n == 0 && n > 0 {
+		b.x.rx.Hook("receive.byte")
+	}
 	b.n += int64(n)
 	b.x.info.Bytes = b.n
 	if b.n > b.x.rx.MaxBytes {

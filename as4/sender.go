@@ -54,9 +54,14 @@ type Peer struct {
 }
 
 // Outgoing is one message to be sealed. Its header values come from the envelope alone (SBDH-038).
+//
+// Everything that is signed follows from these fields: sealing the same message again, for a renewed certificate of the
+// receiver, gives the same digests (REL-021, D-12).
 type Outgoing struct {
 	ID             ebms.MessageID // NewMessageID; the same in every attempt (AS4-122)
-	ConversationID string         // "" means a fresh one (AS4-044)
+	Ref            string         // makes the ids inside the message: a UUID of the caller's record
+	Timestamp      time.Time      // eb:Timestamp: when the message was made
+	ConversationID string         // AS4-044
 	Header         *sbdh.Header
 	SBD            io.Reader // the whole envelope
 }
@@ -82,14 +87,14 @@ func (s *Sender) Seal(by *certs.Identity, to Peer, out Outgoing, dst io.Writer) 
 	if err != nil {
 		return nil, fmt.Errorf("as4: seal: %w", err)
 	}
-	cid := "att-" + uuid.NewString() + "@" + s.Host
+	cid := "att-" + out.Ref + "@" + s.Host
 	data := &spool{dir: s.Spool}
 	defer data.Close()
 	if err := s.attach(sealing, cid, out.SBD, data); err != nil {
 		return nil, fmt.Errorf("as4: seal: %w", err)
 	}
 	m := ebms.Messaging{User: s.userMessage(by.Seat, seat, cid, out)}
-	elem := "msg-" + uuid.NewString()
+	elem := "msg-" + out.Ref
 	soap, digests, err := sealing.Envelope(wssec.Identity{Key: by.Key, Cert: by.Cert}, wssec.Element{ID: elem, Bytes: m.Bytes(elem)})
 	if err != nil {
 		return nil, fmt.Errorf("as4: seal: %w", err)
@@ -128,18 +133,14 @@ func sentReferences(digests []wssec.Digest) []ebms.Reference {
 // userMessage makes the header with the fixed values of the profile (AS4-033 to AS4-051).
 func (s *Sender) userMessage(from, to peppol.SeatID, cid string, out Outgoing) *ebms.UserMessage {
 	h := out.Header
-	conversation := out.ConversationID
-	if conversation == "" {
-		conversation = uuid.NewString()
-	}
 	return &ebms.UserMessage{
-		Timestamp: s.now(), ID: out.ID,
+		Timestamp: out.Timestamp, ID: out.ID,
 		From:           ebms.Party{ID: ebms.Typed{Type: peppol.PartyType, Value: string(from)}, Role: ebms.RoleInitiator},
 		To:             ebms.Party{ID: ebms.Typed{Type: peppol.PartyType, Value: string(to)}, Role: ebms.RoleResponder},
 		Agreement:      peppol.AgreementRef,
 		Service:        ebms.Typed{Type: h.Process.Scheme(), Value: h.Process.Value()},
 		Action:         h.DocType.String(),
-		ConversationID: conversation,
+		ConversationID: out.ConversationID,
 		Properties: []ebms.Property{
 			{Name: propSender, Type: h.Sender.Scheme(), Value: h.Sender.Value()},
 			{Name: propRecipient, Type: h.Receiver.Scheme(), Value: h.Receiver.Value()},

@@ -50,6 +50,9 @@ type ContentType struct {
 // ErrMediaType means that the media type is none of AS4 (HTTP 415).
 var ErrMediaType = framing("SEC-010", "the media type is neither multipart/related with type application/soap+xml nor application/soap+xml")
 
+// ErrTruncated means that the message ends before its closing delimiter (HTTP 400).
+var ErrTruncated = framing("SEC-021", "the message ends before its closing delimiter")
+
 // ParseContentType reads the Content-Type header, of which there must be exactly one (SEC-010, SEC-020, AS4-011 to 013).
 // Unknown parameters are ignored.
 func ParseContentType(headers []string) (ContentType, error) {

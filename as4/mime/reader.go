@@ -125,7 +125,7 @@ func (r *Reader) epilogue() error {
 
 func truncated(err error) error {
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		return framing("SEC-021", "the message ends before its closing delimiter")
+		return ErrTruncated
 	}
 	return err
 }

@@ -2,26 +2,28 @@ package main
 
 import (
 	"os"
-	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"syscall"
 )
 
-// failpoint makes the process kill itself at a crash point, for the tests of reliability.md §4: RAVN_FAILPOINT is the
-// name of the point, with ":n" to let n-1 passes go. In a normal run it is not set and the hook is nil.
+// failpoint makes the process kill itself at a crash point, for the tests of reliability.md §4. RAVN_FAILPOINT names the
+// point, or several joined by ">" that must be passed in this order, of which the last one kills. In a normal run it is not
+// set and the hook is nil.
 func failpoint() func(string) {
-	name, nth, _ := strings.Cut(os.Getenv("RAVN_FAILPOINT"), ":")
-	if name == "" {
+	text := os.Getenv("RAVN_FAILPOINT")
+	if text == "" {
 		return nil
 	}
-	n, err := strconv.ParseInt(nth, 10, 64)
-	if err != nil {
-		n = 1
-	}
-	var passes atomic.Int64
+	var mu sync.Mutex
+	left := strings.Split(text, ">")
 	return func(point string) {
-		if point == name && passes.Add(1) == n {
+		mu.Lock()
+		defer mu.Unlock()
+		if len(left) == 0 || point != left[0] {
+			return
+		}
+		if left = left[1:]; len(left) == 0 {
 			_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
 			select {}
 		}

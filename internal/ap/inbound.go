@@ -24,6 +24,7 @@ type Inbound struct {
 	Backend   backend.Backend
 	Wake      func()                           // called after a message was accepted; nil: the queue's own pace
 	Delivered func(m store.Message, err error) // told of each delivery; nil means nobody wants to know
+	Hook      func(point string)               // called at "deliver.claimed" and "deliver.done"; tests end the process there
 }
 
 // place is a payload on its way into the blob store.
@@ -133,9 +134,6 @@ func (in *Inbound) acceptance(m *as4.Inbound, id string, ref store.BlobRef, doma
 	}
 }
 
-// deliverLease is how long a delivery may take without a sign of life; the queue extends it while the work runs.
-const deliverLease = time.Minute
-
 // deliverBackoff is the pause after the n-th failed delivery, at most an hour.
 func deliverBackoff(n int) time.Duration {
 	return min(time.Minute<<min(n-1, 6), time.Hour)
@@ -144,15 +142,17 @@ func deliverBackoff(n int) time.Duration {
 // Forward delivers one accepted message to C4: an attempt is recorded, the payload is read with its hash checked, and the
 // outcome is recorded with the fate of the job in one commit (REL-010, REL-003). It is the queue's work for store.Deliver.
 func (in *Inbound) Forward(ctx context.Context, job store.Job) queue.Outcome {
-	m, n, err := in.Store.StartAttempt(ctx, job, store.Start{Endpoint: in.Backend.Name(), Lease: deliverLease})
+	m, n, err := in.Store.StartAttempt(ctx, job, store.Start{Endpoint: in.Backend.Name(), Lease: in.Lease})
 	switch {
 	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrTransition):
 		return queue.Dead(err.Error()) // the message moved on without its job
 	case err != nil:
 		return queue.Retry(deliverBackoff(1), err.Error())
 	}
+	in.hook("deliver.claimed")
 	res := store.Result{State: store.Delivered, Outcome: "delivered"}
 	err = in.deliver(ctx, m)
+	in.hook("deliver.done")
 	if err != nil {
 		res = failedDelivery(err, n, in.Now())
 	}
@@ -164,6 +164,12 @@ func (in *Inbound) Forward(ctx context.Context, job store.Job) queue.Outcome {
 		return queue.Retry(deliverBackoff(1), err.Error())
 	}
 	return queue.Settled()
+}
+
+func (in *Inbound) hook(point string) {
+	if in.Hook != nil {
+		in.Hook(point)
+	}
 }
 
 func failedDelivery(err error, n int, now time.Time) store.Result {

@@ -130,9 +130,11 @@ func lookupFault(err error) error {
 	return fault.New(fault.LookupFailed, err, "")
 }
 
-// seal makes and stores the body of the attempts, unless it is there for the same endpoint and certificate (D-12).
+// seal makes and stores the body of the attempts, unless it is there for the same certificate (D-12). The body does not
+// depend on the address; a renewed certificate gives another body with the same signed digests, so that the receiver
+// recognises a repeat (REL-021).
 func (out *Outbound) seal(ctx context.Context, job store.Job, m *store.Message, peer as4.Peer) error {
-	if !m.Sealed.IsZero() && m.Endpoint == peer.URL && bytes.Equal(m.PeerCert, peer.Cert.Raw) {
+	if !m.Sealed.IsZero() && bytes.Equal(m.PeerCert, peer.Cert.Raw) {
 		return nil
 	}
 	id, err := out.Keys().Current(out.Seat, out.Now())
@@ -180,7 +182,9 @@ func (out *Outbound) sealBody(ctx context.Context, m *store.Message, by *certs.I
 		return store.BlobRef{}, nil, err
 	}
 	defer w.Abort()
-	sealed, err := out.Sender.Seal(by, peer, as4.Outgoing{ID: ebms.MessageID(m.MessageID), ConversationID: m.ConversationID, Header: h, SBD: sbd}, w)
+	sealed, err := out.Sender.Seal(by, peer, as4.Outgoing{
+		ID: ebms.MessageID(m.MessageID), Ref: m.ID, Timestamp: m.Created, ConversationID: m.ConversationID, Header: h, SBD: sbd,
+	}, w)
 	if err != nil {
 		return store.BlobRef{}, nil, err
 	}

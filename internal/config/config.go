@@ -55,7 +55,8 @@ type Config struct {
 	} `yaml:"discovery"`
 
 	Deliver struct {
-		Folder string `yaml:"folder" doc:"Folder where received documents are put, one folder each with payload and metadata.json."`
+		Folder string   `yaml:"folder" doc:"Folder where received documents are put, one folder each with payload and metadata.json."`
+		Lease  Duration `yaml:"lease,omitempty" doc:"How long a delivery may go without a sign of life. After a crash a document that was under way waits that long." default:"1m"`
 	} `yaml:"deliver"`
 
 	Send struct {

@@ -61,6 +61,7 @@ type explainer struct {
 	user     *ebms.UserMessage
 	signal   *ebms.Signal
 	opened   map[string]opened // by cid: URL
+	insecure bool              // the security header was refused before its signature was looked at
 	stopped  bool              // a layer could not be read
 	writeErr error
 }
@@ -149,6 +150,8 @@ func withCause(msg string, err error) string {
 // advice says what to do about a problem, by where it lies.
 func advice(p Problem) string {
 	switch {
+	case p.Stops && p.Layer == LayerHTTP:
+		return "Look at what stands before the access point: address, path, proxy and its log. No AS4 software saw, or wrote, this."
 	case p.Blame == Capture:
 		return "Capture the message again, from its first byte to its last; if it was captured whole, something between the access points changed it."
 	case p.Blame == Reader:

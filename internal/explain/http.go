@@ -74,7 +74,7 @@ func (x *explainer) transport(input []byte) (src *source, ok bool) {
 		h.Fault = &Fault{Rule: "AS4-119", Text: err.Error()}
 		return nil, x.noMessage("AS4-119", err.Error(), Capture)
 	}
-	return x.content(header["Content-Type"], &counter{r: body})
+	return x.content(header["Content-Type"], body)
 }
 
 // noMessage reports that there is no AS4 content. It returns false.
@@ -198,15 +198,15 @@ func (h *HTTP) decode(header http.Header, raw []byte) (io.Reader, error) {
 func (h *HTTP) note(s string) { h.Notes = append(h.Notes, s) }
 
 // content finds out how the body is packaged: by its Content-Type, or without a usable one by its first bytes.
-func (x *explainer) content(contentType []string, r *counter) (*source, bool) {
+func (x *explainer) content(contentType []string, r io.Reader) (*source, bool) {
 	br := bufio.NewReaderSize(r, 4<<10)
 	start, _ := br.Peek(1 << 10) // a short body is all there is
 	body := &counter{r: br}
 	ct, text := sniff(start)
 	if ct.Media == "" {
-		rule := "AS4-118"
-		if x.rep.HTTP.Kind == KindResponse {
-			rule = "AS4-120"
+		rule := "AS4-120"
+		if x.rep.HTTP.Kind == KindRequest {
+			rule = "AS4-118"
 		}
 		x.rep.HTTP.Fault = &Fault{Rule: rule, Text: text}
 		x.rep.HTTP.BodyBytes = drain(body)
@@ -217,8 +217,7 @@ func (x *explainer) content(contentType []string, r *counter) (*source, bool) {
 		if err == nil {
 			return &source{declared, body}, true
 		}
-		fault := x.refused(LayerHTTP, err, false)
-		x.rep.HTTP.Fault = fault
+		x.rep.HTTP.Fault = x.refused(LayerHTTP, err, false)
 		x.rep.HTTP.note("the Content-Type cannot be used; the packaging was guessed from the body")
 	}
 	return &source{ct, body}, true

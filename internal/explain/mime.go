@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"strings"
 
 	"github.com/ravn-ap/ravn/as4/mime"
 )
@@ -39,7 +38,7 @@ func (x *explainer) packaging(src *source) {
 // framing reports a broken multipart. A message that just ends was cut; everything else was written so.
 func (x *explainer) framing(me *mime.Error) *Fault {
 	p := Problem{Layer: LayerMIME, Rule: me.Rule, Text: me.Msg, Stops: true}
-	if strings.Contains(me.Msg, "ends before") {
+	if me == mime.ErrTruncated {
 		p.Blame = Capture
 	}
 	x.broken(p)

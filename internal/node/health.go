@@ -61,7 +61,7 @@ func diskRoom(dir string, need int64) error {
 // finished logs a request once, at its end, and keeps what must be kept of a refusal: one audit row for an authenticated
 // sender, a log line for anybody else (design.md §3). No payload and no participant enters the log.
 func (n *Node) finished(x *as4.Exchange) {
-	n.opts.Hook("answer.sent")
+	n.opts.Hook("receive.end")
 	if store.IsFatal(x.Err) {
 		n.health.fatal.CompareAndSwap(nil, &x.Err)
 	}

@@ -120,9 +120,10 @@ func (n *Node) openRecord(ctx context.Context) error {
 // wire joins the parts.
 func (n *Node) wire() error {
 	core := ap.Core{Tenant: store.DefaultTenant, Store: n.Store, Blobs: n.Blobs, Trust: n.Trust, Keys: func() *certs.Keyring { return n.Keys }, Now: n.opts.Now}
-	n.Inbound = &ap.Inbound{Core: core, Backend: &backend.Folder{Dir: n.Config.Path(n.Config.Deliver.Folder)}, Delivered: n.logDelivery}
+	lease := time.Duration(n.Config.Deliver.Lease)
+	n.Inbound = &ap.Inbound{Core: core, Lease: lease, Backend: &backend.Folder{Dir: n.Config.Path(n.Config.Deliver.Folder)}, Delivered: n.logDelivery, Hook: n.opts.Hook}
 	n.runner = &queue.Runner{
-		Store: n.Store, Work: map[store.Kind]queue.Work{store.Deliver: n.Inbound.Forward}, Owner: n.owner(), Now: n.opts.Now,
+		Store: n.Store, Work: map[store.Kind]queue.Work{store.Deliver: n.Inbound.Forward}, Owner: n.owner(), Now: n.opts.Now, Lease: lease,
 		OnError: func(job store.Job, err error) { n.opts.Log.Error().Str("job", job.ID).Err(err).Msg("queue") },
 	}
 	n.Inbound.Wake = n.runner.Wake
@@ -222,7 +223,7 @@ func (n *Node) Receiver() *as4.Receiver {
 	return &as4.Receiver{
 		Keys: func() *certs.Keyring { return n.Keys }, Trust: n.Trust, Handler: n.Inbound, Seat: n.Seat, Host: n.Config.Host, Path: c.Path, Spool: n.spool,
 		MaxBytes: c.MaxBytes, MaxExpanded: c.MaxSize, InFlight: c.InFlight, Lenient: c.Lenient,
-		Ready: n.ready, Done: n.finished, Now: n.opts.Now,
+		Ready: n.ready, Done: n.finished, Hook: n.opts.Hook, Now: n.opts.Now,
 	}
 }
 

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/setup"
+	"github.com/ravn-ap/ravn/testbed"
+	"github.com/ravn-ap/ravn/testbed/pki"
+)
+
+// TestMain lets the test binary be the program: the tests here run and kill real processes.
+func TestMain(m *testing.M) {
+	if os.Getenv("RAVN_TEST_MAIN") == "1" {
+		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// ravn runs the program to its end and returns its output and exit code.
+func ravn(t *testing.T, env []string, args ...string) (stdout string, code int) {
+	t.Helper()
+	cmd := program(env, args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	t.Logf("ravn %s: exit %d\n%s%s", strings.Join(args, " "), cmd.ProcessState.ExitCode(), out.String(), errs.String())
+	return out.String(), cmd.ProcessState.ExitCode()
+}
+
+func program(env []string, args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(append(os.Environ(), "RAVN_TEST_MAIN=1"), env...)
+	return cmd
+}
+
+// server is a running ravn serve.
+type server struct {
+	cmd  *exec.Cmd
+	url  string
+	done chan struct{}
+}
+
+// serveProcess starts ravn serve and waits until it is ready.
+func serveProcess(t *testing.T, config string, env ...string) *server {
+	t.Helper()
+	s := &server{cmd: program(append(env, "RAVN_AS4_LISTEN=127.0.0.1:0"), "serve", "--config", config), done: make(chan struct{})}
+	r, w := io.Pipe()
+	s.cmd.Stderr = w
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = s.cmd.Wait(); _ = w.Close(); close(s.done) }()
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		var line struct{ Message, URL string }
+		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Message == "ready" {
+			s.url = line.URL
+			break
+		}
+		t.Log(lines.Text())
+	}
+	go func() { _, _ = io.Copy(io.Discard, r) }()
+	if s.url == "" {
+		t.Fatal("ravn serve did not get ready")
+	}
+	t.Cleanup(s.kill)
+	return s
+}
+
+// kill is kill -9.
+func (s *server) kill() {
+	_ = s.cmd.Process.Signal(syscall.SIGKILL)
+	<-s.done
+}
+
+// twoNodes makes the configurations of a sender and a receiver that serves the demo's invoice.
+func twoNodes(t *testing.T) (from, to, cert, invoice string) {
+	t.Helper()
+	p, err := pki.Shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := p.Save(filepath.Join(dir, "pki")); err != nil {
+		t.Fatal(err)
+	}
+	var files []string
+	for _, seat := range []string{"POP900001", "POP900002"} {
+		w, err := setup.Write(setup.Node{Dir: filepath.Join(dir, seat), Environment: certs.Local, Listen: "127.0.0.1:0", Seat: seat, PKI: filepath.Join(dir, "pki"), Country: "NO"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, w.Config)
+	}
+	if err := serveDemo(t.Context(), files[1]); err != nil {
+		t.Fatal(err)
+	}
+	invoice = filepath.Join(dir, "invoice.xml")
+	if err := os.WriteFile(invoice, testbed.Invoice, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return files[0], files[1], filepath.Join(dir, "POP900002", "cert.pem"), invoice
+}
+
+// delivered returns the delivered folders, waiting until there are want and a moment longer.
+func delivered(t *testing.T, config string, want int) []string {
+	t.Helper()
+	inbox := filepath.Join(filepath.Dir(config), "inbox")
+	var names []string
+	for range 1000 {
+		names = nil
+		entries, err := os.ReadDir(inbox)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if !strings.HasPrefix(e.Name(), ".") {
+				names = append(names, e.Name())
+			}
+		}
+		if len(names) >= want {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	time.Sleep(300 * time.Millisecond)
+	return names
+}
+
+// Each crash point of reliability.md §4: the receiver is killed there while a message arrives, started again, and the
+// sender repeats. Exactly one document is delivered, and the sender ends with a verified receipt.
+func TestCrashPointsOfReceiver(t *testing.T) {
+	for _, tc := range []struct{ id, point string }{
+		{"CP-R1", "receive.byte"},
+		{"CP-R2", "receive.soap"},
+		{"CP-R3", "receive.payload"},
+		{"CP-R4", "receive.accept>blob.written"},
+		{"CP-R5", "receive.accept>blob.synced"},
+		{"CP-R6", "receive.accept>blob.renamed"},
+		{"CP-R7", "receive.accept>blob.dirsynced"},
+		{"CP-R8", "receive.accept>store.before_commit"},
+		{"CP-R9", "receive.accept>store.committed"},
+		{"CP-R10", "answer.half"},
+		{"CP-R11", "receive.end"},
+		{"CP-R12", "deliver.claimed"},
+		{"CP-R13", "deliver.done"},
+		{"CP-R14", "deliver.done>store.before_commit"},
+	} {
+		t.Run(tc.id, func(t *testing.T) {
+			t.Parallel()
+			from, to, cert, invoice := twoNodes(t)
+			s := serveProcess(t, to, "RAVN_FAILPOINT="+tc.point, "RAVN_DELIVER_LEASE=2s")
+			out, code := ravn(t, nil, "--config", from, "--json", "send", "--from", testbed.Sender, "--to", testbed.Receiver, "--endpoint", s.url, "--endpoint-cert", cert, invoice)
+			var first struct{ ID, MessageID string }
+			if err := json.Unmarshal([]byte(strings.SplitN(out, "\n", 2)[0]), &first); err != nil || first.ID == "" {
+				t.Fatalf("no id before the network was touched: %q", out)
+			}
+			select {
+			case <-s.done:
+			case <-time.After(10 * time.Second):
+				t.Fatalf("the receiver passed %s without dying", tc.point)
+			}
+			s = serveProcess(t, to)
+			if code != 0 {
+				if fault.Exit(code) != fault.Unsure {
+					t.Fatalf("the sender ended with %d", code)
+				}
+				if _, code := ravn(t, nil, "--config", from, "send", "--resume", first.ID, "--endpoint", s.url, "--endpoint-cert", cert); code != 0 {
+					t.Fatalf("the repeat ended with %d", code)
+				}
+			}
+			if got := delivered(t, to, 1); len(got) != 1 {
+				t.Errorf("delivered: %v", got)
+			}
+		})
+	}
+}

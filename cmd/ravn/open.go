@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bytes"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/explain"
+	"github.com/ravn-ap/ravn/internal/fault"
+)
+
+// openFlags are the flags of open.
+type openFlags struct {
+	keys, certs, anchors   []string
+	password, passwordFile string
+	at, request, payload   string
+}
+
+func (c *cli) open() *cobra.Command {
+	var f openFlags
+	cmd := &cobra.Command{
+		Use: "open FILE", Short: "Explain a captured AS4 message layer by layer",
+		Long: "Explain a captured AS4 message: an HTTP request or response as it went over the connection, or its body alone.\n" +
+			"Each layer is shown with what was verified and what was not; what is wrong is named with its rule.\n\n" +
+			"Exit codes: 0 the message was read and its signature is valid, or it is an unsigned error; 1 the signature is\n" +
+			"not valid, the receipt does not match the request, or the file cannot be read as AS4; 2 usage.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return c.runOpen(&f, args[0]) },
+	}
+	fl := cmd.Flags()
+	fl.StringArrayVar(&f.keys, "key", nil, "key to decrypt with: PEM file with key and certificate, PEM file with the key (then --cert), or PKCS#12; repeatable")
+	fl.StringArrayVar(&f.certs, "cert", nil, "PEM file with the certificate of a key; repeatable")
+	fl.StringVar(&f.password, "password", "", "password of PKCS#12 files; visible to other users of the machine, prefer --password-file")
+	fl.StringVar(&f.passwordFile, "password-file", "", "file whose first line is the password")
+	fl.StringArrayVar(&f.anchors, "anchors", nil, "PEM file with access point CAs to believe beside Peppol's; repeatable")
+	fl.StringVar(&f.at, "at", "", "judge certificates and age at this time (RFC 3339) instead of now")
+	fl.StringVar(&f.request, "request", "", "captured request that a receipt answers: says whether they match")
+	fl.StringVar(&f.payload, "payload", "", "write the decrypted and verified StandardBusinessDocument to this file")
+	return cmd
+}
+
+func (c *cli) runOpen(f *openFlags, file string) error {
+	opt, err := f.options()
+	if err != nil {
+		return err
+	}
+	input, err := os.ReadFile(file) //nolint:gosec // the user names the file
+	if err != nil {
+		return fault.New(fault.BadArguments, err, "")
+	}
+	out, err := newPayloadFile(f.payload)
+	if err != nil {
+		return err
+	}
+	opt.Payload = out.writer()
+	report, err := explain.Explain(input, opt)
+	whole := report.Payload != nil && report.Payload.Complete
+	if err := errors.Join(err, out.finish(whole)); err != nil {
+		return fault.New(fault.BadArguments, err, "--payload")
+	}
+	if f.payload != "" && !whole {
+		fmt.Fprintf(c.err, "%s was not written: there is no payload that was decrypted, verified and complete\n", f.payload)
+	}
+	c.exit = report.Verdict.Exit()
+	if c.json {
+		return c.print(report, "")
+	}
+	return report.WriteText(c.out)
+}
+
+// options turns the flags into options.
+func (f *openFlags) options() (explain.Options, error) {
+	var opt explain.Options
+	var err error
+	if f.at != "" {
+		if opt.At, err = time.Parse(time.RFC3339, f.at); err != nil {
+			return opt, badArgs("--at wants a time like 2026-11-21T12:00:00Z")
+		}
+	}
+	if len(f.anchors) > 0 {
+		text, err := readAll(f.anchors)
+		if err != nil {
+			return opt, fault.New(fault.AnchorsUnreadable, err, "")
+		}
+		if opt.Anchors, err = certs.ParseAnchors(text); err != nil {
+			return opt, fault.New(fault.AnchorsUnreadable, err, "")
+		}
+	}
+	if f.request != "" {
+		if opt.Request, err = os.ReadFile(f.request); err != nil {
+			return opt, fault.New(fault.BadArguments, err, "--request")
+		}
+	}
+	opt.Keys, err = f.keyring()
+	return opt, err
+}
+
+// readAll joins files: an issuing CA and the CA above it may come in two.
+func readAll(files []string) ([]byte, error) {
+	var all []byte
+	for _, file := range files {
+		text, err := os.ReadFile(file) //nolint:gosec // the user names the file
+		if err != nil {
+			return nil, err
+		}
+		all = append(append(all, text...), '\n')
+	}
+	return all, nil
+}
+
+// keyring reads the keys.
+func (f *openFlags) keyring() (*certs.Keyring, error) {
+	password := f.password
+	if f.passwordFile != "" {
+		text, err := os.ReadFile(f.passwordFile)
+		if err != nil {
+			return nil, fault.New(fault.BadArguments, err, "--password-file")
+		}
+		password, _, _ = strings.Cut(string(text), "\n")
+		password = strings.TrimSuffix(password, "\r")
+	}
+	var ids []*certs.Identity
+	for _, file := range f.keys {
+		id, err := f.key(file, password)
+		switch {
+		case errors.Is(err, certs.ErrPassword):
+			return nil, fault.New(fault.PasswordWrong, err, "%s", file)
+		case err != nil:
+			return nil, fault.New(fault.KeyUnreadable, err, "%s", file)
+		}
+		ids = append(ids, id)
+	}
+	return certs.NewKeyring(ids...), nil
+}
+
+// key reads one key file. A PEM file without certificate needs one of --cert.
+func (f *openFlags) key(file, password string) (*certs.Identity, error) {
+	text, err := os.ReadFile(file) //nolint:gosec // the user names the file
+	if err != nil {
+		return nil, err
+	}
+	if block, _ := pem.Decode(text); block == nil {
+		return certs.ParseP12(text, password)
+	}
+	if bytes.Contains(text, []byte("-----BEGIN CERTIFICATE-----")) {
+		return certs.LoadPEM(file, file)
+	}
+	err = errors.New("the file holds no certificate: give it with --cert")
+	for _, cert := range f.certs {
+		var id *certs.Identity
+		if id, err = certs.LoadPEM(cert, file); err == nil {
+			return id, nil
+		}
+	}
+	return nil, err
+}
+
+// payloadFile is a file that appears only when it is whole.
+type payloadFile struct {
+	path string
+	tmp  *os.File
+}
+
+// newPayloadFile starts the file; without a path nothing is written.
+func newPayloadFile(path string) (*payloadFile, error) {
+	p := &payloadFile{path: path}
+	if path == "" {
+		return p, nil
+	}
+	var err error
+	if p.tmp, err = os.CreateTemp(filepath.Dir(path), ".ravn-payload-*"); err != nil {
+		return nil, fault.New(fault.BadArguments, err, "--payload")
+	}
+	return p, nil
+}
+
+func (p *payloadFile) writer() io.Writer {
+	if p.tmp == nil {
+		return nil
+	}
+	return p.tmp
+}
+
+// finish gives the file its name if its content is complete, and else removes it.
+func (p *payloadFile) finish(complete bool) error {
+	if p.tmp == nil {
+		return nil
+	}
+	err := p.tmp.Close()
+	if err == nil && complete {
+		return os.Rename(p.tmp.Name(), p.path)
+	}
+	return errors.Join(err, os.Remove(p.tmp.Name()))
+}

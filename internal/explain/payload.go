@@ -1,0 +1,132 @@
+package explain
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/ravn-ap/ravn/ebms"
+	"github.com/ravn-ap/ravn/sbdh"
+)
+
+// maxExpanded bounds a decompressed payload (D-13).
+const maxExpanded = 1 << 30
+
+var gzipMagic = []byte{0x1f, 0x8b}
+
+// payload reads the payload of an opened attachment: hash, envelope, business document.
+func (x *explainer) payload() {
+	open, ok := x.payloadPart()
+	if !ok {
+		return
+	}
+	packed := &counter{r: open()}
+	br := bufio.NewReaderSize(packed, 64<<10)
+	head, _ := br.Peek(2) // a shorter payload is reported below
+	p := &Payload{}
+	x.rep.Payload = p
+	var src io.Reader = br
+	compressed := bytes.Equal(head, gzipMagic)
+	x.compressionRules(compressed)
+	if compressed {
+		z, err := gzip.NewReader(br)
+		if err != nil {
+			x.gunzipFailed(err)
+			return
+		}
+		z.Multistream(false) // SEC-100: one member
+		src = z
+	}
+	sum := sha256.New()
+	out := &output{w: x.opt.Payload}
+	all := &counter{r: io.TeeReader(io.LimitReader(src, maxExpanded+1), io.MultiWriter(sum, out))}
+	x.sbdh(all, p)
+	p.Bytes = drain(all)
+	p.SHA256, p.Complete = hex.EncodeToString(sum.Sum(nil)), all.err == nil && p.Bytes <= maxExpanded
+	if compressed {
+		p.CompressedBytes = packed.n
+	}
+	x.writeErr = out.err
+	x.payloadEnd(all, br, compressed)
+}
+
+// payloadEnd reports what is wrong with the end of the payload.
+func (x *explainer) payloadEnd(all *counter, br *bufio.Reader, compressed bool) {
+	switch {
+	case x.writeErr != nil:
+		x.rep.Payload.Complete = false
+	case all.err != nil:
+		x.gunzipFailed(all.err)
+	case all.n > maxExpanded:
+		x.gunzipFailed(errors.New("it is larger than 1 GiB"))
+	case compressed:
+		if _, err := br.ReadByte(); err != io.EOF {
+			x.gunzipFailed(errors.New("something follows the one gzip member"))
+		}
+	}
+}
+
+func (x *explainer) gunzipFailed(err error) {
+	x.broken(Problem{Layer: LayerPayload, Rule: "AS4-058", Text: "the payload cannot be decompressed as it must: " + err.Error(), Code: ebms.CodeDecompressionFailure})
+}
+
+// payloadPart returns the attachment that PartInfo names, or else the first one that could be opened.
+func (x *explainer) payloadPart() (opened, bool) {
+	if x.user != nil && len(x.user.Parts) > 0 {
+		if open, ok := x.opened[x.user.Parts[0].Href]; ok {
+			return open, true
+		}
+	}
+	for _, r := range x.rep.Signature.References {
+		if open, ok := x.opened[r.URI]; ok {
+			return open, true
+		}
+	}
+	return nil, false
+}
+
+// output writes to w, if there is one, and remembers the first error; reading goes on, for the hash.
+type output struct {
+	w   io.Writer
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	if o.w != nil && o.err == nil {
+		_, o.err = o.w.Write(p)
+	}
+	return len(p), nil
+}
+
+// sbdh reads the envelope while the payload streams by.
+func (x *explainer) sbdh(r *counter, p *Payload) {
+	s := &SBDH{Attributes: []Property{}, Warnings: []string{}}
+	x.rep.SBDH = s
+	h, body, err := sbdh.Read(r, sbdh.Options{})
+	var se *sbdh.Error
+	switch {
+	case errors.As(err, &se):
+		s.Fault = &Fault{Rule: se.Rule, Text: withCause(se.Keyword+": "+se.Msg, se.Err)}
+		x.broken(Problem{Layer: LayerSBDH, Rule: se.Rule, Text: s.Fault.Text, Code: ebms.CodeOther})
+		return
+	case err != nil: // of the decompression, which is reported there
+		s.Fault = &Fault{Rule: "AS4-058", Text: err.Error()}
+		return
+	}
+	s.OK = true
+	s.Sender, s.Receiver = h.Sender.String(), h.Receiver.String()
+	s.DocType, s.Process, s.CountryC1 = h.DocType.String(), h.Process.String(), h.CountryC1
+	s.InstanceID, s.Created, s.MLSTo, s.MLSType = h.InstanceID, h.Created, h.MLSTo, h.MLSType
+	s.Standard, s.TypeVersion, s.Type = h.Standard, h.TypeVersion, h.Type
+	for _, a := range h.Attributes {
+		s.Attributes = append(s.Attributes, Property{Name: a.Type, Type: a.Identifier, Value: a.Value})
+	}
+	s.Warnings = append(s.Warnings, h.Warnings...)
+	p.RootNamespace, p.RootElement, p.Wrapped, p.MimeType = body.Root.Space, body.Root.Local, body.Wrapped, body.MimeType
+	x.envelopeRules(h)
+}
