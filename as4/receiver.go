@@ -43,8 +43,8 @@ type Receiver struct {
 
 	Hook  func(point string) // called at "receive.<step>", "receive.byte" and "answer.half"; tests end the process there
 	Ready func() error       // nil or nil error: new messages are admitted (REL-060)
-	Done  func(*Exchange)  // called once per request after its answer; nil means nobody wants to know
-	Now   func() time.Time // nil means time.Now
+	Done  func(*Exchange)    // called once per request after its answer; nil means nobody wants to know
+	Now   func() time.Time   // nil means time.Now
 	Sleep func(context.Context, time.Duration)
 
 	once     sync.Once

@@ -22,6 +22,7 @@ import (
 type Inbound struct {
 	Core
 	Backend   backend.Backend
+	Lease     time.Duration                    // how long a delivery may go without a sign of life; the queue extends it while the work runs
 	Wake      func()                           // called after a message was accepted; nil: the queue's own pace
 	Delivered func(m store.Message, err error) // told of each delivery; nil means nobody wants to know
 	Hook      func(point string)               // called at "deliver.claimed" and "deliver.done"; tests end the process there
