@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -115,12 +116,17 @@ func (s *Sender) attach(sealing *wssec.Sealing, cid string, sbd io.Reader, dst i
 	if err != nil {
 		return err
 	}
-	z := gzip.NewWriter(enc)
+	z := gzips.Get().(*gzip.Writer)
+	defer gzips.Put(z)
+	z.Reset(enc)
 	if _, err := io.Copy(z, sbd); err != nil {
 		return err
 	}
 	return errors.Join(z.Close(), enc.Close())
 }
+
+// gzips are used again: each holds a megabyte.
+var gzips = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 
 func sentReferences(digests []wssec.Digest) []ebms.Reference {
 	var out []ebms.Reference

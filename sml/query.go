@@ -25,6 +25,8 @@ func (r *Resolver) ask(ctx context.Context, name string) (*dns.Msg, error) {
 		return nil, err
 	}
 	defer release()
+	ctx, cancel := context.WithTimeout(ctx, 3*r.timeout()) // all tries together (DISC-047)
+	defer cancel()
 	servers, err := r.servers()
 	if err != nil {
 		return nil, err
@@ -104,7 +106,12 @@ func (r *Resolver) servers() ([]string, error) {
 	if r.Server != "" {
 		return []string{r.Server}, nil
 	}
-	f, err := os.Open(resolvConf)
+	return systemServers(resolvConf)
+}
+
+// systemServers reads the addresses of the system's resolvers. The file is read each time: it changes with the network.
+func systemServers(file string) ([]string, error) {
+	f, err := os.Open(file) //nolint:gosec // a constant
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +121,7 @@ func (r *Resolver) servers() ([]string, error) {
 		return nil, err
 	}
 	if len(conf.Servers) == 0 {
-		return nil, errors.New(resolvConf + " names no server")
+		return nil, errors.New(file + " names no server")
 	}
 	out := make([]string, len(conf.Servers))
 	for i, s := range conf.Servers {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -251,6 +253,26 @@ func TestServerDown(t *testing.T) {
 	r := &Resolver{Zone: zone, Server: l.LocalAddr().String(), Timeout: 50 * time.Millisecond}
 	if _, err := r.Locate(context.Background(), participant(t, "0192:991825827")); reasonOf(t, err) != Technical {
 		t.Errorf("DISC-048: got %v", err)
+	}
+}
+
+func TestSystemServers(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "resolv.conf")
+	if _, err := systemServers(file); err == nil {
+		t.Error("a missing file is an error")
+	}
+	for text, want := range map[string]string{
+		"search example.org\nnameserver 192.0.2.53\nnameserver 2001:db8::53\n": "192.0.2.53:53 [2001:db8::53]:53",
+		"search example.org\n": "",
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := systemServers(file)
+		if strings.Join(got, " ") != want || (err == nil) != (want != "") {
+			t.Errorf("got %v, %v, want %s", got, err, want)
+		}
 	}
 }
 

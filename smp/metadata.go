@@ -163,7 +163,8 @@ func readGroup(body []byte, r peppol.ParticipantID) (*Group, error) {
 func (c *Client) choose(m *metadata, p peppol.ProcessID) (*Endpoint, error) {
 	list := m.endpoints(p)
 	if len(list) == 0 {
-		return nil, fail(NoProcess, "DISC-074", fmt.Sprintf("%s has no endpoint of process %s and profile %s", m.registered, p, peppol.TransportAS4), nil)
+		msg := fmt.Sprintf("%s has no endpoint of process %s and profile %s", m.registered, p, peppol.TransportAS4)
+		return nil, fail(NoProcess, "DISC-074", msg, nil)
 	}
 	var found *Endpoint
 	var broken *Error

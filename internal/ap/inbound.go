@@ -127,7 +127,6 @@ func (in *Inbound) acceptance(m *as4.Inbound, id string, ref store.BlobRef, doma
 		Evidence: []store.Evidence{
 			{Kind: store.EvidenceReceipt, ContentType: m.Answer.ContentType, Bytes: m.Answer.Body},
 			{Kind: store.EvidenceRequestSOAP, ContentType: as4.ContentTypeSignal, Bytes: m.SOAP},
-			{Kind: store.EvidencePeerCert, Bytes: m.Signer.Raw},
 			{Kind: store.EvidenceOwnCert, Bytes: m.Own.Raw},
 		},
 		Events: []store.Event{{At: m.Received, Kind: "verified", To: store.Verified, Detail: certs.Fingerprint(m.Signer)}},

@@ -151,14 +151,10 @@ func (out *Outbound) seal(ctx context.Context, job store.Job, m *store.Message, 
 	}
 	err = out.Store.StoreSealed(ctx, job, store.Sealed{
 		Body: ref, ContentType: sealed.ContentType, Endpoint: peer.URL, C3: to, PeerCert: peer.Cert.Raw, Digests: sealed.Digests, Transport: peppol.TransportAS4,
+		Evidence: []store.Evidence{
+			{Kind: store.EvidenceRequestSOAP, ContentType: as4.ContentTypeSignal, Bytes: sealed.SOAP}, {Kind: store.EvidenceOwnCert, Bytes: id.Cert.Raw},
+		},
 	})
-	if err == nil {
-		err = out.Store.Update(ctx, out.Tenant, func(tx *store.Tx) error {
-			return tx.AddEvidence(m.ID,
-				store.Evidence{Kind: store.EvidenceRequestSOAP, ContentType: as4.ContentTypeSignal, Bytes: sealed.SOAP},
-				store.Evidence{Kind: store.EvidenceOwnCert, Bytes: id.Cert.Raw}, store.Evidence{Kind: store.EvidencePeerCert, Bytes: peer.Cert.Raw})
-		})
-	}
 	if err != nil {
 		return fault.New(fault.RecordUnreadable, err, "")
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/sbdh"
 	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
@@ -130,7 +131,25 @@ func newWorld(t testing.TB) (*world, Options) {
 	return w, Options{Keys: certs.NewKeyring(w.b), Anchors: w.pki.Anchors().AP}
 }
 
-// userMessageTo is a header that breaks no rule, for the payload of the captures.
+// envelope is the payload that belongs to goodMessage.
+func envelope(t testing.TB) []byte {
+	t.Helper()
+	h := &sbdh.Header{CountryC1: "NO", InstanceID: "1", Created: "2026-11-21T12:00:00Z"}
+	m := goodMessage()
+	var errs [4]error
+	h.Sender, errs[0] = peppol.ParseParticipant(m.Properties[0].Value)
+	h.Receiver, errs[1] = peppol.ParseParticipant(m.Properties[1].Value)
+	h.DocType, errs[2] = peppol.ParseDocType(m.Action)
+	h.Process, errs[3] = peppol.NewProcess(m.Service.Type, m.Service.Value)
+	var b bytes.Buffer
+	err := sbdh.Wrap(&b, h, strings.NewReader(`<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"><ID>1</ID></Invoice>`))
+	if err := errors.Join(append(errs[:], err)...); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// goodMessage is a header that breaks no rule.
 func goodMessage() *ebms.UserMessage {
 	return &ebms.UserMessage{
 		Timestamp: time.Now(), ID: "1@a.example", Agreement: peppol.AgreementRef, ConversationID: "1",
@@ -214,7 +233,7 @@ func zip(t testing.TB, b []byte) []byte {
 // Each rule of the header that is broken is named, all at once, and the signature stays valid.
 func TestHeaderRules(t *testing.T) {
 	w, opt := newWorld(t)
-	payload := zip(t, golden.Read(t, "wire/oxalis-oxalis/payload.xml"))
+	payload := zip(t, envelope(t))
 	for _, tc := range []struct {
 		name   string
 		change func(*ebms.UserMessage)
@@ -271,7 +290,7 @@ func TestHeaderRules(t *testing.T) {
 // Messages that the server refuses in its security layer: what is wrong is named, what can be shown is shown.
 func TestSecurityRules(t *testing.T) {
 	w, opt := newWorld(t)
-	sbd := golden.Read(t, "wire/oxalis-oxalis/payload.xml")
+	sbd := envelope(t)
 	keyInfo := regexp.MustCompile(`(<ds:KeyInfo Id="[^"]*">).*?(</ds:KeyInfo></ds:Signature>)`)
 	sealing := regexp.MustCompile(`<wsse:BinarySecurityToken[^>]*>[^<]*</wsse:BinarySecurityToken><xenc:EncryptedKey.*</xenc:EncryptedData>`)
 	signature := regexp.MustCompile(`<ds:Signature .*</ds:Signature>`)
@@ -342,7 +361,7 @@ func TestSecurityRules(t *testing.T) {
 
 func TestPayloadRules(t *testing.T) {
 	w, opt := newWorld(t)
-	sbd := golden.Read(t, "wire/oxalis-oxalis/payload.xml")
+	sbd := envelope(t)
 	for _, tc := range []struct {
 		name     string
 		payload  []byte
@@ -353,7 +372,7 @@ func TestPayloadRules(t *testing.T) {
 		{"SBDH-001 no envelope", zip(t, []byte("<Invoice/>")), true, []string{"SBDH-001"}},
 		{"SBDH-015 wrong country", zip(t, bytes.Replace(sbd, []byte(">NO<"), []byte(">no<"), 1)), true, []string{"SBDH-015"}},
 		{"SBDH-039 no XML", zip(t, []byte("hello")), true, []string{"SBDH-039"}},
-		{"AS4-058 cut", zip(t, sbd)[:1000], false, []string{"AS4-058"}},
+		{"AS4-058 cut", zip(t, sbd)[:200], false, []string{"AS4-058"}},
 		{"AS4-058 two members", append(zip(t, sbd), zip(t, sbd)...), true, []string{"AS4-058"}},
 		{"AS4-058 no gzip header", []byte{0x1f, 0x8b, 9}, false, []string{"AS4-058"}},
 	} {
@@ -493,4 +512,45 @@ func FuzzExplain(f *testing.F) {
 		f.Add(golden.Read(f, "wire/"+dir+"/response.http"))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) { explain(t, b, Options{At: recorded}) }) // no panic, and it can always be shown
+}
+
+// What the HTTP header alone breaks is named, and reading goes on.
+func TestHTTPRules(t *testing.T) {
+	w, opt := newWorld(t)
+	inner := w.seal(t, goodMessage(), zip(t, envelope(t))).bytes(t)
+	const good = `multipart/related; type="application/soap+xml"; boundary="b"`
+	for _, tc := range []struct {
+		name, head string
+		notes      int
+		rules      []string
+	}{
+		{"AS4-007 another method", "PUT /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: " + good, 0, []string{"AS4-007"}},
+		{"SEC-101 a content encoding", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Encoding: br\r\nContent-Type: " + good, 0, []string{"SEC-101"}},
+		{"AS4-013 a charset", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: " + good + "; charset=utf-8", 0, []string{"AS4-013"}},
+		{"SEC-010 another media type", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: multipart/mixed; boundary=b", 1, []string{"SEC-010"}},
+		{"SEC-020 no boundary", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: multipart/related; type=\"application/soap+xml\"", 1, []string{"SEC-020"}},
+		{"SEC-023 start names another part", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: " + good + `; start="<other@a>"`, 0, []string{"SEC-023"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := explain(t, append([]byte(tc.head+"\r\n\r\n"), inner...), opt)
+			if stops := tc.rules[0] == "SEC-023"; r.Verdict.OK == stops || r.Signature.Valid == stops || len(r.HTTP.Notes) != tc.notes {
+				t.Errorf("%+v %+v", r.Verdict, r.HTTP)
+			}
+			wantRules(t, r, tc.rules...)
+		})
+	}
+	t.Run("SEC-021 shorter than its Content-Length", func(t *testing.T) {
+		soap := w.signed(t, pki.Leaf{CN: "POP900002"}, &ebms.Signal{Timestamp: time.Now(), ID: "2@b", RefTo: "1@a", Receipt: &ebms.Receipt{}})
+		r := explain(t, append([]byte("HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\nContent-Length: 100000\r\n\r\n"), soap...), opt)
+		if r.Verdict.Code != fault.CaptureUnreadable || r.MIME.Complete || r.MIME.Fault == nil || r.Receipt == nil {
+			t.Errorf("%+v %+v", r.Verdict, r.MIME)
+		}
+	})
+	t.Run("AS4-104 an answer with an attachment", func(t *testing.T) {
+		s := w.seal(t, goodMessage(), zip(t, envelope(t)))
+		s.msg.Root = w.signed(t, pki.Leaf{CN: "POP900002"}, &ebms.Signal{
+			Timestamp: time.Now(), ID: "2@b.example", RefTo: "1@a.example", Errors: []*ebms.Error{{Code: ebms.CodeOther, Detail: "errorDetail=PEPPOL:NOT_SERVICED"}},
+		})
+		wantRules(t, explain(t, s.bytes(t), opt), "AS4-069", "AS4-104", "AS4-092")
+	})
 }

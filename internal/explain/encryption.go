@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -154,7 +155,7 @@ func (x *explainer) invalid(r *Reference) {
 
 // uncovered reports a part that nobody signed (AS4-069). In a receipt it should not be at all (AS4-104).
 func (x *explainer) uncovered(i int, p part) {
-	text := "part " + ordinal(i+2) + " (" + orNoID(p.cid) + ") is not covered by the signature"
+	text := fmt.Sprintf("part %d (%s) is not covered by the signature", i+2, orNoID(p.cid)) // the SOAP part is the first
 	x.broken(Problem{Layer: LayerSignature, Rule: "AS4-069", Text: text, Code: classCodes[wssec.Policy]})
 	if x.rep.Signature.Valid {
 		x.rep.Signature.Valid, x.rep.Signature.Reason = false, text

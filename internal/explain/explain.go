@@ -179,6 +179,9 @@ func (x *explainer) conclude() {
 		r.Verdict = verdict(fault.ReceiptInvalid, r.Receipt.Reason)
 	default:
 		r.Verdict = Verdict{OK: true, Text: "the message was read and its signature is valid"}
+		if n := len(r.Problems); n > 0 {
+			r.Verdict.Text += "; " + count(n, "rule is broken", "rules are broken")
+		}
 	}
 	r.Summary = x.summary()
 }

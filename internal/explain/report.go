@@ -112,8 +112,8 @@ type HTTP struct {
 	Status    int               `json:"status,omitempty"`
 	Reason    string            `json:"reason,omitempty"` // text behind the status
 	Proto     string            `json:"proto,omitempty"`
-	Headers   map[string]string `json:"headers"` // those that matter
-	BodyBytes int64             `json:"body_bytes"`
+	Headers   map[string]string `json:"headers"`    // those that matter
+	BodyBytes int64             `json:"body_bytes"` // without chunks, decompressed
 	Notes     []string          `json:"notes"`
 	Fault     *Fault            `json:"fault"`
 }
@@ -269,7 +269,7 @@ type PartInfo struct {
 // UserMessage holds all values of an eb:UserMessage. When the header is not built as the schema says, only the message id
 // is there and Readable is false.
 type UserMessage struct {
-	Verified       bool       `json:"verified"` // covered by a valid signature
+	Verified       bool       `json:"verified"` // the signature value and the digest of Messaging fit
 	Readable       bool       `json:"readable"`
 	MessageID      string     `json:"message_id"`
 	Timestamp      *time.Time `json:"timestamp"`

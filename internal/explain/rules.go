@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -188,7 +187,7 @@ func (x *explainer) signalRules(s *ebms.Signal) {
 			signal("AS4-101", "the receipt repeats no digests: it proves nothing about the content")
 		}
 		if h := x.rep.HTTP; h.Kind == KindResponse && h.Status != http.StatusOK {
-			signal("AS4-116", "a receipt comes with HTTP 200, this one with %s", strconv.Itoa(h.Status))
+			signal("AS4-116", "a receipt comes with HTTP 200, this one with %d", h.Status)
 		}
 	}
 	if len(x.parts) > 0 {
@@ -206,5 +205,3 @@ func (x *explainer) signalRules(s *ebms.Signal) {
 		}
 	}
 }
-
-func ordinal(n int) string { return strconv.Itoa(n) }

@@ -297,9 +297,18 @@ func (t *text) sbdh(r *Report) {
 	}
 	t.title("\nEnvelope (SBDH): in order")
 	for _, f := range [][2]string{
-		{"sender (C1)", s.Sender}, {"receiver (C4)", s.Receiver}, {"document type", s.DocType}, {"process", s.Process}, {"country of C1", s.CountryC1},
-		{"instance", s.InstanceID}, {"created", s.Created}, {"standard", s.Standard}, {"type", s.Type}, {"type version", s.TypeVersion},
-		{"MLS to", s.MLSTo}, {"MLS type", s.MLSType},
+		{"sender (C1)", s.Sender},
+		{"receiver (C4)", s.Receiver},
+		{"document type", s.DocType},
+		{"process", s.Process},
+		{"country of C1", s.CountryC1},
+		{"instance", s.InstanceID},
+		{"created", s.Created},
+		{"standard", s.Standard},
+		{"type", s.Type},
+		{"type version", s.TypeVersion},
+		{"MLS to", s.MLSTo},
+		{"MLS type", s.MLSType},
 	} {
 		t.field(f[0], f[1])
 	}

@@ -144,15 +144,15 @@ func (e *evidence) payload(ctx context.Context) {
 }
 
 func (e *evidence) certs(ctx context.Context) {
-	for kind, name := range map[string]string{store.EvidenceOwnCert: "own-cert.pem", store.EvidencePeerCert: "peer-cert.pem"} {
-		if e.err != nil {
-			return
-		}
-		c, err := e.n.Store.Evidence(ctx, store.DefaultTenant, e.m.ID, kind)
-		if err != nil {
-			e.err = err
-			return
-		}
-		e.file(name, func(w io.Writer) error { _, err := w.Write(certs.EncodePEM(c.Bytes)); return err })
+	if e.err != nil {
+		return
+	}
+	own, err := e.n.Store.Evidence(ctx, store.DefaultTenant, e.m.ID, store.EvidenceOwnCert)
+	if err != nil {
+		e.err = err
+		return
+	}
+	for name, der := range map[string][]byte{"own-cert.pem": own.Bytes, "peer-cert.pem": e.m.PeerCert} {
+		e.file(name, func(w io.Writer) error { _, err := w.Write(certs.EncodePEM(der)); return err })
 	}
 }

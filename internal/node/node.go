@@ -41,7 +41,7 @@ type Options struct {
 type Node struct {
 	Config   *config.Config
 	Store    *store.Store
-	Blobs    *blob.Dir
+	Blobs    blob.Store
 	Keys     *certs.Keyring
 	Trust    *certs.Verifier
 	Seat     peppol.SeatID // signs by default: of the first key
@@ -108,9 +108,11 @@ func (n *Node) openRecord(ctx context.Context) error {
 		return err
 	}
 	n.spool = spool
-	if n.Blobs, err = blob.OpenDir(blobs, blob.Options{Hook: n.opts.Hook}); err != nil {
+	dir, err := blob.OpenDir(blobs, blob.Options{Hook: n.opts.Hook})
+	if err != nil {
 		return fault.New(fault.FolderUnusable, err, "%s", blobs)
 	}
+	n.Blobs = &blob.Mixed{Large: dir, Max: inlineMax, Read: n.inline}
 	if n.Store, err = openStore(ctx, n.Config, data, store.Options{Hook: n.opts.Hook}); err != nil {
 		return fault.New(fault.DatabaseUnusable, err, "")
 	}
@@ -136,6 +138,15 @@ func (n *Node) wire() error {
 		Sender: &as4.Sender{Trust: n.Trust, HTTP: client, Host: n.Config.Host, Spool: n.spool, Agent: "ravn", Now: n.opts.Now},
 	}
 	return nil
+}
+
+// inlineMax is the largest payload that the record keeps itself; what is longer never passes through the database (D-04).
+const inlineMax = 64 << 10
+
+// inline reads a small payload from the record.
+func (n *Node) inline(ctx context.Context, messageID, name string) ([]byte, error) {
+	e, err := n.Store.Evidence(ctx, store.DefaultTenant, messageID, name)
+	return e.Bytes, err
 }
 
 // owner names this process in leases.

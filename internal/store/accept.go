@@ -78,7 +78,7 @@ func (tx *Tx) accept(m *Message, a *Acceptance) error {
 	if err := tx.create(m, a.Message.PossibleDuplicate, events); err != nil {
 		return err
 	}
-	if err := tx.AddEvidence(m.ID, a.Evidence...); err != nil {
+	if err := tx.AddEvidence(m.ID, append(m.Payload.inline(), a.Evidence...)...); err != nil {
 		return err
 	}
 	if a.Count {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -58,10 +59,26 @@ type BlobRef struct {
 	Key    string
 	Length int64
 	SHA256 [32]byte
+
+	// Inline is the stored form of a small blob that has no file of its own: the record keeps it, in the transaction that
+	// writes the reference (REL-001). It is set by the blob store and empty when a reference is read back.
+	Inline string
 }
 
 // IsZero tells whether there is no blob.
 func (r BlobRef) IsZero() bool { return r.Key == "" }
+
+// InlineMark begins the key of a blob that the record keeps.
+const InlineMark = "~"
+
+// inline returns the piece of evidence that keeps a small blob, or nothing.
+func (r *BlobRef) inline() []Evidence {
+	if r.Inline == "" {
+		return nil
+	}
+	_, name, _ := strings.Cut(r.Key, ".")
+	return []Evidence{{Kind: name, Bytes: []byte(r.Inline)}}
+}
 
 // BlobKey makes the key of a blob that belongs to a message. All blob keys are made here, because BlobInUse finds the
 // message by the first part of the key.

@@ -74,6 +74,9 @@ func (tx *Tx) submit(m *Message, sub *Submission) (earlier string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if err := tx.AddEvidence(m.ID, m.Payload.inline()...); err != nil {
+		return "", err
+	}
 	if sub.Draft {
 		return "", tx.Enqueue(sub.Tasks...)
 	}
@@ -101,6 +104,7 @@ type Sealed struct {
 	PeerCert    []byte // DER: the certificate that the body is encrypted for
 	Digests     []byte
 	Transport   string
+	Evidence    []Evidence // SOAP part and certificate
 }
 
 const sealMessage = `UPDATE message SET sealed_key = ?, sealed_length = ?, sealed_sha256 = ?, sealed_type = ?, endpoint = ?,
@@ -120,6 +124,9 @@ func (s *Store) StoreSealed(ctx context.Context, job Job, b Sealed) error {
 		}
 		if m.Direction != Out || m.State != Sending && !CanMove(Out, m.State, Sending) {
 			return fmt.Errorf("%w: message is %s", ErrConflict, m.State)
+		}
+		if err := tx.AddEvidence(m.ID, append(b.Body.inline(), b.Evidence...)...); err != nil {
+			return err
 		}
 		ev := Event{Kind: EventSealed, Detail: b.Endpoint, Actor: job.Owner}
 		return tx.touch(m.ID, ev, ErrConflict, sealMessage, b.Body.Key, b.Body.Length, b.Body.sum(), b.ContentType,

@@ -1,6 +1,9 @@
 package xmlsafe
 
-import "io"
+import (
+	"io"
+	"sync"
+)
 
 // Event is one step of a Scanner. Its byte slices are valid until the next call of Next.
 type Event struct {
@@ -20,8 +23,9 @@ type Decl struct{ Prefix, URI string }
 
 // Scanner walks a document of any size in constant memory. Every check of its profile applies as it goes.
 type Scanner struct {
-	t  *tokenizer
-	ev Event
+	t   *tokenizer
+	ev  Event
+	err error // of the last step; it stays
 }
 
 // scanWindow is the usual size of the window; only a longer tag, comment or instruction enlarges it.
@@ -34,14 +38,22 @@ func NewScanner(r io.Reader, p Profile) (*Scanner, error) {
 		return nil, err
 	}
 	t := newTokenizer(p)
-	t.src, t.enc, t.buf = src, enc, make([]byte, 0, scanWindow)
+	t.src, t.enc, t.buf = src, enc, (*windows.Get().(*[]byte))[:0]
 	return &Scanner{t: t}, nil
 }
 
+// windows are used again by later scanners.
+var windows = sync.Pool{New: func() any { b := make([]byte, 0, scanWindow); return &b }}
+
 // Next returns the next event, io.EOF after the last one of a complete document, or an *Error.
 func (s *Scanner) Next() (*Event, error) {
-	if err := s.t.next(); err != nil {
-		return nil, err
+	if s.err == nil {
+		if s.err = s.t.next(); s.err != nil && cap(s.t.buf) == scanWindow {
+			windows.Put(&s.t.buf)
+		}
+	}
+	if s.err != nil {
+		return nil, s.err
 	}
 	tok := &s.t.tok
 	s.ev = Event{Kind: tok.kind, Attrs: s.ev.Attrs[:0], Decls: s.ev.Decls[:0], Depth: len(s.t.open), Offset: tok.start, Until: tok.end}

@@ -7,6 +7,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/url"
@@ -103,7 +105,7 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("testbed/smp: %w", err)
 	}
 	s := &Server{opt: o, base: "http://" + l.Addr().String() + o.Path, stop: make(chan struct{})}
-	s.http = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
+	s.http = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
 	if o.TLS != nil {
 		s.base = "https" + strings.TrimPrefix(s.base, "http")
 		l = tls.NewListener(l, &tls.Config{
@@ -160,9 +162,14 @@ func (s *Server) Requests() []string {
 	return slices.Clone(s.requests)
 }
 
+// GroupURL returns where the ServiceGroup of a participant lies.
+func (s *Server) GroupURL(p peppol.ParticipantID) string {
+	return s.base + "/" + url.QueryEscape(p.String())
+}
+
 // ServiceURL returns where the metadata of a document type lie: what a Redirect names.
 func (s *Server) ServiceURL(p peppol.ParticipantID, d peppol.DocTypeID) string {
-	return s.base + "/" + url.QueryEscape(p.String()) + "/services/" + url.QueryEscape(d.String())
+	return s.GroupURL(p) + "/services/" + url.QueryEscape(d.String())
 }
 
 // ServeHTTP answers one request. It reads the escaped path: a ServeMux would clean it (DISC-033).

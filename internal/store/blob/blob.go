@@ -77,7 +77,7 @@ func checkHeader(key string, h []byte) error {
 // sink is where a Writer's bytes go.
 type sink interface {
 	io.Writer
-	commit(ref store.BlobRef) error // makes what was written durable under the key
+	commit(ref *store.BlobRef) error // makes what was written durable under the key
 	abort()                         // forgets it
 }
 
@@ -124,7 +124,7 @@ func (w *Writer) Commit() (store.BlobRef, error) {
 	w.over = true
 	ref := store.BlobRef{Key: w.key, Length: w.length}
 	w.hash.Sum(ref.SHA256[:0])
-	if err := w.sink.commit(ref); err != nil {
+	if err := w.sink.commit(&ref); err != nil {
 		return store.BlobRef{}, err
 	}
 	return ref, nil

@@ -100,7 +100,7 @@ func (t *temp) abort() {
 }
 
 // commit follows the order of REL-001: fsync of the file, its final name, fsync of the folder.
-func (t *temp) commit(ref store.BlobRef) error {
+func (t *temp) commit(ref *store.BlobRef) error {
 	d := t.dir
 	if err := t.flush(); err != nil {
 		t.abort()
@@ -117,7 +117,7 @@ func (t *temp) commit(ref store.BlobRef) error {
 	// A link instead of a rename: it fails if the key is taken.
 	err := d.fs.Link(t.name, d.path(ref.Key))
 	if errors.Is(err, fs.ErrExist) {
-		return d.adopt(ref)
+		return d.adopt(*ref)
 	}
 	if err != nil {
 		return fmt.Errorf("blob: %w", err)
