@@ -15,12 +15,12 @@ type Check struct {
 	Err        error  // the element is not there, stands at a wrong place, or was changed
 }
 
-// Examine checks every piece of the signature on its own and goes on after a failure: value is the verdict on the
-// signature value, checks on the references in their order. It serves to explain a message to a person. Whoever wants to
+// Examine checks every piece of the signature on its own and goes on after a failure: checks are the
+// verdicts on the references in their order, err is the one on the signature value alone. It serves to explain a message to a person. Whoever wants to
 // believe one calls Verify, which also demands that the right parts are covered.
-func (u *Unverified) Examine() (value error, checks []Check) {
+func (u *Unverified) Examine() (checks []Check, err error) {
 	if u.signature == nil {
-		return refuse(Authentication, "AS4-074", "the message is not signed"), nil
+		return nil, refuse(Authentication, "AS4-074", "the message is not signed")
 	}
 	for _, r := range u.signature.References() {
 		c := Check{Reference: r, Attachment: strings.HasPrefix(r.URI, "cid:")}
@@ -34,7 +34,7 @@ func (u *Unverified) Examine() (value error, checks []Check) {
 		}
 		checks = append(checks, c)
 	}
-	return u.signature.VerifyValue(u.token.cert.PublicKey), checks
+	return checks, u.signature.VerifyValue(u.token.cert.PublicKey)
 }
 
 // CheckPlain compares an attachment that came without encryption with its signed digest. Peppol refuses such a message

@@ -2,38 +2,20 @@ package explain
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"io"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/ravn-ap/ravn/as4/mime"
-	"github.com/ravn-ap/ravn/as4/wssec"
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/golden"
-	"github.com/ravn-ap/ravn/peppol"
-	"github.com/ravn-ap/ravn/sbdh"
 	"github.com/ravn-ap/ravn/testbed/pki"
 )
-
-func gunzip(t testing.TB, b []byte) []byte {
-	t.Helper()
-	z, err := gzip.NewReader(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
 
 // flip returns a copy with one bit of the byte at i changed.
 func flip(b []byte, i int) []byte {
@@ -104,132 +86,6 @@ func cut(s []byte, a, b string) []byte {
 	return append(bytes.Clone(s[:start+2]), s[end:]...)
 }
 
-// world is a private PKI with two access points.
-type world struct {
-	pki  *pki.PKI
-	a, b *certs.Identity
-}
-
-var private = sync.OnceValues(func() (*world, error) {
-	p, err := pki.Shared()
-	if err != nil {
-		return nil, err
-	}
-	w := &world{pki: p}
-	var errA, errB error
-	w.a, errA = p.AP.Issue(pki.Leaf{CN: "POP900001"}, time.Now())
-	w.b, errB = p.AP.Issue(pki.Leaf{CN: "POP900002"}, time.Now())
-	return w, errors.Join(errA, errB)
-})
-
-func newWorld(t testing.TB) (*world, Options) {
-	t.Helper()
-	w, err := private()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w, Options{Keys: certs.NewKeyring(w.b), Anchors: w.pki.Anchors().AP}
-}
-
-// envelope is the payload that belongs to goodMessage.
-func envelope(t testing.TB) []byte {
-	t.Helper()
-	h := &sbdh.Header{CountryC1: "NO", InstanceID: "1", Created: "2026-11-21T12:00:00Z"}
-	m := goodMessage()
-	var errs [4]error
-	h.Sender, errs[0] = peppol.ParseParticipant(m.Properties[0].Value)
-	h.Receiver, errs[1] = peppol.ParseParticipant(m.Properties[1].Value)
-	h.DocType, errs[2] = peppol.ParseDocType(m.Action)
-	h.Process, errs[3] = peppol.NewProcess(m.Service.Type, m.Service.Value)
-	var b bytes.Buffer
-	err := sbdh.Wrap(&b, h, strings.NewReader(`<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"><ID>1</ID></Invoice>`))
-	if err := errors.Join(append(errs[:], err)...); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-// goodMessage is a header that breaks no rule.
-func goodMessage() *ebms.UserMessage {
-	return &ebms.UserMessage{
-		Timestamp: time.Now(), ID: "1@a.example", Agreement: peppol.AgreementRef, ConversationID: "1",
-		From:    ebms.Party{ID: ebms.Typed{Type: peppol.PartyType, Value: "POP900001"}, Role: ebms.RoleInitiator},
-		To:      ebms.Party{ID: ebms.Typed{Type: peppol.PartyType, Value: "POP900002"}, Role: ebms.RoleResponder},
-		Service: ebms.Typed{Type: peppol.SchemeProcess, Value: "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"},
-		Action:  "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1",
-		Properties: []ebms.Property{
-			{Name: propSender, Type: peppol.SchemeParticipant, Value: "0192:123456785"}, {Name: propRecipient, Type: peppol.SchemeParticipant, Value: "0192:987654325"},
-		},
-		Parts: []ebms.Part{{Href: "cid:1@a", Properties: []ebms.Property{{Name: propMimeType, Value: "application/xml"}, {Name: propCompression, Value: gzipType}}}},
-	}
-}
-
-// sealed is a multipart body under construction.
-type sealed struct {
-	msg    mime.Message
-	cipher []byte
-	plain  []byte // the octets that were signed
-}
-
-// seal makes a message of a to b with this payload.
-func (w *world) seal(t testing.TB, m *ebms.UserMessage, payload []byte) *sealed {
-	t.Helper()
-	s, err := wssec.NewSealing(wssec.EDelivery1, w.b.Cert)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var cipher bytes.Buffer
-	enc, err := s.Attach("1@a", gzipType, &cipher)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := enc.Write(payload); err != nil {
-		t.Fatal(err)
-	}
-	if err := enc.Close(); err != nil {
-		t.Fatal(err)
-	}
-	soap, _, err := s.Envelope(wssec.Identity{Key: w.a.Key, Cert: w.a.Cert}, wssec.Element{ID: "m", Bytes: (&ebms.Messaging{User: m}).Bytes("m")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &sealed{mime.Message{Boundary: "b", RootID: "soap@a", Root: soap}, cipher.Bytes(), payload}
-}
-
-// bytes writes the body with further parts behind the attachment.
-func (s *sealed) bytes(t testing.TB, more ...mime.Content) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	m := s.msg
-	m.Parts = append([]mime.Content{{ID: "1@a", Body: bytes.NewReader(s.cipher)}}, more...)
-	if _, err := m.WriteTo(&b); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-func (s *sealed) replace(t testing.TB, old, with string) *sealed {
-	t.Helper()
-	if !bytes.Contains(s.msg.Root, []byte(old)) {
-		t.Fatalf("%q is not in the envelope", old)
-	}
-	s.msg.Root = bytes.Replace(s.msg.Root, []byte(old), []byte(with), 1)
-	return s
-}
-
-func zip(t testing.TB, b []byte) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	z := gzip.NewWriter(&out)
-	if _, err := z.Write(b); err != nil {
-		t.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
-}
-
 // Each rule of the header that is broken is named, all at once, and the signature stays valid.
 func TestHeaderRules(t *testing.T) {
 	w, opt := newWorld(t)
@@ -287,67 +143,73 @@ func TestHeaderRules(t *testing.T) {
 	})
 }
 
+// Places in an envelope that wssec wrote.
+var (
+	keyInfo   = regexp.MustCompile(`(<ds:KeyInfo Id="[^"]*">).*?(</ds:KeyInfo></ds:Signature>)`)
+	sealing   = regexp.MustCompile(`<wsse:BinarySecurityToken[^>]*>[^<]*</wsse:BinarySecurityToken><xenc:EncryptedKey.*</xenc:EncryptedData>`)
+	signature = regexp.MustCompile(`<ds:Signature .*</ds:Signature>`)
+	token     = regexp.MustCompile(`<wsse:BinarySecurityToken[^>]*>[^<]*</wsse:BinarySecurityToken>`)
+)
+
+var securityCases = []struct {
+	name    string
+	make    func(*testing.T, *sealed) []byte
+	header  bool // the ebMS header is verified
+	valid   bool // the whole signature is
+	payload bool
+	rules   []string
+	code    fault.Code
+}{
+	{"AS4-074 not encrypted", func(t *testing.T, s *sealed) []byte {
+		s.msg.Root, s.cipher = sealing.ReplaceAll(s.msg.Root, nil), s.plain
+		return s.bytes(t)
+	}, true, true, true, []string{"AS4-074"}, ""},
+	{"AS4-074 not encrypted, and changed", func(t *testing.T, s *sealed) []byte {
+		s.msg.Root, s.cipher = sealing.ReplaceAll(s.msg.Root, nil), flip(s.plain, 30)
+		return s.bytes(t)
+	}, true, false, false, []string{"AS4-074"}, fault.SignatureInvalid},
+	{"AS4-074 not signed", func(t *testing.T, s *sealed) []byte {
+		s.msg.Root = signature.ReplaceAll(s.msg.Root, nil)
+		return s.bytes(t)
+	}, false, false, false, []string{"AS4-074"}, fault.SignatureInvalid},
+	{"AS4-069 a part that is not signed", func(t *testing.T, s *sealed) []byte {
+		return s.bytes(t, mime.Content{ID: "2@a", Body: strings.NewReader("x")})
+	}, true, false, true, []string{"AS4-069", "AS4-052"}, fault.SignatureInvalid},
+	{"AS4-066 the key given in another way", func(t *testing.T, s *sealed) []byte {
+		s.msg.Root = keyInfo.ReplaceAll(s.msg.Root, []byte(`$1<ds:KeyName>a</ds:KeyName>$2`))
+		return s.bytes(t)
+	}, false, false, false, []string{"AS4-066"}, fault.SignatureInvalid},
+	{"SEC-048 a token that nothing refers to", func(t *testing.T, s *sealed) []byte {
+		one := regexp.MustCompile(`wsu:Id="[^"]*"`).ReplaceAll(token.Find(s.msg.Root), []byte(`wsu:Id="more"`))
+		return s.replace(t, "<xenc:EncryptedKey", string(one)+"<xenc:EncryptedKey").bytes(t)
+	}, true, true, true, []string{"SEC-048"}, ""},
+	{"SEC-041 another header block", func(t *testing.T, s *sealed) []byte {
+		return s.replace(t, "</S12:Header>", `<x xmlns="urn:x"/></S12:Header>`).bytes(t)
+	}, false, false, false, []string{"SEC-041"}, fault.SignatureInvalid},
+	{"AS4-085 another content encryption", func(t *testing.T, s *sealed) []byte {
+		return s.replace(t, "xmlenc11#aes128-gcm", "xmlenc11#aes256-gcm").bytes(t)
+	}, true, true, false, []string{"AS4-085"}, ""},
+	{"AS4-078 the receiver named in another way", func(t *testing.T, s *sealed) []byte {
+		s.msg.Root = regexp.MustCompile(`(<ds:KeyInfo xmlns:ds="[^"]*">)<wsse:SecurityTokenReference>.*?</wsse:SecurityTokenReference>(</ds:KeyInfo><xenc:CipherData>)`).
+			ReplaceAll(s.msg.Root, []byte(`$1<wsse:SecurityTokenReference><wsse:KeyIdentifier ValueType="urn:x">AA==</wsse:KeyIdentifier></wsse:SecurityTokenReference>$2`))
+		return s.bytes(t)
+	}, true, true, false, []string{"SEC-048", "AS4-078", "SEC-095"}, ""},
+	{"SEC-044 a wrapped Messaging", func(t *testing.T, s *sealed) []byte {
+		i, j := bytes.Index(s.msg.Root, []byte("<eb:Messaging")), bytes.Index(s.msg.Root, []byte("</S12:Header>"))
+		signed := string(s.msg.Root[i:j])
+		forged := strings.Replace(signed, `wsu:Id="m"`, `wsu:Id="f"`, 1)
+		s.replace(t, signed, forged)
+		return s.replace(t, `wsu:Id="body-m"></S12:Body>`, `wsu:Id="body-m">`+signed+`</S12:Body>`).bytes(t)
+	}, false, false, false, []string{"AS4-026", "SEC-041"}, fault.SignatureInvalid},
+}
+
 // Messages that the server refuses in its security layer: what is wrong is named, what can be shown is shown.
 func TestSecurityRules(t *testing.T) {
 	w, opt := newWorld(t)
 	sbd := envelope(t)
-	keyInfo := regexp.MustCompile(`(<ds:KeyInfo Id="[^"]*">).*?(</ds:KeyInfo></ds:Signature>)`)
-	sealing := regexp.MustCompile(`<wsse:BinarySecurityToken[^>]*>[^<]*</wsse:BinarySecurityToken><xenc:EncryptedKey.*</xenc:EncryptedData>`)
-	signature := regexp.MustCompile(`<ds:Signature .*</ds:Signature>`)
-	token := regexp.MustCompile(`<wsse:BinarySecurityToken[^>]*>[^<]*</wsse:BinarySecurityToken>`)
-	for _, tc := range []struct {
-		name    string
-		make    func(*sealed) []byte
-		header  bool // the ebMS header is verified
-		valid   bool // the whole signature is
-		payload bool
-		rules   []string
-		code    fault.Code
-	}{
-		{"AS4-074 not encrypted", func(s *sealed) []byte {
-			s.msg.Root, s.cipher = sealing.ReplaceAll(s.msg.Root, nil), s.plain
-			return s.bytes(t)
-		}, true, true, true, []string{"AS4-074"}, ""},
-		{"AS4-074 not encrypted, and changed", func(s *sealed) []byte {
-			s.msg.Root, s.cipher = sealing.ReplaceAll(s.msg.Root, nil), flip(s.plain, 30)
-			return s.bytes(t)
-		}, true, false, false, []string{"AS4-074"}, fault.SignatureInvalid},
-		{"AS4-074 not signed", func(s *sealed) []byte {
-			s.msg.Root = signature.ReplaceAll(s.msg.Root, nil)
-			return s.bytes(t)
-		}, false, false, false, []string{"AS4-074"}, fault.SignatureInvalid},
-		{"AS4-069 a part that is not signed", func(s *sealed) []byte {
-			return s.bytes(t, mime.Content{ID: "2@a", Body: strings.NewReader("x")})
-		}, true, false, true, []string{"AS4-069", "AS4-052"}, fault.SignatureInvalid},
-		{"AS4-066 the key given in another way", func(s *sealed) []byte {
-			s.msg.Root = keyInfo.ReplaceAll(s.msg.Root, []byte(`$1<ds:KeyName>a</ds:KeyName>$2`))
-			return s.bytes(t)
-		}, false, false, false, []string{"AS4-066"}, fault.SignatureInvalid},
-		{"SEC-048 a token that nothing refers to", func(s *sealed) []byte {
-			one := regexp.MustCompile(`wsu:Id="[^"]*"`).ReplaceAll(token.Find(s.msg.Root), []byte(`wsu:Id="more"`))
-			return s.replace(t, "<xenc:EncryptedKey", string(one)+"<xenc:EncryptedKey").bytes(t)
-		}, true, true, true, []string{"SEC-048"}, ""},
-		{"SEC-041 another header block", func(s *sealed) []byte {
-			return s.replace(t, "</S12:Header>", `<x xmlns="urn:x"/></S12:Header>`).bytes(t)
-		}, false, false, false, []string{"SEC-041"}, fault.SignatureInvalid},
-		{"AS4-085 another content encryption", func(s *sealed) []byte {
-			return s.replace(t, "xmlenc11#aes128-gcm", "xmlenc11#aes256-gcm").bytes(t)
-		}, true, true, false, []string{"AS4-085"}, ""},
-		{"AS4-078 the receiver named in another way", func(s *sealed) []byte {
-			s.msg.Root = regexp.MustCompile(`(<ds:KeyInfo xmlns:ds="[^"]*">)<wsse:SecurityTokenReference>.*?</wsse:SecurityTokenReference>(</ds:KeyInfo><xenc:CipherData>)`).
-				ReplaceAll(s.msg.Root, []byte(`$1<wsse:SecurityTokenReference><wsse:KeyIdentifier ValueType="urn:x">AA==</wsse:KeyIdentifier></wsse:SecurityTokenReference>$2`))
-			return s.bytes(t)
-		}, true, true, false, []string{"SEC-048", "AS4-078", "SEC-095"}, ""},
-		{"SEC-044 a wrapped Messaging", func(s *sealed) []byte {
-			i, j := bytes.Index(s.msg.Root, []byte("<eb:Messaging")), bytes.Index(s.msg.Root, []byte("</S12:Header>"))
-			signed := string(s.msg.Root[i:j])
-			forged := strings.Replace(signed, `wsu:Id="m"`, `wsu:Id="f"`, 1)
-			s.replace(t, signed, forged)
-			return s.replace(t, `wsu:Id="body-m"></S12:Body>`, `wsu:Id="body-m">`+signed+`</S12:Body>`).bytes(t)
-		}, false, false, false, []string{"AS4-026", "SEC-041"}, fault.SignatureInvalid},
-	} {
+	for _, tc := range securityCases {
 		t.Run(tc.name, func(t *testing.T) {
-			r := explain(t, tc.make(w.seal(t, goodMessage(), zip(t, sbd))), opt)
+			r := explain(t, tc.make(t, w.seal(t, goodMessage(), zip(t, sbd))), opt)
 			if r.Signature.Valid != tc.valid || r.Verdict.Code != tc.code || (r.Payload != nil) != tc.payload {
 				t.Errorf("%+v %+v, payload %+v", r.Verdict, r.Signature, r.Payload)
 			}
@@ -395,20 +257,6 @@ func TestHeaderUnreadable(t *testing.T) {
 		t.Errorf("%+v %+v", r.Verdict, r.UserMessage)
 	}
 	wantRules(t, r, "SEC-044", "AS4-032")
-}
-
-// signed makes a signal signed by a certificate with these properties.
-func (w *world) signed(t *testing.T, leaf pki.Leaf, s *ebms.Signal) []byte {
-	t.Helper()
-	id, err := w.pki.AP.Issue(leaf, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	soap, err := wssec.SignSignal(wssec.EDelivery1, wssec.Identity{Key: id.Key, Cert: id.Cert}, wssec.Element{ID: "m", Bytes: (&ebms.Messaging{Signal: s}).Bytes("m")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return soap
 }
 
 // Evidence outlives certificates: a receipt is verified although its certificate is expired, or its CA unknown.

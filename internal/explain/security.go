@@ -40,7 +40,7 @@ func (x *explainer) signature() {
 	case x.insecure:
 		return // the reason stands there already
 	}
-	value, checks := x.message.Examine()
+	checks, value := x.message.Examine()
 	for _, c := range checks {
 		s.References = append(s.References, reference(c))
 	}

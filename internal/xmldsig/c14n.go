@@ -63,7 +63,6 @@ func Stream(w io.Writer, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	top := false
 	err = xmlsafe.Scan(r, xmlsafe.Document, func(ev *xmlsafe.Event) error {
 		switch ev.Kind {
 		case xmlsafe.Element:
@@ -76,13 +75,12 @@ func Stream(w io.Writer, r io.Reader) error {
 			}
 			x.visible(ev.Name)
 			x.tag(ev.Name)
-			top = true
 		case xmlsafe.End:
 			x.end()
 		case xmlsafe.Text:
 			x.text(ev.Value)
 		case xmlsafe.PI:
-			x.outer(ev.Depth == 0, top, "<?", []byte(ev.Target), ev.Value, "?>")
+			x.outer(ev.Depth == 0, "<?", []byte(ev.Target), ev.Value, "?>")
 		}
 		x.flush(4096)
 		return x.err
@@ -124,6 +122,7 @@ type writer struct {
 	open      []element
 	ns        []nsDecl // of the element being written
 	attrs     []attribute
+	top       bool // an element was begun: the top one, when the whole document is written
 	visits    int
 }
 
@@ -167,10 +166,10 @@ func (x *writer) walk(apex, without xmlsafe.Node) {
 			x.text(n.Value())
 		case xmlsafe.Comment:
 			if x.comments {
-				x.outer(outside(n), after(n), "<!--", nil, n.Value(), "-->")
+				x.outer(outside(n), "<!--", nil, n.Value(), "-->")
 			}
 		case xmlsafe.PI:
-			x.outer(outside(n), after(n), "<?", n.Target(), n.Value(), "?>")
+			x.outer(outside(n), "<?", n.Target(), n.Value(), "?>")
 		}
 		i++
 		x.flush(4096)
@@ -248,6 +247,7 @@ func (x *writer) start(n xmlsafe.Node, apex bool) {
 
 // begin opens an element.
 func (x *writer) begin(name xmlsafe.Name, end int) {
+	x.top = true
 	x.open = append(x.open, element{end: end, name: name, mark: len(x.undo)})
 	x.ns, x.attrs = x.ns[:0], x.attrs[:0]
 }
@@ -318,11 +318,9 @@ func (x *writer) text(v []byte) { x.buf = xmlsafe.AppendText(x.buf, v) }
 
 func outside(n xmlsafe.Node) bool { return n.Parent().Kind() == xmlsafe.Root }
 
-func after(n xmlsafe.Node) bool { return n.Index() > n.Doc().Top().Index() }
-
 // outer writes a comment or instruction; outside the top element each stands on a line of its own, before or after it.
-func (x *writer) outer(outside, last bool, before string, target, value []byte, after string) {
-	if outside && last {
+func (x *writer) outer(outside bool, before string, target, value []byte, after string) {
+	if outside && x.top {
 		x.buf = append(x.buf, '\n')
 	}
 	x.buf = append(append(x.buf, before...), target...)
@@ -330,7 +328,7 @@ func (x *writer) outer(outside, last bool, before string, target, value []byte, 
 		x.buf = append(x.buf, ' ')
 	}
 	x.buf = append(append(x.buf, value...), after...)
-	if outside && !last {
+	if outside && !x.top {
 		x.buf = append(x.buf, '\n')
 	}
 }
