@@ -37,6 +37,7 @@ var allowed = map[string]string{
 	"internal/node":            "as4 certs ebms peppol smp sml sbdh internal/ap internal/backend internal/config internal/fault internal/queue internal/store internal/store/blob internal/store/postgres internal/store/sqlite",
 	"internal/setup":           "certs internal/fault testbed/pki",
 	"internal/bench":           "",
+	"internal/gendata":         "internal/store internal/store/blob peppol",
 	"internal/golden":          "",
 	"internal/store/blob":      "internal/store",
 	"internal/store/postgres":  "internal/store",
@@ -47,7 +48,7 @@ var allowed = map[string]string{
 	"testbed/smp":              "certs peppol",
 	"testbed/interop":          "internal/golden",
 	"testbed":                  "as4 certs peppol sbdh internal/ap internal/config internal/explain internal/fault internal/node internal/setup internal/store testbed/pki testbed/sml testbed/smp",
-	"cmd/ravn":                 "as4 certs ebms peppol sbdh smp sml internal/ap internal/bench internal/config internal/explain internal/fault internal/node internal/setup internal/store testbed",
+	"cmd/ravn":                 "as4 certs ebms peppol sbdh smp sml internal/ap internal/bench internal/gendata internal/config internal/explain internal/fault internal/node internal/setup internal/store testbed",
 }
 
 // homes lists the rooms in which a dependency may be imported outside of tests (style.md habit 17).

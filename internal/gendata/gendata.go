@@ -1,0 +1,212 @@
+// Package gendata fills a record with one of everything and reads it back, so that the data of a released version can be
+// opened by a later one (make test-upgrade). It goes through the same calls as a running node.
+package gendata
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/store/blob"
+	"github.com/ravn-ap/ravn/peppol"
+)
+
+// Format is the version of what Write writes; Check knows all of them.
+const Format = 1
+
+const (
+	docType     = "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
+	processID   = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
+	participant = "0192:810418052"
+	inID        = "gendata-in@example.org"
+	outID       = "gendata-out@example.org"
+	lease       = time.Minute
+)
+
+// sizes of the payloads: one that the record keeps, one in a file.
+var sizes = []int{100, 200_000}
+
+func content(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(i * 7)
+	}
+	return b
+}
+
+// Write fills an empty record.
+func Write(ctx context.Context, s *store.Store, blobs blob.Store) error {
+	g := &gen{ctx: ctx, s: s, blobs: blobs}
+	g.served()
+	for i, size := range sizes {
+		g.inbound(fmt.Sprintf("%d-%s", i, inID), size)
+		g.outbound(fmt.Sprintf("%d-%s", i, outID), size)
+	}
+	g.do(func() error {
+		return s.AppendAudit(ctx, store.DefaultTenant, store.Audit{Actor: "PNO000111", Action: "refused", Code: "EBMS:0004", Detail: "gendata"})
+	})
+	return g.err
+}
+
+// gen stops at the first error.
+type gen struct {
+	ctx   context.Context
+	s     *store.Store
+	blobs blob.Store
+	err   error
+}
+
+func (g *gen) do(f func() error) {
+	if g.err == nil {
+		g.err = f()
+	}
+}
+
+func entry() (store.Served, error) {
+	p, err := peppol.ParseParticipant(participant)
+	if err != nil {
+		return store.Served{}, err
+	}
+	d, err := peppol.ParseDocType(docType)
+	if err != nil {
+		return store.Served{}, err
+	}
+	proc, err := peppol.ParseProcess(processID)
+	return store.Served{Participant: p, DocType: d, Process: proc, Domain: "eProcurement"}, err
+}
+
+func (g *gen) served() {
+	g.do(func() error {
+		e, err := entry()
+		if err != nil {
+			return err
+		}
+		return g.s.AddServed(g.ctx, store.DefaultTenant, e)
+	})
+}
+
+// put stores a payload.
+func (g *gen) put(id, name string, size int) (ref store.BlobRef) {
+	g.do(func() error {
+		w, err := g.blobs.Create(g.ctx, store.BlobKey(id, name))
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(content(size)); err != nil {
+			w.Abort()
+			return err
+		}
+		ref, err = w.Commit()
+		return err
+	})
+	return ref
+}
+
+func message(id, messageID string) store.Message {
+	return store.Message{
+		ID: id, Domain: "eProcurement", MessageID: messageID, ConversationID: "c", C2: "PNO000111", C3: "PNO000222", Sender: "0192:991825827", Receiver: participant,
+		DocTypeScheme: peppol.SchemeBusdox, DocType: docType[len(peppol.SchemeBusdox)+2:], ProcessScheme: peppol.SchemeProcess, Process: processID,
+		Transport: peppol.TransportAS4, InstanceID: "i-" + messageID, CreationTime: "2026-11-21T12:00:00Z", CountryC1: "NO", MLSTo: "0242:000111", MLSType: "ALWAYS_SEND",
+		Timestamp: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC), Digests: []byte("d"), PeerCert: []byte("cert"),
+	}
+}
+
+// inbound accepts and delivers a message.
+func (g *gen) inbound(messageID string, size int) {
+	id := store.NewID()
+	m := message(id, messageID)
+	m.Payload = g.put(id, "sbd", size)
+	g.do(func() error {
+		_, err := g.s.Accept(g.ctx, store.DefaultTenant, store.Acceptance{
+			Message: m, Count: true, Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, ContentType: "application/soap+xml", Bytes: []byte("receipt")}},
+		})
+		return err
+	})
+	g.attempt(store.Deliver, id, store.Result{State: store.Delivered, Outcome: "delivered"})
+}
+
+// outbound submits, seals and sends a message.
+func (g *gen) outbound(messageID string, size int) {
+	id := store.NewID()
+	m := message(id, messageID)
+	m.Payload = g.put(id, "sbd", size)
+	g.do(func() error {
+		_, _, err := g.s.Submit(g.ctx, store.DefaultTenant, store.Submission{Message: m})
+		return err
+	})
+	g.attempt(store.Send, id, store.Result{
+		State: store.Sent, Outcome: "receipt", Count: true, Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, ContentType: "application/soap+xml", Bytes: []byte("receipt")}},
+	})
+}
+
+func (g *gen) attempt(kind store.Kind, id string, res store.Result) {
+	g.do(func() error {
+		job, err := g.s.Take(g.ctx, store.DefaultTenant, kind, id, "gendata", lease)
+		if err != nil {
+			return err
+		}
+		_, n, err := g.s.StartAttempt(g.ctx, job, store.Start{Endpoint: "https://ap.example.org/as4", Lease: lease})
+		if err != nil {
+			return err
+		}
+		return g.s.FinishAttempt(g.ctx, job, n, res)
+	})
+}
+
+// Check reads back what Write wrote, whichever version did.
+func Check(ctx context.Context, s *store.Store, blobs blob.Store) error {
+	var errs []error
+	e, err := entry()
+	if err != nil {
+		return err
+	}
+	if _, ok, err := s.Serves(ctx, store.DefaultTenant, e.Participant, e.DocType, e.Process); err != nil || !ok {
+		errs = append(errs, fmt.Errorf("gendata: the served participant is gone: %w", err))
+	}
+	for i, size := range sizes {
+		errs = append(errs,
+			checkMessage(ctx, s, blobs, store.In, fmt.Sprintf("%d-%s", i, inID), store.Delivered, size),
+			checkMessage(ctx, s, blobs, store.Out, fmt.Sprintf("%d-%s", i, outID), store.Sent, size))
+		if p, err := s.Known(ctx, store.DefaultTenant, "PNO000111", fmt.Sprintf("%d-%s", i, inID)); err != nil || string(p.Receipt) != "receipt" {
+			errs = append(errs, fmt.Errorf("gendata: the duplicate key or its receipt is gone: %w", err))
+		}
+	}
+	counted := 0
+	for _, err := range s.Exchanges(ctx, store.DefaultTenant, time.Unix(0, 0), time.Now().AddDate(100, 0, 0)) {
+		if err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+		counted++
+	}
+	if counted != 2*len(sizes) {
+		errs = append(errs, fmt.Errorf("gendata: %d counting rows, want %d", counted, 2*len(sizes)))
+	}
+	return errors.Join(errs...)
+}
+
+func checkMessage(ctx context.Context, s *store.Store, blobs blob.Store, d store.Direction, messageID string, state store.State, size int) error {
+	list, err := s.ByMessageID(ctx, store.DefaultTenant, d, messageID)
+	if err != nil || len(list) != 1 {
+		return fmt.Errorf("gendata: message %s: %d found, %w", messageID, len(list), err)
+	}
+	m := list[0]
+	if m.State != state || m.CountryC1 != "NO" || m.MLSTo != "0242:000111" || m.Accepted.IsZero() {
+		return fmt.Errorf("gendata: message %s changed: %+v", messageID, m)
+	}
+	events, err := s.Timeline(ctx, store.DefaultTenant, m.ID)
+	if err != nil || len(events) < 3 {
+		return fmt.Errorf("gendata: message %s: %d events, %w", messageID, len(events), err)
+	}
+	r, err := blobs.Open(ctx, m.Payload)
+	if err != nil {
+		return fmt.Errorf("gendata: payload of %s: %w", messageID, err)
+	}
+	b, err := io.ReadAll(r)
+	if err = errors.Join(err, r.Close()); err != nil || string(b) != string(content(size)) {
+		return fmt.Errorf("gendata: payload of %s differs: %w", messageID, err)
+	}
+	return nil
+}
