@@ -70,7 +70,13 @@ type Error struct {
 	Err     error // cause, for the log
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("sbdh: %s: %s (%s)", e.Keyword, e.Msg, e.Rule) }
+func (e *Error) Error() string {
+	s := fmt.Sprintf("sbdh: %s: %s (%s)", e.Keyword, e.Msg, e.Rule)
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }

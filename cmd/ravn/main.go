@@ -32,6 +32,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return int(c.exit)
 	}
+	var coded *fault.Error
+	if !c.ran && !errors.As(err, &coded) { // cobra refused the command line
+		err = fault.New(fault.BadArguments, err, "")
+	}
 	var shown *shownError
 	if !errors.As(err, &shown) {
 		fmt.Fprintln(stderr, err)
@@ -50,6 +54,7 @@ type cli struct {
 	json     bool
 	config   string
 	exit     fault.Exit
+	ran      bool // a command was found and its flags are in order
 }
 
 func (c *cli) root() *cobra.Command {
@@ -58,6 +63,7 @@ func (c *cli) root() *cobra.Command {
 		Long: "Ravn sends and receives Peppol business documents over AS4.\n\nExit codes: 0 ok, 1 negative verdict, 2 usage or configuration, 3 could not tell now.",
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
+	root.PersistentPreRun = func(*cobra.Command, []string) { c.ran = true }
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fault.New(fault.BadArguments, err, "") })
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "machine-readable output: one JSON object, or one per line")
 	root.PersistentFlags().StringVar(&c.config, "config", "ravn.yaml", "configuration file")

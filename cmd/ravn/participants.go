@@ -30,16 +30,14 @@ func (s *served) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&s.docType, "doctype", "", "document type identifier, scheme::value")
 	cmd.Flags().StringVar(&s.process, "process", "", "process identifier")
 	cmd.Flags().StringVar(&s.domain, "domain", "eProcurement", "domain: eProcurement, eGov or payment")
-	for _, name := range []string{"participant", "doctype", "process"} {
-		if err := cmd.MarkFlagRequired(name); err != nil {
-			panic(err) // a flag of this command has another name
-		}
-	}
 }
 
 // parse checks the four texts of an entry.
 func (s *served) parse() (store.Served, error) {
 	e := store.Served{Domain: s.domain}
+	if s.participant == "" || s.docType == "" || s.process == "" {
+		return e, errors.New("participant, document type and process are needed")
+	}
 	var err error
 	if e.Participant, err = peppol.ParseParticipant(s.participant); err != nil {
 		return e, err

@@ -81,7 +81,7 @@ func (out *Outbound) peer(ctx context.Context, m store.Message, direct as4.Peer)
 	p := direct
 	if p.URL == "" {
 		if out.Directory == nil {
-			return p, fault.New(fault.LookupFailed, nil, "no SML zone is configured")
+			return p, fault.New(fault.ConfigInvalid, nil, "discovery.zone: there is no SML zone to look the receiver up in")
 		}
 		e, err := out.lookup(ctx, m)
 		if err != nil {

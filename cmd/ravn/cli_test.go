@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ravn-ap/ravn/testbed"
+)
+
+// call runs a command line inside this process.
+func call(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(t.Context(), args, &out, &errs)
+	return out.String(), errs.String(), code
+}
+
+// node makes a local node by quickstart and returns its configuration file.
+func quickNode(t *testing.T, more ...string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "node")
+	if _, errs, code := call(t, append([]string{"quickstart", "--environment", "local", "--dir", dir}, more...)...); code != 0 {
+		t.Fatal(errs)
+	}
+	return filepath.Join(dir, "ravn.yaml")
+}
+
+func TestWrongUse(t *testing.T) {
+	cfg := quickNode(t)
+	invoice := filepath.Join(t.TempDir(), "invoice.xml")
+	notXML := filepath.Join(t.TempDir(), "not.xml")
+	noCountry := filepath.Join(t.TempDir(), "nocountry.xml")
+	for name, b := range map[string][]byte{invoice: testbed.Invoice, notXML: []byte("hello"), noCountry: []byte("<a/>")} {
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ids := []string{"--from", testbed.Sender, "--to", testbed.Receiver}
+	for _, tc := range []struct {
+		name string
+		args []string
+		code string
+		exit int
+	}{
+		{"unknown command", []string{"nonsense"}, "RAVN-1012", 2},
+		{"unknown flag", []string{"serve", "--bogus"}, "RAVN-1012", 2},
+		{"missing flags", []string{"--config", cfg, "participants", "add"}, "RAVN-1012", 2},
+		{"no configuration", []string{"--config", "/nowhere/ravn.yaml", "serve"}, "RAVN-1002", 2},
+		{"folder in use", []string{"quickstart", "--dir", filepath.Dir(cfg)}, "RAVN-1013", 2},
+		{"bad environment", []string{"quickstart", "--environment", "prod", "--dir", t.TempDir()}, "RAVN-1012", 2},
+		{"no PKCS#12 file", []string{"quickstart", "--dir", filepath.Join(t.TempDir(), "n"), "--p12", "/nowhere.p12"}, "RAVN-1003", 2},
+		{"no document", append([]string{"--config", cfg, "send"}, ids...), "RAVN-1012", 2},
+		{"document not there", append([]string{"--config", cfg, "send", "/nowhere.xml"}, ids...), "RAVN-1012", 2},
+		{"not XML", append([]string{"--config", cfg, "send", notXML}, ids...), "RAVN-2001", 1},
+		{"unknown document", append([]string{"--config", cfg, "send", noCountry}, ids...), "RAVN-2002", 2},
+		{"bad participant", []string{"--config", cfg, "send", "--from", "x", "--to", testbed.Receiver, invoice}, "RAVN-1012", 2},
+		{"no zone to look up in", append([]string{"--config", cfg, "send", invoice}, ids...), "RAVN-1001", 2},
+		{"endpoint without certificate", append([]string{"--config", cfg, "send", "--endpoint", "http://127.0.0.1:1/as4", invoice}, ids...), "RAVN-1012", 2},
+		{"no such message", []string{"--config", cfg, "send", "--resume", "nope"}, "RAVN-2301", 2},
+		{"capture not there", []string{"open", "/nowhere.http"}, "RAVN-1012", 2},
+		{"capture unreadable", []string{"open", notXML}, "RAVN-4001", 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			out, errs, code := call(t, tc.args...)
+			if code != tc.exit || !strings.Contains(errs+out, tc.code) {
+				t.Errorf("exit %d, want %d with %s\n%s%s", code, tc.exit, tc.code, out, errs)
+			}
+			if n := strings.Count(strings.TrimSpace(errs), "\n"); tc.code != "RAVN-4001" && n > 0 {
+				t.Errorf("more than one line: %s", errs)
+			}
+		})
+	}
+}
+
+func TestWrongConfiguration(t *testing.T) {
+	good := quickNode(t)
+	text, err := os.ReadFile(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	for _, tc := range []struct{ name, old, with, code, says string }{
+		{"unknown key", "host:", "hots:", "RAVN-1001", "hots"},
+		{"bad environment", "environment: local", "environment: prod", "RAVN-1001", "environment"},
+		{"no keys", "keys:\n- cert: cert.pem\n  key: key.pem\n", "keys: []\n", "RAVN-1001", "keys"},
+		{"key not there", "key: key.pem", "key: other.pem", "RAVN-1003", "other.pem"},
+		{"key is no key", "key: key.pem", "key: cert.pem", "RAVN-1003", "private key"},
+		{"anchors not there", "ap_anchors: ap-anchors.pem", "ap_anchors: none.pem", "RAVN-1005", "none.pem"},
+		{"anchors of somebody else", "ap_anchors: ap-anchors.pem", "ap_anchors: smp-anchors.pem", "RAVN-1004", "POP900001"},
+		{"D-20 local listens outside", "listen: 127.0.0.1:9443", "listen: 0.0.0.0:9443", "RAVN-1001", "loopback"},
+		{"no port", "listen: 127.0.0.1:9443", "listen: 127.0.0.1", "RAVN-1001", "as4.listen"},
+		{"port in use", "listen: 127.0.0.1:9443", "listen: " + taken.Addr().String(), "RAVN-1007", taken.Addr().String()},
+		{"no TLS and not plain", "  plain: true\n", "", "RAVN-1001", "as4.plain"},
+		{"TLS files not there", "  plain: true\n", "  tls_cert: no.pem\n  tls_key: no.key\n", "RAVN-1010", "no.pem"},
+		{"data is a file", "data: data", "data: key.pem", "RAVN-1006", "key.pem"},
+		{"bad country", `country: "NO"`, `country: "XX"`, "RAVN-1001", "country"},
+		{"not YAML", "environment: local", "environment: [", "RAVN-1001", ""},
+		{"production without a word on revocation", "environment: local", "environment: production", "RAVN-1009", "certs.revocation"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			changed := strings.Replace(string(text), tc.old, tc.with, 1)
+			if changed == string(text) {
+				t.Fatalf("%q is not in the configuration:\n%s", tc.old, text)
+			}
+			file := filepath.Join(filepath.Dir(good), "changed.yaml")
+			if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, errs, code := call(t, "--config", file, "serve")
+			if code != 2 || !strings.Contains(errs, tc.code) || !strings.Contains(errs, tc.says) {
+				t.Errorf("exit %d, want 2 with %s and %q\n%s", code, tc.code, tc.says, errs)
+			}
+		})
+	}
+}
+
+func TestParticipants(t *testing.T) {
+	cfg := quickNode(t)
+	add := []string{"--config", cfg, "--json", "participants", "add", "--participant", testbed.Receiver, "--doctype", testbed.DocType, "--process", testbed.Process}
+	if _, errs, code := call(t, add...); code != 0 {
+		t.Fatal(errs)
+	}
+	file := filepath.Join(t.TempDir(), "list.csv")
+	if err := os.WriteFile(file, []byte("participant,doctype,process,domain\n0192:991825827,"+testbed.DocType+","+testbed.Process+",eGov\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs, code := call(t, "--config", cfg, "participants", "import", file); code != 0 {
+		t.Fatal(errs)
+	}
+	out, _, _ := call(t, "--config", cfg, "--json", "participants", "list")
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if len(lines) != 2 {
+		t.Fatalf("%d entries:\n%s", len(lines), out)
+	}
+	var first servedRow
+	if err := json.Unmarshal([]byte(lines[0]), &first); err != nil || first.Participant != testbed.Receiver || first.DocType != testbed.DocType {
+		t.Errorf("%+v, %v", first, err)
+	}
+	// a bad line takes nothing
+	if err := os.WriteFile(file, []byte("0192:923609016,"+testbed.DocType+","+testbed.Process+"\nnonsense,x,y\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs, code := call(t, "--config", cfg, "participants", "import", file); code != 2 || !strings.Contains(errs, "line 2") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	if out, _, _ := call(t, "--config", cfg, "--json", "participants", "list"); strings.Count(out, "\n") != 2 {
+		t.Errorf("a refused import left something:\n%s", out)
+	}
+}
+
+func TestDemo(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "demo")
+	out, errs, code := call(t, "demo", "--out", dir, "--json")
+	if code != 0 {
+		t.Fatal(errs)
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	var res testbed.DemoResult
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &res); err != nil || !res.OK || !res.ReceiptVerified || res.MessageID == "" {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	sent, err := os.ReadFile(filepath.Join(dir, "evidence", "envelope.xml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(res.Delivered, "document.xml"))
+	if err != nil || !bytes.Equal(got, sent) {
+		t.Errorf("what was delivered is not what was sent: %v", err)
+	}
+	if _, errs, code := call(t, "open", "--anchors", filepath.Join(dir, "ap-ca.pem"), "--key", filepath.Join(dir, "POP900002", "key.pem"), "--cert", filepath.Join(dir, "POP900002", "cert.pem"), filepath.Join(dir, "evidence", "request.http")); code != 0 {
+		t.Errorf("ravn open of the evidence: exit %d %s", code, errs)
+	}
+}
