@@ -78,12 +78,12 @@ func (d *demo) run(ctx context.Context, n *Network) (*DemoResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := n.A.Outbound.Submit(ctx, ap.Submission{From: from, To: to, Open: ap.Bytes(Invoice)})
+	m, job, err := n.A.Submit(ctx, ap.Submission{From: from, To: to, Open: ap.Bytes(Invoice)})
 	if err != nil {
 		return nil, err
 	}
 	d.tell(Step{"submitted", fmt.Sprintf("submitted: an EHF invoice from %s to %s, recorded as MessageId %s", Sender, Receiver, m.MessageID)})
-	ev, err := n.A.Send(ctx, m, as4.Peer{})
+	ev, err := n.A.Attempt(ctx, m, job, as4.Peer{})
 	if err != nil {
 		return nil, err
 	}

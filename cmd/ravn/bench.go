@@ -154,6 +154,7 @@ func (c *cli) benchSend() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			tuneGC()
 			n, err := node.Open(cmd.Context(), cfg, node.Options{Log: zerolog.Nop()})
 			if err != nil {
 				return err
@@ -215,11 +216,11 @@ func benchMessage(n *node.Node, peer as4.Peer, size int64) (func(context.Context
 		}
 	}
 	return func(ctx context.Context) error {
-		m, err := n.Outbound.Submit(ctx, s)
+		m, job, err := n.Submit(ctx, s)
 		if err != nil {
 			return err
 		}
-		_, err = n.Send(ctx, m, peer)
+		_, err = n.Attempt(ctx, m, job, peer)
 		return err
 	}, nil
 }

@@ -80,11 +80,11 @@ func (c *cli) runSend(ctx context.Context, f *sendFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	m, err := n.Outbound.Submit(ctx, sub)
+	m, job, err := n.Submit(ctx, sub)
 	if err != nil {
 		return err
 	}
-	return c.attempt(ctx, n, m, peer)
+	return c.attempt(ctx, n, m, func() error { _, err := n.Attempt(ctx, m, job, peer); return err })
 }
 
 // resume sends the stored bytes again.
@@ -98,11 +98,11 @@ func (c *cli) resume(ctx context.Context, n *node.Node, id string, peer as4.Peer
 			return err
 		}
 	}
-	return c.attempt(ctx, n, m, peer)
+	return c.attempt(ctx, n, m, func() error { _, err := n.Send(ctx, m, peer); return err })
 }
 
 // attempt prints the ids before the network is touched, makes one attempt and prints its outcome.
-func (c *cli) attempt(ctx context.Context, n *node.Node, m store.Message, peer as4.Peer) error {
+func (c *cli) attempt(ctx context.Context, n *node.Node, m store.Message, send func() error) error {
 	type line struct {
 		Event     string `json:"event"`
 		ID        string `json:"id"`
@@ -116,7 +116,7 @@ func (c *cli) attempt(ctx context.Context, n *node.Node, m store.Message, peer a
 	if err := c.print(l, "MessageId %s\nid        %s", m.MessageID, m.ID); err != nil {
 		return err
 	}
-	_, sendErr := n.Send(ctx, m, peer)
+	sendErr := send()
 	l.Event = "finished"
 	if after, err := n.Store.Get(ctx, store.DefaultTenant, m.ID); err == nil {
 		l.State = string(after.State)

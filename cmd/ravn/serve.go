@@ -1,11 +1,22 @@
 package main
 
 import (
+	"os"
+	"runtime/debug"
+
 	"github.com/spf13/cobra"
 
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/node"
 )
+
+// tuneGC lets the heap grow further between collections than Go's default does, unless GOGC says otherwise: the live heap
+// of a node is small, so a few MiB save much work.
+func tuneGC() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+}
 
 func (c *cli) serve() *cobra.Command {
 	return &cobra.Command{
@@ -16,6 +27,7 @@ func (c *cli) serve() *cobra.Command {
 				return err
 			}
 			log := c.logger(cfg)
+			tuneGC()
 			n, err := node.Open(cmd.Context(), cfg, node.Options{Log: log, Hook: failpoint()})
 			if err != nil {
 				return err

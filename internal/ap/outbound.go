@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/ravn-ap/ravn/as4"
@@ -11,6 +12,7 @@ import (
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/store/blob"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/sbdh"
 	"github.com/ravn-ap/ravn/smp"
@@ -52,16 +54,25 @@ func (out *Outbound) Attempt(ctx context.Context, job store.Job, direct as4.Peer
 	if err != nil {
 		return nil, err
 	}
+	return out.AttemptMessage(ctx, job, m, direct)
+}
+
+// AttemptMessage is Attempt for a caller who has the message of the job at hand.
+func (out *Outbound) AttemptMessage(ctx context.Context, job store.Job, m store.Message, direct as4.Peer) (*as4.Evidence, error) {
 	peer, err := out.peer(ctx, m, direct)
 	if err != nil {
 		return nil, out.unsent(ctx, job, m, err)
 	}
-	if err := out.seal(ctx, job, &m, peer); err != nil {
+	sealed, err := out.seal(ctx, m, peer)
+	if err != nil {
 		return nil, out.unsent(ctx, job, m, err)
 	}
-	m, n, err := out.Store.StartAttempt(ctx, job, store.Start{Endpoint: peer.URL, Fingerprint: certs.Fingerprint(peer.Cert), Lease: sendLease})
+	m, n, err := out.Store.StartAttempt(ctx, job, store.Start{Endpoint: peer.URL, Fingerprint: certs.Fingerprint(peer.Cert), Lease: sendLease, Sealed: sealed})
 	if err != nil {
 		return nil, err
+	}
+	if sealed != nil {
+		out.observe(StepSealed, m.Sealed.Key)
 	}
 	out.observe(StepSend, peer.URL)
 	ev, sendErr := out.post(ctx, m, peer, n)
@@ -101,19 +112,11 @@ func (out *Outbound) peer(ctx context.Context, m store.Message, direct as4.Peer)
 }
 
 func (out *Outbound) lookup(ctx context.Context, m store.Message) (*smp.Endpoint, error) {
-	r, err := peppol.ParseParticipant(m.Receiver)
+	h, err := storedHeader(m)
 	if err != nil {
 		return nil, err
 	}
-	d, err := peppol.NewDocType(m.DocTypeScheme, m.DocType)
-	if err != nil {
-		return nil, err
-	}
-	p, err := peppol.NewProcess(m.ProcessScheme, m.Process)
-	if err != nil {
-		return nil, err
-	}
-	return out.Directory.Endpoint(ctx, r, d, p)
+	return out.Directory.Endpoint(ctx, h.Receiver, h.DocType, h.Process)
 }
 
 func lookupFault(err error) error {
@@ -130,45 +133,39 @@ func lookupFault(err error) error {
 	return fault.New(fault.LookupFailed, err, "")
 }
 
-// seal makes and stores the body of the attempts, unless it is there for the same certificate (D-12). The body does not
-// depend on the address; a renewed certificate gives another body with the same signed digests, so that the receiver
-// recognises a repeat (REL-021).
-func (out *Outbound) seal(ctx context.Context, job store.Job, m *store.Message, peer as4.Peer) error {
+// seal makes the body of the attempts, to be stored with the first one (D-12); nil when there is one for this certificate.
+// The body does not depend on the address; a renewed certificate gives another body with the same signed digests, so that
+// the receiver recognises a repeat (REL-021).
+func (out *Outbound) seal(ctx context.Context, m store.Message, peer as4.Peer) (*store.Sealed, error) {
 	if !m.Sealed.IsZero() && bytes.Equal(m.PeerCert, peer.Cert.Raw) {
-		return nil
+		return nil, nil
 	}
 	id, err := out.Keys().Current(out.Seat, out.Now())
 	if err != nil {
-		return fault.New(fault.KeyUntrusted, err, "")
+		return nil, fault.New(fault.KeyUntrusted, err, "")
 	}
 	to, err := certs.Seat(peer.Cert)
 	if err != nil {
-		return fault.New(fault.ReceiverCert, err, "")
+		return nil, fault.New(fault.ReceiverCert, err, "")
 	}
 	ref, sealed, err := out.sealBody(ctx, m, id, peer)
 	if err != nil {
-		return fault.New(fault.RecordUnreadable, err, "")
+		return nil, fault.New(fault.RecordUnreadable, err, "")
 	}
-	err = out.Store.StoreSealed(ctx, job, store.Sealed{
+	return &store.Sealed{
 		Body: ref, ContentType: sealed.ContentType, Endpoint: peer.URL, C3: to, PeerCert: peer.Cert.Raw, Digests: sealed.Digests, Transport: peppol.TransportAS4,
 		Evidence: []store.Evidence{
 			{Kind: store.EvidenceRequestSOAP, ContentType: as4.ContentTypeSignal, Bytes: sealed.SOAP}, {Kind: store.EvidenceOwnCert, Bytes: id.Cert.Raw},
 		},
-	})
-	if err != nil {
-		return fault.New(fault.RecordUnreadable, err, "")
-	}
-	out.observe(StepSealed, ref.Key)
-	*m, err = out.Store.Get(ctx, out.Tenant, m.ID)
-	return err
+	}, nil
 }
 
-func (out *Outbound) sealBody(ctx context.Context, m *store.Message, by *certs.Identity, peer as4.Peer) (store.BlobRef, *as4.Sealed, error) {
-	h, err := out.storedHeader(ctx, m)
+func (out *Outbound) sealBody(ctx context.Context, m store.Message, by *certs.Identity, peer as4.Peer) (store.BlobRef, *as4.Sealed, error) {
+	h, err := storedHeader(m)
 	if err != nil {
 		return store.BlobRef{}, nil, err
 	}
-	sbd, err := out.Blobs.Open(ctx, m.Payload)
+	sbd, err := out.open(ctx, m.Payload)
 	if err != nil {
 		return store.BlobRef{}, nil, err
 	}
@@ -188,19 +185,33 @@ func (out *Outbound) sealBody(ctx context.Context, m *store.Message, by *certs.I
 	return ref, sealed, err
 }
 
-// storedHeader rebuilds the envelope header of a stored message (SBDH-038).
-func (out *Outbound) storedHeader(ctx context.Context, m *store.Message) (*sbdh.Header, error) {
-	r, err := out.Blobs.Open(ctx, m.Payload)
-	if err != nil {
+// open reads a blob; one that was just made and that the record keeps is at hand.
+func (out *Outbound) open(ctx context.Context, ref store.BlobRef) (io.ReadCloser, error) {
+	if ref.Inline != "" {
+		return blob.Inline(ref)
+	}
+	return out.Blobs.Open(ctx, ref)
+}
+
+// storedHeader rebuilds what the ebMS header needs of a stored message's envelope (SBDH-038).
+func storedHeader(m store.Message) (h *sbdh.Header, err error) {
+	h = &sbdh.Header{}
+	if h.Sender, err = peppol.ParseParticipant(m.Sender); err != nil {
 		return nil, err
 	}
-	h, _, err := sbdh.Read(r, sbdh.Options{})
-	return h, errors.Join(err, r.Close())
+	if h.Receiver, err = peppol.ParseParticipant(m.Receiver); err != nil {
+		return nil, err
+	}
+	if h.DocType, err = peppol.NewDocType(m.DocTypeScheme, m.DocType); err != nil {
+		return nil, err
+	}
+	h.Process, err = peppol.NewProcess(m.ProcessScheme, m.Process)
+	return h, err
 }
 
 // post sends the stored body.
 func (out *Outbound) post(ctx context.Context, m store.Message, peer as4.Peer, n int) (*as4.Evidence, error) {
-	body, err := out.Blobs.Open(ctx, m.Sealed)
+	body, err := out.open(ctx, m.Sealed)
 	if err != nil {
 		return nil, &as4.SendError{Outcome: as4.Later, Err: err}
 	}

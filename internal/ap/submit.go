@@ -30,6 +30,32 @@ type Submission struct {
 // Submit takes a document over: envelope made or checked, payload synced, then one commit with its outbox row (REL-001,
 // REL-021). The eb:MessageId is chosen here and never again.
 func (out *Outbound) Submit(ctx context.Context, s Submission) (store.Message, error) {
+	m, err := out.take(ctx, s)
+	if err != nil {
+		return m, err
+	}
+	m, _, err = out.Store.Submit(ctx, out.Tenant, store.Submission{Message: m})
+	if err != nil {
+		return store.Message{}, fault.New(fault.RecordUnreadable, err, "")
+	}
+	return m, nil
+}
+
+// SubmitHeld is Submit for a caller who sends at once: it gets the job with its lease.
+func (out *Outbound) SubmitHeld(ctx context.Context, s Submission, owner string) (store.Message, store.Job, error) {
+	m, err := out.take(ctx, s)
+	if err != nil {
+		return m, store.Job{}, err
+	}
+	m, job, err := out.Store.SubmitHeld(ctx, out.Tenant, store.Submission{Message: m}, owner, sendLease)
+	if err != nil {
+		return store.Message{}, store.Job{}, fault.New(fault.RecordUnreadable, err, "")
+	}
+	return m, job, nil
+}
+
+// take makes or checks the envelope, syncs it and describes the message for the record.
+func (out *Outbound) take(ctx context.Context, s Submission) (store.Message, error) {
 	h, wrap, err := out.prepare(s)
 	if err != nil {
 		return store.Message{}, err
@@ -47,17 +73,13 @@ func (out *Outbound) Submit(ctx context.Context, s Submission) (store.Message, e
 	if err != nil {
 		return store.Message{}, fault.New(fault.RecordUnreadable, err, "")
 	}
-	m, _, err := out.Store.Submit(ctx, out.Tenant, store.Submission{Message: store.Message{
+	return store.Message{
 		ID: id, Domain: defaultDomain, MessageID: string(out.Sender.NewMessageID()), ConversationID: conversation(s.Conversation),
 		C2: out.Seat, Sender: h.Sender.Value(), Receiver: h.Receiver.Value(),
 		DocTypeScheme: h.DocType.Scheme(), DocType: h.DocType.Value(), ProcessScheme: h.Process.Scheme(), Process: h.Process.Value(),
 		Transport: peppol.TransportAS4, InstanceID: h.InstanceID, CreationTime: h.Created, CountryC1: h.CountryC1,
 		MLSTo: h.MLSTo, MLSType: h.MLSType, Payload: ref, PayloadMime: s.MimeType,
-	}})
-	if err != nil {
-		return store.Message{}, fault.New(fault.RecordUnreadable, err, "")
-	}
-	return m, nil
+	}, nil
 }
 
 func conversation(given string) string {

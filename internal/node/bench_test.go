@@ -31,9 +31,9 @@ func BenchmarkPath(b *testing.B) {
 	for range 8 {
 		wg.Go(func() {
 			for range work {
-				m, err := from.Outbound.Submit(b.Context(), s)
+				m, job, err := from.Submit(b.Context(), s)
 				if err == nil {
-					_, err = from.Send(b.Context(), m, peer)
+					_, err = from.Attempt(b.Context(), m, job, peer)
 				}
 				if err != nil {
 					b.Error(err)

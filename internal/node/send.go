@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/as4"
+	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
 )
@@ -38,6 +39,16 @@ func (n *Node) StoredPeer(m store.Message) (as4.Peer, error) {
 
 // takeLease is how long a message is held for an operator's attempt.
 const takeLease = 20 * time.Minute
+
+// Submit takes a document over and holds it for an attempt by Attempt.
+func (n *Node) Submit(ctx context.Context, s ap.Submission) (store.Message, store.Job, error) {
+	return n.Outbound.SubmitHeld(ctx, s, n.owner())
+}
+
+// Attempt makes the first attempt to send a message that Submit returned. direct, when it has a URL, replaces the lookup.
+func (n *Node) Attempt(ctx context.Context, m store.Message, job store.Job, direct as4.Peer) (*as4.Evidence, error) {
+	return n.Outbound.AttemptMessage(ctx, job, m, direct)
+}
 
 // Send makes one attempt to send a message now, due or not. direct, when it has a URL, replaces the lookup.
 func (n *Node) Send(ctx context.Context, m store.Message, direct as4.Peer) (*as4.Evidence, error) {

@@ -47,10 +47,10 @@ type Message struct {
 
 	Payload     BlobRef // the SBD
 	PayloadMime string
-	Sealed      BlobRef // outgoing: the HTTP body of the attempts (D-12); zero until StoreSealed
+	Sealed      BlobRef // outgoing: the HTTP body of the attempts (D-12); zero until sealed with the first attempt
 	SealedType  string  // its Content-Type
-	Endpoint    string  // outgoing: URL of C3, from StoreSealed
-	PeerCert    []byte  // outgoing: DER, certificate of C3, from StoreSealed; for an inbound message see EvidencePeerCert
+	Endpoint    string  // outgoing: URL of C3, once sealed
+	PeerCert    []byte  // DER, certificate of the other access point; of an outgoing message once sealed
 	Digests     []byte  // canonical text of the signed reference digests; the store compares it with nothing
 }
 

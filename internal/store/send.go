@@ -22,6 +22,22 @@ type Submission struct {
 	Tasks  []Task  // work beside the sending
 }
 
+// SubmitHeld is Submit for a submitter who sends at once: the job of sending is his from the start.
+func (s *Store) SubmitHeld(ctx context.Context, tenant string, sub Submission, owner string, lease time.Duration) (m Message, job Job, err error) {
+	m = sub.Message
+	if m.ID == "" || m.MessageID == "" || sub.Key != "" || sub.Draft {
+		return m, job, errors.New("store: submit: ID and MessageID are required, a key or a draft is not possible")
+	}
+	err = s.twice(ctx, tenant, func(tx *Tx) error {
+		if _, err := tx.submit(&m, &sub); err != nil {
+			return err
+		}
+		job, err = tx.take(Send, m.ID, owner, lease)
+		return err
+	})
+	return m, job, err
+}
+
 // Submit stores a message to be sent, READY and with its outbox row, in one transaction. If the tenant's idempotency key
 // was used before for the same request it returns the message of that time and repeated; for another request it returns
 // ErrKeyReused (REL-020).
@@ -95,7 +111,7 @@ func (tx *Tx) earlier(sub *Submission) (string, error) {
 	return ref, err
 }
 
-// Sealed is what is fixed before the first attempt and sent by every attempt (D-12).
+// Sealed is what is fixed with the first attempt and sent by every attempt (D-12).
 type Sealed struct {
 	Body        BlobRef // the HTTP body; synced before
 	ContentType string
@@ -111,37 +127,31 @@ const sealMessage = `UPDATE message SET sealed_key = ?, sealed_length = ?, seale
 	c3 = ?, peer_cert = ?, digests = ?, transport = ?, events = events + 1
 	WHERE id = ? AND tenant = ? AND version = ? RETURNING events`
 
-// StoreSealed keeps the sealed body of an outgoing message for its attempts. Only a changed endpoint or certificate calls
-// for a second one, which replaces the first under a blob key of its own (D-12). job must be held.
-func (s *Store) StoreSealed(ctx context.Context, job Job, b Sealed) error {
-	return s.Update(ctx, job.Tenant, func(tx *Tx) error {
-		if err := tx.hold(job); err != nil {
-			return err
-		}
-		m, err := tx.Get(job.MessageID)
-		if err != nil {
-			return err
-		}
-		if m.Direction != Out || m.State != Sending && !CanMove(Out, m.State, Sending) {
-			return fmt.Errorf("%w: message is %s", ErrConflict, m.State)
-		}
-		if err := tx.AddEvidence(m.ID, append(b.Body.inline(), b.Evidence...)...); err != nil {
-			return err
-		}
-		ev := Event{Kind: EventSealed, Detail: b.Endpoint, Actor: job.Owner}
-		return tx.touch(m.ID, ev, ErrConflict, sealMessage, b.Body.Key, b.Body.Length, b.Body.sum(), b.ContentType,
-			b.Endpoint, string(b.C3), b.PeerCert, b.Digests, b.Transport, m.ID, tx.tenant, m.Version)
-	})
+// seal keeps the sealed body of an outgoing message for its attempts. Only a changed certificate calls for a second one,
+// which replaces the first under a blob key of its own (D-12). m has the new values afterwards.
+func (tx *Tx) seal(m *Message, b *Sealed, actor string) error {
+	if m.Direction != Out || !CanMove(Out, m.State, Sending) {
+		return fmt.Errorf("%w: message is %s", ErrConflict, m.State)
+	}
+	if err := tx.AddEvidence(m.ID, append(b.Body.inline(), b.Evidence...)...); err != nil {
+		return err
+	}
+	ev := Event{Kind: EventSealed, Detail: b.Endpoint, Actor: actor}
+	err := tx.touch(m.ID, ev, ErrConflict, sealMessage, b.Body.Key, b.Body.Length, b.Body.sum(), b.ContentType,
+		b.Endpoint, string(b.C3), b.PeerCert, b.Digests, b.Transport, m.ID, tx.tenant, m.Version)
+	if err == nil {
+		m.Sealed, m.SealedType, m.Endpoint, m.C3 = b.Body, b.ContentType, b.Endpoint, b.C3
+		m.PeerCert, m.Digests, m.Transport = b.PeerCert, b.Digests, b.Transport
+	}
+	return err
 }
-
-// hold checks that job is held, and keeps it from being claimed until the end of the transaction.
-func (tx *Tx) hold(job Job) error { return tx.end(job, `UPDATE outbox SET owner = owner`+held) }
 
 // Start describes an attempt that is about to begin.
 type Start struct {
 	Endpoint    string // URL of C3, or the name of the backend
 	Fingerprint string // of C3's certificate
 	Lease       time.Duration
+	Sealed      *Sealed // the body to be kept first, with the first attempt and for another certificate
 }
 
 // StartAttempt records an attempt before the network is touched: the message becomes SENDING (a Deliver job: DELIVERING),
@@ -158,6 +168,11 @@ func (s *Store) StartAttempt(ctx context.Context, job Job, st Start) (m Message,
 		working, fallback := underWay(m.Direction)
 		if m.State == working {
 			if err := tx.interrupt(&m, fallback); err != nil {
+				return err
+			}
+		}
+		if st.Sealed != nil {
+			if err := tx.seal(&m, st.Sealed, job.Owner); err != nil {
 				return err
 			}
 		}

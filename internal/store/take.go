@@ -15,13 +15,18 @@ const takeJob = `UPDATE outbox SET owner = ?, lease_end = ` + clock + ` + ?, tok
 func (s *Store) Take(ctx context.Context, tenant string, kind Kind, messageID, owner string, lease time.Duration) (Job, error) {
 	var job Job
 	err := s.Update(ctx, tenant, func(tx *Tx) (err error) {
-		now := tx.clock()
-		job, err = change(tx, scanJob, takeJob, owner, now, lease.Microseconds(), jobID(tenant, kind, messageID), tenant, now)
+		job, err = tx.take(kind, messageID, owner, lease)
 		return err
 	})
+	return job, err
+}
+
+func (tx *Tx) take(kind Kind, messageID, owner string, lease time.Duration) (Job, error) {
+	now := tx.clock()
+	job, err := change(tx, scanJob, takeJob, owner, now, lease.Microseconds(), jobID(tx.tenant, kind, messageID), tx.tenant, now)
 	if errors.Is(err, ErrNotFound) {
 		err = fmt.Errorf("%w: no open work of kind %s for the message", ErrConflict, kind)
 	}
-	job.Unended--
+	job.Unended-- // the row counts this claim as well
 	return job, err
 }

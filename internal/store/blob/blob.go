@@ -78,7 +78,7 @@ func checkHeader(key string, h []byte) error {
 type sink interface {
 	io.Writer
 	commit(ref *store.BlobRef) error // makes what was written durable under the key
-	abort()                         // forgets it
+	abort()                          // forgets it
 }
 
 // Writer takes the bytes of one blob. One of Commit and Abort must be called; Abort after Commit does nothing, so it can

@@ -83,6 +83,14 @@ func (m *Mixed) Open(ctx context.Context, ref store.BlobRef) (io.ReadCloser, err
 	if err != nil {
 		return nil, err
 	}
+	return stored(ref, b)
+}
+
+// Inline reads a small blob whose bytes are still in the reference: one that this process has just written.
+func Inline(ref store.BlobRef) (io.ReadCloser, error) { return stored(ref, []byte(ref.Inline)) }
+
+// stored reads the stored form of a small blob.
+func stored(ref store.BlobRef, b []byte) (io.ReadCloser, error) {
 	if int64(len(b)) != headerSize+ref.Length {
 		return nil, &CorruptError{ref.Key, "its length is not the one on record"}
 	}
