@@ -44,7 +44,7 @@ bench: build ## benchmarks of the rooms, then of two whole nodes
 	bin/ravn bench --seconds 10
 
 bench-peers: build interop-build ## the same traffic through phase4 and through Ravn
-	RAVN_REQUIRE_INTEROP=1 go test -count=1 -v -run 'BenchPeers' -timeout 20m ./internal/node/
+	RAVN_REQUIRE_INTEROP=1 RAVN_BENCH_PEERS=1 go test -count=1 -v -run BenchPeers -timeout 20m ./internal/node/
 
 FUZZTIME ?= 60s
 fuzz: ## each fuzz target for FUZZTIME

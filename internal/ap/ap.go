@@ -5,6 +5,7 @@ package ap
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/ravn-ap/ravn/certs"
@@ -27,6 +28,14 @@ type Core struct {
 	Trust  *certs.Verifier
 	Keys   func() *certs.Keyring
 	Now    func() time.Time
+}
+
+// open reads a blob; one that was just made and that the record keeps is at hand.
+func (c *Core) open(ctx context.Context, ref store.BlobRef) (io.ReadCloser, error) {
+	if ref.Inline != "" {
+		return blob.Inline(ref)
+	}
+	return c.Blobs.Open(ctx, ref)
 }
 
 // isCertError tells whether err is about a certificate, and whether it may pass.

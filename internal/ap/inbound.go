@@ -23,7 +23,7 @@ type Inbound struct {
 	Core
 	Backend   backend.Backend
 	Lease     time.Duration                    // how long a delivery may go without a sign of life; the queue extends it while the work runs
-	Wake      func()                           // called after a message was accepted; nil: the queue's own pace
+	Queue     *queue.Runner                    // runs Forward; takes deliveries that begin with their acceptance
 	Delivered func(m store.Message, err error) // told of each delivery; nil means nobody wants to know
 	Hook      func(point string)               // called at "deliver.claimed" and "deliver.done"; tests end the process there
 }
@@ -88,7 +88,7 @@ func (in *Inbound) Accept(ctx context.Context, m *as4.Inbound) error {
 	if err != nil {
 		return err
 	}
-	_, err = in.Store.Accept(ctx, in.Tenant, in.acceptance(m, p.id, ref, served.Domain))
+	err = in.store(ctx, in.acceptance(m, p.id, ref, served.Domain))
 	var twin *store.Duplicate
 	if errors.As(err, &twin) {
 		if derr := in.Blobs.Delete(ctx, ref.Key); derr != nil {
@@ -100,13 +100,23 @@ func (in *Inbound) Accept(ctx context.Context, m *as4.Inbound) error {
 		}
 		return &as4.Duplicate{Answer: stored}
 	}
-	if err != nil {
-		// The blob stays: whether the commit happened may be unknown, and an orphan is collected later (CP-R7).
+	return err // the blob stays: whether the commit happened may be unknown, and an orphan is collected later (CP-R7)
+}
+
+// store commits an acceptance. When the queue has a place, the same commit starts the delivery, which then runs beside
+// the request; else the delivery waits in the outbox (D-10).
+func (in *Inbound) store(ctx context.Context, a store.Acceptance) error {
+	place := in.Queue.Reserve()
+	if place == nil {
+		_, err := in.Store.Accept(ctx, in.Tenant, a)
 		return err
 	}
-	if in.Wake != nil {
-		in.Wake()
+	m, job, n, err := in.Store.AcceptHeld(ctx, in.Tenant, a, in.Queue.Owner, store.Start{Endpoint: in.Backend.Name(), Lease: in.Lease})
+	if err != nil || job.ID == "" {
+		place.Free()
+		return err
 	}
+	place.Do(job, func(ctx context.Context, job store.Job) queue.Outcome { return in.finish(ctx, job, m, n) })
 	return nil
 }
 
@@ -149,13 +159,19 @@ func (in *Inbound) Forward(ctx context.Context, job store.Job) queue.Outcome {
 	case err != nil:
 		return queue.Retry(deliverBackoff(1), err.Error())
 	}
+	return in.finish(ctx, job, m, n)
+}
+
+// finish delivers the message of attempt n and records the outcome.
+func (in *Inbound) finish(ctx context.Context, job store.Job, m store.Message, n int) queue.Outcome {
 	in.hook("deliver.claimed")
 	res := store.Result{State: store.Delivered, Outcome: "delivered"}
-	err = in.deliver(ctx, m)
+	err := in.deliver(ctx, m)
 	in.hook("deliver.done")
 	if err != nil {
 		res = failedDelivery(err, n, in.Now())
 	}
+	res.Message = &m
 	if in.Delivered != nil {
 		in.Delivered(m, err)
 	}
@@ -185,7 +201,7 @@ func failedDelivery(err error, n int, now time.Time) store.Result {
 }
 
 func (in *Inbound) deliver(ctx context.Context, m store.Message) error {
-	r, err := in.Blobs.Open(ctx, m.Payload)
+	r, err := in.open(ctx, m.Payload)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"time"
 
 	"github.com/ravn-ap/ravn/as4"
@@ -12,7 +11,6 @@ import (
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
-	"github.com/ravn-ap/ravn/internal/store/blob"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/sbdh"
 	"github.com/ravn-ap/ravn/smp"
@@ -77,6 +75,7 @@ func (out *Outbound) AttemptMessage(ctx context.Context, job store.Job, m store.
 	out.observe(StepSend, peer.URL)
 	ev, sendErr := out.post(ctx, m, peer, n)
 	res := out.result(m, ev, sendErr)
+	res.Message = &m
 	if err := out.Store.FinishAttempt(context.WithoutCancel(ctx), job, n, res); err != nil {
 		return ev, errors.Join(sendErr, err)
 	}
@@ -183,14 +182,6 @@ func (out *Outbound) sealBody(ctx context.Context, m store.Message, by *certs.Id
 	}
 	ref, err := w.Commit()
 	return ref, sealed, err
-}
-
-// open reads a blob; one that was just made and that the record keeps is at hand.
-func (out *Outbound) open(ctx context.Context, ref store.BlobRef) (io.ReadCloser, error) {
-	if ref.Inline != "" {
-		return blob.Inline(ref)
-	}
-	return out.Blobs.Open(ctx, ref)
 }
 
 // storedHeader rebuilds what the ebMS header needs of a stored message's envelope (SBDH-038).

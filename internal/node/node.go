@@ -128,7 +128,7 @@ func (n *Node) wire() error {
 		Store: n.Store, Work: map[store.Kind]queue.Work{store.Deliver: n.Inbound.Forward}, Owner: n.owner(), Now: n.opts.Now, Lease: lease,
 		OnError: func(job store.Job, err error) { n.opts.Log.Error().Str("job", job.ID).Err(err).Msg("queue") },
 	}
-	n.Inbound.Wake = n.runner.Wake
+	n.Inbound.Queue = n.runner
 	client, directory, err := n.network()
 	if err != nil {
 		return err

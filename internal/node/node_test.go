@@ -59,7 +59,7 @@ func runNode(t testing.TB, file string) *tested {
 		t.Fatal(err)
 	}
 	log := &bytes.Buffer{}
-	n, err := Open(t.Context(), cfg, Options{Log: zerolog.New(zerolog.SyncWriter(log))})
+	n, err := Open(t.Context(), cfg, Options{Log: zerolog.New(zerolog.SyncWriter(log)).Level(zerolog.WarnLevel)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,8 +90,13 @@ type Runner struct {
 	Now     func() time.Time               // for the due time of retries; nil means time.Now
 	OnError func(job store.Job, err error) // what went wrong beside the work itself; job is zero for a failed claim; may be nil
 
-	once sync.Once
-	wake chan struct{}
+	once   sync.Once
+	wake   chan struct{}
+	direct chan struct{} // places of jobs that came by Reserve
+
+	mu   sync.Mutex
+	work context.Context // of jobs, while Run takes new ones
+	wg   sync.WaitGroup  // jobs that came by Reserve
 }
 
 // Wake makes the Runner look for due work at once. It never blocks and may be called before Run.
@@ -107,6 +112,7 @@ func (r *Runner) init() {
 	r.once.Do(func() {
 		r.wake = make(chan struct{}, 1)
 		def(&r.Limit, DefaultLimit)
+		r.direct = make(chan struct{}, r.Limit)
 		def(&r.Poll, DefaultPoll)
 		def(&r.Lease, DefaultLease)
 		def(&r.Timeout, DefaultTimeout)
@@ -135,6 +141,9 @@ func (r *Runner) Run(ctx context.Context) {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	context.AfterFunc(ctx, func() { time.AfterFunc(r.Grace, stop) })
+	r.open(work)
+	defer r.wg.Wait()
+	defer r.open(nil)
 
 	s := &schedule{Runner: r, busy: map[store.Kind]int{}, ended: make(chan store.Kind, r.Limit)}
 	for k := range r.Work {
@@ -142,6 +151,52 @@ func (r *Runner) Run(ctx context.Context) {
 	}
 	slices.Sort(s.kinds)
 	s.run(ctx, work)
+}
+
+func (r *Runner) open(work context.Context) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.work = work
+}
+
+// Place is room for one job whose claimer brings it to the Runner himself, instead of leaving it to be claimed.
+type Place struct {
+	r   *Runner
+	ctx context.Context // of the Run that gave it
+}
+
+// Reserve returns a place, or nil when all are taken or Run does not take jobs: then the job is left to be claimed.
+// Exactly one of Do and Free must follow.
+func (r *Runner) Reserve() *Place {
+	r.init()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.work == nil {
+		return nil
+	}
+	select {
+	case r.direct <- struct{}{}:
+		r.wg.Add(1)
+		return &Place{r, r.work}
+	default:
+		return nil
+	}
+}
+
+// Free gives the place back unused.
+func (p *Place) Free() {
+	<-p.r.direct
+	p.r.wg.Done()
+}
+
+// Do runs a job that is held, by the given work, and returns at once.
+func (p *Place) Do(job store.Job, work Work) {
+	go func() {
+		defer p.Free()
+		if err := p.r.attend(p.ctx, job, work); err != nil {
+			p.r.OnError(job, fmt.Errorf("queue: %s: %w", job.ID, err))
+		}
+	}()
 }
 
 // schedule belongs to the goroutine of Run; workers only report to ended.
@@ -212,7 +267,7 @@ func (r *Runner) do(ctx context.Context, job store.Job) {
 	if job.Unended >= r.MaxCrashes { // REL-067
 		err = r.Store.Quarantine(context.WithoutCancel(ctx), job, fmt.Sprintf("started %d times without an end", job.Unended))
 	} else {
-		err = r.attend(ctx, job)
+		err = r.attend(ctx, job, r.Work[job.Kind])
 	}
 	if err != nil {
 		r.OnError(job, fmt.Errorf("queue: %s: %w", job.ID, err))
@@ -220,11 +275,11 @@ func (r *Runner) do(ctx context.Context, job store.Job) {
 }
 
 // attend runs the work of a job under its lease and ends the job.
-func (r *Runner) attend(ctx context.Context, job store.Job) error {
+func (r *Runner) attend(ctx context.Context, job store.Job, work Work) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.Timeout, errTimeout)
 	defer cancel()
 	lost := r.keepLease(ctx, cancel, job)
-	out, err := r.call(ctx, job)
+	out, err := call(ctx, job, work)
 	if err == nil && context.Cause(ctx) == errTimeout {
 		err = errTimeout
 	}
@@ -268,13 +323,13 @@ func (r *Runner) tryEnd(ctx context.Context, job store.Job, out Outcome, crash e
 }
 
 // call runs the work; a panic in it is its error.
-func (r *Runner) call(ctx context.Context, job store.Job) (out Outcome, err error) {
+func call(ctx context.Context, job store.Job, work Work) (out Outcome, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = &panicError{p, debug.Stack()}
 		}
 	}()
-	return r.Work[job.Kind](ctx, job), nil
+	return work(ctx, job), nil
 }
 
 // panicError is a panic of a work function. Its stack is for the log, not for the record.

@@ -55,6 +55,33 @@ func (s *Store) twice(ctx context.Context, tenant string, fn func(*Tx) error) er
 	return errors.Join(err, again)
 }
 
+// AcceptHeld is Accept for a node that delivers at once: the same commit starts the first attempt, whose job is the
+// node's from the start. A crash ends it with the lease, like any other. A job without ID means that the message is stored
+// but not held.
+func (s *Store) AcceptHeld(ctx context.Context, tenant string, a Acceptance, owner string, st Start) (m Message, job Job, n int, err error) {
+	m = a.Message
+	if m.ID == "" || m.C2 == "" || m.MessageID == "" {
+		return m, job, 0, errors.New("store: accept: ID, C2 and MessageID are required")
+	}
+	err = s.twice(ctx, tenant, func(tx *Tx) error {
+		err := tx.accept(&m, &a)
+		var dup *Duplicate
+		if errors.As(err, &dup) && dup.Prior.ID == m.ID { // our own first try, whose lease is lost to us
+			m, err = tx.Get(m.ID)
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		if job, err = tx.take(Deliver, m.ID, owner, st.Lease); err != nil {
+			return err
+		}
+		n, err = tx.start(&m, job, st)
+		return err
+	})
+	return m, job, n, err
+}
+
 const insertDuplicate = `INSERT INTO duplicate (tenant, seat, message_id, digests, ref, accepted, kept_until)
 	VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, seat, message_id) DO NOTHING`
 

@@ -165,24 +165,29 @@ func (s *Store) StartAttempt(ctx context.Context, job Job, st Start) (m Message,
 		if m, err = tx.Get(job.MessageID); err != nil {
 			return err
 		}
-		working, fallback := underWay(m.Direction)
-		if m.State == working {
-			if err := tx.interrupt(&m, fallback); err != nil {
-				return err
-			}
-		}
-		if st.Sealed != nil {
-			if err := tx.seal(&m, st.Sealed, job.Owner); err != nil {
-				return err
-			}
-		}
-		if err := tx.Move(&m, working, Event{Kind: EventAttempt, Detail: st.Endpoint, Actor: job.Owner}); err != nil {
-			return err
-		}
-		n, err = tx.addAttempt(m.ID, st)
+		n, err = tx.start(&m, job, st)
 		return err
 	})
 	return m, n, err
+}
+
+// start begins an attempt of a job that is held.
+func (tx *Tx) start(m *Message, job Job, st Start) (n int, err error) {
+	working, fallback := underWay(m.Direction)
+	if m.State == working {
+		if err := tx.interrupt(m, fallback); err != nil {
+			return 0, err
+		}
+	}
+	if st.Sealed != nil {
+		if err := tx.seal(m, st.Sealed, job.Owner); err != nil {
+			return 0, err
+		}
+	}
+	if err := tx.Move(m, working, Event{Kind: EventAttempt, Detail: st.Endpoint, Actor: job.Owner}); err != nil {
+		return 0, err
+	}
+	return tx.addAttempt(m.ID, st)
 }
 
 const (
@@ -217,6 +222,7 @@ type Result struct {
 	Evidence []Evidence // with SENT the receipt; Attempt is set by the store
 	Count    bool       // with SENT: write a counting row
 	Tasks    []Task     // work that follows, such as a notification
+	Message  *Message   // the message as the attempt began; nil: it is read again
 }
 
 const acceptedAt = `UPDATE message SET accepted = ? WHERE id = ? AND tenant = ?`
@@ -229,7 +235,7 @@ func (s *Store) FinishAttempt(ctx context.Context, job Job, n int, r Result) err
 		if err := tx.settle(job, r); err != nil {
 			return err
 		}
-		m, err := tx.Get(job.MessageID)
+		m, err := tx.underWay(job, r)
 		if err != nil {
 			return err
 		}
@@ -249,6 +255,14 @@ func (s *Store) FinishAttempt(ctx context.Context, job Job, n int, r Result) err
 		}
 		return tx.afterAttempt(&m, n, r)
 	})
+}
+
+// underWay returns the message of an attempt that ends. A message that changed meanwhile is found out by Move.
+func (tx *Tx) underWay(job Job, r Result) (Message, error) {
+	if r.Message != nil && r.Message.ID == job.MessageID {
+		return *r.Message, nil
+	}
+	return tx.Get(job.MessageID)
 }
 
 func (tx *Tx) afterAttempt(m *Message, n int, r Result) error {

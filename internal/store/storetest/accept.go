@@ -20,6 +20,46 @@ var acceptTests = []test{
 	{"D-21 the same message in two tenants", testTenants},
 	{"REL-032 a duplicate key is kept for 400 days", testForget},
 	{"accept without a duplicate key is refused", testAcceptIncomplete},
+	{"REL-010 an accept that is held starts its delivery", testAcceptHeld},
+	{"CP-R12 a held accept whose node dies is delivered by another", testAcceptHeldLost},
+}
+
+// held accepts a message and holds its delivery; the payload is one that the record keeps.
+func held(b *bench) (m store.Message, job store.Job, n int) {
+	in := inbound(1)
+	in.Message.ID = store.NewID()
+	in.Message.Payload = store.BlobRef{Key: store.InlineMark + store.BlobKey(in.Message.ID, "sbd"), Length: 3, Inline: "abc"}
+	m, job, n, err := b.AcceptHeld(b.ctx, tenant, in, "me", start)
+	b.must(err)
+	want(b, "state", m.State, store.Delivering)
+	want(b, "attempt", n, 1)
+	want(b, "owner", job.Owner, "me")
+	return m, job, n
+}
+
+func testAcceptHeld(b *bench) {
+	m, job, n := held(b)
+	want(b, "free jobs", len(b.claim(store.Deliver, 10)), 0)
+	kept, err := b.Evidence(b.ctx, tenant, m.ID, "sbd")
+	b.must(err)
+	want(b, "payload in the record", string(kept.Bytes), "abc")
+	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.Delivered, Outcome: "delivered", Message: &m}))
+	want(b, "state", b.state(m.ID), store.Delivered)
+	stale := b.FinishAttempt(b.ctx, job, n, store.Result{State: store.Delivered, Message: &m})
+	want(b, "a second end", stale, store.ErrLeaseLost)
+}
+
+func testAcceptHeldLost(b *bench) {
+	m, old, n := held(b)
+	b.clock.advance(lease)
+	job := b.claimed(store.Deliver)
+	got, n2, err := b.StartAttempt(b.ctx, job, start)
+	b.must(err)
+	want(b, "attempt", n2, 2)
+	err = b.FinishAttempt(b.ctx, old, n, store.Result{State: store.Delivered, Message: &m})
+	want(b, "the old node", err, store.ErrLeaseLost) // REL-013
+	b.must(b.FinishAttempt(b.ctx, job, n2, store.Result{State: store.Delivered, Message: &got}))
+	want(b, "state", b.state(m.ID), store.Delivered)
 }
 
 func testAccept(b *bench) {
