@@ -91,7 +91,9 @@ func (d *Duration) UnmarshalText(text []byte) error {
 }
 
 // MarshalText writes it.
-func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+func (d Duration) String() string { return time.Duration(d).String() }
 
 // Load reads and completes the file; Check tells whether it makes sense.
 func Load(file string) (*Config, error) {
@@ -195,6 +197,3 @@ func (c *Config) Path(p string) string {
 	}
 	return filepath.Join(c.dir, p)
 }
-
-// Bytes returns the configuration as YAML.
-func (c *Config) Bytes() ([]byte, error) { return yaml.Marshal(c) }
