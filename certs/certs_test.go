@@ -41,7 +41,7 @@ func (r revocation) Check(context.Context, *x509.Certificate, *x509.Certificate,
 func TestVerify(t *testing.T) {
 	p := testPKI(t)
 	now := time.Now()
-	twin := &pki.CA{Cert: lookalike(t, p.AP), Key: freshKey(t)} // same name, another key
+	twin := lookalike(t, p.AP) // same name, another key
 	leaf, err := p.AP.Issue(pki.Leaf{CN: "POP900001", CA: true}, now)
 	if err != nil {
 		t.Fatal(err)
@@ -288,7 +288,7 @@ func freshKey(t *testing.T) *rsa.PrivateKey {
 }
 
 // lookalike makes a self-signed CA with the name of another one.
-func lookalike(t *testing.T, ca *pki.CA) *x509.Certificate {
+func lookalike(t *testing.T, ca *pki.CA) *pki.CA {
 	t.Helper()
 	tmpl := &x509.Certificate{
 		SerialNumber: ca.Cert.SerialNumber, Subject: ca.Cert.Subject, NotBefore: ca.Cert.NotBefore, NotAfter: ca.Cert.NotAfter,
@@ -303,7 +303,7 @@ func lookalike(t *testing.T, ca *pki.CA) *x509.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c
+	return &pki.CA{Cert: c, Key: key}
 }
 
 // FuzzPKCS12: no panic leaves the wrapper.
