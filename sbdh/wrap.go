@@ -58,7 +58,7 @@ func Wrap(dst io.Writer, h *Header, body io.Reader) error {
 	if err != nil {
 		return notXML(err)
 	}
-	br := bufio.NewReaderSize(src, 64<<10)
+	br := bufio.NewReaderSize(src, 4<<10)
 	if err := dropDeclaration(br); err != nil {
 		return err
 	}
