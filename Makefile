@@ -34,10 +34,10 @@ interop-build: ## the Java peer; needs a JDK and Maven
 	cd testbed/interop && mvn -q -B package
 
 interop: interop-build ## phase4, Santuario, the Peppol SMP client, xmlsec1 and xmllint as judges
-	RAVN_REQUIRE_INTEROP=1 go test -count=1 -run 'Interop' $(PKGS)
+	RAVN_REQUIRE_INTEROP=1 RAVN_REQUIRE_TOOLS=1 go test -count=1 -run 'Interop' $(PKGS)
 
 differential: interop-build ## CASES random documents: our canonical form against Santuario and libxml2, signatures against xmlsec1
-	RAVN_REQUIRE_INTEROP=1 RAVN_DIFFERENTIAL_CASES=$(or $(CASES),10000) go test -count=1 -v -run 'Differential' ./internal/xmldsig/
+	RAVN_REQUIRE_INTEROP=1 RAVN_REQUIRE_TOOLS=1 RAVN_DIFFERENTIAL_CASES=$(or $(CASES),10000) go test -count=1 -v -run 'Differential' ./internal/xmldsig/
 
 bench: build ## benchmarks of the rooms, then of two whole nodes
 	go test -run '^$$' -bench . -benchtime 1s $(PKGS)
@@ -49,7 +49,7 @@ bench-peers: build interop-build ## the same traffic through phase4 and through 
 FUZZTIME ?= 60s
 fuzz: ## each fuzz target for FUZZTIME
 	@set -e; for pkg in $$(go list $(PKGS)); do for f in $$(go test -list '^Fuzz' $$pkg 2>/dev/null | grep '^Fuzz' || true); do \
-		echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+		echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg; done; done
 
 golden: ## rewrite the golden files; review the diff like code
 	go test $(PKGS) -update

@@ -91,6 +91,7 @@ type signatureForm struct {
 	canonList string
 	transform string // of the reference
 	list      string
+	bare      bool // enveloped-signature is the only transform: Canonical XML 1.0 follows by itself
 }
 
 func randomForm(r *mrand.Rand, methods []string) signatureForm {
@@ -105,6 +106,7 @@ func randomForm(r *mrand.Rand, methods []string) signatureForm {
 	if f.transform == Exclusive {
 		f.list = pick(r, lists)
 	}
+	f.bare = f.enveloped && f.transform == Inclusive && r.IntN(2) == 0
 	return f
 }
 
@@ -124,13 +126,16 @@ func inclusiveNamespaces(list string) string {
 
 // signedInfo writes SignedInfo without declarations of its own: the Signature element has them.
 func (f signatureForm) signedInfo(uri, digest string) string {
-	env := ""
+	transforms := `<ds:Transform Algorithm="` + f.transform + `">` + inclusiveNamespaces(f.list) + `</ds:Transform>`
+	if f.bare {
+		transforms = ""
+	}
 	if f.enveloped {
-		env = `<ds:Transform Algorithm="` + Enveloped + `"></ds:Transform>`
+		transforms = `<ds:Transform Algorithm="` + Enveloped + `"></ds:Transform>` + transforms
 	}
 	return fmt.Sprintf(`<ds:SignedInfo><ds:CanonicalizationMethod Algorithm="%s">%s</ds:CanonicalizationMethod>`+"\n"+`<ds:SignatureMethod Algorithm="%s"></ds:SignatureMethod>`+
-		`<ds:Reference URI="%s"><ds:Transforms>%s<ds:Transform Algorithm="%s">%s</ds:Transform></ds:Transforms><ds:DigestMethod Algorithm="%s"></ds:DigestMethod><ds:DigestValue>%s</ds:DigestValue></ds:Reference></ds:SignedInfo>`,
-		f.canon, inclusiveNamespaces(f.canonList), f.method, uri, env, f.transform, inclusiveNamespaces(f.list), f.digest, digest)
+		`<ds:Reference URI="%s"><ds:Transforms>%s</ds:Transforms><ds:DigestMethod Algorithm="%s"></ds:DigestMethod><ds:DigestValue>%s</ds:DigestValue></ds:Reference></ds:SignedInfo>`,
+		f.canon, inclusiveNamespaces(f.canonList), f.method, uri, transforms, f.digest, digest)
 }
 
 // template is a document with an unsigned signature in it, and the element that "#it" points to.

@@ -21,13 +21,16 @@ func (t *tokenizer) tagEnd() (int, error) {
 				quote = c
 			case c == '>':
 				t.work += int64(i)
+				if int64(i) > t.lim.tag {
+					return 0, t.limit(0, tooLong)
+				}
 				return i + 1, nil
 			case c == '<':
 				return 0, t.fail(i, "", "the character < inside a tag")
 			}
 		}
 		if int64(i) > t.lim.tag {
-			return 0, t.limit(0, "a tag is too long")
+			return 0, t.limit(0, tooLong)
 		}
 		if ok, err := t.more(); err != nil {
 			return 0, err

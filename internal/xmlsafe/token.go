@@ -128,18 +128,23 @@ func (t *tokenizer) have(n int) (bool, error) {
 	return true, nil
 }
 
+const tooLong = "a comment, instruction or tag is too long"
+
 // find returns the index, from the unread part's start, of the first sep at or after from. It fails with msg at the end of
-// the document and when more than most bytes would have to be held.
+// the document and when sep stands behind the first most bytes, in a window as in a whole document.
 func (t *tokenizer) find(from int, sep string, most int64, msg string) (int, error) {
 	for {
 		w := t.buf[t.pos:]
 		if i := bytes.Index(w[min(from, len(w)):], []byte(sep)); i >= 0 {
 			t.work += int64(i)
+			if int64(from+i) > most {
+				return 0, t.limit(0, tooLong)
+			}
 			return from + i, nil
 		}
 		t.work += int64(len(w) - from)
-		if int64(len(w)) > most {
-			return 0, t.limit(0, "a comment, instruction or tag is too long")
+		if int64(len(w)-len(sep)+1) > most {
+			return 0, t.limit(0, tooLong)
 		}
 		from = max(from, len(w)-len(sep)+1)
 		if ok, err := t.more(); err != nil {
