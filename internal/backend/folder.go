@@ -8,12 +8,25 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 // Folder delivers into a folder: one sub folder per document, named after the delivery id, with the envelope and
 // metadata.json. The sub folder appears by one rename, complete and synced, so that a reader never sees half of it; a
 // repeat finds it there and changes nothing (REL-012).
-type Folder struct{ Dir string }
+type Folder struct {
+	Dir string
+
+	turn  sync.Mutex // held during an fsync of Dir
+	mu    sync.Mutex
+	round *syncRound // the next fsync of Dir, not begun yet
+}
+
+// syncRound is one fsync of the folder, shared by all who asked for it before it began.
+type syncRound struct {
+	done chan struct{}
+	err  error
+}
 
 // PayloadName is the file name of the envelope in a delivered folder.
 const PayloadName = "document.xml"
@@ -28,10 +41,11 @@ func (f *Folder) Deliver(_ context.Context, d Delivery) error {
 		return err
 	}
 	tmp := filepath.Join(f.Dir, "."+d.ID+".tmp")
-	if err := os.RemoveAll(tmp); err != nil { // what a crash left
-		return err
+	err := os.Mkdir(tmp, 0o750)
+	if errors.Is(err, os.ErrExist) { // what a crash left
+		err = errors.Join(os.RemoveAll(tmp), os.Mkdir(tmp, 0o750))
 	}
-	if err := os.Mkdir(tmp, 0o750); err != nil {
+	if err != nil {
 		return err
 	}
 	meta, err := json.MarshalIndent(d.Metadata, "", "  ")
@@ -50,7 +64,29 @@ func (f *Folder) Deliver(_ context.Context, d Delivery) error {
 	if err := os.Rename(tmp, final); err != nil {
 		return err
 	}
-	return syncDir(f.Dir)
+	return f.sync()
+}
+
+// sync makes the names in the folder durable. Deliveries that end together share one fsync.
+func (f *Folder) sync() error {
+	f.mu.Lock()
+	r := f.round
+	if r != nil { // not begun yet: it will cover our rename
+		f.mu.Unlock()
+		<-r.done
+		return r.err
+	}
+	r = &syncRound{done: make(chan struct{})}
+	f.round = r
+	f.mu.Unlock()
+	f.turn.Lock() // the round before is still under way
+	f.mu.Lock()
+	f.round = nil
+	f.mu.Unlock()
+	r.err = syncDir(f.Dir)
+	f.turn.Unlock()
+	close(r.done)
+	return r.err
 }
 
 // there tells whether the document was delivered before. Another content under the same id is an alarm, not a repeat.
@@ -69,7 +105,7 @@ func (f *Folder) there(final string, d Delivery) (bool, error) {
 	if m.SHA256 != d.Metadata.SHA256 {
 		return false, &Permanent{fmt.Errorf("backend: %s was delivered before with other content", d.ID)}
 	}
-	return true, syncDir(f.Dir)
+	return true, f.sync()
 }
 
 // write makes a file and syncs it.
