@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -224,7 +226,7 @@ func (x *exchange) admit() error {
 		return &httpError{status: http.StatusMethodNotAllowed, msg: "this is an AS4 endpoint: use POST"} // AS4-007
 	case r.Header.Get("Upgrade") != "" || !r.ProtoAtLeast(1, 1) && len(r.TransferEncoding) > 0:
 		return &httpError{status: http.StatusBadRequest, msg: "bad request"}
-	case r.Header.Get("Content-Encoding") != "" && r.Header.Get("Content-Encoding") != "identity":
+	case encoded(r.Header["Content-Encoding"]):
 		return &httpError{status: http.StatusUnsupportedMediaType, msg: "no content encoding is supported"}
 	case r.ContentLength > x.rx.MaxBytes:
 		return &httpError{status: http.StatusRequestEntityTooLarge, msg: "the message is too large"}
@@ -240,6 +242,11 @@ func (x *exchange) admit() error {
 	default:
 		return &httpError{status: http.StatusServiceUnavailable, msg: "too many requests at once, try again later"}
 	}
+}
+
+// encoded tells whether any Content-Encoding header says something else than identity (SEC-101).
+func encoded(headers []string) bool {
+	return slices.ContainsFunc(headers, func(v string) bool { return v != "" && !strings.EqualFold(v, "identity") })
 }
 
 // fail leaves by the exit that the error asks for. Security errors say nothing but their code and the correlation id
@@ -315,7 +322,7 @@ func (x *exchange) signal(e ebms.Error) {
 	x.write(http.StatusOK, ContentTypeSignal, body)
 }
 
-// sign makes the SOAP answer for a signal, signed by the seat that the message addressed, or else by the default seat.
+// sign makes the SOAP answer for an error, signed by the default seat whatever seat the message addressed.
 func (x *exchange) sign(s *ebms.Signal) ([]byte, error) {
 	id, err := x.keys.Current(x.rx.Seat, x.rx.Now())
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ravn-ap/ravn/as4/mime"
 	"github.com/ravn-ap/ravn/as4/wssec"
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/ebms"
@@ -39,7 +40,15 @@ func record(t *testing.T, dir string) *recording {
 	if err != nil {
 		t.Fatal(err)
 	}
-	soap, err := SOAPPart(req.Header["Content-Type"], body)
+	ct, err := mime.ParseContentType(req.Header["Content-Type"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := mime.NewReader(bytes.NewReader(body), ct).Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	soap, err := io.ReadAll(root)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -231,40 +233,58 @@ func (s *Sender) Post(ctx context.Context, r Request) (*Evidence, error) {
 	req.ContentLength = r.Length
 	req.Header.Set("Content-Type", r.ContentType)
 	req.Header.Set("User-Agent", s.Agent)
+	req, unsent := traceUnsent(req)
 	res, err := s.HTTP.Do(req)
 	if err != nil {
-		return nil, &SendError{Outcome: Unknown, Err: err}
+		e := &SendError{Outcome: Unknown, Err: err}
+		if unsent() {
+			e.Outcome = Later
+		}
+		return nil, e
 	}
 	ev, err := readAnswer(res)
 	if err != nil {
-		return nil, statusError(res, err)
+		return nil, statusError(res, ev, err)
 	}
 	return s.judge(ctx, r, res, ev)
+}
+
+// traceUnsent watches a request: unsent tells that a connection was looked for and none was found, so that certainly no
+// byte of it left: DNS, dialling, the TLS handshake or the guard failed (REL-023).
+func traceUnsent(req *http.Request) (traced *http.Request, unsent func() bool) {
+	var wanted, got atomic.Bool
+	trace := &httptrace.ClientTrace{
+		GetConn: func(string) { wanted.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
+	}
+	return req.WithContext(httptrace.WithClientTrace(req.Context(), trace)), func() bool { return wanted.Load() && !got.Load() }
 }
 
 // maxAnswer bounds an answer (SEC-113).
 const maxAnswer = 2 << 20
 
-// readAnswer reads the whole answer and finds its SOAP part, whatever the HTTP status is (AS4-119, REL-041).
+// readAnswer reads the whole answer and finds its SOAP part, whatever the HTTP status is (AS4-119, REL-041). What was read
+// is evidence, also with an error.
 func readAnswer(res *http.Response) (*Evidence, error) {
 	defer func() { _ = res.Body.Close() }() // read to its end, or not wanted
+	ev := &Evidence{HTTPStatus: res.StatusCode, ContentType: res.Header.Get("Content-Type")}
 	var src io.Reader = res.Body
 	if strings.EqualFold(res.Header.Get("Content-Encoding"), "gzip") { // we do not ask for it, some send it (as4.md §15.7)
 		z, err := gzip.NewReader(io.LimitReader(res.Body, maxAnswer))
 		if err != nil {
-			return nil, err
+			return ev, err
 		}
 		src = z
 	}
-	b, err := io.ReadAll(io.LimitReader(src, maxAnswer+1))
-	if err != nil {
-		return nil, err
+	var err error
+	if ev.Body, err = io.ReadAll(io.LimitReader(src, maxAnswer+1)); err != nil {
+		return ev, err
 	}
-	if len(b) > maxAnswer {
-		return nil, errors.New("the answer is too large")
+	if len(ev.Body) > maxAnswer {
+		ev.Body = ev.Body[:maxAnswer]
+		return ev, errors.New("the answer is too large")
 	}
-	ev := &Evidence{HTTPStatus: res.StatusCode, ContentType: res.Header.Get("Content-Type"), Body: b}
-	ev.SOAP, err = SOAPPart(res.Header["Content-Type"], b)
+	ev.SOAP, err = SOAPPart(res.Header["Content-Type"], ev.Body)
 	return ev, err
 }
 
@@ -280,16 +300,33 @@ func SOAPPart(contentType []string, body []byte) ([]byte, error) {
 		}
 		return body, nil
 	}
-	p, err := mime.NewReader(bytes.NewReader(body), ct).Next()
+	mr := mime.NewReader(bytes.NewReader(body), ct)
+	p, err := mr.Next()
 	if err != nil {
 		return nil, err
 	}
-	return io.ReadAll(p)
+	soap, err := io.ReadAll(p)
+	if err != nil {
+		return nil, err
+	}
+	switch _, err := mr.Next(); {
+	case err == nil:
+		return nil, errors.New("the answer has more than one part")
+	case err != io.EOF:
+		return nil, err
+	}
+	if f := mr.Fault(); f != nil {
+		return nil, f
+	}
+	return soap, nil
 }
 
 // statusError classifies an answer without signal by its HTTP status (AS4-118, AS4-120, AS4-124, REL-023).
-func statusError(res *http.Response, err error) *SendError {
+func statusError(res *http.Response, ev *Evidence, err error) *SendError {
 	e := &SendError{Outcome: Unknown, HTTPStatus: res.StatusCode, Err: err}
+	if len(ev.Body) > 0 {
+		e.Answer = ev
+	}
 	switch c := res.StatusCode; {
 	case c == http.StatusRequestTimeout, c == http.StatusTooEarly, c == http.StatusTooManyRequests, c == http.StatusServiceUnavailable:
 		e.Outcome = Later
@@ -309,7 +346,7 @@ func (s *Sender) judge(ctx context.Context, r Request, res *http.Response, ev *E
 	}
 	u, err := wssec.ReadSignal(ev.SOAP, s.suite())
 	if err != nil {
-		return nil, statusError(res, err)
+		return nil, statusError(res, ev, err)
 	}
 	var verified bool
 	var signerErr error
@@ -317,11 +354,11 @@ func (s *Sender) judge(ctx context.Context, r Request, res *http.Response, ev *E
 		verified, signerErr = s.verifySigner(ctx, u, r.Peer, ev)
 	}
 	if u.Claimed().IsZero() {
-		return nil, statusError(res, errors.New("no signal in the answer"))
+		return nil, statusError(res, ev, errors.New("no signal in the answer"))
 	}
 	m, err := ebms.Read(u.Claimed(), ebms.Options{LenientMessageID: true})
 	if err != nil || m.Signal == nil {
-		return nil, statusError(res, errors.Join(errors.New("no signal in the answer"), err))
+		return nil, statusError(res, ev, errors.Join(errors.New("no signal in the answer"), err))
 	}
 	sig := m.Signal
 	ev.MessageID = sig.ID

@@ -129,7 +129,7 @@ func (m *UserMessage) Property(name string) (Property, bool) {
 // IsTest tells whether the message uses the test service (AS4-134).
 func (m *UserMessage) IsTest() bool { return m.Service.Value == TestService && m.Action == TestAction }
 
-// Signal is an eb:SignalMessage: a receipt or errors, in which case Receipt is nil.
+// Signal is an eb:SignalMessage: a receipt or errors. One that was read may hold both; its reader decides (REL-042).
 type Signal struct {
 	Timestamp time.Time
 	ID        MessageID

@@ -260,7 +260,12 @@ func (r *reader) signal(n xmlsafe.Node) *Signal {
 		}
 		sig.Errors = append(sig.Errors, r.error(e))
 	}
-	if r.err == nil && (sig.Receipt == nil) == (len(sig.Errors) == 0) {
+	for _, k := range s.kids { // other content is tolerated, but a second verdict is not (AS4-107, REL-042)
+		if k.Is(NS, "Receipt") || k.Is(NS, "Error") || k.Is(NS, "PullRequest") {
+			r.fail(k, "unexpected %s in SignalMessage", k.Name().Local)
+		}
+	}
+	if sig.Receipt == nil && len(sig.Errors) == 0 {
 		r.fail(n, "want a receipt or errors")
 	}
 	return sig

@@ -74,14 +74,22 @@ func (w *writer) userMessage(m *UserMessage) {
 	w.leaf("eb:ConversationId", m.ConversationID)
 	w.close("eb:CollaborationInfo")
 	w.properties("eb:MessageProperties", m.Properties)
+	w.payload(m.Parts)
+	w.close("eb:UserMessage")
+}
+
+// payload writes eb:PayloadInfo, which is never empty.
+func (w *writer) payload(parts []Part) {
+	if len(parts) == 0 {
+		return
+	}
 	w.open("eb:PayloadInfo")
-	for _, p := range m.Parts {
+	for _, p := range parts {
 		w.open("eb:PartInfo", "href", p.Href)
 		w.properties("eb:PartProperties", p.Properties)
 		w.close("eb:PartInfo")
 	}
 	w.close("eb:PayloadInfo")
-	w.close("eb:UserMessage")
 }
 
 func (w *writer) party(name string, p Party) {

@@ -113,8 +113,16 @@ func TestDocType(t *testing.T) {
 func TestDISC023Candidates(t *testing.T) {
 	id := func(c string) string { return "n::l##" + c + "::1" }
 	for _, tc := range []struct{ registered, doc, want string }{
-		{"a* a@b*", "a@b@c", "a@b*"}, {"a* a@b*", "a@b", "a@b*"}, {"a* a@b*", "a@c", "a*"}, {"a* a@b*", "b@c", ""},
-		{"a* a@b", "a@b", "a@b"}, {"a* a@b", "a@b@c", "a*"}, {"a@b", "a", ""}, {"a@b", "a@b@c", ""}, {"a*", "ab", ""}, {"a*", "a", "a*"},
+		{"a* a@b*", "a@b@c", "a@b*"},
+		{"a* a@b*", "a@b", "a@b*"},
+		{"a* a@b*", "a@c", "a*"},
+		{"a* a@b*", "b@c", ""},
+		{"a* a@b", "a@b", "a@b"},
+		{"a* a@b", "a@b@c", "a*"},
+		{"a@b", "a", ""},
+		{"a@b", "a@b@c", ""},
+		{"a*", "ab", ""},
+		{"a*", "a", "a*"},
 	} {
 		d, err := NewDocType(SchemeWildcard, id(tc.doc))
 		if err != nil {

@@ -184,7 +184,7 @@ func (d *document) checkStandard(h *Header, root xmlsafe.Name) error {
 	full := d.opt.FullStandard != nil && d.opt.FullStandard(h.DocType)
 	switch {
 	case full && h.Standard == h.DocType.Value():
-	case h.Standard != root.Space, !strings.HasPrefix(h.DocType.Value(), h.Standard):
+	case h.Standard == "", h.Standard != root.Space, !strings.HasPrefix(h.DocType.Value(), h.Standard):
 		return bad("invalid-standard", "SBDH-027", "Standard %q, document type and root namespace %q do not agree", h.Standard, root.Space)
 	}
 	if h.Type != root.Local {

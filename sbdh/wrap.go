@@ -29,6 +29,8 @@ func (h *Header) check() error {
 		return bad("invalid-country-c1", "SBDH-016", "the country of the sender (COUNTRY_C1) is not an ISO 3166-1 code")
 	case h.InstanceID == "" || len(h.InstanceID) > maxInstance || h.Created == "":
 		return bad("invalid-instance-identifier", "SBDH-008", "InstanceIdentifier or creation time is missing")
+	case (h.MLSTo != "" || h.MLSType != "") && strings.Contains(h.DocType.Value(), "##urn:peppol:edec:mls:"):
+		return bad("invalid-mls-to", "SBDH-021", "an envelope that carries an MLS must not ask for one")
 	}
 	return nil
 }

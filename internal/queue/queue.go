@@ -141,9 +141,9 @@ func (r *Runner) Run(ctx context.Context) {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	context.AfterFunc(ctx, func() { time.AfterFunc(r.Grace, stop) })
-	r.open(work)
+	r.admit(work)
 	defer r.wg.Wait()
-	defer r.open(nil)
+	defer r.dismiss()
 
 	s := &schedule{Runner: r, busy: map[store.Kind]int{}, ended: make(chan store.Kind, r.Limit)}
 	for k := range r.Work {
@@ -153,10 +153,17 @@ func (r *Runner) Run(ctx context.Context) {
 	s.run(ctx, work)
 }
 
-func (r *Runner) open(work context.Context) {
+// admit sets the context of jobs that come by Reserve.
+func (r *Runner) admit(work context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.work = work
+}
+
+func (r *Runner) dismiss() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.work = nil
 }
 
 // Place is room for one job whose claimer brings it to the Runner himself, instead of leaving it to be claimed.
