@@ -324,7 +324,7 @@ func TestHostileTwinElsewhere(t *testing.T) {
 	a.mem.refuse = &Duplicate{stored}
 	a.rx.Handler = a.mem
 	contentType, body := newDraft(t).build(t)
-	res, err := http.Post("http://"+a.addr+"/as4", contentType, bytes.NewReader(body)) //nolint:noctx // a test
+	res, err := http.Post("http://"+a.addr+"/as4", contentType, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

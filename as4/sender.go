@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -330,8 +331,8 @@ func statusError(res *http.Response, ev *Evidence, err error) *SendError {
 	switch c := res.StatusCode; {
 	case c == http.StatusRequestTimeout, c == http.StatusTooEarly, c == http.StatusTooManyRequests, c == http.StatusServiceUnavailable:
 		e.Outcome = Later
-		if d, perr := time.ParseDuration(res.Header.Get("Retry-After") + "s"); perr == nil && d > 0 {
-			e.RetryAfter = min(d, time.Hour)
+		if n, perr := strconv.ParseUint(res.Header.Get("Retry-After"), 10, 16); perr == nil { // a date is not understood
+			e.RetryAfter = min(time.Duration(n)*time.Second, time.Hour)
 		}
 	case c >= 300 && c < 500:
 		e.Outcome = Later // at most three times, which the queue counts

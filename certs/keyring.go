@@ -82,7 +82,7 @@ func (k *Keyring) Find(match func(*x509.Certificate) bool) (crypto.Decrypter, bo
 
 // LoadPEM reads certificate and private key from PEM files, which may be the same file.
 func LoadPEM(certFile, keyFile string) (*Identity, error) {
-	text, err := os.ReadFile(certFile) //nolint:gosec // the operator names the file
+	text, err := os.ReadFile(certFile)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func LoadPEM(certFile, keyFile string) (*Identity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", certFile, err)
 	}
-	if text, err = os.ReadFile(keyFile); err != nil { //nolint:gosec // the operator names the file
+	if text, err = os.ReadFile(keyFile); err != nil {
 		return nil, err
 	}
 	key, err := parseKey(text)
@@ -134,7 +134,7 @@ var ErrPassword = errors.New("certs: the password does not open the PKCS#12 file
 
 // LoadP12 reads a PKCS#12 file.
 func LoadP12(file, password string) (*Identity, error) {
-	data, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}

@@ -120,7 +120,7 @@ func (d *detector) result() (Detected, error) {
 	}
 	var err error
 	if d.out.DocType, err = peppol.NewDocType(scheme, d.out.Root.Space+"::"+d.out.Root.Local+"##"+d.customization+"::"+version); err != nil {
-		return d.out, nil //nolint:nilerr // what is no identifier was not detected
+		return d.out, nil
 	}
 	if d.profile != "" {
 		d.out.Process, _ = peppol.NewProcess(peppol.SchemeProcess, d.profile)

@@ -380,3 +380,21 @@ func FuzzSBDH(f *testing.F) {
 		}
 	})
 }
+
+// SBDH-031: a text that XML cannot carry is refused when it is wrapped, not when it is received.
+func TestSBDH031Text(t *testing.T) {
+	for text, ok := range map[string]bool{"Ærlig & <talt> 🐦\r\n": true, "\x00": false, "\xff": false, "a\uFFFEb": false, strings.Repeat("æ", 5000): true} {
+		h := header(t)
+		var b bytes.Buffer
+		if err := WrapText(&b, h, "text/plain", strings.NewReader(text)); (err == nil) != ok {
+			t.Errorf("%.10q: %v", text, err)
+		}
+		if !ok {
+			continue
+		}
+		var got bytes.Buffer
+		if _, _, err := Read(&b, Options{Content: &got}); err != nil || got.String() != text {
+			t.Errorf("%.10q reads back as %.10q, %v", text, got.String(), err)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/ravn-ap/ravn/internal/xmlsafe"
 	"github.com/ravn-ap/ravn/peppol"
@@ -130,7 +131,8 @@ func WrapBinary(dst io.Writer, h *Header, mimeType string, body io.Reader) error
 	return closeWrapper(dst, h, "BinaryContent")
 }
 
-// WrapText writes an envelope with TextContent (SBDH-031). The text must be UTF-8 and of characters that XML allows.
+// WrapText writes an envelope with TextContent (SBDH-031). A text that is not UTF-8, or has characters that XML does not
+// allow, is refused.
 func WrapText(dst io.Writer, h *Header, mimeType string, body io.Reader) error {
 	if err := h.wrapper(mimeType); err != nil {
 		return err
@@ -141,19 +143,33 @@ func WrapText(dst io.Writer, h *Header, mimeType string, body io.Reader) error {
 	if _, err := dst.Write(open("TextContent", mimeType)); err != nil {
 		return err
 	}
-	buf, out := make([]byte, 32<<10), []byte(nil)
+	if err := copyText(dst, body); err != nil {
+		return err
+	}
+	return closeWrapper(dst, h, "TextContent")
+}
+
+// copyText escapes text, checking each character.
+func copyText(dst io.Writer, text io.Reader) error {
+	r, out := bufio.NewReader(text), make([]byte, 0, 4<<10)
 	for {
-		n, err := body.Read(buf)
-		out = xmlsafe.AppendText(out[:0], buf[:n])
-		if _, werr := dst.Write(out); werr != nil {
-			return werr
+		c, size, err := r.ReadRune()
+		if err != nil || len(out) > 4<<10-16 {
+			if _, werr := dst.Write(out); werr != nil {
+				return werr
+			}
+			out = out[:0]
 		}
 		if err == io.EOF {
-			return closeWrapper(dst, h, "TextContent")
+			return nil
 		}
 		if err != nil {
 			return err
 		}
+		if c == utf8.RuneError && size == 1 || !xmlsafe.IsChar(c) {
+			return bad("invalid-business-message", "SBDH-031", "the text is not UTF-8, or has a character that XML does not allow")
+		}
+		out = xmlsafe.AppendText(out, utf8.AppendRune(nil, c))
 	}
 }
 

@@ -69,7 +69,7 @@ func (r *Resolver) exchange(ctx context.Context, network, server, name string) (
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()                                          //nolint:errcheck // nothing was left to send
+	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // a cancelled lookup does not wait for its deadline
 
 	q := new(dns.Msg).SetQuestion(name, dns.TypeNAPTR)
@@ -111,11 +111,11 @@ func (r *Resolver) servers() ([]string, error) {
 
 // systemServers reads the addresses of the system's resolvers. The file is read each time: it changes with the network.
 func systemServers(file string) ([]string, error) {
-	f, err := os.Open(file) //nolint:gosec // a constant
+	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // opened for reading
+	defer f.Close()
 	conf, err := dns.ClientConfigFromReader(f)
 	if err != nil {
 		return nil, err

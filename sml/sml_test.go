@@ -249,7 +249,7 @@ func TestServerDown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // a test
+	defer l.Close()
 	r := &Resolver{Zone: zone, Server: l.LocalAddr().String(), Timeout: 50 * time.Millisecond}
 	if _, err := r.Locate(context.Background(), participant(t, "0192:991825827")); reasonOf(t, err) != Technical {
 		t.Errorf("DISC-048: got %v", err)

@@ -51,7 +51,7 @@ func (c *Client) get(ctx context.Context, u *url.URL) ([]byte, error) {
 		}
 		return nil, fail(Unavailable, "DISC-050", "the SMP cannot be reached", err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // opened for reading
+	defer resp.Body.Close()
 	if err := checkStatus(resp.StatusCode); err != nil {
 		return nil, err
 	}

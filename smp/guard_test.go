@@ -222,7 +222,7 @@ func rebinding(t *testing.T, asked *atomic.Int32) *net.Resolver {
 		}
 		_ = w.WriteMsg(m)
 	})}
-	go s.ActivateAndServe() //nolint:errcheck // ends with Shutdown
+	go s.ActivateAndServe()
 	t.Cleanup(func() { _ = s.Shutdown() })
 	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "udp", pc.LocalAddr().String())
@@ -258,7 +258,7 @@ func TestGuardClient(t *testing.T) {
 	g := &Guard{Resolve: func(context.Context, string) ([]netip.Addr, error) {
 		return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
 	}}
-	if _, err := g.Client(nil).Get("https://smp.example.org/"); !forbidden(err) { //nolint:bodyclose // there is none
+	if _, err := g.Client(nil).Get("https://smp.example.org/"); !forbidden(err) {
 		t.Errorf("SEC-111 a name that means 127.0.0.1: got %v", err)
 	}
 	if arrived.Load() != 1 {
@@ -291,7 +291,7 @@ func TestGuardTLS(t *testing.T) {
 	} {
 		s := httptest.NewUnstartedServer(http.NotFoundHandler())
 		s.Config.ErrorLog = log.New(io.Discard, "", 0)
-		s.TLS = &tls.Config{ //nolint:gosec // an outdated server is one of the cases
+		s.TLS = &tls.Config{
 			MinVersion: tls.VersionTLS10, MaxVersion: tc.max,
 			Certificates: []tls.Certificate{{Certificate: [][]byte{tc.id.Cert.Raw}, PrivateKey: tc.id.Key}},
 		}

@@ -5,7 +5,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // the thumbprint of a key hint
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -107,7 +107,7 @@ func TestSEC091UniformFailure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sha1OAEP, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, pub.(*rsa.PublicKey), m.key, nil) //nolint:gosec // a wrong one on purpose
+	sha1OAEP, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, pub.(*rsa.PublicKey), m.key, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,7 +312,7 @@ func recipient(keyInfo string) func(*edit) {
 func TestAS4079RecipientReferences(t *testing.T) {
 	_, receiver, _ := people(t)
 	m := sealOne(t, "application/gzip", []byte("payload"))
-	sum := sha1.Sum(receiver.cert.Raw) //nolint:gosec // a key hint
+	sum := sha1.Sum(receiver.cert.Raw)
 	for name, keyInfo := range map[string]string{
 		"issuer and serial": str(issuerSerialOf("C=NO,O=Ravn testbed,CN=PNO000002", receiver.cert.SerialNumber.String())),
 		"with blanks":       "\n " + str("\n "+issuerSerialOf("CN=PNO000002, O=Ravn testbed, C=NO", " "+receiver.cert.SerialNumber.String()+"\n")) + "\n",

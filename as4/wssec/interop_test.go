@@ -35,7 +35,7 @@ func xmlsecVerify(t *testing.T, by *party, soaps map[string][]byte) map[string]b
 		i++
 		file := filepath.Join(dir, fmt.Sprintf("%d.xml", i))
 		writeFile(t, file, soap)
-		out, err := exec.Command(xmlsec, "--verify", "--pubkey-cert-pem", cert, "--id-attr:Id", nsEB+":Messaging", "--id-attr:Id", nsSOAP+":Body", file).CombinedOutput() //nolint:gosec // a tool of this machine
+		out, err := exec.Command(xmlsec, "--verify", "--pubkey-cert-pem", cert, "--id-attr:Id", nsEB+":Messaging", "--id-attr:Id", nsSOAP+":Body", file).CombinedOutput()
 		answers[name] = err == nil && strings.HasPrefix(string(out), "OK\n")
 		if !answers[name] {
 			t.Logf("xmlsec1 on %s: %.600s", name, out)
@@ -97,7 +97,7 @@ func TestAS4076OpenSSLUnwraps(t *testing.T) {
 		}
 		in := filepath.Join(dir, "wrapped")
 		writeFile(t, in, wrapped)
-		got, err := exec.Command(openssl, "pkeyutl", "-decrypt", "-inkey", key, "-in", in, //nolint:gosec // a tool of this machine
+		got, err := exec.Command(openssl, "pkeyutl", "-decrypt", "-inkey", key, "-in", in,
 			"-pkeyopt", "rsa_padding_mode:oaep", "-pkeyopt", "rsa_oaep_md:sha256", "-pkeyopt", "rsa_mgf1_md:sha256").Output()
 		if err != nil || !bytes.Equal(got, m.key) {
 			t.Errorf("OpenSSL finds another key, %v", err)
@@ -119,7 +119,7 @@ func TestInteropJDKOpensOurAttachment(t *testing.T) {
 		in, out := filepath.Join(dir, "sealed"), filepath.Join(dir, "clear")
 		writeFile(t, in, m.data)
 		p.Call(t, "gcm.open", interop.Fields{"key_b64": answer["key_b64"], "file": in, "out": out})
-		got, err := os.ReadFile(out) //nolint:gosec // in the test's folder
+		got, err := os.ReadFile(out)
 		if err != nil || !bytes.Equal(got, m.payload) {
 			t.Errorf("%d bytes: the JDK finds another payload, %v", n, err)
 		}

@@ -5,7 +5,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // a key hint
+	"crypto/sha1"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
@@ -22,7 +22,7 @@ func TestSEC048KeyInfo(t *testing.T) {
 	sender, _, _ := people(t)
 	m := sealOne(t, "application/gzip", []byte("payload"))
 	b64 := base64.StdEncoding.EncodeToString
-	sum := sha1.Sum(sender.cert.Raw) //nolint:gosec // a key hint
+	sum := sha1.Sum(sender.cert.Raw)
 	token := b64(sender.cert.Raw)
 	keyInfo := func(content string) func(*edit) {
 		return func(e *edit) { // KeyInfo is the last element of the signature

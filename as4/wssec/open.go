@@ -5,7 +5,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // the thumbprint of a key hint, not a signature
+	"crypto/sha1"
 	"crypto/x509"
 	"io"
 	"mime"
@@ -66,9 +66,6 @@ func (s *Signed) Open(keys Keys, cid string, spool Spool) (*Opened, error) {
 	}
 	return o, nil
 }
-
-// Attachments returns the number of encrypted parts that the security header describes.
-func (s *Signed) Attachments() int { return len(s.u.security.data) }
 
 // attachmentForm writes the octets that the signature covers: XML in canonical form, other text with CRLF line ends,
 // everything else, and so every compressed payload, as it is (AS4-071 to AS4-073).
@@ -202,7 +199,7 @@ func (u *Unverified) readRecipient(h *encHeader, keyInfo xmlsafe.Node) error {
 	case x509SKI:
 		h.match = func(c *x509.Certificate) bool { return bytes.Equal(c.SubjectKeyId, value) }
 	case thumbprint:
-		h.match = func(c *x509.Certificate) bool { sum := sha1.Sum(c.Raw); return bytes.Equal(sum[:], value) } //nolint:gosec // see import
+		h.match = func(c *x509.Certificate) bool { sum := sha1.Sum(c.Raw); return bytes.Equal(sum[:], value) }
 	default:
 		return undecryptable("SEC-095", "a kind of key identifier that is not known")
 	}

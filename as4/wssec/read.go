@@ -316,9 +316,6 @@ type Signed struct {
 	cids map[string]*xmldsig.Reference // by URI
 }
 
-// errDigest is what errors.Is finds when a digest did not fit.
-var errDigest = xmldsig.ErrDigest
-
 // Verify checks the signature value, then that exactly Messaging, Body and attachments are covered, then the digests of
 // the two elements (SEC-044, AS4-069). Attachments follow in Open.
 func (u *Unverified) Verify() (*Signed, error) {
@@ -382,4 +379,4 @@ func (s *Signed) References() []xmldsig.Reference { return s.refs }
 func (s *Signed) Covers(cid string) bool { return s.cids[cid] != nil }
 
 // IsDigest tells whether err says that signed content was changed.
-func IsDigest(err error) bool { return errors.Is(err, errDigest) }
+func IsDigest(err error) bool { return errors.Is(err, xmldsig.ErrDigest) }

@@ -53,7 +53,7 @@ func (c *cli) runOpen(f *openFlags, file string) error {
 	if err != nil {
 		return err
 	}
-	input, err := os.ReadFile(file) //nolint:gosec // the user names the file
+	input, err := os.ReadFile(file)
 	if err != nil {
 		return fault.New(fault.BadArguments, err, "")
 	}
@@ -108,7 +108,7 @@ func (f *openFlags) options() (explain.Options, error) {
 func readAll(files []string) ([]byte, error) {
 	var all []byte
 	for _, file := range files {
-		text, err := os.ReadFile(file) //nolint:gosec // the user names the file
+		text, err := os.ReadFile(file)
 		if err != nil {
 			return nil, err
 		}
@@ -144,7 +144,7 @@ func (f *openFlags) keyring() (*certs.Keyring, error) {
 
 // key reads one key file. A PEM file without certificate needs one of --cert.
 func (f *openFlags) key(file, password string) (*certs.Identity, error) {
-	text, err := os.ReadFile(file) //nolint:gosec // the user names the file
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}

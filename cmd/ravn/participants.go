@@ -170,7 +170,7 @@ func (c *cli) participantsImport() *cobra.Command {
 }
 
 func readServed(file string) ([]store.Served, error) {
-	f, err := os.Open(file) //nolint:gosec // the user names the file
+	f, err := os.Open(file)
 	if err != nil {
 		return nil, fault.New(fault.BadArguments, err, "")
 	}

@@ -26,7 +26,7 @@ func (c *cli) quickstart() *cobra.Command {
 				return badArgs("--dir is needed")
 			}
 			if passwordFile != "" {
-				text, err := os.ReadFile(passwordFile) //nolint:gosec // the user names the file
+				text, err := os.ReadFile(passwordFile)
 				if err != nil {
 					return fault.New(fault.BadArguments, err, "--p12-password-file")
 				}

@@ -162,7 +162,7 @@ func (f *sendFlags) submission(file string) (ap.Submission, error) {
 	if f.text && f.mimeType == "" {
 		return s, badArgs("--text needs --mime-type")
 	}
-	s.Open = func() (io.ReadCloser, error) { return os.Open(file) } //nolint:gosec // the user names the file
+	s.Open = func() (io.ReadCloser, error) { return os.Open(file) }
 	if _, err := os.Stat(file); err != nil {
 		return s, fault.New(fault.BadArguments, err, "")
 	}

@@ -97,7 +97,7 @@ func (d Duration) String() string { return time.Duration(d).String() }
 
 // Load reads and completes the file; Check tells whether it makes sense.
 func Load(file string) (*Config, error) {
-	text, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fault.New(fault.ConfigUnreadable, err, "%s", file)
 	}

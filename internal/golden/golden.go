@@ -19,11 +19,11 @@ func Equal(t testing.TB, name string, got []byte) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, got, 0o644); err != nil { //nolint:gosec // a test fixture
+		if err := os.WriteFile(path, got, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(path) //nolint:gosec // a test fixture
+	want, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

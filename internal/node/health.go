@@ -51,8 +51,8 @@ func diskRoom(dir string, need int64) error {
 	if err := syscall.Statfs(dir, &st); err != nil {
 		return err
 	}
-	block := uint64(st.Bsize)                                                                //nolint:gosec // a block size is positive
-	if free, total := st.Bavail*block, st.Blocks*block; free < min(uint64(need), total/10) { //nolint:gosec // need is positive
+	block := uint64(st.Bsize)
+	if free, total := st.Bavail*block, st.Blocks*block; free < min(uint64(need), total/10) {
 		return errDiskFull
 	}
 	return nil

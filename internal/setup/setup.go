@@ -191,7 +191,7 @@ func (n *Node) trust(f *file) error {
 		if name == "" {
 			continue
 		}
-		text, err := os.ReadFile(name) //nolint:gosec // the user names the file
+		text, err := os.ReadFile(name)
 		if err == nil && key != "tls_roots" {
 			_, err = certs.ParseAnchors(text)
 		}

@@ -140,7 +140,7 @@ func TestAS4061SpecificationExamples(t *testing.T) {
 
 // SEC-038: a canonical form, read again, has itself as canonical form, and the same tree.
 func TestSEC038Idempotence(t *testing.T) {
-	r := rand.New(rand.NewPCG(38, 38)) //nolint:gosec // test cases
+	r := rand.New(rand.NewPCG(38, 38))
 	for range 1000 {
 		text, _, _ := document(r)
 		for _, m := range allMethods {
@@ -329,7 +329,7 @@ type failing struct{ err error }
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
 
 func FuzzC14N(f *testing.F) {
-	r := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // test cases
+	r := rand.New(rand.NewPCG(1, 1))
 	for range 30 {
 		text, _, _ := document(r)
 		f.Add([]byte(text))

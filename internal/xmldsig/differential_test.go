@@ -26,7 +26,7 @@ import (
 // differentialRand returns a source of random cases, from the seed RAVN_DIFFERENTIAL_SEED when it is set.
 func differentialRand(t *testing.T) *rand.Rand {
 	t.Helper()
-	seed := uint64(time.Now().UnixNano()) //nolint:gosec // a seed
+	seed := uint64(time.Now().UnixNano())
 	if s := os.Getenv("RAVN_DIFFERENTIAL_SEED"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 64)
 		if err != nil {
@@ -35,7 +35,7 @@ func differentialRand(t *testing.T) *rand.Rand {
 		seed = n
 	}
 	t.Logf("RAVN_DIFFERENTIAL_SEED=%d", seed)
-	return rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // test cases
+	return rand.New(rand.NewPCG(seed, 1))
 }
 
 func differentialCases(t *testing.T) int {
@@ -151,7 +151,7 @@ func santuario(t *testing.T, p *interop.Peer, docs []string, cases []canonCase) 
 	t.Helper()
 	dir := t.TempDir()
 	in, out := filepath.Join(dir, "in.jsonl"), filepath.Join(dir, "out.jsonl")
-	f, err := os.Create(in) //nolint:gosec // in the test's folder
+	f, err := os.Create(in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func santuario(t *testing.T, p *interop.Peer, docs []string, cases []canonCase) 
 		t.Fatal(err)
 	}
 	p.Call(t, "c14n", interop.Fields{"in": in, "out": out})
-	f, err = os.Open(out) //nolint:gosec // in the test's folder
+	f, err = os.Open(out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +284,7 @@ func xmllint(t *testing.T, option string, docs []string) [][]byte {
 			}
 			args = append(args, name, sep)
 		}
-		b, _ := exec.Command(tool, args...).Output() //nolint:gosec // a tool of this machine
+		b, _ := exec.Command(tool, args...).Output()
 		pieces := bytes.Split(b, []byte(mark))
 		if len(pieces) != len(part)+1 {
 			t.Fatalf("xmllint: %d answers to %d documents", len(pieces)-1, len(part))

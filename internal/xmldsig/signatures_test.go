@@ -158,7 +158,7 @@ func (f signatureForm) template(r *mrand.Rand, digest, value string) string {
 // our signs with this package: canonical form, digest, SignedInfo, value.
 func (f signatureForm) sign(t *testing.T, seed uint64) string {
 	t.Helper()
-	doc := f.template(mrand.New(mrand.NewPCG(seed, 2)), "", "") //nolint:gosec // test data
+	doc := f.template(mrand.New(mrand.NewPCG(seed, 2)), "", "")
 	d, sig := parseSigned(t, doc)
 	c := Canon{Method: f.transform, Prefixes: strings.Fields(f.list)}
 	target := d.Root()
@@ -174,7 +174,7 @@ func (f signatureForm) sign(t *testing.T, seed uint64) string {
 	h := digests[f.digest].New()
 	h.Write(b)
 	digest := base64.StdEncoding.EncodeToString(h.Sum(nil))
-	doc = f.template(mrand.New(mrand.NewPCG(seed, 2)), digest, "") //nolint:gosec // test data
+	doc = f.template(mrand.New(mrand.NewPCG(seed, 2)), digest, "")
 	_, sig = parseSigned(t, doc)
 	info, _ := sig.Child(NS, "SignedInfo")
 	b, err = Canon{Method: f.canon, Prefixes: strings.Fields(f.canonList)}.Bytes(info)
@@ -182,7 +182,7 @@ func (f signatureForm) sign(t *testing.T, seed uint64) string {
 		t.Fatal(err)
 	}
 	value := signValue(t, f, b)
-	return f.template(mrand.New(mrand.NewPCG(seed, 2)), digest, base64.StdEncoding.EncodeToString(value)) //nolint:gosec // test data
+	return f.template(mrand.New(mrand.NewPCG(seed, 2)), digest, base64.StdEncoding.EncodeToString(value))
 }
 
 func signValue(t *testing.T, f signatureForm, info []byte) []byte {
@@ -288,7 +288,7 @@ func (x *xmlsec) write(t *testing.T, name string, b []byte) string {
 // verifyAll checks many files in one process and returns how many are good.
 func (x *xmlsec) verifyAll(key string, files []string) (good int, log string) {
 	args := append([]string{"--verify", "--pubkey-cert-pem", filepath.Join(x.dir, key+".pem"), "--id-attr:Id", "u:s:part"}, files...)
-	out, _ := exec.Command(x.tool, args...).CombinedOutput() //nolint:gosec // a tool of this machine
+	out, _ := exec.Command(x.tool, args...).CombinedOutput()
 	return strings.Count("\n"+string(out), "\nOK\n"), string(out)
 }
 
@@ -329,11 +329,11 @@ func TestDifferentialSignatures(t *testing.T) {
 		slots := make(chan struct{}, 4)
 		for i := range count {
 			f := randomForm(r, []string{RSASHA256, RSASHA384, RSASHA512, ECDSASHA256})
-			in := x.write(t, fmt.Sprintf("theirs-%d.xml", i), []byte(f.template(mrand.New(mrand.NewPCG(r.Uint64(), 2)), "", ""))) //nolint:gosec // test data
+			in := x.write(t, fmt.Sprintf("theirs-%d.xml", i), []byte(f.template(mrand.New(mrand.NewPCG(r.Uint64(), 2)), "", "")))
 			wg.Go(func() {
 				slots <- struct{}{}
 				defer func() { <-slots }()
-				cmd := exec.Command(x.tool, "--sign", "--privkey-pem", filepath.Join(x.dir, f.key()+".key"), "--id-attr:Id", "u:s:part", in) //nolint:gosec // a tool of this machine
+				cmd := exec.Command(x.tool, "--sign", "--privkey-pem", filepath.Join(x.dir, f.key()+".key"), "--id-attr:Id", "u:s:part", in)
 				out, err := cmd.Output()
 				results[i] = made{f, out, err}
 			})

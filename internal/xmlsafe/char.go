@@ -38,8 +38,8 @@ var class = func() (t [256]uint8) {
 
 func isSpace(c byte) bool { return class[c]&cSpace != 0 }
 
-// isChar tells whether r is a Char of XML 1.0 §2.2.
-func isChar(r rune) bool {
+// IsChar tells whether r is a Char of XML 1.0 §2.2.
+func IsChar(r rune) bool {
 	return r >= 0x20 && r <= 0xD7FF || r == '\t' || r == '\n' || r == '\r' || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 && r <= 0x10FFFF
 }
 
@@ -68,7 +68,7 @@ func badChar(b []byte) (at int, seen uint8) {
 			continue
 		}
 		r, n := utf8.DecodeRune(b[i:])
-		if r == utf8.RuneError && n == 1 || !isChar(r) {
+		if r == utf8.RuneError && n == 1 || !IsChar(r) {
 			return i, seen
 		}
 		i += n

@@ -54,7 +54,7 @@ func reference(w []byte) (r rune, n int) {
 			return 0, 0
 		}
 	}
-	if !isChar(r) {
+	if !IsChar(r) {
 		return 0, 0
 	}
 	return r, end + 1

@@ -38,7 +38,7 @@ func Start(t testing.TB) *Peer {
 	if _, serr := os.Stat(filepath.Join(dir, "target", "lib")); err != nil || serr != nil {
 		golden.Missing(t, Require, "the Java peer (make interop builds it)")
 	}
-	cmd := exec.Command(java, "-Xmx3g", "-cp", "target/classes:target/lib/*", "no.ravn.interop.Peer") //nolint:gosec // java of this machine
+	cmd := exec.Command(java, "-Xmx3g", "-cp", "target/classes:target/lib/*", "no.ravn.interop.Peer")
 	cmd.Dir = dir
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -72,7 +72,7 @@ func New(zone, addr string) (*Server, error) {
 	for _, d := range []*dns.Server{s.udp, s.tcp} {
 		started.Add(1)
 		d.NotifyStartedFunc = started.Done
-		go d.ActivateAndServe() //nolint:errcheck // ends with Close
+		go d.ActivateAndServe()
 	}
 	started.Wait()
 	return s, nil
@@ -251,7 +251,7 @@ func header(name string, rrtype uint16) dns.RR_Header {
 func (s *Server) soa() *dns.SOA {
 	return &dns.SOA{
 		Hdr: header(s.zone, dns.TypeSOA), Ns: "ns." + s.zone, Mbox: "hostmaster." + s.zone,
-		Serial: uint32(time.Now().Unix()), Refresh: 60, Retry: 60, Expire: 60, Minttl: ttl, //nolint:gosec // fits until 2106
+		Serial: uint32(time.Now().Unix()), Refresh: 60, Retry: 60, Expire: 60, Minttl: ttl,
 	}
 }
 

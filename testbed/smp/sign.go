@@ -3,7 +3,7 @@ package smp
 import (
 	"crypto"
 	"crypto/rand"
-	_ "crypto/sha1" //nolint:gosec // an outdated SMP is one of the tests
+	_ "crypto/sha1"
 	_ "crypto/sha256"
 	"encoding/base64"
 

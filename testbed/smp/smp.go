@@ -113,7 +113,7 @@ func New(o Options) (*Server, error) {
 			Certificates: []tls.Certificate{{Certificate: [][]byte{o.TLS.Cert.Raw}, PrivateKey: o.TLS.Key}},
 		})
 	}
-	go s.http.Serve(l) //nolint:errcheck // ends with Close
+	go s.http.Serve(l)
 	return s, nil
 }
 
