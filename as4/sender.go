@@ -331,7 +331,7 @@ func statusError(res *http.Response, ev *Evidence, err error) *SendError {
 	switch c := res.StatusCode; {
 	case c == http.StatusRequestTimeout, c == http.StatusTooEarly, c == http.StatusTooManyRequests, c == http.StatusServiceUnavailable:
 		e.Outcome = Later
-		if n, perr := strconv.ParseUint(res.Header.Get("Retry-After"), 10, 16); perr == nil { // a date is not understood
+		if n, perr := strconv.ParseUint(res.Header.Get("Retry-After"), 10, 32); perr == nil { // a date is not understood
 			e.RetryAfter = min(time.Duration(n)*time.Second, time.Hour)
 		}
 	case c >= 300 && c < 500:
