@@ -93,11 +93,20 @@ func (x *exchange) split() (fault error, err error) {
 		}
 		s := &spool{dir: x.rx.Spool, used: &x.rx.spooled, max: x.rx.MaxSpool}
 		x.parts = append(x.parts, part{cid: p.ContentID, spool: s})
-		if _, err := io.CopyBuffer(onlyWriter{s}, p, make([]byte, 32<<10)); err != nil {
+		if _, err := copyPart(s, p); err != nil {
 			return nil, spoolError(err)
 		}
 	}
 }
+
+// copyPart copies a part to the spool.
+func copyPart(s *spool, p io.Reader) (int64, error) {
+	buf := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(buf)
+	return io.CopyBuffer(onlyWriter{s}, p, *buf)
+}
+
+var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 16<<10); return &b }}
 
 // onlyWriter hides other methods from io.Copy, so that its buffer is used.
 type onlyWriter struct{ io.Writer }

@@ -124,7 +124,7 @@ func (c *counter) Read(p []byte) (int, error) {
 
 func newInflate(r io.Reader, limit int64) (*inflate, error) {
 	f := &inflate{src: &counter{r: r}, max: limit}
-	f.br = bufio.NewReaderSize(f.src, 32<<10)
+	f.br = bufio.NewReaderSize(f.src, 8<<10)
 	z, err := gzip.NewReader(f.br)
 	if err != nil {
 		return nil, f.fault(err)
@@ -169,7 +169,7 @@ func (f *inflate) Read(p []byte) (int, error) {
 
 // plain passes an uncompressed payload, which must not be gzip (design.md §3).
 func plain(r io.Reader, limit int64) (io.Reader, error) {
-	br := bufio.NewReaderSize(r, 32<<10)
+	br := bufio.NewReaderSize(r, 8<<10)
 	head, err := br.Peek(2)
 	if err != nil && err != io.EOF {
 		return nil, err

@@ -29,7 +29,7 @@ type Part struct {
 }
 
 // bufferSize must hold a delimiter and a header block.
-const bufferSize = 64 << 10
+const bufferSize = 16 << 10
 
 // NewReader reads the body of a message with this content type.
 func NewReader(r io.Reader, ct ContentType) *Reader {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"iter"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -63,6 +64,7 @@ func Parse(b []byte, p Profile) (*Doc, error) {
 
 func build(b []byte, enc string, p Profile) (*Doc, error) {
 	t := newTokenizer(p)
+	defer func() { t.names.release() }()
 	t.buf, t.enc, t.eof, t.tree = b, enc, true, true
 	bd := builder{t: t, d: &Doc{buf: b, nodes: make([]node, 1, 64+len(b)/64)}}
 	if p.strict() {
@@ -84,7 +86,7 @@ func build(b []byte, enc string, p Profile) (*Doc, error) {
 	d := bd.d
 	d.nodes[0].next = int32(len(d.nodes))
 	d.nodes[0].end = int32(len(b))
-	d.extra, d.names, d.strs, d.work = t.extra, t.names.list, t.names.strs, t.work
+	d.extra, d.names, d.strs, d.work = t.extra, slices.Clip(t.names.list), slices.Clip(t.names.strs), t.work
 	return d, nil
 }
 

@@ -1,5 +1,7 @@
 package xmlsafe
 
+import "sync"
+
 // names interns strings and expanded names and knows which prefix is bound to which namespace.
 type names struct {
 	ids     map[string]int32
@@ -8,7 +10,6 @@ type names struct {
 	undo    []binding
 	exp     map[qname]int32
 	list    []Name
-	raw     []qname // the ids behind list
 	bytes   int
 	pending []qname // attribute names of the tag being read
 }
@@ -23,13 +24,31 @@ const (
 	maxNameBytes = 16 << 20
 )
 
-func (n *names) init() {
-	n.ids = map[string]int32{"": 0}
-	n.strs = []string{""}
-	n.bound = []int32{0}
-	n.exp = map[qname]int32{}
+func newNames() *names {
+	n := &names{ids: map[string]int32{"": 0}, strs: []string{""}, bound: []int32{0}, exp: map[qname]int32{}}
 	n.bind(n.id([]byte("xml")), n.id([]byte(nsXML)))
 	n.undo = n.undo[:0]
+	return n
+}
+
+// vocabularies are used again: most documents of a node have the same names. A Doc keeps the part of the lists that was
+// there when it was made; what later documents append lies behind it.
+var vocabularies = sync.Pool{New: func() any { return newNames() }}
+
+// Bounds on a vocabulary that is used again.
+const (
+	maxKept      = 4096
+	maxKeptBytes = 256 << 10
+)
+
+// release makes the vocabulary available to other documents, with no prefix bound.
+func (n *names) release() {
+	if len(n.strs) > maxKept || len(n.list) > maxKept || n.bytes > maxKeptBytes {
+		return
+	}
+	n.unbind(0)
+	n.pending = n.pending[:0]
+	vocabularies.Put(n)
 }
 
 // id interns b; id 0 is "".
@@ -71,6 +90,5 @@ func (n *names) expand(q qname) int32 {
 	id := int32(len(n.list))
 	n.exp[q] = id
 	n.list = append(n.list, Name{Space: n.strs[q.space], Prefix: n.strs[q.prefix], Local: n.strs[q.local]})
-	n.raw = append(n.raw, q)
 	return id
 }

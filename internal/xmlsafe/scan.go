@@ -42,14 +42,23 @@ func NewScanner(r io.Reader, p Profile) (*Scanner, error) {
 	return &Scanner{t: t}, nil
 }
 
+// release makes what the scanner holds available to others; it yields nothing any more.
+func (s *Scanner) release() {
+	if b := s.t.buf[:0]; cap(b) == scanWindow {
+		windows.Put(&b)
+	}
+	s.t.names.release()
+	s.t.names = nil
+}
+
 // windows are used again by later scanners.
 var windows = sync.Pool{New: func() any { b := make([]byte, 0, scanWindow); return &b }}
 
 // Next returns the next event, io.EOF after the last one of a complete document, or an *Error.
 func (s *Scanner) Next() (*Event, error) {
 	if s.err == nil {
-		if s.err = s.t.next(); s.err != nil && cap(s.t.buf) == scanWindow {
-			windows.Put(&s.t.buf)
+		if s.err = s.t.next(); s.err != nil {
+			s.release()
 		}
 	}
 	if s.err != nil {

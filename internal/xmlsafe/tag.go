@@ -221,7 +221,7 @@ var absolute = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:`)
 
 // resolve gives the element and its attributes their namespaces and refuses duplicate attributes.
 func (t *tokenizer) resolve(name qname, undo int) error {
-	ns := &t.names
+	ns := t.names
 	if name.prefix != 0 && ns.bound[name.prefix] == 0 || ns.strs[name.prefix] == "xmlns" {
 		return t.fail(0, "SEC-031", "an undeclared namespace prefix on an element")
 	}

@@ -22,7 +22,7 @@ type tokenizer struct {
 	tree  bool   // values must live as long as the document
 	extra []byte // values that differ from their bytes in the window
 
-	names  names
+	names  *names
 	open   []frame
 	root   bool // the top element was seen
 	begun  bool
@@ -66,9 +66,7 @@ type frame struct {
 }
 
 func newTokenizer(p Profile) *tokenizer {
-	t := &tokenizer{prof: p, lim: p.limits()}
-	t.names.init()
-	return t
+	return &tokenizer{prof: p, lim: p.limits(), names: vocabularies.Get().(*names)}
 }
 
 // bytes returns the content of s.
