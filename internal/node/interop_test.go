@@ -1,11 +1,15 @@
 package node
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,7 +17,9 @@ import (
 
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/explain"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -160,6 +166,80 @@ func (x *phase4) sendsTo(t *testing.T, n *tested, examples []string) {
 	if got := n.inbox(t, want); len(got) != want {
 		t.Errorf("%d documents delivered, want %d", len(got), want)
 	}
+	t.Run("captured", func(t *testing.T) {
+		req, resp := filepath.Join(x.dir, "request.http"), filepath.Join(x.dir, "response.http")
+		receiptIsGood(t, x.Call(t, "send", merge(x.to(t, n, invoice), interop.Fields{"capture_request_to": req, "capture_response_to": resp})))
+		explained(t, n.Keys, x.anchors(t), req, resp)
+	})
+}
+
+func (x *phase4) anchors(t *testing.T) []certs.Issuer {
+	t.Helper()
+	var pem []byte
+	for _, file := range x.ca {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pem = append(pem, b...)
+	}
+	list, err := certs.ParseAnchors(pem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// explained checks that ravn open finds a captured message and its receipt in order, down to the envelope.
+func explained(t *testing.T, keys *certs.Keyring, anchors []certs.Issuer, reqFile, respFile string) {
+	t.Helper()
+	req, err := os.ReadFile(reqFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := os.ReadFile(respFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := explain.Explain(req, explain.Options{Keys: keys, Anchors: anchors})
+	if err != nil || !r.Verdict.OK || !r.Signature.Valid || len(r.Problems) != 0 || r.SBDH == nil || r.Payload == nil {
+		t.Errorf("request: %+v, problems %+v, %v", r.Verdict, r.Problems, err)
+	}
+	r, err = explain.Explain(resp, explain.Options{Anchors: anchors, Request: req})
+	if err != nil || !r.Verdict.OK || !r.Signature.Valid || len(r.Problems) != 0 || r.Receipt == nil {
+		t.Errorf("receipt: %+v, problems %+v, %v", r.Verdict, r.Problems, err)
+	}
+}
+
+// tampering passes requests on to url with one bit of the encrypted payload turned over.
+func tampering(t *testing.T, url string) string {
+	t.Helper()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		end := bytes.LastIndex(body, []byte("\r\n--"))
+		if err != nil || end < 100 {
+			t.Errorf("a body of %d bytes: %v", len(body), err)
+			return
+		}
+		body[end-100] ^= 1 // ciphertext: the last 16 bytes are the tag
+		req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, url, bytes.NewReader(body))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		req.Header = r.Header.Clone()
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer func() { _ = resp.Body.Close() }()
+		w.Header().Set("Content-Type", resp.Header.Get("Content-Type"))
+		w.WriteHeader(resp.StatusCode)
+		_, _ = io.Copy(w, resp.Body)
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL + "/as4"
 }
 
 func sizeName(n int) string {
@@ -228,7 +308,11 @@ func (x *phase4) receivesFrom(t *testing.T, n *tested, examples []string) {
 	if err := os.Mkdir(in, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	rx := x.Call(t, "receiver.start", merge(x.key("phase4"), interop.Fields{"dir": in, "not_serviced": []string{"0192:923609016"}}))
+	captures := filepath.Join(x.dir, "captures")
+	if err := os.Mkdir(captures, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	rx := x.Call(t, "receiver.start", merge(x.key("phase4"), interop.Fields{"dir": in, "capture_dir": captures, "not_serviced": []string{"0192:923609016"}}))
 	peer := as4.Peer{URL: rx["url"].(string), Cert: x.id.Cert}
 	participant := func(s string) peppol.ParticipantID {
 		id, err := peppol.ParseParticipant(s)
@@ -299,4 +383,30 @@ func (x *phase4) receivesFrom(t *testing.T, n *tested, examples []string) {
 			t.Errorf("state %s, %v", m.State, err)
 		}
 	})
+	t.Run("AS4-083 tampered payload", func(t *testing.T) {
+		before := entries(t, in)
+		direct := peer
+		peer.URL = tampering(t, direct.URL)
+		defer func() { peer = direct }()
+		m, err := send(t, ap.Submission{Open: ap.Bytes(golden.Read(t, documents[0]))})
+		var se *as4.SendError
+		if !errors.As(err, &se) || se.Signal == nil || se.Signal.Code != ebms.CodeFailedDecryption || m.State != store.FailedPermanent {
+			t.Errorf("state %s, %v", m.State, err)
+		}
+		if after := entries(t, in); len(after) != len(before) {
+			t.Errorf("phase4 kept %d files, had %d", len(after), len(before))
+		}
+	})
+	t.Run("captured", func(t *testing.T) {
+		explained(t, certs.NewKeyring(x.id), x.anchors(t), filepath.Join(captures, "001-request.http"), filepath.Join(captures, "001-response.http"))
+	})
+}
+
+func entries(t *testing.T, dir string) []os.DirEntry {
+	t.Helper()
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
 }
