@@ -253,25 +253,7 @@ func TestReplayRefused(t *testing.T) {
 // scripted answers every connection with the recorded bytes.
 func scripted(t *testing.T, answer []byte) (url string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() }) // ends the loop
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			if req, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
-				_, _ = io.Copy(io.Discard, req.Body) // a broken request shows at the other end
-				_, _ = conn.Write(answer)
-			}
-			_ = conn.Close()
-		}
-	}()
-	return "http://" + l.Addr().String() + "/as4"
+	return peer(t, false, func(c net.Conn) { _, _ = c.Write(answer) })
 }
 
 // recordedSender stands in the place of the sender that was recorded.

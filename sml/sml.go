@@ -21,6 +21,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/ravn-ap/ravn/internal/ttl"
 	"github.com/ravn-ap/ravn/peppol"
 )
 
@@ -32,6 +33,13 @@ const (
 
 // DefaultTimeout is how long one try may take. There are at most three, see Resolver (DISC-047, SEC-110).
 const DefaultTimeout = 5 * time.Second
+
+// Limits of the cache (DISC-051).
+const (
+	maxPositive = 5 * time.Minute
+	maxNegative = time.Minute
+	maxEntries  = 10_000
+)
 
 // maxParallel is how many queries one Resolver has under way at a time: the servers of the zone throttle bursts (DISC-055).
 const maxParallel = 10
@@ -48,7 +56,7 @@ type Resolver struct {
 
 	once  sync.Once
 	slots chan struct{}
-	cache cache
+	cache ttl.Map[string, answer] // by peppol.ParticipantID.Key
 }
 
 // Reason says why a participant could not be located (discovery.md §2.3).
@@ -109,7 +117,10 @@ func (r *Resolver) Locate(ctx context.Context, p peppol.ParticipantID) (*url.URL
 }
 
 // Forget drops what is remembered of the participant, so that the next Locate asks the zone (DISC-051).
-func (r *Resolver) Forget(p peppol.ParticipantID) { r.cache.drop(p.Key()) }
+func (r *Resolver) Forget(p peppol.ParticipantID) {
+	key := p.Key()
+	r.cache.Drop(func(k string) bool { return k == key })
+}
 
 // encoding is Base32 without padding; the names come out in lower case (DISC-035).
 var encoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
@@ -124,7 +135,7 @@ func (r *Resolver) Name(p peppol.ParticipantID) string {
 
 // lookup answers from the cache or from DNS. An error means that there is no answer.
 func (r *Resolver) lookup(ctx context.Context, p peppol.ParticipantID) (answer, error) {
-	if a, ok := r.cache.get(p.Key(), r.now()); ok {
+	if a, ok := r.cache.Get(p.Key(), r.now()); ok {
 		return a, nil
 	}
 	name := r.Name(p)
@@ -136,7 +147,8 @@ func (r *Resolver) lookup(ctx context.Context, p peppol.ParticipantID) (answer, 
 	if err != nil {
 		return answer{}, &Error{Reason: Technical, Name: name, Err: err}
 	}
-	r.cache.put(p.Key(), a, r.now())
+	now := r.now()
+	r.cache.Put(p.Key(), a, now, now.Add(a.ttl), maxEntries)
 	return a, nil
 }
 

@@ -356,9 +356,9 @@ func TestCacheForgets(t *testing.T) {
 	}
 	now := time.Now()
 	for i := range maxEntries + 100 {
-		r.cache.put(time.Duration(i).String(), answer{ttl: time.Minute}, now)
+		r.cache.Put(time.Duration(i).String(), answer{ttl: time.Minute}, now, now.Add(time.Minute), maxEntries)
 	}
-	if n := len(r.cache.entries); n > maxEntries {
+	if n := r.cache.Len(); n > maxEntries {
 		t.Errorf("DISC-051: %d entries", n)
 	}
 }

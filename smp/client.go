@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/ttl"
 	"github.com/ravn-ap/ravn/peppol"
 )
 
@@ -19,6 +20,7 @@ const (
 	DefaultTimeout = 10 * time.Second // of one GET
 	maxLookup      = time.Minute      // of everything one lookup does
 	maxBody        = 1 << 20
+	maxCached      = 1000
 )
 
 // Locator finds the base URL of a participant's SMP; *sml.Resolver is one. An error may tell what it means by methods
@@ -44,7 +46,7 @@ type Client struct {
 	once   sync.Once
 	http   *http.Client
 	guard  *Guard
-	cache  cache
+	cache  ttl.Map[cacheKey, *metadata] // verified metadata
 	flight flight
 }
 
@@ -57,7 +59,7 @@ func (c *Client) Endpoint(ctx context.Context, r peppol.ParticipantID, d peppol.
 	}
 	e, err := c.choose(m, p)
 	if err != nil && m.cached { // what we remember may have changed (DISC-052)
-		c.cache.drop(r, d)
+		c.drop(r, d)
 		if m, err = c.metadata(ctx, r, d); err != nil {
 			return nil, err
 		}
@@ -69,7 +71,7 @@ func (c *Client) Endpoint(ctx context.Context, r peppol.ParticipantID, d peppol.
 // Forget drops what is remembered about a receiver and a document type, for a sender whom the endpoint told that it does
 // not serve them (AS4-125).
 func (c *Client) Forget(r peppol.ParticipantID, d peppol.DocTypeID) {
-	c.cache.drop(r, d)
+	c.drop(r, d)
 	c.forgetLocation(r)
 }
 
@@ -159,13 +161,29 @@ func (c *Client) forgetLocation(r peppol.ParticipantID) bool {
 	return ok
 }
 
+// cacheKey names verified metadata. The base URL of the SMP is part of it, so that nothing is found for a participant that
+// has moved (DISC-052).
+type cacheKey struct {
+	base        string
+	participant string // peppol.ParticipantID.Key
+	doctype     peppol.DocTypeID
+}
+
+// drop removes what is known of a participant and a document type, at whatever SMP.
+func (c *Client) drop(r peppol.ParticipantID, d peppol.DocTypeID) {
+	participant := r.Key()
+	c.cache.Drop(func(k cacheKey) bool { return k.participant == participant && k.doctype == d })
+}
+
 // at gets the metadata from the SMP at base. For a wildcard type it asks for each identifier that may be registered, best
 // match first, and takes 404 as "the next one"; anything else ends the search, or a failure would let a worse match win
 // (DISC-023, DISC-025).
 func (c *Client) at(ctx context.Context, base *url.URL, r peppol.ParticipantID, d peppol.DocTypeID) (*metadata, error) {
 	key := cacheKey{base.String(), r.Key(), d}
-	if m := c.cache.get(key, c.now()); m != nil {
-		return m, nil
+	if m, ok := c.cache.Get(key, c.now()); ok {
+		again := *m
+		again.cached = true
+		return &again, nil
 	}
 	for _, candidate := range d.Candidates() { // all of them have the scheme of d (DISC-026)
 		m, err := c.fetch(ctx, base, r, candidate)
@@ -176,7 +194,7 @@ func (c *Client) at(ctx context.Context, base *url.URL, r peppol.ParticipantID, 
 			return nil, err
 		}
 		now := c.now()
-		c.cache.put(key, m, now, m.until(now, now.Add(c.ttl())))
+		c.cache.Put(key, m, now, m.until(now, now.Add(c.ttl())), maxCached)
 		return m, nil
 	}
 	// DISC-067: an SMP that does not know the participant at all is another fault than a missing document type.

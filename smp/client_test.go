@@ -386,9 +386,9 @@ func TestCacheSpares(t *testing.T) {
 
 	now, m := time.Now(), &metadata{signer: w.signer.Cert}
 	for i := range maxCached + 10 {
-		w.client.cache.put(cacheKey{base: time.Duration(i).String()}, m, now, now.Add(time.Minute))
+		w.client.cache.Put(cacheKey{base: time.Duration(i).String()}, m, now, now.Add(time.Minute), maxCached)
 	}
-	if n := len(w.client.cache.entries); n > maxCached {
+	if n := w.client.cache.Len(); n > maxCached {
 		t.Errorf("DISC-052: %d entries", n)
 	}
 	if got := m.until(w.signer.Cert.NotAfter.Add(-time.Second), w.signer.Cert.NotAfter.Add(time.Hour)); !got.Equal(w.signer.Cert.NotAfter) {

@@ -24,8 +24,9 @@ var allowed = map[string]string{
 	"certs":                    "peppol",
 	"as4/mime":                 "",
 	"as4/wssec":                "internal/xmlsafe internal/xmldsig",
-	"sml":                      "peppol",
-	"smp":                      "peppol certs internal/xmlsafe internal/xmldsig",
+	"internal/ttl":             "",
+	"sml":                      "peppol internal/ttl",
+	"smp":                      "peppol certs internal/ttl internal/xmlsafe internal/xmldsig",
 	"as4":                      "ebms as4/mime as4/wssec certs peppol sbdh internal/xmldsig",
 	"internal/fault":           "",
 	"internal/config":          "peppol certs internal/fault",
@@ -65,7 +66,6 @@ var homes = map[string]string{
 	"github.com/klauspost/compress":       "as4 internal/explain",
 	"github.com/google/uuid":              "as4 internal/ap internal/store testbed/smp",
 	"software.sslmate.com/src/go-pkcs12":  "certs",
-	"golang.org/x/sync":                   "smp sml",
 }
 
 // foreignXML are readers of XML that must not meet foreign bytes (SEC-030).

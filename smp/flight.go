@@ -1,0 +1,73 @@
+package smp
+
+import (
+	"context"
+	"sync"
+)
+
+// flight lets callers who ask the same question at the same time share one answer. The work does not end with the caller
+// who began it, but with the last one who waits. Its zero value is ready.
+type flight struct {
+	mu    sync.Mutex
+	calls map[string]*call
+}
+
+type call struct {
+	done    chan struct{}
+	waiting int
+	cancel  context.CancelFunc
+	result  *metadata
+	err     error
+}
+
+func (f *flight) do(ctx context.Context, key string, work func(context.Context) (*metadata, error)) (*metadata, error) {
+	f.mu.Lock()
+	c, ok := f.calls[key]
+	if !ok {
+		c = f.start(ctx, key, work)
+	}
+	c.waiting++
+	f.mu.Unlock()
+	select {
+	case <-c.done:
+		return c.result, c.err
+	case <-ctx.Done():
+		f.leave(key, c)
+		return nil, ctx.Err()
+	}
+}
+
+// start begins the work. The caller holds the lock.
+func (f *flight) start(ctx context.Context, key string, work func(context.Context) (*metadata, error)) *call {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	c := &call{done: make(chan struct{}), cancel: cancel}
+	if f.calls == nil {
+		f.calls = map[string]*call{}
+	}
+	f.calls[key] = c
+	go func() {
+		defer cancel()
+		c.result, c.err = work(ctx)
+		f.mu.Lock()
+		f.remove(key, c)
+		f.mu.Unlock()
+		close(c.done)
+	}()
+	return c
+}
+
+// leave is called by one who does not wait any longer.
+func (f *flight) leave(key string, c *call) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c.waiting--; c.waiting == 0 {
+		c.cancel()
+		f.remove(key, c) // who comes next must not get this one's cancellation
+	}
+}
+
+func (f *flight) remove(key string, c *call) {
+	if f.calls[key] == c {
+		delete(f.calls, key)
+	}
+}
