@@ -52,7 +52,7 @@ func (c *cli) bench() *cobra.Command {
 	cmd.Flags().IntVar(&o.Seconds, "seconds", 10, "how long to send")
 	cmd.Flags().StringVar(&size, "size", "", "size of the document, like 10KiB, 100MiB, 1GiB; the demo's invoice when not given")
 	cmd.Flags().IntVar(&o.Count, "count", 0, "number of messages, instead of --seconds")
-	cmd.Flags().IntVar(&o.Workers, "workers", 8, "messages under way at once")
+	cmd.Flags().IntVar(&o.Workers, "workers", 16, "messages under way at once")
 	cmd.AddCommand(c.benchSend())
 	return cmd
 }

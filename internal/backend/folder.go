@@ -37,8 +37,8 @@ func (f *Folder) Name() string { return "folder" }
 // Deliver writes the document.
 func (f *Folder) Deliver(_ context.Context, d Delivery) error {
 	final := filepath.Join(f.Dir, d.ID)
-	if done, err := f.there(final, d); done || err != nil {
-		return err
+	if _, err := os.Lstat(final); err == nil {
+		return f.repeat(final, d)
 	}
 	tmp := filepath.Join(f.Dir, "."+d.ID+".tmp")
 	err := os.Mkdir(tmp, 0o750)
@@ -89,23 +89,20 @@ func (f *Folder) sync() error {
 	return r.err
 }
 
-// there tells whether the document was delivered before. Another content under the same id is an alarm, not a repeat.
-func (f *Folder) there(final string, d Delivery) (bool, error) {
+// repeat ends the delivery of a document that was delivered before. Another content under the same id is an alarm.
+func (f *Folder) repeat(final string, d Delivery) error {
 	text, err := os.ReadFile(filepath.Join(final, "metadata.json"))
-	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
-	}
 	if err != nil {
-		return false, err
+		return err
 	}
 	var m Metadata
 	if err := json.Unmarshal(text, &m); err != nil {
-		return false, &Permanent{fmt.Errorf("backend: metadata of %s: %w", d.ID, err)}
+		return &Permanent{fmt.Errorf("backend: metadata of %s: %w", d.ID, err)}
 	}
 	if m.SHA256 != d.Metadata.SHA256 {
-		return false, &Permanent{fmt.Errorf("backend: %s was delivered before with other content", d.ID)}
+		return &Permanent{fmt.Errorf("backend: %s was delivered before with other content", d.ID)}
 	}
-	return true, f.sync()
+	return f.sync()
 }
 
 // write makes a file and syncs it.

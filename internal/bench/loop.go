@@ -12,7 +12,7 @@ import (
 func Loop(ctx context.Context, o Options, send func(context.Context) error) (*Report, error) {
 	workers := o.Workers
 	if workers == 0 {
-		workers = 8
+		workers = 16
 	}
 	start, cpu := time.Now(), SelfCPU()
 	end := start.Add(time.Duration(o.Seconds) * time.Second)

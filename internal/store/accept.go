@@ -30,12 +30,15 @@ func (s *Store) Accept(ctx context.Context, tenant string, a Acceptance) (Messag
 		return m, errors.New("store: accept: no duplicate key: C2 and MessageID are required")
 	}
 	err := s.twice(ctx, tenant, func(tx *Tx) error {
-		err := tx.accept(&m, &a)
+		err := tx.accept(&m, &a, Accepted)
 		var dup *Duplicate
 		if errors.As(err, &dup) && dup.Prior.ID == m.ID { // our own first try
 			m, err = tx.Get(m.ID)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.Enqueue(append([]Task{{Kind: Deliver, MessageID: m.ID}}, a.Tasks...)...)
 	})
 	return m, err
 }
@@ -64,7 +67,7 @@ func (s *Store) AcceptHeld(ctx context.Context, tenant string, a Acceptance, own
 		return m, job, 0, errors.New("store: accept: ID, C2 and MessageID are required")
 	}
 	err = s.twice(ctx, tenant, func(tx *Tx) error {
-		err := tx.accept(&m, &a)
+		err := tx.accept(&m, &a, Delivering, Event{Kind: EventAttempt, From: Accepted, To: Delivering, Detail: st.Endpoint, Actor: owner})
 		var dup *Duplicate
 		if errors.As(err, &dup) && dup.Prior.ID == m.ID { // our own first try, whose lease is lost to us
 			m, err = tx.Get(m.ID)
@@ -73,11 +76,13 @@ func (s *Store) AcceptHeld(ctx context.Context, tenant string, a Acceptance, own
 		if err != nil {
 			return err
 		}
-		if job, err = tx.take(Deliver, m.ID, owner, st.Lease); err != nil {
+		if job, err = tx.enqueueHeld(Deliver, m.ID, hold{owner, st.Lease}); err != nil {
 			return err
 		}
-		n, err = tx.start(&m, job, st)
-		return err
+		if n, err = tx.addAttempt(m.ID, st); err != nil {
+			return err
+		}
+		return tx.Enqueue(a.Tasks...)
 	})
 	return m, job, n, err
 }
@@ -86,8 +91,8 @@ const insertDuplicate = `INSERT INTO duplicate (tenant, seat, message_id, digest
 	VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, seat, message_id) DO NOTHING`
 
 // accept inserts the duplicate key first: of two that hold the same key one waits here for the other's commit, and then
-// inserts nothing (SEC-070, REL-031).
-func (tx *Tx) accept(m *Message, a *Acceptance) error {
+// inserts nothing (SEC-070, REL-031). The message enters the record in state, which the events more lead to.
+func (tx *Tx) accept(m *Message, a *Acceptance, state State, more ...Event) error {
 	n, err := tx.exec(insertDuplicate, tx.tenant, string(m.C2), m.MessageID, m.Digests, m.ID,
 		micros(tx.now), micros(tx.now.Add(DuplicateMemory)))
 	if err != nil {
@@ -100,20 +105,18 @@ func (tx *Tx) accept(m *Message, a *Acceptance) error {
 		}
 		return &Duplicate{prior}
 	}
-	m.Direction, m.State, m.Accepted = In, Accepted, tx.now
+	m.Direction, m.State, m.Accepted = In, state, tx.now
 	events := append(a.Events[:len(a.Events):len(a.Events)], Event{Kind: EventAccepted, From: Verified, To: Accepted})
-	if err := tx.create(m, a.Message.PossibleDuplicate, events); err != nil {
+	if err := tx.create(m, a.Message.PossibleDuplicate, append(events, more...)); err != nil {
 		return err
 	}
 	if err := tx.AddEvidence(m.ID, append(m.Payload.inline(), a.Evidence...)...); err != nil {
 		return err
 	}
 	if a.Count {
-		if err := tx.count(m); err != nil { // D-11
-			return err
-		}
+		return tx.count(m) // D-11
 	}
-	return tx.Enqueue(append([]Task{{Kind: Deliver, MessageID: m.ID}}, a.Tasks...)...)
+	return nil
 }
 
 // insertMessage flags a message whose SBDH instance id came before between the same two parties (SBDH-046, AS4-133).

@@ -15,10 +15,11 @@ const reruns = 5
 
 // write is a function that waits for a transaction to run in.
 type write struct {
-	tenant string
-	fn     func(*Tx) error
-	err    error
-	done   chan struct{} // closed once err is final
+	tenant  string
+	fn      func(*Tx) error
+	patient bool // nobody outside waits for it
+	err     error
+	done    chan struct{} // closed once err is final
 }
 
 // Update runs fn in a transaction and returns when it is committed. What arrives while another transaction commits is
@@ -27,14 +28,23 @@ type write struct {
 //
 // Once ctx has let the write in, it goes on to its end whatever becomes of ctx (REL-006), and Update waits for it.
 func (s *Store) Update(ctx context.Context, tenant string, fn func(*Tx) error) error {
-	if tenant == "" {
-		return errors.New("store: write without a tenant")
-	}
-	return s.update(ctx, tenant, fn)
+	return s.updateOf(ctx, &write{tenant: tenant, fn: fn})
 }
 
-func (s *Store) update(ctx context.Context, tenant string, fn func(*Tx) error) error {
-	w := &write{tenant: tenant, fn: fn, done: make(chan struct{})}
+// UpdatePatiently is Update for a write that is in no hurry: nobody outside waits for it, so it rides with others.
+func (s *Store) UpdatePatiently(ctx context.Context, tenant string, fn func(*Tx) error) error {
+	return s.updateOf(ctx, &write{tenant: tenant, fn: fn, patient: true})
+}
+
+func (s *Store) updateOf(ctx context.Context, w *write) error {
+	if w.tenant == "" {
+		return errors.New("store: write without a tenant")
+	}
+	return s.update(ctx, w)
+}
+
+func (s *Store) update(ctx context.Context, w *write) error {
+	w.done = make(chan struct{})
 	if err := s.handIn(ctx, w); err != nil {
 		return err
 	}
@@ -64,34 +74,52 @@ type lane struct {
 	s     *Store
 	conn  *sql.Conn            // nil after a failure, until the next write
 	stmts map[string]*sql.Stmt // prepared on conn, by the query before its placeholders were rewritten
+	pace  pace
 }
 
-func newLane(s *Store) *lane { return &lane{s: s} }
+func newLane(s *Store) *lane { return &lane{s: s, pace: pace{gap: s.eng.Gather}} }
 
 // run serves writes until the Store is closed and none waits.
 func (l *lane) run() {
 	defer l.drop()
 	for w := range l.s.writes {
-		l.serve(l.waiting(w))
+		l.serve(l.gather(w))
+		l.pace.served(time.Now())
 	}
 }
 
-// waiting returns first and the writes that arrived meanwhile. It does not wait for more: under load they gather while
-// the commit before runs.
-func (l *lane) waiting(first *write) []*write {
-	batch := []*write{first}
+// gather returns first and the writes that came meanwhile, and under load those that come a little later.
+func (l *lane) gather(first *write) []*write {
+	batch, urgent := []*write{first}, !first.patient
 	for len(batch) < l.s.eng.Batch {
-		select {
-		case w, ok := <-l.s.writes:
-			if !ok {
-				return batch
-			}
-			batch = append(batch, w)
-		default:
-			return batch
+		w := l.next(l.pace.wait(time.Now(), urgent))
+		if w == nil {
+			break
 		}
+		batch, urgent = append(batch, w), urgent || !w.patient
 	}
+	l.pace.gathered(len(batch))
 	return batch
+}
+
+// next returns a write that is there or comes within d, or nil.
+func (l *lane) next(d time.Duration) *write {
+	select {
+	case w := <-l.s.writes:
+		return w // nil when closed
+	default:
+	}
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case w := <-l.s.writes:
+		return w
+	case <-timer.C:
+		return nil
+	}
 }
 
 // serve commits a batch, gives the losers of a deadlock a turn of their own, and answers everybody.

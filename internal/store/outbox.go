@@ -68,6 +68,28 @@ func (tx *Tx) Enqueue(tasks ...Task) error {
 	})
 }
 
+// hold says who holds new work from the start, as if he had claimed it.
+type hold struct {
+	owner string
+	lease time.Duration
+}
+
+const insertHeld = `INSERT INTO outbox (id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end, token,
+	tries, unended, done, dead, reason) VALUES (?, ?, ?, ?, ?, NULL, ?, ` + clock + `, ?, ` + clock + ` + ?, 1, 1, 1, 0, 0, '')
+	ON CONFLICT (id) DO NOTHING`
+
+// enqueueHeld enters the work of a message that has just been created. A row that is there comes from the same write, tried
+// a second time.
+func (tx *Tx) enqueueHeld(kind Kind, messageID string, h hold) (Job, error) {
+	j := Job{
+		ID: jobID(tx.tenant, kind, messageID), Tenant: tx.tenant, Kind: kind, Key: messageID, MessageID: messageID,
+		Created: tx.now, Due: tx.now, Owner: h.owner, LeaseEnd: tx.now.Add(h.lease), Token: 1, Tries: 1,
+	}
+	now := tx.clock()
+	_, err := tx.exec(insertHeld, j.ID, j.Tenant, string(kind), j.Key, messageID, micros(tx.now), now, h.owner, now, h.lease.Microseconds())
+	return j, err
+}
+
 // Claim asks for due work.
 type Claim struct {
 	Tenant string // "" means of any tenant
@@ -103,12 +125,12 @@ const claimJobs = `UPDATE outbox SET owner = ?, lease_end = ` + clock + ` + ?, t
 // the clock of the database, which all nodes share: a jump of one node's clock ends no lease (REL-066).
 func (s *Store) Claim(ctx context.Context, c Claim) ([]Job, error) {
 	var jobs []Job
-	err := s.update(ctx, c.Tenant, func(tx *Tx) (err error) {
+	err := s.update(ctx, &write{tenant: c.Tenant, fn: func(tx *Tx) (err error) {
 		now := tx.clock()
 		jobs, err = list(tx, scanJob, claimJobs, c.Owner, now, c.Lease.Microseconds(), string(c.Kind), now, now,
 			c.Tenant, c.Tenant, c.Limit)
 		return err
-	})
+	}})
 	for i := range jobs {
 		jobs[i].Unended-- // the row counts this claim as well
 	}

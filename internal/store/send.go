@@ -32,8 +32,10 @@ func (s *Store) SubmitHeld(ctx context.Context, tenant string, sub Submission, o
 		if _, err := tx.submit(&m, &sub); err != nil {
 			return err
 		}
-		job, err = tx.take(Send, m.ID, owner, lease)
-		return err
+		if job, err = tx.enqueueHeld(Send, m.ID, hold{owner, lease}); err != nil {
+			return err
+		}
+		return tx.Enqueue(sub.Tasks...)
 	})
 	return m, job, err
 }
@@ -51,10 +53,17 @@ func (s *Store) Submit(ctx context.Context, tenant string, sub Submission) (m Me
 	}
 	err = s.twice(ctx, tenant, func(tx *Tx) error {
 		earlier, err := tx.submit(&m, &sub)
-		if repeated = err == nil && earlier != "" && earlier != m.ID; repeated {
-			m, err = tx.Get(earlier)
+		if err != nil || earlier == m.ID { // our own first try
+			return err
 		}
-		return err
+		if repeated = earlier != ""; repeated {
+			m, err = tx.Get(earlier)
+			return err
+		}
+		if sub.Draft {
+			return tx.Enqueue(sub.Tasks...)
+		}
+		return tx.Enqueue(append([]Task{{Kind: Send, MessageID: m.ID}}, sub.Tasks...)...)
 	})
 	return m, repeated, err
 }
@@ -65,7 +74,8 @@ const (
 	findSubmission = `SELECT ref, digest FROM submission WHERE tenant = ? AND idem_key = ?`
 )
 
-// submit returns the id of the message that came earlier under the same idempotency key, or "" after storing this one.
+// submit returns the id of the message that came earlier under the same idempotency key, or "" after storing this one,
+// whose work is left to the caller.
 func (tx *Tx) submit(m *Message, sub *Submission) (earlier string, err error) {
 	if sub.Key != "" {
 		n, err := tx.exec(insertSubmission, tx.tenant, sub.Key, nonNil(sub.Digest), m.ID, micros(tx.now))
@@ -90,13 +100,7 @@ func (tx *Tx) submit(m *Message, sub *Submission) (earlier string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err := tx.AddEvidence(m.ID, m.Payload.inline()...); err != nil {
-		return "", err
-	}
-	if sub.Draft {
-		return "", tx.Enqueue(sub.Tasks...)
-	}
-	return "", tx.Enqueue(append([]Task{{Kind: Send, MessageID: m.ID}}, sub.Tasks...)...)
+	return "", tx.AddEvidence(m.ID, m.Payload.inline()...)
 }
 
 func (tx *Tx) earlier(sub *Submission) (string, error) {
@@ -124,21 +128,20 @@ type Sealed struct {
 }
 
 const sealMessage = `UPDATE message SET sealed_key = ?, sealed_length = ?, sealed_sha256 = ?, sealed_type = ?, endpoint = ?,
-	c3 = ?, peer_cert = ?, digests = ?, transport = ?, events = events + 1
-	WHERE id = ? AND tenant = ? AND version = ? RETURNING events`
+	c3 = ?, peer_cert = ?, digests = ?, transport = ?, state = ?, version = version + 1, events = events + 2` + unmoved
 
-// seal keeps the sealed body of an outgoing message for its attempts. Only a changed certificate calls for a second one,
-// which replaces the first under a blob key of its own (D-12). m has the new values afterwards.
-func (tx *Tx) seal(m *Message, b *Sealed, actor string) error {
-	if m.Direction != Out || !CanMove(Out, m.State, Sending) {
+// seal begins an attempt with a new sealed body, which is kept for those that follow. Only a changed certificate calls for
+// a second one, which replaces the first under a blob key of its own (D-12). m has the new values afterwards.
+func (tx *Tx) seal(m *Message, b *Sealed, actor string, begin Event) error {
+	if m.Direction != Out {
 		return fmt.Errorf("%w: message is %s", ErrConflict, m.State)
 	}
 	if err := tx.AddEvidence(m.ID, append(b.Body.inline(), b.Evidence...)...); err != nil {
 		return err
 	}
-	ev := Event{Kind: EventSealed, Detail: b.Endpoint, Actor: actor}
-	err := tx.touch(m.ID, ev, ErrConflict, sealMessage, b.Body.Key, b.Body.Length, b.Body.sum(), b.ContentType,
-		b.Endpoint, string(b.C3), b.PeerCert, b.Digests, b.Transport, m.ID, tx.tenant, m.Version)
+	err := tx.move(m, Sending, sealMessage, []any{
+		b.Body.Key, b.Body.Length, b.Body.sum(), b.ContentType, b.Endpoint, string(b.C3), b.PeerCert, b.Digests, b.Transport,
+	}, Event{Kind: EventSealed, Detail: b.Endpoint, Actor: actor}, begin)
 	if err == nil {
 		m.Sealed, m.SealedType, m.Endpoint, m.C3 = b.Body, b.ContentType, b.Endpoint, b.C3
 		m.PeerCert, m.Digests, m.Transport = b.PeerCert, b.Digests, b.Transport
@@ -179,12 +182,13 @@ func (tx *Tx) start(m *Message, job Job, st Start) (n int, err error) {
 			return 0, err
 		}
 	}
+	begin := Event{Kind: EventAttempt, Detail: st.Endpoint, Actor: job.Owner}
 	if st.Sealed != nil {
-		if err := tx.seal(m, st.Sealed, job.Owner); err != nil {
-			return 0, err
-		}
+		err = tx.seal(m, st.Sealed, job.Owner, begin)
+	} else {
+		err = tx.Move(m, working, begin)
 	}
-	if err := tx.Move(m, working, Event{Kind: EventAttempt, Detail: st.Endpoint, Actor: job.Owner}); err != nil {
+	if err != nil {
 		return 0, err
 	}
 	return tx.addAttempt(m.ID, st)
@@ -225,13 +229,13 @@ type Result struct {
 	Message  *Message   // the message as the attempt began; nil: it is read again
 }
 
-const acceptedAt = `UPDATE message SET accepted = ? WHERE id = ? AND tenant = ?`
+const moveSent = `UPDATE message SET accepted = ?, state = ?, version = version + 1, events = events + 1` + unmoved
 
 // FinishAttempt records the end of attempt n in one commit: state and event, attempt, evidence, counting row, and the
 // fate of the job: done, due again, or given up (REL-022). ErrLeaseLost means that another worker holds the message now;
 // nothing was written then (REL-013).
 func (s *Store) FinishAttempt(ctx context.Context, job Job, n int, r Result) error {
-	return s.Update(ctx, job.Tenant, func(tx *Tx) error {
+	return s.UpdatePatiently(ctx, job.Tenant, func(tx *Tx) error {
 		if err := tx.settle(job, r); err != nil {
 			return err
 		}
@@ -243,7 +247,12 @@ func (s *Store) FinishAttempt(ctx context.Context, job Job, n int, r Result) err
 			return fmt.Errorf("store: message %s cannot be SENT without a receipt", m.ID) // invariant I4
 		}
 		ev := Event{Kind: cmp.Or(r.Outcome, "attempt_ended"), Detail: joined(r.Code, r.Detail), Actor: job.Owner}
-		if err := tx.Move(&m, r.State, ev); err != nil {
+		if r.State == Sent {
+			err = tx.move(&m, Sent, moveSent, []any{micros(tx.now)}, ev)
+		} else {
+			err = tx.Move(&m, r.State, ev)
+		}
+		if err != nil {
 			return err
 		}
 		ended, err := tx.exec(endAttempt, micros(tx.now), r.Outcome, r.Code, r.Detail, m.ID, tx.tenant, n)
@@ -274,14 +283,9 @@ func (tx *Tx) afterAttempt(m *Message, n int, r Result) error {
 	if err := tx.AddEvidence(m.ID, pieces...); err != nil {
 		return err
 	}
-	if r.State == Sent {
-		if _, err := tx.exec(acceptedAt, micros(tx.now), m.ID, tx.tenant); err != nil {
+	if r.State == Sent && r.Count {
+		if err := tx.count(m); err != nil {
 			return err
-		}
-		if r.Count {
-			if err := tx.count(m); err != nil {
-				return err
-			}
 		}
 	}
 	return tx.Enqueue(r.Tasks...)

@@ -18,6 +18,10 @@ type Engine struct {
 	Writers int     // how many connections write at the same time
 	Batch   int     // how many writes may share one commit
 
+	// Gather is the least time between two commits under load, so that more writes share one; 0 for a server, which
+	// groups the flushes of its clients itself.
+	Gather time.Duration
+
 	// Limit is how long a transaction may take, so that a server that has vanished holds no writer for ever; 0 for a
 	// local file.
 	Limit time.Duration

@@ -91,18 +91,27 @@ func (tx *Tx) fault(err error) error {
 	return err
 }
 
-const moveMessage = `UPDATE message SET state = ?, version = version + 1, events = events + 1
-	WHERE id = ? AND tenant = ? AND version = ? AND state = ? RETURNING events`
+const (
+	moveMessage = `UPDATE message SET state = ?, version = version + 1, events = events + 1` + unmoved
+	unmoved     = ` WHERE id = ? AND tenant = ? AND version = ? AND state = ? RETURNING events`
+)
 
-// Move brings m from its state to another, if the state table allows it, and writes ev as the event that tells of it. It
-// is the only code that changes a state. ErrConflict means that m was changed since it was read (REL §2). After success m
-// has the new state and version.
+// Move brings m from its state to another, if the state table allows it, and writes ev as the event that tells of it.
+// ErrConflict means that m was changed since it was read (REL §2). After success m has the new state and version.
 func (tx *Tx) Move(m *Message, to State, ev Event) error {
+	return tx.move(m, to, moveMessage, nil, ev)
+}
+
+// move is the only code that changes a state. update sets columns from set beside it, and counts the events, of which the
+// last tells of the change.
+func (tx *Tx) move(m *Message, to State, update string, set []any, events ...Event) error {
 	if !CanMove(m.Direction, m.State, to) {
 		return fmt.Errorf("%w: %s message %s from %s to %s", ErrTransition, m.Direction, m.ID, m.State, to)
 	}
-	ev.From, ev.To = m.State, to
-	if err := tx.touch(m.ID, ev, ErrConflict, moveMessage, string(to), m.ID, tx.tenant, m.Version, string(m.State)); err != nil {
+	last := &events[len(events)-1]
+	last.From, last.To = m.State, to
+	args := append(set, string(to), m.ID, tx.tenant, m.Version, string(m.State))
+	if err := tx.touch(m.ID, ErrConflict, events, update, args...); err != nil {
 		return err
 	}
 	m.State, m.Version = to, m.Version+1
@@ -114,12 +123,12 @@ const noteMessage = `UPDATE message SET events = events + 1 WHERE id = ? AND ten
 // Note adds an event that changes no state.
 func (tx *Tx) Note(id string, ev Event) error {
 	ev.From, ev.To = "", ""
-	return tx.touch(id, ev, ErrNotFound, noteMessage, id, tx.tenant)
+	return tx.touch(id, ErrNotFound, []Event{ev}, noteMessage, id, tx.tenant)
 }
 
-// touch runs an update of a message that returns its number of events, and writes ev under that number. If the update
-// finds no row it returns missing.
-func (tx *Tx) touch(id string, ev Event, missing error, update string, args ...any) error {
+// touch runs an update of a message that counts new events and returns their number, and writes them. If the update finds
+// no row it returns missing.
+func (tx *Tx) touch(id string, missing error, events []Event, update string, args ...any) error {
 	seq, err := change(tx, scanInt, update, args...)
 	if err == ErrNotFound {
 		return missing
@@ -127,8 +136,10 @@ func (tx *Tx) touch(id string, ev Event, missing error, update string, args ...a
 	if err != nil {
 		return err
 	}
-	ev.Seq = seq
-	return tx.addEvents(id, []Event{ev})
+	for i := range events {
+		events[i].Seq = seq - int64(len(events)-1-i)
+	}
+	return tx.addEvents(id, events)
 }
 
 var insertEvent = newInsert("event (message_id, seq, tenant, at, kind, from_state, to_state, detail, actor)", marks(9), "")
