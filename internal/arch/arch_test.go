@@ -25,6 +25,8 @@ var allowed = map[string]string{
 	"as4/mime":                 "",
 	"as4/wssec":                "internal/xmlsafe internal/xmldsig",
 	"internal/ttl":             "",
+	"validation/xregex":        "",
+	"validation/xsd":           "internal/xmlsafe validation/xregex",
 	"sml":                      "peppol internal/ttl",
 	"smp":                      "peppol certs internal/ttl internal/xmlsafe internal/xmldsig",
 	"as4":                      "ebms as4/mime as4/wssec certs peppol sbdh internal/xmldsig",
