@@ -1,0 +1,264 @@
+package xdm
+
+import (
+	"bytes"
+	"io"
+	"strings"
+
+	"github.com/ravn-ap/ravn/internal/xmlsafe"
+)
+
+// Kind is the kind of a node.
+type Kind uint8
+
+// Kinds of nodes. There are no namespace nodes: no rule looks at them.
+const (
+	Root Kind = iota
+	Element
+	Attr
+	Text
+	Comment
+	PI
+)
+
+// Node is the number of a node in its Tree: 0 is the document node, and a larger number comes later in the document.
+type Node int32
+
+// None is no node.
+const None Node = -1
+
+type node struct {
+	kind     Kind
+	name     NameID // Element and Attr
+	prefix   int32  // Element and Attr: number of the prefix; PI: of the target
+	parent   Node
+	next     Node  // the first node behind this one, its attributes and its descendants
+	from, to int32 // string value: in text for Root, Element and Text, else in other
+	off      int64 // place in the document's UTF-8 form, in bytes
+}
+
+// Tree is an immutable document. It may be used by many at once.
+type Tree struct {
+	names    *Names
+	local    []Name // names that no rule speaks of
+	nodes    []node
+	text     string // the character data of the whole document
+	other    string // values of attributes, comments and instructions
+	prefixes []string
+}
+
+// Parse builds the tree of a document in memory. An error is an *xmlsafe.Error.
+func Parse(b []byte, names *Names) (*Tree, error) { return Read(bytes.NewReader(b), names, len(b)) }
+
+// Read builds the tree of the document in r, which has about size bytes; 0 means that nobody knows.
+func Read(r io.Reader, names *Names, size int) (*Tree, error) {
+	b := NewBuilder(names, size)
+	if err := xmlsafe.Scan(r, xmlsafe.Document, b.Event); err != nil {
+		return nil, err
+	}
+	return b.Tree(), nil
+}
+
+// Builder makes a tree of the events of a scan, which may feed others as well.
+type Builder struct {
+	t           *Tree
+	open        Node
+	text, other strings.Builder
+	ids         map[xmlsafe.Name]nameRef // names seen in this document
+	own         map[Name]NameID
+	prefix      map[string]int32
+	size        int
+}
+
+type nameRef struct {
+	id     NameID
+	prefix int32
+}
+
+// NewBuilder returns a builder for a document of about size bytes.
+func NewBuilder(names *Names, size int) *Builder {
+	b := &Builder{
+		t:    &Tree{names: names, nodes: make([]node, 1, 16+size/32), prefixes: []string{""}},
+		open: 0, ids: map[xmlsafe.Name]nameRef{}, prefix: map[string]int32{"": 0}, size: size,
+	}
+	b.text.Grow(size / 3)
+	return b
+}
+
+// Event takes the next event of the scan. It never fails; the error fits xmlsafe.Scan.
+func (b *Builder) Event(e *xmlsafe.Event) error {
+	t := b.t
+	switch e.Kind {
+	case xmlsafe.Element:
+		ref := b.ref(e.Name)
+		el := b.add(node{kind: Element, name: ref.id, prefix: ref.prefix, from: int32(b.text.Len()), off: e.Offset})
+		for i := range e.Attrs {
+			a := &e.Attrs[i]
+			ref := b.ref(a.Name)
+			n := node{kind: Attr, name: ref.id, prefix: ref.prefix, off: e.Offset}
+			b.value(&n, a.Value)
+			t.nodes[b.add(n)].parent = el
+		}
+		b.open = el
+	case xmlsafe.End:
+		n := &t.nodes[b.open]
+		n.next, n.to = Node(len(t.nodes)), int32(b.text.Len())
+		b.open = n.parent
+	case xmlsafe.Text:
+		b.character(e)
+	case xmlsafe.Comment:
+		n := node{kind: Comment, off: e.Offset}
+		b.value(&n, string(e.Value))
+		b.add(n)
+	case xmlsafe.PI:
+		n := node{kind: PI, prefix: b.prefixID(e.Target), off: e.Offset}
+		b.value(&n, string(e.Value))
+		b.add(n)
+	}
+	return nil
+}
+
+// character adds character data; what follows a text directly belongs to it.
+func (b *Builder) character(e *xmlsafe.Event) {
+	t := b.t
+	if b.open == 0 || len(e.Value) == 0 {
+		return // white space around the top element
+	}
+	last := &t.nodes[len(t.nodes)-1]
+	from := int32(b.text.Len())
+	b.text.Write(e.Value)
+	if last.kind == Text && last.parent == b.open {
+		last.to = int32(b.text.Len())
+		return
+	}
+	b.add(node{kind: Text, from: from, to: int32(b.text.Len()), off: e.Offset})
+}
+
+func (b *Builder) add(n node) Node {
+	id := Node(len(b.t.nodes))
+	n.parent, n.next = b.open, id+1
+	b.t.nodes = append(b.t.nodes, n)
+	return id
+}
+
+func (b *Builder) value(n *node, s string) {
+	n.from = int32(b.other.Len())
+	b.other.WriteString(s)
+	n.to = int32(b.other.Len())
+}
+
+func (b *Builder) ref(name xmlsafe.Name) nameRef {
+	if r, ok := b.ids[name]; ok {
+		return r
+	}
+	n := Name{name.Space, name.Local}
+	id, ok := b.t.names.find(n)
+	if !ok {
+		if id, ok = b.own[n]; !ok {
+			if b.own == nil {
+				b.own = map[Name]NameID{}
+			}
+			id = own + NameID(len(b.t.local))
+			b.own[n] = id
+			b.t.local = append(b.t.local, n)
+		}
+	}
+	r := nameRef{id, b.prefixID(name.Prefix)}
+	b.ids[name] = r
+	return r
+}
+
+func (b *Builder) prefixID(s string) int32 {
+	id, ok := b.prefix[s]
+	if !ok {
+		id = int32(len(b.t.prefixes))
+		b.prefix[s] = id
+		b.t.prefixes = append(b.t.prefixes, s)
+	}
+	return id
+}
+
+// Tree returns the tree after the last event.
+func (b *Builder) Tree() *Tree {
+	t := b.t
+	t.text, t.other = b.text.String(), b.other.String()
+	t.nodes[0].next, t.nodes[0].to = Node(len(t.nodes)), int32(len(t.text))
+	return t
+}
+
+// Len returns the number of nodes.
+func (t *Tree) Len() int { return len(t.nodes) }
+
+// Kind returns the kind of n.
+func (t *Tree) Kind(n Node) Kind { return t.nodes[n].kind }
+
+// NameID returns the number of the name of an element or attribute, 0 for other nodes.
+func (t *Tree) NameID(n Node) NameID { return t.nodes[n].name }
+
+// Name returns the name of an element or attribute; the local name of an instruction is its target.
+func (t *Tree) Name(n Node) Name {
+	d := &t.nodes[n]
+	switch {
+	case d.kind == PI:
+		return Name{Local: t.prefixes[d.prefix]}
+	case d.name == 0:
+		return Name{}
+	case d.name >= own:
+		return t.local[d.name-own]
+	}
+	return t.names.name(d.name)
+}
+
+// Prefix returns the prefix that the name of an element or attribute was written with.
+func (t *Tree) Prefix(n Node) string {
+	if d := &t.nodes[n]; d.kind != PI {
+		return t.prefixes[d.prefix]
+	}
+	return ""
+}
+
+// Parent returns the parent; None for the document node.
+func (t *Tree) Parent(n Node) Node {
+	if n == 0 {
+		return None
+	}
+	return t.nodes[n].parent
+}
+
+// Next returns the first node behind n, its attributes and its descendants: its next sibling if that has the same parent.
+func (t *Tree) Next(n Node) Node { return t.nodes[n].next }
+
+// FirstChild returns the first child of n, or None.
+func (t *Tree) FirstChild(n Node) Node {
+	d := &t.nodes[n]
+	c := n + 1
+	for c < d.next && t.nodes[c].kind == Attr {
+		c++
+	}
+	if c < d.next && d.kind != Attr {
+		return c
+	}
+	return None
+}
+
+// NextSibling returns the next sibling of n, or None. Attributes have no siblings.
+func (t *Tree) NextSibling(n Node) Node {
+	d := &t.nodes[n]
+	if d.kind == Attr || n == 0 || d.next >= t.nodes[d.parent].next {
+		return None
+	}
+	return d.next
+}
+
+// Value returns the string value of n.
+func (t *Tree) Value(n Node) string {
+	d := &t.nodes[n]
+	switch d.kind {
+	case Root, Element, Text:
+		return t.text[d.from:d.to]
+	}
+	return t.other[d.from:d.to]
+}
+
+// Offset returns where n starts in the document's UTF-8 form, in bytes; for an attribute, where its element does.
+func (t *Tree) Offset(n Node) int64 { return t.nodes[n].off }

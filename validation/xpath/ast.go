@@ -1,0 +1,136 @@
+package xpath
+
+// node is an expression as it was written.
+type node interface{}
+
+type (
+	literal  struct{ item Item }
+	variable struct{ name qname }
+	context_  struct{}
+	sequence struct{ list []node }
+	binary   struct { // arithmetic, "to", and set operators
+		op   string
+		l, r node
+	}
+	negate  struct{ x node }
+	compare struct {
+		op   string // general: = != < <= > >=; value: eq ne lt le gt ge; nodes: is << >>
+		l, r node
+	}
+	logic struct {
+		and  bool
+		l, r node
+	}
+	conditional struct{ cond, then, els node }
+	binding     struct {
+		name qname
+		in   node
+	}
+	forExpr struct {
+		binds []binding
+		ret   node
+	}
+	quantified struct {
+		every bool
+		binds []binding
+		cond  node
+	}
+	castExpr struct {
+		x        node
+		to       Type
+		optional bool // an empty sequence is allowed
+		test     bool // castable
+	}
+	instance struct {
+		x  node
+		of seqType
+	}
+	call struct {
+		name qname
+		args []node
+		pos  int
+	}
+	// path is a relative path when from is nil, else it begins at from.
+	path struct {
+		from  node // nil: the context item
+		steps []step
+	}
+	root   struct{} // the document node
+	filter struct {
+		x     node
+		preds []node
+	}
+)
+
+// step is an axis step, or an expression used as a step.
+type step struct {
+	axis  axis
+	test  nodeTest
+	preds []node
+	expr  node // set: axis and test do not count
+}
+
+type axis uint8
+
+const (
+	axisChild axis = iota
+	axisAttribute
+	axisSelf
+	axisParent
+	axisDescendant
+	axisDescendantOrSelf
+	axisAncestor
+	axisAncestorOrSelf
+	axisFollowing
+	axisFollowingSibling
+	axisPreceding
+	axisPrecedingSibling
+)
+
+var axes = map[string]axis{
+	"child": axisChild, "attribute": axisAttribute, "self": axisSelf, "parent": axisParent, "descendant": axisDescendant,
+	"descendant-or-self": axisDescendantOrSelf, "ancestor": axisAncestor, "ancestor-or-self": axisAncestorOrSelf,
+	"following": axisFollowing, "following-sibling": axisFollowingSibling, "preceding": axisPreceding,
+	"preceding-sibling": axisPrecedingSibling,
+}
+
+// reverse tells whether positions on the axis count backwards.
+func (a axis) reverse() bool {
+	return a == axisParent || a == axisAncestor || a == axisAncestorOrSelf || a == axisPreceding || a == axisPrecedingSibling
+}
+
+type testKind uint8
+
+const (
+	testName  testKind = iota // an element, or an attribute on the attribute axis
+	testSpace                 // prefix:*
+	testLocal                 // *:local
+	testAny                   // *
+	testNode                  // node()
+	testText
+	testComment
+	testPI
+	testElement   // element()
+	testAttribute // attribute()
+	testDocument  // document-node()
+)
+
+type nodeTest struct {
+	kind testKind
+	name qname // testName, testElement and testAttribute when named is set
+	any  bool  // testElement, testAttribute: without a name
+	pi   string
+}
+
+// qname is a name in an expression with its namespace resolved.
+type qname struct{ space, local string }
+
+// seqType is the type of a parameter, a result, or of instance of.
+type seqType struct {
+	empty    bool // empty-sequence()
+	item     bool // item()
+	node     bool
+	test     nodeTest
+	atomic   Type
+	min, max int // number of items; max -1 means any number
+}

@@ -1,0 +1,135 @@
+package xpath
+
+import (
+	"math"
+	"strings"
+)
+
+// trimSpace takes off the white space of XML, and no other.
+func trimSpace(s string) string { return strings.Trim(s, " \t\r\n") }
+
+// cast converts an atomic item (XPath Functions §17); it fails with FORG0001, or XPTY0004 between types that do not
+// convert.
+func cast(v Item, to Type) Item {
+	out, code := tryCast(v, to)
+	if code != "" {
+		if code == codeCast {
+			fail(code, "the value is not an %s", to)
+		}
+		fail(code, "%s cannot be cast to %s", v.Type, to)
+	}
+	return out
+}
+
+// tryCast returns the code of the error, or "".
+func tryCast(v Item, to Type) (Item, string) {
+	if v.Type == to || to == AnyAtomic {
+		return v, ""
+	}
+	switch to {
+	case String:
+		return stringItem(v.lexical()), ""
+	case Untyped:
+		return untypedItem(v.lexical()), ""
+	}
+	if v.Type == String || v.Type == Untyped {
+		return parseItem(v.s, to)
+	}
+	switch to {
+	case Boolean:
+		return castBoolean(v)
+	case Integer, Decimal, Double:
+		return castNumber(v, to)
+	}
+	return castTemporal(v, to)
+}
+
+// parseItem reads the lexical form of a type.
+func parseItem(s string, to Type) (Item, string) {
+	s = trimSpace(s)
+	var w *temporal
+	var ok bool
+	switch to {
+	case Boolean:
+		return boolItem(s == "true" || s == "1"), when(s == "true" || s == "1" || s == "false" || s == "0")
+	case Integer:
+		d, ok := parseDecimal(s)
+		return numItem(Integer, d), when(ok && !strings.Contains(s, "."))
+	case Decimal:
+		d, ok := parseDecimal(s)
+		return numItem(Decimal, d), when(ok)
+	case Double:
+		f, ok := parseDouble(s)
+		return doubleItem(f), when(ok)
+	case Date:
+		w, ok = parseDate(s)
+	case Time:
+		w, ok = parseTime(s)
+	case DateTime:
+		w, ok = parseDateTime(s)
+	case Duration:
+		w, ok = parseDuration(s)
+	}
+	return timeItem(to, w), when(ok)
+}
+
+// when returns no error code if ok.
+func when(ok bool) string {
+	if ok {
+		return ""
+	}
+	return codeCast
+}
+
+func castBoolean(v Item) (Item, string) {
+	switch v.Type {
+	case Integer, Decimal:
+		return boolItem(v.dec().sign() != 0), ""
+	case Double:
+		return boolItem(v.float() != 0 && !math.IsNaN(v.float())), ""
+	}
+	return v, codeType
+}
+
+func castNumber(v Item, to Type) (Item, string) {
+	switch v.Type {
+	case Boolean:
+		v = intItem(v.n)
+	case Integer, Decimal, Double:
+	default:
+		return v, codeType
+	}
+	switch {
+	case to == Double:
+		return doubleItem(v.double()), ""
+	case v.Type == Double:
+		f := v.float()
+		if math.IsNaN(f) || math.IsInf(f, 0) {
+			return v, "FOCA0002"
+		}
+		d := decimalOf(f)
+		if to == Integer {
+			d = d.trunc()
+		}
+		return numItem(to, d), ""
+	case to == Integer:
+		return numItem(Integer, v.dec().trunc()), ""
+	}
+	return numItem(to, v.dec()), ""
+}
+
+func castTemporal(v Item, to Type) (Item, string) {
+	if v.Type == DateTime && (to == Date || to == Time) {
+		w := *v.when
+		if to == Date {
+			w.hour, w.min, w.sec = 0, 0, decimal{}
+		} else {
+			w.year, w.month, w.day = 0, 0, 0
+		}
+		return timeItem(to, &w), ""
+	}
+	if v.Type == Date && to == DateTime {
+		return timeItem(to, v.when), ""
+	}
+	return v, codeType
+}

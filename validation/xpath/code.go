@@ -1,0 +1,107 @@
+package xpath
+
+// code is a compiled expression. Its three functions give the same value in three forms; each caller takes the one that it
+// needs.
+type code struct {
+	push func(f *Evaluation)              // appends the items
+	test func(f *Evaluation) bool         // effective boolean value
+	atom func(f *Evaluation) (Item, bool) // at most one item, atomized; XPTY0004 if there are more
+
+	typ   Type // of all items, NoType when it is not known
+	konst bool // items is the value, which depends on nothing
+	items []Item
+	one   bool // there is exactly one item
+}
+
+// fromPush completes a code of its items.
+func fromPush(typ Type, push func(f *Evaluation)) *code {
+	return &code{
+		typ: typ, push: push,
+		test: func(f *Evaluation) bool {
+			mark := len(f.st)
+			push(f)
+			return f.truth(mark)
+		},
+		atom: func(f *Evaluation) (Item, bool) {
+			mark := len(f.st)
+			push(f)
+			return f.single(mark)
+		},
+	}
+}
+
+// fromAtom completes a code of at most one atomic item.
+func fromAtom(typ Type, atom func(f *Evaluation) (Item, bool)) *code {
+	return &code{
+		typ: typ, atom: atom,
+		push: func(f *Evaluation) {
+			if v, ok := atom(f); ok {
+				f.push(v)
+			}
+		},
+		test: func(f *Evaluation) bool {
+			v, ok := atom(f)
+			return ok && truthOf(&v)
+		},
+	}
+}
+
+// fromTest completes a code of a boolean.
+func fromTest(test func(f *Evaluation) bool) *code {
+	return &code{
+		typ: Boolean, one: true, test: test,
+		push: func(f *Evaluation) { f.push(boolItem(test(f))) },
+		atom: func(f *Evaluation) (Item, bool) { return boolItem(test(f)), true },
+	}
+}
+
+// fromString completes a code of a string.
+func fromString(get func(f *Evaluation) string) *code {
+	c := fromAtom(String, func(f *Evaluation) (Item, bool) { return stringItem(get(f)), true })
+	c.test = func(f *Evaluation) bool { return get(f) != "" }
+	c.one = true
+	return c
+}
+
+// fromItems is a constant.
+func fromItems(items []Item) *code {
+	c := fromPush(NoType, func(f *Evaluation) { f.st = append(f.st, items...) })
+	c.konst, c.items, c.one = true, items, len(items) == 1
+	for i, v := range items {
+		if i == 0 {
+			c.typ = v.Type
+		} else if v.Type != c.typ {
+			c.typ = NoType
+		}
+	}
+	if c.one && c.typ != NodeT {
+		v := items[0]
+		c.atom = func(*Evaluation) (Item, bool) { return v, true }
+	}
+	return c
+}
+
+// folded evaluates a code whose operands are constant now instead of later. What fails is left to fail when it runs.
+func folded(c *code, operands ...*code) *code {
+	for _, o := range operands {
+		if !o.konst {
+			return c
+		}
+	}
+	f := &Evaluation{left: 1 << 20, ctx: noCancel}
+	items, err := f.collect(c)
+	if err != nil {
+		return c
+	}
+	return fromItems(items)
+}
+
+// collect evaluates a code to items of its own.
+func (f *Evaluation) collect(c *code) (items []Item, err error) {
+	defer rescue(&err)
+	mark := len(f.st)
+	c.push(f)
+	items = append([]Item(nil), f.st[mark:]...)
+	f.drop(mark)
+	return items, nil
+}

@@ -1,0 +1,79 @@
+package xpath
+
+import "slices"
+
+// mentions tells whether an expression reads a variable of this name, or may: a variable bound inside under the same name
+// counts as well.
+func mentions(n node, name qname) bool {
+	return anyNode(n, func(x node) bool {
+		switch x := x.(type) {
+		case variable:
+			return x.name == name
+		case forExpr:
+			return slices.ContainsFunc(x.binds, func(b binding) bool { return b.name == name })
+		case quantified:
+			return slices.ContainsFunc(x.binds, func(b binding) bool { return b.name == name })
+		}
+		return false
+	})
+}
+
+// calls tells whether an expression has a call that fits.
+func calls(n node, fits func(call) bool) bool {
+	return anyNode(n, func(x node) bool {
+		c, ok := x.(call)
+		return ok && fits(c)
+	})
+}
+
+// anyNode tells whether an expression or a part of it fits.
+func anyNode(n node, fits func(node) bool) bool {
+	if n == nil {
+		return false
+	}
+	return fits(n) || slices.ContainsFunc(parts(n), func(x node) bool { return anyNode(x, fits) })
+}
+
+// parts returns the operands of an expression.
+func parts(n node) []node {
+	var out []node
+	binds := func(list []binding) {
+		for _, b := range list {
+			out = append(out, b.in)
+		}
+	}
+	switch n := n.(type) {
+	case sequence:
+		return n.list
+	case binary:
+		return []node{n.l, n.r}
+	case negate:
+		return []node{n.x}
+	case compare:
+		return []node{n.l, n.r}
+	case logic:
+		return []node{n.l, n.r}
+	case conditional:
+		return []node{n.cond, n.then, n.els}
+	case forExpr:
+		binds(n.binds)
+		return append(out, n.ret)
+	case quantified:
+		binds(n.binds)
+		return append(out, n.cond)
+	case castExpr:
+		return []node{n.x}
+	case instance:
+		return []node{n.x}
+	case call:
+		return n.args
+	case filter:
+		return append([]node{n.x}, n.preds...)
+	case path:
+		out = append(out, n.from)
+		for _, s := range n.steps {
+			out = append(append(out, s.expr), s.preds...)
+		}
+	}
+	return out
+}

@@ -1,0 +1,197 @@
+package xpath
+
+import (
+	"math"
+	"strings"
+)
+
+// ordering is a comparison operator as the set of outcomes that it accepts.
+type ordering uint8
+
+const (
+	less ordering = 1 << iota
+	equal
+	greater
+	unordered // only with NaN
+)
+
+var orderings = map[string]ordering{
+	"=": equal, "!=": less | greater | unordered, "<": less, "<=": less | equal, ">": greater, ">=": greater | equal,
+	"eq": equal, "ne": less | greater | unordered, "lt": less, "le": less | equal, "gt": greater, "ge": greater | equal,
+}
+
+func order(cmp int) ordering {
+	switch {
+	case cmp < 0:
+		return less
+	case cmp > 0:
+		return greater
+	}
+	return equal
+}
+
+// compareItems compares two atomic items of types that can be compared, and fails with XPTY0004 otherwise. Untyped items count
+// as strings here.
+func compareItems(a, b *Item, accept ordering) bool {
+	return accept&relation(a, b, accept) != 0
+}
+
+func relation(a, b *Item, accept ordering) ordering {
+	ta, tb := a.Type, b.Type
+	if ta == Untyped {
+		ta = String
+	}
+	if tb == Untyped {
+		tb = String
+	}
+	switch {
+	case ta == String && tb == String:
+		return order(strings.Compare(a.s, b.s)) // the codepoint collation is the order of the bytes of UTF-8
+	case ta.numeric() && tb.numeric():
+		return compareNumbers(a, b)
+	case ta == Boolean && tb == Boolean:
+		return order(int(a.n - b.n))
+	case ta == tb && a.when != nil:
+		return order(a.when.instant(ta).cmp(b.when.instant(tb)))
+	}
+	fail(codeType, "%s and %s cannot be compared", a.Type, b.Type)
+	return 0
+}
+
+func compareNumbers(a, b *Item) ordering {
+	if a.Type != Double && b.Type != Double {
+		return order(a.dec().cmp(b.dec()))
+	}
+	x, y := a.double(), b.double()
+	switch {
+	case x < y:
+		return less
+	case x > y:
+		return greater
+	case x == y:
+		return equal
+	}
+	return unordered
+}
+
+// compareGeneral compares one pair of a general comparison: an untyped item takes the type of the other (XPath §3.5.2).
+func compareGeneral(a, b *Item, accept ordering) bool {
+	switch {
+	case a.Type == Untyped && b.Type != Untyped:
+		x := untypedAs(a, b.Type)
+		return compareItems(&x, b, accept)
+	case b.Type == Untyped && a.Type != Untyped:
+		y := untypedAs(b, a.Type)
+		return compareItems(a, &y, accept)
+	}
+	return compareItems(a, b, accept)
+}
+
+func untypedAs(v *Item, other Type) Item {
+	if other.numeric() {
+		other = Double
+	}
+	return cast(*v, other)
+}
+
+// operand makes an operand of arithmetic of an atomic item: untyped is xs:double.
+func operand(v Item) Item {
+	if v.Type == Untyped {
+		return cast(v, Double)
+	}
+	return v
+}
+
+// arithmetic computes a op b (XPath §3.4 and XPath Functions §6.2).
+func arithmetic(op byte, a, b Item) Item {
+	a, b = operand(a), operand(b)
+	switch {
+	case !a.Type.numeric() || !b.Type.numeric():
+		return temporalArithmetic(op, a, b)
+	case a.Type == Double || b.Type == Double:
+		return doubleArithmetic(op, a.double(), b.double())
+	}
+	x, y := a.dec(), b.dec()
+	if (op == '/' || op == 'i' || op == 'm') && y.sign() == 0 {
+		fail(codeDivZero, "division by zero")
+	}
+	t := Decimal
+	if a.Type == Integer && b.Type == Integer && op != '/' {
+		t = Integer
+	}
+	switch op {
+	case '+':
+		return numItem(t, x.add(y))
+	case '-':
+		return numItem(t, x.sub(y))
+	case '*':
+		return numItem(t, x.mul(y))
+	case '/':
+		return numItem(Decimal, x.div(y))
+	case 'i':
+		return numItem(Integer, x.idiv(y))
+	}
+	return numItem(t, x.mod(y))
+}
+
+func doubleArithmetic(op byte, x, y float64) Item {
+	switch op {
+	case '+':
+		return doubleItem(x + y)
+	case '-':
+		return doubleItem(x - y)
+	case '*':
+		return doubleItem(x * y)
+	case '/':
+		return doubleItem(x / y)
+	case 'm':
+		return doubleItem(math.Mod(x, y))
+	}
+	if y == 0 {
+		fail(codeDivZero, "division by zero")
+	}
+	q := x / y
+	if math.IsNaN(q) || math.IsInf(x, 0) {
+		fail(codeOverflow, "idiv of a value that is not a number")
+	}
+	return numItem(Integer, decimalOf(math.Trunc(q)))
+}
+
+// temporalArithmetic has the few operations on dates and durations.
+func temporalArithmetic(op byte, a, b Item) Item {
+	switch {
+	case op == '-' && a.Type == b.Type && a.when != nil && a.Type != Duration:
+		return timeItem(Duration, &temporal{sec: a.when.instant(a.Type).sub(b.when.instant(b.Type))})
+	case a.Type == Duration && b.Type == Duration && op == '+':
+		return timeItem(Duration, &temporal{sec: a.when.sec.add(b.when.sec)})
+	case a.Type == Duration && b.Type == Duration && op == '-':
+		return timeItem(Duration, &temporal{sec: a.when.sec.sub(b.when.sec)})
+	case a.Type == Duration && b.Type == Duration && op == '/':
+		if b.when.sec.sign() == 0 {
+			fail(codeDivZero, "division by zero")
+		}
+		return numItem(Decimal, a.when.sec.div(b.when.sec))
+	case b.Type == Duration && (op == '+' || op == '-') && a.when != nil:
+		by := b.when.sec
+		if op == '-' {
+			by = by.neg()
+		}
+		return timeItem(a.Type, a.when.plus(a.Type, by))
+	case a.Type == Duration && op == '+' && b.when != nil:
+		return timeItem(b.Type, b.when.plus(b.Type, a.when.sec))
+	}
+	fail(codeType, "no arithmetic between %s and %s", a.Type, b.Type)
+	return Item{}
+}
+
+func negateItem(v Item) Item {
+	v = operand(v)
+	switch {
+	case v.Type == Double:
+		return doubleItem(-v.float())
+	case v.Type.numeric():
+		return numItem(v.Type, v.dec().neg())
+	}
+	fail(codeType, "%s has no sign", v.Type)
+	return v
+}

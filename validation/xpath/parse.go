@@ -1,0 +1,554 @@
+package xpath
+
+import (
+	"strings"
+)
+
+// Namespaces known without declaration.
+const (
+	nsXS  = "http://www.w3.org/2001/XMLSchema"
+	nsFn  = "http://www.w3.org/2005/xpath-functions"
+	nsXML = "http://www.w3.org/XML/1998/namespace"
+)
+
+// maxDepth limits the nesting of an expression.
+const maxDepth = 400
+
+type parser struct {
+	toks  []token
+	i     int
+	ns    map[string]string
+	depth int
+}
+
+// parse reads a whole expression.
+func parse(text string, ns map[string]string) node {
+	p := &parser{toks: lex(text), ns: ns}
+	n := p.expr()
+	if t := p.peek(); t.kind != tokEnd {
+		p.unexpected()
+	}
+	return n
+}
+
+func (p *parser) peek() *token { return &p.toks[p.i] }
+
+// after returns the token k places on.
+func (p *parser) after(k int) *token { return &p.toks[min(p.i+k, len(p.toks)-1)] }
+
+func (p *parser) unexpected() {
+	t := p.peek()
+	if t.kind == tokEnd {
+		panic(&Error{Code: codeSyntax, Msg: "the expression ends too early", Pos: t.pos})
+	}
+	panic(&Error{Code: codeSyntax, Msg: "unexpected " + strings.TrimSpace(t.text), Pos: t.pos})
+}
+
+// is tells whether the next token is this symbol.
+func (p *parser) is(symbol string) bool {
+	t := p.peek()
+	return t.kind == tokSymbol && t.text == symbol
+}
+
+// word tells whether the next token is this name without a prefix.
+func (p *parser) word(w string) bool {
+	t := p.peek()
+	return t.kind == tokName && !t.colon && t.text == w
+}
+
+func (p *parser) accept(symbol string) bool {
+	if p.is(symbol) {
+		p.i++
+		return true
+	}
+	return false
+}
+
+func (p *parser) acceptWord(w string) bool {
+	if p.word(w) {
+		p.i++
+		return true
+	}
+	return false
+}
+
+func (p *parser) want(symbol string) {
+	if !p.accept(symbol) {
+		p.unexpected()
+	}
+}
+
+func (p *parser) wantWord(w string) {
+	if !p.acceptWord(w) {
+		p.unexpected()
+	}
+}
+
+// resolve gives a name its namespace; unprefixed names have the default given.
+func (p *parser) resolve(t *token, def string) qname {
+	if !t.colon {
+		return qname{def, t.text}
+	}
+	uri, ok := p.ns[t.prefix]
+	if !ok {
+		switch t.prefix {
+		case "xs", "xsd":
+			uri = nsXS
+		case "fn":
+			uri = nsFn
+		case "xml":
+			uri = nsXML
+		default:
+			panic(&Error{Code: codePrefix, Msg: "the prefix " + t.prefix + " is not declared", Pos: t.pos})
+		}
+	}
+	return qname{uri, t.text}
+}
+
+func (p *parser) expr() node {
+	first := p.single()
+	if !p.is(",") {
+		return first
+	}
+	list := []node{first}
+	for p.accept(",") {
+		list = append(list, p.single())
+	}
+	return sequence{list}
+}
+
+func (p *parser) single() node {
+	if p.depth++; p.depth > maxDepth {
+		panic(&Error{Code: codeSyntax, Msg: "the expression is nested too deeply", Pos: p.peek().pos})
+	}
+	defer func() { p.depth-- }()
+	dollar := p.after(1).kind == tokVar
+	switch {
+	case p.word("for") && dollar:
+		p.i++
+		binds := p.bindings()
+		p.wantWord("return")
+		return forExpr{binds, p.single()}
+	case (p.word("some") || p.word("every")) && dollar:
+		every := p.word("every")
+		p.i++
+		binds := p.bindings()
+		p.wantWord("satisfies")
+		return quantified{every, binds, p.single()}
+	case p.word("if") && p.after(1).kind == tokSymbol && p.after(1).text == "(":
+		return p.conditional()
+	}
+	return p.or()
+}
+
+func (p *parser) conditional() node {
+	p.i++
+	p.want("(")
+	cond := p.expr()
+	p.want(")")
+	p.wantWord("then")
+	then := p.single()
+	p.wantWord("else")
+	return conditional{cond, then, p.single()}
+}
+
+func (p *parser) bindings() []binding {
+	var list []binding
+	for {
+		t := p.peek()
+		if t.kind != tokVar {
+			p.unexpected()
+		}
+		name := p.resolve(t, "")
+		p.i++
+		p.wantWord("in")
+		list = append(list, binding{name, p.single()})
+		if !p.accept(",") {
+			return list
+		}
+	}
+}
+
+func (p *parser) or() node {
+	l := p.and()
+	for p.acceptWord("or") {
+		l = logic{false, l, p.and()}
+	}
+	return l
+}
+
+func (p *parser) and() node {
+	l := p.comparison()
+	for p.acceptWord("and") {
+		l = logic{true, l, p.comparison()}
+	}
+	return l
+}
+
+func (p *parser) comparison() node {
+	l := p.rangeExpr()
+	t := p.peek()
+	switch {
+	case t.kind == tokSymbol:
+		switch t.text {
+		case "=", "!=", "<", "<=", ">", ">=", "<<", ">>":
+			p.i++
+			return compare{t.text, l, p.rangeExpr()}
+		}
+	case t.kind == tokName && !t.colon:
+		switch t.text {
+		case "eq", "ne", "lt", "le", "gt", "ge", "is":
+			p.i++
+			return compare{t.text, l, p.rangeExpr()}
+		}
+	}
+	return l
+}
+
+func (p *parser) rangeExpr() node {
+	l := p.additive()
+	if p.acceptWord("to") {
+		return binary{"to", l, p.additive()}
+	}
+	return l
+}
+
+func (p *parser) additive() node {
+	l := p.multiplicative()
+	for p.is("+") || p.is("-") {
+		op := p.peek().text
+		p.i++
+		l = binary{op, l, p.multiplicative()}
+	}
+	return l
+}
+
+func (p *parser) multiplicative() node {
+	l := p.union()
+	for {
+		op := p.peek().text
+		if !p.is("*") && !p.word("div") && !p.word("idiv") && !p.word("mod") {
+			return l
+		}
+		p.i++
+		l = binary{op, l, p.union()}
+	}
+}
+
+func (p *parser) union() node {
+	l := p.intersect()
+	for p.is("|") || p.word("union") {
+		p.i++
+		l = binary{"|", l, p.intersect()}
+	}
+	return l
+}
+
+func (p *parser) intersect() node {
+	l := p.typed()
+	for p.word("intersect") || p.word("except") {
+		op := p.peek().text
+		p.i++
+		l = binary{op, l, p.typed()}
+	}
+	return l
+}
+
+// typed reads the operators that speak of types, from the loosest to the tightest.
+func (p *parser) typed() node {
+	x := p.unary()
+	if p.word("cast") && p.after(1).text == "as" {
+		p.i += 2
+		x = p.single1(x, false)
+	}
+	if p.word("castable") && p.after(1).text == "as" {
+		p.i += 2
+		x = p.single1(x, true)
+	}
+	if p.word("treat") && p.after(1).text == "as" {
+		panic(&Error{Code: codeSyntax, Msg: "treat as is not supported", Pos: p.peek().pos})
+	}
+	if p.word("instance") && p.after(1).text == "of" {
+		p.i += 2
+		x = instance{x, p.sequenceType()}
+	}
+	return x
+}
+
+// single1 reads a SingleType.
+func (p *parser) single1(x node, test bool) node {
+	t := p.atomicType()
+	return castExpr{x: x, to: t, test: test, optional: p.accept("?")}
+}
+
+func (p *parser) atomicType() Type {
+	t := p.peek()
+	if t.kind != tokName {
+		p.unexpected()
+	}
+	name := p.resolve(t, "")
+	typ, ok := typeByName(name)
+	if !ok {
+		panic(&Error{Code: codeTypeName, Msg: "unknown type " + t.text, Pos: t.pos})
+	}
+	p.i++
+	return typ
+}
+
+func (p *parser) sequenceType() seqType {
+	if p.word("empty-sequence") && p.after(1).text == "(" {
+		p.i += 2
+		p.want(")")
+		return seqType{empty: true}
+	}
+	s := seqType{min: 1, max: 1}
+	switch {
+	case p.word("item") && p.after(1).text == "(":
+		p.i += 2
+		p.want(")")
+		s.item = true
+	case p.kindTestAhead():
+		s.node, s.test = true, p.kindTest()
+	default:
+		s.atomic = p.atomicType()
+	}
+	switch {
+	case p.accept("?"):
+		s.min = 0
+	case p.accept("*"):
+		s.min, s.max = 0, -1
+	case p.accept("+"):
+		s.max = -1
+	}
+	return s
+}
+
+func (p *parser) unary() node {
+	neg, signed := false, false
+	for p.is("-") || p.is("+") {
+		neg, signed = neg != p.is("-"), true
+		p.i++
+	}
+	x := p.path()
+	if signed {
+		if !neg {
+			return binary{"+", literal{intItem(0)}, x}
+		}
+		return negate{x}
+	}
+	return x
+}
+
+func (p *parser) path() node {
+	switch {
+	case p.accept("/"):
+		if !p.stepAhead() {
+			return root{}
+		}
+		return p.steps(path{from: root{}})
+	case p.accept("//"):
+		return p.steps(path{from: root{}, steps: []step{anywhere}})
+	}
+	x := p.step()
+	if !p.is("/") && !p.is("//") {
+		if x.expr != nil {
+			return x.expr
+		}
+		return path{steps: []step{x}}
+	}
+	var out path
+	if x.expr != nil {
+		out.from = x.expr
+	} else {
+		out.steps = []step{x}
+	}
+	if p.accept("//") {
+		out.steps = append(out.steps, anywhere)
+	} else {
+		p.want("/")
+	}
+	return p.steps(out)
+}
+
+// anywhere is the step that // stands for.
+var anywhere = step{axis: axisDescendantOrSelf, test: nodeTest{kind: testNode}}
+
+func (p *parser) steps(out path) node {
+	for {
+		out.steps = append(out.steps, p.step())
+		switch {
+		case p.accept("//"):
+			out.steps = append(out.steps, anywhere)
+		case !p.accept("/"):
+			return out
+		}
+	}
+}
+
+// stepAhead tells whether a step may begin with the next token.
+func (p *parser) stepAhead() bool {
+	t := p.peek()
+	switch t.kind {
+	case tokEnd:
+		return false
+	case tokSymbol:
+		return t.text == "(" || t.text == "@" || t.text == "." || t.text == ".." || t.text == "*"
+	}
+	return true
+}
+
+func (p *parser) step() step {
+	t := p.peek()
+	switch {
+	case p.accept(".."):
+		return p.predicates(step{axis: axisParent, test: nodeTest{kind: testNode}})
+	case p.accept("@"):
+		return p.predicates(step{axis: axisAttribute, test: p.nodeTest(axisAttribute)})
+	case t.kind == tokName && p.after(1).kind == tokSymbol && p.after(1).text == "::":
+		a, ok := axes[t.text]
+		if !ok || t.colon {
+			panic(&Error{Code: codeSyntax, Msg: "unknown axis " + t.text, Pos: t.pos})
+		}
+		p.i += 2
+		return p.predicates(step{axis: a, test: p.nodeTest(a)})
+	case p.kindTestAhead():
+		a := axisChild
+		if p.word("attribute") {
+			a = axisAttribute
+		}
+		return p.predicates(step{axis: a, test: p.kindTest()})
+	case t.kind == tokName && p.after(1).kind == tokSymbol && p.after(1).text == "(" && t.text != "*" && t.prefix != "*":
+	case t.kind == tokName, p.is("*"):
+		return p.predicates(step{axis: axisChild, test: p.nodeTest(axisChild)})
+	}
+	return step{expr: p.filter()}
+}
+
+func (p *parser) predicates(s step) step {
+	s.preds = p.brackets()
+	return s
+}
+
+func (p *parser) brackets() []node {
+	var list []node
+	for p.accept("[") {
+		list = append(list, p.expr())
+		p.want("]")
+	}
+	return list
+}
+
+func (p *parser) nodeTest(a axis) nodeTest {
+	t := p.peek()
+	switch {
+	case p.kindTestAhead():
+		return p.kindTest()
+	case p.accept("*"):
+		return nodeTest{kind: testAny}
+	case t.kind != tokName:
+		p.unexpected()
+	}
+	p.i++
+	switch {
+	case t.prefix == "*":
+		return nodeTest{kind: testLocal, name: qname{local: t.text}}
+	case t.text == "*":
+		return nodeTest{kind: testSpace, name: qname{space: p.resolve(t, "").space}}
+	}
+	return nodeTest{kind: testName, name: p.resolve(t, "")}
+}
+
+var kindTests = map[string]testKind{
+	"node": testNode, "text": testText, "comment": testComment, "processing-instruction": testPI, "element": testElement,
+	"attribute": testAttribute, "document-node": testDocument,
+}
+
+func (p *parser) kindTestAhead() bool {
+	t := p.peek()
+	_, ok := kindTests[t.text]
+	return ok && t.kind == tokName && !t.colon && p.after(1).kind == tokSymbol && p.after(1).text == "("
+}
+
+func (p *parser) kindTest() nodeTest {
+	n := nodeTest{kind: kindTests[p.peek().text], any: true}
+	p.i += 2
+	t := p.peek()
+	switch n.kind {
+	case testPI:
+		if t.kind == tokString || t.kind == tokName {
+			n.pi, n.any = t.text, false
+			p.i++
+		}
+	case testElement, testAttribute:
+		if p.is("*") {
+			p.i++
+		} else if t.kind == tokName {
+			n.name, n.any = p.resolve(t, ""), false
+			p.i++
+		}
+	}
+	p.want(")")
+	return n
+}
+
+func (p *parser) filter() node {
+	x := p.primary()
+	if preds := p.brackets(); preds != nil {
+		return filter{x, preds}
+	}
+	return x
+}
+
+func (p *parser) primary() node {
+	t := p.peek()
+	p.i++
+	switch t.kind {
+	case tokString:
+		return literal{stringItem(t.text)}
+	case tokInteger, tokDecimal:
+		d, _ := parseDecimal(t.text)
+		if t.kind == tokInteger {
+			return literal{numItem(Integer, d)}
+		}
+		return literal{numItem(Decimal, d)}
+	case tokDouble:
+		f, _ := parseDouble(t.text)
+		return literal{doubleItem(f)}
+	case tokVar:
+		return variable{p.resolve(t, "")}
+	case tokName:
+		return p.call(t)
+	}
+	switch {
+	case t.kind == tokSymbol && t.text == ".":
+		return context_{}
+	case t.kind == tokSymbol && t.text == "(":
+		if p.accept(")") {
+			return sequence{}
+		}
+		x := p.expr()
+		p.want(")")
+		if path, ok := x.(path); ok { // (a/b)[1] is not a/b[1]
+			return sequence{[]node{path}}
+		}
+		return x
+	}
+	p.i--
+	p.unexpected()
+	return nil
+}
+
+func (p *parser) call(t *token) node {
+	c := call{name: p.resolve(t, nsFn), pos: t.pos}
+	p.want("(")
+	if p.accept(")") {
+		return c
+	}
+	for {
+		c.args = append(c.args, p.single())
+		if p.accept(")") {
+			return c
+		}
+		p.want(",")
+	}
+}

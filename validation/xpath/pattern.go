@@ -1,0 +1,174 @@
+package xpath
+
+import (
+	"slices"
+
+	"github.com/ravn-ap/ravn/validation/xdm"
+)
+
+// Pattern is a compiled match pattern (XSLT 2.0 §5.5.2): the context of a rule.
+type Pattern struct {
+	alts  []alternative
+	slots int
+	Text  string
+}
+
+// alternative is one path of a union, read from its end.
+type alternative struct {
+	steps []matchStep // the last step first
+	root  bool        // the path begins at the document node
+}
+
+type matchStep struct {
+	test  test
+	attr  bool
+	preds []predicate
+	deep  bool // what the step before matches may be any ancestor
+}
+
+// Pattern compiles a match pattern.
+func (s *Scope) Pattern(text string) (p *Pattern, err error) {
+	defer rescue(&err)
+	u := &unit{scope: s, c: s.c}
+	p = &Pattern{Text: text}
+	for _, n := range alternatives(parse(text, s.c.ns)) {
+		p.alts = append(p.alts, u.alternative(n))
+	}
+	p.slots = u.slots
+	return p, nil
+}
+
+func alternatives(n node) []node {
+	switch b := n.(type) {
+	case binary:
+		if b.op == "|" {
+			return append(alternatives(b.l), alternatives(b.r)...)
+		}
+	case sequence:
+		if len(b.list) == 1 {
+			return alternatives(b.list[0])
+		}
+	}
+	return []node{n}
+}
+
+func (u *unit) alternative(n node) alternative {
+	if _, ok := n.(root); ok {
+		return alternative{root: true}
+	}
+	p, ok := n.(path)
+	if !ok {
+		fail("XTSE0340", "not a match pattern")
+	}
+	var a alternative
+	if p.from != nil {
+		if _, a.root = p.from.(root); !a.root {
+			fail("XTSE0340", "a match pattern begins with a name or /")
+		}
+	}
+	deep := false
+	for _, s := range p.steps {
+		if s.expr == nil && s.axis == axisDescendantOrSelf && s.test.kind == testNode && len(s.preds) == 0 {
+			deep = true
+			continue
+		}
+		if s.expr != nil || s.axis != axisChild && s.axis != axisAttribute {
+			fail("XTSE0340", "a match pattern has child and attribute steps only")
+		}
+		m := matchStep{test: u.c.test(s.test, s.axis), attr: s.axis == axisAttribute, preds: u.predicates(s.preds), deep: deep}
+		a.steps = append(a.steps, m)
+		deep = false
+	}
+	slices.Reverse(a.steps)
+	return a
+}
+
+// Target is what an element must be for a pattern to match it: at least one of them.
+type Target struct {
+	Name  xdm.NameID   // 0: any
+	Chain []xdm.NameID // names of parent, grandparent … as far as the pattern fixes them; 0 means any
+	Root  bool         // the chain ends at the document node
+}
+
+// Targets returns the targets of a pattern, one for each alternative that can match an element. They are for an index: a
+// pattern matches no element that fits none of them.
+func (p *Pattern) Targets() []Target {
+	var out []Target
+	for _, a := range p.alts {
+		if len(a.steps) == 0 || a.steps[0].attr {
+			continue
+		}
+		t := Target{Name: a.steps[0].test.id, Root: a.root && !a.steps[len(a.steps)-1].deep}
+		for i := 1; i < len(a.steps); i++ {
+			if a.steps[i-1].deep {
+				t.Root = false
+				break
+			}
+			t.Chain = append(t.Chain, a.steps[i].test.id)
+		}
+		if a.steps[0].deep && len(a.steps) == 1 {
+			t.Root = false
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// matches tells whether the pattern matches a node.
+func (f *Evaluation) matches(p *Pattern, n xdm.Node) bool {
+	base := f.enter(p.slots)
+	ok := slices.ContainsFunc(p.alts, func(a alternative) bool { return f.matchesFrom(&a, 0, n) })
+	f.leave(base)
+	return ok
+}
+
+// matchesFrom matches the steps from i on against n and its ancestors.
+func (f *Evaluation) matchesFrom(a *alternative, i int, n xdm.Node) bool {
+	if i == len(a.steps) {
+		return n == 0 && len(a.steps) == 0
+	}
+	s := &a.steps[i]
+	f.spend(1)
+	if (f.t.Kind(n) == xdm.Attr) != s.attr || n == 0 || !s.test.matches(f.t, n) || !f.predicatesHold(s, n) {
+		return false
+	}
+	up := f.t.Parent(n)
+	if i == len(a.steps)-1 {
+		return !a.root || s.deep || up == 0
+	}
+	if !s.deep {
+		return f.matchesFrom(a, i+1, up)
+	}
+	for ; up != xdm.None; up = f.t.Parent(up) {
+		if f.matchesFrom(a, i+1, up) {
+			return true
+		}
+	}
+	return false
+}
+
+// predicatesHold evaluates the predicates of a step with n as context item. Positions count among the siblings that fit the test.
+func (f *Evaluation) predicatesHold(s *matchStep, n xdm.Node) bool {
+	if len(s.preds) == 0 {
+		return true
+	}
+	if len(s.preds) == 1 && s.preds[0].plain && !s.attr {
+		was := f.save()
+		f.setFocus(nodeItem(n), 1, 1)
+		ok := s.preds[0].code.test(f)
+		f.restore(was)
+		return ok
+	}
+	mark := len(f.st)
+	a := axisChild
+	if s.attr {
+		a = axisAttribute
+	}
+	f.axis(a, &s.test, f.t.Parent(n))
+	for i := range s.preds {
+		f.filter(&s.preds[i], mark)
+	}
+	ok := slices.ContainsFunc(f.st[mark:], func(i Item) bool { return i.Node() == n })
+	f.drop(mark)
+	return ok
+}
