@@ -6,7 +6,7 @@ type node interface{}
 type (
 	literal  struct{ item Item }
 	variable struct{ name qname }
-	context_  struct{}
+	context_ struct{}
 	sequence struct{ list []node }
 	binary   struct { // arithmetic, "to", and set operators
 		op   string

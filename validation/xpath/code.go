@@ -11,6 +11,7 @@ type code struct {
 	konst bool // items is the value, which depends on nothing
 	items []Item
 	one   bool // there is exactly one item
+	opt   bool // there is at most one item
 }
 
 // fromPush completes a code of its items.
@@ -33,7 +34,7 @@ func fromPush(typ Type, push func(f *Evaluation)) *code {
 // fromAtom completes a code of at most one atomic item.
 func fromAtom(typ Type, atom func(f *Evaluation) (Item, bool)) *code {
 	return &code{
-		typ: typ, atom: atom,
+		typ: typ, opt: true, atom: atom,
 		push: func(f *Evaluation) {
 			if v, ok := atom(f); ok {
 				f.push(v)
@@ -49,7 +50,7 @@ func fromAtom(typ Type, atom func(f *Evaluation) (Item, bool)) *code {
 // fromTest completes a code of a boolean.
 func fromTest(test func(f *Evaluation) bool) *code {
 	return &code{
-		typ: Boolean, one: true, test: test,
+		typ: Boolean, one: true, opt: true, test: test,
 		push: func(f *Evaluation) { f.push(boolItem(test(f))) },
 		atom: func(f *Evaluation) (Item, bool) { return boolItem(test(f)), true },
 	}
@@ -66,7 +67,7 @@ func fromString(get func(f *Evaluation) string) *code {
 // fromItems is a constant.
 func fromItems(items []Item) *code {
 	c := fromPush(NoType, func(f *Evaluation) { f.st = append(f.st, items...) })
-	c.konst, c.items, c.one = true, items, len(items) == 1
+	c.konst, c.items, c.one, c.opt = true, items, len(items) == 1, len(items) <= 1
 	for i, v := range items {
 		if i == 0 {
 			c.typ = v.Type

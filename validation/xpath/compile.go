@@ -199,7 +199,7 @@ func (u *unit) variable(n variable) *code {
 		}
 		slot := v.slot
 		c := fromPush(v.typ, func(f *Evaluation) { f.st = append(f.st, f.variable(slot)...) })
-		c.one = v.one
+		c.one, c.opt = v.one, v.one
 		if v.one {
 			c.atom = func(f *Evaluation) (Item, bool) {
 				i := f.variable(slot)[0]
@@ -213,13 +213,13 @@ func (u *unit) variable(n variable) *code {
 	}
 	l := u.scope.find(n.name)
 	if l == nil {
-		fail(codeUndefined, "the variable $%s is not declared", n.name.local)
+		fail(UndefinedVariable, "the variable $%s is not declared", n.name.local)
 	}
 	if l.code.konst {
 		return l.code
 	}
 	c := fromPush(l.code.typ, func(f *Evaluation) { f.st = append(f.st, f.let(l)...) })
-	c.one = l.code.one
+	c.one, c.opt = l.code.one, l.code.opt
 	return c
 }
 
@@ -262,7 +262,7 @@ func (u *unit) contextItem() *code {
 		}
 		return f.item, true
 	}
-	c.one = true
+	c.one, c.opt = true, true
 	return c
 }
 
@@ -315,7 +315,7 @@ func (u *unit) conditional(n conditional) *code {
 		return els
 	}
 	return &code{
-		typ: typ, one: then.one && els.one,
+		typ: typ, one: then.one && els.one, opt: then.opt && els.opt,
 		push: func(f *Evaluation) { pick(f).push(f) },
 		test: func(f *Evaluation) bool { return pick(f).test(f) },
 		atom: func(f *Evaluation) (Item, bool) { return pick(f).atom(f) },
@@ -624,7 +624,7 @@ func (u *unit) general(op string, l, r *code) *code {
 			return inSet(l, r, set)
 		}
 	}
-	if (l.one || l.typ != NodeT && l.typ != NoType && !l.konst) && r.one {
+	if l.opt && r.opt {
 		return folded(fromTest(func(f *Evaluation) bool {
 			a, ok := l.atom(f)
 			if !ok {

@@ -17,7 +17,6 @@ func (e *Error) Error() string { return e.Code + ": " + e.Msg }
 // Codes that are raised here. Static ones begin with XPST.
 const (
 	codeSyntax      = "XPST0003" // not an expression
-	codeUndefined   = "XPST0008" // unknown variable
 	codeFunction    = "XPST0017" // unknown function or number of arguments
 	codeTypeName    = "XPST0051" // unknown type
 	codePrefix      = "XPST0081" // unknown prefix
@@ -37,6 +36,9 @@ const (
 	codeBudget      = "RAVN0001" // the step budget is exhausted; not a code of the standard
 	codeCancelled   = "RAVN0002" // the caller has cancelled
 )
+
+// UndefinedVariable is the code of an expression that reads a variable nobody has declared.
+const UndefinedVariable = "XPST0008"
 
 // IsBudget tells whether an evaluation was given up because of its budget or its context, and says nothing of the document.
 func IsBudget(err error) bool {

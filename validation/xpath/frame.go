@@ -98,7 +98,9 @@ type saved struct {
 
 func (f *Evaluation) save() saved { return saved{f.item, f.focus, f.pos, f.size} }
 
-func (f *Evaluation) restore(s saved) { f.item, f.focus, f.pos, f.size = s.item, s.focus, s.pos, s.size }
+func (f *Evaluation) restore(s saved) {
+	f.item, f.focus, f.pos, f.size = s.item, s.focus, s.pos, s.size
+}
 
 func (f *Evaluation) setFocus(i Item, pos, size int) {
 	f.item, f.focus, f.pos, f.size = i, true, pos, size

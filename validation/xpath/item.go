@@ -78,7 +78,6 @@ func boolItem(b bool) Item {
 // Node returns the node of an item of type NodeT.
 func (i *Item) Node() xdm.Node { return xdm.Node(i.n) }
 
-func (i *Item) bool() bool     { return i.n != 0 }
 func (i *Item) float() float64 { return math.Float64frombits(uint64(i.n)) }
 func (i *Item) dec() decimal   { return decimal{n: i.n, big: i.big, scale: i.scale} }
 

@@ -131,7 +131,7 @@ func mayCount(n node) bool {
 	case compare:
 		return speaksOfPosition(n.l) || speaksOfPosition(n.r)
 	case logic:
-		return mayCount(n.l) || mayCount(n.r)
+		return speaksOfPosition(n)
 	case path:
 		return speaksOfPosition(n) || len(n.steps) > 0 && n.steps[len(n.steps)-1].expr != nil
 	case call:
@@ -145,7 +145,9 @@ func mayCount(n node) bool {
 
 // speaksOfPosition tells whether an expression calls position() or last() anywhere.
 func speaksOfPosition(n node) bool {
-	return calls(n, func(c call) bool { return c.name.space == nsFn && (c.name.local == "position" || c.name.local == "last") })
+	return calls(n, func(c call) bool {
+		return c.name.space == nsFn && (c.name.local == "position" || c.name.local == "last")
+	})
 }
 
 func (u *unit) steps(list []step) []compiledStep {

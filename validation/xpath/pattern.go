@@ -48,6 +48,21 @@ func alternatives(n node) []node {
 		if len(b.list) == 1 {
 			return alternatives(b.list[0])
 		}
+	case filter: // (a | b)[p] is a[p] | b[p] unless p counts
+		if slices.ContainsFunc(b.preds, mayCount) {
+			fail("XTSE0340", "a predicate behind parentheses must not depend on positions")
+		}
+		var out []node
+		for _, alt := range alternatives(b.x) {
+			if p, ok := alt.(path); ok {
+				last := len(p.steps) - 1
+				p.steps = slices.Clone(p.steps)
+				p.steps[last].preds = append(slices.Clone(p.steps[last].preds), b.preds...)
+				alt = p
+			}
+			out = append(out, alt)
+		}
+		return out
 	}
 	return []node{n}
 }
@@ -83,31 +98,28 @@ func (u *unit) alternative(n node) alternative {
 	return a
 }
 
-// Target is what an element must be for a pattern to match it: at least one of them.
+// Target is what a node must be for a pattern to match it.
 type Target struct {
+	Kind  xdm.Kind     // Root, Element or Attr
 	Name  xdm.NameID   // 0: any
 	Chain []xdm.NameID // names of parent, grandparent … as far as the pattern fixes them; 0 means any
-	Root  bool         // the chain ends at the document node
 }
 
-// Targets returns the targets of a pattern, one for each alternative that can match an element. They are for an index: a
-// pattern matches no element that fits none of them.
+// Targets returns the targets of a pattern, one for each alternative. They are for an index: a pattern matches no node that
+// fits none of them.
 func (p *Pattern) Targets() []Target {
 	var out []Target
 	for _, a := range p.alts {
-		if len(a.steps) == 0 || a.steps[0].attr {
+		if len(a.steps) == 0 {
+			out = append(out, Target{Kind: xdm.Root})
 			continue
 		}
-		t := Target{Name: a.steps[0].test.id, Root: a.root && !a.steps[len(a.steps)-1].deep}
-		for i := 1; i < len(a.steps); i++ {
-			if a.steps[i-1].deep {
-				t.Root = false
-				break
-			}
-			t.Chain = append(t.Chain, a.steps[i].test.id)
+		t := Target{Kind: xdm.Element, Name: a.steps[0].test.id}
+		if a.steps[0].attr {
+			t.Kind = xdm.Attr
 		}
-		if a.steps[0].deep && len(a.steps) == 1 {
-			t.Root = false
+		for i := 1; i < len(a.steps) && !a.steps[i-1].deep; i++ {
+			t.Chain = append(t.Chain, a.steps[i].test.id)
 		}
 		out = append(out, t)
 	}

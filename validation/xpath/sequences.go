@@ -10,7 +10,7 @@ import (
 
 // sequenceFunctions are the functions on sequences, booleans and nodes (XPath Functions §2, §9, §14 and §15).
 var sequenceFunctions = map[string]map[int]builder{
-	"not": {1: func(a []*code) *code { return fromTest(func(f *Evaluation) bool { return !a[0].test(f) }) }},
+	"not":     {1: func(a []*code) *code { return fromTest(func(f *Evaluation) bool { return !a[0].test(f) }) }},
 	"boolean": {1: func(a []*code) *code { return fromTest(a[0].test) }},
 	"exists":  {1: func(a []*code) *code { return fromTest(func(f *Evaluation) bool { return count(f, a[0]) > 0 }) }},
 	"empty":   {1: func(a []*code) *code { return fromTest(func(f *Evaluation) bool { return count(f, a[0]) == 0 }) }},

@@ -30,10 +30,12 @@ var stringFunctions = map[string]map[int]builder{
 			}
 		})
 	}},
-	"codepoints-to-string": {1: func(a []*code) *code { return fromString(func(f *Evaluation) string { return fromCodepoints(f, a[0]) }) }},
-	"contains":             {2: ofTwo(strings.Contains)},
-	"starts-with":          {2: ofTwo(strings.HasPrefix)},
-	"ends-with":            {2: ofTwo(strings.HasSuffix)},
+	"codepoints-to-string": {1: func(a []*code) *code {
+		return fromString(func(f *Evaluation) string { return fromCodepoints(f, a[0]) })
+	}},
+	"contains":    {2: ofTwo(strings.Contains)},
+	"starts-with": {2: ofTwo(strings.HasPrefix)},
+	"ends-with":   {2: ofTwo(strings.HasSuffix)},
 	"substring-before": {2: ofTwoStrings(func(s, sep string) string {
 		before, _, found := strings.Cut(s, sep)
 		if !found {

@@ -8,7 +8,7 @@ import (
 type tokenKind uint8
 
 const (
-	tokEnd tokenKind = iota
+	tokEnd  tokenKind = iota
 	tokName           // NCName, or prefix:local, or *:local, or prefix:*, in parts
 	tokVar            // $name
 	tokString

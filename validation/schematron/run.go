@@ -1,0 +1,211 @@
+package schematron
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ravn-ap/ravn/validation/xdm"
+	"github.com/ravn-ap/ravn/validation/xpath"
+)
+
+// Finding is an assert that failed, a report that holds, or a test that could not be evaluated.
+type Finding struct {
+	Pattern  *Pattern
+	Rule     *Rule
+	Assert   *Assert // nil when the context of the rule could not be evaluated
+	Node     xdm.Node
+	Location string // /Invoice[1]/cac:X[2] without prefixes
+	Text     string
+	Code     string // of the XPath error of a test that could not be evaluated, "" otherwise
+}
+
+// Flag returns the flag as published; a test that could not be evaluated is fatal.
+func (f *Finding) Flag() string {
+	if f.Assert == nil || f.Code != "" {
+		return "fatal"
+	}
+	return f.Assert.Flag
+}
+
+// ID returns the id of the assert, or of the rule.
+func (f *Finding) ID() string {
+	if f.Assert == nil {
+		return f.Rule.ID
+	}
+	return f.Assert.ID
+}
+
+// Fired is a rule that fired for a node.
+type Fired struct {
+	Rule *Rule
+	Node xdm.Node
+}
+
+// Result is what the rules say of a document.
+type Result struct {
+	Findings []Finding
+	Fired    int // how many times a rule matched a node
+}
+
+// Options of a run. The zero value is right for production.
+type Options struct {
+	Budget int64                      // steps, 0 means xpath.DefaultBudget
+	Walk   func(p *Pattern, r *Fired) // told of each pattern, with nil, and of each rule that fires; may be nil
+}
+
+// ErrBudget means that the document was too much work and is neither valid nor invalid.
+var ErrBudget = errors.New("schematron: the document needs more steps than are allowed")
+
+// Validate evaluates all rules on a document. Errors are those of the context, and ErrBudget.
+func (s *Schema) Validate(ctx context.Context, t *xdm.Tree, o Options) (*Result, error) {
+	r := &run{t: t, ev: xpath.NewEvaluation(ctx, t, o.Budget), walk: o.Walk}
+	for _, p := range s.patterns {
+		if r.walk != nil {
+			r.walk(p.src, nil)
+		}
+		if err := r.pattern(p); err != nil {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			return nil, ErrBudget
+		}
+	}
+	return &r.res, nil
+}
+
+type run struct {
+	t    *xdm.Tree
+	ev   *xpath.Evaluation
+	res  Result
+	walk func(*Pattern, *Fired)
+}
+
+// pattern gives each node to the first rule that matches it. Text, comments and instructions are never visited.
+func (r *run) pattern(p *pattern) error {
+	if p.index.docNode {
+		if err := r.node(p, 0, 0, 0); err != nil {
+			return err
+		}
+	}
+	for n := xdm.Node(1); int(n) < r.t.Len(); n++ {
+		switch r.t.Kind(n) {
+		case xdm.Attr:
+			if !p.index.attrs {
+				continue
+			}
+		case xdm.Element:
+		default:
+			continue
+		}
+		if err := r.node(p, n, r.t.NameID(n), r.t.NameID(r.t.Parent(n))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) node(p *pattern, n xdm.Node, name, parent xdm.NameID) error {
+	for _, i := range p.index.rules(name, parent) {
+		rule := &p.rules[i]
+		ok, err := r.ev.Matches(rule.context, n)
+		if err != nil {
+			if xpath.IsBudget(err) {
+				return err
+			}
+			r.failed(p, rule, nil, n, err)
+			continue
+		}
+		if ok {
+			return r.fire(p, rule, n)
+		}
+	}
+	return nil
+}
+
+func (r *run) fire(p *pattern, rule *rule, n xdm.Node) error {
+	r.res.Fired++
+	if r.walk != nil {
+		r.walk(p.src, &Fired{rule.src, n})
+	}
+	r.ev.Home(n)
+	for i := range rule.asserts {
+		a := &rule.asserts[i]
+		ok, err := r.ev.Test(a.test, n)
+		if err != nil {
+			if xpath.IsBudget(err) {
+				return err
+			}
+			r.failed(p, rule, a, n, err)
+			continue
+		}
+		if ok == a.src.Report {
+			text, err := r.text(a, n)
+			if err != nil {
+				return err
+			}
+			r.res.Findings = append(r.res.Findings, Finding{Pattern: p.src, Rule: rule.src, Assert: a.src, Node: n, Location: Location(r.t, n), Text: text})
+		}
+	}
+	return nil
+}
+
+// failed records an evaluation that failed; the rest goes on.
+func (r *run) failed(p *pattern, rule *rule, a *assertion, n xdm.Node, err error) {
+	f := Finding{Pattern: p.src, Rule: rule.src, Node: n, Location: Location(r.t, n), Text: "The rule cannot be evaluated on this document: " + err.Error()}
+	if a != nil {
+		f.Assert = a.src
+	}
+	var xe *xpath.Error
+	if errors.As(err, &xe) {
+		f.Code = xe.Code
+	}
+	r.res.Findings = append(r.res.Findings, f)
+}
+
+// text resolves a message. A value in it that cannot be evaluated is left out.
+func (r *run) text(a *assertion, n xdm.Node) (string, error) {
+	var b strings.Builder
+	for _, t := range a.text {
+		if t.value == nil {
+			b.WriteString(t.text)
+			continue
+		}
+		s, err := r.ev.String(t.value, n)
+		if err != nil && xpath.IsBudget(err) {
+			return "", err
+		}
+		b.WriteString(s)
+	}
+	return squeeze(b.String()), nil
+}
+
+// Location returns the path of a node: local names with their position among siblings of the same expanded name.
+func Location(t *xdm.Tree, n xdm.Node) string {
+	var parts []string
+	for ; n > 0; n = t.Parent(n) {
+		switch t.Kind(n) {
+		case xdm.Attr:
+			parts = append(parts, "/@"+t.Name(n).Local)
+		default:
+			parts = append(parts, "/"+t.Name(n).Local+"["+strconv.Itoa(position(t, n))+"]")
+		}
+	}
+	if len(parts) == 0 {
+		return "/"
+	}
+	slices.Reverse(parts)
+	return strings.Join(parts, "")
+}
+
+func position(t *xdm.Tree, n xdm.Node) int {
+	pos := 1
+	for c := t.FirstChild(t.Parent(n)); c != n; c = t.NextSibling(c) {
+		if t.Kind(c) == xdm.Element && t.NameID(c) == t.NameID(n) {
+			pos++
+		}
+	}
+	return pos
+}
