@@ -62,6 +62,7 @@ var ErrBudget = errors.New("schematron: the document needs more steps than are a
 // Validate evaluates all rules on a document. Errors are those of the context, and ErrBudget.
 func (s *Schema) Validate(ctx context.Context, t *xdm.Tree, o Options) (*Result, error) {
 	r := &run{t: t, ev: xpath.NewEvaluation(ctx, t, o.Budget), walk: o.Walk}
+	defer r.ev.Release()
 	for _, p := range s.patterns {
 		if r.walk != nil {
 			r.walk(p.src, nil)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/ravn-ap/ravn/internal/xmlsafe"
 )
@@ -45,6 +46,11 @@ type Tree struct {
 	text     string // the character data of the whole document
 	other    string // values of attributes, comments and instructions
 	prefixes []string
+
+	once   sync.Once
+	sorted []Node              // elements and attributes by name, each name in document order
+	named  map[NameID][2]int32 // where the nodes of a name stand in sorted: elements
+	attrs  map[NameID][2]int32 // and attributes
 }
 
 // Parse builds the tree of a document in memory. An error is an *xmlsafe.Error.
@@ -262,3 +268,53 @@ func (t *Tree) Value(n Node) string {
 
 // Offset returns where n starts in the document's UTF-8 form, in bytes; for an attribute, where its element does.
 func (t *Tree) Offset(n Node) int64 { return t.nodes[n].off }
+
+// Elements returns all elements with a name, in document order.
+func (t *Tree) Elements(id NameID) []Node {
+	t.once.Do(t.index)
+	at := t.named[id]
+	return t.sorted[at[0]:at[1]]
+}
+
+// Attributes returns all attributes with a name, in document order.
+func (t *Tree) Attributes(id NameID) []Node {
+	t.once.Do(t.index)
+	at := t.attrs[id]
+	return t.sorted[at[0]:at[1]]
+}
+
+// index sorts the nodes with a name by counting.
+func (t *Tree) index() {
+	t.named, t.attrs = map[NameID][2]int32{}, map[NameID][2]int32{}
+	of := func(n *node) map[NameID][2]int32 {
+		if n.kind == Attr {
+			return t.attrs
+		}
+		return t.named
+	}
+	total := int32(0)
+	for i := range t.nodes {
+		if n := &t.nodes[i]; n.name != 0 {
+			at := of(n)[n.name]
+			at[1]++
+			of(n)[n.name] = at
+			total++
+		}
+	}
+	pos := int32(0)
+	for _, m := range []map[NameID][2]int32{t.named, t.attrs} {
+		for id, at := range m {
+			m[id] = [2]int32{pos, pos}
+			pos += at[1]
+		}
+	}
+	t.sorted = make([]Node, total)
+	for i := range t.nodes {
+		if n := &t.nodes[i]; n.name != 0 {
+			at := of(n)[n.name]
+			t.sorted[at[1]] = Node(i)
+			at[1]++
+			of(n)[n.name] = at
+		}
+	}
+}

@@ -85,6 +85,7 @@ const (
 	axisFollowingSibling
 	axisPreceding
 	axisPrecedingSibling
+	axisDescendantAttribute // the attributes of a node and of its descendants: what //@x asks for
 )
 
 var axes = map[string]axis{
@@ -103,6 +104,7 @@ type testKind uint8
 
 const (
 	testName  testKind = iota // an element, or an attribute on the attribute axis
+	testNames                 // elements of one of several names: (a|b)
 	testSpace                 // prefix:*
 	testLocal                 // *:local
 	testAny                   // *
@@ -116,10 +118,11 @@ const (
 )
 
 type nodeTest struct {
-	kind testKind
-	name qname // testName, testElement and testAttribute when named is set
-	any  bool  // testElement, testAttribute: without a name
-	pi   string
+	kind  testKind
+	name  qname   // testName, testElement and testAttribute when named is set
+	names []qname // testNames
+	any   bool    // testElement, testAttribute: without a name
+	pi    string
 }
 
 // qname is a name in an expression with its namespace resolved.

@@ -176,6 +176,9 @@ const divScale = 18
 
 // div divides with 18 places, or as many as the operands have; a half goes towards zero.
 func (d decimal) div(e decimal) decimal {
+	if q, ok := d.divSmall(e); ok {
+		return q
+	}
 	scale := max(divScale, d.scale, e.scale)
 	num := new(big.Int).Mul(d.value(), bigPow10(scale-d.scale+e.scale))
 	den := e.value()
@@ -188,6 +191,26 @@ func (d decimal) div(e decimal) decimal {
 		}
 	}
 	return small(q, scale).trimmed()
+}
+
+// divSmall divides by hand as long as everything fits in 64 bits and the quotient ends.
+func (d decimal) divSmall(e decimal) (decimal, bool) {
+	x, y, _ := rescaled(d, e)
+	if x.big != nil || y.big != nil || abs64(y.n) > math.MaxInt64/10 {
+		return decimal{}, false
+	}
+	q, r := x.n/y.n, x.n%y.n
+	for scale := int32(0); scale < divScale; scale++ {
+		if r == 0 {
+			return decimal{n: q, scale: scale}, true
+		}
+		r *= 10
+		if abs64(q) > math.MaxInt64/10-10 {
+			break
+		}
+		q, r = q*10+r/y.n, r%y.n
+	}
+	return decimal{}, false
 }
 
 // trimmed drops zeros at the end.
@@ -232,6 +255,13 @@ func (d decimal) mod(e decimal) decimal {
 func (d decimal) floor() decimal {
 	if d.scale <= 0 {
 		return d
+	}
+	if d.big == nil && d.scale < int32(len(pow10)) {
+		q := d.n / pow10[d.scale]
+		if d.n < 0 && d.n%pow10[d.scale] != 0 {
+			q--
+		}
+		return decimal{n: q}
 	}
 	q, m := new(big.Int).DivMod(d.value(), bigPow10(d.scale), new(big.Int))
 	_ = m // DivMod rounds down for a positive divisor

@@ -3,6 +3,7 @@ package xpath
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/ravn-ap/ravn/validation/xdm"
@@ -35,8 +36,6 @@ type Evaluation struct {
 	gen  uint32   // of the values of local lets
 	home xdm.Node // where local lets are evaluated
 
-	index map[xdm.NameID][]xdm.Node // elements by name, in document order
-	all   []xdm.Node                // all elements
 	keys  map[*key]map[string][]xdm.Node
 	regex map[regexKey]*regex
 	now   time.Time // of current-date()
@@ -60,7 +59,24 @@ func NewEvaluation(ctx context.Context, t *xdm.Tree, budget int64) *Evaluation {
 	if budget == 0 {
 		budget = DefaultBudget
 	}
-	return &Evaluation{t: t, ctx: ctx, left: budget, gen: 1}
+	f := evaluations.Get().(*Evaluation)
+	f.t, f.ctx, f.left, f.gen = t, ctx, budget, 1
+	return f
+}
+
+// evaluations are used again, for the sake of their stacks.
+var evaluations = sync.Pool{New: func() any { return new(Evaluation) }}
+
+// Release gives an evaluation back that is not needed any more. Values that it returned stay valid.
+func (f *Evaluation) Release() {
+	if cap(f.st) > 1<<14 {
+		return
+	}
+	clear(f.st[:cap(f.st)])
+	clear(f.slots[:cap(f.slots)])
+	clear(f.lets)
+	*f = Evaluation{st: f.st[:0], slots: f.slots[:0], lets: f.lets[:0]}
+	evaluations.Put(f)
 }
 
 // Tree returns the document.
@@ -204,27 +220,6 @@ func (f *Evaluation) order(mark int) {
 	slices.SortFunc(list, func(a, b Item) int { return int(a.n - b.n) })
 	list = slices.CompactFunc(list, func(a, b Item) bool { return a.n == b.n })
 	f.st = f.st[:mark+len(list)]
-}
-
-// elements returns the elements with a name, in document order.
-func (f *Evaluation) elements(id xdm.NameID) []xdm.Node {
-	f.buildIndex()
-	return f.index[id]
-}
-
-// buildIndex makes the lists of elements by name.
-func (f *Evaluation) buildIndex() {
-	if f.index != nil {
-		return
-	}
-	f.index = map[xdm.NameID][]xdm.Node{}
-	for n := xdm.Node(0); int(n) < f.t.Len(); n++ {
-		if f.t.Kind(n) == xdm.Element {
-			id := f.t.NameID(n)
-			f.index[id] = append(f.index[id], n)
-			f.all = append(f.all, n)
-		}
-	}
 }
 
 // enter begins a unit with its own variables and returns how to leave it.

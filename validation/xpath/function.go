@@ -318,9 +318,8 @@ func (f *Evaluation) keyed(k *key) map[string][]xdm.Node {
 	}
 	m := map[string][]xdm.Node{}
 	f.keys[k] = m
-	f.buildIndex()
-	for _, n := range f.all {
-		if !f.matches(k.match, n) {
+	for n := xdm.Node(0); int(n) < f.t.Len(); n++ {
+		if f.t.Kind(n) != xdm.Element || !f.matches(k.match, n) {
 			continue
 		}
 		was, base, mark := f.save(), f.enter(k.use.slots), len(f.st)

@@ -26,6 +26,21 @@ func calls(n node, fits func(call) bool) bool {
 	})
 }
 
+// readsFocus tells whether an expression depends on the context item, its position or the number of items.
+func readsFocus(n node) bool {
+	return anyNode(n, func(x node) bool {
+		switch x := x.(type) {
+		case context_, root:
+			return true
+		case path:
+			return x.from == nil
+		case call:
+			return len(x.args) == 0 && x.name.space == nsFn && x.name.local != "true" && x.name.local != "false"
+		}
+		return false
+	})
+}
+
 // anyNode tells whether an expression or a part of it fits.
 func anyNode(n node, fits func(node) bool) bool {
 	if n == nil {

@@ -18,7 +18,8 @@ type compiledStep struct {
 // test is a compiled node test.
 type test struct {
 	kind  testKind
-	id    xdm.NameID // testName, testElement and testAttribute with a name; 0 means any
+	id    xdm.NameID   // testName, testElement and testAttribute with a name; 0 means any
+	ids   []xdm.NameID // testNames
 	space string
 	local string
 	pi    string
@@ -27,7 +28,11 @@ type test struct {
 }
 
 func (c *Compiler) test(n nodeTest, a axis) test {
-	t := test{kind: n.kind, space: n.name.space, local: n.name.local, pi: n.pi, any: n.any, attr: a == axisAttribute}
+	t := test{kind: n.kind, space: n.name.space, local: n.name.local, pi: n.pi, any: n.any}
+	t.attr = a == axisAttribute || a == axisDescendantAttribute
+	for _, q := range n.names {
+		t.ids = append(t.ids, c.names.ID(q.space, q.local))
+	}
 	if n.kind == testName || (n.kind == testElement || n.kind == testAttribute) && !n.any {
 		t.id = c.names.ID(n.name.space, n.name.local)
 	}
@@ -44,6 +49,8 @@ func (t *test) matches(tree *xdm.Tree, n xdm.Node) bool {
 	switch t.kind {
 	case testName:
 		return tree.NameID(n) == t.id && kind == principal
+	case testNames:
+		return kind == principal && slices.Contains(t.ids, tree.NameID(n))
 	case testAny:
 		return kind == principal
 	case testSpace:
@@ -67,6 +74,9 @@ func (t *test) matches(tree *xdm.Tree, n xdm.Node) bool {
 }
 
 func (u *unit) path(n path) *code {
+	if s, ok := oneOf(n.from); ok {
+		n = path{steps: append([]step{s}, n.steps...)}
+	}
 	steps := u.steps(simplified(n.steps))
 	_, fromRoot := n.from.(root)
 	var from *code
@@ -111,18 +121,55 @@ func simplified(steps []step) []step {
 	var out []step
 	for i := 0; i < len(steps); i++ {
 		s := steps[i]
-		if s.expr == nil && s.axis == axisDescendantOrSelf && s.test.kind == testNode && len(s.preds) == 0 && i+1 < len(steps) {
-			next := steps[i+1]
-			if next.expr == nil && next.axis == axisChild && !slices.ContainsFunc(next.preds, mayCount) {
-				next.axis = axisDescendant
-				out = append(out, next)
-				i++
+		if one, ok := oneOf(s.expr); ok {
+			s = one
+		}
+		if last := len(out) - 1; last >= 0 && isAnywhere(out[last]) && s.expr == nil && !slices.ContainsFunc(s.preds, mayCount) {
+			switch s.axis {
+			case axisChild:
+				s.axis = axisDescendant
+				out[last] = s
+				continue
+			case axisAttribute:
+				s.axis = axisDescendantAttribute
+				out[last] = s
 				continue
 			}
 		}
 		out = append(out, s)
 	}
 	return out
+}
+
+func isAnywhere(s step) bool {
+	return s.expr == nil && s.axis == axisDescendantOrSelf && s.test.kind == testNode && len(s.preds) == 0
+}
+
+// oneOf makes one step of a union of child steps by name, such as (a|b).
+func oneOf(n node) (step, bool) {
+	var names []qname
+	var collect func(n node) bool
+	collect = func(n node) bool {
+		switch x := n.(type) {
+		case binary:
+			return x.op == "|" && collect(x.l) && collect(x.r)
+		case path:
+			if x.from != nil || len(x.steps) != 1 {
+				return false
+			}
+			s := x.steps[0]
+			if s.expr != nil || s.axis != axisChild || s.test.kind != testName || len(s.preds) > 0 {
+				return false
+			}
+			names = append(names, s.test.name)
+			return true
+		}
+		return false
+	}
+	if b, ok := n.(binary); !ok || !collect(b) {
+		return step{}, false
+	}
+	return step{axis: axisChild, test: nodeTest{kind: testNames, names: names}}, true
 }
 
 // mayCount tells whether a predicate may depend on positions.
@@ -220,40 +267,34 @@ func (f *Evaluation) exprStep(c *code, mark, end int, last bool) {
 
 // axis appends the nodes of an axis that fit, in the order of the axis.
 func (f *Evaluation) axis(a axis, t *test, n xdm.Node) {
-	tree := f.t
-	take := func(n xdm.Node) {
-		if t.matches(tree, n) {
-			f.push(nodeItem(n))
-		}
-	}
-	before := len(f.st)
+	tree, before := f.t, len(f.st)
 	switch a {
 	case axisChild:
 		for c := tree.FirstChild(n); c != xdm.None; c = tree.NextSibling(c) {
-			take(c)
+			f.take(t, c)
 		}
 	case axisAttribute:
 		for c := n + 1; c < tree.Next(n) && tree.Kind(c) == xdm.Attr; c++ {
-			take(c)
+			f.take(t, c)
 		}
 	case axisSelf:
-		take(n)
+		f.take(t, n)
 	case axisParent:
 		if p := tree.Parent(n); p != xdm.None {
-			take(p)
+			f.take(t, p)
 		}
-	case axisDescendant, axisDescendantOrSelf:
-		f.descendants(t, n, a == axisDescendantOrSelf)
+	case axisDescendant, axisDescendantOrSelf, axisDescendantAttribute:
+		f.descendants(t, n, a)
 	case axisAncestor, axisAncestorOrSelf:
 		if a == axisAncestor {
 			n = tree.Parent(n)
 		}
 		for ; n != xdm.None; n = tree.Parent(n) {
-			take(n)
+			f.take(t, n)
 		}
 	case axisFollowingSibling:
 		for c := tree.NextSibling(n); c != xdm.None; c = tree.NextSibling(c) {
-			take(c)
+			f.take(t, c)
 		}
 	case axisPrecedingSibling:
 		f.precedingSiblings(t, n)
@@ -263,6 +304,13 @@ func (f *Evaluation) axis(a axis, t *test, n xdm.Node) {
 		f.preceding(t, n)
 	}
 	f.spend(1 + len(f.st) - before)
+}
+
+// take appends a node if it fits.
+func (f *Evaluation) take(t *test, n xdm.Node) {
+	if t.matches(f.t, n) {
+		f.push(nodeItem(n))
+	}
 }
 
 // afterAll returns the first node of the following axis.
@@ -276,11 +324,18 @@ func (f *Evaluation) afterAll(n xdm.Node) xdm.Node {
 	return f.t.Next(n)
 }
 
-func (f *Evaluation) descendants(t *test, n xdm.Node, self bool) {
-	if self && t.matches(f.t, n) {
-		f.push(nodeItem(n))
-	}
-	if f.t.Kind(n) != xdm.Attr {
+func (f *Evaluation) descendants(t *test, n xdm.Node, a axis) {
+	switch {
+	case f.t.Kind(n) == xdm.Attr:
+		if a == axisDescendantOrSelf {
+			f.take(t, n)
+		}
+	case a == axisDescendantAttribute:
+		f.attributesBetween(t, n, f.t.Next(n))
+	default:
+		if a == axisDescendantOrSelf {
+			f.take(t, n)
+		}
 		f.nodesBetween(t, n+1, f.t.Next(n))
 	}
 }
@@ -288,7 +343,7 @@ func (f *Evaluation) descendants(t *test, n xdm.Node, self bool) {
 // nodesBetween appends the nodes of a stretch of the document that fit, no attributes.
 func (f *Evaluation) nodesBetween(t *test, from, until xdm.Node) {
 	if t.kind == testName {
-		for _, n := range between(f.elements(t.id), from, until) {
+		for _, n := range between(f.t.Elements(t.id), from, until) {
 			f.push(nodeItem(n))
 		}
 		return
@@ -296,6 +351,21 @@ func (f *Evaluation) nodesBetween(t *test, from, until xdm.Node) {
 	f.spend(int(until - from))
 	for n := from; n < until; n++ {
 		if f.t.Kind(n) != xdm.Attr && t.matches(f.t, n) {
+			f.push(nodeItem(n))
+		}
+	}
+}
+
+func (f *Evaluation) attributesBetween(t *test, from, until xdm.Node) {
+	if t.kind == testName {
+		for _, n := range between(f.t.Attributes(t.id), from, until) {
+			f.push(nodeItem(n))
+		}
+		return
+	}
+	f.spend(int(until - from))
+	for n := from; n < until; n++ {
+		if f.t.Kind(n) == xdm.Attr && t.matches(f.t, n) {
 			f.push(nodeItem(n))
 		}
 	}
@@ -344,6 +414,7 @@ type predicate struct {
 	code  *code
 	cond  bool // the value is never a number
 	plain bool // cond, and it does not ask for positions
+	fixed bool // the value does not depend on the item
 }
 
 func (u *unit) predicates(list []node) []predicate {
@@ -352,6 +423,7 @@ func (u *unit) predicates(list []node) []predicate {
 		c := u.compile(n)
 		p := predicate{code: c, cond: c.typ == Boolean || c.typ == String || c.typ == NodeT || c.typ == Untyped}
 		p.plain = p.cond && !speaksOfPosition(n)
+		p.fixed = !readsFocus(n)
 		if c.konst && c.one && c.typ.numeric() {
 			if p.at = positionOf(c.items[0]); p.at == 0 {
 				p = predicate{code: fromItems([]Item{boolItem(false)}), cond: true}
@@ -391,6 +463,10 @@ func (f *Evaluation) filter(p *predicate, mark int) {
 	if n == 0 {
 		return
 	}
+	if p.fixed {
+		f.filterFixed(p.code, mark)
+		return
+	}
 	was := f.save()
 	kept := mark
 	for i := mark; i < mark+n; i++ {
@@ -403,6 +479,26 @@ func (f *Evaluation) filter(p *predicate, mark int) {
 	}
 	f.drop(kept)
 	f.restore(was)
+}
+
+// filterFixed is filter by a value that is the same for all items: a position, or a condition.
+func (f *Evaluation) filterFixed(c *code, mark int) {
+	top := len(f.st)
+	c.push(f)
+	if len(f.st)-top != 1 || !f.st[top].Type.numeric() {
+		if !f.truth(top) {
+			f.drop(mark)
+		}
+		return
+	}
+	at := positionOf(f.st[top])
+	f.drop(top)
+	if at == 0 || at > int64(top-mark) {
+		f.drop(mark)
+		return
+	}
+	f.st[mark] = f.st[mark+int(at)-1]
+	f.drop(mark + 1)
 }
 
 func (f *Evaluation) holds(p *predicate, pos int64) bool {
@@ -443,7 +539,7 @@ func chainCode(steps []compiledStep, fromRoot bool) *code {
 		if s.expr != nil || len(s.preds) > 0 || s.axis != axisChild && !(last && s.axis == axisAttribute) {
 			return nil
 		}
-		if s.test.kind != testName && !last && s.test.kind != testAny {
+		if !last && s.test.kind != testName && s.test.kind != testNames && s.test.kind != testAny {
 			return nil
 		}
 	}
