@@ -18,6 +18,9 @@ import (
 // Directory finds the endpoint of a receiver; *smp.Client is one. Its errors are *smp.Error.
 type Directory interface {
 	Endpoint(ctx context.Context, r peppol.ParticipantID, d peppol.DocTypeID, p peppol.ProcessID) (*smp.Endpoint, error)
+
+	// Forget drops what is remembered about a receiver and a document type, so that the next Endpoint asks anew.
+	Forget(r peppol.ParticipantID, d peppol.DocTypeID)
 }
 
 // Core is what both directions share.

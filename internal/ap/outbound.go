@@ -55,19 +55,38 @@ func (out *Outbound) Attempt(ctx context.Context, job store.Job, direct as4.Peer
 	return out.AttemptMessage(ctx, job, m, direct)
 }
 
-// AttemptMessage is Attempt for a caller who has the message of the job at hand.
+// AttemptMessage is Attempt for a caller who has the message of the job at hand. A second attempt follows at once when the
+// addressed access point does not serve the receiver and another one does (AS4-125).
 func (out *Outbound) AttemptMessage(ctx context.Context, job store.Job, m store.Message, direct as4.Peer) (*as4.Evidence, error) {
 	peer, err := out.peer(ctx, m, direct)
 	if err != nil {
 		return nil, out.unsent(ctx, job, m, err)
 	}
+	ev, held, err := out.send(ctx, job, m, peer, direct.URL == "")
+	if !held {
+		return ev, err
+	}
+	refusal := err
+	if m, err = out.Store.Get(ctx, out.Tenant, m.ID); err != nil {
+		return nil, errors.Join(refusal, err)
+	}
+	if peer, err = out.moved(ctx, m, peer, refusal); err != nil {
+		return nil, out.unsent(ctx, job, m, err)
+	}
+	ev, _, err = out.send(ctx, job, m, peer, false)
+	return ev, err
+}
+
+// send makes one attempt at one access point. held tells that it does not serve the receiver and that the message waits,
+// still in the caller's hands, for another one; this happens only if elsewhere.
+func (out *Outbound) send(ctx context.Context, job store.Job, m store.Message, peer as4.Peer, elsewhere bool) (ev *as4.Evidence, held bool, err error) {
 	sealed, err := out.seal(ctx, m, peer)
 	if err != nil {
-		return nil, out.unsent(ctx, job, m, err)
+		return nil, false, out.unsent(ctx, job, m, err)
 	}
 	m, n, err := out.Store.StartAttempt(ctx, job, store.Start{Endpoint: peer.URL, Fingerprint: certs.Fingerprint(peer.Cert), Lease: sendLease, Sealed: sealed})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if sealed != nil {
 		out.observe(StepSealed, m.Sealed.Key)
@@ -76,14 +95,38 @@ func (out *Outbound) AttemptMessage(ctx context.Context, job store.Job, m store.
 	ev, sendErr := out.post(ctx, m, peer, n)
 	res := out.result(m, ev, sendErr)
 	res.Message = &m
+	if held = elsewhere && notServiced(sendErr); held {
+		res.State, res.Hold = store.RetryWait, sendLease
+	}
 	if err := out.Store.FinishAttempt(context.WithoutCancel(ctx), job, n, res); err != nil {
-		return ev, errors.Join(sendErr, err)
+		return ev, false, errors.Join(sendErr, err)
 	}
 	if sendErr != nil {
-		return ev, sendFault(sendErr)
+		return ev, held, sendFault(sendErr)
 	}
 	out.observe(StepReceipt, certs.Subject(ev.Signer))
-	return ev, nil
+	return ev, false, nil
+}
+
+// notServiced tells whether the other side refused a message because it does not serve the receiver (AS4-124).
+func notServiced(err error) bool {
+	var se *as4.SendError
+	return errors.As(err, &se) && se.Outcome == as4.Refused && se.Signal != nil && se.Signal.IsNotServiced()
+}
+
+// moved looks the receiver of a message up once more, with nothing remembered, after the access point was tried that the
+// register named. If it names the same one again, its refusal stands (AS4-125).
+func (out *Outbound) moved(ctx context.Context, m store.Message, tried as4.Peer, refusal error) (as4.Peer, error) {
+	h, err := storedHeader(m)
+	if err != nil {
+		return as4.Peer{}, fault.New(fault.RecordUnreadable, err, "")
+	}
+	out.Directory.Forget(h.Receiver, h.DocType)
+	p, err := out.peer(ctx, m, as4.Peer{})
+	if err == nil && p.URL == tried.URL && p.Cert.Equal(tried.Cert) {
+		err = refusal
+	}
+	return p, err
 }
 
 // peer finds the access point to send to and verifies its certificate before it is used (AS4-140, AS4-141).

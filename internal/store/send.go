@@ -218,9 +218,10 @@ func (tx *Tx) addAttempt(id string, st Start) (int, error) {
 
 // Result is how an attempt ended.
 type Result struct {
-	State    State     // the message's state from now on
-	Retry    time.Time // when to try again, for RETRY_WAIT, UNKNOWN and DELIVERY_FAILED
-	Outcome  string    // one word for the record, such as "receipt", "error", "timeout"
+	State    State         // the message's state from now on
+	Retry    time.Time     // when to try again, for RETRY_WAIT, UNKNOWN and DELIVERY_FAILED
+	Hold     time.Duration // not 0: the worker keeps the job that long instead, because it tries again itself at once
+	Outcome  string        // one word for the record, such as "receipt", "error", "timeout"
 	Code     string
 	Detail   string
 	Evidence []Evidence // with SENT the receipt; Attempt is set by the store
@@ -295,6 +296,9 @@ func (tx *Tx) afterAttempt(m *Message, n int, r Result) error {
 func (tx *Tx) settle(job Job, r Result) error {
 	switch r.State {
 	case RetryWait, Unknown, DeliveryFailed:
+		if r.Hold > 0 {
+			return tx.Extend(job, r.Hold)
+		}
 		return tx.Release(job, r.Retry, joined(r.Code, r.Detail))
 	case FailedPermanent, Dead, Quarantined:
 		return tx.Bury(job, joined(r.Code, r.Detail))

@@ -15,6 +15,7 @@ var sendTests = []test{
 	{"REL-022 the attempt is durable before its outcome", testAttemptFirst},
 	{"CP-S4 an attempt whose worker vanished is interrupted", testInterrupted},
 	{"REL-023 unknown and failed outcomes", testOutcomes},
+	{"AS4-125 an attempt that another follows at once keeps its job", testHold},
 	{"REL-043 no message is SENT without a receipt", testNoReceipt},
 	{"REL-027 cancelling is impossible once an attempt may have arrived", testCancel},
 	{"REL-010 delivery from claim to DELIVERED", testDelivery},
@@ -145,6 +146,26 @@ func testOutcomes(b *bench) {
 	want(b, "given up", len(dead), 1)
 	want(b, "reason", dead[0].Reason, "EBMS:0202: busy")
 	want(b, "counted", len(b.exchanges(tenant)), 0)
+}
+
+func testHold(b *bench) {
+	m := b.submitted(1)
+	job := b.claimed(store.Send)
+	_, n, err := b.StartAttempt(b.ctx, job, start)
+	b.must(err)
+	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.RetryWait, Hold: 2 * lease, Outcome: "refused", Code: "EBMS:0004"}))
+	want(b, "state", b.state(m.ID), store.RetryWait)
+	attempts, err := b.Attempts(b.ctx, tenant, m.ID)
+	b.must(err)
+	want(b, "first attempt", attempts[0].Code, "EBMS:0004")
+	b.clock.advance(lease)
+	want(b, "free jobs", len(b.claim(store.Send, 10)), 0)
+	_, n, err = b.StartAttempt(b.ctx, job, start)
+	b.must(err)
+	want(b, "attempt", n, 2)
+	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.RetryWait, Hold: lease}))
+	b.clock.advance(lease)
+	want(b, "the next owner's tries", b.claimed(store.Send).Tries, 2) // a crash between the two
 }
 
 func testNoReceipt(b *bench) {

@@ -1,0 +1,150 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ravn-ap/ravn/as4"
+	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/golden"
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/smp"
+	"github.com/ravn-ap/ravn/testbed/pki"
+)
+
+// register is a directory that gives one answer until it is told to forget, and the other one after that.
+type register struct {
+	first, then as4.Peer
+	err         error // instead of then
+	forgotten   int
+}
+
+func (r *register) Endpoint(context.Context, peppol.ParticipantID, peppol.DocTypeID, peppol.ProcessID) (*smp.Endpoint, error) {
+	p := r.first
+	if r.forgotten > 0 {
+		if p = r.then; r.err != nil {
+			return nil, r.err
+		}
+	}
+	return &smp.Endpoint{URL: p.URL, Cert: p.Cert}, nil
+}
+
+func (r *register) Forget(peppol.ParticipantID, peppol.DocTypeID) { r.forgotten++ }
+
+func (n *tested) peer() as4.Peer { return as4.Peer{URL: n.URL(), Cert: n.Keys.Identities()[0].Cert} }
+
+// The first access point that the register names does not serve the receiver.
+func TestAS4125NotServiced(t *testing.T) {
+	p, dir := testPKI(t)
+	from, old, other := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002"), newNode(t, dir, "POP900003")
+	serving := newNode(t, dir, "POP900004")
+	serving.serve(t, c4, billing, process)
+	renewed, err := p.AP.Issue(pki.Leaf{CN: "POP900002"}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := errors.New("no answer")
+	for _, tc := range []struct {
+		name     string
+		register register
+		direct   as4.Peer
+		state    store.State
+		code     fault.Code // "" means a receipt
+		attempts string     // seat that was sent to and code that came back
+		due      bool       // there will be another attempt
+	}{
+		{"another access point", register{then: serving.peer()}, as4.Peer{}, store.Sent, "", "old EBMS:0004, serving ", false},
+		{"the same endpoint", register{then: old.peer()}, as4.Peer{}, store.FailedPermanent, fault.PeerRefused, "old EBMS:0004", false},
+		{"the same address with another certificate", register{then: as4.Peer{URL: old.URL(), Cert: renewed.Cert}}, as4.Peer{}, store.FailedPermanent, fault.PeerRefused, "old EBMS:0004, old EBMS:0102", false},
+		{"another address for the same certificate", register{then: as4.Peer{URL: other.URL(), Cert: old.peer().Cert}}, as4.Peer{}, store.FailedPermanent, fault.PeerRefused, "old EBMS:0004, other EBMS:0004", false},
+		{"not serviced there either", register{then: other.peer()}, as4.Peer{}, store.FailedPermanent, fault.PeerRefused, "old EBMS:0004, other EBMS:0004", false},
+		{"registered no more", register{err: &smp.Error{Kind: smp.NotRegistered}}, as4.Peer{}, store.FailedPermanent, fault.NotRegistered, "old EBMS:0004", false},
+		{"the second lookup fails", register{err: lost}, as4.Peer{}, store.RetryWait, fault.LookupFailed, "old EBMS:0004", true},
+		{"an address given directly", register{then: serving.peer()}, old.peer(), store.FailedPermanent, fault.PeerRefused, "old EBMS:0004", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			reg := tc.register
+			reg.first = old.peer()
+			from.Outbound.Directory = &reg
+			m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Read(t, documents[0]))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			id := m.MessageID
+			_, err = from.Attempt(t.Context(), m, job, tc.direct)
+			var f *fault.Error
+			if errors.As(err, &f); (err == nil) != (tc.code == "") || err != nil && (f == nil || f.Code != tc.code) {
+				t.Errorf("got %v, want %s", err, tc.code)
+			}
+			if (reg.forgotten == 1) != (tc.direct.URL == "") {
+				t.Errorf("asked to forget %d times", reg.forgotten)
+			}
+			if m, err = from.Store.Get(t.Context(), store.DefaultTenant, m.ID); err != nil || m.State != tc.state || m.MessageID != id {
+				t.Errorf("%s is %s, %v; want %s in state %s", m.MessageID, m.State, err, id, tc.state)
+			}
+			names := strings.NewReplacer(old.URL(), "old", other.URL(), "other", serving.URL(), "serving")
+			if got := attempts(t, from, m.ID); names.Replace(got) != tc.attempts {
+				t.Errorf("attempts %s, want %s", names.Replace(got), tc.attempts)
+			}
+			if due, dead := waits(t, from, m.ID, false), waits(t, from, m.ID, true); due != tc.due || dead != (tc.state == store.FailedPermanent) {
+				t.Errorf("due again: %v, given up: %v", due, dead)
+			}
+		})
+	}
+	for id := range serving.inbox(t, 1) {
+		if !strings.HasSuffix(id, "@"+from.Config.Host) {
+			t.Errorf("delivered %s", id)
+		}
+	}
+}
+
+// waits tells whether the job of sending a message is open, or given up, and in nobody's hands.
+func waits(t *testing.T, n *tested, id string, dead bool) bool {
+	t.Helper()
+	jobs, err := n.Store.Jobs(t.Context(), store.DefaultTenant, store.JobFilter{Kind: store.Send, Dead: dead})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(jobs, func(j store.Job) bool { return j.MessageID == id && j.LeaseEnd.IsZero() })
+}
+
+func participant(t *testing.T, value string) peppol.ParticipantID {
+	t.Helper()
+	p, err := peppol.ParseParticipant(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// attempts lists where a message was sent and what came back. Each attempt that got an error has it as evidence.
+func attempts(t *testing.T, n *tested, id string) string {
+	t.Helper()
+	list, err := n.Store.Attempts(t.Context(), store.DefaultTenant, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := n.Store.AllEvidence(t.Context(), store.DefaultTenant, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, a := range list {
+		out = append(out, fmt.Sprintf("%s %s", a.Endpoint, a.Code))
+		answered := false
+		for _, e := range kept {
+			answered = answered || e.Attempt == a.N && (e.Kind == store.EvidenceAnswerSOAP || e.Kind == store.EvidenceReceipt)
+		}
+		if !answered || a.Ended.IsZero() {
+			t.Errorf("attempt %+v has no answer or no end", a)
+		}
+	}
+	return strings.Join(out, ", ")
+}
