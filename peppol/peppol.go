@@ -77,11 +77,11 @@ func (p ParticipantID) String() string {
 	return SchemeParticipant + "::" + p.value
 }
 
-// CheckNorwegian applies the mod-11 check of Norwegian organisation numbers to participants of scheme 0192 and answers
-// nil for all others (DISC-007).
+// CheckNorwegian applies the mod-11 check of Norwegian organisation numbers to participants of scheme 0192 and of its
+// removed forerunner 9908, and answers nil for all others (DISC-007).
 func (p ParticipantID) CheckNorwegian() error {
-	num, ok := strings.CutPrefix(p.value, "0192:")
-	if !ok {
+	icd, num, _ := strings.Cut(p.value, ":")
+	if icd != "0192" && icd != "9908" {
 		return nil
 	}
 	if len(num) != 9 || !all(num, isDigit) {

@@ -53,6 +53,7 @@ func TestDISC007Norwegian(t *testing.T) {
 	for value, ok := range map[string]bool{
 		"0192:991825827": true, "0192:810418052": true, "0192:923609016": true, "0192:986252932": true, "0192:745707327": true,
 		"0192:810018902": false, "0192:12345678": false, "0192:99182582x": false, "0088:1": true,
+		"9908:991825827": true, "9908:810018902": false,
 	} {
 		p, err := ParseParticipant(value)
 		if err != nil {

@@ -137,6 +137,9 @@ func (s *Submission) ready() (*sbdh.Header, func(io.Writer) error, error) {
 			return nil, nil, fault.New(fault.EnvelopeInvalid, nil, "the %s in the envelope is not the one that was given", c.what)
 		}
 	}
+	if err := checkDigits(h); err != nil {
+		return nil, nil, fault.New(fault.EnvelopeInvalid, err, "")
+	}
 	if !peppol.KnownCountry(h.CountryC1) { // SBDH-016
 		return nil, nil, fault.New(fault.EnvelopeInvalid, nil, "COUNTRY_C1 is not an ISO 3166-1 code")
 	}
@@ -170,7 +173,15 @@ func (out *Outbound) header(s Submission, seen sbdh.Detected) (*sbdh.Header, err
 	case h.CountryC1 == "":
 		return nil, fault.New(fault.CountryMissing, nil, "")
 	}
+	if err := checkDigits(h); err != nil {
+		return nil, fault.New(fault.BadArguments, err, "")
+	}
 	return h, nil
+}
+
+// checkDigits refuses an organisation number that cannot exist before anybody is asked for it (DISC-007).
+func checkDigits(h *sbdh.Header) error {
+	return errors.Join(h.Sender.CheckNorwegian(), h.Receiver.CheckNorwegian())
 }
 
 // read opens the content, hands it over and closes it.
