@@ -150,7 +150,7 @@ func TestHostileSEC011(t *testing.T) {
 // SEC-012: a body that comes too slowly, by another clock.
 func TestHostileSEC012(t *testing.T) {
 	contentType, body := newDraft(t).build(t)
-	for name, late := range map[string]time.Duration{"below 1 KiB/s": time.Minute, "longer than ten minutes": bodyTotal + time.Second} {
+	for name, late := range map[string]time.Duration{"below 1 KiB/s": time.Minute, "longer than ten minutes": DefaultPace.Total + time.Second} {
 		t.Run("SEC-012 "+name, func(t *testing.T) {
 			a := newArena(t)
 			a.rx.Hook = func(point string) {

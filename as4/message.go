@@ -68,7 +68,7 @@ func (x *exchange) split() (fault error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	src := &body{x: x, rc: http.NewResponseController(x.w), start: x.rx.Now()}
+	src := newBody(x)
 	if ct.Media == mime.SOAP {
 		x.soap, err = readSOAP(src)
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,6 +41,7 @@ type Receiver struct {
 	MaxExpanded int64             // payload after decompression; 0 means DefaultMaxExpanded
 	MaxSpool    int64             // bytes of all spool files together; 0 means ten times MaxBytes
 	InFlight    int               // requests worked on at once; 0 means 64 (SEC-016)
+	Pace        Pace              // how slow a client may be; zero means DefaultPace
 	Lenient     bool              // accept message ids outside RFC 2822 (AS4-035)
 	Standard    StandardException // nil: Standard is checked strictly (SBDH-027)
 
@@ -112,6 +114,9 @@ func (rx *Receiver) defaults() {
 	}
 	if rx.InFlight == 0 {
 		rx.InFlight = 64
+	}
+	if rx.Pace == (Pace{}) {
+		rx.Pace = DefaultPace
 	}
 	if rx.Now == nil {
 		rx.Now = time.Now
@@ -226,6 +231,8 @@ func (x *exchange) admit() error {
 		return &httpError{status: http.StatusMethodNotAllowed, msg: "this is an AS4 endpoint: use POST"} // AS4-007
 	case r.Header.Get("Upgrade") != "" || !r.ProtoAtLeast(1, 1) && len(r.TransferEncoding) > 0:
 		return &httpError{status: http.StatusBadRequest, msg: "bad request"}
+	case lines(r.Header) > maxHeaderLines: // SEC-012
+		return &httpError{status: http.StatusRequestHeaderFieldsTooLarge, msg: "too many header lines"}
 	case encoded(r.Header["Content-Encoding"]):
 		return &httpError{status: http.StatusUnsupportedMediaType, msg: "no content encoding is supported"}
 	case r.ContentLength > x.rx.MaxBytes:
@@ -242,6 +249,15 @@ func (x *exchange) admit() error {
 	default:
 		return &httpError{status: http.StatusServiceUnavailable, msg: "too many requests at once, try again later"}
 	}
+}
+
+const maxHeaderLines = 100
+
+func lines(h http.Header) (n int) {
+	for _, values := range h {
+		n += len(values)
+	}
+	return n
 }
 
 // encoded tells whether any Content-Encoding header says something else than identity (SEC-101).
@@ -371,7 +387,9 @@ func (x *exchange) write(status int, contentType string, body []byte) {
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	x.info.Status = status
-	_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(writeTimeout)) // not every ResponseWriter can
+	rc, now := http.NewResponseController(x.w), time.Now()
+	_ = rc.SetWriteDeadline(now.Add(x.rx.Pace.Answer)) // not every ResponseWriter can
+	_ = rc.SetReadDeadline(now.Add(x.rx.Pace.Grace))   // a body that was refused is not waited for longer
 	x.w.WriteHeader(status)
 	half := len(body) / 2
 	_, err := x.w.Write(body[:half])
@@ -384,29 +402,59 @@ func (x *exchange) write(status int, contentType string, body []byte) {
 	}
 }
 
-// writeTimeout is how long a client may take to read its answer (SEC-012).
-const writeTimeout = time.Minute
-
 // body limits what is read and how slowly (SEC-011, SEC-012).
 type body struct {
-	x     *exchange
-	rc    *http.ResponseController
-	start time.Time
-	n     int64
+	x      *exchange
+	rc     *http.ResponseController
+	start  time.Time
+	n      int64
+	window time.Time // when the current window began
+	had    int64     // value of n at that time
 }
 
-// Pace of a request body (SEC-012).
-const (
-	bodyGrace = 10 * time.Second
-	bodyPace  = 1 << 10 // bytes per second
-	bodyStall = 40 * time.Second
-	bodyTotal = 10 * time.Minute
-)
+// Pace says how slow a client may be (SEC-012).
+type Pace struct {
+	Grace  time.Duration // from the start of a body until Rate counts
+	Rate   int64         // bytes per second that must come, averaged over Window
+	Window time.Duration // also the longest silence after the grace
+	Total  time.Duration // of a whole body
+	Answer time.Duration // for reading the answer
+}
+
+// DefaultPace is what SEC-012 asks for.
+var DefaultPace = Pace{Grace: 10 * time.Second, Rate: 1 << 10, Window: 30 * time.Second, Total: 10 * time.Minute, Answer: time.Minute}
+
+func newBody(x *exchange) *body {
+	now := x.rx.Now()
+	return &body{x: x, rc: http.NewResponseController(x.w), start: now, window: now.Add(x.rx.Pace.Grace)}
+}
+
+// slow tells whether less came than must have come by now.
+func (b *body) slow() bool {
+	p, now := &b.x.rx.Pace, b.x.rx.Now()
+	if now.Sub(b.start) > p.Total {
+		return true
+	}
+	took := now.Sub(b.window)
+	if took < p.Window {
+		return false
+	}
+	late := float64(b.n-b.had) < float64(p.Rate)*took.Seconds()
+	b.window, b.had = now, b.n
+	return late
+}
+
+// deadline bounds the wait for the next bytes.
+func (b *body) deadline() time.Time {
+	p := &b.x.rx.Pace
+	if b.had == 0 {
+		return time.Now().Add(p.Grace + p.Window)
+	}
+	return time.Now().Add(p.Window)
+}
 
 func (b *body) Read(p []byte) (int, error) {
-	if b.rc != nil {
-		_ = b.rc.SetReadDeadline(time.Now().Add(bodyStall)) // not every ResponseWriter can
-	}
+	_ = b.rc.SetReadDeadline(b.deadline()) // not every ResponseWriter can
 	n, err := b.x.r.Body.Read(p)
 	if b.n == 0 && n > 0 {
 		b.x.rx.Hook("receive.byte")
@@ -416,8 +464,11 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.n > b.x.rx.MaxBytes {
 		return 0, &httpError{status: http.StatusRequestEntityTooLarge, msg: "the message is too large"}
 	}
-	if took := b.x.rx.Now().Sub(b.start); took > bodyTotal || took > bodyGrace && float64(b.n) < bodyPace*(took-bodyGrace).Seconds() {
-		return 0, &httpError{status: http.StatusRequestTimeout, msg: "the message comes too slowly"}
+	if b.slow() || errors.Is(err, os.ErrDeadlineExceeded) {
+		return 0, &httpError{status: http.StatusRequestTimeout, msg: "the message comes too slowly", err: err}
+	}
+	if err == io.EOF {
+		_ = b.rc.SetReadDeadline(time.Time{}) // net/http goes on reading, and takes a failure for the end of the client
 	}
 	if err != nil && err != io.EOF {
 		return n, &httpError{status: http.StatusBadRequest, msg: "the message is incomplete", err: err}
