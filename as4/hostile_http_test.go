@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -204,6 +205,39 @@ func TestHostileSEC016(t *testing.T) {
 	}
 	<-a.done
 	<-a.done
+	a.clean(t, 1)
+}
+
+// 200 invalid messages at once do not keep a good one from its receipt, when its sender obeys a 503 with Retry-After.
+func TestSEC016GoodAmongInvalid(t *testing.T) {
+	a := newArena(t, func(rx *Receiver) { rx.InFlight, rx.Pace = 8, hasty })
+	contentType, body := newDraft(t).build(t)
+	good := request(contentType, body)
+	bad := slices.Clone(good)
+	bad[len(bad)-len(body)/4] ^= 1 // in the encrypted payload or its frame
+	forged := bytes.Replace(good, []byte("0192:991825827"), []byte("0192:991825828"), 1)
+	if bytes.Equal(forged, good) {
+		t.Fatal("nothing to forge")
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for i := range 200 {
+		wg.Go(func() {
+			<-start
+			if r := a.raw(t, [][]byte{bad, forged, good[:len(good)-len(body)+10]}[i%3]); r.signal != nil && r.signal.Receipt != nil {
+				t.Error("a receipt for an invalid message")
+			}
+		})
+	}
+	close(start)
+	for r := a.raw(t, good); r.signal == nil || r.signal.Receipt == nil; r = a.raw(t, good) {
+		if r.status != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" || time.Now().After(deadline) {
+			t.Fatalf("HTTP %d for a good message", r.status)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	wg.Wait()
 	a.clean(t, 1)
 }
 
