@@ -167,6 +167,14 @@ func TestTolerated(t *testing.T) {
 			d.cid = enc
 			d.msg = func(m *mime.Message) { m.Parts[0].ID = cid }
 		})},
+		{"AS4-018 a file name", func(t *testing.T, d *draft) {
+			d.body = replace(t, "application/octet-stream\r\n", "application/octet-stream\r\nContent-Disposition: attachment; filename=\"../../x\"\r\n")
+		}},
+		{"AS4-028 mustUnderstand is 1", func(t *testing.T, d *draft) {
+			d.soap = replace(t, `S12:mustUnderstand="true"><wsse:Bin`, `S12:mustUnderstand="1"><wsse:Bin`)
+		}},
+		{"AS4-053 Schema and Description", messaging("<eb:PartProperties>", `<eb:Schema location="http://127.0.0.1/x"></eb:Schema><eb:Description xml:lang="en">x</eb:Description><eb:PartProperties>`)},
+		{"AS4-088 a Timestamp that expired", soap("<wsse:BinarySecurityToken", "<wsu:Timestamp><wsu:Created>2020-01-01T00:00:00Z</wsu:Created><wsu:Expires>2020-01-01T00:05:00Z</wsu:Expires></wsu:Timestamp><wsse:BinarySecurityToken")},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a := newArena(t)
