@@ -69,8 +69,8 @@ func TestVerify(t *testing.T) {
 		{"PKI-010 no digitalSignature", p.AP, pki.Leaf{Usage: x509.KeyUsageKeyEncipherment}, certs.Valid, certs.Unsuitable},
 		{"PKI-010 no encipherment", p.AP, pki.Leaf{Usage: x509.KeyUsageDigitalSignature}, certs.Valid, certs.Unsuitable},
 		{"PKI-011 CN is no seat id", p.AP, pki.Leaf{CN: "example.org"}, certs.Valid, certs.Unsuitable},
-		{"PKI-018 revoked", p.AP, pki.Leaf{}, certs.Revoked, certs.Revoked},
-		{"PKI-019 revocation unknown", p.AP, pki.Leaf{}, certs.RevocationUnknown, certs.RevocationUnknown},
+		{"PKI-012 PKI-018 revoked", p.AP, pki.Leaf{}, certs.Revoked, certs.Revoked},
+		{"PKI-012 PKI-019 revocation unknown", p.AP, pki.Leaf{}, certs.RevocationUnknown, certs.RevocationUnknown},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if tc.leaf.CN == "" {

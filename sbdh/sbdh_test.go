@@ -147,6 +147,34 @@ func TestRead(t *testing.T) {
 	})
 }
 
+func TestSBDH017MLS(t *testing.T) {
+	h := header(t)
+	h.MLSTo, h.MLSType = "0242:000111", MLSAlwaysSend
+	var b strings.Builder
+	if err := Wrap(&b, h, strings.NewReader(invoice)); err != nil {
+		t.Fatal(err)
+	}
+	to := `<sh:Scope><sh:Type>MLS_TO</sh:Type><sh:InstanceIdentifier>0242:000111</sh:InstanceIdentifier><sh:Identifier>iso6523-actorid-upis</sh:Identifier></sh:Scope>`
+	kind := `<sh:Scope><sh:Type>MLS_TYPE</sh:Type><sh:InstanceIdentifier>ALWAYS_SEND</sh:InstanceIdentifier></sh:Scope>`
+	for _, tc := range []struct{ name, old, text, to, kind string }{
+		{"SBDH-017 SBDH-018 both", "", "", "0242:000111", MLSAlwaysSend},
+		{"SBDH-018 failures only", "ALWAYS_SEND", "FAILURE_ONLY", "0242:000111", MLSFailureOnly},
+		{"SBDH-017 absent", to, "", "", MLSAlwaysSend},
+		{"SBDH-018 absent", kind, "", "0242:000111", ""},
+		{"SBDH-018 letter case", "ALWAYS_SEND", "Always_Send", "0242:000111", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if !strings.Contains(b.String(), tc.old) {
+				t.Fatalf("there is no %q in %s", tc.old, b.String())
+			}
+			got, _, err := Read(strings.NewReader(strings.Replace(b.String(), tc.old, tc.text, 1)), Options{})
+			if err != nil || got.MLSTo != tc.to || got.MLSType != tc.kind {
+				t.Errorf("%+v, %v", got, err)
+			}
+		})
+	}
+}
+
 func many(n int) string {
 	var b strings.Builder
 	for i := range n {

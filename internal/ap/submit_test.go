@@ -27,6 +27,68 @@ func must[T any](t *testing.T) func(T, error) T {
 	}
 }
 
+func testHeader(t *testing.T, from, to string) *sbdh.Header {
+	t.Helper()
+	return &sbdh.Header{
+		Sender: must[peppol.ParticipantID](t)(peppol.ParseParticipant(from)), Receiver: must[peppol.ParticipantID](t)(peppol.ParseParticipant(to)),
+		DocType: must[peppol.DocTypeID](t)(peppol.ParseDocType(docType)), Process: must[peppol.ProcessID](t)(peppol.ParseProcess(process)),
+		CountryC1: "NO", InstanceID: "1", Created: "2026-01-01T00:00:00Z",
+	}
+}
+
+const invoice = `<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"/>`
+
+func envelope(t *testing.T, h *sbdh.Header) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := sbdh.Wrap(&b, h, strings.NewReader(invoice)); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// Each document gets an InstanceIdentifier of its own.
+func TestSBDH009NewEnvelope(t *testing.T) {
+	out := &Outbound{Core: Core{Now: time.Now}, Country: "NO"}
+	h := testHeader(t, "0192:991825827", "0192:810418052")
+	seen := map[string]bool{}
+	for range 3 {
+		made, _, err := out.prepare(Submission{From: h.Sender, To: h.Receiver, DocType: h.DocType, Process: h.Process, Open: Bytes([]byte(invoice))})
+		if err != nil || made.InstanceID == "" || seen[made.InstanceID] {
+			t.Errorf("%+v, %v", made, err)
+		}
+		seen[made.InstanceID] = true
+	}
+}
+
+// A ready envelope is checked, and sent byte for byte, odd spelling included.
+func TestSBDH035Ready(t *testing.T) {
+	out := &Outbound{Core: Core{Now: time.Now}}
+	good := bytes.Replace(envelope(t, testHeader(t, "0192:991825827", "0192:810418052")), []byte("><sh:Sender>"), []byte(">\n\t<!-- x --><sh:Sender >"), 1)
+	_, write, err := out.prepare(Submission{Open: Bytes(good)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sent bytes.Buffer
+	if err := write(&sent); err != nil || !bytes.Equal(sent.Bytes(), good) {
+		t.Errorf("sent %s, %v", sent.Bytes(), err)
+	}
+	other := must[peppol.ParticipantID](t)(peppol.ParseParticipant("0088:1"))
+	for name, s := range map[string]Submission{
+		"no country":           {Open: Bytes(bytes.Replace(good, []byte(">NO<"), []byte("><"), 1))},
+		"a country of no list": {Open: Bytes(bytes.Replace(good, []byte(">NO<"), []byte(">ZZ<"), 1))},
+		"truncated":            {Open: Bytes(good[:len(good)-5])},
+		"another sender":       {From: other, Open: Bytes(good)},
+		"another receiver":     {To: other, Open: Bytes(good)},
+	} {
+		_, _, err := out.prepare(s)
+		var f *fault.Error
+		if !errors.As(err, &f) || f.Code != fault.EnvelopeInvalid && f.Code != fault.DocumentUnreadable {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // An organisation number with a wrong check digit is refused before anything is stored or looked up.
 func TestDISC007Submit(t *testing.T) {
 	out := &Outbound{Core: Core{Now: time.Now}, Country: "NO"}
@@ -41,16 +103,7 @@ func TestDISC007Submit(t *testing.T) {
 		{"0192:991825827", "9908:810018902", false},
 		{"0192:991825827", "0192:12345678", false},
 	} {
-		h := &sbdh.Header{
-			Sender: must[peppol.ParticipantID](t)(peppol.ParseParticipant(tc.from)), Receiver: must[peppol.ParticipantID](t)(peppol.ParseParticipant(tc.to)),
-			DocType: must[peppol.DocTypeID](t)(peppol.ParseDocType(docType)), Process: must[peppol.ProcessID](t)(peppol.ParseProcess(process)),
-			CountryC1: "NO", InstanceID: "1", Created: "2026-01-01T00:00:00Z",
-		}
-		document := []byte(`<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"/>`)
-		var envelope bytes.Buffer
-		if err := sbdh.Wrap(&envelope, h, bytes.NewReader(document)); err != nil {
-			t.Fatal(err)
-		}
+		h := testHeader(t, tc.from, tc.to)
 		given := Submission{From: h.Sender, To: h.Receiver, DocType: h.DocType, Process: h.Process}
 		pdf := given
 		pdf.MimeType = "application/pdf"
@@ -59,9 +112,9 @@ func TestDISC007Submit(t *testing.T) {
 			content []byte
 			code    fault.Code
 		}{
-			"document":       {given, document, fault.BadArguments},
+			"document":       {given, []byte(invoice), fault.BadArguments},
 			"pdf":            {pdf, []byte("%PDF"), fault.BadArguments},
-			"ready envelope": {Submission{}, envelope.Bytes(), fault.EnvelopeInvalid},
+			"ready envelope": {Submission{}, envelope(t, h), fault.EnvelopeInvalid},
 		} {
 			try.s.Open = Bytes(try.content)
 			_, _, err := out.prepare(try.s)

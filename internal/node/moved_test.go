@@ -51,6 +51,7 @@ func TestAS4125NotServiced(t *testing.T) {
 		t.Fatal(err)
 	}
 	lost := errors.New("no answer")
+	var moved store.Message
 	for _, tc := range []struct {
 		name     string
 		register register
@@ -60,7 +61,7 @@ func TestAS4125NotServiced(t *testing.T) {
 		attempts string     // seat that was sent to and code that came back
 		due      bool       // there will be another attempt
 	}{
-		{"another access point", register{then: serving.peer()}, as4.Peer{}, store.Sent, "", "old EBMS:0004, serving ", false},
+		{"SBDH-009 another access point", register{then: serving.peer()}, as4.Peer{}, store.Sent, "", "old EBMS:0004, serving ", false},
 		{"the same endpoint", register{then: old.peer()}, as4.Peer{}, store.FailedPermanent, fault.PeerRefused, "old EBMS:0004", false},
 		{"the same address with another certificate", register{then: as4.Peer{URL: old.URL(), Cert: renewed.Cert}}, as4.Peer{}, store.FailedPermanent, fault.PeerRefused, "old EBMS:0004, old EBMS:0102", false},
 		{"another address for the same certificate", register{then: as4.Peer{URL: other.URL(), Cert: old.peer().Cert}}, as4.Peer{}, store.FailedPermanent, fault.PeerRefused, "old EBMS:0004, other EBMS:0004", false},
@@ -89,6 +90,9 @@ func TestAS4125NotServiced(t *testing.T) {
 			if m, err = from.Store.Get(t.Context(), store.DefaultTenant, m.ID); err != nil || m.State != tc.state || m.MessageID != id {
 				t.Errorf("%s is %s, %v; want %s in state %s", m.MessageID, m.State, err, id, tc.state)
 			}
+			if m.State == store.Sent {
+				moved = m
+			}
 			names := strings.NewReplacer(old.URL(), "old", other.URL(), "other", serving.URL(), "serving")
 			if got := attempts(t, from, m.ID); names.Replace(got) != tc.attempts {
 				t.Errorf("attempts %s, want %s", names.Replace(got), tc.attempts)
@@ -98,10 +102,9 @@ func TestAS4125NotServiced(t *testing.T) {
 			}
 		})
 	}
-	for id := range serving.inbox(t, 1) {
-		if !strings.HasSuffix(id, "@"+from.Config.Host) {
-			t.Errorf("delivered %s", id)
-		}
+	envelope := string(serving.inbox(t, 1)[moved.MessageID])
+	if moved.InstanceID == "" || !strings.Contains(envelope, "<sh:InstanceIdentifier>"+moved.InstanceID+"<") {
+		t.Errorf("SBDH-009: the envelope of %s is not the one that was submitted: %.2000s", moved.MessageID, envelope)
 	}
 }
 
