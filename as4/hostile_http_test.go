@@ -238,6 +238,7 @@ func TestSEC016GoodAmongInvalid(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	wg.Wait()
+	a.server.Close() // waits for what is under way
 	a.clean(t, 1)
 }
 

@@ -105,6 +105,7 @@ func TestSEC012AnswerNotRead(t *testing.T) {
 			break
 		}
 	}
+	narrow.Close() // waits for the request under way
 	a.clean(t, 1)
 }
 
