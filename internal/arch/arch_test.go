@@ -28,6 +28,7 @@ var allowed = map[string]string{
 	"validation/xregex":        "",
 	"validation/xdm":           "internal/xmlsafe",
 	"validation/xpath":         "validation/xdm validation/xregex",
+	"validation/testset":       "internal/xmlsafe validation/xdm",
 	"validation/schematron":    "internal/xmlsafe validation/xdm validation/xpath",
 	"validation/xsd":           "internal/xmlsafe validation/xregex",
 	"sml":                      "peppol internal/ttl",
