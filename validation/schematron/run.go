@@ -38,22 +38,25 @@ func (f *Finding) ID() string {
 	return f.Assert.ID
 }
 
-// Fired is a rule that fired for a node.
-type Fired struct {
-	Rule *Rule
-	Node xdm.Node
-}
-
 // Result is what the rules say of a document.
 type Result struct {
 	Findings []Finding
-	Fired    int // how many times a rule matched a node
+	Fired    int    // how many times a rule matched a node
+	Steps    []Step // with Options.Trace: what happened, in order
+}
+
+// Step is a step of a run: a pattern begins, a rule fires for a node, or there is a finding.
+type Step struct {
+	Pattern *Pattern // a pattern begins
+	Rule    *Rule    // a rule fires
+	Node    xdm.Node
+	Finding int // index of a finding, when neither Pattern nor Rule is set
 }
 
 // Options of a run. The zero value is right for production.
 type Options struct {
-	Budget int64                      // steps, 0 means xpath.DefaultBudget
-	Walk   func(p *Pattern, r *Fired) // told of each pattern, with nil, and of each rule that fires; may be nil
+	Budget int64 // steps, 0 means xpath.DefaultBudget
+	Trace  bool  // keep the steps, for SVRL
 }
 
 // ErrBudget means that the document was too much work and is neither valid nor invalid.
@@ -61,12 +64,10 @@ var ErrBudget = errors.New("schematron: the document needs more steps than are a
 
 // Validate evaluates all rules on a document. Errors are those of the context, and ErrBudget.
 func (s *Schema) Validate(ctx context.Context, t *xdm.Tree, o Options) (*Result, error) {
-	r := &run{t: t, ev: xpath.NewEvaluation(ctx, t, o.Budget), walk: o.Walk}
+	r := &run{t: t, ev: xpath.NewEvaluation(ctx, t, o.Budget), trace: o.Trace}
 	defer r.ev.Release()
 	for _, p := range s.patterns {
-		if r.walk != nil {
-			r.walk(p.src, nil)
-		}
+		r.step(Step{Pattern: p.src})
 		if err := r.pattern(p); err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
@@ -78,10 +79,21 @@ func (s *Schema) Validate(ctx context.Context, t *xdm.Tree, o Options) (*Result,
 }
 
 type run struct {
-	t    *xdm.Tree
-	ev   *xpath.Evaluation
-	res  Result
-	walk func(*Pattern, *Fired)
+	t     *xdm.Tree
+	ev    *xpath.Evaluation
+	res   Result
+	trace bool
+}
+
+func (r *run) step(s Step) {
+	if r.trace {
+		r.res.Steps = append(r.res.Steps, s)
+	}
+}
+
+func (r *run) found(f Finding) {
+	r.step(Step{Node: f.Node, Finding: len(r.res.Findings)})
+	r.res.Findings = append(r.res.Findings, f)
 }
 
 // pattern gives each node to the first rule that matches it. Text, comments and instructions are never visited.
@@ -128,9 +140,7 @@ func (r *run) node(p *pattern, n xdm.Node, name, parent xdm.NameID) error {
 
 func (r *run) fire(p *pattern, rule *rule, n xdm.Node) error {
 	r.res.Fired++
-	if r.walk != nil {
-		r.walk(p.src, &Fired{rule.src, n})
-	}
+	r.step(Step{Rule: rule.src, Node: n})
 	r.ev.Home(n)
 	for i := range rule.asserts {
 		a := &rule.asserts[i]
@@ -147,7 +157,7 @@ func (r *run) fire(p *pattern, rule *rule, n xdm.Node) error {
 			if err != nil {
 				return err
 			}
-			r.res.Findings = append(r.res.Findings, Finding{Pattern: p.src, Rule: rule.src, Assert: a.src, Node: n, Location: Location(r.t, n), Text: text})
+			r.found(Finding{Pattern: p.src, Rule: rule.src, Assert: a.src, Node: n, Location: Location(r.t, n), Text: text})
 		}
 	}
 	return nil
@@ -163,7 +173,7 @@ func (r *run) failed(p *pattern, rule *rule, a *assertion, n xdm.Node, err error
 	if errors.As(err, &xe) {
 		f.Code = xe.Code
 	}
-	r.res.Findings = append(r.res.Findings, f)
+	r.found(f)
 }
 
 // text resolves a message. A value in it that cannot be evaluated is left out.
