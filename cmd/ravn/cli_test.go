@@ -180,3 +180,36 @@ func TestDemo(t *testing.T) {
 		t.Errorf("ravn open of the evidence: exit %d %s", code, errs)
 	}
 }
+
+// rules run writes a line for each document, goes on after one that cannot be read, and names what is wrong with a rule file.
+func TestRulesRun(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	sch := write("a.sch", `<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2"><pattern><rule context="b">`+
+		`<assert id="X-1" flag="fatal" test="xs:decimal(.) > 1">too small</assert></rule></pattern></schema>`)
+	good, bad, broken := write("good.xml", "<a><b>2</b></a>"), write("bad.xml", "<a><b>1</b></a>"), write("broken.xml", "<a>")
+	text := write("text.xml", "<a><b>x</b></a>")
+	out, _, code := call(t, "rules", "run", "--json", "--sch", sch, good, bad, broken, text, filepath.Join(dir, "none.xml"))
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if code != 1 || len(lines) != 5 {
+		t.Fatalf("exit %d: %s", code, out)
+	}
+	for i, want := range []string{`"fired":[],"firedRules":1}`, `"fired":[{"id":"X-1","flag":"fatal","location":"/a[1]/b[1]"}],"firedRules":1}`, `"error":"xmlsafe:`, `"error":"FORG0001"`, `no such file`} {
+		if !strings.Contains(lines[i], want) {
+			t.Errorf("line %d: %s, want %s", i, lines[i], want)
+		}
+	}
+	if _, _, code := call(t, "rules", "run", "--sch", sch, good); code != 0 {
+		t.Errorf("a valid document: exit %d", code)
+	}
+	wrong := write("wrong.sch", strings.ReplaceAll(`<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2"><pattern>`+"\n"+`<rule context="b"><assert id="X-1" test="nope()"/></rule></pattern></schema>`, "\t", ""))
+	if _, errs, code := call(t, "rules", "run", "--sch", wrong, good); code != 2 || !strings.Contains(errs, wrong+":2: test of X-1") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+}

@@ -15,6 +15,7 @@ const (
 	PasswordWrong      Code = "RAVN-1011"
 	BadArguments       Code = "RAVN-1012"
 	FolderNotEmpty     Code = "RAVN-1013"
+	RulesUnusable      Code = "RAVN-1014"
 	DocumentUnreadable Code = "RAVN-2001"
 	DocumentUnknown    Code = "RAVN-2002"
 	EnvelopeInvalid    Code = "RAVN-2003"
@@ -70,6 +71,8 @@ var Table = []Entry{
 		"kommandoen ble brukt feil", "Se: ravn help", "kommandoen vart brukt feil", "Sjå: ravn help"),
 	row(FolderNotEmpty, Ours, Usage, "the folder holds something already", "Choose a new folder; nothing is overwritten",
 		"mappen inneholder noe allerede", "Velg en ny mappe; ingenting blir overskrevet", "mappa inneheld noko allereie", "Vel ei ny mappe; ingenting blir overskrive"),
+	row(RulesUnusable, Ours, Usage, "the rules cannot be used", "Correct the file and line named, or install a release that this program supports",
+		"reglene kan ikke brukes", "Rett filen og linjen som er nevnt, eller installer en utgave som programmet støtter", "reglane kan ikkje brukast", "Rett fila og linja som er nemnt, eller installer ei utgåve som programmet støttar"),
 	row(DocumentUnreadable, Submitter, Negative, "the document cannot be read", "Hand in well-formed XML without DTD",
 		"dokumentet kan ikke leses", "Lever velformet XML uten DTD", "dokumentet kan ikkje lesast", "Lever velforma XML utan DTD"),
 	row(DocumentUnknown, Submitter, Usage, "document type and process cannot be told from the document", "Give them with --doctype and --process",
