@@ -1,0 +1,84 @@
+package xsd
+
+// maxValue bounds a value that must be held in memory to be checked: all but text without facets and base64Binary.
+const maxValue = 16 << 20
+
+// value gathers the text of the innermost element.
+type value struct {
+	sink  sink
+	space whitespace
+	buf   []byte
+	b64   base64State
+	over  bool // the value is longer than maxValue
+}
+
+// sink says what happens to text.
+type sink uint8
+
+const (
+	drop sink = iota // it is not looked at
+	keep
+	asBase64 // it is checked as it comes
+)
+
+// free tells whether every text is a value of s.
+func (s *simple) free() bool {
+	return s.prim != nil && s.lex == nil && s.ident == noIdentity && s.prim.free && s.facets.none()
+}
+
+func (f *facets) none() bool {
+	return f.enum == nil && f.patterns == nil && f.lo == nil && f.hi == nil && f.length < 0 && f.minLength < 0 && f.maxLength < 0 &&
+		f.totalDigits < 0 && f.fractionDigits < 0
+}
+
+// begin prepares for the text of an element that has just begun.
+func (v *value) begin(f *frame) {
+	v.sink, v.buf, v.over = drop, v.buf[:0], false
+	fixed := f.constraint() != nil
+	switch f.typ.kind {
+	case mixed:
+		if fixed {
+			v.sink, v.space = keep, preserve
+		}
+		return
+	case simpleType, simpleContent:
+	default:
+		return
+	}
+	s := f.typ.simple
+	switch {
+	case fixed || !s.free() && (s.prim != primitives["base64Binary"] || !s.facets.none()):
+		v.sink, v.space = keep, s.space
+	case !s.free():
+		v.sink, v.b64 = asBase64, base64State{}
+	}
+}
+
+// stop is called when the innermost element has ended: what follows is text of an element with children.
+func (v *value) stop() { v.sink, v.buf = drop, v.buf[:0] }
+
+func (v *value) add(text []byte) {
+	switch v.sink {
+	case keep:
+		if v.over = v.over || len(v.buf)+len(text) > maxValue; !v.over {
+			v.buf = appendNormal(v.buf, text, v.space)
+		}
+	case asBase64:
+		v.b64.write(text)
+	}
+}
+
+// check validates the text of an element that ends.
+func (v *value) check(f *frame, sc *scope) (key string, bad *fault) {
+	s := f.typ.simple
+	switch {
+	case v.over:
+		return "", &fault{code: "cvc-datatype-valid.1.2.1", msg: "it is too long to be a value of the type " + s.name}
+	case v.sink == asBase64 && !v.b64.valid():
+		return "", &fault{code: "cvc-datatype-valid.1.2.1", msg: "it is not base64"}
+	case v.sink != keep:
+		return "", nil
+	}
+	sc.wantKey = f.constraint() != nil
+	return s.check(v.buf, sc)
+}
