@@ -1,5 +1,7 @@
 package xsd
 
+import "regexp"
+
 // builtin are the types of the XML Schema namespace (XML Schema Part 2, §3), by local name.
 var builtin = builtins()
 
@@ -35,7 +37,9 @@ func builtins() map[string]*typ {
 	marked := func(id identity) func(*simple) { return func(s *simple) { s.ident = id } }
 	derive("normalizedString", "string", func(s *simple) { s.space = replace })
 	derive("token", "normalizedString", func(s *simple) { s.space = collapse })
-	derive("language", "token", lexical(isLanguage))
+	derive("language", "token", func(s *simple) {
+		s.patterns = []pattern{{"a language tag, for example nb-NO", regexp.MustCompile(`^[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*$`)}}
+	})
 	derive("NMTOKEN", "token", lexical(isNmtoken))
 	derive("Name", "token", lexical(isName))
 	derive("NCName", "Name", lexical(isNCName))

@@ -88,7 +88,7 @@ func compilePatterns(list []string) (pattern, error) {
 		out = append(out, t)
 	}
 	re, err := regexp.Compile(strings.Join(out, "|"))
-	return pattern{strings.Join(list, " or "), re}, err
+	return pattern{quote(strings.Join(list, "|")), re}, err
 }
 
 // enumerate sets the values of an enumeration, which must be values of the base.
@@ -167,7 +167,7 @@ func (s *simple) setBound(f *file, n xmlsafe.Node, name, v string) error {
 func (f *facets) check(s *simple, v []byte, key string, items int) *fault {
 	for _, p := range f.patterns {
 		if !p.re.Match(v) {
-			return &fault{code: "cvc-pattern-valid", msg: quote(string(v)) + " does not match the pattern " + quote(p.text)}
+			return &fault{code: "cvc-pattern-valid", msg: quote(string(v)) + " does not match the pattern " + p.text}
 		}
 	}
 	if f.enum != nil {

@@ -188,7 +188,7 @@ type assembly struct {
 	base       *assembly
 	files      []*file
 	names      map[string]map[string]int32 // ids by namespace and local name, from 1
-	list       []qname                     // names[i] has the id i+1 behind those of base
+	last       int32                       // the greatest id, those of base included
 	types      map[qname]*typ
 	elements   map[qname]*element
 	attributes map[qname]*attribute
@@ -206,11 +206,15 @@ type member struct {
 }
 
 func newAssembly(base *assembly, files []*file) *assembly {
-	return &assembly{
+	a := &assembly{
 		base: base, files: files, names: map[string]map[string]int32{},
 		types: map[qname]*typ{}, elements: map[qname]*element{}, attributes: map[qname]*attribute{},
 		groups: map[qname]*group{}, attrGroups: map[qname]*group{}, pending: map[any]place{}, heads: map[int32][]*member{},
 	}
+	if base != nil {
+		a.last = base.last
+	}
+	return a
 }
 
 // id returns the id of a name, 0 if no schema knows it.
@@ -223,22 +227,6 @@ func (a *assembly) id(space, local string) int32 {
 	return 0
 }
 
-func (a *assembly) count() int {
-	if a == nil {
-		return 0
-	}
-	return a.base.count() + len(a.list)
-}
-
-// name returns the name with this id.
-func (a *assembly) name(id int32) qname {
-	below := a.base.count()
-	if int(id) <= below {
-		return a.base.name(id)
-	}
-	return a.list[int(id)-below-1]
-}
-
 // intern returns the id of a name and makes one if need be.
 func (a *assembly) intern(q qname) int32 {
 	if id := a.id(q.space, q.local); id != 0 {
@@ -247,10 +235,9 @@ func (a *assembly) intern(q qname) int32 {
 	if a.names[q.space] == nil {
 		a.names[q.space] = map[string]int32{}
 	}
-	a.list = append(a.list, q)
-	id := int32(a.base.count() + len(a.list))
-	a.names[q.space][q.local] = id
-	return id
+	a.last++
+	a.names[q.space][q.local] = a.last
+	return a.last
 }
 
 func (a *assembly) element(q qname) *element {

@@ -251,20 +251,6 @@ var base64Digit = func() (t [256]byte) {
 	return t
 }()
 
-func isLanguage(v []byte) bool {
-	for i, part := range bytes.Split(v, []byte{'-'}) {
-		if len(part) < 1 || len(part) > 8 {
-			return false
-		}
-		for _, c := range part {
-			if !(c|0x20 >= 'a' && c|0x20 <= 'z' || i > 0 && c >= '0' && c <= '9') {
-				return false
-			}
-		}
-	}
-	return true
-}
-
 // nameRune tells whether r may begin a Name, and whether it may stand in one (XML 1.0 §2.3, fifth edition).
 func nameRune(r rune) (start, inner bool) {
 	switch {

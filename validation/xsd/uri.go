@@ -31,7 +31,7 @@ func isURI(v []byte) bool {
 			path = tail
 		}
 	}
-	return bytes.IndexAny(path, "[]") < 0
+	return !bytes.ContainsAny(path, "[]")
 }
 
 // cutScheme takes the scheme off v. ok is false if there is a colon where only a scheme can end and no scheme before it,
@@ -45,7 +45,7 @@ func cutScheme(v []byte) (rest []byte, has, ok bool) {
 		return nil, false, false
 	}
 	scheme := v[:colon]
-	if bytes.IndexAny(scheme, "/?#") >= 0 {
+	if bytes.ContainsAny(scheme, "/?#") {
 		return v, false, true
 	}
 	for i, c := range scheme {
@@ -70,7 +70,7 @@ func escapesValid(v []byte) bool {
 // isIPv6Authority tells whether an authority's host is an IPv6 address in brackets.
 func isIPv6Authority(v []byte) bool {
 	if at := bytes.IndexByte(v, '@'); at >= 0 {
-		if bytes.IndexAny(v[:at], "[]") >= 0 {
+		if bytes.ContainsAny(v[:at], "[]") {
 			return false
 		}
 		v = v[at+1:]

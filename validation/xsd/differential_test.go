@@ -1,0 +1,150 @@
+package xsd
+
+import (
+	"bytes"
+	"io/fs"
+	"math/rand/v2"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ravn-ap/ravn/internal/golden"
+	"github.com/ravn-ap/ravn/internal/xmlsafe"
+)
+
+// sample is an official document with its schema, both as paths below the shared folder.
+type sample struct{ schema, doc string }
+
+// samples returns the documents that mutations start from.
+func samples(t testing.TB) []sample {
+	t.Helper()
+	list := []sample{
+		{"rules/xsd/arkivmelding/arkivmelding.xsd", "data/norway/eformidling/examples/arkivmelding.xml"},
+		{"rules/xsd/sbdh/StandardBusinessDocumentHeader.xsd", "data/norway/payment/package/sbd.xml"},
+		{"rules/xsd/sbdh/StandardBusinessDocumentHeader.xsd", "data/norway/payment/package/sbdh.xml"},
+	}
+	for _, row := range expectedRows(t) {
+		if row.Valid {
+			list = append(list, sample{path.Join("rules", row.XSD), path.Join("rules", row.File)})
+		}
+	}
+	for _, kind := range []string{"tsr", "eusr"} {
+		docs, _ := fs.Glob(rules(t), "reporting/"+kind+"/example/*.xml")
+		schemas, _ := fs.Glob(rules(t), "reporting/"+kind+"/xsd/*.xsd")
+		if len(docs) == 0 || len(schemas) != 1 {
+			t.Fatalf("%d examples and %d schemas of %s", len(docs), len(schemas), kind)
+		}
+		for _, d := range docs {
+			list = append(list, sample{path.Join("rules", schemas[0]), path.Join("rules", d)})
+		}
+	}
+	return list
+}
+
+// TestDifferentialDocuments: official documents with random changes, by this package and by Xerces: the same verdict, and
+// the same errors at the same elements for the same reasons.
+func TestDifferentialDocuments(t *testing.T) {
+	j := startJudge(t)
+	r, n := differentialRand(t), differentialCases(t)
+	list := samples(t)
+	invalid := 0
+	for i := range n {
+		// Documents are taken in turn, in long runs, so that small numbers of cases do not load every schema.
+		s := list[(i/10)%len(list)]
+		if n < 1000 {
+			s = list[(i/30*37)%len(list)]
+		}
+		doc := mutant(t, r, s)
+		if compare(t, j, s.schema, doc) {
+			invalid++
+		}
+		if t.Failed() {
+			break
+		}
+	}
+	t.Logf("%d documents, %d of them invalid", n, invalid)
+	if invalid == 0 {
+		t.Error("no document was invalid")
+	}
+}
+
+func mutant(t testing.TB, r *rand.Rand, s sample) []byte {
+	t.Helper()
+	d, err := xmlsafe.Parse(golden.Read(t, s.doc), xmlsafe.Document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := treeOf(d.Top(), nil)
+	for _, p := range poolPrefixes {
+		root.setAttr(p)
+	}
+	var names []string
+	for _, e := range root.all() {
+		if !slices.Contains(names, e.name) {
+			names = append(names, e.name)
+		}
+	}
+	for range 1 + r.IntN(3) {
+		mutate(r, root, names)
+	}
+	var b strings.Builder
+	root.write(&b)
+	return []byte(b.String())
+}
+
+// compare judges one document twice and tells whether it is invalid.
+func compare(t *testing.T, j *judge, schema string, doc []byte) bool {
+	t.Helper()
+	return compareWith(t, j, schemaOf(t, strings.TrimPrefix(schema, "rules/")), golden.Shared(t, schema), doc)
+}
+
+// compareWith is compare for a schema in the file at name.
+func compareWith(t *testing.T, j *judge, s *Schema, name string, doc []byte) bool {
+	t.Helper()
+	errs, err := s.Validate(bytes.NewReader(doc))
+	v := j.ask(t, name, doc)
+	switch {
+	case v.refused != "":
+		t.Fatalf("%s: Xerces refuses the schema: %s", name, v.refused)
+	case (err != nil) != (v.malformed != ""):
+		t.Errorf("%s: we read it with %v, Xerces with %q\n%s", name, err, v.malformed, doc)
+	case !sameErrors(errs, v.errs):
+		t.Errorf("%s:\nwe find     %s\nXerces finds %s\n%s", name, firstFew(errs), strings.Join(v.errs[:min(4, len(v.errs))], "\n             "), doc)
+	}
+	return len(errs) > 0
+}
+
+// sameErrors compares the verdict, the elements at which errors are found, in their order, and the constraint that each
+// error names. Xerces may name several constraints for one error: that of the value and that of the element.
+func sameErrors(errs []Error, xerces []string) bool {
+	var places []string
+	for _, e := range errs {
+		if !slices.Contains(xerces, e.Path+" "+xercesName(e.Code)) {
+			return false
+		}
+		places = append(places, e.Path)
+	}
+	var others []string
+	for _, x := range xerces[:min(len(xerces), maxErrors)] {
+		where, _, _ := strings.Cut(x, " ")
+		others = append(others, where)
+	}
+	return len(errs) == maxErrors || slices.Equal(slices.Compact(places), slices.Compact(others))
+}
+
+// xercesName is the name that Xerces gives a constraint.
+func xercesName(code string) string {
+	if code == "cvc-elt.1" {
+		return "cvc-elt.1.a"
+	}
+	return code
+}
+
+func firstFew(errs []Error) string {
+	var b strings.Builder
+	for _, e := range errs[:min(4, len(errs))] {
+		b.WriteString(e.Path + " " + e.Code + " " + e.Message + "\n             ")
+	}
+	return b.String()
+}

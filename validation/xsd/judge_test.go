@@ -1,0 +1,108 @@
+package xsd
+
+import (
+	"bufio"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/golden"
+	"github.com/ravn-ap/ravn/testbed/interop"
+)
+
+// judge is the Xerces of the JDK, as testdata/XercesJudge.java drives it.
+type judge struct {
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+// startJudge starts a JVM, or skips the test when there is none. It ends with the test.
+func startJudge(t testing.TB) *judge {
+	t.Helper()
+	java, err := exec.LookPath("java")
+	if err != nil {
+		golden.Missing(t, interop.Require, "java, for Xerces as a judge")
+	}
+	cmd := exec.Command(java, "-Xmx1g", "testdata/XercesJudge.java")
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Wait()
+	})
+	return &judge{in, bufio.NewReaderSize(out, 1<<20)}
+}
+
+// verdict is what the judge says about a document.
+type verdict struct {
+	refused, malformed string   // why the schema or the document cannot be read
+	errs               []string // path, blank, constraint
+}
+
+func (j *judge) ask(t testing.TB, schema string, doc []byte) verdict {
+	t.Helper()
+	if _, err := fmt.Fprintf(j.in, "%s\t%s\n", schema, base64.StdEncoding.EncodeToString(doc)); err != nil {
+		t.Fatal(err)
+	}
+	line, err := j.out.ReadString('\n')
+	if err != nil {
+		t.Fatalf("no answer of the judge: %v", err)
+	}
+	line = strings.TrimSuffix(line, "\n")
+	switch word, rest, _ := strings.Cut(line, " "); word {
+	case "valid":
+		return verdict{}
+	case "refused":
+		return verdict{refused: rest}
+	case "malformed":
+		return verdict{malformed: rest}
+	}
+	// An undeclared prefix is the one fault of a value that has a name of Xerces' own.
+	line = strings.ReplaceAll(line, " UndeclaredPrefix", " cvc-datatype-valid.1.2.1")
+	return verdict{errs: strings.Split(line, "\t")}
+}
+
+// differentialRand returns a source of random cases, from the seed RAVN_DIFFERENTIAL_SEED when it is set.
+func differentialRand(t *testing.T) *rand.Rand {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if s := os.Getenv("RAVN_DIFFERENTIAL_SEED"); s != "" {
+		n, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			t.Fatalf("RAVN_DIFFERENTIAL_SEED: %v", err)
+		}
+		seed = n
+	}
+	t.Logf("RAVN_DIFFERENTIAL_SEED=%d", seed)
+	return rand.New(rand.NewPCG(seed, 1))
+}
+
+func differentialCases(t *testing.T) int {
+	t.Helper()
+	s := os.Getenv("RAVN_DIFFERENTIAL_CASES")
+	if s == "" {
+		return 300
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatalf("RAVN_DIFFERENTIAL_CASES: %v", err)
+	}
+	return n
+}
