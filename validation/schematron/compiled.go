@@ -19,7 +19,7 @@ func compiledRules(name string, e element) (*Source, error) {
 		}
 	}
 	for _, n := range e.Elements() {
-		if err := c.top(element{n, e.file, e.chain}); err != nil {
+		if err := c.top(e.in(n)); err != nil {
 			return nil, err
 		}
 	}
@@ -91,7 +91,7 @@ func (c *compiledForm) template(e element) error {
 	}
 	r := Rule{Context: match, At: e.place()}
 	for _, n := range e.Elements() {
-		if err := c.rulePart(&r, element{n, e.file, e.chain}); err != nil {
+		if err := c.rulePart(&r, e.in(n)); err != nil {
 			return err
 		}
 	}
@@ -119,7 +119,7 @@ func (c *compiledForm) rulePart(r *Rule, e element) error {
 			return problem(e.place(), "a choose that is not an assert")
 		}
 		test, _ := list[0].Attr("", "test")
-		return c.outcome(r, element{list[1], e.file, e.chain}, "failed-assert", test)
+		return c.outcome(r, e.in(list[1]), "failed-assert", test)
 	case e.is(nsXSL, "if"):
 		return c.outcome(r, e, "successful-report", e.attr("test"))
 	}
@@ -132,7 +132,7 @@ func (c *compiledForm) outcome(r *Rule, e element, local, test string) error {
 	if len(list) != 1 || !list[0].Is(nsSVRL, local) {
 		return problem(e.place(), "a test without svrl:%s", local)
 	}
-	out := element{list[0], e.file, e.chain}
+	out := e.in(list[0])
 	a := &Assert{ID: attributeOf(out, "id"), Flag: attributeOf(out, "flag"), Test: test, Report: local == "successful-report", At: out.place()}
 	for _, n := range out.Elements() {
 		if n.Is(nsSVRL, "text") {
@@ -183,7 +183,7 @@ func (c *compiledForm) patterns(setup element) {
 	var walk func(e element)
 	walk = func(e element) {
 		for _, n := range e.Elements() {
-			child := element{n, e.file, e.chain}
+			child := e.in(n)
 			switch {
 			case child.is(nsSVRL, "schematron-output"):
 				c.src.Title = child.attr("title")

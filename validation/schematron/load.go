@@ -47,16 +47,28 @@ type loader struct {
 // element is an element of a rule file with the file that it stands in.
 type element struct {
 	xmlsafe.Node
-	file  string
-	chain []string // the files that include this one, for loops
+	file *file
+}
+
+// file is a file of rules.
+type file struct {
+	name  string
+	chain []string // the file and those that include it, for loops
+	lines []int    // where each line begins
 }
 
 func (e element) is(space, local string) bool { return e.Node.Is(space, local) }
 
 func (e element) place() Place {
-	line, _ := e.Pos()
-	return Place{e.file, line}
+	i, found := slices.BinarySearch(e.file.lines, e.Offset())
+	if found {
+		i++
+	}
+	return Place{e.file.name, i}
 }
+
+// in returns another element of the same file.
+func (e element) in(n xmlsafe.Node) element { return element{n, e.file} }
 
 // attr returns an attribute, "" when it is not there.
 func (e element) attr(name string) string {
@@ -80,14 +92,20 @@ func (l *loader) file(name string, chain []string) (element, error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return element{}, fmt.Errorf("schematron: %s: %w", name, err)
 	}
-	return element{doc.Top(), name, append(slices.Clone(chain), name)}, nil
+	in := &file{name: name, chain: append(slices.Clone(chain), name), lines: []int{0}}
+	for i, c := range doc.Root().Raw() {
+		if c == '\n' {
+			in.lines = append(in.lines, i+1)
+		}
+	}
+	return element{doc.Top(), in}, nil
 }
 
 // children returns the child elements with includes replaced by the top element of the file that they name.
 func (l *loader) children(e element) ([]element, error) {
 	var out []element
 	for _, n := range e.Elements() {
-		c := element{n, e.file, e.chain}
+		c := e.in(n)
 		if !c.is(nsSch, "include") && !c.is(nsXI, "include") {
 			out = append(out, c)
 			continue
@@ -96,7 +114,7 @@ func (l *loader) children(e element) ([]element, error) {
 		if href == "" || strings.Contains(href, ":") || strings.HasPrefix(href, "/") {
 			return nil, problem(c.place(), "an include needs a relative file name")
 		}
-		top, err := l.file(path.Join(path.Dir(e.file), href), e.chain)
+		top, err := l.file(path.Join(path.Dir(e.file.name), href), e.file.chain)
 		if err != nil {
 			return nil, problem(c.place(), "%v", err)
 		}
@@ -317,7 +335,7 @@ func idOf(text []TextPart) string {
 func message(e element, with params) ([]TextPart, error) {
 	var out []TextPart
 	for n := range e.Children() {
-		c := element{n, e.file, e.chain}
+		c := e.in(n)
 		switch {
 		case n.Kind() == xmlsafe.Text:
 			out = append(out, TextPart{Text: with(string(n.Value()))})
@@ -348,7 +366,7 @@ func function(e element) (xpath.Function, error) {
 	fn := xpath.Function{Name: e.attr("name"), As: e.attr("as")}
 	var body []element
 	for _, n := range e.Elements() {
-		c := element{n, e.file, e.chain}
+		c := e.in(n)
 		if c.is(nsXSL, "param") {
 			fn.Params = append(fn.Params, xpath.Param{Name: c.attr("name"), As: c.attr("as")})
 		} else {
@@ -388,7 +406,7 @@ func instructions(list []element) ([]xpath.Instruction, error) {
 		if in.Kind != xpath.LiteralText && in.Select == "" || in.Kind == xpath.When {
 			var inner []element
 			for _, n := range c.Elements() {
-				inner = append(inner, element{n, c.file, c.chain})
+				inner = append(inner, c.in(n))
 			}
 			if len(inner) == 0 && strings.TrimSpace(c.Text()) != "" {
 				in.Body = []xpath.Instruction{{Kind: xpath.LiteralText, Text: c.Text()}}

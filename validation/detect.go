@@ -1,0 +1,105 @@
+package validation
+
+import (
+	"bytes"
+	"io"
+	"strings"
+
+	"github.com/ravn-ap/ravn/internal/xmlsafe"
+)
+
+// subject is what a document says about itself: enough to choose its rules.
+type subject struct {
+	root                   xmlsafe.Name
+	customization, profile string
+	envelope               bool   // it is wrapped in a StandardBusinessDocument
+	docType, process       string // from the envelope
+}
+
+const (
+	nsSBD = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"
+	nsRAM = "urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100"
+)
+
+// detect reads the beginning of a document. It stops as soon as it knows enough; that the rest is well-formed is not said.
+func detect(doc []byte) (subject, error) {
+	var d detector
+	err := xmlsafe.Scan(bytes.NewReader(doc), xmlsafe.Document, d.event)
+	if err == io.EOF {
+		err = nil
+	}
+	return d.subject, err
+}
+
+type detector struct {
+	subject
+	path  []string
+	text  strings.Builder
+	scope map[string]string // of the scope under way: element to text
+}
+
+func (d *detector) event(e *xmlsafe.Event) error {
+	switch e.Kind {
+	case xmlsafe.Element:
+		return d.start(e)
+	case xmlsafe.Text:
+		d.text.Write(e.Value)
+	case xmlsafe.End:
+		d.end(e)
+		d.path = d.path[:len(d.path)-1]
+		if d.customization != "" && d.profile != "" {
+			return io.EOF
+		}
+	}
+	return nil
+}
+
+func (d *detector) start(e *xmlsafe.Event) error {
+	depth := e.Depth
+	if depth == 0 && e.Name.Is(nsSBD, "StandardBusinessDocument") {
+		d.envelope = true
+	}
+	if d.envelope {
+		depth--
+	}
+	if depth == 0 && !e.Name.Is(nsSBD, "StandardBusinessDocumentHeader") {
+		d.root = e.Name
+	}
+	if e.Name.Is(nsSBD, "Scope") {
+		d.scope = map[string]string{}
+	}
+	d.path = append(d.path, e.Name.Local)
+	d.text.Reset()
+	return nil
+}
+
+func (d *detector) end(e *xmlsafe.Event) {
+	text := strings.TrimSpace(d.text.String())
+	d.text.Reset()
+	level := len(d.path)
+	if d.envelope {
+		level--
+	}
+	switch {
+	case e.Name.Space == nsSBD && e.Name.Local == "Scope":
+		switch d.scope["Type"] {
+		case "DOCUMENTID":
+			d.docType = d.scope["InstanceIdentifier"]
+		case "PROCESSID":
+			d.process = d.scope["InstanceIdentifier"]
+		}
+	case e.Name.Space == nsSBD && d.scope != nil:
+		d.scope[e.Name.Local] = text
+	case level == 2 && e.Name.Local == "CustomizationID":
+		d.customization = text
+	case level == 2 && e.Name.Local == "ProfileID":
+		d.profile = text
+	case e.Name.Is(nsRAM, "ID") && len(d.path) > 1:
+		switch d.path[len(d.path)-2] {
+		case "GuidelineSpecifiedDocumentContextParameter":
+			d.customization = text
+		case "BusinessProcessSpecifiedDocumentContextParameter":
+			d.profile = text
+		}
+	}
+}

@@ -1,0 +1,161 @@
+// Package pack keeps rule packs: the schemas and rules of a release, which document types they are for, and from when to when
+// they hold. Packs are data in a folder; several versions of one lie side by side.
+package pack
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ManifestName is the file that describes a pack.
+const ManifestName = "pack.json"
+
+// Manifest describes a pack.
+type Manifest struct {
+	Name      string     `json:"name"`
+	Version   string     `json:"version"`
+	ValidFrom string     `json:"valid_from,omitempty"` // first day, YYYY-MM-DD; "" means always
+	ValidTo   string     `json:"valid_to,omitempty"`   // last day; "" means until a newer one holds
+	Licence   string     `json:"licence,omitempty"`
+	Source    string     `json:"source,omitempty"` // where it came from
+	SHA256    string     `json:"sha256,omitempty"` // of the archive, in hex; of a folder there is none
+	Installed string     `json:"installed,omitempty"`
+	Basic     bool       `json:"basic,omitempty"` // essentials only: a verdict from it alone says so
+	Documents []Document `json:"documents"`
+}
+
+// Document says how documents of a type are checked: by the schema first, then by each rule file.
+type Document struct {
+	Title     string   `json:"title,omitempty"`
+	Scheme    string   `json:"scheme,omitempty"` // of DocType; "" means busdox-docid-qns
+	DocType   string   `json:"doctype"`
+	Processes []string `json:"processes,omitempty"` // empty means any
+	XSD       string   `json:"xsd,omitempty"`
+	Rules     []string `json:"rules,omitempty"`
+}
+
+// names of packs and versions are names of folders.
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// Check tells what is wrong with a manifest.
+func (m *Manifest) Check() error {
+	switch {
+	case !nameForm.MatchString(m.Name):
+		return fmt.Errorf("pack: %q is not a name: letters, digits, dot, dash and underscore", m.Name)
+	case !nameForm.MatchString(m.Version):
+		return fmt.Errorf("pack: %q is not a version: letters, digits, dot, dash and underscore", m.Version)
+	case len(m.Documents) == 0:
+		return errors.New("pack: there is no document type in it")
+	}
+	for _, day := range []string{m.ValidFrom, m.ValidTo} {
+		if _, err := time.Parse(time.DateOnly, day); day != "" && err != nil {
+			return fmt.Errorf("pack: %q is not a date like 2026-05-31", day)
+		}
+	}
+	if m.ValidFrom != "" && m.ValidTo != "" && m.ValidTo < m.ValidFrom {
+		return errors.New("pack: it ends before it begins")
+	}
+	for i := range m.Documents {
+		d := &m.Documents[i]
+		if d.DocType == "" || d.XSD == "" && len(d.Rules) == 0 {
+			return fmt.Errorf("pack: document %d has no type, or neither schema nor rules", i+1)
+		}
+		for _, file := range append(slices.Clone(d.Rules), d.XSD) {
+			if file != "" && !fs.ValidPath(file) {
+				return fmt.Errorf("pack: %q leads out of the pack", file)
+			}
+		}
+	}
+	return nil
+}
+
+// On tells whether the pack holds on a day.
+func (m *Manifest) On(day time.Time) bool {
+	d := day.UTC().Format(time.DateOnly)
+	return (m.ValidFrom == "" || d >= m.ValidFrom) && (m.ValidTo == "" || d <= m.ValidTo)
+}
+
+// Pack is a pack with its files.
+type Pack struct {
+	Manifest
+	Files fs.FS
+}
+
+// Dir is a folder of packs: name/version/pack.json.
+type Dir string
+
+// List returns the packs of the folder by name, the newest version first. A folder that is not there has none. What cannot be
+// read is left out and named in the error, beside the rest.
+func (d Dir) List() ([]Pack, error) {
+	manifests, err := filepath.Glob(filepath.Join(string(d), "*", "*", ManifestName))
+	if err != nil {
+		return nil, err
+	}
+	var out []Pack
+	var wrong []error
+	for _, path := range manifests {
+		dir := filepath.Dir(path)
+		if strings.HasPrefix(filepath.Base(dir), ".") {
+			continue // an installation under way
+		}
+		p, err := open(os.DirFS(dir))
+		if err != nil {
+			wrong = append(wrong, fmt.Errorf("%s: %w", dir, err))
+			continue
+		}
+		out = append(out, *p)
+	}
+	slices.SortStableFunc(out, func(a, b Pack) int {
+		if c := strings.Compare(a.Name, b.Name); c != 0 {
+			return c
+		}
+		return newer(&b.Manifest, &a.Manifest)
+	})
+	return out, errors.Join(wrong...)
+}
+
+// newer orders two versions of a pack: by first day, then by installation.
+func newer(a, b *Manifest) int {
+	if c := strings.Compare(a.ValidFrom, b.ValidFrom); c != 0 {
+		return c
+	}
+	return strings.Compare(a.Installed, b.Installed)
+}
+
+// Remove deletes a version of a pack.
+func (d Dir) Remove(name, version string) error {
+	if !nameForm.MatchString(name) || !nameForm.MatchString(version) {
+		return fmt.Errorf("pack: there is no pack %s %s", name, version)
+	}
+	dir := filepath.Join(string(d), name, version)
+	if _, err := os.Stat(filepath.Join(dir, ManifestName)); err != nil {
+		return fmt.Errorf("pack: there is no pack %s %s", name, version)
+	}
+	gone := filepath.Join(string(d), name, "."+version+".removed")
+	if err := errors.Join(os.RemoveAll(gone), os.Rename(dir, gone), os.RemoveAll(gone)); err != nil {
+		return err
+	}
+	_ = os.Remove(filepath.Join(string(d), name)) // only if it was the last version
+	return nil
+}
+
+// open reads a pack with its manifest.
+func open(files fs.FS) (*Pack, error) {
+	b, err := fs.ReadFile(files, ManifestName)
+	if err != nil {
+		return nil, err
+	}
+	p := &Pack{Files: files}
+	if err := json.Unmarshal(b, &p.Manifest); err != nil {
+		return nil, fmt.Errorf("pack: %s: %w", ManifestName, err)
+	}
+	return p, p.Check()
+}

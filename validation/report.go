@@ -1,0 +1,163 @@
+package validation
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"slices"
+
+	"github.com/ravn-ap/ravn/internal/xmlsafe"
+	"github.com/ravn-ap/ravn/validation/schematron"
+	"github.com/ravn-ap/ravn/validation/xdm"
+	"github.com/ravn-ap/ravn/validation/xsd"
+)
+
+// Verdict is what a check comes to.
+type Verdict string
+
+// Verdicts.
+const (
+	Valid      Verdict = "valid"
+	Invalid    Verdict = "invalid"     // the document breaks a rule, or cannot be read
+	NotChecked Verdict = "not-checked" // it was too much work; nothing is said of the document
+	Error      Verdict = "error"       // there are no rules for it, or they cannot be used
+)
+
+// Report is the result of a check.
+type Report struct {
+	File     string        `json:"file"`
+	Index    int           `json:"index"`
+	DocType  string        `json:"doctype"`
+	Process  string        `json:"process"`
+	Pack     string        `json:"pack"`
+	Version  string        `json:"version"`
+	Verdict  Verdict       `json:"verdict"`
+	Reason   string        `json:"reason,omitempty"` // in a sentence, when neither schema nor rules say it
+	Basic    bool          `json:"basic_rules_only,omitempty"`
+	XSD      []SchemaError `json:"xsd"`
+	Findings []Finding     `json:"findings"`
+	MS       float64       `json:"ms"`
+
+	body []byte
+	runs []ruleResult
+}
+
+// SchemaError is what the schema finds.
+type SchemaError struct {
+	Rule     string   `json:"rule"` // the constraint of XML Schema
+	Location string   `json:"location"`
+	Line     int      `json:"line"`
+	Column   int      `json:"column"`
+	Text     string   `json:"text"`
+	Expected []string `json:"expected,omitempty"`
+}
+
+// Finding is a rule that the document breaks.
+type Finding struct {
+	Rule     string `json:"rule"`
+	Flag     string `json:"flag"` // as published: fatal or warning
+	Location string `json:"location"`
+	Line     int    `json:"line"`
+	Column   int    `json:"column"`
+	Text     string `json:"text"`
+	Test     string `json:"test,omitempty"`
+	Source   string `json:"source"`         // file and line of the rule
+	Code     string `json:"code,omitempty"` // of the XPath error, when the rule could not be evaluated
+}
+
+// ruleResult is kept for SVRL.
+type ruleResult struct {
+	schema *schematron.Schema
+	tree   *xdm.Tree
+	res    *schematron.Result
+}
+
+func (r *Report) end(v Verdict, reason string) *Report {
+	r.Verdict, r.Reason = v, reason
+	return r
+}
+
+// unreadable ends a report of a document that is not XML as it should be.
+func (r *Report) unreadable(err error) *Report {
+	var xe *xmlsafe.Error
+	if errors.As(err, &xe) {
+		r.XSD = append(r.XSD, SchemaError{Rule: "well-formed", Location: "/", Line: xe.Line, Column: xe.Col, Text: xe.Msg})
+	}
+	return r.end(Invalid, "the document cannot be read: "+err.Error())
+}
+
+func (r *Report) addSchemaErrors(list []xsd.Error) error {
+	if len(list) == 0 {
+		return nil
+	}
+	if err := xsd.Locate(bytes.NewReader(r.body), list); err != nil {
+		return err
+	}
+	for _, e := range list {
+		r.XSD = append(r.XSD, SchemaError{e.Code, e.Path, e.Line, e.Col, e.Message, e.Expected})
+	}
+	return nil
+}
+
+func (r *Report) addResult(s *schematron.Schema, t *xdm.Tree, res *schematron.Result) {
+	r.runs = append(r.runs, ruleResult{s, t, res})
+	first := len(r.Findings)
+	var offsets []int64
+	for i := range res.Findings {
+		f := &res.Findings[i]
+		at, test := f.Rule.At, f.Rule.Context
+		if f.Assert != nil {
+			at, test = f.Assert.At, f.Assert.Test
+		}
+		r.Findings = append(r.Findings, Finding{
+			Rule: f.ID(), Flag: f.Flag(), Location: f.Location, Text: f.Text, Test: test, Source: at.String(), Code: f.Code,
+		})
+		offsets = append(offsets, t.Offset(f.Node))
+	}
+	r.locate(r.Findings[first:], offsets)
+}
+
+// locate finds lines and columns in one walk through the document. Offsets are those of its UTF-8 form; for documents in
+// another encoding the lines are found in that form, too.
+func (r *Report) locate(list []Finding, offsets []int64) {
+	if len(list) == 0 {
+		return
+	}
+	order := make([]int, len(list))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(offsets[a], offsets[b]) })
+	text := r.utf8()
+	line, start, pos := 1, 0, 0
+	for _, i := range order {
+		until := min(int(offsets[i]), len(text))
+		for ; pos < until; pos++ {
+			if text[pos] == '\n' {
+				line, start = line+1, pos+1
+			}
+		}
+		list[i].Line, list[i].Column = line, until-start+1
+	}
+}
+
+// utf8 returns the document in UTF-8, without byte order mark, as offsets count.
+func (r *Report) utf8() []byte {
+	in, err := xmlsafe.UTF8(bytes.NewReader(r.body))
+	if err != nil {
+		return r.body
+	}
+	var out bytes.Buffer
+	if _, err := out.ReadFrom(in); err != nil {
+		return r.body
+	}
+	return out.Bytes()
+}
+
+// judge ends a report by its findings: warnings never make a document invalid (schematron.md §8).
+func (r *Report) judge() *Report {
+	if len(r.XSD) > 0 || slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Flag != "warning" }) {
+		return r.end(Invalid, "")
+	}
+	return r.end(Valid, "")
+}

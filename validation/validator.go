@@ -1,0 +1,280 @@
+package validation
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/xmlsafe"
+	"github.com/ravn-ap/ravn/validation/pack"
+	"github.com/ravn-ap/ravn/validation/schematron"
+	"github.com/ravn-ap/ravn/validation/xdm"
+	"github.com/ravn-ap/ravn/validation/xsd"
+)
+
+// Validator checks documents by the packs that it has. Rules are compiled when they are first needed. It may be used by many at
+// once.
+type Validator struct {
+	packs []pack.Pack
+	names *xdm.Names
+
+	mu    sync.Mutex
+	sets  map[string]*xsd.Set // by pack and version
+	steps map[stepKey]*step
+}
+
+type stepKey struct{ pack, version, file string }
+
+// step is a schema or rule file, compiled once.
+type step struct {
+	once   sync.Once
+	schema *xsd.Schema
+	rules  *schematron.Schema
+	err    error
+}
+
+// New returns a Validator for packs.
+func New(packs []pack.Pack) *Validator {
+	return &Validator{packs: packs, names: xdm.NewNames(), sets: map[string]*xsd.Set{}, steps: map[stepKey]*step{}}
+}
+
+// Request is a document to be checked.
+type Request struct {
+	Name    string    // of the file, for the report
+	DocType string    // value of the identifier; "" means it is read from the document or its envelope
+	Process string    // likewise
+	On      time.Time // the day whose rules apply
+	Budget  int64     // steps of a rule file; 0 means the default
+	Trace   bool      // keep what SVRL needs
+	All     bool      // run the rules also when the schema finds errors, as conformance runs do
+	Body    []byte
+}
+
+// Validate checks a document. What is wrong with it, or with the rules, is in the report; an error means that ctx ended.
+func (v *Validator) Validate(ctx context.Context, r Request) (*Report, error) {
+	start := time.Now()
+	rep, err := v.validate(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	rep.MS = float64(time.Since(start).Microseconds()) / 1000
+	return rep, nil
+}
+
+func (v *Validator) validate(ctx context.Context, r Request) (*Report, error) {
+	rep := &Report{File: r.Name, DocType: r.DocType, Process: r.Process, XSD: []SchemaError{}, Findings: []Finding{}, body: r.Body}
+	about, err := detect(r.Body)
+	if err != nil {
+		return rep.unreadable(err), nil
+	}
+	chosen, why := v.choose(about, r)
+	if chosen == nil {
+		return rep.end(Error, why), nil
+	}
+	rep.DocType, rep.Process, rep.Pack, rep.Version, rep.Basic = chosen.doc.DocType, chosen.process, chosen.pack.Name, chosen.pack.Version, chosen.pack.Basic
+	schema, rules, err := v.load(chosen.pack, chosen.doc)
+	if err != nil {
+		return rep.end(Error, fmt.Sprintf("the rules of pack %s %s cannot be used: %v", rep.Pack, rep.Version, err)), nil
+	}
+	tree, faults, err := v.read(r.Body, schema, about.envelope)
+	if err != nil {
+		return rep.unreadable(err), nil
+	}
+	if err := rep.addSchemaErrors(faults); err != nil {
+		return rep.unreadable(err), nil
+	}
+	if len(faults) > 0 && !r.All {
+		return rep.end(Invalid, ""), nil
+	}
+	for _, s := range rules {
+		res, err := s.Validate(ctx, tree, schematron.Options{Budget: r.Budget, Trace: r.Trace})
+		switch {
+		case errors.Is(err, schematron.ErrBudget):
+			return rep.end(NotChecked, "the document needs more steps than are allowed"), nil
+		case err != nil:
+			return nil, err
+		}
+		rep.addResult(s, tree, res)
+	}
+	return rep.judge(), nil
+}
+
+// read parses a document once, for the schema and for the rules. The envelope around it is left out.
+func (v *Validator) read(doc []byte, schema *xsd.Schema, envelope bool) (*xdm.Tree, []xsd.Error, error) {
+	build := xdm.NewBuilder(v.names, len(doc))
+	var run *xsd.Run
+	if schema != nil {
+		run = schema.NewRun()
+	}
+	feed := func(e *xmlsafe.Event) error {
+		if run != nil {
+			run.Event(e)
+		}
+		return build.Event(e)
+	}
+	if envelope {
+		feed = unwrapped(feed)
+	}
+	if err := xmlsafe.Scan(bytes.NewReader(doc), xmlsafe.Document, feed); err != nil {
+		return nil, nil, err
+	}
+	var faults []xsd.Error
+	if run != nil {
+		faults = run.End()
+	}
+	return build.Tree(), faults, nil
+}
+
+// unwrapped passes on the business document in an envelope, as if it stood alone.
+func unwrapped(feed func(*xmlsafe.Event) error) func(*xmlsafe.Event) error {
+	inside := false
+	return func(e *xmlsafe.Event) error {
+		if e.Kind == xmlsafe.Element && e.Depth == 1 {
+			inside = e.Name.Space != nsSBD
+		}
+		if !inside || e.Depth < 1 {
+			return nil
+		}
+		inner := *e
+		inner.Depth--
+		if e.Kind == xmlsafe.End && e.Depth == 1 {
+			inside = false
+		}
+		return feed(&inner)
+	}
+}
+
+// choice is a document type of a pack.
+type choice struct {
+	pack    *pack.Pack
+	doc     *pack.Document
+	process string
+}
+
+// choose finds the rules for a document: by document type and process together, or by what the document says. Of several packs
+// that hold on the day the one with all rules wins over a basic one, then the newest. why says in a sentence that there is none.
+func (v *Validator) choose(about subject, r Request) (best *choice, why string) {
+	docType, process := first(r.DocType, about.docType), first(r.Process, about.process, about.profile)
+	var ended, known bool
+	for i := range v.packs {
+		p := &v.packs[i]
+		for j := range p.Documents {
+			d := &p.Documents[j]
+			if !fits(d, docType, about) {
+				continue
+			}
+			known = true
+			if len(d.Processes) > 0 && !slices.Contains(d.Processes, process) {
+				continue
+			}
+			if !p.On(r.On) {
+				ended = true
+				continue
+			}
+			if best == nil || better(p, best.pack) {
+				best = &choice{p, d, process}
+			}
+		}
+	}
+	switch {
+	case best != nil:
+		return best, ""
+	case ended:
+		return nil, "the packs for this document type do not hold on " + r.On.Format(time.DateOnly)
+	case known:
+		return nil, fmt.Sprintf("there are rules for this document type, but not with the process %q", process)
+	case docType != "":
+		return nil, "no pack has rules for the document type " + docType
+	}
+	return nil, fmt.Sprintf("no pack has rules for the root element %s with the customization %q", about.root, about.customization)
+}
+
+func first(list ...string) string {
+	for _, s := range list {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// fits tells whether a document type is the one asked for, or the one that the document itself names.
+func fits(d *pack.Document, docType string, about subject) bool {
+	if docType != "" {
+		return d.DocType == docType
+	}
+	return about.customization != "" && strings.HasPrefix(d.DocType, about.root.Space+"::"+about.root.Local+"##"+about.customization+"::")
+}
+
+func better(a, b *pack.Pack) bool {
+	if a.Basic != b.Basic {
+		return b.Basic
+	}
+	return a.ValidFrom > b.ValidFrom || a.ValidFrom == b.ValidFrom && a.Installed > b.Installed
+}
+
+// load returns the compiled steps of a document type.
+func (v *Validator) load(p *pack.Pack, d *pack.Document) (schema *xsd.Schema, rules []*schematron.Schema, err error) {
+	if d.XSD != "" {
+		s := v.step(p, d.XSD, true)
+		if s.err != nil {
+			return nil, nil, s.err
+		}
+		schema = s.schema
+	}
+	for _, file := range d.Rules {
+		s := v.step(p, file, false)
+		if s.err != nil {
+			return nil, nil, s.err
+		}
+		rules = append(rules, s.rules)
+	}
+	return schema, rules, nil
+}
+
+func (v *Validator) step(p *pack.Pack, file string, schema bool) *step {
+	key := stepKey{p.Name, p.Version, file}
+	v.mu.Lock()
+	s := v.steps[key]
+	if s == nil {
+		s = &step{}
+		v.steps[key] = s
+	}
+	set := v.sets[p.Name+"/"+p.Version]
+	if set == nil {
+		set = xsd.NewSet(p.Files)
+		v.sets[p.Name+"/"+p.Version] = set
+	}
+	v.mu.Unlock()
+	s.once.Do(func() {
+		if schema {
+			s.schema, s.err = set.Load(file)
+			return
+		}
+		src, err := schematron.Load(p.Files, file)
+		if err == nil {
+			s.rules, err = schematron.Compile(src, v.names, "")
+		}
+		s.err = err
+	})
+	return s
+}
+
+// CheckPack loads and compiles everything in a pack. The error joins what cannot be used.
+func CheckPack(p *pack.Pack) error {
+	v := New([]pack.Pack{*p})
+	var wrong []error
+	seen := map[string]bool{}
+	for i := range p.Documents {
+		if _, _, err := v.load(p, &p.Documents[i]); err != nil && !seen[err.Error()] {
+			seen[err.Error()] = true
+			wrong = append(wrong, err)
+		}
+	}
+	return errors.Join(wrong...)
+}
