@@ -39,7 +39,7 @@ type Report struct {
 	MS       float64       `json:"ms"`
 
 	body []byte
-	runs []ruleResult
+	runs []schematron.Run
 }
 
 // SchemaError is what the schema finds.
@@ -65,11 +65,8 @@ type Finding struct {
 	Code     string `json:"code,omitempty"` // of the XPath error, when the rule could not be evaluated
 }
 
-// ruleResult is kept for SVRL.
-type ruleResult struct {
-	schema *schematron.Schema
-	tree   *xdm.Tree
-	res    *schematron.Result
+func newReport(r Request) *Report {
+	return &Report{File: r.Name, DocType: r.DocType, Process: r.Process, XSD: []SchemaError{}, Findings: []Finding{}, body: r.Body}
 }
 
 func (r *Report) end(v Verdict, reason string) *Report {
@@ -100,7 +97,7 @@ func (r *Report) addSchemaErrors(list []xsd.Error) error {
 }
 
 func (r *Report) addResult(s *schematron.Schema, t *xdm.Tree, res *schematron.Result) {
-	r.runs = append(r.runs, ruleResult{s, t, res})
+	r.runs = append(r.runs, schematron.Run{Schema: s, Tree: t, Result: res})
 	first := len(r.Findings)
 	var offsets []int64
 	for i := range res.Findings {

@@ -66,8 +66,11 @@ func (v *Validator) Validate(ctx context.Context, r Request) (*Report, error) {
 	return rep, nil
 }
 
+// Unreadable is the report of a document whose file cannot be read.
+func Unreadable(r Request, err error) *Report { return newReport(r).unreadable(err) }
+
 func (v *Validator) validate(ctx context.Context, r Request) (*Report, error) {
-	rep := &Report{File: r.Name, DocType: r.DocType, Process: r.Process, XSD: []SchemaError{}, Findings: []Finding{}, body: r.Body}
+	rep := newReport(r)
 	about, err := detect(r.Body)
 	if err != nil {
 		return rep.unreadable(err), nil

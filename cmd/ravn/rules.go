@@ -2,16 +2,150 @@ package main
 
 import (
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/validation"
+	"github.com/ravn-ap/ravn/validation/pack"
 )
 
 func (c *cli) rules() *cobra.Command {
-	cmd := &cobra.Command{Use: "rules", Short: "Try rule files on documents"}
-	cmd.AddCommand(c.rulesRun())
+	cmd := &cobra.Command{Use: "rules", Short: "Rule packs: install, list, check, remove; and rule files tried on documents"}
+	var dir string
+	cmd.PersistentFlags().StringVar(&dir, "rules", "", "folder of rule packs; else the one of the configuration")
+	cmd.AddCommand(c.rulesInstall(&dir), c.rulesList(&dir), c.rulesCheck(&dir), c.rulesRemove(&dir), c.rulesRun(), c.rulesXSD())
+	return cmd
+}
+
+func (c *cli) rulesInstall(dir *string) *cobra.Command {
+	var o pack.Options
+	cmd := &cobra.Command{
+		Use: "install FOLDER|ZIP|JAR", Short: "Install a rule pack; it is loaded and compiled before anything is changed", Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			to, err := c.rulesDir(*dir)
+			if err != nil {
+				return err
+			}
+			o.Check = validation.CheckPack
+			m, err := pack.Dir(to).Install(args[0], o)
+			if err != nil {
+				return fault.New(fault.RulesUnusable, err, "")
+			}
+			return c.print(m, "installed %s %s: %d document types%s", m.Name, m.Version, len(m.Documents), hashLine(m))
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&o.Name, "name", "", "name of the pack, instead of its own")
+	fl.StringVar(&o.Version, "release", "", "version of the pack, instead of its own; today when it says none")
+	fl.StringVar(&o.ValidFrom, "valid-from", "", "first day, YYYY-MM-DD")
+	fl.StringVar(&o.ValidTo, "valid-to", "", "last day, YYYY-MM-DD")
+	fl.StringVar(&o.SHA256, "sha256", "", "hash that the archive must have")
+	return cmd
+}
+
+func hashLine(m *pack.Manifest) string {
+	if m.SHA256 == "" {
+		return ""
+	}
+	return "\nSHA-256 " + m.SHA256
+}
+
+func (c *cli) rulesList(dir *string) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the rule packs", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			packs, err := c.packs(*dir)
+			if err != nil {
+				return err
+			}
+			for i := range packs {
+				m := &packs[i].Manifest
+				if err := c.print(m, "%-24s %-16s %10s – %-10s  %d document types", m.Name, m.Version, m.ValidFrom, m.ValidTo, len(m.Documents)); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func (c *cli) rulesCheck(dir *string) *cobra.Command {
+	return &cobra.Command{
+		Use: "check", Short: "Load and compile all rule packs, and name what cannot be used", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			packs, err := c.packs(*dir)
+			if err != nil {
+				return err
+			}
+			for i := range packs {
+				p := &packs[i]
+				res := struct {
+					Name    string `json:"name"`
+					Version string `json:"version"`
+					OK      bool   `json:"ok"`
+					Error   string `json:"error,omitempty"`
+				}{p.Name, p.Version, true, ""}
+				text := "ok"
+				if err := validation.CheckPack(p); err != nil {
+					res.OK, res.Error, text = false, err.Error(), err.Error()
+					c.exit = fault.Usage
+				}
+				if err := c.print(res, "%s %s: %s", p.Name, p.Version, text); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func (c *cli) rulesRemove(dir *string) *cobra.Command {
+	return &cobra.Command{
+		Use: "remove NAME VERSION", Short: "Remove a version of a rule pack", Args: cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			from, err := c.rulesDir(*dir)
+			if err != nil {
+				return err
+			}
+			if err := pack.Dir(from).Remove(args[0], args[1]); err != nil {
+				return fault.New(fault.RulesUnusable, err, "")
+			}
+			return c.print(map[string]string{"name": args[0], "version": args[1]}, "removed %s %s", args[0], args[1])
+		},
+	}
+}
+
+func (c *cli) rulesXSD() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use: "xsd --xsd FILE DOCUMENT...", Short: "Check documents by one XML Schema",
+		Long: "Checks each document by one schema. With --json one line per document: file, xsd, valid, errors.\n\n" +
+			"Exit codes: 0 all are valid; 1 one is not, or cannot be read; 2 the schema cannot be used.",
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if file == "" {
+				return badArgs("--xsd is needed: the schema")
+			}
+			schema, err := validation.LoadSchemaFile(file)
+			if err != nil {
+				return fault.New(fault.RulesUnusable, err, "")
+			}
+			for _, name := range args {
+				run := schema.Run(name)
+				text := "valid"
+				if !run.Valid {
+					c.exit, text = fault.Negative, "invalid\n  "+strings.Join(run.Errors, "\n  ")
+				}
+				if err := c.print(run, "%s: %s", name, text); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&file, "xsd", "", "the schema")
 	return cmd
 }
 

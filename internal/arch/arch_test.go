@@ -28,7 +28,8 @@ var allowed = map[string]string{
 	"validation/xregex":        "",
 	"validation/xdm":           "internal/xmlsafe",
 	"validation/xpath":         "validation/xdm validation/xregex",
-	"validation":               "validation/schematron validation/testset validation/xdm",
+	"validation/pack":          "",
+	"validation":               "internal/xmlsafe validation/pack validation/schematron validation/testset validation/xdm validation/xsd",
 	"validation/testset":       "internal/xmlsafe validation/xdm",
 	"validation/schematron":    "internal/xmlsafe validation/xdm validation/xpath",
 	"validation/xsd":           "internal/xmlsafe validation/xregex",
@@ -56,7 +57,7 @@ var allowed = map[string]string{
 	"testbed/smp":              "certs peppol",
 	"testbed/interop":          "internal/golden",
 	"testbed":                  "as4 certs peppol sbdh internal/ap internal/config internal/explain internal/fault internal/node internal/setup internal/store testbed/pki testbed/sml testbed/smp",
-	"cmd/ravn":                 "as4 certs ebms peppol sbdh smp sml internal/ap internal/bench internal/gendata internal/config internal/explain internal/fault internal/node internal/setup internal/store testbed validation",
+	"cmd/ravn":                 "as4 certs ebms peppol sbdh smp sml internal/ap internal/bench internal/gendata internal/config internal/explain internal/fault internal/node internal/setup internal/store testbed validation validation/pack",
 }
 
 // homes lists the rooms in which a dependency may be imported outside of tests (style.md habit 17).

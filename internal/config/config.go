@@ -63,6 +63,10 @@ type Config struct {
 		Timeout Duration `yaml:"timeout,omitempty" doc:"Limit of one attempt, from connecting to the end of the answer." default:"5m"`
 	} `yaml:"send"`
 
+	Validation struct {
+		Rules string `yaml:"rules,omitempty" doc:"Folder of rule packs (ravn rules install). Empty: rules in the data folder."`
+	} `yaml:"validation,omitempty"`
+
 	Log struct {
 		Level  string `yaml:"level,omitempty" doc:"debug, info, warn or error." default:"info"`
 		Format string `yaml:"format,omitempty" doc:"json or console. Empty: console on a terminal, else json."`

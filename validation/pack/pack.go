@@ -122,6 +122,15 @@ func (d Dir) List() ([]Pack, error) {
 	return out, errors.Join(wrong...)
 }
 
+// Load returns the packs of a folder of installed packs, or the one pack that a folder holds as it was published.
+func Load(path string) ([]Pack, error) {
+	if m, err := recognise(os.DirFS(path)); err == nil {
+		m.describe(path, "", Options{})
+		return []Pack{{*m, os.DirFS(path)}}, m.Check()
+	}
+	return Dir(path).List()
+}
+
 // newer orders two versions of a pack: by first day, then by installation.
 func newer(a, b *Manifest) int {
 	if c := strings.Compare(a.ValidFrom, b.ValidFrom); c != 0 {

@@ -6,26 +6,43 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ravn-ap/ravn/internal/xmlsafe"
 	"github.com/ravn-ap/ravn/validation/xdm"
 )
 
-// WriteSVRL writes a result, made with Options.Trace, as Schematron Validation Report Language (ISO/IEC 19757-3 Annex D).
-// Locations have the form of the ISO skeleton. document names the document; it may be empty.
-func (s *Schema) WriteSVRL(w io.Writer, t *xdm.Tree, res *Result, document string) error {
-	out := &svrl{Writer: bufio.NewWriter(w), t: t}
+// Run is a result, made with Options.Trace, with the rules and the document that it is of.
+type Run struct {
+	Schema *Schema
+	Tree   *xdm.Tree
+	Result *Result
+}
+
+// WriteSVRL writes the runs of a document as one Schematron Validation Report (ISO/IEC 19757-3 Annex D). Locations have the
+// form of the ISO skeleton. document names the document; it may be empty.
+func WriteSVRL(w io.Writer, document string, runs ...Run) error {
+	out := &svrl{Writer: bufio.NewWriter(w)}
+	var titles []string
+	prefixes := map[string]string{}
+	for _, r := range runs {
+		titles = append(titles, r.Schema.Source.Title)
+		maps.Copy(prefixes, r.Schema.Source.Prefixes)
+	}
 	out.text(`<?xml version="1.0" encoding="UTF-8"?>` + "\n<svrl:schematron-output xmlns:svrl=\"" + nsSVRL + `"`)
-	out.attr("title", s.Source.Title)
+	out.attr("title", strings.Join(titles, "; "))
 	out.text(` schemaVersion="iso">` + "\n")
-	for _, prefix := range slices.Sorted(maps.Keys(s.Source.Prefixes)) {
+	for _, prefix := range slices.Sorted(maps.Keys(prefixes)) {
 		out.text("  <svrl:ns-prefix-in-attribute-values")
 		out.attr("prefix", prefix)
-		out.attr("uri", s.Source.Prefixes[prefix])
+		out.attr("uri", prefixes[prefix])
 		out.text("/>\n")
 	}
-	for _, step := range res.Steps {
-		out.step(&step, res, document)
+	for _, r := range runs {
+		out.t = r.Tree
+		for _, step := range r.Result.Steps {
+			out.step(&step, r.Result, document)
+		}
 	}
 	out.text("</svrl:schematron-output>\n")
 	return out.Flush()

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ravn-ap/ravn/internal/config"
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/validation"
+	"github.com/ravn-ap/ravn/validation/pack"
+)
+
+// validateFlags are the flags of validate.
+type validateFlags struct{ doctype, process, rules, on, format string }
+
+func (c *cli) validate() *cobra.Command {
+	var f validateFlags
+	cmd := &cobra.Command{
+		Use: "validate FILE...", Short: "Check documents by the rules of their type",
+		Long: "Checks each document by schema and rules of its document type and process, which are read from the document or its\n" +
+			"envelope unless they are given. FILE - is standard input.\n\n" +
+			"Exit codes: 0 valid; 1 invalid, or a document that cannot be read; 2 there are no rules for it; 3 it was too much work\n" +
+			"to say. With several files: the highest.",
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.runValidate(cmd, &f, args) },
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.doctype, "doctype", "", "document type identifier, without its scheme")
+	fl.StringVar(&f.process, "process", "", "process identifier, without its scheme")
+	fl.StringVar(&f.rules, "rules", "", "folder of rule packs, or of one pack as it was published; else the one of the configuration")
+	fl.StringVar(&f.on, "on", "", "day whose rules apply, YYYY-MM-DD; today when not given")
+	fl.StringVar(&f.format, "format", "text", "text, json, svrl (one document) or html")
+	return cmd
+}
+
+func (c *cli) runValidate(cmd *cobra.Command, f *validateFlags, files []string) error {
+	if c.json {
+		f.format = "json"
+	}
+	switch f.format {
+	case "text", "json", "html":
+	case "svrl":
+		if len(files) > 1 {
+			return badArgs("--format svrl is for one document")
+		}
+	default:
+		return badArgs("--format: text, json, svrl or html")
+	}
+	on := time.Now()
+	if f.on != "" {
+		var err error
+		if on, err = time.Parse(time.DateOnly, f.on); err != nil {
+			return badArgs("--on: want a day like 2026-05-31")
+		}
+	}
+	packs, err := c.packs(f.rules)
+	if err != nil {
+		return err
+	}
+	v := validation.New(packs)
+	var reports []*validation.Report
+	for _, name := range files {
+		rep, err := c.validateFile(cmd, v, validation.Request{
+			Name: name, DocType: f.doctype, Process: f.process, On: on, Trace: f.format == "svrl",
+		})
+		if err != nil {
+			return err
+		}
+		c.exit = max(c.exit, exitOf(rep.Verdict))
+		if f.format == "html" {
+			reports = append(reports, rep)
+			continue
+		}
+		if err := c.printReport(f.format, rep); err != nil {
+			return err
+		}
+	}
+	if f.format == "html" {
+		return validation.WriteHTML(c.out, reports)
+	}
+	return nil
+}
+
+// validateFile reads and checks a file. One that cannot be read is invalid.
+func (c *cli) validateFile(cmd *cobra.Command, v *validation.Validator, r validation.Request) (*validation.Report, error) {
+	var err error
+	if r.Name == "-" {
+		r.Body, err = io.ReadAll(cmd.InOrStdin())
+	} else {
+		r.Body, err = os.ReadFile(r.Name)
+	}
+	if err != nil {
+		return validation.Unreadable(r, err), nil
+	}
+	return v.Validate(cmd.Context(), r)
+}
+
+func (c *cli) printReport(format string, rep *validation.Report) error {
+	switch format {
+	case "json":
+		c.json = true
+		return c.print(rep, "")
+	case "svrl":
+		return rep.WriteSVRL(c.out)
+	}
+	return rep.WriteText(c.out)
+}
+
+// exitOf is the exit code of a verdict.
+func exitOf(v validation.Verdict) fault.Exit {
+	switch v {
+	case validation.Valid:
+		return 0
+	case validation.Invalid:
+		return fault.Negative
+	case validation.Error:
+		return fault.Usage
+	}
+	return fault.Unsure
+}
+
+// rulesDir is the folder of rule packs: the one given, or that of the configuration.
+func (c *cli) rulesDir(given string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	cfg, err := config.Load(c.config)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", badArgs("there is no configuration %s; name the folder of the rules with --rules", c.config)
+	}
+	if err != nil {
+		return "", err
+	}
+	if cfg.Validation.Rules != "" {
+		return cfg.Validation.Rules, nil
+	}
+	return filepath.Join(cfg.Data, "rules"), nil
+}
+
+// packs loads the rule packs of a folder.
+func (c *cli) packs(given string) ([]pack.Pack, error) {
+	dir, err := c.rulesDir(given)
+	if err != nil {
+		return nil, err
+	}
+	list, err := pack.Load(dir)
+	if err != nil && len(list) == 0 {
+		return nil, fault.New(fault.RulesUnusable, err, "")
+	}
+	if err != nil {
+		fmt.Fprintln(c.err, fault.New(fault.RulesUnusable, err, ""))
+	}
+	if len(list) == 0 {
+		return nil, fault.New(fault.RulesUnusable, nil, "there is no rule pack in %s; install one: ravn rules install", dir)
+	}
+	return list, nil
+}

@@ -1,0 +1,122 @@
+package validation
+
+import (
+	"bytes"
+	"cmp"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ravn-ap/ravn/validation/schematron"
+)
+
+// maxLine is how much of a line of the document is shown.
+const maxLine = 160
+
+// WriteText writes a report for a person at a terminal: each rule with its sentence and the place in the document.
+func (r *Report) WriteText(w io.Writer) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s: %s", r.File, r.summary())
+	if r.Reason != "" {
+		fmt.Fprintf(&b, ": %s", r.Reason)
+	}
+	b.WriteByte('\n')
+	for _, e := range r.XSD {
+		fmt.Fprintf(&b, "  %d:%d  schema %s\n      %s\n", e.Line, e.Column, e.Rule, e.Text)
+		r.quote(&b, e.Line, e.Location)
+	}
+	for _, f := range r.ordered() {
+		fmt.Fprintf(&b, "  %d:%d  %s %s\n      %s\n", f.Line, f.Column, f.Flag, f.Rule, f.Text)
+		r.quote(&b, f.Line, f.Location)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func (r *Report) summary() string {
+	s := string(r.Verdict)
+	if r.Pack != "" {
+		s += fmt.Sprintf(" (%s %s, %.1f ms)", r.Pack, r.Version, r.MS)
+	}
+	if r.Basic {
+		s += ", basic rules only"
+	}
+	return s
+}
+
+func (r *Report) quote(b *bytes.Buffer, line int, location string) {
+	if text := r.Line(line); text != "" {
+		fmt.Fprintf(b, "      | %s\n", text)
+	}
+	fmt.Fprintf(b, "      %s\n", location)
+}
+
+// ordered returns the findings with the fatal ones first, else as they were found.
+func (r *Report) ordered() []Finding {
+	list := slices.Clone(r.Findings)
+	slices.SortStableFunc(list, func(a, b Finding) int { return cmp.Compare(rank(a.Flag), rank(b.Flag)) })
+	return list
+}
+
+func rank(flag string) int {
+	if flag == "warning" {
+		return 1
+	}
+	return 0
+}
+
+// Line returns a line of the document, from 1, cut to what a person wants to see; "" if there is none.
+func (r *Report) Line(n int) string {
+	if n < 1 {
+		return ""
+	}
+	rest := r.body
+	for ; n > 1; n-- {
+		_, after, ok := bytes.Cut(rest, []byte("\n"))
+		if !ok {
+			return ""
+		}
+		rest = after
+	}
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	s := strings.ToValidUTF8(strings.TrimSpace(string(line[:min(len(line), 4*maxLine)])), "?")
+	if utf8.RuneCountInString(s) > maxLine {
+		s = string([]rune(s)[:maxLine]) + " …"
+	}
+	return s
+}
+
+// WriteSVRL writes what the rules found as a Schematron Validation Report. The request must have had Trace.
+func (r *Report) WriteSVRL(w io.Writer) error { return schematron.WriteSVRL(w, r.File, r.runs...) }
+
+//go:embed report.html
+var page string
+
+var pageTemplate = template.Must(template.New("report").Parse(page))
+
+// WriteHTML writes reports as one page that needs nothing beside itself.
+func WriteHTML(w io.Writer, reports []*Report) error {
+	type row struct {
+		Flag, Rule, Text, Place, Quote, Location string
+	}
+	type doc struct {
+		File, Verdict, Summary, Reason, DocType, Process string
+		Rows                                             []row
+	}
+	var docs []doc
+	for _, r := range reports {
+		d := doc{File: r.File, Verdict: string(r.Verdict), Summary: r.summary(), Reason: r.Reason, DocType: r.DocType, Process: r.Process}
+		for _, e := range r.XSD {
+			d.Rows = append(d.Rows, row{"schema", e.Rule, e.Text, fmt.Sprintf("%d:%d", e.Line, e.Column), r.Line(e.Line), e.Location})
+		}
+		for _, f := range r.ordered() {
+			d.Rows = append(d.Rows, row{f.Flag, f.Rule, f.Text, fmt.Sprintf("%d:%d", f.Line, f.Column), r.Line(f.Line), f.Location})
+		}
+		docs = append(docs, d)
+	}
+	return pageTemplate.Execute(w, docs)
+}
