@@ -46,6 +46,7 @@ type Tree struct {
 	text     string // the character data of the whole document
 	other    string // values of attributes, comments and instructions
 	prefixes []string
+	present  []uint64 // bit n: the name n occurs, of those that rules speak of
 
 	once   sync.Once
 	sorted []Node              // elements and attributes by name, each name in document order
@@ -169,9 +170,25 @@ func (b *Builder) ref(name xmlsafe.Name) nameRef {
 			b.t.local = append(b.t.local, n)
 		}
 	}
+	if ok && id < own {
+		b.t.mark(id)
+	}
 	r := nameRef{id, b.prefixID(name.Prefix)}
 	b.ids[name] = r
 	return r
+}
+
+// mark notes that a name occurs.
+func (t *Tree) mark(id NameID) {
+	for int(id>>6) >= len(t.present) {
+		t.present = append(t.present, 0)
+	}
+	t.present[id>>6] |= 1 << (id & 63)
+}
+
+// Has tells whether an element or attribute with a name that rules speak of occurs.
+func (t *Tree) Has(id NameID) bool {
+	return int(id>>6) < len(t.present) && t.present[id>>6]&(1<<(id&63)) != 0
 }
 
 func (b *Builder) prefixID(s string) int32 {

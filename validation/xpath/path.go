@@ -268,6 +268,10 @@ func (f *Evaluation) exprStep(c *code, mark, end int, last bool) {
 // axis appends the nodes of an axis that fit, in the order of the axis.
 func (f *Evaluation) axis(a axis, t *test, n xdm.Node) {
 	tree, before := f.t, len(f.st)
+	if t.kind == testName && !tree.Has(t.id) {
+		f.spend(1)
+		return
+	}
 	switch a {
 	case axisChild:
 		for c := tree.FirstChild(n); c != xdm.None; c = tree.NextSibling(c) {
@@ -531,6 +535,7 @@ func (u *unit) filter(n filter) *code {
 type chain struct {
 	steps []compiledStep
 	root  bool
+	names []xdm.NameID // of all steps: where one does not occur in the document, the path is empty
 }
 
 func chainCode(steps []compiledStep, fromRoot bool) *code {
@@ -543,14 +548,28 @@ func chainCode(steps []compiledStep, fromRoot bool) *code {
 			return nil
 		}
 	}
-	ch := &chain{steps, fromRoot}
+	ch := &chain{steps: steps, root: fromRoot}
+	for _, s := range steps {
+		if s.test.kind == testName {
+			ch.names = append(ch.names, s.test.id)
+		}
+	}
 	return &code{
-		typ:  NodeT,
-		push: func(f *Evaluation) { ch.push(f, ch.start(f), 0) },
-		test: func(f *Evaluation) bool { return ch.exists(f, ch.start(f), 0) },
+		typ: NodeT,
+		push: func(f *Evaluation) {
+			if n := ch.start(f); n != xdm.None {
+				ch.push(f, n, 0)
+			}
+		},
+		test: func(f *Evaluation) bool {
+			n := ch.start(f)
+			return n != xdm.None && ch.exists(f, n, 0)
+		},
 		atom: func(f *Evaluation) (Item, bool) {
-			n := xdm.None
-			ch.only(f, ch.start(f), 0, &n)
+			start, n := ch.start(f), xdm.None
+			if start != xdm.None {
+				ch.only(f, start, 0, &n)
+			}
 			if n == xdm.None {
 				return Item{}, false
 			}
@@ -559,8 +578,14 @@ func chainCode(steps []compiledStep, fromRoot bool) *code {
 	}
 }
 
+// start returns the node that the path begins at; None when it leads nowhere in this document.
 func (ch *chain) start(f *Evaluation) xdm.Node {
 	n := f.contextNode()
+	for _, id := range ch.names {
+		if !f.t.Has(id) {
+			return xdm.None
+		}
+	}
 	if ch.root {
 		return 0
 	}
