@@ -279,5 +279,11 @@ func CheckPack(p *pack.Pack) error {
 			wrong = append(wrong, err)
 		}
 	}
+	for _, files := range p.Configurations {
+		if _, _, err := v.load(p, &pack.Document{Rules: files}); err != nil && !seen[err.Error()] {
+			seen[err.Error()] = true
+			wrong = append(wrong, err)
+		}
+	}
 	return errors.Join(wrong...)
 }

@@ -2,6 +2,7 @@ package validation
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,4 +118,37 @@ func TestValidateExamples(t *testing.T) {
 		}
 	}
 	t.Log(verdicts)
+}
+
+// The official test sets are run as their publishers run them; three expectations are older than the rules (README of the
+// shared rules).
+func TestRunTests(t *testing.T) {
+	v, _ := installed(t)
+	root := golden.Shared(t, "rules")
+	outcome := map[string]int{}
+	var failed []string
+	err := filepath.WalkDir(root, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !strings.HasSuffix(path, ".xml") {
+			return err
+		}
+		doc, err := os.ReadFile(path)
+		if err != nil || !bytes.Contains(doc[:min(len(doc), 2000)], []byte("<testSet")) {
+			return err
+		}
+		results, err := v.RunTests(t.Context(), strings.TrimPrefix(path, root+"/"), doc, day)
+		for _, r := range results {
+			outcome[r.TestSet]++
+			if r.TestSet != "pass" {
+				failed = append(failed, fmt.Sprintf("%s %d %v", r.File, r.Index, r.Problems))
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(outcome)
+	if outcome["error"] > 0 || outcome["fail"] != 3 || outcome["pass"] < 2000 {
+		t.Errorf("%v\n%s", outcome, strings.Join(failed, "\n"))
+	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -136,7 +135,7 @@ func (c *cli) rulesXSD() *cobra.Command {
 				run := schema.Run(name)
 				text := "valid"
 				if !run.Valid {
-					c.exit, text = fault.Negative, "invalid\n  "+strings.Join(run.Errors, "\n  ")
+					c.exit, text = fault.Negative, "invalid"+lines(run.Errors)
 				}
 				if err := c.print(run, "%s: %s", name, text); err != nil {
 					return err

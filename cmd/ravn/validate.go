@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,7 +19,10 @@ import (
 )
 
 // validateFlags are the flags of validate.
-type validateFlags struct{ doctype, process, rules, on, format string }
+type validateFlags struct {
+	doctype, process, rules, on, format string
+	testset                             bool
+}
 
 func (c *cli) validate() *cobra.Command {
 	var f validateFlags
@@ -36,6 +40,7 @@ func (c *cli) validate() *cobra.Command {
 	fl.StringVar(&f.process, "process", "", "process identifier, without its scheme")
 	fl.StringVar(&f.rules, "rules", "", "folder of rule packs, or of one pack as it was published; else the one of the configuration")
 	fl.StringVar(&f.on, "on", "", "day whose rules apply, YYYY-MM-DD; today when not given")
+	fl.BoolVar(&f.testset, "testset", false, "run official test sets, and documents that carry their expectation in a comment, on the rules")
 	fl.StringVar(&f.format, "format", "text", "text, json, svrl (one document) or html")
 	return cmd
 }
@@ -65,6 +70,9 @@ func (c *cli) runValidate(cmd *cobra.Command, f *validateFlags, files []string) 
 		return err
 	}
 	v := validation.New(packs)
+	if f.testset {
+		return c.runTests(cmd, v, files, on)
+	}
 	var reports []*validation.Report
 	for _, name := range files {
 		rep, err := c.validateFile(cmd, v, validation.Request{
@@ -161,4 +169,36 @@ func (c *cli) packs(given string) ([]pack.Pack, error) {
 		return nil, fault.New(fault.RulesUnusable, nil, "there is no rule pack in %s; install one: ravn rules install", dir)
 	}
 	return list, nil
+}
+
+// runTests runs test sets; a test that fails, or cannot be run, is a negative verdict.
+func (c *cli) runTests(cmd *cobra.Command, v *validation.Validator, files []string, on time.Time) error {
+	for _, name := range files {
+		doc, err := os.ReadFile(name)
+		results := []validation.TestResult{{File: name, TestSet: "error", Problems: []string{fmt.Sprint(err)}}}
+		if err == nil {
+			if results, err = v.RunTests(cmd.Context(), name, doc, on); err != nil {
+				return err
+			}
+		}
+		for i := range results {
+			r := &results[i]
+			if r.TestSet != "pass" {
+				c.exit = fault.Negative
+			}
+			if err := c.print(r, "%s [%d]: %s%s", r.File, r.Index, r.TestSet, lines(r.Problems)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// lines writes each text on a line of its own below the one before.
+func lines(list []string) string {
+	var b strings.Builder
+	for _, s := range list {
+		b.WriteString("\n  " + s)
+	}
+	return b.String()
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strings"
 )
 
@@ -68,7 +69,47 @@ func fromMapping(files fs.FS, text []byte) (*Manifest, error) {
 			add(d)
 		}
 	}
+	m.configurations(files)
 	return m, nil
+}
+
+// transaction is the number of a transaction in the name of its rule file.
+var transaction = regexp.MustCompile(`PEPPOLBIS-(T[0-9]+)\.sch$`)
+
+// configurations finds the rule files of the official test sets (schematron.md §9).
+func (m *Manifest) configurations(files fs.FS) {
+	m.Configurations = map[string][]string{}
+	for name, list := range testSets {
+		if present(files, &Document{Rules: list}) {
+			m.Configurations[name] = list
+		}
+	}
+	for _, d := range m.Documents {
+		for _, file := range d.Rules {
+			if t := transaction.FindStringSubmatch(file); t != nil {
+				m.Configurations["peppolbis-"+strings.ToLower(t[1])] = []string{file}
+			}
+		}
+	}
+}
+
+const (
+	enUBL     = "en16931/ubl/schematron/preprocessed/EN16931-UBL-validation-preprocessed.sch"
+	enCII     = "en16931/cii/schematron/preprocessed/EN16931-CII-validation-preprocessed.sch"
+	peppolUBL = "peppol-billing/sch/2026.5/PEPPOL-EN16931-UBL.sch"
+)
+
+// testSets are the configurations that do not follow from the name of a rule file.
+var testSets = map[string][]string{
+	"tc434-ubl":                            {enUBL},
+	"tc434-ubl-cn":                         {enUBL},
+	"tc434-cii":                            {enCII},
+	"peppolbis-en16931-ubl":                {peppolUBL},
+	"peppolbis-en16931-cii":                {"peppol-billing/sch/3.0.19/PEPPOL-EN16931-CII.sch"},
+	"peppolbis-en16931-01-3.0-ubl-invoice": {enUBL, peppolUBL},
+	"ehf-common":                           {"ehf/postaward-g3/common/sch/parts/combined.sch"},
+	"ehf-ge-request-1.0":                   {"ehf/egovernment-g1/sch/EHF-GE-REQUEST.sch"},
+	"ehf-ge-response-1.0":                  {"ehf/egovernment-g1/sch/EHF-GE-RESPONSE.sch"},
 }
 
 func mappedDocument(files fs.FS, cells []string) (Document, bool) {

@@ -30,7 +30,17 @@ type Manifest struct {
 	Installed string     `json:"installed,omitempty"`
 	Basic     bool       `json:"basic,omitempty"` // essentials only: a verdict from it alone says so
 	Documents []Document `json:"documents"`
+
+	// Configurations are the rule files of the official test sets, by the name of their configuration as Configuration
+	// writes it.
+	Configurations map[string][]string `json:"configurations,omitempty"`
 }
+
+// release is the part of a configuration's name that changes with releases.
+var release = regexp.MustCompile(`-base-[0-9.]+`)
+
+// Configuration returns the form of a configuration's name by which its rules are found.
+func Configuration(name string) string { return release.ReplaceAllString(strings.ToLower(name), "") }
 
 // Document says how documents of a type are checked: by the schema first, then by each rule file.
 type Document struct {
@@ -68,10 +78,22 @@ func (m *Manifest) Check() error {
 		if d.DocType == "" || d.XSD == "" && len(d.Rules) == 0 {
 			return fmt.Errorf("pack: document %d has no type, or neither schema nor rules", i+1)
 		}
-		for _, file := range append(slices.Clone(d.Rules), d.XSD) {
-			if file != "" && !fs.ValidPath(file) {
-				return fmt.Errorf("pack: %q leads out of the pack", file)
-			}
+		if err := inside(append(slices.Clone(d.Rules), d.XSD)); err != nil {
+			return err
+		}
+	}
+	for _, files := range m.Configurations {
+		if err := inside(files); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func inside(files []string) error {
+	for _, file := range files {
+		if file != "" && !fs.ValidPath(file) {
+			return fmt.Errorf("pack: %q leads out of the pack", file)
 		}
 	}
 	return nil

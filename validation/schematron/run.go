@@ -42,6 +42,7 @@ func (f *Finding) ID() string {
 type Result struct {
 	Findings []Finding
 	Fired    int    // how many times a rule matched a node
+	Work     int64  // steps of the evaluation
 	Steps    []Step // with Options.Trace: what happened, in order
 }
 
@@ -75,6 +76,7 @@ func (s *Schema) Validate(ctx context.Context, t *xdm.Tree, o Options) (*Result,
 			return nil, ErrBudget
 		}
 	}
+	r.res.Work = r.ev.Spent()
 	return &r.res, nil
 }
 

@@ -248,3 +248,32 @@ func levelOf(flag string) string {
 	}
 	return "unknown"
 }
+
+// Configurations returns the names of the rule sets that a file asks for, each once; a plain document asks for "".
+func Configurations(b []byte) ([]string, error) {
+	var names []string
+	whole, set := "", false
+	err := xmlsafe.Scan(bytes.NewReader(b), xmlsafe.Document, func(e *xmlsafe.Event) error {
+		if e.Kind != xmlsafe.Element || e.Depth > 1 {
+			return nil
+		}
+		name, _ := e.Attr("", "configuration")
+		switch {
+		case e.Depth == 0 && e.Name.Is(Namespace, "testSet"):
+			whole, set = name, true
+		case e.Name.Is(Namespace, "test"):
+			set = true
+			if name == "" {
+				name = whole
+			}
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+		return nil
+	})
+	if err == nil && !set {
+		names = []string{""}
+	}
+	return names, err
+}

@@ -561,6 +561,9 @@ func (f *Evaluation) nodesOnly(mark int) {
 }
 
 func (u *unit) compare(n compare) *code {
+	if c := u.seenBefore(n); c != nil {
+		return c
+	}
 	l, r := u.compile(n.l), u.compile(n.r)
 	switch n.op {
 	case "is", "<<", ">>":

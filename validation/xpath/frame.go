@@ -18,9 +18,10 @@ const maxItems = 8_000_000
 
 // Evaluation evaluates expressions on one document. It remembers lets and keys, and must be used by one goroutine.
 type Evaluation struct {
-	t    *xdm.Tree
-	ctx  context.Context
-	left int64 // steps until the budget is exhausted
+	t      *xdm.Tree
+	ctx    context.Context
+	left   int64 // steps until the budget is exhausted
+	budget int64
 
 	st []Item // values under way; who pushes leaves them for who called
 
@@ -38,7 +39,8 @@ type Evaluation struct {
 
 	keys  map[*key]map[string][]xdm.Node
 	regex map[regexKey]*regex
-	now   time.Time // of current-date()
+	ends  map[xdm.NameID]map[string]xdm.Node // firstEnds
+	now   time.Time                          // of current-date()
 }
 
 // slot is a variable of an expression.
@@ -60,7 +62,7 @@ func NewEvaluation(ctx context.Context, t *xdm.Tree, budget int64) *Evaluation {
 		budget = DefaultBudget
 	}
 	f := evaluations.Get().(*Evaluation)
-	f.t, f.ctx, f.left, f.gen = t, ctx, budget, 1
+	f.t, f.ctx, f.left, f.budget, f.gen = t, ctx, budget, budget, 1
 	return f
 }
 
@@ -81,6 +83,9 @@ func (f *Evaluation) Release() {
 
 // Tree returns the document.
 func (f *Evaluation) Tree() *xdm.Tree { return f.t }
+
+// Spent returns the number of steps so far, a measure of work that does not depend on the machine.
+func (f *Evaluation) Spent() int64 { return f.budget - f.left }
 
 // spend takes n steps off the budget, and now and then looks whether the caller has cancelled.
 func (f *Evaluation) spend(n int) {

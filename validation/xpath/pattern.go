@@ -23,6 +23,7 @@ type matchStep struct {
 	test  test
 	attr  bool
 	preds []predicate
+	plain bool // no predicate asks for positions
 	deep  bool // what the step before matches may be any ancestor
 }
 
@@ -91,6 +92,7 @@ func (u *unit) alternative(n node) alternative {
 			fail("XTSE0340", "a match pattern has child and attribute steps only")
 		}
 		m := matchStep{test: u.c.test(s.test, s.axis), attr: s.axis == axisAttribute, preds: u.predicates(s.preds), deep: deep}
+		m.plain = !slices.ContainsFunc(m.preds, func(p predicate) bool { return !p.plain })
 		a.steps = append(a.steps, m)
 		deep = false
 	}
@@ -164,10 +166,10 @@ func (f *Evaluation) predicatesHold(s *matchStep, n xdm.Node) bool {
 	if len(s.preds) == 0 {
 		return true
 	}
-	if len(s.preds) == 1 && s.preds[0].plain && !s.attr {
+	if s.plain {
 		was := f.save()
 		f.setFocus(nodeItem(n), 1, 1)
-		ok := s.preds[0].code.test(f)
+		ok := !slices.ContainsFunc(s.preds, func(p predicate) bool { return !p.code.test(f) })
 		f.restore(was)
 		return ok
 	}

@@ -101,6 +101,7 @@ func TestPaths(t *testing.T) {
 		{"$undeclared", "XPST0008"}, {"nope()", "XPST0017"}, {"p:x", "XPST0081"}, {"1 +", "XPST0003"}, {"n/1/x", "XPTY0019"},
 		{"min(n)", "9"}, {"max((1, 2.5))", "2.5"}, {"avg((1,2))", "1.5"}, {"string-join(('a','b'),'-')", "a-b"},
 		{"translate('abc','ab','x')", "xc"}, {"5 instance of xs:decimal", "true"}, {"n instance of element()+", "true"},
+		{"//n[preceding::n = .]", ""}, {"//n[. = preceding::q/.]", ""}, {"(//n, //g)[not(preceding::n = .)]/name()", "n|n|n|n|g"}, {"m[preceding::n/. = '9']", "node 12"},
 		{"some $x in ('a','b','c','d','e','f','10') satisfies n = $x", "true"}, {"-(1)", "-1"}, {"- n[1]", "-10"},
 	} {
 		if got := eval(t, c.expr); got != c.want {
