@@ -12,44 +12,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
-	"time"
 
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/xmlsafe"
 	"github.com/ravn-ap/ravn/testbed/interop"
 )
-
-// differentialRand returns a source of random cases, from the seed RAVN_DIFFERENTIAL_SEED when it is set.
-func differentialRand(t *testing.T) *rand.Rand {
-	t.Helper()
-	seed := uint64(time.Now().UnixNano())
-	if s := os.Getenv("RAVN_DIFFERENTIAL_SEED"); s != "" {
-		n, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			t.Fatalf("RAVN_DIFFERENTIAL_SEED: %v", err)
-		}
-		seed = n
-	}
-	t.Logf("RAVN_DIFFERENTIAL_SEED=%d", seed)
-	return rand.New(rand.NewPCG(seed, 1))
-}
-
-func differentialCases(t *testing.T) int {
-	t.Helper()
-	s := os.Getenv("RAVN_DIFFERENTIAL_CASES")
-	if s == "" {
-		return 300
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil {
-		t.Fatalf("RAVN_DIFFERENTIAL_CASES: %v", err)
-	}
-	return n
-}
 
 // methods by the names that the Java peer gives them.
 var peerModes = map[string]string{Exclusive: "exc", ExclusiveWithComments: "exc-comments", Inclusive: "inc", InclusiveWithComments: "inc-comments"}
@@ -67,7 +37,7 @@ type canonCase struct {
 // TestDifferentialCanonicalForm (SEC-031, SEC-046, AS4-061, AS4-063): random documents in canonical form by this package,
 // Apache Santuario and libxml2, byte for byte; and what the reader accepts, both others accept.
 func TestDifferentialCanonicalForm(t *testing.T) {
-	r, n := differentialRand(t), differentialCases(t)
+	r, n := golden.Random(t), golden.Cases(t)
 	docs := make([]string, n)
 	plain := make([]bool, n) // libxml2 can write its namespaces
 	var cases []canonCase
@@ -418,7 +388,7 @@ func mutate(r *rand.Rand, doc string) string {
 // TestDifferentialAcceptance (SEC-031): whatever the reader accepts of broken documents, libxml2 accepts too, and means
 // the same.
 func TestDifferentialAcceptance(t *testing.T) {
-	r, n := differentialRand(t), differentialCases(t)
+	r, n := golden.Random(t), golden.Cases(t)
 	var docs []string
 	var forms [][]byte
 	refused := 0
