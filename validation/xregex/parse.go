@@ -189,6 +189,12 @@ func (p *parser) repeat(a piece, least, most int, lazy string) (piece, error) {
 	if max(least, most) > row && p.xpath && strings.Contains(a.text, "(") {
 		return piece{}, p.unsupported("a group is repeated too often")
 	}
+	if most > least && most <= row {
+		return piece{fmt.Sprintf("(?:%s{%d,%d}%s)", a.text, least, most, lazy), a.weight * most}, nil // a group keeps its number
+	}
+	if most < 0 && least <= row {
+		return piece{fmt.Sprintf("(?:%s{%d,}%s)", a.text, least, lazy), a.weight * max(1, least)}, nil
+	}
 	var b strings.Builder
 	rows := func(n int, form string) {
 		for ; n > 0 && b.Len() <= maxOutput; n -= row {
