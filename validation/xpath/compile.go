@@ -466,6 +466,7 @@ func (u *unit) binary(n binary) *code {
 		if !ok {
 			return a, false
 		}
+		a = operand(a) // which may fail, before anybody looks at the other
 		b, ok := r.atom(f)
 		if !ok {
 			return b, false
@@ -640,6 +641,9 @@ func (u *unit) general(op string, l, r *code) *code {
 	return folded(fromTest(func(f *Evaluation) bool {
 		mark := len(f.st)
 		l.push(f)
+		if len(f.st) == mark {
+			return false
+		}
 		f.atomize(mark)
 		mid := len(f.st)
 		r.push(f)

@@ -171,26 +171,33 @@ func (d decimal) cmp(e decimal) int {
 	return x.value().Cmp(y.value())
 }
 
-// divScale is the least number of places of a quotient.
-const divScale = 18
+// Places of a quotient: the least number for numbers, and the number for durations.
+const (
+	divScale      = 18
+	durationScale = 20
+)
 
-// div divides with 18 places, or as many as the operands have; a half goes towards zero.
+// div divides with 18 places, or as many more as d has than e; a half goes towards zero. Zeros at the end do not count as
+// places. The standard leaves the precision open, and this is what the processor has by which the rules were tried.
 func (d decimal) div(e decimal) decimal {
 	if q, ok := d.divSmall(e); ok {
 		return q
 	}
-	scale := max(divScale, d.scale, e.scale)
-	num := new(big.Int).Mul(d.value(), bigPow10(scale-d.scale+e.scale))
+	d, e = d.trimmed(), e.trimmed()
+	return d.quotient(e, divScale+max(0, d.scale-e.scale), false)
+}
+
+// quotient divides with a number of places; a half goes to the even neighbour, or towards zero.
+func (d decimal) quotient(e decimal, places int32, even bool) decimal {
+	places = max(places, d.scale-e.scale)
+	num := new(big.Int).Mul(d.value(), bigPow10(places-d.scale+e.scale))
 	den := e.value()
 	q, r := new(big.Int).QuoRem(num, den, new(big.Int))
-	if r.Sign() != 0 {
-		twice := new(big.Int).Abs(r)
-		twice.Lsh(twice, 1)
-		if twice.CmpAbs(den) > 0 {
-			q.Add(q, big.NewInt(int64(num.Sign()*den.Sign())))
-		}
+	twice := new(big.Int).Abs(r)
+	if c := twice.Lsh(twice, 1).CmpAbs(den); c > 0 || c == 0 && even && q.Bit(0) == 1 {
+		q.Add(q, big.NewInt(int64(num.Sign()*den.Sign())))
 	}
-	return small(q, scale).trimmed()
+	return small(q, places).trimmed()
 }
 
 // divSmall divides by hand as long as everything fits in 64 bits and the quotient ends.

