@@ -33,12 +33,18 @@ type Fields = map[string]any
 // Start starts the peer, or skips the test when it was not built. It ends with the test.
 func Start(t testing.TB) *Peer {
 	t.Helper()
-	dir := filepath.Join(golden.Root(t), "testbed", "interop")
+	return Launch(t, "interop", "no.ravn.interop.Peer", "-Xmx3g")
+}
+
+// Launch starts a program that takes commands as the peer does, from a folder of testbed.
+func Launch(t testing.TB, folder, class string, options ...string) *Peer {
+	t.Helper()
+	dir := filepath.Join(golden.Root(t), "testbed", folder)
 	java, err := exec.LookPath("java")
 	if _, serr := os.Stat(filepath.Join(dir, "target", "lib")); err != nil || serr != nil {
-		golden.Missing(t, Require, "the Java peer (make interop builds it)")
+		golden.Missing(t, Require, "the Java program in testbed/"+folder+" (make interop-build makes it)")
 	}
-	cmd := exec.Command(java, "-Xmx3g", "-cp", "target/classes:target/lib/*", "no.ravn.interop.Peer")
+	cmd := exec.Command(java, append(options, "-cp", "target/classes:target/lib/*", class)...)
 	cmd.Dir = dir
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -1,0 +1,59 @@
+// Package saxon drives the Java program of this folder from tests: Saxon-HE as second opinion on XPath and Schematron.
+package saxon
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ravn-ap/ravn/testbed/interop"
+)
+
+// Judge is a running JVM.
+type Judge struct{ peer *interop.Peer }
+
+// Start starts the judge, or skips the test when it was not built. It ends with the test. What has no time zone counts as
+// UTC.
+func Start(t testing.TB) *Judge {
+	t.Helper()
+	return &Judge{interop.Launch(t, "saxon", "no.ravn.saxon.Judge", "-Xmx1g", "-Xss4m", "-Duser.timezone=UTC")}
+}
+
+// Ask gives the lines to a command and returns its answers, of which there are n.
+func Ask[T any](t testing.TB, j *Judge, cmd string, lines []any, n int) []T {
+	t.Helper()
+	dir := t.TempDir()
+	in, out := filepath.Join(dir, "in"), filepath.Join(dir, "out")
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	for _, l := range lines {
+		if err := enc.Encode(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(in, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j.peer.Call(t, cmd, interop.Fields{"in": in, "out": out})
+	f, err := os.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	answers := make([]T, 0, n)
+	for r := json.NewDecoder(bufio.NewReader(f)); r.More(); {
+		var a T
+		if err := r.Decode(&a); err != nil {
+			t.Fatal(err)
+		}
+		answers = append(answers, a)
+	}
+	if len(answers) != n {
+		t.Fatalf("%s: %d answers to %d questions", cmd, len(answers), n)
+	}
+	return answers
+}

@@ -1,0 +1,126 @@
+package no.ravn.saxon;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import java.io.BufferedReader;
+import java.io.File;
+import java.io.PrintStream;
+import java.io.StringReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import javax.xml.transform.Source;
+import javax.xml.transform.stream.StreamSource;
+import net.sf.saxon.s9api.Processor;
+import net.sf.saxon.s9api.QName;
+import net.sf.saxon.s9api.SAXDestination;
+import net.sf.saxon.s9api.SaxonApiException;
+import net.sf.saxon.s9api.XdmAtomicValue;
+import net.sf.saxon.s9api.XdmDestination;
+import net.sf.saxon.s9api.XdmNode;
+import net.sf.saxon.s9api.XsltCompiler;
+import net.sf.saxon.s9api.XsltExecutable;
+import net.sf.saxon.s9api.XsltTransformer;
+import org.xml.sax.Attributes;
+import org.xml.sax.helpers.DefaultHandler;
+
+/** Validates documents by rule files, which the ISO skeleton for XSLT 2.0 compiles. */
+final class Rules {
+  private static final String SKELETON = "/external/schematron/20100710-xslt2/";
+  private static final String SVRL = "http://purl.oclc.org/dsdl/svrl";
+
+  private final Processor processor = new Processor(false);
+  private final Map<String, XsltExecutable> skeleton = new HashMap<>();
+  private final Map<String, XsltExecutable> compiled = new HashMap<>();
+
+  /** Answers each line of the file "in" by one line of the file "out". */
+  void run(JsonObject cmd, JsonObject answer) throws Exception {
+    int count = 0;
+    try (BufferedReader in = Files.newBufferedReader(Path.of(cmd.get("in").getAsString()));
+        PrintStream out = new PrintStream(cmd.get("out").getAsString(), StandardCharsets.UTF_8)) {
+      for (String line = in.readLine(); line != null; line = in.readLine()) {
+        JsonObject o = Judge.GSON.fromJson(line, JsonObject.class);
+        out.println(Judge.GSON.toJson(validate(rules(o.get("sch").getAsString()), o.get("doc").getAsString())));
+        count++;
+      }
+    }
+    answer.addProperty("cases", count);
+  }
+
+  private XsltExecutable rules(String sch) throws SaxonApiException {
+    XsltExecutable rules = compiled.get(sch);
+    if (rules == null) {
+      Source source = new StreamSource(new File(sch));
+      for (String stage : new String[] {"iso_dsdl_include.xsl", "iso_abstract_expand.xsl", "iso_svrl_for_xslt2.xsl"}) {
+        source = apply(stage, source).asSource();
+      }
+      rules = processor.newXsltCompiler().compile(source);
+      compiled.put(sch, rules);
+    }
+    return rules;
+  }
+
+  private XdmNode apply(String stage, Source source) throws SaxonApiException {
+    XsltExecutable e = skeleton.get(stage);
+    if (e == null) {
+      XsltCompiler c = processor.newXsltCompiler();
+      e = c.compile(new StreamSource(Rules.class.getResource(SKELETON + stage).toExternalForm()));
+      skeleton.put(stage, e);
+    }
+    XsltTransformer t = e.load();
+    t.setSource(source);
+    if (stage.contains("svrl")) {
+      t.setParameter(new QName("allow-foreign"), new XdmAtomicValue("true"));
+    }
+    XdmDestination out = new XdmDestination();
+    t.setDestination(out);
+    t.transform();
+    return out.getXdmNode();
+  }
+
+  private JsonObject validate(XsltExecutable rules, String doc) {
+    Report report = new Report();
+    try {
+      XsltTransformer t = rules.load();
+      t.setSource(new StreamSource(new StringReader(doc)));
+      t.setDestination(new SAXDestination(report));
+      t.transform();
+    } catch (SaxonApiException e) {
+      report.result.addProperty("error", e.getErrorCode() == null ? "none" : e.getErrorCode().getLocalName());
+      report.result.addProperty("message", e.getMessage());
+    }
+    report.result.add("found", report.found);
+    report.result.addProperty("fired", report.fired);
+    return report.result;
+  }
+
+  /** Takes the report as it is written, so that what came before an error is known. */
+  private static final class Report extends DefaultHandler {
+    final JsonObject result = new JsonObject();
+    final JsonArray found = new JsonArray();
+    int fired;
+
+    @Override
+    public void startElement(String uri, String local, String name, Attributes attrs) {
+      if (!uri.equals(SVRL)) {
+        return;
+      }
+      switch (local) {
+        case "fired-rule" -> {
+          fired++;
+          result.addProperty("context", attrs.getValue("context"));
+        }
+        case "failed-assert", "successful-report" ->
+            found.add(attrs.getValue("id") + " " + attrs.getValue("flag") + " " + place(attrs.getValue("location")));
+        default -> { }
+      }
+    }
+
+    /** A location with names only: the skeleton writes a step as *:name[namespace-uri()='...'][n]. */
+    private static String place(String location) {
+      return location.replaceAll("\\*:([^\\[]+)\\[namespace-uri\\(\\)='[^']*'\\]", "$1");
+    }
+  }
+}
