@@ -40,11 +40,22 @@ func (a *assembly) declareAttribute(d *attribute, f *file, n xmlsafe.Node) (err 
 	if d.typ == nil {
 		d.typ = builtin["anySimpleType"].simple
 	}
-	if d.value, err = f.value(n); err == nil && d.value != nil {
-		err = f.keyOf(n, d.value, d.typ)
-	}
+	d.value, err = f.attributeValue(n, d.typ, "cvc-attribute.4")
 	return err
 }
+
+// attributeValue reads the default or fixed value of an attribute.
+func (f *file) attributeValue(n xmlsafe.Node, t *simple, code string) (*constraint, error) {
+	v, err := f.value(n)
+	if err != nil || v == nil {
+		return nil, err
+	}
+	v.code = code
+	return v, f.keyOf(n, v, t)
+}
+
+// ofUse is the constraint about fixed values of attribute uses.
+const ofUse = "cvc-complex-type.3.1"
 
 // attributeUse reads an attribute within a type or an attribute group.
 func (a *assembly) attributeUse(f *file, n xmlsafe.Node) (u attrUse, err error) {
@@ -59,11 +70,14 @@ func (a *assembly) attributeUse(f *file, n xmlsafe.Node) (u attrUse, err error) 
 		if err := a.globalAttribute(u.attribute); err != nil {
 			return u, err
 		}
-		if u.value, err = f.value(n); err == nil && u.value != nil {
-			err = f.keyOf(n, u.value, u.typ)
-		}
+		u.value, err = f.attributeValue(n, u.typ, ofUse)
 	} else {
-		u.attribute, err = a.localAttribute(f, n)
+		// A value stands on the use, not on the declaration (XML Schema Part 1, §3.2.2).
+		if u.attribute, err = a.localAttribute(f, n); err == nil {
+			if u.value = u.attribute.value; u.value != nil {
+				u.value.code, u.attribute.value = ofUse, nil
+			}
+		}
 	}
 	if err != nil {
 		return u, err

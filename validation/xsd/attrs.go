@@ -104,6 +104,6 @@ func (r *Run) attributeValue(a *xmlsafe.Attr, t *simple, v *constraint) {
 	case bad != nil:
 		r.report(bad.code, "the value of the attribute "+a.Name.String()+" is not allowed: "+bad.msg, bad.expected)
 	case r.scope.wantKey && key != v.key:
-		r.report("cvc-attribute.4", "the value of the attribute "+a.Name.String()+" is not the fixed one "+quote(v.text), []string{v.text})
+		r.report(v.code, "the value of the attribute "+a.Name.String()+" is not the fixed one "+quote(v.text), []string{v.text})
 	}
 }

@@ -57,6 +57,7 @@ type constraint struct {
 	text  string // as written
 	key   string // of its value, for comparison
 	fixed bool
+	code  string // of an attribute: the constraint that another value violates
 }
 
 // content is the kind of content of a type.

@@ -47,7 +47,7 @@ var datatypeCases = []struct {
 	{"gMonthDay", []string{"--02-29", "--12-31Z"}, []string{"", "--02-30", "--13-01", "-02-29", "02-29", "--04-31", "--2-29"}},
 	{"gDay", []string{"---01", "---31", "---31Z"}, []string{"", "---32", "--01", "---1", "---00", "01"}},
 	{"gMonth", []string{"--01", "--12Z"}, []string{"", "--13", "--00", "-01", "---01", "--1"}},
-	{"duration", []string{"P1Y", "-P1Y2M3DT4H5M6.7S", "PT0S", "P0Y", "PT1.5S", "P1YT1S"}, []string{"", "P", "PT", "P1YT", "1Y", "P1S", "P-1Y", "PT1.S", "PT.5S", "P1.5Y", "+P1Y", "P1M1Y", "P1Y1Y", "PT1M1H", "P 1Y"}},
+	{"duration", []string{"P1Y", "-P1Y2M3DT4H5M6.7S", "PT0S", "P0Y", "PT1.5S", "P1YT1S", "PT.5S"}, []string{"", "P", "PT", "P1YT", "1Y", "P1S", "P-1Y", "PT1.S", "PT.S", "P1.5Y", "+P1Y", "P1M1Y", "P1Y1Y", "PT1M1H", "P 1Y"}},
 	{"hexBinary", []string{"", "0aFF", " 0a "}, []string{"0", "0g", "0 a0 0"}},
 	{"base64Binary", []string{"", "QUJD", "QQ==", "QUI=", "Q U J D", "QUJD\n QUJD", " Q Q = = "}, []string{"Q", "QQ", "QQ=", "QUJD=", "QR==", "QUJ=", "=QQQ", "QQ==QQ==", "Q-J_", "====", "Q==="}},
 	{
@@ -208,6 +208,8 @@ func TestDifferentialDatatypes(t *testing.T) {
 	for _, tc := range datatypeCases {
 		values = append(values, slices.Concat(tc.yes, tc.no)...)
 	}
+	// Xerces has the names of the second edition of XML 1.0: an Arabic digit cannot begin one.
+	values = slices.DeleteFunc(values, func(v string) bool { return v == "٣" })
 	types := slices.Sorted(maps.Keys(builtin))
 	invalid := 0
 	judged := func(list [][2]string) {

@@ -110,7 +110,7 @@ func compareWith(t *testing.T, j *judge, s *Schema, name string, doc []byte) boo
 	case (err != nil) != (v.malformed != ""):
 		t.Errorf("%s: we read it with %v, Xerces with %q\n%s", name, err, v.malformed, doc)
 	case !sameErrors(errs, v.errs):
-		t.Errorf("%s:\nwe find     %s\nXerces finds %s\n%s", name, firstFew(errs), strings.Join(v.errs[:min(4, len(v.errs))], "\n             "), doc)
+		t.Errorf("%s:\n%s\n%.3000s", name, difference(errs, v.errs), doc)
 	}
 	return len(errs) > 0
 }
@@ -120,7 +120,7 @@ func compareWith(t *testing.T, j *judge, s *Schema, name string, doc []byte) boo
 func sameErrors(errs []Error, xerces []string) bool {
 	var places []string
 	for _, e := range errs {
-		if !slices.Contains(xerces, e.Path+" "+xercesName(e.Code)) {
+		if !found(xerces, e) {
 			return false
 		}
 		places = append(places, e.Path)
@@ -133,18 +133,35 @@ func sameErrors(errs []Error, xerces []string) bool {
 	return len(errs) == maxErrors || slices.Equal(slices.Compact(places), slices.Compact(others))
 }
 
-// xercesName is the name that Xerces gives a constraint.
-func xercesName(code string) string {
-	if code == "cvc-elt.1" {
-		return "cvc-elt.1.a"
+// found tells whether Xerces has an error at the same element for the same reason. For content models with counters it has
+// names that the Recommendation does not have.
+func found(xerces []string, e Error) bool {
+	names := []string{e.Code}
+	switch e.Code {
+	case "cvc-elt.1":
+		names = []string{"cvc-elt.1.a"}
+	case "cvc-complex-type.2.4.a", "cvc-complex-type.2.4.d":
+		names = append(names, "cvc-complex-type.2.4.e", "cvc-complex-type.2.4.f", "cvc-complex-type.2.4.g", "cvc-complex-type.2.4.h")
+	case "cvc-complex-type.2.4.b":
+		names = append(names, "cvc-complex-type.2.4.i", "cvc-complex-type.2.4.j")
 	}
-	return code
+	return slices.ContainsFunc(names, func(n string) bool { return slices.Contains(xerces, e.Path+" "+n) })
 }
 
-func firstFew(errs []Error) string {
+// difference shows what only one of the two finds.
+func difference(errs []Error, xerces []string) string {
 	var b strings.Builder
-	for _, e := range errs[:min(4, len(errs))] {
-		b.WriteString(e.Path + " " + e.Code + " " + e.Message + "\n             ")
+	var places []string
+	for _, e := range errs {
+		places = append(places, e.Path)
+		if !found(xerces, e) {
+			b.WriteString("only we:     " + e.Path + " " + e.Code + " " + e.Message + "\n")
+		}
+	}
+	for _, x := range xerces {
+		if where, _, _ := strings.Cut(x, " "); !slices.Contains(places, where) {
+			b.WriteString("only Xerces: " + x + "\n")
+		}
 	}
 	return b.String()
 }

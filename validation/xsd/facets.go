@@ -163,13 +163,18 @@ func (s *simple) setBound(f *file, n xmlsafe.Node, name, v string) error {
 	return nil
 }
 
-// check applies the facets to a normalized value. items is the length of a list, -1 for other types.
-func (f *facets) check(s *simple, v []byte, key string, items int) *fault {
+// checkPatterns applies the patterns to a normalized value.
+func (f *facets) checkPatterns(v []byte) *fault {
 	for _, p := range f.patterns {
 		if !p.re.Match(v) {
 			return &fault{code: "cvc-pattern-valid", msg: quote(string(v)) + " does not match the pattern " + p.text}
 		}
 	}
+	return nil
+}
+
+// check applies the other facets. items is the length of a list, -1 for other types.
+func (f *facets) check(s *simple, v []byte, key string, items int) *fault {
 	if f.enum != nil {
 		if _, ok := f.enum[key]; !ok {
 			return &fault{"cvc-enumeration-valid", quote(string(v)) + " is not one of the values that are allowed", f.values}

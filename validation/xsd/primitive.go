@@ -251,7 +251,8 @@ var base64Digit = func() (t [256]byte) {
 	return t
 }()
 
-// nameRune tells whether r may begin a Name, and whether it may stand in one (XML 1.0 §2.3, fifth edition).
+// nameRune tells whether r may begin a Name, and whether it may stand in one: XML 1.0 §2.3, in the fifth edition, but only
+// characters of the basic plane, as in the second edition, which XML Schema 1.0 refers to.
 func nameRune(r rune) (start, inner bool) {
 	switch {
 	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r == '_', r == ':':
@@ -262,7 +263,7 @@ func nameRune(r rune) (start, inner bool) {
 		return false, false
 	}
 	start = r <= 0x1FFF || r == 0x200C || r == 0x200D || r >= 0x2070 && r <= 0x218F || r >= 0x2C00 && r <= 0x2FEF ||
-		r >= 0x3001 && r <= 0xD7FF || r >= 0xF900 && r <= 0xFDCF || r >= 0xFDF0 && r <= 0xFFFD || r >= 0x10000 && r <= 0xEFFFF
+		r >= 0x3001 && r <= 0xD7FF || r >= 0xF900 && r <= 0xFDCF || r >= 0xFDF0 && r <= 0xFFFD
 	return start, start
 }
 

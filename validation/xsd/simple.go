@@ -121,6 +121,9 @@ func (s *simple) check(raw []byte, sc *scope) (key string, bad *fault) {
 		return s.checkUnion(raw, sc)
 	}
 	v := normalize(raw, s.space)
+	if bad := s.facets.checkPatterns(v); bad != nil {
+		return "", bad
+	}
 	length := -1
 	if s.item != nil {
 		key, length, bad = s.checkList(v, sc)
@@ -130,10 +133,25 @@ func (s *simple) check(raw []byte, sc *scope) (key string, bad *fault) {
 	if bad == nil {
 		bad = s.facets.check(s, v, key, length)
 	}
-	if bad == nil && s.ident != noIdentity {
-		bad = sc.identify(s.ident, v)
+	if bad == nil {
+		bad = s.identify(v, sc)
 	}
 	return key, bad
+}
+
+// identify records the IDs and references in a valid value.
+func (s *simple) identify(v []byte, sc *scope) (bad *fault) {
+	if s.item == nil {
+		return sc.identify(s.ident, v)
+	}
+	if s.item.ident != noIdentity {
+		for item := range bytes.FieldsSeq(v) {
+			if bad == nil {
+				bad = sc.identify(s.item.ident, item)
+			}
+		}
+	}
+	return bad
 }
 
 func (s *simple) checkAtomic(v []byte, sc *scope) (string, *fault) {
@@ -150,8 +168,7 @@ func (s *simple) checkAtomic(v []byte, sc *scope) (string, *fault) {
 }
 
 func (s *simple) checkList(v []byte, sc *scope) (string, int, *fault) {
-	inner := *sc
-	inner.wantKey = sc.wantKey || s.enum != nil
+	inner := scope{prefix: sc.prefix, wantKey: sc.wantKey || s.enum != nil} // without ids: see identify
 	var keys []string
 	n := 0
 	for item := range bytes.FieldsFuncSeq(v, func(r rune) bool { return r == ' ' }) {
@@ -175,15 +192,22 @@ func (s *simple) checkUnion(raw []byte, sc *scope) (string, *fault) {
 			for m.union != nil {
 				m = m.union[0]
 			}
-			return key, s.facets.check(s, normalize(raw, m.space), key, -1)
+			v := normalize(raw, m.space)
+			if bad := s.facets.checkPatterns(v); bad != nil {
+				return "", bad
+			}
+			return key, s.facets.check(s, v, key, -1)
 		}
+	}
+	if bad := s.facets.checkPatterns(normalize(raw, collapse)); bad != nil {
+		return "", bad
 	}
 	return "", &fault{code: "cvc-datatype-valid.1.2.3", msg: quote(string(raw)) + " is not a value of any type in the union " + s.name}
 }
 
 // identify records an ID or IDREF.
 func (sc *scope) identify(kind identity, v []byte) *fault {
-	if sc.ids == nil {
+	if sc.ids == nil || kind == noIdentity {
 		return nil
 	}
 	_, seen := sc.ids.seen[string(v)]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -91,8 +92,8 @@ func parseMoment(form string, v []byte) (m moment, ok bool) {
 	return m, true
 }
 
-// maxYear bounds the years that are told apart; farther ones are all the same.
-const maxYear = 1e10
+// maxYear bounds the years that are values, as Xerces does.
+const maxYear = math.MaxInt32
 
 func (f *fields) readYear(v []byte) ([]byte, bool) {
 	neg := len(v) > 0 && v[0] == '-'
@@ -104,14 +105,11 @@ func (f *fields) readYear(v []byte) ([]byte, bool) {
 		return nil, false
 	}
 	y, err := strconv.ParseInt(string(v[:n]), 10, 64)
-	if err != nil || y > maxYear {
-		y = maxYear
-	}
 	if neg {
 		y = -y
 	}
 	f.year = y
-	return v[n:], y != 0
+	return v[n:], err == nil && y != 0 && y <= maxYear && y >= -maxYear-1
 }
 
 func two(v []byte) (int, []byte, bool) {
@@ -243,13 +241,13 @@ func parseDuration(v []byte) (d duration, ok bool) {
 	return d, true
 }
 
+// maxAmount bounds the parts of a duration that are told apart; greater ones are all the same.
+const maxAmount = 1e10
+
 // parts reads numbers with these designators, in this order; units from index seconds on count seconds, others months.
 func (d *duration) parts(v []byte, designators string, units []int64, seconds int) bool {
 	for i := range designators {
 		n := digits(v)
-		if n == 0 {
-			continue
-		}
 		frac, at := "", n
 		if designators[i] == 'S' && at < len(v) && v[at] == '.' {
 			m := digits(v[at+1:])
@@ -258,12 +256,12 @@ func (d *duration) parts(v []byte, designators string, units []int64, seconds in
 			}
 			frac, at = string(v[at+1:at+1+m]), at+1+m
 		}
-		if at >= len(v) || v[at] != designators[i] {
+		if at == 0 || at >= len(v) || v[at] != designators[i] {
 			continue
 		}
-		x, err := strconv.ParseInt(string(v[:n]), 10, 64)
-		if err != nil || x > maxYear {
-			x = maxYear
+		x, err := strconv.ParseInt("0"+string(v[:n]), 10, 64)
+		if err != nil || x > maxAmount {
+			x = maxAmount
 		}
 		if d.frac = strings.TrimRight(frac, "0"); i >= seconds {
 			d.sec += x * units[i]
