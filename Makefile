@@ -36,8 +36,8 @@ interop-build: ## the Java peer; needs a JDK and Maven
 interop: interop-build ## phase4, Santuario, the Peppol SMP client, xmlsec1 and xmllint as judges
 	RAVN_REQUIRE_INTEROP=1 RAVN_REQUIRE_TOOLS=1 go test -count=1 -run 'Interop' $(PKGS)
 
-differential: interop-build ## CASES random documents: our canonical form against Santuario and libxml2, signatures against xmlsec1
-	RAVN_REQUIRE_INTEROP=1 RAVN_REQUIRE_TOOLS=1 RAVN_DIFFERENTIAL_CASES=$(or $(CASES),10000) go test -count=1 -v -run 'Differential' ./internal/xmldsig/
+differential: interop-build ## CASES random documents: our canonical form against Santuario and libxml2, signatures against xmlsec1, XML Schema against Xerces
+	RAVN_REQUIRE_INTEROP=1 RAVN_REQUIRE_TOOLS=1 RAVN_DIFFERENTIAL_CASES=$(or $(CASES),10000) go test -count=1 -v -run 'Differential' ./internal/xmldsig/ ./validation/xsd/
 
 bench: build ## benchmarks of the rooms, then of two whole nodes
 	go test -run '^$$' -bench . -benchtime 1s $(PKGS)

@@ -6,9 +6,9 @@ import (
 	"github.com/ravn-ap/ravn/internal/xmlsafe"
 )
 
-// xmlAttributes are the attributes of the XML namespace, which no schema document needs to declare.
+// xmlAttributes are the attributes of the XML namespace; a schema may refer to them without a document that declares them.
 var xmlAttributes = map[string]*attribute{
-	"lang":  {name: qname{nsXML, "lang"}, typ: &simple{name: "lang", union: []*simple{builtin["language"].simple, enumerated("string", "")}}},
+	"lang":  {name: qname{nsXML, "lang"}, typ: &simple{name: "lang", union: []*simple{builtin["language"].simple, enumerated("string", "")}, facets: noFacets}},
 	"space": {name: qname{nsXML, "space"}, typ: enumerated("NCName", "default", "preserve")},
 	"base":  {name: qname{nsXML, "base"}, typ: builtin["anyURI"].simple},
 	"id":    {name: qname{nsXML, "id"}, typ: builtin["ID"].simple},
@@ -64,7 +64,10 @@ func (a *assembly) attributeUse(f *file, n xmlsafe.Node) (u attrUse, err error) 
 		return u, err
 	}
 	if isRef {
-		if u.attribute = a.attribute(q); u.attribute == nil {
+		if u.attribute = a.attribute(q); u.attribute == nil && q.space == nsXML {
+			u.attribute = xmlAttributes[q.local]
+		}
+		if u.attribute == nil {
 			return u, f.fail(n, "the attribute "+q.String()+" is not declared")
 		}
 		if err := a.globalAttribute(u.attribute); err != nil {

@@ -56,7 +56,7 @@ func TestDifferentialDocuments(t *testing.T) {
 			s = list[(i/30*37)%len(list)]
 		}
 		doc := mutant(t, r, s)
-		if compare(t, j, s.schema, doc) {
+		if compare(t, j, s.schema, doc) != nil {
 			invalid++
 		}
 		if t.Failed() {
@@ -93,14 +93,14 @@ func mutant(t testing.TB, r *rand.Rand, s sample) []byte {
 	return []byte(b.String())
 }
 
-// compare judges one document twice and tells whether it is invalid.
-func compare(t *testing.T, j *judge, schema string, doc []byte) bool {
+// compare judges one document twice and returns our errors.
+func compare(t *testing.T, j *judge, schema string, doc []byte) []Error {
 	t.Helper()
 	return compareWith(t, j, schemaOf(t, strings.TrimPrefix(schema, "rules/")), golden.Shared(t, schema), doc)
 }
 
 // compareWith is compare for a schema in the file at name.
-func compareWith(t *testing.T, j *judge, s *Schema, name string, doc []byte) bool {
+func compareWith(t *testing.T, j *judge, s *Schema, name string, doc []byte) []Error {
 	t.Helper()
 	errs, err := s.Validate(bytes.NewReader(doc))
 	v := j.ask(t, name, doc)
@@ -112,7 +112,7 @@ func compareWith(t *testing.T, j *judge, s *Schema, name string, doc []byte) boo
 	case !sameErrors(errs, v.errs):
 		t.Errorf("%s:\n%s\n%.3000s", name, difference(errs, v.errs), doc)
 	}
-	return len(errs) > 0
+	return errs
 }
 
 // sameErrors compares the verdict, the elements at which errors are found, in their order, and the constraint that each

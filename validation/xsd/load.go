@@ -267,9 +267,6 @@ func (a *assembly) attribute(q qname) *attribute {
 			return t
 		}
 	}
-	if q.space == nsXML {
-		return xmlAttributes[q.local]
-	}
 	return nil
 }
 
@@ -299,7 +296,7 @@ func (a *assembly) enter(q qname, at place) bool {
 		e := &element{name: q, id: a.intern(q)}
 		a.elements[q], a.pending[e] = e, at
 	case "attribute":
-		if d := a.attribute(q); d != nil && d != xmlAttributes[q.local] {
+		if a.attribute(q) != nil {
 			return false
 		}
 		d := &attribute{name: q}

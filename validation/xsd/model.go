@@ -1,6 +1,7 @@
 package xsd
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/ravn-ap/ravn/internal/xmlsafe"
@@ -23,7 +24,8 @@ type model struct {
 type position struct {
 	elem     *element // or
 	wild     *wildcard
-	min, max int32 // of the counter; 1, 1 without
+	min, max int32     // of the counter; 1, 1 without
+	of       *particle // positions of one particle may compete until the model is complete
 }
 
 // Bounds on the size of a content model.
@@ -58,8 +60,10 @@ func (a *assembly) build(t *typ) error {
 		return nil
 	}
 	m, ok := automaton(t.particle, false)
-	if ok && m.ambiguousCounter() {
-		m, ok = automaton(t.particle, true)
+	if ok && m.ambiguous() {
+		if m, ok = automaton(t.particle, true); ok {
+			m, ok = m.determinize()
+		}
 	}
 	if !ok {
 		return t.unsupported("a content model of this size")
@@ -184,7 +188,7 @@ func (b *builder) once(p *particle) fragment {
 
 func (b *builder) leaf(p *particle, least, most int) fragment {
 	i := int32(len(b.m.positions))
-	b.m.positions = append(b.m.positions, position{p.elem, p.wild, int32(least), int32(most)})
+	b.m.positions = append(b.m.positions, position{p.elem, p.wild, int32(least), int32(most), p})
 	b.m.follow = append(b.m.follow, nil)
 	b.m.wild = b.m.wild || p.wild != nil
 	if i > maxPositions {
@@ -215,18 +219,75 @@ func (b *builder) connect(from, to []int32) {
 	}
 }
 
-// ambiguousCounter tells whether a position with a counter can follow itself in another way.
-func (m *model) ambiguousCounter() bool {
-	for i, p := range m.positions {
-		if p.max > 1 && slices.Contains(m.follow[i], int32(i)) {
-			return true
+// ambiguous tells whether positions of one particle compete: copies of it, or a counter that may start again.
+func (m *model) ambiguous() bool {
+	for i, list := range m.follow {
+		for k, p := range list {
+			of := m.positions[p].of
+			if m.positions[i].max > 1 && m.positions[i].of == of {
+				return true
+			}
+			for _, q := range list[:k] {
+				if m.positions[q].of == of {
+					return true
+				}
+			}
 		}
 	}
 	return false
 }
 
-// conflict returns the name of an element that two positions compete for, "" if there is none. Positions with the same
-// declaration compete as well: only one of them is expected.
+// determinize makes an automaton in which copies of a particle do not compete. Its positions are sets of positions of the
+// same particle.
+func (m *model) determinize() (*model, bool) {
+	d := &model{wild: m.wild}
+	ids := map[string]int32{}
+	var sets [][]int32
+	add := func(set []int32) int32 {
+		key := fmt.Sprint(set)
+		if id, ok := ids[key]; ok {
+			return id
+		}
+		id := int32(len(sets))
+		ids[key] = id
+		sets = append(sets, set)
+		d.positions = append(d.positions, m.positions[set[0]])
+		d.final = append(d.final, slices.ContainsFunc(set, func(p int32) bool { return m.final[p] }))
+		return id
+	}
+	add([]int32{0})
+	work := 0
+	for i := 0; i < len(sets); i++ {
+		var all []int32
+		for _, p := range sets[i] {
+			all = append(all, m.follow[p]...)
+		}
+		slices.Sort(all)
+		all = slices.Compact(all)
+		var follow []int32
+		for len(all) > 0 {
+			of := m.positions[all[0]].of
+			var same, rest []int32
+			for _, p := range all {
+				if m.positions[p].of == of {
+					same = append(same, p)
+				} else {
+					rest = append(rest, p)
+				}
+			}
+			follow = append(follow, add(same))
+			all = rest
+			work += len(same)
+		}
+		d.follow = append(d.follow, follow)
+		if work > maxFollow || len(sets) > maxPositions {
+			return nil, false
+		}
+	}
+	return d, true
+}
+
+// conflict returns the name of an element that two particles compete for, "" if there is none.
 func (m *model) conflict() string {
 	seen := make(map[int32]int, 16)
 	for i, list := range m.follow {
