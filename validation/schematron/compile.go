@@ -173,71 +173,66 @@ type index struct {
 	docNode bool        // some context matches the document node
 }
 
-// candidates are the numbers of rules in ascending order, by the name of the parent that they ask for.
+// candidates are the numbers of rules in ascending order.
 type candidates struct {
-	byParent map[xdm.NameID][]int32 // those that any parent suits are in each list
-	other    []int32                // those that any parent suits
+	byParent map[xdm.NameID][]int32 // for the parents that some context names
+	other    []int32                // for all other parents
+}
+
+// entry is a rule with what one alternative of its context asks for; 0 means any name.
+type entry struct {
+	rule         int32
+	name, parent xdm.NameID
 }
 
 func (x *index) build(rules []rule) {
-	x.byName, x.any = map[xdm.NameID]*candidates{}, &candidates{}
-	type entry struct {
-		rule   int32
-		target xpath.Target
-	}
-	lists := map[xdm.NameID][]entry{}
+	var list []entry
 	for i, r := range rules {
-		if r.context == nil {
+		if r.context == nil { // it did not compile
 			continue
 		}
 		for _, t := range r.context.Targets() {
-			switch t.Kind {
-			case xdm.Root:
-				x.docNode = true
-			case xdm.Attr:
-				x.attrs = true
+			x.docNode = x.docNode || t.Kind == xdm.Root
+			x.attrs = x.attrs || t.Kind == xdm.Attr
+			e := entry{rule: int32(i), name: t.Name}
+			if len(t.Chain) > 0 {
+				e.parent = t.Chain[0]
 			}
-			lists[t.Name] = append(lists[t.Name], entry{int32(i), t})
+			list = append(list, e)
 		}
 	}
-	for name := range lists {
-		if name != 0 {
-			x.byName[name] = &candidates{}
+	x.byName, x.any = map[xdm.NameID]*candidates{}, &candidates{byParent: map[xdm.NameID][]int32{}}
+	for _, e := range list {
+		if e.name != 0 && x.byName[e.name] == nil {
+			x.byName[e.name] = &candidates{byParent: map[xdm.NameID][]int32{}}
 		}
 	}
-	for name, c := range x.byName {
-		_ = name
-		c.byParent = map[xdm.NameID][]int32{}
-	}
-	x.any.byParent = map[xdm.NameID][]int32{}
-	add := func(c *candidates, e entry) {
-		if len(e.target.Chain) > 0 && e.target.Chain[0] != 0 {
-			parent := e.target.Chain[0]
-			if _, ok := c.byParent[parent]; !ok {
-				c.byParent[parent] = nil
-			}
+	for _, e := range list { // in the order of the rules
+		if e.name != 0 {
+			x.byName[e.name].add(e)
+			continue
+		}
+		x.any.add(e)
+		for _, c := range x.byName {
+			c.add(e)
 		}
 	}
-	fill := func(c *candidates, list []entry) {
-		slices.SortStableFunc(list, func(a, b entry) int { return int(a.rule - b.rule) })
-		for _, e := range list {
-			add(c, e)
+}
+
+// add enters a rule, which comes after those that are there.
+func (c *candidates) add(e entry) {
+	if e.parent != 0 {
+		list, ok := c.byParent[e.parent]
+		if !ok { // until now this parent was like any other
+			list = slices.Clone(c.other)
 		}
-		for _, e := range list {
-			if len(e.target.Chain) > 0 && e.target.Chain[0] != 0 {
-				c.byParent[e.target.Chain[0]] = append(c.byParent[e.target.Chain[0]], e.rule)
-				continue
-			}
-			c.other = append(c.other, e.rule)
-			for parent := range c.byParent {
-				c.byParent[parent] = append(c.byParent[parent], e.rule)
-			}
-		}
+		c.byParent[e.parent] = append(list, e.rule)
+		return
 	}
-	for name, c := range x.byName {
-		fill(c, append(slices.Clone(lists[name]), lists[0]...))
+	c.other = append(c.other, e.rule)
+	for parent := range c.byParent {
+		c.byParent[parent] = append(c.byParent[parent], e.rule)
 	}
-	fill(x.any, lists[0])
 }
 
 // rules returns the numbers of the rules that may match a node with this name and parent.
