@@ -34,9 +34,16 @@ const (
 
 // BenchmarkInvoice validates the base example with the rules of EN 16931 and Peppol, reading it included.
 func BenchmarkInvoice(b *testing.B) {
+	benchmark(b, golden.Read(b, "rules/peppol-billing/examples/base-example.xml"))
+}
+
+// BenchmarkLines does the same with 1,000 lines.
+func BenchmarkLines(b *testing.B) { benchmark(b, invoice(b, 1000)) }
+
+func benchmark(b *testing.B, doc []byte) {
 	names := xdm.NewNames()
 	rules := rulesOf(b, names, enRules, peppolRules)
-	doc := golden.Read(b, "rules/peppol-billing/examples/base-example.xml")
+	b.SetBytes(int64(len(doc)))
 	b.ReportAllocs()
 	for b.Loop() {
 		t, err := xdm.Parse(doc, names)

@@ -60,26 +60,6 @@ func TestLinearWork(t *testing.T) {
 	}
 }
 
-// BenchmarkLines validates an invoice with 1,000 lines, reading it included.
-func BenchmarkLines(b *testing.B) {
-	names := xdm.NewNames()
-	rules := rulesOf(b, names, enRules, peppolRules)
-	doc := invoice(b, 1000)
-	b.SetBytes(int64(len(doc)))
-	b.ReportAllocs()
-	for b.Loop() {
-		t, err := xdm.Parse(doc, names)
-		if err != nil {
-			b.Fatal(err)
-		}
-		for _, s := range rules {
-			if _, err := s.Validate(b.Context(), t, Options{}); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-}
-
 // FuzzLoad loads and compiles anything as rules, and runs what compiles.
 func FuzzLoad(f *testing.F) {
 	const head = `<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2">`

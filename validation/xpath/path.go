@@ -346,30 +346,24 @@ func (f *Evaluation) descendants(t *test, n xdm.Node, a axis) {
 
 // nodesBetween appends the nodes of a stretch of the document that fit, no attributes.
 func (f *Evaluation) nodesBetween(t *test, from, until xdm.Node) {
-	if t.kind == testName {
-		for _, n := range between(f.t.Elements(t.id), from, until) {
-			f.push(nodeItem(n))
-		}
-		return
-	}
-	f.spend(int(until - from))
-	for n := from; n < until; n++ {
-		if f.t.Kind(n) != xdm.Attr && t.matches(f.t, n) {
-			f.push(nodeItem(n))
-		}
-	}
+	f.stretch(t, from, until, f.t.Elements, false)
 }
 
+// attributesBetween appends the attributes of a stretch of the document that fit.
 func (f *Evaluation) attributesBetween(t *test, from, until xdm.Node) {
+	f.stretch(t, from, until, f.t.Attributes, true)
+}
+
+func (f *Evaluation) stretch(t *test, from, until xdm.Node, named func(xdm.NameID) []xdm.Node, attrs bool) {
 	if t.kind == testName {
-		for _, n := range between(f.t.Attributes(t.id), from, until) {
+		for _, n := range between(named(t.id), from, until) {
 			f.push(nodeItem(n))
 		}
 		return
 	}
 	f.spend(int(until - from))
 	for n := from; n < until; n++ {
-		if f.t.Kind(n) == xdm.Attr && t.matches(f.t, n) {
+		if (f.t.Kind(n) == xdm.Attr) == attrs && t.matches(f.t, n) {
 			f.push(nodeItem(n))
 		}
 	}
