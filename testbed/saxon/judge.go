@@ -57,3 +57,10 @@ func Ask[T any](t testing.TB, j *Judge, cmd string, lines []any, n int) []T {
 	}
 	return answers
 }
+
+// Time runs rule files on a document and returns the median of rounds in ms, reading it included.
+func (j *Judge) Time(t testing.TB, doc string, warm, rounds int, sch ...string) float64 {
+	t.Helper()
+	ms, _ := j.peer.Call(t, "time", interop.Fields{"doc": doc, "sch": sch, "warm": warm, "rounds": rounds})["median_ms"].(float64)
+	return ms
+}

@@ -33,6 +33,7 @@ public final class Judge {
         switch (cmd.get("cmd").getAsString()) {
           case "xpath" -> expressions.run(cmd, answer);
           case "schematron" -> rules.run(cmd, answer);
+          case "time" -> rules.time(cmd, answer);
           default -> throw new IllegalArgumentException("there is no such command");
         }
         answer.addProperty("ok", true);

@@ -1,15 +1,20 @@
 package no.ravn.saxon;
 
 import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import java.io.BufferedReader;
+import java.io.ByteArrayInputStream;
 import java.io.File;
 import java.io.PrintStream;
 import java.io.StringReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import javax.xml.transform.Source;
 import javax.xml.transform.stream.StreamSource;
@@ -47,6 +52,32 @@ final class Rules {
       }
     }
     answer.addProperty("cases", count);
+  }
+
+  /** Reads a document and runs rule files on it, "warm" times without and "rounds" times with a watch; each report is a tree. */
+  void time(JsonObject cmd, JsonObject answer) throws Exception {
+    List<XsltExecutable> files = new ArrayList<>();
+    for (JsonElement sch : cmd.getAsJsonArray("sch")) {
+      files.add(rules(sch.getAsString()));
+    }
+    byte[] doc = Files.readAllBytes(Path.of(cmd.get("doc").getAsString()));
+    int warm = cmd.get("warm").getAsInt();
+    double[] ms = new double[cmd.get("rounds").getAsInt()];
+    for (int i = -warm; i < ms.length; i++) {
+      long start = System.nanoTime();
+      XdmNode tree = processor.newDocumentBuilder().build(new StreamSource(new ByteArrayInputStream(doc)));
+      for (XsltExecutable rules : files) {
+        XsltTransformer t = rules.load();
+        t.setInitialContextNode(tree);
+        t.setDestination(new XdmDestination());
+        t.transform();
+      }
+      if (i >= 0) {
+        ms[i] = (System.nanoTime() - start) / 1e6;
+      }
+    }
+    Arrays.sort(ms);
+    answer.addProperty("median_ms", ms[ms.length / 2]);
   }
 
   private XsltExecutable rules(String sch) throws SaxonApiException {
