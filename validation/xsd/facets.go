@@ -173,13 +173,8 @@ func (f *facets) checkPatterns(v []byte) *fault {
 	return nil
 }
 
-// check applies the other facets. items is the length of a list, -1 for other types.
+// check applies the other facets, in the order of Xerces. items is the length of a list, -1 for other types.
 func (f *facets) check(s *simple, v []byte, key string, items int) *fault {
-	if f.enum != nil {
-		if _, ok := f.enum[key]; !ok {
-			return &fault{"cvc-enumeration-valid", quote(string(v)) + " is not one of the values that are allowed", f.values}
-		}
-	}
 	if f.length >= 0 || f.minLength >= 0 || f.maxLength >= 0 {
 		if items < 0 {
 			items = s.prim.length(v)
@@ -188,13 +183,18 @@ func (f *facets) check(s *simple, v []byte, key string, items int) *fault {
 			return bad
 		}
 	}
-	if f.lo != nil || f.hi != nil {
-		if bad := f.checkBounds(s, v); bad != nil {
-			return bad
+	if f.enum != nil {
+		if _, ok := f.enum[key]; !ok {
+			return &fault{"cvc-enumeration-valid", quote(string(v)) + " is not one of the values that are allowed", f.values}
 		}
 	}
 	if f.totalDigits >= 0 || f.fractionDigits >= 0 {
-		return f.checkDigits(v)
+		if bad := f.checkDigits(v); bad != nil {
+			return bad
+		}
+	}
+	if f.lo != nil || f.hi != nil {
+		return f.checkBounds(s, v)
 	}
 	return nil
 }
@@ -237,11 +237,11 @@ func (f *facets) checkBounds(s *simple, v []byte) *fault {
 
 func (f *facets) checkDigits(v []byte) *fault {
 	d := parseDecimal(v)
-	if f.totalDigits >= 0 && len(d.whole)+len(d.frac) > f.totalDigits {
-		return &fault{code: "cvc-totalDigits-valid", msg: quote(string(v)) + " has more than " + strconv.Itoa(f.totalDigits) + " digits"}
-	}
 	if f.fractionDigits >= 0 && len(d.frac) > f.fractionDigits {
 		return &fault{code: "cvc-fractionDigits-valid", msg: quote(string(v)) + " has more than " + strconv.Itoa(f.fractionDigits) + " digits behind the point"}
+	}
+	if f.totalDigits >= 0 && len(d.whole)+len(d.frac) > f.totalDigits {
+		return &fault{code: "cvc-totalDigits-valid", msg: quote(string(v)) + " has more than " + strconv.Itoa(f.totalDigits) + " digits"}
 	}
 	return nil
 }
