@@ -21,6 +21,7 @@ func builtins() map[string]*typ {
 	t["anyType"] = newAnyType()
 	anySimple := add("anySimpleType", t["anyType"], &simple{prim: &primitive{valid: always, free: true}, facets: noFacets})
 	for name, p := range primitives {
+		p.name = name
 		add(name, t["anySimpleType"], &simple{base: anySimple, prim: p, space: collapse, facets: noFacets})
 	}
 	t["string"].simple.space = preserve

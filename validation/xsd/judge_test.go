@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,32 +24,33 @@ type judge struct {
 	out *bufio.Reader
 }
 
-// startJudge starts a JVM, or skips the test when there is none. It ends with the test.
+// startJudge returns the one judge of all tests, or skips the test when there is no JVM. It ends with the tests, when its
+// input is closed.
 func startJudge(t testing.TB) *judge {
 	t.Helper()
-	java, err := exec.LookPath("java")
-	if err != nil {
+	if _, err := exec.LookPath("java"); err != nil {
 		golden.Missing(t, interop.Require, "java, for Xerces as a judge")
 	}
-	cmd := exec.Command(java, "-Xmx1g", "testdata/XercesJudge.java")
+	j, err := theJudge()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+var theJudge = sync.OnceValues(func() (*judge, error) {
+	cmd := exec.Command("java", "-Xmx1g", "testdata/XercesJudge.java")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = in.Close()
-		_ = cmd.Wait()
-	})
-	return &judge{in, bufio.NewReaderSize(out, 1<<20)}
-}
+	return &judge{in, bufio.NewReaderSize(out, 1<<20)}, cmd.Start()
+})
 
 // verdict is what the judge says about a document.
 type verdict struct {

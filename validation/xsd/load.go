@@ -194,6 +194,7 @@ type assembly struct {
 	attributes map[qname]*attribute
 	groups     map[qname]*group
 	attrGroups map[qname]*group
+	nameless   []*typ              // types defined within other components
 	pending    map[any]place       // declarations not yet read, by component
 	heads      map[int32][]*member // substitution groups that an element belongs to, by the id of its name
 	models     []*typ              // types whose content model is not yet built
@@ -380,7 +381,10 @@ func (a *assembly) compile() error {
 
 // forget lets go of the schema documents.
 func (a *assembly) forget() {
-	a.files, a.pending, a.models, a.values = nil, nil, nil, nil
+	for _, t := range a.nameless {
+		t.at = place{}
+	}
+	a.files, a.pending, a.models, a.values, a.nameless = nil, nil, nil, nil, nil
 	for _, t := range a.types {
 		t.at = place{}
 	}

@@ -97,9 +97,26 @@ func automaton(p *particle, unroll bool) (*model, bool) {
 	}
 	for i, list := range m.follow {
 		slices.Sort(list)
-		m.follow[i] = slices.Clip(slices.Compact(list))
+		m.follow[i] = shared(slices.Compact(list))
 	}
 	return m, true
+}
+
+// row holds the numbers of all positions.
+var row = func() []int32 {
+	r := make([]int32, maxPositions+2)
+	for i := range r {
+		r[i] = int32(i)
+	}
+	return r
+}()
+
+// shared returns a list of positions without memory of its own if it has no gaps, as nearly all have.
+func shared(list []int32) []int32 {
+	if n := len(list); n > 0 && int(list[n-1]-list[0]) == n-1 {
+		return row[list[0]:][:n:n]
+	}
+	return slices.Clone(list)
 }
 
 func allModel(p *particle) *model {

@@ -13,6 +13,7 @@ import (
 
 // primitive is a primitive datatype (XML Schema Part 2, §3.2).
 type primitive struct {
+	name    string
 	valid   func(v []byte, sc *scope) bool           // whether v, with white space normalized, is in the lexical space
 	key     func(v []byte, sc *scope) string         // the same for equal values; nil: v itself
 	value   func(v []byte) any                       // of an ordered type

@@ -188,21 +188,39 @@ func (s *simple) checkUnion(raw []byte, sc *scope) (string, *fault) {
 	inner := *sc
 	inner.wantKey = sc.wantKey || s.enum != nil
 	for _, m := range s.union {
-		if key, bad := m.check(raw, &inner); bad == nil {
-			for m.union != nil {
-				m = m.union[0]
-			}
-			v := normalize(raw, m.space)
-			if bad := s.facets.checkPatterns(v); bad != nil {
-				return "", bad
-			}
-			return key, s.facets.check(s, v, key, -1)
+		key, bad := m.check(raw, &inner)
+		if bad != nil {
+			continue
 		}
+		m = m.actual(raw, sc)
+		v := normalize(raw, m.space)
+		if bad := s.facets.checkPatterns(v); bad != nil {
+			return "", bad
+		}
+		if m.prim != nil && inner.wantKey {
+			key = m.prim.name + " " + key // values of different primitive types are different
+		}
+		return key, s.facets.check(s, v, key, -1)
 	}
 	if bad := s.facets.checkPatterns(normalize(raw, collapse)); bad != nil {
 		return "", bad
 	}
 	return "", &fault{code: "cvc-datatype-valid.1.2.3", msg: quote(string(raw)) + " is not a value of any type in the union " + s.name}
+}
+
+// actual returns the member type that validates a value of s, through unions of unions.
+func (s *simple) actual(raw []byte, sc *scope) *simple {
+	for s.union != nil {
+		i := slices.IndexFunc(s.union, func(m *simple) bool {
+			_, bad := m.check(raw, &scope{prefix: sc.prefix})
+			return bad == nil
+		})
+		if i < 0 {
+			break
+		}
+		s = s.union[i]
+	}
+	return s
 }
 
 // identify records an ID or IDREF.

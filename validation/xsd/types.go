@@ -52,6 +52,7 @@ func (a *assembly) define(t *typ) error {
 // anonymous reads a type definition within another component.
 func (a *assembly) anonymous(f *file, n xmlsafe.Node) (*typ, error) {
 	t := &typ{at: place{f, n}, state: complete}
+	a.nameless = append(a.nameless, t)
 	return t, a.fill(t, f, n)
 }
 

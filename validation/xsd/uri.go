@@ -8,13 +8,13 @@ import (
 
 // isURI tells whether v is a value of anyURI. XML Schema Part 2 §3.2.17 takes nearly everything: v must be a URI reference
 // of RFC 2396 and 2732 once the characters that these do not have are escaped. What remains is a scheme that is none, an
-// escape that is none, a second fragment, and brackets outside of the places for them.
+// escape that is none, a second fragment, brackets outside of the places for them, and "//" with nothing behind it.
 func isURI(v []byte) bool {
 	if len(v) == 0 {
 		return true
 	}
 	rest, hasScheme, ok := cutScheme(v)
-	if !ok || !escapesValid(v) {
+	if !ok || !escapesValid(v) || string(rest) == "//" {
 		return false
 	}
 	rest, fragment, _ := bytes.Cut(rest, []byte{'#'})
