@@ -66,6 +66,11 @@ func (v *Validator) Validate(ctx context.Context, r Request) (*Report, error) {
 	return rep, nil
 }
 
+// TooLarge is the report of a document that is not checked because of its size.
+func TooLarge(r Request, limit int) *Report {
+	return newReport(r).end(NotChecked, fmt.Sprintf("the document is larger than %d MiB", limit>>20))
+}
+
 // Unreadable is the report of a document whose file cannot be read.
 func Unreadable(r Request, err error) *Report { return newReport(r).unreadable(err) }
 

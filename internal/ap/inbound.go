@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/ravn-ap/ravn/as4"
@@ -22,6 +23,7 @@ import (
 type Inbound struct {
 	Core
 	Backend   backend.Backend
+	Check     Check                            // of documents before they are delivered; the receipt has left long before (D-10)
 	Lease     time.Duration                    // how long a delivery may go without a sign of life; the queue extends it while the work runs
 	Queue     *queue.Runner                    // runs Forward; takes deliveries that begin with their acceptance
 	Delivered func(m store.Message, err error) // told of each delivery; nil means nobody wants to know
@@ -166,12 +168,12 @@ func (in *Inbound) Forward(ctx context.Context, job store.Job) queue.Outcome {
 func (in *Inbound) finish(ctx context.Context, job store.Job, m store.Message, n int) queue.Outcome {
 	in.hook("deliver.claimed")
 	res := store.Result{State: store.Delivered, Outcome: "delivered"}
-	err := in.deliver(ctx, m)
+	report, err := in.deliver(ctx, m)
 	in.hook("deliver.done")
 	if err != nil {
 		res = failedDelivery(err, n, in.Now())
 	}
-	res.Message = &m
+	res.Message, res.Evidence = &m, report
 	if in.Delivered != nil {
 		in.Delivered(m, err)
 	}
@@ -200,13 +202,26 @@ func failedDelivery(err error, n int, now time.Time) store.Result {
 	return res
 }
 
-func (in *Inbound) deliver(ctx context.Context, m store.Message) error {
+// deliver checks the document and hands it to C4 with the findings, which never keep it back.
+func (in *Inbound) deliver(ctx context.Context, m store.Message) ([]store.Evidence, error) {
+	rep, err := in.Check.document(ctx, m.DocType, m.Process, in.Now(), func() (io.ReadCloser, error) { return in.open(ctx, m.Payload) })
+	if err != nil {
+		return nil, err
+	}
+	report, err := reportEvidence(rep)
+	if err != nil {
+		return nil, err
+	}
 	r, err := in.open(ctx, m.Payload)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	err = in.Backend.Deliver(ctx, backend.Delivery{ID: m.ID, Payload: r, Metadata: metadata(m)})
-	return errors.Join(err, r.Close())
+	meta := metadata(m)
+	if len(report) > 0 {
+		meta.Validation = report[0].Bytes
+	}
+	err = in.Backend.Deliver(ctx, backend.Delivery{ID: m.ID, Payload: r, Metadata: meta})
+	return report, errors.Join(err, r.Close())
 }
 
 // metadata describes a message for C4. The delivery id is the message's id: it never changes.

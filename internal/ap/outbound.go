@@ -22,6 +22,7 @@ type Outbound struct {
 	Sender    *as4.Sender
 	Directory Directory                 // nil: only with a peer given directly
 	Seat      peppol.SeatID             // who sends
+	Check     Check                     // of documents before they are taken over
 	Country   string                    // COUNTRY_C1 of submissions that name none; "" means it must be named
 	Timeout   time.Duration             // of one attempt
 	Observe   func(step, detail string) // told of each step; nil means nobody wants to know

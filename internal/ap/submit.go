@@ -30,11 +30,11 @@ type Submission struct {
 // Submit takes a document over: envelope made or checked, payload synced, then one commit with its outbox row (REL-001,
 // REL-021). The eb:MessageId is chosen here and never again.
 func (out *Outbound) Submit(ctx context.Context, s Submission) (store.Message, error) {
-	m, err := out.take(ctx, s)
+	sub, err := out.take(ctx, s)
 	if err != nil {
-		return m, err
+		return store.Message{}, err
 	}
-	m, _, err = out.Store.Submit(ctx, out.Tenant, store.Submission{Message: m})
+	m, _, err := out.Store.Submit(ctx, out.Tenant, sub)
 	if err != nil {
 		return store.Message{}, fault.New(fault.RecordUnreadable, err, "")
 	}
@@ -43,43 +43,47 @@ func (out *Outbound) Submit(ctx context.Context, s Submission) (store.Message, e
 
 // SubmitHeld is Submit for a caller who sends at once: it gets the job with its lease.
 func (out *Outbound) SubmitHeld(ctx context.Context, s Submission, owner string) (store.Message, store.Job, error) {
-	m, err := out.take(ctx, s)
+	sub, err := out.take(ctx, s)
 	if err != nil {
-		return m, store.Job{}, err
+		return store.Message{}, store.Job{}, err
 	}
-	m, job, err := out.Store.SubmitHeld(ctx, out.Tenant, store.Submission{Message: m}, owner, sendLease)
+	m, job, err := out.Store.SubmitHeld(ctx, out.Tenant, sub, owner, sendLease)
 	if err != nil {
 		return store.Message{}, store.Job{}, fault.New(fault.RecordUnreadable, err, "")
 	}
 	return m, job, nil
 }
 
-// take makes or checks the envelope, syncs it and describes the message for the record.
-func (out *Outbound) take(ctx context.Context, s Submission) (store.Message, error) {
+// take makes or checks the envelope, checks the document, syncs the envelope and describes the message for the record.
+func (out *Outbound) take(ctx context.Context, s Submission) (store.Submission, error) {
 	h, wrap, err := out.prepare(s)
 	if err != nil {
-		return store.Message{}, err
+		return store.Submission{}, err
+	}
+	report, err := out.outgoing(ctx, &s, h.DocType.Value(), h.Process.Value())
+	if err != nil {
+		return store.Submission{}, err
 	}
 	id := store.NewID()
 	w, err := out.Blobs.Create(ctx, store.BlobKey(id, "sbd"))
 	if err != nil {
-		return store.Message{}, fault.New(fault.RecordUnreadable, err, "")
+		return store.Submission{}, fault.New(fault.RecordUnreadable, err, "")
 	}
 	defer w.Abort()
 	if err := wrap(w); err != nil {
-		return store.Message{}, envelopeFault(err)
+		return store.Submission{}, envelopeFault(err)
 	}
 	ref, err := w.Commit()
 	if err != nil {
-		return store.Message{}, fault.New(fault.RecordUnreadable, err, "")
+		return store.Submission{}, fault.New(fault.RecordUnreadable, err, "")
 	}
-	return store.Message{
+	return store.Submission{Evidence: report, Message: store.Message{
 		ID: id, Domain: defaultDomain, MessageID: string(out.Sender.NewMessageID()), ConversationID: conversation(s.Conversation),
 		C2: out.Seat, Sender: h.Sender.Value(), Receiver: h.Receiver.Value(),
 		DocTypeScheme: h.DocType.Scheme(), DocType: h.DocType.Value(), ProcessScheme: h.Process.Scheme(), Process: h.Process.Value(),
 		Transport: peppol.TransportAS4, InstanceID: h.InstanceID, CreationTime: h.Created, CountryC1: h.CountryC1,
 		MLSTo: h.MLSTo, MLSType: h.MLSType, Payload: ref, PayloadMime: s.MimeType,
-	}, nil
+	}}, nil
 }
 
 func conversation(given string) string {

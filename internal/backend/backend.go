@@ -3,6 +3,7 @@ package backend
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"time"
 )
@@ -35,6 +36,9 @@ type Metadata struct {
 	SHA256            string    `json:"sha256"`
 	Payload           string    `json:"payload"` // name of the file with the whole envelope (SBD)
 	PossibleDuplicate bool      `json:"possible_duplicate,omitempty"`
+
+	// Validation is what the rules say of the document, in the form of ravn validate --json; absent when it was not checked.
+	Validation json.RawMessage `json:"validation,omitempty"`
 }
 
 // Backend takes documents over.

@@ -43,6 +43,12 @@ func (c *Config) Check() error {
 	c.checkKeys(bad)
 	c.checkCerts(env, bad)
 	c.checkAS4(env, bad)
+	if !slices.Contains([]string{"off", "report", "reject"}, c.Validation.Outgoing) {
+		bad("validation.outgoing", "want off, report or reject, have %q", c.Validation.Outgoing)
+	}
+	if !slices.Contains([]string{"off", "report"}, c.Validation.Incoming) {
+		bad("validation.incoming", "want off or report, have %q", c.Validation.Incoming)
+	}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
 		bad("log.level", "want debug, info, warn or error, have %q", c.Log.Level)
 	}

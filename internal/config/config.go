@@ -64,7 +64,9 @@ type Config struct {
 	} `yaml:"send"`
 
 	Validation struct {
-		Rules string `yaml:"rules,omitempty" doc:"Folder of rule packs (ravn rules install). Empty: rules in the data folder."`
+		Rules    string `yaml:"rules,omitempty" doc:"Folder of rule packs (ravn rules install). Empty: rules in the data folder."`
+		Outgoing string `yaml:"outgoing,omitempty" doc:"What happens with the verdict on a document that is handed in: off, report (kept with the message) or reject (an invalid one is not taken over)." default:"off"`
+		Incoming string `yaml:"incoming,omitempty" doc:"Likewise for received documents, after the receipt has left: off or report (kept with the message and in metadata.json)." default:"off"`
 	} `yaml:"validation,omitempty"`
 
 	Log struct {

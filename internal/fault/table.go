@@ -20,6 +20,7 @@ const (
 	DocumentUnknown    Code = "RAVN-2002"
 	EnvelopeInvalid    Code = "RAVN-2003"
 	CountryMissing     Code = "RAVN-2004"
+	DocumentInvalid    Code = "RAVN-2005"
 	NotRegistered      Code = "RAVN-2101"
 	LookupFailed       Code = "RAVN-2102"
 	MetadataInvalid    Code = "RAVN-2103"
@@ -81,6 +82,8 @@ var Table = []Entry{
 		"konvolutten (SBDH) er feil", "Rett det som er nevnt, eller lever bare dokumentet", "konvolutten (SBDH) er feil", "Rett det som er nemnt, eller lever berre dokumentet"),
 	row(CountryMissing, Submitter, Usage, "the country of the sender (COUNTRY_C1) is not known", "Give it with --country, or set country in the configuration",
 		"avsenderens land (COUNTRY_C1) er ikke kjent", "Oppgi det med --country, eller sett country i konfigurasjonen", "landet til avsendaren (COUNTRY_C1) er ikkje kjent", "Oppgi det med --country, eller set country i konfigurasjonen"),
+	row(DocumentInvalid, Submitter, Negative, "the document breaks the rules of its type", "Correct what is named; ravn validate shows everything",
+		"dokumentet bryter reglene for sin type", "Rett det som er nevnt; ravn validate viser alt", "dokumentet bryt reglane for typen sin", "Rett det som er nemnt; ravn validate viser alt"),
 	row(NotRegistered, Register, Negative, "the receiver is not registered for this document type and process", "Ask the receiver whether it can receive this, and check identifier and document type",
 		"mottakeren er ikke registrert for denne dokumenttypen og prosessen", "Spør mottakeren, og sjekk identifikator og dokumenttype", "mottakaren er ikkje registrert for denne dokumenttypen og prosessen", "Spør mottakaren, og sjekk identifikator og dokumenttype"),
 	row(LookupFailed, Network, Unsure, "the receiver could not be looked up", "This is a technical failure, not an answer: try again later",

@@ -28,6 +28,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/store/postgres"
 	"github.com/ravn-ap/ravn/internal/store/sqlite"
 	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/validation"
 )
 
 // Options are the parts of a node that tests replace. The zero value is right for production.
@@ -53,6 +54,7 @@ type Node struct {
 	listener net.Listener
 	runner   *queue.Runner
 	health   health
+	rules    *validation.Validator // nil when nothing is checked
 }
 
 // Open opens everything a node needs but listens to nothing and runs nothing.
@@ -129,12 +131,15 @@ func (n *Node) wire() error {
 		OnError: func(job store.Job, err error) { n.opts.Log.Error().Str("job", job.ID).Err(err).Msg("queue") },
 	}
 	n.Inbound.Queue = n.runner
+	if err := n.openRules(); err != nil {
+		return err
+	}
 	client, directory, err := n.network()
 	if err != nil {
 		return err
 	}
 	n.Outbound = &ap.Outbound{
-		Core: core, Directory: directory, Seat: n.Seat, Country: n.Config.Country, Timeout: time.Duration(n.Config.Send.Timeout),
+		Core: core, Check: n.check(n.Config.Validation.Outgoing), Directory: directory, Seat: n.Seat, Country: n.Config.Country, Timeout: time.Duration(n.Config.Send.Timeout),
 		Sender: &as4.Sender{Trust: n.Trust, HTTP: client, Host: n.Config.Host, Spool: n.spool, Agent: "ravn", Now: n.opts.Now},
 	}
 	return nil

@@ -94,6 +94,7 @@ const (
 	EvidenceAnswerSOAP  = "answer_soap"  // SOAP part of the answer, where it is not the receipt itself
 	EvidencePeerCert    = "peer_cert"    // DER, the other access point
 	EvidenceOwnCert     = "own_cert"     // DER, ours
+	EvidenceValidation  = "validation"   // what the rules say of the document, as JSON
 )
 
 // Evidence is a piece of proof that is kept as it was on the wire.

@@ -18,8 +18,9 @@ type Submission struct {
 	Key    string // idempotency key of the submitter, "" for messages of our own (REL-020)
 	Digest []byte // of the request that carried Key
 
-	Events []Event // what happened before, oldest first
-	Tasks  []Task  // work beside the sending
+	Evidence []Evidence // kept with the message from the start
+	Events   []Event    // what happened before, oldest first
+	Tasks    []Task     // work beside the sending
 }
 
 // SubmitHeld is Submit for a submitter who sends at once: the job of sending is his from the start.
@@ -100,7 +101,7 @@ func (tx *Tx) submit(m *Message, sub *Submission) (earlier string, err error) {
 	if err != nil {
 		return "", err
 	}
-	return "", tx.AddEvidence(m.ID, m.Payload.inline()...)
+	return "", tx.AddEvidence(m.ID, append(m.Payload.inline(), sub.Evidence...)...)
 }
 
 func (tx *Tx) earlier(sub *Submission) (string, error) {
