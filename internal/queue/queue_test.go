@@ -159,11 +159,11 @@ func TestLeaseIsKeptWhileWorkRuns(t *testing.T) {
 	var runs atomic.Int64
 	work := func(context.Context, store.Job) queue.Outcome {
 		runs.Add(1)
-		time.Sleep(time.Second)
+		time.Sleep(2 * time.Second)
 		return queue.Done()
 	}
 	for range 2 {
-		start(t, &queue.Runner{Store: s, Work: reports(work), Lease: 300 * time.Millisecond, Poll: 20 * time.Millisecond})
+		start(t, &queue.Runner{Store: s, Work: reports(work), Lease: 900 * time.Millisecond, Poll: 20 * time.Millisecond})
 	}
 	eventually(t, "the job is done", func() bool { return len(jobs(t, s, false)) == 0 })
 	if runs.Load() != 1 {
