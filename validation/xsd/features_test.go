@@ -186,3 +186,87 @@ func TestDifferentialFeatures(t *testing.T) {
 	}
 	t.Logf("%d documents, errors: %v", n, codes)
 }
+
+// TestFeatures: what each feature of the schema allows and what not, without a second opinion.
+func TestFeatures(t *testing.T) {
+	s, err := Load(os.DirFS("testdata/features"), "features.xsd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct{ content, want string }{
+		{`<all><c>2024-01-01</c><a>1</a></all>`, ""},
+		{`<all><b/></all>`, "cvc-complex-type.2.4.b"},
+		{`<all><a>1</a><a>1</a></all>`, "cvc-complex-type.2.4.a"},
+		{`<counts><a/><a/><b/><c/><c/><c/><c/></counts>`, ""},
+		{`<counts><a/><b/></counts>`, "cvc-complex-type.2.4.a"},
+		{`<counts><a/><a/><c/><c/></counts>`, "cvc-complex-type.2.4.b"},
+		{`<wild><a/><o:thing/><x:y/></wild>`, ""},
+		{`<wild><a/><o:thing><in>x</in></o:thing></wild>`, "cvc-complex-type.2.4.a"},
+		{`<listed><x:y/></listed>`, "cvc-complex-type.2.4.a"},
+		{`<listed><o:none/></listed>`, "cvc-complex-type.2.4.c"},
+		{`<shapes><circle><x>1</x><r>1</r></circle><o:square><x>1</x></o:square></shapes>`, ""},
+		{`<shapes><shape><x>1</x></shape></shapes>`, "cvc-elt.2"},
+		{`<shapes><closedMember><x>1</x></closedMember></shapes>`, "cvc-complex-type.2.4.a"},
+		{`<shapes><extended><x>1</x><r>1</r></extended></shapes>`, "cvc-complex-type.2.4.a"},
+		{`<shapes><same><x>1</x></same></shapes>`, ""},
+		{`<base xsi:type="derived"><b>1</b></base>`, ""},
+		{`<base xsi:type="restricted"/>`, "cvc-complex-type.2.4.b"},
+		{`<base xsi:type="money" currency="EUR">1</base>`, "cvc-elt.4.3"},
+		{`<base xsi:type="none"/>`, "cvc-elt.4.2"},
+		{`<base xsi:type="1"/>`, "cvc-elt.4.1"},
+		{`<blocked xsi:type="derived"><b>1</b></blocked>`, "cvc-elt.4.3"},
+		{`<abstractType/>`, "cvc-type.2"},
+		{`<abstractType xsi:type="concrete"><a/></abstractType>`, ""},
+		{`<nilled xsi:nil="true"/>`, ""},
+		{`<nilled xsi:nil="true">1</nilled>`, "cvc-elt.3.2.1"},
+		{`<nilled xsi:nil="false"/>`, "cvc-datatype-valid.1.2.1"},
+		{`<base xsi:nil="true"/>`, "cvc-elt.3.1"},
+		{`<fixed><number>1.5</number><text/><given/><blend/></fixed>`, ""},
+		{`<fixed><number>2</number></fixed>`, "cvc-elt.5.2.2.2.2"},
+		{`<fixed><blend>other</blend></fixed>`, "cvc-elt.5.2.2.2.1"},
+		{`<fixed><blend><a/></blend></fixed>`, "cvc-elt.5.2.2.1"},
+		{`<fixed number="6.0"/>`, ""},
+		{`<fixed number="7"/>`, "cvc-complex-type.3.1"},
+		{`<attrs one="1" o:mark="2024-01-01" any="x" f:global="1" xml:lang="nb"/>`, ""},
+		{`<attrs one="1" o:mark="x"/>`, "cvc-datatype-valid.1.2.1"},
+		{`<attrs/>`, "cvc-complex-type.4"},
+		{`<attrs one="1" x:y=""/>`, "cvc-complex-type.3.2.2"},
+		{`<narrow currency="EUR" note="x">6</narrow>`, "cvc-complex-type.3.2.2"},
+		{`<narrow currency="EUR">7</narrow>`, "cvc-maxInclusive-valid"},
+		{`<mixed>a<a/>b<b>1</b>c</mixed>`, ""},
+		{`<grouped>a<d/></grouped>`, "cvc-complex-type.2.3"},
+		{`<empty> </empty>`, "cvc-complex-type.2.1"},
+		{`<money currency="EUR"><a/></money>`, "cvc-complex-type.2.2"},
+		{`<local xmlns="">true</local>`, ""},
+		{`<local xmlns="">x</local>`, "cvc-datatype-valid.1.2.1"},
+		{`<nilled><a/></nilled>`, "cvc-type.3.1.2"},
+		{`<nilled a="">1</nilled>`, "cvc-type.3.1.1"},
+		{`<ids id="a"><id>b</id><refs>a b</refs></ids>`, ""},
+		{`<ids id="a"><id>a</id></ids>`, "cvc-id.2"},
+		{`<ids ref="a"/>`, "cvc-id.1"},
+		{`<any><root/><x:y><any xsi:type="xs:int">1</any></x:y></any>`, "cvc-complex-type.2.4.b"},
+		{`<values><code>x y</code><amount>209.99</amount><unionOfFew>1</unionOfFew><qnames>f:a</qnames><pairs>1.00 2</pairs></values>`, ""},
+		{`<values><code>X</code></values>`, "cvc-enumeration-valid"},
+		{`<values><amount>1.234</amount></values>`, "cvc-fractionDigits-valid"},
+		{`<values><amount>1234.56</amount></values>`, "cvc-totalDigits-valid"},
+		{`<values><amount>-1.5</amount></values>`, "cvc-minExclusive-valid"},
+		{`<values><short>abcd</short></values>`, "cvc-maxLength-valid"},
+		{`<values><short/></values>`, "cvc-minLength-valid"},
+		{`<values><three>QQ==</three></values>`, "cvc-length-valid"},
+		{`<values><patterned>ab1</patterned></values>`, "cvc-pattern-valid"},
+		{`<values><union>x</union></values>`, "cvc-datatype-valid.1.2.3"},
+		{`<values><span>2023-12-30</span></values>`, "cvc-minInclusive-valid"},
+		{`<values><span>2024-02-29</span></values>`, "cvc-maxExclusive-valid"},
+		{`<fromPart f:q="1"><in xmlns=""><f:a/></in></fromPart><fromNameless><l>0</l><r>1</r></fromNameless>`, ""},
+	} {
+		doc := `<root xmlns="urn:f" xmlns:f="urn:f" xmlns:o="urn:o" xmlns:x="urn:x" xmlns:xs="` + nsXSD + `" xmlns:xsi="` + nsXSI + `">` + tc.content + `</root>`
+		errs, err := s.Validate(strings.NewReader(doc))
+		got := ""
+		if len(errs) > 0 {
+			got = errs[0].Code
+		}
+		if err != nil || got != tc.want {
+			t.Errorf("%s: %v %+v, want %s", tc.content, err, errs, tc.want)
+		}
+	}
+}
