@@ -154,6 +154,7 @@ func TestOrder(t *testing.T) {
 		{"duration", "-PT1S", "PT0S", -1},
 		{"duration", "-PT0.5S", "-PT0.25S", -1},
 		{"duration", "-PT0.5S", "PT0.1S", -1},
+		{"duration", "-PT0.5S", "-PT1S", 1},
 		{"duration", "-P1Y", "-P1Y", 0},
 	} {
 		p := builtin[tc.typ].simple.prim

@@ -110,7 +110,7 @@ var (
 		{"Id", "a"},
 		{"Id", "1"},
 		{"languageID", "not a language"},
-		{"unknown", ""},
+		{"unknown", ""}, {"zz:any", "1"}, {"inline", "a b"},
 		{"format", "102"},
 		{"listID", " a  b "},
 		{"schemeURI", ":x"},

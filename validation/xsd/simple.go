@@ -192,7 +192,6 @@ func (s *simple) checkUnion(raw []byte, sc *scope) (string, *fault) {
 		if bad != nil {
 			continue
 		}
-		m = m.actual(raw, sc)
 		v := normalize(raw, m.space)
 		if bad := s.facets.checkPatterns(v); bad != nil {
 			return "", bad
@@ -206,21 +205,6 @@ func (s *simple) checkUnion(raw []byte, sc *scope) (string, *fault) {
 		return "", bad
 	}
 	return "", &fault{code: "cvc-datatype-valid.1.2.3", msg: quote(string(raw)) + " is not a value of any type in the union " + s.name}
-}
-
-// actual returns the member type that validates a value of s, through unions of unions.
-func (s *simple) actual(raw []byte, sc *scope) *simple {
-	for s.union != nil {
-		i := slices.IndexFunc(s.union, func(m *simple) bool {
-			_, bad := m.check(raw, &scope{prefix: sc.prefix})
-			return bad == nil
-		})
-		if i < 0 {
-			break
-		}
-		s = s.union[i]
-	}
-	return s
 }
 
 // identify records an ID or IDREF.
@@ -368,16 +352,29 @@ func (a *assembly) unionType(f *file, n xmlsafe.Node) (*simple, error) {
 		if t.kind != simpleType {
 			return nil, f.fail(n, "the type "+q.String()+" is not simple")
 		}
-		s.union = append(s.union, t.simple)
+		s.addMember(t.simple)
 	}
 	members, err := a.inline(f, n)
 	if err != nil {
 		return nil, err
 	}
-	if s.union = append(s.union, members...); len(s.union) == 0 {
+	for _, m := range members {
+		s.addMember(m)
+	}
+	if len(s.union) == 0 {
 		return nil, f.fail(n, "a union without member types")
 	}
 	return s, nil
+}
+
+// addMember adds a member type to a union. The members of a union stand for it, without its facets (XML Schema Part 1,
+// §3.14.2).
+func (s *simple) addMember(m *simple) {
+	if m.union != nil {
+		s.union = append(s.union, m.union...)
+	} else {
+		s.union = append(s.union, m)
+	}
 }
 
 // inline reads the simple types that are defined within n.
