@@ -8,6 +8,10 @@
 //     depends on them, not for their own sake.
 //   - Errors name the constraint of the Recommendation, for example cvc-complex-type.2.4.a. What follows from an error is
 //     handled as Xerces does: after a misplaced element its parent is not judged any further, its descendants are.
+//   - Known differences from Xerces: lengths count characters, not UTF-16 units; names are those of the fifth edition of
+//     XML 1.0; a value that must be held to be checked (not text, not base64) is refused above 16 MB; a wildcard with a
+//     count does not make optional content necessary.
+//   - Locations that a document names for its schemas (xsi:schemaLocation) are not followed.
 package xsd
 
 import (
@@ -47,7 +51,7 @@ type Error struct {
 // maxErrors bounds the errors that are kept of one document.
 const maxErrors = 100
 
-// Validate validates one document. An error means that it could not be read to its end: an *xmlsafe.Error when it is not
+// Validate validates one document, which r holds from its start. An error means that it could not be read to its end: an *xmlsafe.Error when it is not
 // well-formed, else what r returned. A valid document has no Errors; else they come in the order in which they were
 // found, at most the first hundred.
 func (s *Schema) Validate(r io.ReadSeeker) ([]Error, error) {
