@@ -30,14 +30,16 @@ check: build ## everything a change must pass
 demo: build ## a private Peppol network, one real message
 	bin/ravn demo
 
-interop-build: ## the Java peer; needs a JDK and Maven
+interop-build: ## the Java peer and the judge of rules; needs a JDK and Maven
 	cd testbed/interop && mvn -q -B package
+	cd testbed/saxon && mvn -q -B package
 
 interop: interop-build ## phase4, Santuario, the Peppol SMP client, xmlsec1 and xmllint as judges
 	RAVN_REQUIRE_INTEROP=1 RAVN_REQUIRE_TOOLS=1 go test -count=1 -run 'Interop' $(PKGS)
 
-differential: interop-build ## CASES random documents: our canonical form against Santuario and libxml2, signatures against xmlsec1, XML Schema against Xerces
+differential: interop-build ## CASES random documents: our canonical form against Santuario and libxml2, signatures against xmlsec1, XML Schema against Xerces; XPath and rule files against Saxon
 	RAVN_REQUIRE_INTEROP=1 RAVN_REQUIRE_TOOLS=1 RAVN_DIFFERENTIAL_CASES=$(or $(CASES),10000) go test -count=1 -v -run 'Differential' ./internal/xmldsig/ ./validation/xsd/
+	RAVN_REQUIRE_INTEROP=1 RAVN_DIFFERENTIAL_CASES=$(or $(CASES),20000) go test -count=1 -v -run 'Differential' ./validation/xpath/ ./validation/schematron/
 
 bench: build ## benchmarks of the rooms, then of two whole nodes
 	go test -run '^$$' -bench . -benchtime 1s $(PKGS)
@@ -61,4 +63,4 @@ docs: build ## regenerate what is generated
 	@{ sed '/^<!-- generated -->$$/q' docs/configuration.md; echo; bin/ravn config doc; } > docs/configuration.md.new && mv docs/configuration.md.new docs/configuration.md
 
 clean:
-	rm -rf bin testbed/interop/target
+	rm -rf bin testbed/interop/target testbed/saxon/target

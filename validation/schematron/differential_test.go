@@ -115,6 +115,9 @@ func TestDifferentialDocuments(t *testing.T) {
 	for _, k := range slices.SortedFunc(maps.Keys(count), func(a, b string) int { return cmp.Compare(count[b], count[a]) }) {
 		t.Logf("%6d %s", count[k], k)
 	}
+	if count[oneSided]*100 > n && n >= 100 {
+		t.Errorf("%d of %d documents have errors on our side only", count[oneSided], n)
+	}
 }
 
 // judged compares one document; kind is what it counts as, diff the difference.
@@ -127,53 +130,84 @@ func judged(t *testing.T, s *Schema, names *xdm.Names, c *mutatedCase, w *verdic
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := outcome(res)
+	got := outcome(res, w)
 	switch kind = "compared to the end"; {
+	case got.early > 0:
+		kind = oneSided
 	case w.Error != "":
 		kind = "judge ends with " + w.Error
-	case got.Error != "":
-		return "ours only: " + got.Error, fmt.Sprintf("we have %s (%s) at %s, the judge goes on", got.Error, got.Message, got.Context)
 	case len(w.Found) == 0:
 		kind = "compared to the end, nothing found"
 	}
 	switch {
 	case got.Error != w.Error:
-		diff = fmt.Sprintf("error %q (%s) at %s, want %q (%s) at %s", got.Error, got.Message, got.Context, w.Error, w.Message, w.Context)
+		diff = fmt.Sprintf("no %s (%s) at %s after %d rules", w.Error, w.Message, w.Context, w.Fired)
 	case got.Error != "" && got.Context != w.Context:
 		diff = fmt.Sprintf("%s at %s, want it at %s", got.Error, got.Context, w.Context)
-	case !slices.Equal(got.Found, w.Found):
-		for i := range max(len(got.Found), len(w.Found)) {
-			if i >= len(got.Found) || i >= len(w.Found) || got.Found[i] != w.Found[i] {
-				return kind, fmt.Sprintf("finding %d of %q, want %q", i, rest(got.Found, i), rest(w.Found, i))
-			}
-		}
 	case got.Fired != w.Fired:
 		diff = fmt.Sprintf("%d rules fired, want %d", got.Fired, w.Fired)
+	default:
+		diff = sameFindings(got.Found, w.Found)
 	}
 	return kind, diff
 }
 
+// oneSided counts documents with a test that we cannot evaluate and the judge needs not evaluate to the end, because it knows
+// the value before (docs/divergences.md).
+const oneSided = "ours only: an error that the judge does not reach"
+
+// maybe stands before a finding of ours in place of which the judge may have found something or nothing.
+const maybe = "? "
+
+func sameFindings(got, want []string) string {
+	j := 0
+	for i, g := range got {
+		open, ok := strings.CutPrefix(g, maybe)
+		switch {
+		case j < len(want) && open == want[j]:
+			j++
+		case !ok:
+			return fmt.Sprintf("finding %q, want %q", rest(got, i), rest(want, j))
+		}
+	}
+	if j < len(want) {
+		return fmt.Sprintf("nothing, want %q", rest(want, j))
+	}
+	return ""
+}
+
 func rest(list []string, i int) []string { return list[min(i, len(list)):min(i+2, len(list))] }
 
-// outcome is our result up to the first test that could not be evaluated. A context that cannot be evaluated matches nothing,
-// as with the judge, which only warns.
-func outcome(res *Result) *verdict {
-	v := &verdict{}
+// trail is our result as far as it can be compared.
+type trail struct {
+	verdict
+	early int // tests that could not be evaluated before the judge's run ended
+}
+
+// outcome is our result up to the error that ends the judge's run. A context that cannot be evaluated matches nothing, as with
+// the judge, which only warns.
+func outcome(res *Result, w *verdict) *trail {
+	v := &trail{}
 	for _, s := range res.Steps {
 		switch {
 		case s.Pattern != nil:
+			continue
 		case s.Rule != nil:
 			v.Fired++
 			v.Context = s.Rule.Context
+			continue
+		}
+		f := &res.Findings[s.Finding]
+		switch {
+		case f.Code == "":
+			v.Found = append(v.Found, f.ID()+" "+f.Flag()+" "+f.Location)
+		case f.Assert == nil:
+		case f.Code == w.Error && v.Fired == w.Fired:
+			v.Error = f.Code
+			return v
 		default:
-			f := &res.Findings[s.Finding]
-			switch {
-			case f.Code == "":
-				v.Found = append(v.Found, f.ID()+" "+f.Flag()+" "+f.Location)
-			case f.Assert != nil:
-				v.Error, v.Message = f.Code, f.ID()+": "+f.Text
-				return v
-			}
+			v.early++
+			v.Found = append(v.Found, maybe+f.ID()+" "+f.Assert.Flag+" "+f.Location)
 		}
 	}
 	return v

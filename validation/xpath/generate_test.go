@@ -435,7 +435,7 @@ func (g *generator) number(d int) string {
 	case 7, 8:
 		return pick(g.r, []string{"round", "abs", "floor", "ceiling", "round", "round-half-to-even"}) + "(" + pick(g.r, []string{g.number(d - 1), g.untyped(d - 1)}) + ")"
 	case 9:
-		return "round-half-to-even(xs:decimal(" + g.number(d-1) + "), " + pick(g.r, []string{"2", "1", "0", "-1", "3"}) + ")"
+		return "round-half-to-even(xs:decimal(" + g.number(d-1) + "), " + pick(g.r, []string{"2", "1", "0", "3"}) + ")"
 	case 10, 11:
 		return pick(g.r, []string{"sum", "sum", "min", "max", "avg"}) + "((" + pick(g.r, []string{g.many(genNumber, d-1), g.path(d - 1), g.many(genNumber, d-1)}) + "))"
 	case 12:
@@ -497,7 +497,7 @@ func (g *generator) text(d int) string {
 	case 13:
 		return "xs:string(" + g.any(d-1) + ")"
 	case 14:
-		return "codepoints-to-string(" + pick(g.r, []string{"string-to-codepoints(" + g.text(d-1) + ")", "reverse(string-to-codepoints(" + g.text(d-1) + "))", "(65, 9, 128512)", pick(g.r, []string{"(0)", "1114111", "10", "13", "32"}), "65 to 70"}) + ")"
+		return "codepoints-to-string(" + pick(g.r, []string{"string-to-codepoints(" + g.text(d-1) + ")", "reverse(string-to-codepoints(" + g.text(d-1) + "))", "(65, 9, 128512)", pick(g.r, []string{"(0)", "1114111", "10", "9", "32"}), "65 to 70"}) + ")"
 	case 15:
 		return pick(g.r, []string{"string()", "normalize-space()", "name()", "local-name()", "namespace-uri()"})
 	case 16, 17:
@@ -579,6 +579,9 @@ func (g *generator) boolean(d int) string {
 			return pick(g.r, []string{"true()", "false()", "position() = 1", "position() = last()", "position() > 1"})
 		}
 		return pick(g.r, []string{"true()", "false()", "*", "@id", "n", "text()", ". = '1'", "n = 1", "@* = '1'", "n = n", ". = 10", "not(*)", "self::n", "position() = last()"})
+	}
+	if g.atomic == genNode && g.one(40) { // as rules look for values that they have seen before
+		return pick(g.r, []string{"preceding::n = .", ". = preceding::n/.", "preceding::c:a = .", "not(. = preceding::q)", "@id = preceding::*/@id", ". = preceding-sibling::n"})
 	}
 	switch g.r.IntN(18) {
 	case 0, 1, 2:
