@@ -92,8 +92,7 @@ func (u *unit) path(n path) *code {
 	if last := steps[len(steps)-1]; last.expr != nil {
 		typ = last.expr.typ
 	}
-	return fromPush(typ, func(f *Evaluation) {
-		mark := len(f.st)
+	start := func(f *Evaluation) {
 		switch {
 		case fromRoot:
 			f.contextNode()
@@ -109,10 +108,79 @@ func (u *unit) path(n path) *code {
 		default:
 			from.push(f)
 		}
+	}
+	c := fromPush(typ, func(f *Evaluation) {
+		mark := len(f.st)
+		start(f)
 		for i := range steps {
 			f.step(&steps[i], mark, i == len(steps)-1)
 		}
 	})
+	if walkable(steps) {
+		c.test = func(f *Evaluation) bool {
+			mark := len(f.st)
+			start(f)
+			return f.leads(steps, mark)
+		}
+	}
+	return c
+}
+
+// walkable tells whether a path can be walked node by node without meeting a node twice, as happens behind a step that goes
+// deeper than children.
+func walkable(steps []compiledStep) bool {
+	for i, s := range steps {
+		between := i > 0 && i < len(steps)-1
+		if s.expr != nil || between && s.axis != axisChild && s.axis != axisAttribute && s.axis != axisSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// leads tells whether a node from mark on has what the steps ask for, and takes them off. It stops at the first that has.
+func (f *Evaluation) leads(steps []compiledStep, mark int) bool {
+	found := len(steps) == 0 && len(f.st) > mark
+	for i, end := mark, len(f.st); i < end && !found; i++ {
+		if f.st[i].Type != NodeT {
+			fail(codeNotNodes, "a step from %s", f.st[i].Type)
+		}
+		found = f.leadsFrom(steps, f.st[i].Node())
+	}
+	f.drop(mark)
+	return found
+}
+
+func (f *Evaluation) leadsFrom(steps []compiledStep, n xdm.Node) bool {
+	s := &steps[0]
+	from := len(f.st)
+	f.axis(s.axis, &s.test, n)
+	if slices.ContainsFunc(s.preds, func(p predicate) bool { return !p.plain }) {
+		for p := range s.preds {
+			f.filter(&s.preds[p], from)
+		}
+		return f.leads(steps[1:], from)
+	}
+	found := false
+	for i, end := from, len(f.st); i < end && !found; i++ {
+		c := f.st[i]
+		found = f.suits(s.preds, c) && (len(steps) == 1 || f.leadsFrom(steps[1:], c.Node()))
+	}
+	f.drop(from)
+	return found
+}
+
+// suits tells whether an item fits predicates that do not ask for positions.
+func (f *Evaluation) suits(preds []predicate, i Item) bool {
+	if len(preds) == 0 {
+		return true
+	}
+	was := f.save()
+	f.setFocus(i, 1, 1)
+	ok := !slices.ContainsFunc(preds, func(p predicate) bool { return !p.code.test(f) })
+	f.restore(was)
+	f.spend(1)
+	return ok
 }
 
 // simplified takes out the steps of // where what follows can look at all descendants itself: //x is /descendant::x unless a

@@ -12,8 +12,11 @@ import (
 var sequenceFunctions = map[string]map[int]builder{
 	"not":     {1: func(a []*code) *code { return fromTest(func(f *Evaluation) bool { return !a[0].test(f) }) }},
 	"boolean": {1: func(a []*code) *code { return fromTest(a[0].test) }},
-	"exists":  {1: func(a []*code) *code { return fromTest(func(f *Evaluation) bool { return count(f, a[0]) > 0 }) }},
-	"empty":   {1: func(a []*code) *code { return fromTest(func(f *Evaluation) bool { return count(f, a[0]) == 0 }) }},
+	"exists":  {1: func(a []*code) *code { return fromTest(exists(a[0])) }},
+	"empty": {1: func(a []*code) *code {
+		some := exists(a[0])
+		return fromTest(func(f *Evaluation) bool { return !some(f) })
+	}},
 	"count": {1: func(a []*code) *code {
 		c := fromAtom(Integer, func(f *Evaluation) (Item, bool) { return intItem(int64(count(f, a[0]))), true })
 		c.one = true
@@ -57,6 +60,14 @@ var sequenceFunctions = map[string]map[int]builder{
 			}
 		})
 	}},
+}
+
+// exists tells whether there is an item; of nodes the first one is enough.
+func exists(c *code) func(f *Evaluation) bool {
+	if c.typ == NodeT {
+		return c.test
+	}
+	return func(f *Evaluation) bool { return count(f, c) > 0 }
 }
 
 func count(f *Evaluation, c *code) int {

@@ -165,6 +165,12 @@ func TestVerifiedSemantics(t *testing.T) {
 		{"() + d", ""},
 		{"(e, n)[3] = string(1 div 0)", "FOAR0001"},
 		{"nope = xs:date(d/..)", "false"},
+		{"exists(*[xs:decimal(.) > 1])", "true"},
+		{"exists(g/n[xs:decimal(.) = 8])", "true"},
+		{"exists(*[xs:decimal(.) = 3])", "FORG0001"},
+		{"not(//n[. = 7]/..[self::g])", "false"},
+		{"empty(g/n[3])", "true"},
+		{"exists(g/n[2])", "true"},
 	} {
 		if got := eval(t, c.expr); got != c.want {
 			t.Errorf("%s: %q, want %q", c.expr, got, c.want)
