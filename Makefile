@@ -8,7 +8,7 @@ GOFUMPT := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 
-.PHONY: build test check demo interop interop-build bench bench-peers fuzz differential golden test-upgrade docs clean
+.PHONY: build test check demo interop interop-build bench bench-peers bench-validation conformance-validation fuzz differential golden test-upgrade docs clean
 
 build: ## bin/ravn
 	go build -trimpath -o bin/ravn ./cmd/ravn
@@ -47,6 +47,12 @@ bench: build ## benchmarks of the rooms, then of two whole nodes
 
 bench-peers: build interop-build ## the same traffic through phase4 and through Ravn
 	RAVN_REQUIRE_INTEROP=1 RAVN_BENCH_PEERS=1 go test -count=1 -v -run BenchPeers -timeout 20m ./internal/node/
+
+conformance-validation: ## every shared document and test set through the engines, held against what Saxon and Xerces found
+	set -o pipefail; RAVN_REQUIRE_SHARED=1 go test -count=1 -v -run 'Expected|Reporting|Compiled|RunTests|Shared' ./validation/... | grep -v '^=== '
+
+bench-validation: interop-build ## Saxon and Ravn on the same documents in one run; the last line has the ratio for an invoice
+	set -o pipefail; RAVN_REQUIRE_INTEROP=1 RAVN_BENCH_VALIDATION=1 go test -count=1 -v -run BenchSaxon -timeout 20m ./validation/schematron/ | grep -v '^=== \|^---\|^PASS\|^ok' | sed 's/^ *benchsaxon_test.go:[0-9]*: //'
 
 FUZZTIME ?= 60s
 fuzz: ## each fuzz target for FUZZTIME
