@@ -234,7 +234,11 @@ func tally(t *testing.T, asked []*question, want []answer) {
 			t.Logf("%6d %s", list[k], k)
 		}
 	}
-	if oneSided*100 > len(asked) && len(asked) >= 1000 {
+	most := len(asked) / 100
+	if len(asked) < 10_000 {
+		most += 20 // few cases scatter
+	}
+	if oneSided > most {
 		t.Errorf("%d of %d cases fail on one side only", oneSided, len(asked))
 	}
 	if failed > 0 {

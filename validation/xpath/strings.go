@@ -323,10 +323,10 @@ func replace(x, p, with, flags *code) *code {
 	re := pattern(p, flags)
 	return fromString(func(f *Evaluation) string {
 		s, r := text(f, x), re(f)
-		to := replacement(text(f, with), r.re.NumSubexp())
 		if r.empty {
 			fail("FORX0003", "the regular expression matches the empty string")
 		}
+		to := replacement(text(f, with), r.re.NumSubexp())
 		return r.re.ReplaceAllString(s, to)
 	})
 }
