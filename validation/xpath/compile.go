@@ -638,6 +638,9 @@ func (u *unit) general(op string, l, r *code) *code {
 			return ok && compareGeneral(&a, &b, accept)
 		}), l, r)
 	}
+	if r.opt && l.typ != NodeT {
+		return folded(oneOnTheRight(l, r, accept), l, r)
+	}
 	return folded(fromTest(func(f *Evaluation) bool {
 		mark := len(f.st)
 		l.push(f)
@@ -652,6 +655,26 @@ func (u *unit) general(op string, l, r *code) *code {
 		f.drop(mark)
 		return found
 	}), l, r)
+}
+
+// oneOnTheRight compares each item of l with at most one of r, which is evaluated first, as Saxon does unless l is a path of
+// nodes.
+func oneOnTheRight(l, r *code, accept ordering) *code {
+	return fromTest(func(f *Evaluation) bool {
+		b, ok := r.atom(f)
+		if !ok {
+			return false
+		}
+		mark := len(f.st)
+		l.push(f)
+		f.atomize(mark)
+		found := false
+		for i := mark; i < len(f.st) && !found; i++ {
+			found = compareGeneral(&f.st[i], &b, accept)
+		}
+		f.drop(mark)
+		return found
+	})
 }
 
 func (f *Evaluation) anyPair(mark, mid int, accept ordering) bool {
