@@ -29,6 +29,7 @@ var allowed = map[string]string{
 	"validation/xdm":           "internal/xmlsafe",
 	"validation/xpath":         "validation/xdm validation/xregex",
 	"validation/pack":          "",
+	"validation/core":          "validation/pack validation/schematron",
 	"validation":               "internal/xmlsafe validation/pack validation/schematron validation/testset validation/xdm validation/xsd",
 	"validation/testset":       "internal/xmlsafe validation/xdm",
 	"validation/schematron":    "internal/xmlsafe validation/xdm validation/xpath",
@@ -58,7 +59,7 @@ var allowed = map[string]string{
 	"testbed/interop":          "internal/golden",
 	"testbed/saxon":            "testbed/interop",
 	"testbed":                  "as4 certs peppol sbdh internal/ap internal/config internal/explain internal/fault internal/node internal/setup internal/store testbed/pki testbed/sml testbed/smp",
-	"cmd/ravn":                 "as4 certs ebms peppol sbdh smp sml internal/ap internal/bench internal/gendata internal/config internal/explain internal/fault internal/node internal/setup internal/store testbed validation validation/pack",
+	"cmd/ravn":                 "as4 certs ebms peppol sbdh smp sml internal/ap internal/bench internal/gendata internal/config internal/explain internal/fault internal/node internal/setup internal/store testbed validation validation/core validation/pack",
 }
 
 // homes lists the rooms in which a dependency may be imported outside of tests (style.md habit 17).
