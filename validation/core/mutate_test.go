@@ -129,11 +129,11 @@ func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
 
 // change makes one change below e.
 func (p *pool) change(r *rand.Rand, top *elem) {
-	list := top.all()
-	parent := pick(r, list)
-	for len(parent.kids) == 0 {
-		parent = pick(r, list)
+	parents := slices.DeleteFunc(top.all(), func(e *elem) bool { return len(e.kids) == 0 })
+	if len(parents) == 0 {
+		return
 	}
+	parent := pick(r, parents)
 	i := r.IntN(len(parent.kids))
 	e := parent.kids[i]
 	switch r.IntN(8) {
@@ -201,7 +201,7 @@ func TestMutants(t *testing.T) {
 					want, got := findings(t, s.official, tree), findings(t, s.ours, tree)
 					runs++
 					for _, id := range s.ids {
-						if slices.Equal(want[id], got[id]) {
+						if slices.Equal(withoutCodes(want[id]), withoutCodes(got[id])) {
 							continue
 						}
 						if failedToRun(want[id]) || len(want[""]) > 0 {
@@ -223,6 +223,16 @@ func TestMutants(t *testing.T) {
 // failedToRun tells whether a finding has the code of an XPath error.
 func failedToRun(list []string) bool {
 	return slices.ContainsFunc(list, func(s string) bool { return strings.Count(s, " ") > 1 })
+}
+
+// withoutCodes leaves only flag and location.
+func withoutCodes(list []string) []string {
+	var out []string
+	for _, s := range list {
+		f := strings.Fields(s)
+		out = append(out, f[0]+" "+f[1])
+	}
+	return out
 }
 
 func write(e *elem, depth int) string {

@@ -1,0 +1,52 @@
+package core
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ravn-ap/ravn/validation/schematron"
+	"github.com/ravn-ap/ravn/validation/xdm"
+)
+
+// The pack is whole: each document type names files that are there and compile, each file is used, and each rule has an id, a
+// flag and a sentence.
+func TestPack(t *testing.T) {
+	p := Pack()
+	if err := p.Check(); err != nil || !p.Basic {
+		t.Fatalf("basic %t, %v", p.Basic, err)
+	}
+	names := xdm.NewNames()
+	used := map[string]bool{"sbdh.sch": true}
+	for _, d := range p.Documents {
+		for _, name := range d.Rules {
+			used[name] = true
+		}
+	}
+	for name := range used {
+		src, err := schematron.Load(p.Files, name)
+		compile(t, names, src, err)
+	}
+	list, err := Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, r := range list {
+		seen[r.ID] = true
+		if !used[r.File] {
+			t.Errorf("%s is used for no document type", r.File)
+		}
+		if r.ID == "" || r.Flag != "fatal" && r.Flag != "warning" || !strings.HasSuffix(r.Sentence, ".") {
+			t.Errorf("%+v", r)
+		}
+	}
+	if len(seen) < 80 {
+		t.Errorf("%d rules, want 80", len(seen))
+	}
+	for _, id := range []string{"BR-CO-10", "BR-CO-15", "BR-S-08", "NO-R-001", "PEPPOL-EN16931-R120", "SCH-MLS-19", "SCH-TSR-04", "SCH-EUSR-13", "SBDH-011"} {
+		if !slices.ContainsFunc(list, func(r Rule) bool { return r.ID == id }) {
+			t.Errorf("%s is not there", id)
+		}
+	}
+}
