@@ -53,6 +53,7 @@ type cli struct {
 	out, err io.Writer
 	json     bool
 	config   string
+	given    bool // config was named on the command line
 	exit     fault.Exit
 	ran      bool // a command was found and its flags are in order
 }
@@ -63,7 +64,7 @@ func (c *cli) root() *cobra.Command {
 		Long: "Ravn sends and receives Peppol business documents over AS4.\n\nExit codes: 0 ok, 1 negative verdict, 2 usage or configuration, 3 could not tell now.",
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.PersistentPreRun = func(*cobra.Command, []string) { c.ran = true }
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { c.ran, c.given = true, cmd.Flags().Changed("config") }
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fault.New(fault.BadArguments, err, "") })
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "machine-readable output: one JSON object, or one per line")
 	root.PersistentFlags().StringVar(&c.config, "config", "ravn.yaml", "configuration file")

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/validation"
+	"github.com/ravn-ap/ravn/validation/core"
 	"github.com/ravn-ap/ravn/validation/pack"
 )
 
@@ -14,7 +16,7 @@ func (c *cli) rules() *cobra.Command {
 	cmd := &cobra.Command{Use: "rules", Short: "Rule packs: install, list, check, remove; and rule files tried on documents"}
 	var dir string
 	cmd.PersistentFlags().StringVar(&dir, "rules", "", "folder of rule packs; else the one of the configuration")
-	cmd.AddCommand(c.rulesInstall(&dir), c.rulesList(&dir), c.rulesCheck(&dir), c.rulesRemove(&dir), c.rulesRun(), c.rulesXSD())
+	cmd.AddCommand(c.rulesInstall(&dir), c.rulesList(&dir), c.rulesCore(), c.rulesCheck(&dir), c.rulesRemove(&dir), c.rulesRun(), c.rulesXSD())
 	return cmd
 }
 
@@ -59,9 +61,41 @@ func (c *cli) rulesList(dir *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			own, err := core.Rules()
+			if err != nil {
+				return err
+			}
 			for i := range packs {
 				m := &packs[i].Manifest
-				if err := c.print(m, "%-24s %-16s %10s – %-10s  %d document types", m.Name, m.Version, m.ValidFrom, m.ValidTo, len(m.Documents)); err != nil {
+				line := struct {
+					*pack.Manifest
+					Rules int `json:"rules,omitempty"` // of the built-in pack
+				}{Manifest: m}
+				note := ""
+				if m.Name == core.Name {
+					line.Rules = core.Count(own)
+					note = fmt.Sprintf(", %d basic rules", line.Rules)
+				}
+				if err := c.print(line, "%-24s %-16s %10s – %-10s  %d document types%s", m.Name, m.Version, m.ValidFrom, m.ValidTo, len(m.Documents), note); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func (c *cli) rulesCore() *cobra.Command {
+	return &cobra.Command{
+		Use: "core", Short: "List the rules of the built-in pack", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			list, err := core.Rules()
+			if err != nil {
+				return err
+			}
+			for i := range list {
+				r := &list[i]
+				if err := c.print(r, "%-20s %-8s %-24s %s", r.ID, r.Flag, r.File, r.Sentence); err != nil {
 					return err
 				}
 			}

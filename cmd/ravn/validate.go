@@ -15,6 +15,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/validation"
+	"github.com/ravn-ap/ravn/validation/core"
 	"github.com/ravn-ap/ravn/validation/pack"
 )
 
@@ -29,7 +30,8 @@ func (c *cli) validate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "validate FILE...", Short: "Check documents by the rules of their type",
 		Long: "Checks each document by schema and rules of its document type and process, which are read from the document or its\n" +
-			"envelope unless they are given. FILE - is standard input.\n\n" +
+			"envelope unless they are given. FILE - is standard input. Without installed rules the built-in pack is used, which has the\n" +
+			"essentials only; the verdict then says \"basic rules only\".\n\n" +
 			"Exit codes: 0 valid; 1 invalid, or a document that cannot be read; 2 there are no rules for it; 3 it was too much work\n" +
 			"to say. With several files: the highest.",
 		Args: cobra.MinimumNArgs(1),
@@ -152,8 +154,17 @@ func (c *cli) rulesDir(given string) (string, error) {
 	return filepath.Join(cfg.Data, "rules"), nil
 }
 
-// packs loads the rule packs of a folder.
+// packs loads the rule packs: those of a folder, and the one that is built in.
 func (c *cli) packs(given string) ([]pack.Pack, error) {
+	list, err := c.installed(given)
+	return append(list, core.Pack()), err
+}
+
+// installed loads the rule packs of a folder. Where no folder is given there need not be any, nor a configuration.
+func (c *cli) installed(given string) ([]pack.Pack, error) {
+	if _, err := os.Stat(c.config); given == "" && !c.given && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	dir, err := c.rulesDir(given)
 	if err != nil {
 		return nil, err
@@ -165,7 +176,7 @@ func (c *cli) packs(given string) ([]pack.Pack, error) {
 	if err != nil {
 		fmt.Fprintln(c.err, fault.New(fault.RulesUnusable, err, ""))
 	}
-	if len(list) == 0 {
+	if len(list) == 0 && given != "" {
 		return nil, fault.New(fault.RulesUnusable, nil, "there is no rule pack in %s; install one: ravn rules install", dir)
 	}
 	return list, nil

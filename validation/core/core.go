@@ -80,3 +80,12 @@ func sentence(a *schematron.Assert) string {
 	}
 	return strings.Join(strings.Fields(b.String()), " ")
 }
+
+// Count is the number of ids in a list of rules.
+func Count(list []Rule) int {
+	seen := map[string]bool{}
+	for _, r := range list {
+		seen[r.ID] = true
+	}
+	return len(seen)
+}

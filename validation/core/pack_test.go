@@ -31,9 +31,7 @@ func TestPack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := map[string]bool{}
 	for _, r := range list {
-		seen[r.ID] = true
 		if !used[r.File] {
 			t.Errorf("%s is used for no document type", r.File)
 		}
@@ -41,8 +39,9 @@ func TestPack(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}
-	if len(seen) < 80 {
-		t.Errorf("%d rules, want 80", len(seen))
+	n := Count(list)
+	if t.Logf("%d rules", n); n < 80 {
+		t.Error("want at least 80")
 	}
 	for _, id := range []string{"BR-CO-10", "BR-CO-15", "BR-S-08", "NO-R-001", "PEPPOL-EN16931-R120", "SCH-MLS-19", "SCH-TSR-04", "SCH-EUSR-13", "SBDH-011"} {
 		if !slices.ContainsFunc(list, func(r Rule) bool { return r.ID == id }) {

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ravn-ap/ravn/internal/golden"
+	"github.com/ravn-ap/ravn/validation/core"
+)
+
+// Without configuration and installed rules validate uses the built-in pack, and the verdict says so. With installed rules it
+// does not.
+func TestValidateBasic(t *testing.T) {
+	base := golden.Read(t, "rules/peppol-billing/examples/base-example.xml")
+	dir, official := t.TempDir(), golden.Shared(t, "rules")
+	t.Chdir(dir)
+	good, bad := filepath.Join(dir, "good.xml"), filepath.Join(dir, "bad.xml")
+	for name, text := range map[string]string{good: string(base), bad: strings.Replace(string(base), "<cbc:IssueDate>", "<cbc:IssueDate>x", 1)} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, errs, code := call(t, "validate", good); code != 0 || !strings.Contains(out, ": valid (ravn-core ") || !strings.Contains(out, "basic rules only") {
+		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+	if out, _, code := call(t, "validate", "--json", bad); code != 1 || !strings.Contains(out, `"basic_rules_only":true`) || !strings.Contains(out, "PEPPOL-EN16931-F001") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	if out, _, code := call(t, "validate", "--rules", official, good); code != 0 || strings.Contains(out, "basic rules only") {
+		t.Errorf("with the official rules: exit %d: %s", code, out)
+	}
+	if _, errs, code := call(t, "--config", "other.yaml", "validate", good); code != 2 || !strings.Contains(errs, "other.yaml") {
+		t.Errorf("with a configuration that is not there: exit %d: %s", code, errs)
+	}
+	if _, errs, code := call(t, "validate", "--rules", filepath.Join(dir, "none"), good); code != 2 || !strings.Contains(errs, "none") {
+		t.Errorf("with a folder that is not there: exit %d: %s", code, errs)
+	}
+}
+
+// rules list shows the built-in pack with the number of its rules, and rules core the rules.
+func TestRulesCore(t *testing.T) {
+	t.Chdir(t.TempDir())
+	out, errs, code := call(t, "rules", "list", "--json")
+	var m struct {
+		Name  string
+		Basic bool
+		Rules int
+	}
+	if err := json.Unmarshal([]byte(out), &m); err != nil || code != 0 || m.Name != core.Name || !m.Basic || m.Rules < 80 {
+		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+	if out, _, code := call(t, "rules", "core"); code != 0 || !strings.Contains(out, "\nNO-R-001 ") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	out, _, code = call(t, "rules", "core", "--json")
+	var r core.Rule
+	if err := json.Unmarshal([]byte(out[:strings.Index(out, "\n")]), &r); err != nil || code != 0 || r.ID == "" || r.Sentence == "" {
+		t.Errorf("exit %d: %.200s", code, out)
+	}
+	if out, _, code := call(t, "rules", "check"); code != 0 || !strings.Contains(out, "ok") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+}
