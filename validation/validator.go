@@ -99,17 +99,44 @@ func (v *Validator) validate(ctx context.Context, r Request) (*Report, error) {
 	if len(faults) > 0 && !r.All {
 		return rep.end(Invalid, ""), nil
 	}
-	for _, s := range rules {
-		res, err := s.Validate(ctx, tree, schematron.Options{Budget: r.Budget, Trace: r.Trace})
-		switch {
-		case errors.Is(err, schematron.ErrBudget):
-			return rep.end(NotChecked, "the document needs more steps than are allowed"), nil
-		case err != nil:
-			return nil, err
-		}
-		rep.addResult(s, tree, res)
+	err = rep.run(ctx, rules, tree, r)
+	if err == nil && about.envelope && len(chosen.pack.Envelope) > 0 {
+		err = v.envelope(ctx, rep, chosen.pack, r)
+	}
+	switch {
+	case errors.Is(err, schematron.ErrBudget):
+		return rep.end(NotChecked, "the document needs more steps than are allowed"), nil
+	case err != nil && ctx.Err() == nil:
+		return rep.end(Error, fmt.Sprintf("the rules of pack %s %s cannot be used: %v", rep.Pack, rep.Version, err)), nil
+	case err != nil:
+		return nil, err
 	}
 	return rep.judge(), nil
+}
+
+// run evaluates rule files on a tree.
+func (r *Report) run(ctx context.Context, rules []*schematron.Schema, tree *xdm.Tree, req Request) error {
+	for _, s := range rules {
+		res, err := s.Validate(ctx, tree, schematron.Options{Budget: req.Budget, Trace: req.Trace})
+		if err != nil {
+			return err
+		}
+		r.addResult(s, tree, res)
+	}
+	return nil
+}
+
+// envelope evaluates the rules for the envelope around a document on the whole of it.
+func (v *Validator) envelope(ctx context.Context, rep *Report, p *pack.Pack, r Request) error {
+	_, rules, err := v.load(p, &pack.Document{Rules: p.Envelope})
+	if err != nil {
+		return err
+	}
+	tree, _, err := v.read(r.Body, nil, false)
+	if err != nil {
+		return err
+	}
+	return rep.run(ctx, rules, tree, r)
 }
 
 // read parses a document once, for the schema and for the rules. The envelope around it is left out.
@@ -278,8 +305,8 @@ func CheckPack(p *pack.Pack) error {
 	v := New([]pack.Pack{*p})
 	var wrong []error
 	seen := map[string]bool{}
-	for i := range p.Documents {
-		if _, _, err := v.load(p, &p.Documents[i]); err != nil && !seen[err.Error()] {
+	for _, d := range append(slices.Clone(p.Documents), pack.Document{Rules: p.Envelope}) {
+		if _, _, err := v.load(p, &d); err != nil && !seen[err.Error()] {
 			seen[err.Error()] = true
 			wrong = append(wrong, err)
 		}

@@ -29,6 +29,15 @@ func TestValidateBasic(t *testing.T) {
 	if out, _, code := call(t, "validate", "--json", bad); code != 1 || !strings.Contains(out, `"basic_rules_only":true`) || !strings.Contains(out, "PEPPOL-EN16931-F001") {
 		t.Errorf("exit %d: %s", code, out)
 	}
+	envelope := `<StandardBusinessDocument xmlns="http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"><StandardBusinessDocumentHeader>` +
+		`<HeaderVersion>2.0</HeaderVersion></StandardBusinessDocumentHeader>` + string(base[strings.Index(string(base), "<Invoice"):]) + `</StandardBusinessDocument>`
+	wrapped := filepath.Join(dir, "wrapped.xml")
+	if err := os.WriteFile(wrapped, []byte(envelope), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, _, code := call(t, "validate", wrapped); code != 1 || !strings.Contains(out, "SBDH-004") || !strings.Contains(out, "/StandardBusinessDocument[1]/") || strings.Contains(out, "/Invoice[1]") {
+		t.Errorf("in a bad envelope: exit %d: %s", code, out)
+	}
 	if out, _, code := call(t, "validate", "--rules", official, good); code != 0 || strings.Contains(out, "basic rules only") {
 		t.Errorf("with the official rules: exit %d: %s", code, out)
 	}

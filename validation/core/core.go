@@ -35,8 +35,11 @@ var files = sync.OnceValue(func() fs.FS {
 // Pack returns the pack.
 func Pack() pack.Pack {
 	return pack.Pack{
-		Manifest: pack.Manifest{Name: Name, Version: Version, Licence: "that of Ravn", Source: "built in", Basic: true, Documents: documents()},
-		Files:    files(),
+		Manifest: pack.Manifest{
+			Name: Name, Version: Version, Licence: "that of Ravn", Source: "built in", Basic: true,
+			Documents: documents(), Envelope: []string{"sbdh.sch"},
+		},
+		Files: files(),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ravn-ap/ravn/validation/pack"
 	"github.com/ravn-ap/ravn/validation/schematron"
 	"github.com/ravn-ap/ravn/validation/xdm"
 )
@@ -17,8 +18,8 @@ func TestPack(t *testing.T) {
 		t.Fatalf("basic %t, %v", p.Basic, err)
 	}
 	names := xdm.NewNames()
-	used := map[string]bool{"sbdh.sch": true}
-	for _, d := range p.Documents {
+	used := map[string]bool{}
+	for _, d := range append(slices.Clone(p.Documents), pack.Document{Rules: p.Envelope}) {
 		for _, name := range d.Rules {
 			used[name] = true
 		}

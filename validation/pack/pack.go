@@ -31,6 +31,9 @@ type Manifest struct {
 	Basic     bool       `json:"basic,omitempty"` // essentials only: a verdict from it alone says so
 	Documents []Document `json:"documents"`
 
+	// Envelope are rule files for the StandardBusinessDocument around a document of the pack, as a whole.
+	Envelope []string `json:"envelope,omitempty"`
+
 	// Configurations are the rule files of the official test sets, by the name of their configuration as Configuration
 	// writes it.
 	Configurations map[string][]string `json:"configurations,omitempty"`
@@ -81,6 +84,9 @@ func (m *Manifest) Check() error {
 		if err := inside(append(slices.Clone(d.Rules), d.XSD)); err != nil {
 			return err
 		}
+	}
+	if err := inside(m.Envelope); err != nil {
+		return err
 	}
 	for _, files := range m.Configurations {
 		if err := inside(files); err != nil {
