@@ -2,7 +2,6 @@ package core
 
 import (
 	"flag"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -123,7 +122,11 @@ func newPool(docs []*elem) *pool {
 var oddTexts = []string{
 	"", " ", "0", "-1", "0.005", "100.001", "X", "NO", "SE", "AE", "S", "E", "O", "K", "G", "Z", "L", "M", "B", "AF", "VAT", "vat", "TAX", "true", "false", "2020-01-01", "2031-12-31",
 	"NO987654325MVA", "NO987654321MVA", "NOK", "EUR", "30", "380", "381", "130", "50", "10", "a b", " S ", "25", "7300010000001", "5561234567",
+	"610", "999", "261", "VATEX-EU-O", "VATEX-EU-D", "VATEX-EU-J", "VATEX-EU-I", "#AAI#text", "#ZZZ#text", "12345678", "DK12345678", "1234567890", "NL123456789B01", "NL1",
+	"12.345", "7", "1A", "EL", "XK", "0", "1",
 }
+
+var oddAttrs = []string{"0002", "0007", "0088", "0096", "0106", "0151", "0184", "0190", "0192", "0198", "0201", "0208", "0217", "9944", "9999", "ABT", "ZZ", "C62", "XXX", "NOK", "SEPA"}
 
 func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
 
@@ -152,7 +155,11 @@ func (p *pool) change(r *rand.Rand, top *elem) {
 		}
 	case 5:
 		if list := p.attrs[e.name.Local]; len(list) > 0 {
-			e.attrs = []xmlsafe.Attr{pick(r, list)}
+			a := pick(r, list)
+			if r.IntN(2) == 0 {
+				a.Value = pick(r, oddAttrs)
+			}
+			e.attrs = []xmlsafe.Attr{a}
 		}
 	default:
 		if len(e.kids) > 0 {
@@ -190,7 +197,7 @@ func TestMutants(t *testing.T) {
 			}
 			pool, r := newPool(seeds), rand.New(rand.NewPCG(1, uint64(i)))
 			count := max(*mutants, 2000/len(seeds))
-			runs, skipped, unequal := 0, 0, map[string]int{}
+			runs, skipped, unequal, fired := 0, 0, map[string]int{}, map[string]bool{}
 			for range count {
 				for _, seed := range seeds {
 					m := seed.clone()
@@ -201,6 +208,7 @@ func TestMutants(t *testing.T) {
 					want, got := findings(t, s.official, tree), findings(t, s.ours, tree)
 					runs++
 					for _, id := range s.ids {
+						fired[id] = fired[id] || len(want[id]) > 0
 						if slices.Equal(withoutCodes(want[id]), withoutCodes(got[id])) {
 							continue
 						}
@@ -215,7 +223,8 @@ func TestMutants(t *testing.T) {
 					}
 				}
 			}
-			t.Logf("%d documents, %d skipped, %d rules differ %v", runs, skipped, len(unequal), slices.Sorted(maps.Keys(unequal)))
+			silent := slices.DeleteFunc(slices.Clone(s.ids), func(id string) bool { return fired[id] })
+			t.Logf("%d documents, %d findings not compared, %d rules differ, without a finding: %v", runs, skipped, len(unequal), silent)
 		})
 	}
 }
