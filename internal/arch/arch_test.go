@@ -44,7 +44,7 @@ var allowed = map[string]string{
 	"internal/backend":         "",
 	"internal/explain":         "as4 as4/mime as4/wssec certs ebms peppol sbdh internal/xmlsafe internal/xmldsig internal/fault",
 	"internal/ap":              "as4 certs ebms peppol sbdh smp internal/backend internal/fault internal/queue internal/store internal/store/blob validation",
-	"internal/node":            "as4 certs ebms peppol smp sml sbdh internal/ap internal/backend internal/config internal/fault internal/queue internal/store internal/store/blob internal/store/postgres internal/store/sqlite validation validation/pack",
+	"internal/node":            "as4 certs ebms peppol smp sml sbdh internal/ap internal/backend internal/config internal/fault internal/queue internal/store internal/store/blob internal/store/postgres internal/store/sqlite validation validation/core validation/pack",
 	"internal/setup":           "certs internal/fault testbed/pki",
 	"internal/bench":           "",
 	"internal/gendata":         "internal/store internal/store/blob peppol",

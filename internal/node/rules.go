@@ -6,10 +6,11 @@ import (
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/validation"
+	"github.com/ravn-ap/ravn/validation/core"
 	"github.com/ravn-ap/ravn/validation/pack"
 )
 
-// openRules loads the rule packs when one of the directions is checked. A pack that cannot be read is an error at the start,
+// openRules loads the rule packs, and the built-in one, when one of the directions is checked. A pack that cannot be read is an error at the start,
 // not a silent gap later.
 func (n *Node) openRules() error {
 	v := n.Config.Validation
@@ -20,7 +21,7 @@ func (n *Node) openRules() error {
 	if err != nil {
 		return fault.New(fault.RulesUnusable, err, "")
 	}
-	n.rules = validation.New(packs)
+	n.rules = validation.New(append(packs, core.Pack()))
 	n.Inbound.Check = n.check(v.Incoming)
 	return nil
 }
