@@ -17,6 +17,7 @@ type subject struct {
 }
 
 const (
+	nsCBC = "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"
 	nsSBD = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"
 	nsRAM = "urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100"
 )
@@ -31,6 +32,12 @@ func detect(doc []byte) (subject, error) {
 	return d.subject, err
 }
 
+// maxValue is how much of an element's text is read, in bytes: identifiers are shorter.
+const maxValue = 4 << 10
+
+// own tells whether identifiers of the document have this namespace: that of UBL, or that of its root in reports.
+func (d *detector) own(space string) bool { return space == nsCBC || space == d.root.Space }
+
 type detector struct {
 	subject
 	path  []string
@@ -43,7 +50,9 @@ func (d *detector) event(e *xmlsafe.Event) error {
 	case xmlsafe.Element:
 		return d.start(e)
 	case xmlsafe.Text:
-		d.text.Write(e.Value)
+		if d.text.Len() < maxValue {
+			d.text.Write(e.Value)
+		}
 	case xmlsafe.End:
 		d.end(e)
 		d.path = d.path[:len(d.path)-1]
@@ -90,9 +99,9 @@ func (d *detector) end(e *xmlsafe.Event) {
 		}
 	case e.Name.Space == nsSBD && d.scope != nil:
 		d.scope[e.Name.Local] = text
-	case level == 2 && e.Name.Local == "CustomizationID":
+	case level == 2 && e.Name.Local == "CustomizationID" && d.own(e.Name.Space):
 		d.customization = text
-	case level == 2 && e.Name.Local == "ProfileID":
+	case level == 2 && e.Name.Local == "ProfileID" && d.own(e.Name.Space):
 		d.profile = text
 	case e.Name.Is(nsRAM, "ID") && len(d.path) > 1:
 		switch d.path[len(d.path)-2] {

@@ -33,6 +33,9 @@ func (r *Report) WriteText(w io.Writer) error {
 		fmt.Fprintf(&b, "  %d:%d  %s %s\n      %s\n", f.Line, f.Column, f.Flag, f.Rule, f.Text)
 		r.quote(&b, f.Line, f.Location)
 	}
+	if r.More > 0 {
+		fmt.Fprintf(&b, "  … and %d more\n", r.More)
+	}
 	_, err := w.Write(b.Bytes())
 	return err
 }

@@ -36,9 +36,11 @@ type Report struct {
 	Basic    bool          `json:"basic_rules_only,omitempty"`
 	XSD      []SchemaError `json:"xsd"`
 	Findings []Finding     `json:"findings"`
+	More     int           `json:"more_findings,omitempty"` // beyond those that are listed
 	MS       float64       `json:"ms"`
 
 	body []byte
+	bad  bool // a finding that is not listed was no warning
 	runs []schematron.Run
 }
 
@@ -112,6 +114,8 @@ func (r *Report) addResult(s *schematron.Schema, t *xdm.Tree, res *schematron.Re
 		offsets = append(offsets, t.Offset(f.Node))
 	}
 	r.locate(r.Findings[first:], offsets)
+	r.More += res.More
+	r.bad = r.bad || res.MoreBad
 }
 
 // locate finds lines and columns in one walk through the document. Offsets are those of its UTF-8 form; for documents in
@@ -153,7 +157,7 @@ func (r *Report) utf8() []byte {
 
 // judge ends a report by its findings: warnings never make a document invalid (schematron.md §8).
 func (r *Report) judge() *Report {
-	if len(r.XSD) > 0 || slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Flag != "warning" }) {
+	if len(r.XSD) > 0 || r.bad || slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Flag != "warning" }) {
 		return r.end(Invalid, "")
 	}
 	return r.end(Valid, "")

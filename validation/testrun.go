@@ -1,6 +1,7 @@
 package validation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +46,7 @@ func (v *Validator) RunTests(ctx context.Context, name string, doc []byte, on ti
 	var out []TestResult
 	for i := range f.Tests {
 		t := &f.Tests[i]
-		r := TestResult{File: name, Index: i, Configuration: first(t.Configuration, f.Configuration), TestSet: "pass", Problems: []string{}}
+		r := TestResult{File: name, Index: i, Configuration: cmp.Or(t.Configuration, f.Configuration), TestSet: "pass", Problems: []string{}}
 		if err := v.runTest(ctx, t, rules[r.Configuration], &r); err != nil {
 			return nil, err
 		}

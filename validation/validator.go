@@ -2,6 +2,7 @@ package validation
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,10 +67,8 @@ func (v *Validator) Validate(ctx context.Context, r Request) (*Report, error) {
 	return rep, nil
 }
 
-// TooLarge is the report of a document that is not checked because of its size.
-func TooLarge(r Request, limit int) *Report {
-	return newReport(r).end(NotChecked, fmt.Sprintf("the document is larger than %d MiB", limit>>20))
-}
+// NoVerdict is the report of a document that was not checked, with the reason in a sentence.
+func NoVerdict(r Request, v Verdict, reason string) *Report { return newReport(r).end(v, reason) }
 
 // Unreadable is the report of a document whose file cannot be read.
 func Unreadable(r Request, err error) *Report { return newReport(r).unreadable(err) }
@@ -83,6 +82,9 @@ func (v *Validator) validate(ctx context.Context, r Request) (*Report, error) {
 	chosen, why := v.choose(about, r)
 	if chosen == nil {
 		return rep.end(Error, why), nil
+	}
+	if root := typeRoot(chosen.doc.DocType); root != about.root.Space+"::"+about.root.Local {
+		return rep.end(Invalid, fmt.Sprintf("the root element is %s, documents of the type %s have %s", rootName(about), chosen.doc.DocType, root)), nil
 	}
 	rep.DocType, rep.Process, rep.Pack, rep.Version, rep.Basic = chosen.doc.DocType, chosen.process, chosen.pack.Name, chosen.pack.Version, chosen.pack.Basic
 	schema, rules, err := v.load(chosen.pack, chosen.doc)
@@ -167,10 +169,13 @@ func (v *Validator) read(doc []byte, schema *xsd.Schema, envelope bool) (*xdm.Tr
 
 // unwrapped passes on the business document in an envelope, as if it stood alone.
 func unwrapped(feed func(*xmlsafe.Event) error) func(*xmlsafe.Event) error {
-	inside := false
+	inside, done := false, false
 	return func(e *xmlsafe.Event) error {
 		if e.Kind == xmlsafe.Element && e.Depth == 1 {
-			inside = e.Name.Space != nsSBD
+			if inside = e.Name.Space != nsSBD; inside && done {
+				return errors.New("there is a second document in the envelope")
+			}
+			done = done || inside
 		}
 		if !inside || e.Depth < 1 {
 			return nil
@@ -194,7 +199,7 @@ type choice struct {
 // choose finds the rules for a document: by document type and process together, or by what the document says. Of several packs
 // that hold on the day the one with all rules wins over a basic one, then the newest. why says in a sentence that there is none.
 func (v *Validator) choose(about subject, r Request) (best *choice, why string) {
-	docType, process := first(r.DocType, about.docType), first(r.Process, about.process, about.profile)
+	docType, process := cmp.Or(r.DocType, about.docType), cmp.Or(r.Process, about.process, about.profile)
 	var ended, known bool
 	for i := range v.packs {
 		p := &v.packs[i]
@@ -229,13 +234,18 @@ func (v *Validator) choose(about subject, r Request) (best *choice, why string) 
 	return nil, fmt.Sprintf("no pack has rules for the root element %s with the customization %q", about.root, about.customization)
 }
 
-func first(list ...string) string {
-	for _, s := range list {
-		if s != "" {
-			return s
-		}
+// typeRoot is the part of a document type that names the root element: namespace::name.
+func typeRoot(docType string) string {
+	root, _, _ := strings.Cut(docType, "##")
+	return root
+}
+
+// rootName names the root element of a document for a person.
+func rootName(about subject) string {
+	if about.root.Local == "" {
+		return "missing"
 	}
-	return ""
+	return about.root.Space + "::" + about.root.Local
 }
 
 // fits tells whether a document type is the one asked for, or the one that the document itself names.

@@ -15,6 +15,17 @@ import (
 
 var day = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 
+const (
+	invoiceType = "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
+	billing     = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
+)
+
+// sbd puts documents into an envelope.
+func sbd(docs string) string {
+	return `<StandardBusinessDocument xmlns="` + nsSBD + `"><StandardBusinessDocumentHeader><HeaderVersion>1.0</HeaderVersion></StandardBusinessDocumentHeader>` +
+		docs + `</StandardBusinessDocument>`
+}
+
 // installed installs the shared rules and returns a Validator for them.
 func installed(t testing.TB) (*Validator, pack.Dir) {
 	t.Helper()
@@ -53,9 +64,7 @@ func TestValidate(t *testing.T) {
 	if rep.Verdict != Invalid || len(rep.XSD) == 0 || len(rep.Findings) > 0 || rep.XSD[0].Line < 2 {
 		t.Errorf("a document against the schema: %+v", rep)
 	}
-	wrapped := `<StandardBusinessDocument xmlns="` + nsSBD + `"><StandardBusinessDocumentHeader><HeaderVersion>1.0</HeaderVersion></StandardBusinessDocumentHeader>` +
-		string(base[bytes.Index(base, []byte("<Invoice")):]) + `</StandardBusinessDocument>`
-	if rep := check([]byte(wrapped)); rep.Verdict != Valid {
+	if rep := check([]byte(sbd(string(base[bytes.Index(base, []byte("<Invoice")):])))); rep.Verdict != Valid {
 		t.Errorf("in an envelope: %+v", rep)
 	}
 }
@@ -64,6 +73,7 @@ func TestValidate(t *testing.T) {
 func TestValidateBadInput(t *testing.T) {
 	v, _ := installed(t)
 	base := golden.Read(t, "rules/peppol-billing/examples/base-example.xml")
+	inner := string(base[bytes.Index(base, []byte("<Invoice")):])
 	for _, c := range []struct {
 		name, doc string
 		r         Request
@@ -75,6 +85,10 @@ func TestValidateBadInput(t *testing.T) {
 		{"DTD", "<!DOCTYPE a><a/>", Request{}, Invalid, "cannot be read"},
 		{"unknown", "<a/>", Request{}, Error, "no pack has rules for the root element a"},
 		{"unknown type", string(base), Request{DocType: "x::y##z::1"}, Error, "no pack has rules for the document type"},
+		{"another root than its type", strings.ReplaceAll(string(base), "Invoice", "CreditNote"), Request{DocType: invoiceType, Process: billing}, Invalid, "the root element is"},
+		{"an envelope without document", sbd(""), Request{DocType: invoiceType, Process: billing}, Invalid, "the root element is missing"},
+		{"two documents in an envelope", sbd(inner + inner), Request{}, Invalid, "a second document"},
+		{"foreign identifiers", `<a xmlns:b="urn:b"><b:CustomizationID>c</b:CustomizationID><b:ProfileID>p</b:ProfileID></a>`, Request{}, Error, `customization ""`},
 		{"unknown process", string(base), Request{Process: "p"}, Error, "not with the process"},
 		{"too much work", string(base), Request{Budget: 100}, NotChecked, "steps"},
 	} {

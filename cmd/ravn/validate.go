@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -148,10 +147,7 @@ func (c *cli) rulesDir(given string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if cfg.Validation.Rules != "" {
-		return cfg.Validation.Rules, nil
-	}
-	return filepath.Join(cfg.Data, "rules"), nil
+	return cfg.RulesDir(), nil
 }
 
 // packs loads the rule packs: those of a folder, and the one that is built in.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/validation/core"
 )
@@ -70,6 +71,41 @@ func TestRulesCore(t *testing.T) {
 		t.Errorf("exit %d: %.200s", code, out)
 	}
 	if out, _, code := call(t, "rules", "check"); code != 0 || !strings.Contains(out, "ok") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+}
+
+// Rules are installed where the server of the same configuration looks for them, wherever the command is called.
+func TestRulesOfAConfiguration(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "node")
+	if _, errs, code := call(t, "quickstart", "--environment", "local", "--dir", dir); code != 0 {
+		t.Fatal(errs)
+	}
+	src := t.TempDir()
+	for name, text := range map[string]string{
+		"pack.json": `{"name":"p","version":"1","documents":[{"doctype":"::a##c::1","rules":["r.sch"]}]}`,
+		"r.sch":     `<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2"><pattern><rule context="a"><assert test="b" id="A" flag="fatal">no b</assert></rule></pattern></schema>`,
+	} {
+		if err := os.WriteFile(filepath.Join(src, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(dir, "ravn.yaml")
+	if _, errs, code := call(t, "--config", file, "rules", "install", src); code != 0 {
+		t.Fatal(errs)
+	}
+	cfg, err := config.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(cfg.RulesDir(), "p", "1", "pack.json")); err != nil || !strings.HasPrefix(cfg.RulesDir(), dir) {
+		t.Errorf("installed in another place than %s: %v", cfg.RulesDir(), err)
+	}
+	doc := filepath.Join(src, "a.xml")
+	if err := os.WriteFile(doc, []byte("<a/>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, _, code := call(t, "--config", file, "validate", "--doctype", "::a##c::1", doc); code != 1 || !strings.Contains(out, "no b") {
 		t.Errorf("exit %d: %s", code, out)
 	}
 }

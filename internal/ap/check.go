@@ -3,13 +3,14 @@ package ap
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/sbdh"
 	"github.com/ravn-ap/ravn/validation"
 )
 
@@ -33,30 +34,39 @@ type Check struct {
 // maxChecked is the largest document that is checked; what is longer is reported as not checked.
 const maxChecked = 64 << 20
 
-// document checks one document, nil when there is nothing to say.
-func (c *Check) document(ctx context.Context, docType, process string, now time.Time, open func() (io.ReadCloser, error)) (*validation.Report, error) {
+// document checks one document, nil when there is nothing to say. size is its length, 0 when it is not known. A fault of the
+// checker itself is a verdict, too: it never keeps a message back.
+func (c *Check) document(ctx context.Context, req validation.Request, size int64, open func() (io.ReadCloser, error)) (rep *validation.Report, err error) {
 	if c.Rules == nil || c.Policy == "" || c.Policy == CheckOff {
 		return nil, nil
 	}
+	if size <= maxChecked {
+		if req.Body, err = readAll(open); err != nil {
+			return nil, err
+		}
+	}
+	if size > maxChecked || len(req.Body) > maxChecked {
+		return validation.NoVerdict(req, validation.NotChecked, fmt.Sprintf("the document is larger than %d MiB", maxChecked>>20)), nil
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			rep, err = validation.NoVerdict(req, validation.Error, fmt.Sprintf("the checker failed: %v", p)), nil
+		}
+	}()
+	return c.Rules.Validate(ctx, req)
+}
+
+// readAll reads a document, or one byte more than is checked.
+func readAll(open func() (io.ReadCloser, error)) ([]byte, error) {
 	r, err := open()
 	if err != nil {
 		return nil, err
 	}
-	body, err := io.ReadAll(io.LimitReader(r, maxChecked+1))
-	if cerr := r.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return nil, err
-	}
-	req := validation.Request{DocType: docType, Process: process, On: now, Body: body}
-	if len(body) > maxChecked {
-		return validation.TooLarge(req, maxChecked), nil
-	}
-	return c.Rules.Validate(ctx, req)
+	b, err := io.ReadAll(io.LimitReader(r, maxChecked+1))
+	return b, errors.Join(err, r.Close())
 }
 
-// evidence keeps a report with its message.
+// reportEvidence keeps a report with its message.
 func reportEvidence(rep *validation.Report) ([]store.Evidence, error) {
 	if rep == nil {
 		return nil, nil
@@ -69,11 +79,12 @@ func reportEvidence(rep *validation.Report) ([]store.Evidence, error) {
 }
 
 // outgoing checks a submission before anything of it is stored. Content that is not XML is not checked.
-func (out *Outbound) outgoing(ctx context.Context, s *Submission, docType, process string) ([]store.Evidence, error) {
+func (out *Outbound) outgoing(ctx context.Context, s *Submission, h *sbdh.Header) ([]store.Evidence, error) {
 	if s.MimeType != "" {
 		return nil, nil
 	}
-	rep, err := out.Check.document(ctx, docType, process, out.Now(), s.Open)
+	req := validation.Request{DocType: h.DocType.Value(), Process: h.Process.Value(), On: out.Now()}
+	rep, err := out.Check.document(ctx, req, 0, s.Open)
 	if err != nil {
 		return nil, fault.New(fault.DocumentUnreadable, err, "")
 	}

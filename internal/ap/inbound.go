@@ -17,6 +17,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/internal/store/blob"
 	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/validation"
 )
 
 // Inbound is C3: it takes verified messages into the record and brings them to C4. It implements as4.Handler.
@@ -204,7 +205,8 @@ func failedDelivery(err error, n int, now time.Time) store.Result {
 
 // deliver checks the document and hands it to C4 with the findings, which never keep it back.
 func (in *Inbound) deliver(ctx context.Context, m store.Message) ([]store.Evidence, error) {
-	rep, err := in.Check.document(ctx, m.DocType, m.Process, in.Now(), func() (io.ReadCloser, error) { return in.open(ctx, m.Payload) })
+	req := validation.Request{DocType: m.DocType, Process: m.Process, On: in.Now()}
+	rep, err := in.Check.document(ctx, req, m.Payload.Length, func() (io.ReadCloser, error) { return in.open(ctx, m.Payload) })
 	if err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func (out *Outbound) take(ctx context.Context, s Submission) (store.Submission, 
 	if err != nil {
 		return store.Submission{}, err
 	}
-	report, err := out.outgoing(ctx, &s, h.DocType.Value(), h.Process.Value())
+	report, err := out.outgoing(ctx, &s, h)
 	if err != nil {
 		return store.Submission{}, err
 	}

@@ -119,6 +119,14 @@ func loopback(host string) bool {
 // Env returns the environment of a checked configuration.
 func (c *Config) Env() certs.Environment { return certs.Environment(c.Environment) }
 
+// RulesDir is the folder of rule packs.
+func (c *Config) RulesDir() string {
+	if c.Validation.Rules != "" {
+		return c.Path(c.Validation.Rules)
+	}
+	return filepath.Join(c.Path(c.Data), "rules")
+}
+
 // Keyring reads all own keys.
 func (c *Config) Keyring() (*certs.Keyring, error) {
 	var ids []*certs.Identity

@@ -1,8 +1,6 @@
 package node
 
 import (
-	"path/filepath"
-
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/validation"
@@ -10,28 +8,20 @@ import (
 	"github.com/ravn-ap/ravn/validation/pack"
 )
 
-// openRules loads the rule packs, and the built-in one, when one of the directions is checked. A pack that cannot be read is an error at the start,
-// not a silent gap later.
+// openRules loads the rule packs, and the built-in one, when one of the directions is checked. A pack that cannot be read is
+// an error at the start, not a silent gap later.
 func (n *Node) openRules() error {
 	v := n.Config.Validation
 	if v.Outgoing == string(ap.CheckOff) && v.Incoming == string(ap.CheckOff) {
 		return nil
 	}
-	packs, err := pack.Load(n.rulesDir())
+	packs, err := pack.Load(n.Config.RulesDir())
 	if err != nil {
 		return fault.New(fault.RulesUnusable, err, "")
 	}
 	n.rules = validation.New(append(packs, core.Pack()))
 	n.Inbound.Check = n.check(v.Incoming)
 	return nil
-}
-
-// rulesDir is the folder of rule packs.
-func (n *Node) rulesDir() string {
-	if dir := n.Config.Validation.Rules; dir != "" {
-		return n.Config.Path(dir)
-	}
-	return filepath.Join(n.Config.Path(n.Config.Data), "rules")
 }
 
 func (n *Node) check(policy string) ap.Check {

@@ -31,11 +31,6 @@ func (s *Store) Update(ctx context.Context, tenant string, fn func(*Tx) error) e
 	return s.updateOf(ctx, &write{tenant: tenant, fn: fn})
 }
 
-// UpdatePatiently is Update for a write that is in no hurry: nobody outside waits for it, so it rides with others.
-func (s *Store) UpdatePatiently(ctx context.Context, tenant string, fn func(*Tx) error) error {
-	return s.updateOf(ctx, &write{tenant: tenant, fn: fn, patient: true})
-}
-
 func (s *Store) updateOf(ctx context.Context, w *write) error {
 	if w.tenant == "" {
 		return errors.New("store: write without a tenant")

@@ -237,7 +237,7 @@ const moveSent = `UPDATE message SET accepted = ?, state = ?, version = version 
 // fate of the job: done, due again, or given up (REL-022). ErrLeaseLost means that another worker holds the message now;
 // nothing was written then (REL-013).
 func (s *Store) FinishAttempt(ctx context.Context, job Job, n int, r Result) error {
-	return s.UpdatePatiently(ctx, job.Tenant, func(tx *Tx) error {
+	return s.updateOf(ctx, &write{tenant: job.Tenant, patient: true, fn: func(tx *Tx) error {
 		if err := tx.settle(job, r); err != nil {
 			return err
 		}
@@ -265,7 +265,7 @@ func (s *Store) FinishAttempt(ctx context.Context, job Job, n int, r Result) err
 			return fmt.Errorf("%w: attempt %d is over", ErrConflict, n)
 		}
 		return tx.afterAttempt(&m, n, r)
-	})
+	}})
 }
 
 // underWay returns the message of an attempt that ends. A message that changed meanwhile is found out by Move.

@@ -21,8 +21,10 @@ func recognise(files fs.FS) (*Manifest, error) {
 	if b, err := fs.ReadFile(files, "mapping.md"); err == nil {
 		return fromMapping(files, b)
 	}
-	return nil, fmt.Errorf("pack: nothing is recognised here: there is no %s and no mapping.md", ManifestName)
+	return nil, errUnknownLayout
 }
+
+var errUnknownLayout = errors.New("pack: nothing is recognised here: there is no " + ManifestName + " and no mapping.md")
 
 // Columns of the table in mapping.md.
 const (

@@ -152,11 +152,15 @@ func (d Dir) List() ([]Pack, error) {
 
 // Load returns the packs of a folder of installed packs, or the one pack that a folder holds as it was published.
 func Load(path string) ([]Pack, error) {
-	if m, err := recognise(os.DirFS(path)); err == nil {
-		m.describe(path, "", Options{})
-		return []Pack{{*m, os.DirFS(path)}}, m.Check()
+	m, err := recognise(os.DirFS(path))
+	if errors.Is(err, errUnknownLayout) {
+		return Dir(path).List()
 	}
-	return Dir(path).List()
+	if err != nil {
+		return nil, err
+	}
+	m.describe(path, "", Options{})
+	return []Pack{{*m, os.DirFS(path)}}, m.Check()
 }
 
 // newer orders two versions of a pack: by first day, then by installation.

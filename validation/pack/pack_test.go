@@ -149,6 +149,13 @@ func TestInstallRefused(t *testing.T) {
 			}
 		})
 	}
+	broken := t.TempDir()
+	if err := os.WriteFile(filepath.Join(broken, ManifestName), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(broken); err == nil || !strings.Contains(err.Error(), ManifestName) {
+		t.Errorf("a folder with a broken manifest: %v", err)
+	}
 	if _, err := Dir(t.TempDir()).Install(filepath.Join(t.TempDir(), "none"), Options{Check: reads}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no such file: %v", err)
 	}

@@ -3,8 +3,6 @@ package schematron
 import (
 	"context"
 	"errors"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/ravn-ap/ravn/validation/xdm"
@@ -38,9 +36,15 @@ func (f *Finding) ID() string {
 	return f.Assert.ID
 }
 
+// maxFindings is how many findings of a rule file are kept: enough for a person, and no way to fill the memory with a document
+// that is wrong in a million places.
+const maxFindings = 1000
+
 // Result is what the rules say of a document.
 type Result struct {
 	Findings []Finding
+	More     int    // findings beyond those that are kept
+	MoreBad  bool   // one of them was no warning
 	Fired    int    // how many times a rule matched a node
 	Work     int64  // steps of the evaluation
 	Steps    []Step // with Options.Trace: what happened, in order
@@ -65,7 +69,7 @@ var ErrBudget = errors.New("schematron: the document needs more steps than are a
 
 // Validate evaluates all rules on a document. Errors are those of the context, and ErrBudget.
 func (s *Schema) Validate(ctx context.Context, t *xdm.Tree, o Options) (*Result, error) {
-	r := &run{t: t, ev: xpath.NewEvaluation(ctx, t, o.Budget), trace: o.Trace}
+	r := &run{t: t, ev: xpath.NewEvaluation(ctx, t, o.Budget), places: places{t: t}, trace: o.Trace}
 	defer r.ev.Release()
 	for _, p := range s.patterns {
 		r.step(Step{Pattern: p.src})
@@ -81,16 +85,27 @@ func (s *Schema) Validate(ctx context.Context, t *xdm.Tree, o Options) (*Result,
 }
 
 type run struct {
-	t     *xdm.Tree
-	ev    *xpath.Evaluation
-	res   Result
-	trace bool
+	t      *xdm.Tree
+	ev     *xpath.Evaluation
+	res    Result
+	places places
+	trace  bool
 }
 
 func (r *run) step(s Step) {
 	if r.trace {
 		r.res.Steps = append(r.res.Steps, s)
 	}
+}
+
+// full tells whether no more findings are kept, and counts the one that would come.
+func (r *run) full(flag string) bool {
+	if len(r.res.Findings) < maxFindings {
+		return false
+	}
+	r.res.More++
+	r.res.MoreBad = r.res.MoreBad || flag != "warning"
+	return true
 }
 
 func (r *run) found(f Finding) {
@@ -154,12 +169,12 @@ func (r *run) fire(p *pattern, rule *rule, n xdm.Node) error {
 			r.failed(p, rule, a, n, err)
 			continue
 		}
-		if ok == a.src.Report {
+		if ok == a.src.Report && !r.full(a.src.Flag) {
 			text, err := r.text(a, n)
 			if err != nil {
 				return err
 			}
-			r.found(Finding{Pattern: p.src, Rule: rule.src, Assert: a.src, Node: n, Location: Location(r.t, n), Text: text})
+			r.found(Finding{Pattern: p.src, Rule: rule.src, Assert: a.src, Node: n, Location: r.places.path(n), Text: text})
 		}
 	}
 	return nil
@@ -167,7 +182,10 @@ func (r *run) fire(p *pattern, rule *rule, n xdm.Node) error {
 
 // failed records an evaluation that failed; the rest goes on.
 func (r *run) failed(p *pattern, rule *rule, a *assertion, n xdm.Node, err error) {
-	f := Finding{Pattern: p.src, Rule: rule.src, Node: n, Location: Location(r.t, n), Text: "The rule cannot be evaluated on this document: " + err.Error()}
+	if r.full("fatal") {
+		return
+	}
+	f := Finding{Pattern: p.src, Rule: rule.src, Node: n, Location: r.places.path(n), Text: "The rule cannot be evaluated on this document: " + err.Error()}
 	if a != nil {
 		f.Assert = a.src
 	}
@@ -193,32 +211,4 @@ func (r *run) text(a *assertion, n xdm.Node) (string, error) {
 		b.WriteString(s)
 	}
 	return squeeze(b.String()), nil
-}
-
-// Location returns the path of a node: local names with their position among siblings of the same expanded name.
-func Location(t *xdm.Tree, n xdm.Node) string {
-	var parts []string
-	for ; n > 0; n = t.Parent(n) {
-		switch t.Kind(n) {
-		case xdm.Attr:
-			parts = append(parts, "/@"+t.Name(n).Local)
-		default:
-			parts = append(parts, "/"+t.Name(n).Local+"["+strconv.Itoa(position(t, n))+"]")
-		}
-	}
-	if len(parts) == 0 {
-		return "/"
-	}
-	slices.Reverse(parts)
-	return strings.Join(parts, "")
-}
-
-func position(t *xdm.Tree, n xdm.Node) int {
-	pos := 1
-	for c := t.FirstChild(t.Parent(n)); c != n; c = t.NextSibling(c) {
-		if t.Kind(c) == xdm.Element && t.NameID(c) == t.NameID(n) {
-			pos++
-		}
-	}
-	return pos
 }

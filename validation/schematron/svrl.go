@@ -5,7 +5,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/ravn-ap/ravn/internal/xmlsafe"
@@ -39,7 +38,7 @@ func WriteSVRL(w io.Writer, document string, runs ...Run) error {
 		out.text("/>\n")
 	}
 	for _, r := range runs {
-		out.t = r.Tree
+		out.places = places{t: r.Tree}
 		for _, step := range r.Result.Steps {
 			out.step(&step, r.Result, document)
 		}
@@ -51,8 +50,8 @@ func WriteSVRL(w io.Writer, document string, runs ...Run) error {
 // svrl keeps the error of the first write that fails until Flush.
 type svrl struct {
 	*bufio.Writer
-	t   *xdm.Tree
-	buf []byte
+	places places
+	buf    []byte
 }
 
 func (o *svrl) text(s string) { _, _ = o.WriteString(s) }
@@ -97,29 +96,7 @@ func (o *svrl) finding(f *Finding) {
 	}
 	o.attr("id", f.ID())
 	o.attr("flag", f.Flag())
-	o.attr("location", o.location(f.Node))
+	o.attr("location", o.places.skeleton(f.Node))
 	o.buf = xmlsafe.AppendText(o.buf[:0], f.Text)
 	o.text(">\n    <svrl:text>" + string(o.buf) + "</svrl:text>\n  </" + name + ">\n")
-}
-
-// location is the path of a node as the ISO skeleton writes it.
-func (o *svrl) location(n xdm.Node) string {
-	path := ""
-	for ; n > 0; n = o.t.Parent(n) {
-		name := o.t.Name(n)
-		switch {
-		case o.t.Kind(n) == xdm.Attr && name.Space == "":
-			path = "/@" + name.Local + path
-		case o.t.Kind(n) == xdm.Attr:
-			path = "/@*[local-name()='" + name.Local + "' and namespace-uri()='" + name.Space + "']" + path
-		case name.Space == "":
-			path = "/" + name.Local + "[" + strconv.Itoa(position(o.t, n)) + "]" + path
-		default:
-			path = "/*:" + name.Local + "[namespace-uri()='" + name.Space + "'][" + strconv.Itoa(position(o.t, n)) + "]" + path
-		}
-	}
-	if path == "" {
-		return "/"
-	}
-	return path
 }

@@ -2,7 +2,6 @@ package xdm
 
 import (
 	"bytes"
-	"io"
 	"strings"
 	"sync"
 
@@ -55,15 +54,12 @@ type Tree struct {
 }
 
 // Parse builds the tree of a document in memory. An error is an *xmlsafe.Error.
-func Parse(b []byte, names *Names) (*Tree, error) { return Read(bytes.NewReader(b), names, len(b)) }
-
-// Read builds the tree of the document in r, which has about size bytes; 0 means that nobody knows.
-func Read(r io.Reader, names *Names, size int) (*Tree, error) {
-	b := NewBuilder(names, size)
-	if err := xmlsafe.Scan(r, xmlsafe.Document, b.Event); err != nil {
+func Parse(b []byte, names *Names) (*Tree, error) {
+	build := NewBuilder(names, len(b))
+	if err := xmlsafe.Scan(bytes.NewReader(b), xmlsafe.Document, build.Event); err != nil {
 		return nil, err
 	}
-	return b.Tree(), nil
+	return build.Tree(), nil
 }
 
 // Builder makes a tree of the events of a scan, which may feed others as well.
@@ -159,23 +155,28 @@ func (b *Builder) ref(name xmlsafe.Name) nameRef {
 		return r
 	}
 	n := Name{name.Space, name.Local}
-	id, ok := b.t.names.find(n)
+	id, ok := b.own[n] // first: rules that are compiled meanwhile may have entered the name, and it keeps one number
 	if !ok {
-		if id, ok = b.own[n]; !ok {
-			if b.own == nil {
-				b.own = map[Name]NameID{}
-			}
-			id = own + NameID(len(b.t.local))
-			b.own[n] = id
-			b.t.local = append(b.t.local, n)
+		if id, ok = b.t.names.find(n); ok {
+			b.t.mark(id)
+		} else {
+			id = b.unknown(n)
 		}
-	}
-	if ok && id < own {
-		b.t.mark(id)
 	}
 	r := nameRef{id, b.prefixID(name.Prefix)}
 	b.ids[name] = r
 	return r
+}
+
+// unknown numbers a name that no rule speaks of.
+func (b *Builder) unknown(n Name) NameID {
+	if b.own == nil {
+		b.own = map[Name]NameID{}
+	}
+	id := own + NameID(len(b.t.local))
+	b.own[n] = id
+	b.t.local = append(b.t.local, n)
+	return id
 }
 
 // mark notes that a name occurs.

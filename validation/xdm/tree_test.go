@@ -61,6 +61,26 @@ func TestTree(t *testing.T) {
 	}
 }
 
+// A name keeps its number within a tree, also when rules that know it are compiled while the tree is built.
+func TestNameKeepsItsNumber(t *testing.T) {
+	names := NewNames()
+	b := NewBuilder(names, 0)
+	err := xmlsafe.Scan(strings.NewReader("<r xmlns:p='u' xmlns:q='u'><p:x/><q:x/></r>"), xmlsafe.Document, func(e *xmlsafe.Event) error {
+		if e.Kind == xmlsafe.Element && e.Name.Prefix == "q" {
+			names.ID("u", "x")
+		}
+		return b.Event(e)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := b.Tree()
+	first := tree.FirstChild(tree.FirstChild(0))
+	if second := tree.NextSibling(first); tree.NameID(first) != tree.NameID(second) || tree.Name(first) != tree.Name(second) {
+		t.Errorf("one name has the numbers %d and %d", tree.NameID(first), tree.NameID(second))
+	}
+}
+
 // FuzzTree builds a tree of anything that the reader accepts.
 func FuzzTree(f *testing.F) {
 	for _, s := range []string{"<a/>", "<a>b<c d='e'>f</c>g<!--h--></a>", "<a xmlns='u'><b/>t<![CDATA[x]]>y</a>", "<?p?><a><?q r?></a><!--z-->", "<a>\n <b>\n</b></a>"} {

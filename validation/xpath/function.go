@@ -101,6 +101,7 @@ func text(f *Evaluation, c *code) string {
 	if v.Type != String && v.Type != Untyped {
 		fail(codeType, "%s where a string is wanted", v.Type)
 	}
+	f.spend(len(v.s) >> 6) // a long text is work as well
 	return v.s
 }
 
