@@ -42,10 +42,20 @@ type tested struct {
 }
 
 // newNode makes a node as quickstart does, and runs it until the test ends.
-func newNode(t testing.TB, pkiDir, seat string) *tested {
+func newNode(t testing.TB, pkiDir, seat string) *tested { return newNodeWith(t, pkiDir, seat, "") }
+
+// newNodeWith is newNode with more configuration.
+func newNodeWith(t testing.TB, pkiDir, seat, more string) *tested {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), seat)
 	w, err := setup.Write(setup.Node{Dir: dir, Environment: certs.Local, Listen: "127.0.0.1:0", PKI: pkiDir, Seat: seat, Country: "NO"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(w.Config)
+	if err == nil {
+		err = os.WriteFile(w.Config, append(text, more...), 0o600)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

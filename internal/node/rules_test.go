@@ -9,11 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/golden"
-	"github.com/ravn-ap/ravn/internal/setup"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
 )
@@ -21,20 +19,7 @@ import (
 // checkedNode runs a node whose documents are checked by the shared rules.
 func checkedNode(t *testing.T, pkiDir, seat, outgoing, incoming string) *tested {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), seat)
-	w, err := setup.Write(setup.Node{Dir: dir, Environment: certs.Local, Listen: "127.0.0.1:0", PKI: pkiDir, Seat: seat, Country: "NO"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(w.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text = append(text, "validation:\n  rules: "+golden.Shared(t, "rules")+"\n  outgoing: "+outgoing+"\n  incoming: "+incoming+"\n"...)
-	if err := os.WriteFile(w.Config, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return runNode(t, w.Config)
+	return newNodeWith(t, pkiDir, seat, "validation:\n  rules: "+golden.Shared(t, "rules")+"\n  outgoing: "+outgoing+"\n  incoming: "+incoming+"\n")
 }
 
 // An invalid document is refused before anything of it is stored; the verdict on a valid one is kept with the message on both

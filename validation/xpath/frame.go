@@ -81,9 +81,6 @@ func (f *Evaluation) Release() {
 	evaluations.Put(f)
 }
 
-// Tree returns the document.
-func (f *Evaluation) Tree() *xdm.Tree { return f.t }
-
 // Spent returns the number of steps so far, a measure of work that does not depend on the machine.
 func (f *Evaluation) Spent() int64 { return f.budget - f.left }
 

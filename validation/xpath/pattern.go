@@ -10,7 +10,6 @@ import (
 type Pattern struct {
 	alts  []alternative
 	slots int
-	Text  string
 }
 
 // alternative is one path of a union, read from its end.
@@ -31,7 +30,7 @@ type matchStep struct {
 func (s *Scope) Pattern(text string) (p *Pattern, err error) {
 	defer rescue(&err)
 	u := &unit{scope: s, c: s.c}
-	p = &Pattern{Text: text}
+	p = &Pattern{}
 	for _, n := range alternatives(parse(text, s.c.ns)) {
 		p.alts = append(p.alts, u.alternative(n))
 	}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ravn-ap/ravn/internal/golden"
 )
 
 // datatypeCases are values of the built-in types and what XML Schema Part 2 says about them.
@@ -203,7 +205,7 @@ func writeSchema(t *testing.T, text string) (s *Schema, name string) {
 // and by Xerces.
 func TestDifferentialDatatypes(t *testing.T) {
 	j := startJudge(t)
-	r, n := differentialRand(t), differentialCases(t)
+	r, n := golden.Random(t), golden.Cases(t)
 	s, name := writeSchema(t, datatypeSchema())
 	var values []string
 	for _, tc := range datatypeCases {

@@ -46,7 +46,7 @@ func samples(t testing.TB) []sample {
 // the same errors at the same elements for the same reasons.
 func TestDifferentialDocuments(t *testing.T) {
 	j := startJudge(t)
-	r, n := differentialRand(t), differentialCases(t)
+	r, n := golden.Random(t), golden.Cases(t)
 	list := samples(t)
 	invalid := 0
 	for i := range n {

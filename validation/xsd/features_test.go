@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ravn-ap/ravn/internal/golden"
 )
 
 // writer makes random documents of a schema.
@@ -162,7 +164,7 @@ func (w *writer) names() []string {
 // TestDifferentialFeatures: random documents of a schema that uses every feature, by this package and by Xerces.
 func TestDifferentialFeatures(t *testing.T) {
 	j := startJudge(t)
-	r, n := differentialRand(t), differentialCases(t)
+	r, n := golden.Random(t), golden.Cases(t)
 	s, err := Load(os.DirFS("testdata/features"), "features.xsd")
 	if err != nil {
 		t.Fatal(err)

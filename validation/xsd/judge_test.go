@@ -5,14 +5,11 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/testbed/interop"
@@ -80,32 +77,4 @@ func (j *judge) ask(t testing.TB, schema string, doc []byte) verdict {
 		return verdict{malformed: rest}
 	}
 	return verdict{errs: strings.Split(ownNames.Replace(line), "\t")}
-}
-
-// differentialRand returns a source of random cases, from the seed RAVN_DIFFERENTIAL_SEED when it is set.
-func differentialRand(t *testing.T) *rand.Rand {
-	t.Helper()
-	seed := uint64(time.Now().UnixNano())
-	if s := os.Getenv("RAVN_DIFFERENTIAL_SEED"); s != "" {
-		n, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			t.Fatalf("RAVN_DIFFERENTIAL_SEED: %v", err)
-		}
-		seed = n
-	}
-	t.Logf("RAVN_DIFFERENTIAL_SEED=%d", seed)
-	return rand.New(rand.NewPCG(seed, 1))
-}
-
-func differentialCases(t *testing.T) int {
-	t.Helper()
-	s := os.Getenv("RAVN_DIFFERENTIAL_CASES")
-	if s == "" {
-		return 300
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil {
-		t.Fatalf("RAVN_DIFFERENTIAL_CASES: %v", err)
-	}
-	return n
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/xmlsafe"
 )
 
@@ -148,7 +149,7 @@ func modelSchema(content string) string {
 // TestModels: random content models with counts accept the same children as the regular expressions that they are, and
 // find the first wrong one at the same place.
 func TestModels(t *testing.T) {
-	r, n := differentialRand(t), differentialCases(t)
+	r, n := golden.Random(t), golden.Cases(t)
 	ambiguous, valid, invalid := 0, 0, 0
 	for range n {
 		text := modelSchema(randomModel(r, true))
@@ -219,7 +220,7 @@ func judgeModel(t *testing.T, r *rand.Rand, s *Schema, root *element, text strin
 // necessary.
 func TestDifferentialModels(t *testing.T) {
 	j := startJudge(t)
-	r, n := differentialRand(t), differentialCases(t)
+	r, n := golden.Random(t), golden.Cases(t)
 	ambiguous, invalid := 0, 0
 	name := filepath.Join(t.TempDir(), "m%d.xsd")
 	for i := range n / 10 {

@@ -1,0 +1,189 @@
+package xpath
+
+import "slices"
+
+func (u *unit) compare(n compare) *code {
+	if c := u.seenBefore(n); c != nil {
+		return c
+	}
+	l, r := u.compile(n.l), u.compile(n.r)
+	switch n.op {
+	case "is", "<<", ">>":
+		return nodeCompare(n.op, l, r)
+	case "=", "!=", "<", "<=", ">", ">=":
+		return u.general(n.op, l, r)
+	}
+	accept := orderings[n.op]
+	return folded(fromAtom(Boolean, func(f *Evaluation) (Item, bool) {
+		a, ok := l.atom(f)
+		if !ok {
+			return a, false
+		}
+		b, ok := r.atom(f)
+		if !ok {
+			return b, false
+		}
+		return boolItem(compareItems(&a, &b, accept)), true
+	}), l, r)
+}
+
+func nodeCompare(op string, l, r *code) *code {
+	one := func(f *Evaluation, c *code) (int64, bool) {
+		mark := len(f.st)
+		c.push(f)
+		f.nodesOnly(mark)
+		if len(f.st)-mark > 1 {
+			fail(codeType, "several nodes where one is wanted")
+		}
+		if len(f.st) == mark {
+			return 0, false
+		}
+		n := f.st[mark].n
+		f.drop(mark)
+		return n, true
+	}
+	return fromAtom(Boolean, func(f *Evaluation) (Item, bool) {
+		a, ok := one(f, l)
+		if !ok {
+			return Item{}, false
+		}
+		b, ok := one(f, r)
+		if !ok {
+			return Item{}, false
+		}
+		return boolItem(op == "is" && a == b || op == "<<" && a < b || op == ">>" && a > b), true
+	})
+}
+
+// setSize is the number of constant strings from which on a comparison looks them up in a set.
+const setSize = 6
+
+// general compiles a general comparison: true when one pair of items is.
+func (u *unit) general(op string, l, r *code) *code {
+	accept := orderings[op]
+	if op == "=" {
+		if l.konst && !r.konst {
+			l, r = r, l
+		}
+		if set := stringSet(r); set != nil {
+			return inSet(l, r, set)
+		}
+	}
+	if l.opt && r.opt {
+		return folded(fromTest(func(f *Evaluation) bool {
+			a, ok := l.atom(f)
+			if !ok {
+				return false
+			}
+			b, ok := r.atom(f)
+			return ok && compareGeneral(&a, &b, accept)
+		}), l, r)
+	}
+	if r.opt && l.typ != NodeT {
+		return folded(oneOnTheRight(l, r, accept), l, r)
+	}
+	return folded(fromTest(func(f *Evaluation) bool {
+		mark := len(f.st)
+		l.push(f)
+		if len(f.st) == mark {
+			return false
+		}
+		f.atomize(mark)
+		mid := len(f.st)
+		r.push(f)
+		f.atomize(mid)
+		found := f.anyPair(mark, mid, accept)
+		f.drop(mark)
+		return found
+	}), l, r)
+}
+
+// oneOnTheRight compares each item of l with at most one of r, which is evaluated first, as Saxon does unless l is a path of
+// nodes.
+func oneOnTheRight(l, r *code, accept ordering) *code {
+	return fromTest(func(f *Evaluation) bool {
+		b, ok := r.atom(f)
+		if !ok {
+			return false
+		}
+		mark := len(f.st)
+		l.push(f)
+		f.atomize(mark)
+		found := false
+		for i := mark; i < len(f.st) && !found; i++ {
+			found = compareGeneral(&f.st[i], &b, accept)
+		}
+		f.drop(mark)
+		return found
+	})
+}
+
+func (f *Evaluation) anyPair(mark, mid int, accept ordering) bool {
+	left, right := f.st[mark:mid], f.st[mid:]
+	if len(left)*len(right) > 64 {
+		if yes, known := hashPair(left, right, accept); known {
+			f.spend(len(left) + len(right))
+			return yes
+		}
+	}
+	for i := range left {
+		f.spend(len(right))
+		for j := range right {
+			if compareGeneral(&left[i], &right[j], accept) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// hashPair answers "=" of many strings in linear time.
+func hashPair(left, right []Item, accept ordering) (yes, known bool) {
+	text := func(list []Item) bool {
+		return !slices.ContainsFunc(list, func(i Item) bool { return i.Type != Untyped && i.Type != String })
+	}
+	if accept != equal || !text(left) || !text(right) {
+		return false, false
+	}
+	set := make(map[string]struct{}, len(right))
+	for _, i := range right {
+		set[i.s] = struct{}{}
+	}
+	for _, i := range left {
+		if _, ok := set[i.s]; ok {
+			return true, true
+		}
+	}
+	return false, true
+}
+
+// stringSet returns the set of a constant list of strings that is worth one.
+func stringSet(c *code) map[string]struct{} {
+	if !c.konst || len(c.items) < setSize || c.typ != String {
+		return nil
+	}
+	set := make(map[string]struct{}, len(c.items))
+	for _, i := range c.items {
+		set[i.s] = struct{}{}
+	}
+	return set
+}
+
+// inSet compiles "=" with a constant list of strings.
+func inSet(x, list *code, set map[string]struct{}) *code {
+	return folded(fromTest(func(f *Evaluation) bool {
+		mark := len(f.st)
+		x.push(f)
+		f.atomize(mark)
+		found := false
+		for i := mark; i < len(f.st) && !found; i++ {
+			v := &f.st[i]
+			if v.Type != String && v.Type != Untyped {
+				compareGeneral(v, &list.items[0], equal) // fails
+			}
+			_, found = set[v.s]
+		}
+		f.drop(mark)
+		return found
+	}), x)
+}
