@@ -59,6 +59,7 @@ type demo struct {
 // observe puts the steps of sending into plain words.
 func (d *demo) observe(step, detail string) {
 	text := map[string]string{
+		ap.StepChecked:     "checked against the rules of its type: " + detail,
 		ap.StepLookup:      "lookup: the SML zone names the receiver's SMP, its signed metadata are verified (" + detail + ")",
 		ap.StepCertificate: "certificate: the receiver's access point certificate is checked up to its CA (" + detail + ")",
 		ap.StepSealed:      "sealed: compressed, signed with the sender's key, encrypted for the receiver's certificate, and stored",

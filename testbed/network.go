@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/node"
 	"github.com/ravn-ap/ravn/internal/setup"
@@ -138,6 +139,7 @@ func (n *Network) accessPoint(ctx context.Context, o Options, seat, participant 
 		Dir: n.path(seat), Environment: certs.Local, Listen: "127.0.0.1:0", Host: "localhost", Country: "NO", Seat: seat, PKI: n.path("pki"),
 		APAnchors: n.path("ap-ca.pem"), SMPAnchors: n.path("smp-ca.pem"), TLSRoots: n.path("tls-ca.pem"),
 		TLSCert: n.path("tls.pem"), TLSKey: n.path("tls.key"), Zone: zone, Resolver: n.SML.Addr(),
+		Outgoing: string(ap.CheckReject), Incoming: string(ap.CheckReport),
 	})
 	if err != nil {
 		return nil, err
@@ -150,21 +152,21 @@ func (n *Network) accessPoint(ctx context.Context, o Options, seat, participant 
 	if err != nil {
 		return nil, err
 	}
-	ap := &AccessPoint{Node: nd, File: w.Config, done: make(chan error, 1)}
+	point := &AccessPoint{Node: nd, File: w.Config, done: make(chan error, 1)}
 	if err := nd.Listen(); err != nil {
 		return nil, errors.Join(err, nd.Close())
 	}
-	if err := n.register(ctx, ap, participant); err != nil {
+	if err := n.register(ctx, point, participant); err != nil {
 		return nil, errors.Join(err, nd.Close())
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	ap.stop = stop
-	go func() { ap.done <- nd.Serve(run) }()
-	return ap, nil
+	point.stop = stop
+	go func() { point.done <- nd.Serve(run) }()
+	return point, nil
 }
 
 // register enters a participant in the node's table, the SMP and the SML.
-func (n *Network) register(ctx context.Context, ap *AccessPoint, participant string) error {
+func (n *Network) register(ctx context.Context, at *AccessPoint, participant string) error {
 	p, err := peppol.ParseParticipant(participant)
 	if err != nil {
 		return err
@@ -177,22 +179,22 @@ func (n *Network) register(ctx context.Context, ap *AccessPoint, participant str
 	if err != nil {
 		return err
 	}
-	id, err := ap.Keys.Current(ap.Seat, time.Now())
+	id, err := at.Keys.Current(at.Seat, time.Now())
 	if err != nil {
 		return err
 	}
-	n.SMP.Register(smp.Service{Participant: p, DocType: d, Process: proc, URL: ap.URL(), Cert: id.Cert})
+	n.SMP.Register(smp.Service{Participant: p, DocType: d, Process: proc, URL: at.URL(), Cert: id.Cert})
 	n.SML.Register(p, n.SMP.URL())
-	return ap.Store.AddServed(ctx, store.DefaultTenant, store.Served{Participant: p, DocType: d, Process: proc, Domain: "eProcurement"})
+	return at.Store.AddServed(ctx, store.DefaultTenant, store.Served{Participant: p, DocType: d, Process: proc, Domain: "eProcurement"})
 }
 
 // Close stops everything. The folder stays.
 func (n *Network) Close() error {
 	var errs []error
-	for _, ap := range []*AccessPoint{n.A, n.B} {
-		if ap != nil {
-			ap.stop()
-			errs = append(errs, <-ap.done, ap.Close())
+	for _, point := range []*AccessPoint{n.A, n.B} {
+		if point != nil {
+			point.stop()
+			errs = append(errs, <-point.done, point.Close())
 		}
 	}
 	if n.SMP != nil {

@@ -20,7 +20,7 @@ const maxLine = 160
 // WriteText writes a report for a person at a terminal: each rule with its sentence and the place in the document.
 func (r *Report) WriteText(w io.Writer) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s: %s", r.File, r.summary())
+	fmt.Fprintf(&b, "%s: %s", r.File, r.Summary())
 	if r.Reason != "" {
 		fmt.Fprintf(&b, ": %s", r.Reason)
 	}
@@ -40,7 +40,8 @@ func (r *Report) WriteText(w io.Writer) error {
 	return err
 }
 
-func (r *Report) summary() string {
+// Summary is the verdict in one line.
+func (r *Report) Summary() string {
 	s := string(r.Verdict)
 	if r.Pack != "" {
 		s += fmt.Sprintf(" (%s %s, %.1f ms)", r.Pack, r.Version, r.MS)
@@ -112,7 +113,7 @@ func WriteHTML(w io.Writer, reports []*Report) error {
 	}
 	var docs []doc
 	for _, r := range reports {
-		d := doc{File: r.File, Verdict: string(r.Verdict), Summary: r.summary(), Reason: r.Reason, DocType: r.DocType, Process: r.Process}
+		d := doc{File: r.File, Verdict: string(r.Verdict), Summary: r.Summary(), Reason: r.Reason, DocType: r.DocType, Process: r.Process}
 		for _, e := range r.XSD {
 			d.Rows = append(d.Rows, row{"schema", e.Rule, e.Text, fmt.Sprintf("%d:%d", e.Line, e.Column), r.Line(e.Line), e.Location})
 		}

@@ -20,7 +20,7 @@ func call(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	return out.String(), errs.String(), code
 }
 
-// node makes a local node by quickstart and returns its configuration file.
+// quickNode makes a local node by quickstart and returns its configuration file.
 func quickNode(t *testing.T, more ...string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "node")
@@ -162,6 +162,9 @@ func TestDemo(t *testing.T) {
 	out, errs, code := call(t, "demo", "--out", dir, "--json")
 	if code != 0 {
 		t.Fatal(errs)
+	}
+	if !strings.Contains(out, `"step":"checked","text":"checked against the rules of its type: valid (ravn-core `) {
+		t.Errorf("the verdict on the invoice is not shown: %s", out)
 	}
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	var res testbed.DemoResult

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/setup"
 )
@@ -34,6 +35,7 @@ func (c *cli) quickstart() *cobra.Command {
 			} else if v, ok := os.LookupEnv("RAVN_P12_PASSWORD"); ok && n.Password == "" {
 				n.Password = v
 			}
+			n.Outgoing, n.Incoming = string(ap.CheckReport), string(ap.CheckReport) // the built-in rules at least
 			w, err := setup.Write(n)
 			if err != nil {
 				return err

@@ -16,20 +16,23 @@ func (c *cli) rules() *cobra.Command {
 	cmd := &cobra.Command{Use: "rules", Short: "Rule packs: install, list, check, remove; and rule files tried on documents"}
 	var dir string
 	cmd.PersistentFlags().StringVar(&dir, "rules", "", "folder of rule packs; else the one of the configuration")
-	cmd.AddCommand(c.rulesInstall(&dir), c.rulesList(&dir), c.rulesCore(), c.rulesCheck(&dir), c.rulesRemove(&dir), c.rulesRun(), c.rulesXSD())
+	cmd.AddCommand(c.rulesInstall(&dir), c.rulesList(&dir), c.rulesCore(), c.rulesCheck(&dir), c.rulesRemove(&dir), c.rulesUpdate(&dir), c.rulesAlarms(&dir), c.rulesRun(), c.rulesXSD())
 	return cmd
 }
 
 func (c *cli) rulesInstall(dir *string) *cobra.Command {
 	var o pack.Options
 	cmd := &cobra.Command{
-		Use: "install FOLDER|ZIP|JAR", Short: "Install a rule pack; it is loaded and compiled before anything is changed", Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		Use: "install FOLDER|ZIP|JAR|URL", Short: "Install a rule pack; it is loaded and compiled before anything is changed", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			to, err := c.rulesDir(*dir)
 			if err != nil {
 				return err
 			}
 			o.Check = validation.CheckPack
+			if o.Fetch, err = c.fetcher(cmd.Context()); err != nil {
+				return err
+			}
 			m, err := pack.Dir(to).Install(args[0], o)
 			if err != nil {
 				return fault.New(fault.RulesUnusable, err, "")

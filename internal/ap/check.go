@@ -88,6 +88,9 @@ func (out *Outbound) outgoing(ctx context.Context, s *Submission, h *sbdh.Header
 	if err != nil {
 		return nil, fault.New(fault.DocumentUnreadable, err, "")
 	}
+	if rep != nil {
+		out.observe(StepChecked, rep.Summary())
+	}
 	if rep != nil && rep.Verdict == validation.Invalid && out.Check.Policy == CheckReject {
 		return nil, fault.New(fault.DocumentInvalid, nil, "%s", summary(rep))
 	}

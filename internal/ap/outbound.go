@@ -36,6 +36,7 @@ func (out *Outbound) observe(step, detail string) {
 
 // Steps that Observe is told of.
 const (
+	StepChecked     = "checked"
 	StepLookup      = "lookup"
 	StepCertificate = "certificate"
 	StepSealed      = "sealed"

@@ -38,6 +38,7 @@ var allowed = map[string]string{
 	"smp":                      "peppol certs internal/ttl internal/xmlsafe internal/xmldsig",
 	"as4":                      "ebms as4/mime as4/wssec certs peppol sbdh internal/xmldsig",
 	"internal/fault":           "",
+	"internal/download":        "smp",
 	"internal/config":          "peppol certs internal/fault",
 	"internal/store":           "peppol",
 	"internal/queue":           "internal/store",
@@ -59,7 +60,7 @@ var allowed = map[string]string{
 	"testbed/interop":          "internal/golden",
 	"testbed/saxon":            "testbed/interop",
 	"testbed":                  "as4 certs peppol sbdh internal/ap internal/config internal/explain internal/fault internal/node internal/setup internal/store testbed/pki testbed/sml testbed/smp",
-	"cmd/ravn":                 "as4 certs ebms peppol sbdh smp sml internal/ap internal/bench internal/gendata internal/config internal/explain internal/fault internal/node internal/setup internal/store testbed validation validation/core validation/pack",
+	"cmd/ravn":                 "as4 certs ebms peppol sbdh smp sml internal/ap internal/bench internal/gendata internal/config internal/download internal/explain internal/fault internal/node internal/setup internal/store testbed validation validation/core validation/pack",
 }
 
 // homes lists the rooms in which a dependency may be imported outside of tests (style.md habit 17).

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -177,6 +178,23 @@ func (c *Config) Anchors() (certs.Anchors, error) {
 		}
 	}
 	return a, nil
+}
+
+// TLSRoots returns the CAs for outgoing TLS: those of the file, else nil, which means those of the operating system.
+func (c *Config) TLSRoots() (*x509.CertPool, error) {
+	file := c.Certs.TLSRoots
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(c.Path(file))
+	if err != nil {
+		return nil, fault.New(fault.AnchorsUnreadable, err, "%s", file)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fault.New(fault.AnchorsUnreadable, nil, "%s has no certificate", file)
+	}
+	return pool, nil
 }
 
 // Folders makes the folders of the server and returns them: data with its parts, and the delivery folder.

@@ -1,13 +1,10 @@
 package node
 
 import (
-	"crypto/x509"
 	"net/http"
-	"os"
 
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/ap"
-	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/sml"
 	"github.com/ravn-ap/ravn/smp"
 )
@@ -15,7 +12,7 @@ import (
 // network makes the client for outgoing messages and the directory of receivers, which is nil when no zone is known. Both
 // contact only what the environment allows (SEC-111, D-20).
 func (n *Node) network() (*http.Client, ap.Directory, error) {
-	roots, err := n.tlsRoots()
+	roots, err := n.Config.TLSRoots()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -41,21 +38,4 @@ func (n *Node) zone() string {
 		return sml.ZoneTest
 	}
 	return ""
-}
-
-// tlsRoots returns the CAs for outgoing TLS: of the file, else of the operating system.
-func (n *Node) tlsRoots() (*x509.CertPool, error) {
-	file := n.Config.Certs.TLSRoots
-	if file == "" {
-		return nil, nil
-	}
-	text, err := os.ReadFile(n.Config.Path(file))
-	if err != nil {
-		return nil, fault.New(fault.AnchorsUnreadable, err, "%s", file)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fault.New(fault.AnchorsUnreadable, nil, "%s has no certificate", file)
-	}
-	return pool, nil
 }

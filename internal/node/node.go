@@ -29,6 +29,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/store/sqlite"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/validation"
+	"github.com/ravn-ap/ravn/validation/pack"
 )
 
 // Options are the parts of a node that tests replace. The zero value is right for production.
@@ -55,6 +56,7 @@ type Node struct {
 	runner   *queue.Runner
 	health   health
 	rules    *validation.Validator // nil when nothing is checked
+	packs    []pack.Pack           // those of rules
 }
 
 // Open opens everything a node needs but listens to nothing and runs nothing.
@@ -206,6 +208,7 @@ func (n *Node) Serve(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { n.runner.Run(ctx) })
 	wg.Go(func() { n.collectOrphans(ctx) })
+	wg.Go(func() { n.watchRules(ctx) })
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(n.listener) }()
 	var err error

@@ -36,6 +36,7 @@ type Node struct {
 	SMPAnchors, TLSRoots string
 	TLSCert, TLSKey      string // "" means a plain listener
 	Zone, Resolver       string
+	Outgoing, Incoming   string // what happens with the verdict on documents; "" means they are not checked
 }
 
 // Written tells what was made and what remains to do.
@@ -56,6 +57,7 @@ type file struct {
 	AS4         map[string]any   `yaml:"as4"`
 	Discovery   map[string]any   `yaml:"discovery,omitempty"`
 	Deliver     map[string]any   `yaml:"deliver"`
+	Validation  map[string]any   `yaml:"validation,omitempty"`
 }
 
 // ConfigName is the name of the configuration file in the folder.
@@ -78,6 +80,7 @@ func Write(n Node) (*Written, error) {
 		return nil, err
 	}
 	n.endpoint(&f, w)
+	n.checks(&f)
 	text, err := yaml.Marshal(f)
 	if err != nil {
 		return nil, err
@@ -86,6 +89,16 @@ func Write(n Node) (*Written, error) {
 		return nil, fault.New(fault.FolderUnusable, err, "%s", w.Config)
 	}
 	return w, nil
+}
+
+// checks says what happens with the verdict on documents.
+func (n *Node) checks(f *file) {
+	f.Validation = map[string]any{}
+	for key, policy := range map[string]string{"outgoing": n.Outgoing, "incoming": n.Incoming} {
+		if policy != "" {
+			f.Validation[key] = policy
+		}
+	}
 }
 
 // keys writes or names the own key.

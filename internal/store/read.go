@@ -212,3 +212,19 @@ func (s *Store) BlobInUse(ctx context.Context, key string) (bool, error) {
 		`SELECT COUNT(*) FROM message WHERE id = ? AND (payload_key = ? OR sealed_key = ?)`, id, key, key)
 	return n > 0, err
 }
+
+// TypeCount is how many documents of a type came by.
+type TypeCount struct {
+	DocType, Process string
+	Count            int64
+}
+
+// Types returns the document types of the messages since a time with their processes, sorted. It reads all of these messages.
+func (s *Store) Types(ctx context.Context, tenant string, since time.Time) ([]TypeCount, error) {
+	scan := func(row scanner) (c TypeCount, err error) {
+		err = row.Scan(&c.DocType, &c.Process, &c.Count)
+		return c, err
+	}
+	return readAll(ctx, s, "types", scan, `SELECT doctype, process, COUNT(*) FROM message
+		WHERE tenant = ? AND created >= ? GROUP BY doctype, process ORDER BY doctype, process`, tenant, micros(since))
+}

@@ -33,13 +33,15 @@ type Options struct {
 
 	// Check loads and compiles a pack. What it reads of Files is what is installed.
 	Check func(p *Pack) error
+	// Fetch returns the file at an https address if it has at most limit bytes; nil refuses addresses.
+	Fetch func(address string, limit int64) ([]byte, error)
 	Now   func() time.Time
 }
 
-// Install brings the pack in a folder, a ZIP or a JAR into the folder d. It is checked before: a pack that cannot be used is
-// refused with the reason and changes nothing.
+// Install brings the pack in a folder, a ZIP or a JAR, here or at an https address, into the folder d. It is checked before: a
+// pack that cannot be used is refused with the reason and changes nothing.
 func (d Dir) Install(source string, o Options) (*Manifest, error) {
-	files, sum, err := openSource(source)
+	files, sum, err := openSource(source, o.Fetch)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +87,17 @@ func (m *Manifest) describe(source, sum string, o Options) {
 }
 
 // openSource opens a folder or archive. sum is the hash of an archive.
-func openSource(source string) (files fs.FS, sum string, err error) {
+func openSource(source string, fetch func(string, int64) ([]byte, error)) (files fs.FS, sum string, err error) {
+	if IsAddress(source) {
+		if fetch == nil {
+			return nil, "", errors.New("pack: addresses are not fetched here")
+		}
+		b, err := fetch(source, maxArchive)
+		if err != nil {
+			return nil, "", err
+		}
+		return openArchive(source, b)
+	}
 	info, err := os.Stat(source)
 	if err != nil {
 		return nil, "", err
@@ -100,6 +112,14 @@ func openSource(source string) (files fs.FS, sum string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
+	return openArchive(source, b)
+}
+
+// IsAddress tells whether a source is an address instead of a path.
+func IsAddress(source string) bool { return strings.Contains(source, "://") }
+
+// openArchive opens a ZIP in memory. sum is its SHA-256 in hex.
+func openArchive(source string, b []byte) (files fs.FS, sum string, err error) {
 	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
 		return nil, "", fmt.Errorf("pack: %s is neither a folder nor a ZIP: %w", source, err)
@@ -107,8 +127,13 @@ func openSource(source string) (files fs.FS, sum string, err error) {
 	if err := checkArchive(z); err != nil {
 		return nil, "", err
 	}
+	return descend(z), hash(b), nil
+}
+
+// hash returns the SHA-256 of a file in hex.
+func hash(b []byte) string {
 	h := sha256.Sum256(b)
-	return descend(z), hex.EncodeToString(h[:]), nil
+	return hex.EncodeToString(h[:])
 }
 
 // checkArchive refuses archives that are made to do harm, whether or not the files in question would be used.

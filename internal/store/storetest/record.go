@@ -78,6 +78,13 @@ func testList(b *bench) {
 	b.must(err)
 	want(b, "in a span", len(page), 1)
 	want(b, "which", page[0].ID, ids[1])
+	types, err := b.Types(b.ctx, tenant, page[0].Created)
+	b.must(err)
+	want(b, "types", len(types), 2)
+	want(b, "documents received and handed in", [2]int64{types[0].Count, types[1].Count}, [2]int64{4, 1})
+	types, err = b.Types(b.ctx, tenant, b.clock.now.Add(time.Hour))
+	b.must(err)
+	want(b, "types of the future", len(types), 0)
 	_, err = b.Get(b.ctx, tenant, "nobody")
 	want(b, "get", err, store.ErrNotFound)
 }

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/config"
+	"github.com/ravn-ap/ravn/internal/download"
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/node"
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/smp"
+	"github.com/ravn-ap/ravn/validation"
+	"github.com/ravn-ap/ravn/validation/pack"
+)
+
+// fetcher returns the function that downloads packs: as the configuration says, if there is one.
+func (c *cli) fetcher(ctx context.Context) (func(string, int64) ([]byte, error), error) {
+	d := &download.Client{}
+	if _, err := os.Stat(c.config); c.given || !errors.Is(err, fs.ErrNotExist) {
+		cfg, err := config.Load(c.config)
+		if err != nil {
+			return nil, err
+		}
+		d.Guard = &smp.Guard{Local: cfg.Env() == certs.Local}
+		if d.Roots, err = cfg.TLSRoots(); err != nil {
+			return nil, err
+		}
+	}
+	return func(address string, limit int64) ([]byte, error) { return d.Get(ctx, address, limit) }, nil
+}
+
+func (c *cli) rulesUpdate(dir *string) *cobra.Command {
+	var from string
+	var o pack.Options
+	cmd := &cobra.Command{
+		Use: "update --from URL", Short: "Install what is new in a list of rule packs", Args: cobra.NoArgs,
+		Long: "Fetches a list of packs over https and installs those that are not installed yet. The list is JSON:\n\n" +
+			"  {\"packs\": [{\"name\": …, \"version\": …, \"url\": …, \"sha256\": …, \"valid_from\": …, \"valid_to\": …}]}\n\n" +
+			"An archive must have the SHA-256 that the list says. A pack that cannot be used is named and changes nothing.\n\n" +
+			"Exit codes: 0 all are installed; 1 one is not; 2 the list cannot be used.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if from == "" {
+				return badArgs("--from is needed: the address of the list")
+			}
+			to, err := c.rulesDir(*dir)
+			if err != nil {
+				return err
+			}
+			o.Check = validation.CheckPack
+			if o.Fetch, err = c.fetcher(cmd.Context()); err != nil {
+				return err
+			}
+			list, err := pack.Dir(to).Update(from, o)
+			if err != nil {
+				return fault.New(fault.RulesUnusable, err, "")
+			}
+			for i := range list {
+				if err := c.printUpdate(&list[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&from, "from", "", "https address of the list")
+	cmd.Flags().StringVar(&o.SHA256, "sha256", "", "hash that the list must have")
+	return cmd
+}
+
+func (c *cli) printUpdate(u *pack.Update) error {
+	text := "installed already"
+	switch {
+	case u.Error != "":
+		c.exit, text = fault.Negative, "not installed: "+u.Error
+	case u.Installed:
+		text = "installed, SHA-256 " + u.SHA256
+	}
+	return c.print(u, "%s %s: %s", u.Name, u.Version, text)
+}
+
+func (c *cli) rulesAlarms(dir *string) *cobra.Command {
+	return &cobra.Command{
+		Use: "alarms", Short: "Say which rule packs are missing, have ended or begin later", Args: cobra.NoArgs,
+		Long: "Compares the rule packs with today and with the document types of the last 30 days.\n\nExit codes: 0 nothing to say; 1 something.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			packs, err := c.packs(*dir)
+			if err != nil {
+				return err
+			}
+			var alarms []validation.Alarm
+			err = c.withStore(cmd.Context(), func(s *store.Store) (err error) {
+				alarms, err = node.RuleAlarms(cmd.Context(), s, packs, time.Now())
+				return err
+			})
+			for i := range alarms {
+				c.exit = fault.Negative
+				err = errors.Join(err, c.print(&alarms[i], "%-12s %s", alarms[i].Kind, alarms[i].Text))
+			}
+			return err
+		},
+	}
+}
