@@ -143,7 +143,7 @@ func (v *Validator) envelope(ctx context.Context, rep *Report, p *pack.Pack, r R
 
 // read parses a document once, for the schema and for the rules. The envelope around it is left out.
 func (v *Validator) read(doc []byte, schema *xsd.Schema, envelope bool) (*xdm.Tree, []xsd.Error, error) {
-	build := xdm.NewBuilder(v.names, len(doc))
+	build := xdm.NewBuilderOf(v.names, doc)
 	var run *xsd.Run
 	if schema != nil {
 		run = schema.NewRun()

@@ -110,3 +110,26 @@ func (t *Tree) top() Node {
 	}
 	return n
 }
+
+// A builder for a document in memory has room for its nodes; markup that is none does not reserve more than dense markup would.
+func TestBuilderReserves(t *testing.T) {
+	doc := []byte("<a xmlns:cbc=\"urn:cbc\">" + strings.Repeat("\n    <cbc:PaymentID schemeID=\"0160\">05790000436057</cbc:PaymentID>", 1000) + "\n</a>")
+	b := NewBuilderOf(NewNames(), doc)
+	room := cap(b.t.nodes)
+	if err := xmlsafe.Scan(bytes.NewReader(doc), xmlsafe.Document, b.Event); err != nil {
+		t.Fatal(err)
+	}
+	if n := b.Tree().Len(); cap(b.t.nodes) != room || room > n+n/4 {
+		t.Errorf("room for %d nodes, then for %d; there are %d", room, cap(b.t.nodes), n)
+	}
+	if b := NewBuilderOf(NewNames(), bytes.Repeat([]byte{'<'}, 12_000)); cap(b.t.nodes) > 1100 {
+		t.Errorf("room for %d nodes in 12,000 bytes", cap(b.t.nodes))
+	}
+}
+
+func TestBuilderTooLarge(t *testing.T) {
+	b := NewBuilder(NewNames(), 0)
+	if err := b.Event(&xmlsafe.Event{Kind: xmlsafe.Element, Offset: MaxSize + 1}); err == nil || !strings.Contains(err.Error(), "2 GiB") {
+		t.Error(err)
+	}
+}
