@@ -51,8 +51,8 @@ bench-peers: build interop-build ## the same traffic through phase4 and through 
 conformance-validation: ## every shared document and test set through the engines, held against what Saxon and Xerces found
 	set -o pipefail; RAVN_REQUIRE_SHARED=1 go test -count=1 -v -run 'Expected|Reporting|Compiled|RunTests|Shared' ./validation/... | grep -v '^=== '
 
-bench-validation: interop-build ## Saxon and Ravn on the same documents in one run; the last line has the ratio for an invoice
-	set -o pipefail; RAVN_REQUIRE_INTEROP=1 RAVN_BENCH_VALIDATION=1 go test -count=1 -v -run BenchSaxon -timeout 20m ./validation/schematron/ | grep -v '^=== \|^---\|^PASS\|^ok' | sed 's/^ *benchsaxon_test.go:[0-9]*: //'
+bench-validation: interop-build ## what rule packs cost, then Saxon and Ravn on the same documents in one run; the last line has the ratio for an invoice
+	set -o pipefail; RAVN_REQUIRE_INTEROP=1 RAVN_BENCH_VALIDATION=1 go test -count=1 -p 1 -v -run 'TestBench' -timeout 20m ./validation/ ./validation/schematron/ | grep -v '^=== \|^---\|^PASS\|^ok' | sed 's/^ *bench[a-z]*_test.go:[0-9]*: //'
 
 FUZZTIME ?= 60s
 fuzz: ## each fuzz target for FUZZTIME

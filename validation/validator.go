@@ -201,11 +201,18 @@ type choice struct {
 func (v *Validator) choose(about subject, r Request) (best *choice, why string) {
 	docType, process := cmp.Or(r.DocType, about.docType), cmp.Or(r.Process, about.process, about.profile)
 	var ended, known bool
+	named := about.root.Space + "::" + about.root.Local + "##" + about.customization + "::"
+	fits := func(d *pack.Document) bool { // the type asked for, or the one that the document itself names
+		if docType != "" {
+			return d.DocType == docType
+		}
+		return about.customization != "" && strings.HasPrefix(d.DocType, named)
+	}
 	for i := range v.packs {
 		p := &v.packs[i]
 		for j := range p.Documents {
 			d := &p.Documents[j]
-			if !fits(d, docType, about) {
+			if !fits(d) {
 				continue
 			}
 			known = true
@@ -246,14 +253,6 @@ func rootName(about subject) string {
 		return "missing"
 	}
 	return about.root.Space + "::" + about.root.Local
-}
-
-// fits tells whether a document type is the one asked for, or the one that the document itself names.
-func fits(d *pack.Document, docType string, about subject) bool {
-	if docType != "" {
-		return d.DocType == docType
-	}
-	return about.customization != "" && strings.HasPrefix(d.DocType, about.root.Space+"::"+about.root.Local+"##"+about.customization+"::")
 }
 
 func better(a, b *pack.Pack) bool {
@@ -311,21 +310,23 @@ func (v *Validator) step(p *pack.Pack, file string, schema bool) *step {
 }
 
 // CheckPack loads and compiles everything in a pack. The error joins what cannot be used.
-func CheckPack(p *pack.Pack) error {
-	v := New([]pack.Pack{*p})
+func CheckPack(p *pack.Pack) error { return New([]pack.Pack{*p}).loadAll(p) }
+
+func (v *Validator) loadAll(p *pack.Pack) error {
 	var wrong []error
 	seen := map[string]bool{}
-	for _, d := range append(slices.Clone(p.Documents), pack.Document{Rules: p.Envelope}) {
-		if _, _, err := v.load(p, &d); err != nil && !seen[err.Error()] {
+	load := func(d *pack.Document) {
+		if _, _, err := v.load(p, d); err != nil && !seen[err.Error()] {
 			seen[err.Error()] = true
 			wrong = append(wrong, err)
 		}
 	}
+	for i := range p.Documents {
+		load(&p.Documents[i])
+	}
+	load(&pack.Document{Rules: p.Envelope})
 	for _, files := range p.Configurations {
-		if _, _, err := v.load(p, &pack.Document{Rules: files}); err != nil && !seen[err.Error()] {
-			seen[err.Error()] = true
-			wrong = append(wrong, err)
-		}
+		load(&pack.Document{Rules: files})
 	}
 	return errors.Join(wrong...)
 }

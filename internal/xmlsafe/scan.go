@@ -106,10 +106,11 @@ func Scan(r io.Reader, p Profile, f func(*Event) error) error {
 		if err == io.EOF {
 			return nil
 		}
-		if err == nil {
-			err = f(ev)
-		}
 		if err != nil {
+			return err
+		}
+		if err := f(ev); err != nil {
+			s.release()
 			return err
 		}
 	}

@@ -53,10 +53,10 @@ func TestLinearWork(t *testing.T) {
 		}
 		return total
 	}
-	small, large := work(100), work(1000)
-	t.Logf("100 lines: %d steps, 1000 lines: %d steps", small, large)
-	if large > 12*small {
-		t.Errorf("1000 lines take %.1f times the work of 100", float64(large)/float64(small))
+	small, large, huge := work(100), work(1000), work(10_000)
+	t.Logf("100 lines: %d steps, 1,000 lines: %d steps, 10,000 lines: %d steps", small, large, huge)
+	if large > 12*small || huge > 12*large {
+		t.Errorf("1,000 lines take %.1f times the work of 100, and 10,000 %.1f times that", float64(large)/float64(small), float64(huge)/float64(large))
 	}
 }
 

@@ -92,13 +92,19 @@ func NewBuilderOf(names *Names, doc []byte) *Builder {
 	return newBuilder(names, min(nodes, len(doc)/dense), len(doc)/3)
 }
 
+// seen keeps the maps of builders that are done.
+var seen = sync.Pool{New: func() any { return map[xmlsafe.Name]nameRef{} }}
+
+// maxSeen is how many names a map that is kept may have held.
+const maxSeen = 1024
+
 // dense is how many bytes there are for a node in a document of almost nothing but markup. What only looks like it reserves no more.
 const dense = 12
 
 func newBuilder(names *Names, nodes, text int) *Builder {
 	b := &Builder{
 		t:    &Tree{names: names, nodes: make([]node, 1, 16+nodes), prefixes: []string{""}},
-		open: 0, ids: map[xmlsafe.Name]nameRef{}, prefix: map[string]int32{"": 0},
+		open: 0, ids: seen.Get().(map[xmlsafe.Name]nameRef), prefix: map[string]int32{"": 0},
 	}
 	b.text.Grow(text)
 	return b
@@ -224,10 +230,15 @@ func (b *Builder) prefixID(s string) int32 {
 	return id
 }
 
-// Tree returns the tree after the last event.
+// Tree returns the tree after the last event. It ends the builder.
 func (b *Builder) Tree() *Tree {
 	t := b.t
 	t.text, t.other = b.text.String(), b.other.String()
+	if len(b.ids) <= maxSeen {
+		clear(b.ids)
+		seen.Put(b.ids)
+	}
+	b.ids = nil
 	t.nodes[0].next, t.nodes[0].to = Node(len(t.nodes)), int32(len(t.text))
 	return t
 }

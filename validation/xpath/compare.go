@@ -65,7 +65,7 @@ func (u *unit) general(op string, l, r *code) *code {
 		if l.konst && !r.konst {
 			l, r = r, l
 		}
-		if set := stringSet(r); set != nil {
+		if set := setOf(r); set != nil {
 			return inSet(l, r, set)
 		}
 	}
@@ -155,35 +155,4 @@ func hashPair(left, right []Item, accept ordering) (yes, known bool) {
 		}
 	}
 	return false, true
-}
-
-// stringSet returns the set of a constant list of strings that is worth one.
-func stringSet(c *code) map[string]struct{} {
-	if !c.konst || len(c.items) < setSize || c.typ != String {
-		return nil
-	}
-	set := make(map[string]struct{}, len(c.items))
-	for _, i := range c.items {
-		set[i.s] = struct{}{}
-	}
-	return set
-}
-
-// inSet compiles "=" with a constant list of strings.
-func inSet(x, list *code, set map[string]struct{}) *code {
-	return folded(fromTest(func(f *Evaluation) bool {
-		mark := len(f.st)
-		x.push(f)
-		f.atomize(mark)
-		found := false
-		for i := mark; i < len(f.st) && !found; i++ {
-			v := &f.st[i]
-			if v.Type != String && v.Type != Untyped {
-				compareGeneral(v, &list.items[0], equal) // fails
-			}
-			_, found = set[v.s]
-		}
-		f.drop(mark)
-		return found
-	}), x)
 }

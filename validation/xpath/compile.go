@@ -69,7 +69,7 @@ func (s *Scope) Let(name, text string) (*Scope, error) {
 
 func (c *Compiler) name(text, def string) (q qname, err error) {
 	defer rescue(&err)
-	p := &parser{toks: lex(text), ns: c.ns}
+	p := &parser{toks: lex(nil, text), ns: c.ns}
 	t := p.peek()
 	if t.kind != tokName || len(p.toks) != 2 {
 		return q, &Error{Code: codeSyntax, Msg: "not a name: " + text}

@@ -2,6 +2,7 @@ package xpath
 
 import (
 	"strings"
+	"sync"
 )
 
 // Namespaces known without declaration.
@@ -23,13 +24,20 @@ type parser struct {
 
 // parse reads a whole expression.
 func parse(text string, ns map[string]string) node {
-	p := &parser{toks: lex(text), ns: ns}
+	room := tokenRoom.Get().(*[]token)
+	p := &parser{toks: lex((*room)[:0], text), ns: ns}
 	n := p.expr()
 	if t := p.peek(); t.kind != tokEnd {
 		p.unexpected()
 	}
+	clear(p.toks)
+	*room = p.toks
+	tokenRoom.Put(room)
 	return n
 }
+
+// tokenRoom keeps room for tokens, which nothing holds on to after parsing. Loading rules would else make little but such room.
+var tokenRoom = sync.Pool{New: func() any { return new([]token) }}
 
 func (p *parser) peek() *token { return &p.toks[p.i] }
 

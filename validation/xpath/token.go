@@ -26,9 +26,8 @@ type token struct {
 	pos    int
 }
 
-// lex cuts an expression into tokens. Whether a name is an operator is the parser's business.
-func lex(s string) []token {
-	var toks []token
+// lex cuts an expression into tokens, which it appends to toks. Whether a name is an operator is the parser's business.
+func lex(toks []token, s string) []token {
 	for i := 0; ; {
 		i = skipSpace(s, i)
 		if i == len(s) {

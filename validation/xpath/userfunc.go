@@ -72,7 +72,7 @@ func (c *Compiler) declared(as string) seqType {
 	if as == "" {
 		return seqType{item: true, max: -1}
 	}
-	p := &parser{toks: lex(as), ns: c.ns}
+	p := &parser{toks: lex(nil, as), ns: c.ns}
 	t := p.sequenceType()
 	if p.peek().kind != tokEnd {
 		p.unexpected()

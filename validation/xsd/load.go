@@ -12,12 +12,12 @@ import (
 	"github.com/ravn-ap/ravn/internal/xmlsafe"
 )
 
-// Set loads schemas of one file system. Files are read once, and schemas that import the same files share all that is
-// made of them. A Set is safe for concurrent use.
+// Set loads schemas of one file system. Schemas that import the same files share all that is made of them. Of a file itself
+// nothing but its place among the others is kept. A Set is safe for concurrent use.
 type Set struct {
 	fsys   fs.FS
 	mu     sync.Mutex
-	raw    map[string]*file     // as read, by path
+	raw    map[string]*file     // as read, by path; without document after a Load
 	files  map[fileKey]*file    // with their includes and imports
 	shared map[string]*assembly // by the paths of their files
 }
@@ -37,6 +37,7 @@ func Load(fsys fs.FS, name string) (*Schema, error) { return NewSet(fsys).Load(n
 func (s *Set) Load(name string) (*Schema, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer s.release()
 	if !fs.ValidPath(name) {
 		return nil, &SchemaError{File: name, Msg: "the path is not valid"}
 	}
@@ -51,11 +52,49 @@ func (s *Set) Load(name string) (*Schema, error) {
 			return nil, err
 		}
 	}
-	a := newAssembly(parent, files)
-	if err := a.compile(); err != nil {
+	a, err := s.compile(parent, files)
+	if err != nil {
 		return nil, err
 	}
 	return &Schema{parts: a}, nil
+}
+
+// compile makes an assembly of files.
+func (s *Set) compile(parent *assembly, files []*file) (*assembly, error) {
+	for _, f := range files {
+		if f.doc == nil { // released
+			raw, err := s.read(f.path)
+			if err != nil {
+				return nil, err
+			}
+			f.doc, f.components = raw.doc, raw.components
+		}
+	}
+	a := newAssembly(parent, files)
+	return a, a.compile()
+}
+
+// read returns a file as it is read, with its document.
+func (s *Set) read(name string) (*file, error) {
+	raw := s.raw[name]
+	if raw == nil || raw.doc == nil {
+		var err error
+		if raw, err = readFile(s.fsys, name); err != nil {
+			return nil, err
+		}
+		s.raw[name] = raw
+	}
+	return raw, nil
+}
+
+// release lets go of the documents: the schemas in use do not need them.
+func (s *Set) release() {
+	for _, f := range s.raw {
+		f.doc, f.components = nil, nil
+	}
+	for _, f := range s.files {
+		f.doc, f.components = nil, nil
+	}
 }
 
 // split divides the files of a schema: the imported ones (nil if they cannot be taken apart) and the rest. Schemas of
@@ -100,8 +139,8 @@ func (s *Set) assembly(files []*file) (*assembly, error) {
 	if a := s.shared[key]; a != nil {
 		return a, nil
 	}
-	a := newAssembly(nil, files)
-	if err := a.compile(); err != nil {
+	a, err := s.compile(nil, files)
+	if err != nil {
 		return nil, err
 	}
 	s.shared[key] = a
@@ -110,13 +149,12 @@ func (s *Set) assembly(files []*file) (*assembly, error) {
 
 // file returns a file with all it refers to. target is the namespace of the including file, "" otherwise.
 func (s *Set) file(name, target string) (*file, error) {
-	raw := s.raw[name]
-	if raw == nil {
-		var err error
-		if raw, err = readFile(s.fsys, name); err != nil {
-			return nil, err
-		}
-		s.raw[name] = raw
+	if f := s.files[fileKey{name, target}]; f != nil {
+		return f, nil
+	}
+	raw, err := s.read(name)
+	if err != nil {
+		return nil, err
 	}
 	if raw.target != "" {
 		target = ""

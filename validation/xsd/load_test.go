@@ -10,6 +10,7 @@ import (
 	"testing/fstest"
 
 	"github.com/ravn-ap/ravn/internal/golden"
+	"github.com/ravn-ap/ravn/internal/xmlsafe"
 )
 
 // schemaText writes a schema without target namespace.
@@ -155,4 +156,38 @@ func FuzzLoad(f *testing.F) {
 			return
 		}
 	})
+}
+
+// A set keeps no documents: a schema that shares a file with an earlier one, but stands on other imports, reads it again.
+func TestSetReadsAgain(t *testing.T) {
+	schema := func(space, body string) *fstest.MapFile {
+		return &fstest.MapFile{Data: []byte(`<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="` + space + `" xmlns:a="a" xmlns:b="b">` + body + `</xs:schema>`)}
+	}
+	s := NewSet(fstest.MapFS{
+		"a.xsd":   schema("a", `<xs:simpleType name="t"><xs:restriction base="xs:integer"/></xs:simpleType>`),
+		"b.xsd":   schema("b", `<xs:simpleType name="t"><xs:restriction base="xs:boolean"/></xs:simpleType>`),
+		"one.xsd": schema("one", `<xs:import namespace="a" schemaLocation="a.xsd"/><xs:element name="e" type="a:t"/>`),
+		"two.xsd": schema("two", `<xs:import namespace="a" schemaLocation="a.xsd"/><xs:import namespace="b" schemaLocation="b.xsd"/><xs:element name="e" type="a:t"/><xs:element name="f" type="b:t"/>`),
+	})
+	for _, name := range []string{"one", "two", "one"} {
+		schema, err := s.Load(name + ".xsd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for text, valid := range map[string]bool{"1": true, "x": false} {
+			run := schema.NewRun()
+			doc := `<e xmlns="` + name + `">` + text + `</e>`
+			if err := xmlsafe.Scan(strings.NewReader(doc), xmlsafe.Document, func(e *xmlsafe.Event) error { run.Event(e); return nil }); err != nil {
+				t.Fatal(err)
+			}
+			if list := run.End(); (len(list) == 0) != valid {
+				t.Errorf("%s: %s: %v", name, doc, list)
+			}
+		}
+	}
+	for _, f := range s.raw {
+		if f.doc != nil {
+			t.Errorf("%s is kept", f.path)
+		}
+	}
 }
