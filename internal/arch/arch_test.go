@@ -53,7 +53,7 @@ var allowed = map[string]string{
 	"internal/store/blob":      "internal/store",
 	"internal/store/postgres":  "internal/store",
 	"internal/store/sqlite":    "internal/store",
-	"internal/store/storetest": "internal/store peppol",
+	"internal/store/storetest": "internal/golden internal/store peppol",
 	"testbed/pki":              "certs",
 	"testbed/sml":              "peppol sml",
 	"testbed/smp":              "certs peppol",

@@ -30,6 +30,15 @@ var (
 	// ErrNewerSchema means that the database was made by a program with which this one cannot share it.
 	ErrNewerSchema = errors.New("store: database is newer than this program")
 
+	// ErrMonthNotOver means that a month cannot be closed yet.
+	ErrMonthNotOver = errors.New("store: the month is not over")
+
+	// ErrMonthClosed means that a month was closed before. That is for good.
+	ErrMonthClosed = errors.New("store: the month is closed")
+
+	// ErrEarlierOpen means that an earlier month must be closed first.
+	ErrEarlierOpen = errors.New("store: an earlier month is open")
+
 	// ErrClosed means that the Store was closed.
 	ErrClosed = errors.New("store: closed")
 )

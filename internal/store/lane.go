@@ -17,7 +17,8 @@ const reruns = 5
 type write struct {
 	tenant  string
 	fn      func(*Tx) error
-	patient bool // nobody outside waits for it
+	patient bool            // nobody outside waits for it
+	learned map[term]TermID // terms that the function met; they are sure after the commit
 	err     error
 	done    chan struct{} // closed once err is final
 }
@@ -179,6 +180,11 @@ func (l *lane) tryCommit(batch []*write, savepoints bool) error {
 		return &commitError{l.s.fault("commit", err)}
 	}
 	l.s.opts.Hook("store.committed")
+	for _, w := range batch {
+		if w.err == nil {
+			l.s.terms.learn(w.learned)
+		}
+	}
 	l.s.commits.Add(1)
 	l.s.done.Add(good)
 	return nil
@@ -206,7 +212,7 @@ func (l *lane) call(ctx context.Context, w *write) (halfDone bool) {
 		if p := recover(); p != nil {
 			w.err = fmt.Errorf("store: panic in a write: %v\n%s", p, debug.Stack())
 		}
-		halfDone = w.err != nil && tx.ran
+		halfDone, w.learned = w.err != nil && tx.ran, tx.learned
 	}()
 	w.err = cmp.Or(w.fn(tx), tx.failed)
 	return false

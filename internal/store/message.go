@@ -144,32 +144,6 @@ type Attempt struct {
 // OutcomeInterrupted ends an attempt whose worker vanished.
 const OutcomeInterrupted = "interrupted"
 
-// Exchange is one counted transaction of the monthly reports (D-11). Participants are raw; customer and country are
-// resolved when a report is built.
-type Exchange struct {
-	At            time.Time
-	Direction     Direction
-	C2, C3        peppol.SeatID
-	MessageID     string
-	DocTypeScheme string
-	DocType       string
-	ProcessScheme string
-	Process       string
-	Transport     string
-	CountryC1     string
-	Sender        string
-	Receiver      string
-}
-
-// exchange makes the counting row of m.
-func (m *Message) exchange(at time.Time) Exchange {
-	return Exchange{
-		At: at, Direction: m.Direction, C2: m.C2, C3: m.C3, MessageID: m.MessageID,
-		DocTypeScheme: m.DocTypeScheme, DocType: m.DocType, ProcessScheme: m.ProcessScheme, Process: m.Process,
-		Transport: m.Transport, CountryC1: m.CountryC1, Sender: m.Sender, Receiver: m.Receiver,
-	}
-}
-
 // micros is the stored form of a time.
 func micros(t time.Time) int64 {
 	if t.IsZero() {

@@ -94,7 +94,7 @@ func apply(ctx context.Context, tx *sql.Tx, eng Engine, m migration, known int, 
 	if m.version <= have {
 		return nil
 	}
-	text := strings.NewReplacer(" BYTES", " "+eng.Bytes, " CLUSTERED", eng.Clustered).Replace(stripComments(m.text))
+	text := strings.NewReplacer(" BYTES", " "+eng.Bytes, " CLUSTERED", eng.Clustered, " SERIAL", " "+eng.Serial).Replace(stripComments(m.text))
 	for _, stmt := range strings.Split(text, ";") {
 		if stmt = strings.TrimSpace(stmt); stmt == "" {
 			continue

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"iter"
 	"math"
 	"strings"
 	"time"
@@ -106,43 +105,6 @@ func (s *Store) Evidence(ctx context.Context, tenant, id, kind string) (Evidence
 // AllEvidence returns all pieces of a message, in the order of attempts.
 func (s *Store) AllEvidence(ctx context.Context, tenant, id string) ([]Evidence, error) {
 	return readAll(ctx, s, "evidence", scanEvidence, evidenceOf+` ORDER BY attempt, kind`, id, tenant)
-}
-
-// Exchanges yields the counting rows with from ≤ At < to in a fixed order, so that a report built twice is the same twice
-// (REL-028). It ends after the first error.
-func (s *Store) Exchanges(ctx context.Context, tenant string, from, to time.Time) iter.Seq2[Exchange, error] {
-	const query = `SELECT at, direction, c2, c3, message_id, doctype_scheme, doctype, process_scheme, process, transport,
-		country_c1, sender, receiver FROM exchange WHERE tenant = ? AND at >= ? AND at < ? ORDER BY at, direction, c2, message_id`
-	return func(yield func(Exchange, error) bool) {
-		st, err := s.prepared(ctx, query)
-		if err != nil {
-			yield(Exchange{}, s.fault("exchanges", err))
-			return
-		}
-		rows, err := st.QueryContext(ctx, tenant, micros(from), until(to))
-		if err != nil {
-			yield(Exchange{}, s.fault("exchanges", err))
-			return
-		}
-		defer rows.Close()
-		for rows.Next() {
-			e, err := scanExchange(rows)
-			if !yield(e, s.fault("exchanges", err)) || err != nil {
-				return
-			}
-		}
-		if err := rows.Err(); err != nil {
-			yield(Exchange{}, s.fault("exchanges", err))
-		}
-	}
-}
-
-func scanExchange(row scanner) (e Exchange, err error) {
-	var at int64
-	err = row.Scan(&at, (*string)(&e.Direction), (*string)(&e.C2), (*string)(&e.C3), &e.MessageID, &e.DocTypeScheme,
-		&e.DocType, &e.ProcessScheme, &e.Process, &e.Transport, &e.CountryC1, &e.Sender, &e.Receiver)
-	e.At = fromMicros(at)
-	return e, err
 }
 
 // until is the stored form of the end of a span; the zero time means no end.

@@ -29,6 +29,8 @@ type Engine struct {
 	Begin      string // statement that starts a transaction
 	Bytes      string // type of a column of bytes
 	Clustered  string // clause of a table whose rows lie in their primary key
+	Serial     string // type of a primary key that numbers the rows
+	Snapshot   string // statement that starts a transaction of reads which all see one state
 	Clock      string // expression: the database's clock in microseconds
 	SkipLocked string // clause that makes a claim pass over rows that another claim holds
 	LockSchema string // statement that keeps other nodes from migrating at the same time; may be empty
@@ -71,6 +73,8 @@ type Store struct {
 
 	readMu sync.RWMutex
 	stmts  map[string]*sql.Stmt // prepared on eng.Read
+
+	terms terms
 
 	broken  atomic.Pointer[FatalError]
 	done    atomic.Int64

@@ -10,12 +10,13 @@ import (
 
 // Tx is a transaction that may write rows of one tenant. It is valid only inside the function given to Update.
 type Tx struct {
-	ctx    context.Context // of the transaction, not of a caller: a write that has begun is not stopped (REL-006)
-	lane   *lane
-	tenant string
-	now    time.Time
-	ran    bool  // a statement changed something
-	failed error // of a statement; such a transaction is never committed, even if the function passed over the error
+	ctx     context.Context // of the transaction, not of a caller: a write that has begun is not stopped (REL-006)
+	lane    *lane
+	tenant  string
+	now     time.Time
+	ran     bool            // a statement changed something
+	learned map[term]TermID // terms that are not in the store's memory
+	failed  error           // of a statement; such a transaction is never committed, even if the function passed over the error
 }
 
 // Tenant returns the tenant whose rows the transaction may touch.
@@ -160,20 +161,6 @@ var insertEvidence = newInsert("evidence (message_id, kind, attempt, tenant, con
 func (tx *Tx) AddEvidence(id string, pieces ...Evidence) error {
 	return insertRows(tx, insertEvidence, pieces, func(e Evidence) []any {
 		return []any{id, e.Kind, e.Attempt, tx.tenant, e.ContentType, nonNil(e.Bytes)}
-	})
-}
-
-var insertExchange = newInsert(`exchange (tenant, direction, c2, message_id, at, c3, doctype_scheme, doctype,
-	process_scheme, process, transport, country_c1, sender, receiver)`, marks(14),
-	" ON CONFLICT (tenant, direction, c2, message_id) DO NOTHING")
-
-// count writes the counting row of m. A row that is there already is no error: counting never makes an accept fail (D-11).
-func (tx *Tx) count(m *Message) error {
-	return insertRows(tx, insertExchange, []Exchange{m.exchange(tx.now)}, func(e Exchange) []any {
-		return []any{
-			tx.tenant, string(e.Direction), string(e.C2), e.MessageID, micros(e.At), string(e.C3),
-			e.DocTypeScheme, e.DocType, e.ProcessScheme, e.Process, e.Transport, e.CountryC1, e.Sender, e.Receiver,
-		}
 	})
 }
 

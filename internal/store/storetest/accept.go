@@ -94,10 +94,9 @@ func testAccept(b *bench) {
 	want(b, "job", b.claimed(store.Deliver).MessageID, m.ID)
 	counted := b.exchanges(tenant)
 	want(b, "exchanges", len(counted), 1)
-	want(b, "exchange", counted[0], store.Exchange{
-		At: b.clock.Now(), Direction: store.In, C2: m.C2, C3: m.C3, MessageID: m.MessageID, DocTypeScheme: m.DocTypeScheme,
-		DocType: m.DocType, ProcessScheme: m.ProcessScheme, Process: m.Process, Transport: m.Transport,
-		CountryC1: m.CountryC1, Sender: m.Sender, Receiver: m.Receiver,
+	want(b, "exchange", counted[0], exchange{
+		at: b.clock.Now(), month: 202609, direction: store.In, messageID: m.MessageID, c2: string(m.C2), c3: string(m.C3), docType: m.DocTypeScheme + "::" + m.DocType,
+		process: m.ProcessScheme + "::" + m.Process, transport: m.Transport, countryC1: m.CountryC1, sender: m.Sender, receiver: m.Receiver, domain: m.Domain,
 	})
 }
 

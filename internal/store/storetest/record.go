@@ -13,7 +13,6 @@ var recordTests = []test{
 	{"D-23 a move checks the table and the version", testMove},
 	{"D-06 an event is written with its change or not at all", testEventAtomic},
 	{"list and page", testList},
-	{"D-11 counting rows of a month", testMonth},
 	{"SBDH-043 served, exact", testServed},
 	{"DISC-020 served, wildcards", testServedWildcard},
 	{"audit trail", testAudit},
@@ -87,28 +86,6 @@ func testList(b *bench) {
 	want(b, "types of the future", len(types), 0)
 	_, err = b.Get(b.ctx, tenant, "nobody")
 	want(b, "get", err, store.ErrNotFound)
-}
-
-func testMonth(b *bench) {
-	times := []string{"2026-08-31T23:59:59.999999Z", "2026-09-01T00:00:00Z", "2026-09-30T23:59:59.999999Z", "2026-10-01T00:00:00Z"}
-	for i, at := range times {
-		t, err := time.Parse(time.RFC3339Nano, at)
-		b.must(err)
-		b.clock.mu.Lock()
-		b.clock.now = t
-		b.clock.mu.Unlock()
-		b.accepted(i)
-	}
-	from := time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)
-	var got []string
-	for e, err := range b.Exchanges(b.ctx, tenant, from, from.AddDate(0, 1, 0)) {
-		b.must(err)
-		got = append(got, e.At.Format(time.RFC3339Nano))
-	}
-	want(b, "rows", fmt.Sprint(got), fmt.Sprint(times[1:3]))
-	for range b.Exchanges(b.ctx, tenant, from, from.AddDate(0, 1, 0)) {
-		break // giving up early must free the connection
-	}
 }
 
 func must1[T any](v T, err error) T {

@@ -84,7 +84,7 @@ func testSend(b *bench) {
 	want(b, "its attempt", proof.Attempt, 1)
 	counted := b.exchanges(tenant)
 	want(b, "counted", len(counted), 1)
-	want(b, "counted by the seat that was sent to", counted[0].C3, sealed.C3)
+	want(b, "counted by the seat that was sent to", counted[0].c3, string(sealed.C3))
 	want(b, "notification", string(b.claimed(store.Notify).Args), "sent")
 	want(b, "timeline", strings.Join(b.timeline(m.ID), " "), "submitted ready sealed attempt receipt")
 	want(b, "further jobs", len(b.claim(store.Send, 10)), 0)

@@ -1,0 +1,333 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/store"
+)
+
+var countTests = []test{
+	{"D-11 counting rows of a month", testMonth},
+	{"D-11 a row counts once", testCountedOnce},
+	{"RPT-4 closing a month", testCloseMonth},
+	{"RPT-4 a row of a closed month counts in the first open one", testLateRow},
+	{"D-11 counts equal the rows", testFold},
+	{"D-11 folding that is interrupted", testFoldInterrupted},
+	{"D-11 folding by two nodes", testFoldTwice},
+	{"corrections of the customer registry", testCustomerEvents},
+	{"archive of reports", testArchive},
+}
+
+// exchange is a counting row in texts.
+type exchange struct {
+	at                time.Time
+	month             store.Month
+	direction         store.Direction
+	messageID, c2, c3 string
+	docType, process  string // scheme::value
+	transport         string
+	countryC1         string
+	sender, receiver  string
+	domain            string
+}
+
+// ledger reads the rows of all months.
+func (b *bench) ledger(tenant string) []store.Counted {
+	b.Helper()
+	_, err := b.Post(b.ctx, tenant)
+	b.must(err)
+	months, err := b.Months(b.ctx, tenant)
+	b.must(err)
+	var all []store.Counted
+	for _, m := range months {
+		rows := int64(0)
+		for c, err := range b.Ledger(b.ctx, tenant, m.Month) {
+			b.must(err)
+			all = append(all, c)
+			rows++
+		}
+		want(b, "rows of "+m.Month.String(), rows, m.Rows)
+	}
+	return all
+}
+
+// exchanges reads all counting rows in texts.
+func (b *bench) exchanges(tenant string) []exchange {
+	b.Helper()
+	g := b.Glossary(tenant)
+	text := func(id store.TermID) string {
+		t, err := g.Term(b.ctx, id)
+		b.must(err)
+		if t.Scheme != "" {
+			return t.Scheme + "::" + t.Value
+		}
+		return t.Value
+	}
+	var all []exchange
+	for _, c := range b.ledger(tenant) {
+		all = append(all, exchange{
+			c.At, c.Month, c.Direction, c.MessageID, text(c.C2), text(c.C3), text(c.DocType), text(c.Process), text(c.Transport),
+			text(c.CountryC1), text(c.Sender), text(c.Receiver), text(c.Domain),
+		})
+	}
+	return all
+}
+
+func testMonth(b *bench) {
+	times := []string{"2026-08-31T23:59:59.999999Z", "2026-09-01T00:00:00Z", "2026-09-30T23:59:59.999999Z", "2026-10-01T00:00:00Z"}
+	for i, at := range times {
+		b.clock.set(at)
+		b.accepted(i)
+	}
+	n, err := b.Post(b.ctx, tenant)
+	b.must(err)
+	want(b, "moved", n, 4)
+	var got []string
+	for c, err := range b.Ledger(b.ctx, tenant, 202609) {
+		b.must(err)
+		got = append(got, c.At.Format(time.RFC3339Nano))
+	}
+	want(b, "rows", fmt.Sprint(got), fmt.Sprint(times[1:3]))
+	for range b.Ledger(b.ctx, tenant, 202609) {
+		break // giving up early must free the connection
+	}
+	n, err = b.Post(b.ctx, tenant)
+	b.must(err)
+	want(b, "moved again", n, 0)
+	for range b.Ledger(b.ctx, tenant, 202612) {
+		b.Error("a row of a month without rows")
+	}
+}
+
+func testCountedOnce(b *bench) {
+	b.accepted(1)
+	want(b, "rows", len(b.ledger(tenant)), 1)
+	b.clock.advance(store.DuplicateMemory)
+	_, err := b.ForgetDuplicates(b.ctx, tenant, 10)
+	b.must(err)
+	b.accepted(1) // the ledger remembers longer than the duplicate keys
+	want(b, "rows", len(b.ledger(tenant)), 1)
+	b.accepted(2)
+	want(b, "rows", len(b.ledger(tenant)), 2)
+	months, err := b.Months(b.ctx, tenant)
+	b.must(err)
+	want(b, "places", b.ledger(tenant)[1].Seq, 2)
+	want(b, "months", len(months), 2)
+}
+
+func testCloseMonth(b *bench) {
+	b.clock.set("2026-08-15T00:00:00Z")
+	b.accepted(1)
+	b.clock.set("2026-10-01T00:09:59Z")
+	b.accepted(2)
+	for _, tc := range []struct {
+		month store.Month
+		err   error
+	}{
+		{202609, store.ErrMonthNotOver},
+		{202610, store.ErrMonthNotOver},
+		{202608, nil},
+		{202608, store.ErrMonthClosed},
+		{202607, store.ErrMonthClosed},
+	} {
+		if err := b.CloseMonth(b.ctx, tenant, tc.month, "op"); !errors.Is(err, tc.err) || err != nil && !strings.Contains(err.Error(), tc.month.String()) {
+			b.Errorf("%s: %v, want %v", tc.month, err, tc.err)
+		}
+	}
+	b.clock.set("2026-12-01T00:10:00Z")
+	want(b, "closed before an earlier one", errors.Is(b.CloseMonth(b.ctx, tenant, 202610, "op"), store.ErrEarlierOpen), true)
+	b.must(b.CloseMonth(b.ctx, tenant, 202609, "op")) // an empty month
+	b.must(b.CloseMonth(b.ctx, tenant, 202610, "op"))
+	months, err := b.Months(b.ctx, tenant)
+	b.must(err)
+	want(b, "months", len(months), 3)
+	for i, rows := range []int64{1, 0, 1} {
+		want(b, "rows", months[i].Rows, rows)
+		want(b, "by", months[i].Actor, "op")
+	}
+	want(b, "closed", months[2].Closed, b.clock.Now())
+	want(b, "of another tenant", b.CloseMonth(b.ctx, "other", 202611, "op"), nil)
+}
+
+func testLateRow(b *bench) {
+	b.clock.set("2026-09-20T00:00:00Z")
+	b.accepted(1)
+	b.clock.set("2026-10-01T00:10:00Z")
+	b.must(b.CloseMonth(b.ctx, tenant, 202609, "op"))
+	b.clock.set("2026-09-30T23:59:59Z") // the clock steps back
+	b.accepted(2)
+	b.clock.set("2026-10-02T00:00:00Z")
+	b.accepted(3)
+	rows := b.ledger(tenant)
+	want(b, "rows", len(rows), 3)
+	for i, late := range []bool{false, true, false} {
+		want(b, "late", rows[i].Late(), late)
+	}
+	want(b, "counted in", rows[1].Month, 202610)
+	months, err := b.Months(b.ctx, tenant)
+	b.must(err)
+	want(b, "rows of the closed month", months[0].Rows, 1)
+	want(b, "late rows", months[1].Late, 1)
+	b.clock.set("2026-11-01T00:10:00Z")
+	b.must(b.CloseMonth(b.ctx, tenant, 202610, "op"))
+	b.clock.set("2026-09-30T23:59:59Z")
+	b.accepted(4)
+	want(b, "counted in", b.ledger(tenant)[3].Month, 202611)
+}
+
+// randomly accepts n messages that differ in what is counted.
+func (b *bench) randomly(rnd *rand.Rand, from, n int) {
+	b.Helper()
+	for i := from; i < from+n; i++ {
+		in := inbound(i)
+		m := &in.Message
+		m.Sender, m.Receiver = fmt.Sprintf("0192:%d", rnd.IntN(5)), fmt.Sprintf("0192:%d", rnd.IntN(7))
+		m.DocType, m.CountryC1 = fmt.Sprintf("type%d", rnd.IntN(3)), []string{"NO", "SE", ""}[rnd.IntN(3)]
+		b.clock.advance(time.Duration(rnd.IntN(20*24)) * time.Hour)
+		_, err := b.Accept(b.ctx, tenant, in)
+		b.must(err)
+	}
+}
+
+// recount compares the counts of all months with the rows.
+func (b *bench) recount(s *store.Store) {
+	b.Helper()
+	type key struct {
+		store.TallyKey
+		store.TallyEntry
+	}
+	rows := map[key]int64{}
+	months := map[store.Month]bool{}
+	for _, c := range b.ledger(tenant) {
+		seat, user, peer := c.Own()
+		months[c.Month] = true
+		rows[key{store.TallyKey{Month: c.Month, Seat: seat, Direction: c.Direction, DocType: c.DocType, Process: c.Process}, store.TallyEntry{User: user, Peer: peer, Transport: c.Transport, CountryC1: c.CountryC1}}]++
+	}
+	counts := map[key]int64{}
+	for m := range months {
+		for t, err := range s.Tallies(b.ctx, tenant, m) {
+			b.must(err)
+			for _, e := range t.Entries {
+				n := e.N
+				e.N = 0
+				counts[key{t.TallyKey, e}] += n
+			}
+		}
+	}
+	if len(rows) == 0 || !maps.Equal(rows, counts) {
+		b.Fatalf("%d different rows, %d different counts", len(rows), len(counts))
+	}
+}
+
+func testFold(b *bench) {
+	seed := rand.Uint64()
+	b.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	b.clock.set("2026-01-01T00:00:00Z")
+	for i := range 12 {
+		b.randomly(rnd, 10*i, 10)
+		if rnd.IntN(3) > 0 {
+			b.must(b.Fold(b.ctx, tenant)) // what is posted; the rest stays behind
+		}
+		b.recount(b.Store)
+	}
+	b.must(b.Fold(b.ctx, tenant))
+	b.recount(b.Store)
+	for range b.Tallies(b.ctx, tenant, b.ledger(tenant)[0].Month) {
+		break // giving up early must free the connection
+	}
+}
+
+func testFoldInterrupted(b *bench) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	b.clock.set("2026-01-01T00:00:00Z")
+	for i := range 10 {
+		b.randomly(rnd, 20*i, 20)
+		b.ledger(tenant)
+		ctx, cancel := context.WithCancel(b.ctx)
+		left := rnd.IntN(6)
+		s := b.open(store.Options{Hook: func(point string) {
+			if point == "store.committed" {
+				if left--; left < 0 {
+					cancel()
+				}
+			}
+		}})
+		if err := s.Fold(ctx, tenant); err != nil && !errors.Is(err, context.Canceled) {
+			b.Fatal(err)
+		}
+		cancel()
+		b.must(s.Close())
+		b.recount(b.Store)
+	}
+	b.must(b.Fold(b.ctx, tenant))
+	b.recount(b.Store)
+}
+
+func testFoldTwice(b *bench) {
+	rnd := rand.New(rand.NewPCG(5, 6))
+	other := b.open(store.Options{Now: b.clock.Now})
+	for i := range 5 {
+		b.randomly(rnd, 30*i, 30)
+		b.ledger(tenant)
+		errs := make(chan error, 2)
+		for _, s := range []*store.Store{b.Store, other} {
+			go func() { errs <- s.Fold(b.ctx, tenant) }()
+		}
+		for range 2 {
+			if err := <-errs; err != nil && !errors.Is(err, store.ErrConflict) {
+				b.Fatal(err)
+			}
+		}
+		b.recount(other)
+	}
+}
+
+func testCustomerEvents(b *bench) {
+	events := []store.CustomerEvent{
+		{Actor: "op", Kind: store.EventCustomer, Subject: "7", Field: "country", New: "NO"},
+		{Actor: "op", Kind: store.EventParticipant, Subject: "0192:991825827", Field: "customer", New: "7"},
+	}
+	b.must(b.CorrectCustomers(b.ctx, tenant, 0, events))
+	want(b, "from another state", b.CorrectCustomers(b.ctx, tenant, 0, []store.CustomerEvent{{Kind: "x"}}), store.ErrConflict)
+	b.clock.advance(time.Hour)
+	b.must(b.CorrectCustomers(b.ctx, tenant, 2, []store.CustomerEvent{{Actor: "op", Kind: store.EventCustomer, Subject: "7", Field: "country", Old: "NO", New: "SE"}}))
+	all, err := b.CustomerEvents(b.ctx, tenant, 0)
+	b.must(err)
+	want(b, "events", len(all), 3)
+	events[1].Seq, events[1].At = 2, b.clock.Now().Add(-time.Hour)
+	want(b, "second", all[1], events[1])
+	want(b, "third", all[2].Seq, 3)
+	some, err := b.CustomerEvents(b.ctx, tenant, 2)
+	b.must(err)
+	want(b, "events up to the second", slices.Equal(some, all[:2]), true)
+	none, err := b.CustomerEvents(b.ctx, "other", 0)
+	b.must(err)
+	want(b, "events of another tenant", len(none), 0)
+}
+
+func testArchive(b *bench) {
+	for i := range 3 {
+		r := store.ReportBuild{Month: 202609, Seat: "PNO000222", Actor: "op", Events: int64(i), TSR: []byte{byte(i)}, EUSR: []byte("e"), Protocol: "{}"}
+		b.must(b.ArchiveReport(b.ctx, tenant, &r))
+		want(b, "revision", r.Revision, int64(i+1))
+	}
+	r := store.ReportBuild{Month: 202609, Seat: "PNO000111", TSR: []byte{}, EUSR: []byte{}}
+	b.must(b.ArchiveReport(b.ctx, tenant, &r))
+	want(b, "revision of another seat", r.Revision, 1)
+	all, err := b.ReportBuilds(b.ctx, tenant, 202609)
+	b.must(err)
+	want(b, "builds", len(all), 4)
+	want(b, "third of the second seat", fmt.Sprint(all[3].Seat, all[3].Revision, all[3].TSR, all[3].At.Equal(b.clock.Now())), "PNO0002223 [2] true")
+	b.must(b.MarkReport(b.ctx, tenant, store.ReportMark{Month: 202609, Seat: "PNO000222", What: store.MarkTSR, Revision: 3, Actor: "op", Detail: "id"}))
+	marks, err := b.ReportMarks(b.ctx, tenant, 202609)
+	b.must(err)
+	want(b, "mark", marks[0], store.ReportMark{Month: 202609, Seat: "PNO000222", What: store.MarkTSR, Revision: 3, At: b.clock.Now(), Actor: "op", Detail: "id"})
+}

@@ -1,0 +1,144 @@
+package store
+
+import (
+	"context"
+	"maps"
+	"sync"
+)
+
+// TermKind says what a term is a text of.
+type TermKind int64
+
+// Kinds of terms, as they are stored.
+const (
+	TermSeat TermKind = iota + 1
+	TermDocType
+	TermProcess
+	TermTransport
+	TermCountry
+	TermParticipant
+	TermDomain
+)
+
+// TermID is the number of a term. Numbers are never given twice.
+type TermID int64
+
+// Term is a text that counting rows repeat.
+type Term struct {
+	Kind   TermKind
+	Scheme string // of a document type or process
+	Value  string // as written: participants keep their letter case
+}
+
+// term is a Term of a tenant.
+type term struct {
+	tenant string
+	Term
+}
+
+// terms remembers the numbers of terms that are committed.
+type terms struct {
+	mu sync.RWMutex
+	id map[term]TermID
+}
+
+// maxTerms bounds the memory for terms: of a large installation's participants most are met again soon.
+const maxTerms = 100_000
+
+func (t *terms) find(k term) (TermID, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	id, ok := t.id[k]
+	return id, ok
+}
+
+func (t *terms) learn(list map[term]TermID) {
+	if len(list) == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.id == nil || len(t.id) > maxTerms {
+		t.id = map[term]TermID{}
+	}
+	maps.Copy(t.id, list)
+}
+
+const (
+	insertTerm = `INSERT INTO term (tenant, kind, scheme, value) VALUES (?, ?, ?, ?) ON CONFLICT (tenant, kind, value, scheme) DO NOTHING`
+	findTerm   = `SELECT id FROM term WHERE tenant = ? AND kind = ? AND value = ? AND scheme = ?`
+)
+
+// term returns the number of a term and makes one if need be. What is not committed yet is known to this transaction alone.
+func (tx *Tx) term(t Term) (TermID, error) {
+	k := term{tx.tenant, t}
+	if id, ok := tx.lane.s.terms.find(k); ok {
+		return id, nil
+	}
+	if id, ok := tx.learned[k]; ok {
+		return id, nil
+	}
+	if _, err := tx.exec(insertTerm, tx.tenant, int64(t.Kind), t.Scheme, t.Value); err != nil {
+		return 0, err
+	}
+	id, err := one(tx, scanInt, findTerm, tx.tenant, int64(t.Kind), t.Value, t.Scheme)
+	if err != nil {
+		return 0, err
+	}
+	if tx.learned == nil {
+		tx.learned = map[term]TermID{}
+	}
+	tx.learned[k] = TermID(id)
+	return TermID(id), nil
+}
+
+// FindTerm returns the number of a term, or ErrNotFound when no counting row has it.
+func (s *Store) FindTerm(ctx context.Context, tenant string, t Term) (TermID, error) {
+	id, err := readOne(ctx, s, "find term", scanInt, findTerm, tenant, int64(t.Kind), t.Value, t.Scheme)
+	return TermID(id), err
+}
+
+// Glossary reads the texts of terms. It is for one goroutine.
+type Glossary struct {
+	s      *Store
+	tenant string
+	texts  map[TermID]Term
+}
+
+// Glossary returns the texts of a tenant's terms.
+func (s *Store) Glossary(tenant string) *Glossary {
+	return &Glossary{s: s, tenant: tenant, texts: map[TermID]Term{}}
+}
+
+// glossaryPage is how many terms are read together: those of a time are met together.
+const glossaryPage = 512
+
+type numbered struct {
+	id TermID
+	Term
+}
+
+// Term returns the text of a term, or ErrNotFound.
+func (g *Glossary) Term(ctx context.Context, id TermID) (Term, error) {
+	if t, ok := g.texts[id]; ok {
+		return t, nil
+	}
+	scan := func(row scanner) (n numbered, err error) {
+		err = row.Scan((*int64)(&n.id), (*int64)(&n.Kind), &n.Scheme, &n.Value)
+		return n, err
+	}
+	from := id - id%glossaryPage
+	page, err := readAll(ctx, g.s, "terms", scan, `SELECT id, kind, scheme, value FROM term WHERE id >= ? AND id < ? AND tenant = ?`,
+		int64(from), int64(from+glossaryPage), g.tenant)
+	if err != nil {
+		return Term{}, err
+	}
+	for _, n := range page {
+		g.texts[n.id] = n.Term
+	}
+	t, ok := g.texts[id]
+	if !ok {
+		return t, ErrNotFound
+	}
+	return t, nil
+}
