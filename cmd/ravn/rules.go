@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -33,20 +34,46 @@ func (c *cli) rulesInstall(dir *string) *cobra.Command {
 			if o.Fetch, err = c.fetcher(cmd.Context()); err != nil {
 				return err
 			}
-			m, err := pack.Dir(to).Install(args[0], o)
+			in, err := pack.Dir(to).Install(args[0], o)
 			if err != nil {
 				return fault.New(fault.RulesUnusable, err, "")
 			}
-			return c.print(m, "installed %s %s: %d document types%s", m.Name, m.Version, len(m.Documents), hashLine(m))
+			return c.printInstalled(in)
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&o.Name, "name", "", "name of the pack, instead of its own")
-	fl.StringVar(&o.Version, "release", "", "version of the pack, instead of its own; today when it says none")
+	fl.StringVar(&o.Name, "name", "", "name of the pack, instead of its own; or which of several")
+	fl.StringVar(&o.Version, "release", "", "version of the pack, when it does not say it; or which of several")
 	fl.StringVar(&o.ValidFrom, "valid-from", "", "first day, YYYY-MM-DD")
 	fl.StringVar(&o.ValidTo, "valid-to", "", "last day, YYYY-MM-DD")
 	fl.StringVar(&o.SHA256, "sha256", "", "hash that the archive must have")
 	return cmd
+}
+
+// printInstalled names what was installed and what was not.
+func (c *cli) printInstalled(in *pack.Installation) error {
+	for _, m := range in.Packs {
+		from, bare := "", 0
+		if m.ValidFrom != "" {
+			from = ", from " + m.ValidFrom
+		}
+		for i := range m.Documents {
+			if m.Documents[i].XSD == "" {
+				bare++
+			}
+		}
+		if err := c.print(m, "installed %s %s: %d document types, %d of them without an XML Schema%s%s", m.Name, m.Version, len(m.Documents), bare, from, hashLine(m)); err != nil {
+			return err
+		}
+	}
+	for _, l := range in.LeftOut {
+		if err := c.print(struct {
+			LeftOut pack.LeftOut `json:"left_out"`
+		}{l}, "left out %s %s: %s", l.Name, strings.Join(l.Versions, ", "), l.Why); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func hashLine(m *pack.Manifest) string {

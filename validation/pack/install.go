@@ -38,29 +38,81 @@ type Options struct {
 	Now   func() time.Time
 }
 
-// Install brings the pack in a folder, a ZIP or a JAR, here or at an https address, into the folder d. It is checked before: a
-// pack that cannot be used is refused with the reason and changes nothing.
-func (d Dir) Install(source string, o Options) (*Manifest, error) {
-	files, sum, err := openSource(source, o.Fetch)
+// Installation is what an installation brought.
+type Installation struct {
+	Packs   []*Manifest
+	LeftOut []LeftOut
+}
+
+// LeftOut are versions of a pack that the source has and that were not installed.
+type LeftOut struct {
+	Name     string   `json:"name"`
+	Versions []string `json:"versions"`
+	Why      string   `json:"why"`
+}
+
+// Install brings the packs in a folder, a ZIP or a JAR, here or at an https address, into the folder d: one, or the releases
+// that lie side by side in a jar of phive-rules, of which o.Name and o.Version then choose. All is checked before: what cannot
+// be used is refused with the reason and changes nothing.
+func (d Dir) Install(source string, o Options) (*Installation, error) {
+	src, err := openSource(source, o.Fetch)
 	if err != nil {
 		return nil, err
 	}
-	if o.SHA256 != "" && !strings.EqualFold(o.SHA256, sum) {
-		return nil, fmt.Errorf("pack: the SHA-256 of %s is %s, not the one that was asked for", source, sum)
+	if o.SHA256 != "" && !strings.EqualFold(o.SHA256, src.sum) {
+		return nil, fmt.Errorf("pack: the SHA-256 of %s is %s, not the one that was asked for", source, src.sum)
 	}
-	m, err := recognise(files)
+	list, err := recognise(src.files, src.names...)
 	if err != nil {
 		return nil, err
 	}
-	m.describe(source, sum, o)
+	in, err := d.choose(list, &o)
+	if err != nil {
+		return nil, err
+	}
+	var used []map[string][]byte
+	for _, m := range in.Packs {
+		m.describe(source, src.sum, o)
+		seen, err := m.try(src.files, o.Check)
+		if err != nil {
+			return nil, err
+		}
+		used = append(used, seen)
+	}
+	if err := d.writeAll(in.Packs, used); err != nil {
+		return nil, err
+	}
+	return in, nil
+}
+
+// try checks a pack and returns the files that it needs.
+func (m *Manifest) try(files fs.FS, check func(*Pack) error) (map[string][]byte, error) {
 	if err := m.Check(); err != nil {
 		return nil, err
 	}
 	used := &recorder{fsys: files, seen: map[string][]byte{}}
-	if err := o.Check(&Pack{*m, used}); err != nil {
-		return nil, fmt.Errorf("pack: %s %s cannot be used: %w", m.Name, m.Version, err)
+	if m.licence != "" {
+		if _, err := fs.ReadFile(used, m.licence); err != nil {
+			return nil, err
+		}
 	}
-	return m, d.write(m, used.seen)
+	if err := check(&Pack{*m, used}); err != nil {
+		return nil, fmt.Errorf("pack: %s %s cannot be used: %w%s", m.Name, m.Version, err, m.hint)
+	}
+	return used.seen, nil
+}
+
+// writeAll writes packs with their files, all or none.
+func (d Dir) writeAll(packs []*Manifest, files []map[string][]byte) error {
+	for i, m := range packs {
+		if err := d.write(m, files[i]); err != nil {
+			for _, done := range packs[:i] {
+				err = errors.Join(err, d.Remove(done.Name, done.Version))
+			}
+			return err
+		}
+	}
+	return nil
 }
 
 // describe completes a manifest with what the caller knows of it.
@@ -81,36 +133,40 @@ func (m *Manifest) describe(source, sum string, o Options) {
 	if m.Source == "" {
 		m.Source = source
 	}
-	if m.Version == "" {
-		m.Version = now().UTC().Format("2006-01-02")
-	}
 }
 
-// openSource opens a folder or archive. sum is the hash of an archive.
-func openSource(source string, fetch func(string, int64) ([]byte, error)) (files fs.FS, sum string, err error) {
+// opened is what an installation reads.
+type opened struct {
+	files fs.FS
+	names []string // of the folder or archive, and of the folders that everything in it lies in
+	sum   string   // SHA-256 of an archive, in hex
+}
+
+// openSource opens a folder or archive.
+func openSource(source string, fetch func(string, int64) ([]byte, error)) (*opened, error) {
 	if IsAddress(source) {
 		if fetch == nil {
-			return nil, "", errors.New("pack: addresses are not fetched here")
+			return nil, errors.New("pack: addresses are not fetched here")
 		}
 		b, err := fetch(source, maxArchive)
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		return openArchive(source, b)
 	}
 	info, err := os.Stat(source)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if info.IsDir() {
-		return os.DirFS(source), "", nil
+		return &opened{files: os.DirFS(source), names: []string{filepath.Base(source)}}, nil
 	}
 	if info.Size() > maxArchive {
-		return nil, "", fmt.Errorf("pack: %s is larger than %d MiB", source, maxArchive>>20)
+		return nil, fmt.Errorf("pack: %s is larger than %d MiB", source, maxArchive>>20)
 	}
 	b, err := os.ReadFile(source)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	return openArchive(source, b)
 }
@@ -118,16 +174,29 @@ func openSource(source string, fetch func(string, int64) ([]byte, error)) (files
 // IsAddress tells whether a source is an address instead of a path.
 func IsAddress(source string) bool { return strings.Contains(source, "://") }
 
-// openArchive opens a ZIP in memory. sum is its SHA-256 in hex.
-func openArchive(source string, b []byte) (files fs.FS, sum string, err error) {
+// openArchive opens a ZIP in memory.
+func openArchive(source string, b []byte) (*opened, error) {
 	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
-		return nil, "", fmt.Errorf("pack: %s is neither a folder nor a ZIP: %w", source, err)
+		return nil, fmt.Errorf("pack: %s is neither a folder nor a ZIP: %w", source, err)
 	}
 	if err := checkArchive(z); err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	return descend(z), hash(b), nil
+	files, inner := descend(z)
+	return &opened{files, append([]string{archiveName(source)}, inner...), hash(b)}, nil
+}
+
+// archiveName is the name of an archive without folders, query and extension.
+func archiveName(source string) string {
+	if IsAddress(source) {
+		source, _, _ = strings.Cut(source, "?")
+	}
+	name := path.Base(filepath.ToSlash(source))
+	for _, ext := range []string{".zip", ".jar", ".asice"} {
+		name = strings.TrimSuffix(name, ext)
+	}
+	return name
 }
 
 // hash returns the SHA-256 of a file in hex.
@@ -159,18 +228,18 @@ func checkArchive(z *zip.Reader) error {
 	return nil
 }
 
-// descend enters the one folder that release archives put everything in.
-func descend(files fs.FS) fs.FS {
+// descend enters the one folder that release archives put everything in, and names the folders that it went through.
+func descend(files fs.FS) (inside fs.FS, names []string) {
 	for {
 		list, err := fs.ReadDir(files, ".")
 		if err != nil || len(list) != 1 || !list[0].IsDir() {
-			return files
+			return files, names
 		}
 		sub, err := fs.Sub(files, list[0].Name())
 		if err != nil {
-			return files
+			return files, names
 		}
-		files = sub
+		files, names = sub, append(names, list[0].Name())
 	}
 }
 

@@ -1,91 +1,297 @@
 package pack
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
+	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
-// recognise makes a manifest of what lies in a folder or archive: its own, or one for a layout that is known.
-func recognise(files fs.FS) (*Manifest, error) {
+// recognise makes a manifest of what lies in a folder or archive: its own, or one for a layout that is known. A jar has many
+// releases side by side, and so gives many manifests. names are those of the archive and of the folders that its files lie in:
+// releases are often named there only.
+func recognise(files fs.FS, names ...string) ([]*Manifest, error) {
 	if p, err := open(files); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		if err != nil {
 			return nil, err
 		}
-		return &p.Manifest, nil
+		return []*Manifest{&p.Manifest}, nil
 	}
 	if b, err := fs.ReadFile(files, "mapping.md"); err == nil {
-		return fromMapping(files, b)
+		m, err := fromMapping(files, b)
+		if err != nil {
+			return nil, err
+		}
+		return []*Manifest{m}, nil
+	}
+	var out []*Manifest
+	for _, find := range []func(fs.FS) ([]*ruleSet, error){jarReleases, officialFiles} {
+		list, err := find(files)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range list {
+			made, err := r.manifests(files, names)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, made...)
+		}
+		if len(out) > 0 {
+			return out, nil
+		}
 	}
 	return nil, errUnknownLayout
 }
 
-var errUnknownLayout = errors.New("pack: nothing is recognised here: there is no " + ManifestName + " and no mapping.md")
+var errUnknownLayout = errors.New("pack: nothing is recognised here: there is no " + ManifestName + ", no mapping.md, and no layout of OpenPeppol, CEN, EHF or phive-rules with rule files of a known document type")
 
-// Columns of the table in mapping.md.
-const (
-	colTitle = iota + 2
-	colRoot
-	colCustomization
-	colVersion
-	colProcess
-	colXSD
-	colRules
-	columns
-)
-
-// fromMapping reads the table "document type → rules".
-func fromMapping(files fs.FS, text []byte) (*Manifest, error) {
-	m := &Manifest{Name: "official"}
-	byType := map[string]int{} // document type and steps to the index in m.Documents
-	add := func(d Document) {
-		key := strings.Join(append([]string{d.DocType, d.XSD}, d.Rules...), "\n")
-		i, ok := byType[key]
-		if !ok {
-			byType[key] = len(m.Documents)
-			m.Documents = append(m.Documents, d)
-			return
-		}
-		m.Documents[i].Processes = append(m.Documents[i].Processes, d.Processes...)
-	}
-	for in := bufio.NewScanner(bytes.NewReader(text)); in.Scan(); {
-		cells := strings.Split(in.Text(), "|")
-		if len(cells) < columns || strings.TrimSpace(cells[colRoot]) == "Root" || strings.Contains(cells[colRoot], "---") {
-			continue
-		}
-		for i, c := range cells {
-			cells[i] = strings.Trim(strings.TrimSpace(c), "`")
-		}
-		d, ok := mappedDocument(files, cells)
-		if !ok {
-			return nil, fmt.Errorf("pack: mapping.md: the steps of %s are not understood", cells[colTitle])
-		}
-		add(d)
-	}
-	for _, d := range beyondTable {
-		if present(files, &d) {
-			add(d)
-		}
-	}
-	m.configurations(files)
-	return m, nil
+// places are the folders in which official repositories and archives keep rule files. The first that has a file wins: what a
+// build made stands before its sources, flattened before modular, Schematron before what was compiled from it.
+var places = []struct {
+	folder  string
+	sources bool // some repositories keep sources here that lack the parts which their build makes
+}{
+	{folder: "target/schematron"},
+	{folder: "target/schematron/*"}, // OpenPeppol and EHF, built
+	{folder: "*/schematron/preprocessed"},
+	{folder: "schematron/preprocessed"}, // CEN
+	{folder: "*/schematron"},
+	{folder: "schematron"},
+	{folder: "*/xslt"},
+	{folder: "xslt"},
+	{folder: "rules/sch", sources: true},
+	{folder: "rules/*/sch", sources: true},
+	{folder: "src/*/rules/sch", sources: true},
+	{folder: "src/*/*/schematron"},
+	{folder: "src/*/*/resources/schematron"}, // reporting
+	{folder: "sch"},
+	{folder: "xsl"}, // archives of the EHF validator
+	{folder: "."},
+	{folder: "*"}, // archives of built files
 }
 
-// transaction is the number of a transaction in the name of its rule file.
-var transaction = regexp.MustCompile(`PEPPOLBIS-(T[0-9]+)\.sch$`)
+// jarPlaces are the folders of phive-rules: the star that stands first is the version of a release.
+var jarPlaces = []struct{ pack, folder string }{
+	{ofPeppol, "external/schematron/openpeppol/*/xslt"},
+	{ofMLS, "external/schematron/mls/*/xslt"},
+	{ofEUSR, "external/schematron/reporting/eusr/*/xslt"},
+	{ofTSR, "external/schematron/reporting/tsr/*/xslt"},
+	{ofEN16931, "external/schematron/*/ubl"},
+	{ofEN16931, "external/schematron/*/ubl/xslt"},
+	{ofEN16931, "external/schematron/*/cii"},
+	{ofEN16931, "external/schematron/*/cii/xslt"},
+	{ofEHF, "external/schematron/*/xslt/*"},
+}
 
-// configurations finds the rule files of the official test sets (schematron.md §9).
-func (m *Manifest) configurations(files fs.FS) {
-	m.Configurations = map[string][]string{}
-	for name, list := range testSets {
-		if present(files, &Document{Rules: list}) {
-			m.Configurations[name] = list
+// schemaPlaces are the folders in which they keep XML Schemas.
+var schemaPlaces = []string{
+	"external/schemas", "*/xsd", "src/*/*/xsd", "src/*/*/resources/xsd", "xsd/payment",
+	"cii/schema/D16B SCRDM (Subset)/uncoupled clm/CII/uncefact/data/standard", "schema/D16B SCRDM (Subset)/uncoupled clm/CII/uncefact/data/standard",
+}
+
+// ruleSet is the rule files of one release.
+type ruleSet struct {
+	pack, version  string            // where the layout says them
+	rules, schemas map[string]string // paths by the name of the file without extension
+	sources        bool              // some of the rules lie where sources do
+}
+
+// officialFiles finds the rule files of a repository or of an archive of one.
+func officialFiles(files fs.FS) ([]*ruleSet, error) {
+	r := &ruleSet{rules: map[string]string{}}
+	for _, p := range places {
+		n := len(r.rules)
+		if err := collect(files, p.folder, r.rules, ".sch", ".xslt", ".xsl"); err != nil {
+			return nil, err
+		}
+		r.sources = r.sources || p.sources && len(r.rules) > n
+	}
+	err := r.findSchemas(files)
+	return []*ruleSet{r}, err
+}
+
+// jarReleases finds the releases in a jar of phive-rules, in the order of their versions.
+func jarReleases(files fs.FS) ([]*ruleSet, error) {
+	byFolder := map[string]*ruleSet{}
+	for _, p := range jarPlaces {
+		folders, err := fs.Glob(files, p.folder)
+		if err != nil {
+			return nil, err
+		}
+		for _, folder := range folders {
+			level := strings.Count(p.folder[:strings.Index(p.folder, "*")], "/")
+			parts := strings.Split(folder, "/")
+			root := p.pack + ":" + strings.Join(parts[:level+1], "/")
+			if byFolder[root] == nil {
+				byFolder[root] = &ruleSet{pack: p.pack, version: parts[level], rules: map[string]string{}}
+			}
+			if err := collect(files, folder, byFolder[root].rules, ".xslt"); err != nil {
+				return nil, err
+			}
 		}
 	}
+	list := slices.SortedFunc(maps.Values(byFolder), func(a, b *ruleSet) int {
+		if c := strings.Compare(a.pack, b.pack); c != 0 {
+			return c
+		}
+		return compareVersions(a.version, b.version)
+	})
+	for _, r := range list {
+		if err := r.findSchemas(files); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+func (r *ruleSet) findSchemas(files fs.FS) error {
+	r.schemas = map[string]string{}
+	for _, folder := range schemaPlaces {
+		if err := collect(files, folder, r.schemas, ".xsd"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// collect enters the files of folders, by name, unless one of that name is there. An extension that stands first wins.
+func collect(files fs.FS, folder string, into map[string]string, extensions ...string) error {
+	for _, ext := range extensions {
+		list, err := fs.Glob(files, path.Join(folder, "*"+ext))
+		if err != nil {
+			return err
+		}
+		for _, file := range list {
+			name := strings.TrimSuffix(strings.TrimSuffix(path.Base(file), ext), "-preprocessed")
+			if other, ok := otherNames[name]; ok {
+				name = other
+			}
+			if _, ok := into[name]; !ok {
+				into[name] = file
+			}
+		}
+	}
+	return nil
+}
+
+// find returns the files with these names, and the version in the name of the last one that has one. Of a file whose version
+// stands in its name it takes the newest.
+func find(in map[string]string, names string) (paths []string, version string, ok bool) {
+	for _, name := range strings.Fields(names) {
+		if strings.HasSuffix(name, "-") {
+			version = ""
+			for have := range in {
+				if v, ok := strings.CutPrefix(have, name); ok && versionForm.MatchString(v) && compareVersions(v, version) > 0 {
+					version = v
+				}
+			}
+			name += version
+		}
+		file, ok := in[name]
+		if !ok {
+			return nil, "", false
+		}
+		paths = append(paths, file)
+	}
+	return paths, version, true
+}
+
+// manifests makes the manifests of a release: one, unless it holds things that are numbered apart.
+func (r *ruleSet) manifests(files fs.FS, names []string) ([]*Manifest, error) {
+	byPack := map[string]*Manifest{}
+	for i := range knownDocuments {
+		k := &knownDocuments[i]
+		rules, version, ok := find(r.rules, k.rules)
+		if !ok {
+			continue
+		}
+		name := r.packOf(k)
+		m := byPack[name]
+		if m == nil {
+			m = &Manifest{Name: name, Version: r.version, Documents: []Document{}}
+			byPack[name] = m
+		}
+		if m.Version == "" {
+			m.Version = version
+		}
+		d := Document{Title: k.title, DocType: k.docType(), Processes: k.processes, Rules: rules}
+		if schema, _, ok := find(r.schemas, k.schemas); ok && len(schema) == 1 {
+			d.XSD = schema[0]
+		}
+		m.Documents = append(m.Documents, d)
+	}
+	for _, m := range byPack {
+		if err := r.complete(files, m, names); err != nil {
+			return nil, err
+		}
+	}
+	return slices.SortedFunc(maps.Values(byPack), func(a, b *Manifest) int { return strings.Compare(a.Name, b.Name) }), nil
+}
+
+// packOf says to which pack a document type of this release belongs. The reports, MLS and EN 16931 are numbered on their own.
+func (r *ruleSet) packOf(k *known) string {
+	switch {
+	case r.pack != "":
+		return r.pack
+	case slices.Contains([]string{ofEN16931, ofMLS, ofEUSR, ofTSR}, k.pack):
+		return k.pack
+	}
+	var here []string
+	for i := range knownDocuments {
+		if _, _, ok := find(r.rules, knownDocuments[i].rules); ok {
+			here = append(here, knownDocuments[i].pack)
+		}
+	}
+	if slices.Contains(here, ofBilling) && slices.Contains(here, ofPostAward) && !slices.Contains(here, ofEHF) {
+		return ofPeppol
+	}
+	for _, name := range []string{ofEHF, ofEHFGovernment, ofEHFPayment, ofBilling, ofPostAward, ofLogistics} {
+		if slices.Contains(here, name) {
+			return name
+		}
+	}
+	return k.pack
+}
+
+// complete fills in what a manifest has beside its documents.
+func (r *ruleSet) complete(files fs.FS, m *Manifest, names []string) error {
+	if m.Version == "" {
+		v, err := versionIn(files, m)
+		if err != nil {
+			return err
+		}
+		m.Version = v
+	}
+	if m.Version == "" {
+		m.Version = versionNamed(names)
+	}
+	if m.Name == ofPeppol {
+		for _, p := range peppolReleases {
+			if m.Version == p.billing {
+				m.Version = p.release
+			}
+		}
+	}
+	m.ValidFrom = since(m.Name, m.Version)
+	if m.licence = licence(files); m.licence != "" {
+		m.Licence = "see " + m.licence
+	}
+	r.testSets(m)
+	if r.sources {
+		m.hint = "; the files lie where a repository keeps its sources: where parts of them are made by its build, install what it publishes, or the folder with what was built"
+	}
+	return nil
+}
+
+// testSets enters the configurations of official test sets.
+func (r *ruleSet) testSets(m *Manifest) {
+	m.Configurations = map[string][]string{}
 	for _, d := range m.Documents {
 		for _, file := range d.Rules {
 			if t := transaction.FindStringSubmatch(file); t != nil {
@@ -93,96 +299,84 @@ func (m *Manifest) configurations(files fs.FS) {
 			}
 		}
 	}
-}
-
-const (
-	enUBL     = "en16931/ubl/schematron/preprocessed/EN16931-UBL-validation-preprocessed.sch"
-	enCII     = "en16931/cii/schematron/preprocessed/EN16931-CII-validation-preprocessed.sch"
-	peppolUBL = "peppol-billing/sch/2026.5/PEPPOL-EN16931-UBL.sch"
-)
-
-// testSets are the configurations that do not follow from the name of a rule file.
-var testSets = map[string][]string{
-	"tc434-ubl":                            {enUBL},
-	"tc434-ubl-cn":                         {enUBL},
-	"tc434-cii":                            {enCII},
-	"peppolbis-en16931-ubl":                {peppolUBL},
-	"peppolbis-en16931-cii":                {"peppol-billing/sch/3.0.19/PEPPOL-EN16931-CII.sch"},
-	"peppolbis-en16931-01-3.0-ubl-invoice": {enUBL, peppolUBL},
-	"ehf-common":                           {"ehf/postaward-g3/common/sch/parts/combined.sch"},
-	"ehf-ge-request-1.0":                   {"ehf/egovernment-g1/sch/EHF-GE-REQUEST.sch"},
-	"ehf-ge-response-1.0":                  {"ehf/egovernment-g1/sch/EHF-GE-RESPONSE.sch"},
-}
-
-func mappedDocument(files fs.FS, cells []string) (Document, bool) {
-	d := Document{
-		Title: cells[colTitle], DocType: docType(cells[colRoot], cells[colCustomization], cells[colVersion]), Processes: []string{cells[colProcess]},
-	}
-	if steps, ok := reports[cells[colRoot]]; ok {
-		d.XSD, d.Rules = steps.XSD, steps.Rules
-		return d, true
-	}
-	d.XSD = cells[colXSD]
-	for _, rule := range strings.Split(cells[colRules], "<br>") {
-		d.Rules = append(d.Rules, strings.ReplaceAll(strings.TrimSpace(rule), "…", "schematron/preprocessed"))
-	}
-	if p, ok := alsoProcess[cells[colProcess]]; ok {
-		d.Processes = append(d.Processes, p)
-	}
-	return d, present(files, &d)
-}
-
-// present tells whether all files of a document are there.
-func present(files fs.FS, d *Document) bool {
-	for _, name := range append([]string{d.XSD}, d.Rules...) {
-		if _, err := fs.Stat(files, name); name != "" && err != nil {
-			return false
+	for name, rules := range knownTestSets {
+		files, _, ok := find(r.rules, rules)
+		of := slices.ContainsFunc(m.Documents, func(d Document) bool { return ok && slices.Contains(d.Rules, files[len(files)-1]) })
+		if of {
+			m.Configurations[name] = files
 		}
 	}
-	return true
 }
 
-// docType is the identifier of a document type by its root element, customization and version.
-func docType(root, customization, version string) string {
-	space := "urn:oasis:names:specification:ubl:schema:xsd:" + root + "-2"
-	switch root {
-	case "CrossIndustryInvoice":
-		space = "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100"
-	case "EndUserStatisticsReport":
-		space = "urn:fdc:peppol:end-user-statistics-report:1.1"
-	case "TransactionStatisticsReport":
-		space = "urn:fdc:peppol:transaction-statistics-report:1.0"
+// versionForm is what a version looks like: 1.3.16, 2026.5, 1.3.6a, or a date.
+var versionForm = regexp.MustCompile(`^[0-9]+(\.[0-9]+)+[a-z]?$|^[0-9]{4}-[0-9]{2}(-[0-9]{2})?$`)
+
+// marks are how rule files name their release in a comment.
+var marks = []struct {
+	pack, file string // "" is any file
+	mark       *regexp.Regexp
+}{
+	{ofEN16931, "", regexp.MustCompile(`Schematron version ([0-9][0-9.]*[0-9][a-z]?)`)},
+	{ofPeppol, "PEPPOL-EN16931-UBL.", peppolMark},
+	{ofBilling, "PEPPOL-EN16931-", peppolMark},
+	{ofSelfBilling, "PEPPOL-EN16931-UBL-SB.", peppolMark},
+	{ofEHF, "", regexp.MustCompile(`(?m)^Release: ([0-9]{4}-[0-9]{2}-[0-9]{2})\s*$`)},
+}
+
+var peppolMark = regexp.MustCompile(`Last update: .{1,40}\brelease ([0-9]+\.[0-9]+\.[0-9]+)`)
+
+// maxHead is how much of a rule file is searched for its release.
+const maxHead = 4 << 10
+
+// versionIn finds the release in the rule files of a manifest.
+func versionIn(files fs.FS, m *Manifest) (string, error) {
+	for _, d := range m.Documents {
+		for _, file := range d.Rules {
+			for _, by := range marks {
+				if by.pack != m.Name || !strings.HasPrefix(path.Base(file), by.file) {
+					continue
+				}
+				head, err := readHead(files, file)
+				if err != nil {
+					return "", err
+				}
+				if found := by.mark.FindSubmatch(head); found != nil {
+					return string(found[1]), nil
+				}
+			}
+		}
 	}
-	return space + "::" + root + "##" + customization + "::" + version
+	return "", nil
 }
 
-// reports are the two statistics reports, which the table names without files.
-var reports = map[string]Document{
-	"EndUserStatisticsReport": {
-		XSD: "reporting/eusr/xsd/peppol-end-user-statistics-reporting-1.1.xsd", Rules: []string{"reporting/eusr/schematron/peppol-end-user-statistics-reporting-1.1.5.sch"},
-	},
-	"TransactionStatisticsReport": {
-		XSD: "reporting/tsr/xsd/peppol-transaction-statistics-reporting-1.0.xsd", Rules: []string{"reporting/tsr/schematron/peppol-transaction-statistics-reporting-1.0.5.sch"},
-	},
+func readHead(files fs.FS, name string) ([]byte, error) {
+	f, err := files.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("pack: %w", err)
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxHead))
+	return b, errors.Join(err, f.Close())
 }
 
-// alsoProcess are processes that documents carry beside the one of the code list (notes of mapping.md).
-var alsoProcess = map[string]string{"urn:fdc:peppol.eu:logistics:bis:waybill:1": "urn:fdc:peppol.eu:logistics:bis:waybill_only:1"}
+// named is a version at the end of the name of an archive or folder.
+var named = regexp.MustCompile(`(?:^|[-_ ])v?([0-9]+(?:\.[0-9]+)+[a-z]?|[0-9]{4}-[0-9]{2}(?:-[0-9]{2})?)$`)
 
-// beyondTable are document types that only the notes of mapping.md speak of.
-var beyondTable = []Document{
-	{
-		Title:     "EHF Punch Out 3.0",
-		DocType:   docType("Catalogue", "urn:fdc:peppol.eu:poacc:trns:punch_out:3:extended:urn:fdc:anskaffelser.no:2019:ehf:spec:3.0", "2.2"),
-		Processes: []string{"urn:fdc:anskaffelser.no:2019:ehf:postaward:g3:04:1.0"},
-		XSD:       "xsd/ubl-2.2/maindoc/UBL-Catalogue-2.2.xsd", Rules: []string{"ehf/postaward-g3/sch-2026-08/punch-out-3.0/EHF-PUNCH-OUT-3.0.sch"},
-	},
-	{
-		Title: "Get evidence, request", DocType: docType("QualificationApplicationRequest", "urn:fdc:difi.no:2017:ehf:getevidence:1.0", "2.2"),
-		XSD: "xsd/ubl-2.2/maindoc/UBL-QualificationApplicationRequest-2.2.xsd", Rules: []string{"ehf/egovernment-g1/sch/EHF-GE-REQUEST.sch"},
-	},
-	{
-		Title: "Get evidence, response", DocType: docType("QualificationApplicationResponse", "urn:fdc:difi.no:2017:ehf:getevidence:1.0", "2.2"),
-		XSD: "xsd/ubl-2.2/maindoc/UBL-QualificationApplicationResponse-2.2.xsd", Rules: []string{"ehf/egovernment-g1/sch/EHF-GE-RESPONSE.sch"},
-	},
+// versionNamed finds the release in names, the innermost first.
+func versionNamed(names []string) string {
+	for _, name := range slices.Backward(names) {
+		if found := named.FindStringSubmatch(name); found != nil {
+			return found[1]
+		}
+	}
+	return ""
+}
+
+// licence finds the licence of an archive, "" when it has none.
+func licence(files fs.FS) string {
+	for _, name := range []string{"LICENSE", "LICENSE.txt", "LICENSE.md", "META-INF/LICENSE"} {
+		if info, err := fs.Stat(files, name); err == nil && info.Mode().IsRegular() {
+			return name
+		}
+	}
+	return ""
 }

@@ -37,6 +37,9 @@ type Manifest struct {
 	// Configurations are the rule files of the official test sets, by the name of their configuration as Configuration
 	// writes it.
 	Configurations map[string][]string `json:"configurations,omitempty"`
+
+	licence string // file with the licence, "" when there is none
+	hint    string // what is said when the rules of this layout cannot be used
 }
 
 // release is the part of a configuration's name that changes with releases.
@@ -63,6 +66,8 @@ func (m *Manifest) Check() error {
 	switch {
 	case !nameForm.MatchString(m.Name):
 		return fmt.Errorf("pack: %q is not a name: letters, digits, dot, dash and underscore", m.Name)
+	case m.Version == "":
+		return fmt.Errorf("pack: the rules of %s do not say which release they are: say it with --release", m.Name)
 	case !nameForm.MatchString(m.Version):
 		return fmt.Errorf("pack: %q is not a version: letters, digits, dot, dash and underscore", m.Version)
 	case len(m.Documents) == 0:
@@ -150,17 +155,34 @@ func (d Dir) List() ([]Pack, error) {
 	return out, errors.Join(wrong...)
 }
 
-// Load returns the packs of a folder of installed packs, or the one pack that a folder holds as it was published.
+// asItLies is the version of rules that are used from the folder in which they were published and do not name their release.
+const asItLies = "as-it-lies"
+
+// Load returns the packs of a folder of installed packs, or those that a folder holds as it was published.
 func Load(path string) ([]Pack, error) {
-	m, err := recognise(os.DirFS(path))
+	list, err := recognise(os.DirFS(path), filepath.Base(path))
 	if errors.Is(err, errUnknownLayout) {
 		return Dir(path).List()
 	}
 	if err != nil {
 		return nil, err
 	}
-	m.describe(path, "", Options{})
-	return []Pack{{*m, os.DirFS(path)}}, m.Check()
+	in := &Installation{Packs: list}
+	if len(list) > 1 {
+		in.leaveUndated()
+	}
+	var out []Pack
+	for _, m := range in.Packs {
+		if m.Version == "" {
+			m.Version = asItLies
+		}
+		m.describe(path, "", Options{})
+		if err := m.Check(); err != nil {
+			return nil, err
+		}
+		out = append(out, Pack{*m, os.DirFS(path)})
+	}
+	return out, nil
 }
 
 // newer orders two versions of a pack: by first day, then by installation.

@@ -64,10 +64,11 @@ func reads(p *Pack) error {
 func TestInstall(t *testing.T) {
 	dir := Dir(t.TempDir())
 	src := archive(t, entry{name: "release/pack.json", text: manifest}, entry{name: "release/r.sch", text: "rules"}, entry{name: "release/unused.txt", text: "x"})
-	m, err := dir.Install(src, Options{Check: reads, ValidFrom: "2026-05-01"})
+	in, err := dir.Install(src, Options{Check: reads, ValidFrom: "2026-05-01"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	m := in.Packs[0]
 	b, err := os.ReadFile(src)
 	if err != nil {
 		t.Fatal(err)
