@@ -58,7 +58,7 @@ var allowed = map[string]string{
 	"testbed/sml":              "peppol sml",
 	"testbed/smp":              "certs peppol",
 	"testbed/interop":          "internal/golden",
-	"testbed/saxon":            "testbed/interop",
+	"testbed/saxon":            "internal/golden testbed/interop",
 	"testbed":                  "as4 certs peppol sbdh internal/ap internal/config internal/explain internal/fault internal/node internal/setup internal/store testbed/pki testbed/sml testbed/smp",
 	"cmd/ravn":                 "as4 certs ebms peppol sbdh smp sml internal/ap internal/bench internal/gendata internal/config internal/download internal/explain internal/fault internal/node internal/setup internal/store testbed validation validation/core validation/pack",
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/testbed/interop"
 )
 
@@ -63,4 +64,20 @@ func (j *Judge) Time(t testing.TB, doc string, warm, rounds int, sch ...string) 
 	t.Helper()
 	ms, _ := j.peer.Call(t, "time", interop.Fields{"doc": doc, "sch": sch, "warm": warm, "rounds": rounds})["median_ms"].(float64)
 	return ms
+}
+
+// SchXslt compiles a rule file to XSLT and writes it to out.
+func (j *Judge) SchXslt(t testing.TB, sch, out string) {
+	t.Helper()
+	j.peer.Call(t, "schxslt", interop.Fields{"sch": sch, "out": out})
+}
+
+// Jar returns a jar of phive-rules, or skips the test when it was not fetched.
+func Jar(t testing.TB, name string) string {
+	t.Helper()
+	path := filepath.Join(golden.Root(t), "testbed", "saxon", "target", "rules", name)
+	if _, err := os.Stat(path); err != nil {
+		golden.Missing(t, interop.Require, "the jar "+name+" (make interop-build fetches it)")
+	}
+	return path
 }

@@ -37,12 +37,17 @@ type textPart struct {
 	value *xpath.Expr
 }
 
-// maxProblems limits what Compile reports.
-const maxProblems = 20
-
 // Compile compiles the rules of a phase, "" for the default. Trees to validate must be built with the same names, after
 // compiling. The error joins what was found wrong, each a *Problem.
 func Compile(src *Source, names *xdm.Names, phase string) (*Schema, error) {
+	s, wrong := compile(src, names, phase)
+	if err := wrong.err(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func compile(src *Source, names *xdm.Names, phase string) (*Schema, problems) {
 	c := &compilation{src: src, c: xpath.NewCompiler(names, src.Prefixes)}
 	s := &Schema{Source: src}
 	if phase == "" {
@@ -50,7 +55,7 @@ func Compile(src *Source, names *xdm.Names, phase string) (*Schema, error) {
 	}
 	active, known := src.Phases[phase]
 	if phase != "" && phase != "#ALL" && !known {
-		return nil, problem(Place{src.Name, 1}, "there is no phase %s", phase)
+		return nil, problems{problem(Place{src.Name, 1}, "there is no phase %s", phase)}
 	}
 	var patterns []*Pattern
 	for i := range src.Patterns {
@@ -62,22 +67,19 @@ func Compile(src *Source, names *xdm.Names, phase string) (*Schema, error) {
 	for _, p := range patterns {
 		s.patterns = append(s.patterns, c.pattern(scope, p))
 	}
-	if len(c.problems) > 0 {
-		return nil, errors.Join(c.problems[:min(len(c.problems), maxProblems)]...)
-	}
-	return s, nil
+	return s, c.problems
 }
 
 type compilation struct {
 	src      *Source
 	c        *xpath.Compiler
 	shared   map[string]int // how many patterns have a let of this name
-	problems []error
+	problems problems
 }
 
 func (c *compilation) note(at Place, what string, err error) {
 	if err != nil {
-		c.problems = append(c.problems, problem(at, "%s: %v", what, err))
+		c.problems.note(problem(at, "%s: %v", what, err))
 	}
 }
 

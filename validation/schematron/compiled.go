@@ -1,6 +1,7 @@
 package schematron
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,29 +12,35 @@ import (
 // compiledRules recovers the rules from a stylesheet that the ISO skeleton made: one mode for each pattern, one template for
 // each rule with a priority that falls in the order of the text, a choose for each assert and an if for each report.
 // Whatever does not fit that form is refused, so that no rule is lost silently.
-func compiledRules(name string, e element) (*Source, error) {
-	c := &compiledForm{src: &Source{Name: name, Prefixes: map[string]string{}, Phases: map[string][]string{}}, rules: map[string][]ranked{}}
-	for prefix, uri := range e.Decls() {
-		if prefix != "" {
-			c.src.Prefixes[prefix] = uri
-		}
-	}
+func compiledRules(name string, e element) (*Source, problems) {
+	c := &compiledForm{src: compiledSource(name, e), rules: map[string][]ranked{}}
 	for _, n := range e.Elements() {
-		if err := c.top(e.in(n)); err != nil {
-			return nil, err
-		}
+		c.note(c.top(e.in(n)))
 	}
 	if c.setup.Node.IsZero() {
-		return nil, problem(e.place(), "this is not a stylesheet of the ISO skeleton: it has no template for the document node")
+		c.note(problem(e.place(), "this is not a stylesheet of the ISO skeleton or of SchXslt: it has no template for the document node"))
+		return nil, c.problems
 	}
 	c.patterns(c.setup)
 	for mode := range c.rules {
-		return nil, problem(c.rules[mode][0].rule.At, "the rules of mode %s belong to no pattern", mode)
+		c.note(problem(c.rules[mode][0].rule.At, "the rules of mode %s belong to no pattern", mode))
 	}
-	return c.src, nil
+	return c.src, c.problems
+}
+
+// compiledSource begins the source of a stylesheet: the prefixes of the rules are declared on its element.
+func compiledSource(name string, e element) *Source {
+	s := &Source{Name: name, Prefixes: map[string]string{}, Phases: map[string][]string{}}
+	for prefix, uri := range e.Decls() {
+		if prefix != "" {
+			s.Prefixes[prefix] = uri
+		}
+	}
+	return s
 }
 
 type compiledForm struct {
+	problems
 	src   *Source
 	rules map[string][]ranked // by mode
 	setup element             // the template that begins the patterns
@@ -42,6 +49,16 @@ type compiledForm struct {
 type ranked struct {
 	priority float64
 	rule     Rule
+}
+
+// inOrder returns rules in the order of the text: the first has the highest priority.
+func inOrder(list []ranked) []Rule {
+	slices.SortStableFunc(list, func(a, b ranked) int { return cmp.Compare(b.priority, a.priority) })
+	var out []Rule
+	for _, r := range list {
+		out = append(out, r.rule)
+	}
+	return out
 }
 
 // helperModes are those of templates that every compiled file has.
@@ -91,9 +108,7 @@ func (c *compiledForm) template(e element) error {
 	}
 	r := Rule{Context: match, At: e.place()}
 	for _, n := range e.Elements() {
-		if err := c.rulePart(&r, e.in(n)); err != nil {
-			return err
-		}
+		c.note(c.rulePart(&r, e.in(n)))
 	}
 	c.rules[mode] = append(c.rules[mode], ranked{priority, r})
 	return nil
@@ -193,10 +208,7 @@ func (c *compiledForm) patterns(setup element) {
 			case child.is(nsXSL, "apply-templates"):
 				list := c.rules[child.attr("mode")]
 				delete(c.rules, child.attr("mode"))
-				slices.SortStableFunc(list, func(a, b ranked) int { return int(b.priority - a.priority) })
-				for _, r := range list {
-					p.Rules = append(p.Rules, r.rule)
-				}
+				p.Rules = append(p.Rules, inOrder(list)...)
 				c.src.Patterns = append(c.src.Patterns, p)
 			}
 		}

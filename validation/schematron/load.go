@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/ravn-ap/ravn/internal/xmlsafe"
-	"github.com/ravn-ap/ravn/validation/xpath"
 )
 
 const (
@@ -22,24 +21,36 @@ const (
 // maxIncludes limits the files of one rule set.
 const maxIncludes = 200
 
-// Load reads a rule file: a Schematron schema with its includes, or rules compiled to XSLT. Includes are relative to the
-// including file and stay within fsys.
+// Load reads a rule file: a Schematron schema with its includes, or rules compiled to XSLT by the ISO skeleton or by SchXslt.
+// Includes are relative to the including file and stay within fsys. The error joins what is wrong with it, each a *Problem.
 func Load(fsys fs.FS, name string) (*Source, error) {
+	src, wrong := load(fsys, name)
+	if err := wrong.err(); err != nil {
+		return nil, err
+	}
+	return src, nil
+}
+
+// load reads a rule file as far as it can be read; nil means not at all.
+func load(fsys fs.FS, name string) (*Source, problems) {
 	l := &loader{fsys: fsys}
 	e, err := l.file(name, nil)
 	if err != nil {
-		return nil, err
+		return nil, problems{err}
 	}
 	switch {
 	case e.is(nsSch, "schema"):
-		return l.schema(name, e)
-	case e.is(nsXSL, "stylesheet"), e.is(nsXSL, "transform"):
-		return compiledRules(name, e)
+		return l.schema(name, e), l.problems
+	case !e.is(nsXSL, "stylesheet") && !e.is(nsXSL, "transform"):
+		return nil, problems{problem(e.place(), "the root element is %s, not a Schematron schema or a compiled one", e.Name())}
+	case bySchXslt(e):
+		return schxsltRules(name, e)
 	}
-	return nil, problem(e.place(), "the root element is %s, not a Schematron schema or a compiled one", e.Name())
+	return compiledRules(name, e)
 }
 
 type loader struct {
+	problems
 	fsys  fs.FS
 	files int
 }
@@ -102,7 +113,7 @@ func (l *loader) file(name string, chain []string) (element, error) {
 }
 
 // children returns the child elements with includes replaced by the top element of the file that they name.
-func (l *loader) children(e element) ([]element, error) {
+func (l *loader) children(e element) []element {
 	var out []element
 	for _, n := range e.Elements() {
 		c := e.in(n)
@@ -112,29 +123,28 @@ func (l *loader) children(e element) ([]element, error) {
 		}
 		href := c.attr("href")
 		if href == "" || strings.Contains(href, ":") || strings.HasPrefix(href, "/") {
-			return nil, problem(c.place(), "an include needs a relative file name")
+			l.note(problem(c.place(), "an include needs a relative file name"))
+			continue
 		}
 		top, err := l.file(path.Join(path.Dir(e.file.name), href), e.file.chain)
 		if err != nil {
-			return nil, problem(c.place(), "%v", err)
+			l.note(problem(c.place(), "%v", err))
+			continue
 		}
 		out = append(out, top)
 	}
-	return out, nil
+	return out
 }
 
-func (l *loader) schema(name string, e element) (*Source, error) {
+func (l *loader) schema(name string, e element) *Source {
 	s := &Source{Name: name, Prefixes: map[string]string{}, Phases: map[string][]string{}, Default: e.attr("defaultPhase")}
 	if q := e.attr("queryBinding"); q != "xslt2" && q != "xpath2" {
-		return nil, problem(e.place(), "the query binding %q is not supported, only xslt2", q)
+		l.note(problem(e.place(), "the query binding %q is not supported, only xslt2", q))
 	}
 	if s.Default == "#ALL" {
 		s.Default = ""
 	}
-	list, err := l.children(e)
-	if err != nil {
-		return nil, err
-	}
+	list := l.children(e)
 	abstract := map[string]element{}
 	for _, c := range list {
 		if c.is(nsSch, "pattern") && c.attr("abstract") == "true" {
@@ -142,28 +152,27 @@ func (l *loader) schema(name string, e element) (*Source, error) {
 		}
 	}
 	for _, c := range list {
-		if err := l.top(s, c, abstract); err != nil {
-			return nil, err
-		}
+		l.top(s, c, abstract)
 	}
-	return s, nil
+	return s
 }
 
 // top takes a child of the schema.
-func (l *loader) top(s *Source, c element, abstract map[string]element) error {
+func (l *loader) top(s *Source, c element, abstract map[string]element) {
 	switch {
 	case c.is(nsXSL, "function"):
 		fn, err := function(c)
 		s.Functions = append(s.Functions, fn)
-		return err
+		l.note(err)
+		return
 	case c.is(nsXSL, "key"):
 		s.Keys = append(s.Keys, Key{c.attr("name"), c.attr("match"), c.attr("use"), c.place()})
-		return nil
+		return
+	case c.Name().Space == nsXSL:
+		l.note(problem(c.place(), "xsl:%s is not supported", c.Name().Local))
+		return
 	case c.Name().Space != nsSch:
-		if c.Name().Space == nsXSL {
-			return problem(c.place(), "xsl:%s is not supported", c.Name().Local)
-		}
-		return nil // foreign elements mean nothing
+		return // foreign elements mean nothing
 	}
 	switch c.Name().Local {
 	case "title":
@@ -174,31 +183,25 @@ func (l *loader) top(s *Source, c element, abstract map[string]element) error {
 	case "let":
 		s.Lets = append(s.Lets, let(c, noParams))
 	case "phase":
-		return l.phase(s, c)
+		l.phase(s, c)
 	case "pattern":
-		return l.pattern(s, c, abstract)
+		l.pattern(s, c, abstract)
 	default:
-		return problem(c.place(), "the element %s is not supported in a schema", c.Name().Local)
+		l.note(problem(c.place(), "the element %s is not supported in a schema", c.Name().Local))
 	}
-	return nil
 }
 
-func (l *loader) phase(s *Source, c element) error {
-	list, err := l.children(c)
-	if err != nil {
-		return err
-	}
+func (l *loader) phase(s *Source, c element) {
 	active := []string{}
-	for _, a := range list {
+	for _, a := range l.children(c) {
 		switch {
 		case a.is(nsSch, "active"):
 			active = append(active, a.attr("pattern"))
 		case a.is(nsSch, "let"):
-			return problem(a.place(), "a let in a phase is not supported")
+			l.note(problem(a.place(), "a let in a phase is not supported"))
 		}
 	}
 	s.Phases[c.attr("id")] = active
-	return nil
 }
 
 // params replaces the parameters of an abstract pattern in a text.
@@ -206,50 +209,38 @@ type params func(string) string
 
 func noParams(s string) string { return s }
 
-func (l *loader) pattern(s *Source, c element, abstract map[string]element) error {
+func (l *loader) pattern(s *Source, c element, abstract map[string]element) {
 	if c.attr("abstract") == "true" {
-		return nil
+		return
 	}
 	p, body, with := Pattern{ID: c.attr("id")}, c, params(noParams)
 	if isA := c.attr("is-a"); isA != "" {
 		var ok bool
 		if body, ok = abstract[isA]; !ok {
-			return problem(c.place(), "the abstract pattern %s is not there", isA)
+			l.note(problem(c.place(), "the abstract pattern %s is not there", isA))
+			return
 		}
-		list, err := l.children(c)
-		if err != nil {
-			return err
-		}
-		with = replacer(list)
+		with = replacer(l.children(c))
 	}
-	list, err := l.children(body)
-	if err != nil {
-		return err
-	}
-	for _, e := range list {
+	for _, e := range l.children(body) {
 		switch {
 		case e.is(nsSch, "title"):
 			p.Title = squeeze(e.Text())
 		case e.is(nsSch, "let"):
 			p.Lets = append(p.Lets, let(e, with))
 		case e.is(nsSch, "rule"):
-			r, err := l.rule(e, with)
-			if err != nil {
-				return err
+			if r, ok := l.rule(e, with); ok {
+				p.Rules = append(p.Rules, r)
 			}
-			p.Rules = append(p.Rules, r)
 		case e.is(nsXSL, "function"):
 			fn, err := function(e)
-			if err != nil {
-				return err
-			}
 			s.Functions = append(s.Functions, fn)
+			l.note(err)
 		case e.Name().Space == nsSch && e.Name().Local != "p":
-			return problem(e.place(), "the element %s is not supported in a pattern", e.Name().Local)
+			l.note(problem(e.place(), "the element %s is not supported in a pattern", e.Name().Local))
 		}
 	}
 	s.Patterns = append(s.Patterns, p)
-	return nil
 }
 
 // replacer replaces $name by the value of each param, longer names first: one may be the beginning of another.
@@ -277,46 +268,38 @@ func let(e element, with params) Let {
 	return Let{e.attr("name"), with(v), e.place()}
 }
 
-func (l *loader) rule(e element, with params) (Rule, error) {
-	r := Rule{ID: e.attr("id"), Context: with(e.attr("context")), At: e.place()}
+func (l *loader) rule(e element, with params) (r Rule, ok bool) {
+	r = Rule{ID: e.attr("id"), Context: with(e.attr("context")), At: e.place()}
 	if r.Context == "" {
-		return r, problem(r.At, "a rule without a context")
+		l.note(problem(r.At, "a rule without a context"))
+		return r, false
 	}
-	list, err := l.children(e)
-	if err != nil {
-		return r, err
-	}
-	for _, c := range list {
+	for _, c := range l.children(e) {
 		switch {
 		case c.is(nsSch, "let"):
 			v := let(c, with)
 			r.Parts = append(r.Parts, RulePart{Let: &v})
 		case c.is(nsSch, "assert"), c.is(nsSch, "report"):
-			a, err := assert(c, with)
-			if err != nil {
-				return r, err
+			if a := assert(c, with); a.Test == "" {
+				l.note(problem(a.At, "an assert without a test"))
+			} else {
+				r.Parts = append(r.Parts, RulePart{Assert: a})
 			}
-			r.Parts = append(r.Parts, RulePart{Assert: a})
 		case c.Name().Space == nsSch && c.Name().Local != "p":
-			return r, problem(c.place(), "the element %s is not supported in a rule", c.Name().Local)
+			l.note(problem(c.place(), "the element %s is not supported in a rule", c.Name().Local))
 		}
 	}
-	return r, nil
+	return r, true
 }
 
-func assert(e element, with params) (*Assert, error) {
+func assert(e element, with params) *Assert {
 	a := &Assert{
-		ID: e.attr("id"), Flag: e.attr("flag"), Test: with(e.attr("test")), Report: e.Name().Local == "report", At: e.place(),
+		ID: e.attr("id"), Flag: e.attr("flag"), Test: with(e.attr("test")), Report: e.Name().Local == "report", Text: message(e, with), At: e.place(),
 	}
-	if a.Test == "" {
-		return nil, problem(a.At, "an assert without a test")
-	}
-	var err error
-	a.Text, err = message(e, with)
 	if a.ID == "" { // "[ID]-text"
 		a.ID = idOf(a.Text)
 	}
-	return a, err
+	return a
 }
 
 // idOf takes the id of an assert without one from the beginning of its message.
@@ -332,7 +315,7 @@ func idOf(text []TextPart) string {
 }
 
 // message reads the text of an assert with the values in it.
-func message(e element, with params) ([]TextPart, error) {
+func message(e element, with params) []TextPart {
 	var out []TextPart
 	for n := range e.Children() {
 		c := e.in(n)
@@ -348,76 +331,11 @@ func message(e element, with params) ([]TextPart, error) {
 			}
 			out = append(out, TextPart{Select: "name(" + with(path) + ")"})
 		case n.Kind() == xmlsafe.Element:
-			inner, err := message(c, with)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, inner...)
+			out = append(out, message(c, with)...)
 		}
 	}
-	return out, nil
+	return out
 }
 
 // squeeze takes superfluous white space out of a text.
 func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-// function reads an xsl:function.
-func function(e element) (xpath.Function, error) {
-	fn := xpath.Function{Name: e.attr("name"), As: e.attr("as")}
-	var body []element
-	for _, n := range e.Elements() {
-		c := e.in(n)
-		if c.is(nsXSL, "param") {
-			fn.Params = append(fn.Params, xpath.Param{Name: c.attr("name"), As: c.attr("as")})
-		} else {
-			body = append(body, c)
-		}
-	}
-	var err error
-	fn.Body, err = instructions(body)
-	return fn, err
-}
-
-func instructions(list []element) ([]xpath.Instruction, error) {
-	var out []xpath.Instruction
-	for _, c := range list {
-		if c.Name().Space != nsXSL {
-			return nil, problem(c.place(), "%s is not supported in a function", c.Name())
-		}
-		in := xpath.Instruction{Name: c.attr("name"), Select: c.attr("select"), As: c.attr("as")}
-		switch c.Name().Local {
-		case "sequence":
-			in.Kind = xpath.Sequence
-		case "value-of":
-			in.Kind = xpath.ValueOf
-		case "variable":
-			in.Kind = xpath.Variable
-		case "choose":
-			in.Kind = xpath.Choose
-		case "when":
-			in.Kind, in.Select = xpath.When, c.attr("test")
-		case "otherwise":
-			in.Kind = xpath.When
-		case "text":
-			in.Kind, in.Text = xpath.LiteralText, c.Text()
-		default:
-			return nil, problem(c.place(), "xsl:%s is not supported in a function", c.Name().Local)
-		}
-		if in.Kind != xpath.LiteralText && in.Select == "" || in.Kind == xpath.When {
-			var inner []element
-			for _, n := range c.Elements() {
-				inner = append(inner, c.in(n))
-			}
-			if len(inner) == 0 && strings.TrimSpace(c.Text()) != "" {
-				in.Body = []xpath.Instruction{{Kind: xpath.LiteralText, Text: c.Text()}}
-			}
-			body, err := instructions(inner)
-			if err != nil {
-				return nil, err
-			}
-			in.Body = append(in.Body, body...)
-		}
-		out = append(out, in)
-	}
-	return out, nil
-}

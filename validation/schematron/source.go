@@ -1,5 +1,5 @@
 // Package schematron reads ISO Schematron rules for the query language XSLT 2.0 and evaluates them (schematron.md §7). Rules
-// come as .sch files, modular or flattened, or in the compiled form that the ISO skeleton makes of them.
+// come as .sch files, modular or flattened, or in the compiled form that the ISO skeleton or SchXslt makes of them.
 package schematron
 
 import (

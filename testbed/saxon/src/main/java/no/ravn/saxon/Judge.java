@@ -24,6 +24,7 @@ public final class Judge {
     print(ready);
     Expressions expressions = new Expressions();
     Rules rules = new Rules();
+    SchXslt schxslt = new SchXslt();
     BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     for (String line = in.readLine(); line != null; line = in.readLine()) {
       JsonObject cmd = GSON.fromJson(line, JsonObject.class);
@@ -33,6 +34,7 @@ public final class Judge {
         switch (cmd.get("cmd").getAsString()) {
           case "xpath" -> expressions.run(cmd, answer);
           case "schematron" -> rules.run(cmd, answer);
+          case "schxslt" -> schxslt.compile(cmd);
           case "time" -> rules.time(cmd, answer);
           default -> throw new IllegalArgumentException("there is no such command");
         }
