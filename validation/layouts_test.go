@@ -431,3 +431,31 @@ func documentRuns(t *testing.T, p *pack.Pack, d *pack.Document, recorded map[str
 	}
 	return n
 }
+
+// A known layout whose rule files are made to do harm is refused with the reason, and nothing is installed.
+func TestLayoutHostile(t *testing.T) {
+	const schema = `<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2">`
+	laughs := `<!DOCTYPE schema [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>` + schema + `&b;</schema>`
+	for _, c := range []struct{ name, file, text, want string }{
+		{"entities in a jar", "external/schematron/openpeppol/2026.5/xslt/PEPPOLBIS-T71.xslt", laughs, "PEPPOLBIS-T71.xslt"},
+		{"external entity", "target/schematron/PEPPOLBIS-T71.sch", `<!DOCTYPE schema [<!ENTITY e SYSTEM "file:///etc/passwd">]>` + schema + `&e;</schema>`, "PEPPOLBIS-T71.sch"},
+		{"include out of the archive", "rules/sch/PEPPOLBIS-T71.sch", schema + `<include href="../../../../../etc/passwd"/></schema>`, "PEPPOLBIS-T71.sch:1: "},
+		{"include of an address", "rules/sch/PEPPOLBIS-T71.sch", schema + `<include href="http://example.org/x.sch"/></schema>`, "an include needs a relative file name"},
+		{"include of itself", "rules/sch/PEPPOLBIS-T71.sch", schema + `<include href="PEPPOLBIS-T71.sch"/></schema>`, "includes itself"},
+		{"stylesheet that reads files", "sch/PEPPOLBIS-T71.xslt", `<xsl:stylesheet xmlns:xsl="http://www.w3.org/1999/XSL/Transform" version="2.0"><xsl:template match="/"><xsl:copy-of select="document('/etc/passwd')"/></xsl:template><xsl:template match="a" mode="x"><xsl:result-document href="/tmp/x"/></xsl:template></xsl:stylesheet>`, "a template that is no rule of the ISO skeleton"},
+		{"rule that reads files", "sch/PEPPOLBIS-T71.sch", schema + `<pattern><rule context="a"><assert test="doc('/etc/passwd')" id="A" flag="fatal">x</assert></rule></pattern></schema>`, "test of A"},
+		{"jar in place of a rule file", "sch/PEPPOLBIS-T71.sch", "PK\x03\x04", "PEPPOLBIS-T71.sch"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := layout{name: "x.zip", made: map[string]string{c.file: c.text, "META-INF/MANIFEST.MF": "x"}}
+			dir := t.TempDir()
+			_, err := pack.Dir(dir).Install(l.source(t), pack.Options{Version: "2026.5", Check: CheckPack})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v %v", left, err)
+			}
+		})
+	}
+}

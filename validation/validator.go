@@ -308,25 +308,3 @@ func (v *Validator) step(p *pack.Pack, file string, schema bool) *step {
 	})
 	return s
 }
-
-// CheckPack loads and compiles everything in a pack. The error joins what cannot be used.
-func CheckPack(p *pack.Pack) error { return New([]pack.Pack{*p}).loadAll(p) }
-
-func (v *Validator) loadAll(p *pack.Pack) error {
-	var wrong []error
-	seen := map[string]bool{}
-	load := func(d *pack.Document) {
-		if _, _, err := v.load(p, d); err != nil && !seen[err.Error()] {
-			seen[err.Error()] = true
-			wrong = append(wrong, err)
-		}
-	}
-	for i := range p.Documents {
-		load(&p.Documents[i])
-	}
-	load(&pack.Document{Rules: p.Envelope})
-	for _, files := range p.Configurations {
-		load(&pack.Document{Rules: files})
-	}
-	return errors.Join(wrong...)
-}

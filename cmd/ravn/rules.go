@@ -134,36 +134,6 @@ func (c *cli) rulesCore() *cobra.Command {
 	}
 }
 
-func (c *cli) rulesCheck(dir *string) *cobra.Command {
-	return &cobra.Command{
-		Use: "check", Short: "Load and compile all rule packs, and name what cannot be used", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			packs, err := c.packs(*dir)
-			if err != nil {
-				return err
-			}
-			for i := range packs {
-				p := &packs[i]
-				res := struct {
-					Name    string `json:"name"`
-					Version string `json:"version"`
-					OK      bool   `json:"ok"`
-					Error   string `json:"error,omitempty"`
-				}{p.Name, p.Version, true, ""}
-				text := "ok"
-				if err := validation.CheckPack(p); err != nil {
-					res.OK, res.Error, text = false, err.Error(), err.Error()
-					c.exit = fault.Usage
-				}
-				if err := c.print(res, "%s %s: %s", p.Name, p.Version, text); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-	}
-}
-
 func (c *cli) rulesRemove(dir *string) *cobra.Command {
 	return &cobra.Command{
 		Use: "remove NAME VERSION", Short: "Remove a version of a rule pack", Args: cobra.ExactArgs(2),

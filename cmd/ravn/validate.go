@@ -156,26 +156,38 @@ func (c *cli) packs(given string) ([]pack.Pack, error) {
 	return append(list, core.Pack()), err
 }
 
-// installed loads the rule packs of a folder. Where no folder is given there need not be any, nor a configuration.
+// installed loads the rule packs of a folder. Where no folder is given there need not be any, nor a configuration. Those that
+// cannot be read are named and left out.
 func (c *cli) installed(given string) ([]pack.Pack, error) {
-	if _, err := os.Stat(c.config); given == "" && !c.given && errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	dir, err := c.rulesDir(given)
+	list, broken, err := c.stored(given)
 	if err != nil {
 		return nil, err
 	}
-	list, err := pack.Load(dir)
-	if err != nil && len(list) == 0 {
-		return nil, fault.New(fault.RulesUnusable, err, "")
-	}
-	if err != nil {
-		fmt.Fprintln(c.err, fault.New(fault.RulesUnusable, err, ""))
-	}
-	if len(list) == 0 && given != "" {
-		return nil, fault.New(fault.RulesUnusable, nil, "there is no rule pack in %s; install one: ravn rules install", dir)
+	for _, why := range broken {
+		fmt.Fprintln(c.err, fault.New(fault.RulesUnusable, why, ""))
 	}
 	return list, nil
+}
+
+// stored is installed, with the reasons why packs cannot be read.
+func (c *cli) stored(given string) (list []pack.Pack, broken []error, err error) {
+	if _, err := os.Stat(c.config); given == "" && !c.given && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	dir, err := c.rulesDir(given)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err = pack.Load(dir)
+	if joined, ok := err.(interface{ Unwrap() []error }); ok && len(list) > 0 {
+		broken = joined.Unwrap()
+	} else if err != nil {
+		return nil, nil, fault.New(fault.RulesUnusable, err, "")
+	}
+	if len(list) == 0 && given != "" {
+		return nil, nil, fault.New(fault.RulesUnusable, nil, "there is no rule pack in %s; install one: ravn rules install", dir)
+	}
+	return list, broken, nil
 }
 
 // runTests runs test sets; a test that fails, or cannot be run, is a negative verdict.
