@@ -223,8 +223,8 @@ func (v *Validator) choose(about subject, r Request) (best *choice, why string) 
 				ended = true
 				continue
 			}
-			if best == nil || better(p, best.pack) {
-				best = &choice{p, d, process}
+			if c := (&choice{p, d, process}); best == nil || c.better(best) {
+				best = c
 			}
 		}
 	}
@@ -255,11 +255,19 @@ func rootName(about subject) string {
 	return about.root.Space + "::" + about.root.Local
 }
 
-func better(a, b *pack.Pack) bool {
-	if a.Basic != b.Basic {
-		return b.Basic
+// better tells whether c is used rather than o: no basic rules if there are others, then those that began to hold last, then
+// those with a schema, then those that were installed last.
+func (c *choice) better(o *choice) bool {
+	p, q := c.pack, o.pack
+	switch {
+	case p.Basic != q.Basic:
+		return q.Basic
+	case p.ValidFrom != q.ValidFrom:
+		return p.ValidFrom > q.ValidFrom
+	case (c.doc.XSD == "") != (o.doc.XSD == ""):
+		return c.doc.XSD != ""
 	}
-	return a.ValidFrom > b.ValidFrom || a.ValidFrom == b.ValidFrom && a.Installed > b.Installed
+	return p.Installed > q.Installed
 }
 
 // load returns the compiled steps of a document type.

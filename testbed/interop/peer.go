@@ -33,18 +33,21 @@ type Fields = map[string]any
 // Start starts the peer, or skips the test when it was not built. It ends with the test.
 func Start(t testing.TB) *Peer {
 	t.Helper()
-	return Launch(t, "interop", "no.ravn.interop.Peer", "-Xmx3g")
+	return Launch(t, "interop", ClassPath, "no.ravn.interop.Peer", "-Xmx3g")
 }
 
+// ClassPath is where the build of a folder of testbed puts its classes and what they need.
+const ClassPath = "target/classes:target/lib/*"
+
 // Launch starts a program that takes commands as the peer does, from a folder of testbed.
-func Launch(t testing.TB, folder, class string, options ...string) *Peer {
+func Launch(t testing.TB, folder, classPath, class string, options ...string) *Peer {
 	t.Helper()
 	dir := filepath.Join(golden.Root(t), "testbed", folder)
 	java, err := exec.LookPath("java")
 	if _, serr := os.Stat(filepath.Join(dir, "target", "lib")); err != nil || serr != nil {
 		golden.Missing(t, Require, "the Java program in testbed/"+folder+" (make interop-build makes it)")
 	}
-	cmd := exec.Command(java, append(options, "-cp", "target/classes:target/lib/*", class)...)
+	cmd := exec.Command(java, append(options, "-cp", classPath, class)...)
 	cmd.Dir = dir
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -20,7 +20,18 @@ type Judge struct{ peer *interop.Peer }
 // UTC.
 func Start(t testing.TB) *Judge {
 	t.Helper()
-	return &Judge{interop.Launch(t, "saxon", "no.ravn.saxon.Judge", "-Xmx1g", "-Xss4m", "-Duser.timezone=UTC")}
+	return start(t, interop.ClassPath)
+}
+
+// Start12 is Start with Saxon-HE 12.9, which runs rule files only.
+func Start12(t testing.TB) *Judge {
+	t.Helper()
+	return start(t, "target/saxon12/*:"+interop.ClassPath)
+}
+
+func start(t testing.TB, classPath string) *Judge {
+	t.Helper()
+	return &Judge{interop.Launch(t, "saxon", classPath, "no.ravn.saxon.Judge", "-Xmx1g", "-Xss4m", "-Duser.timezone=UTC")}
 }
 
 // Ask gives the lines to a command and returns its answers, of which there are n.

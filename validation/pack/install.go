@@ -130,6 +130,9 @@ func (m *Manifest) describe(source, sum string, o Options) {
 		now = o.Now
 	}
 	m.SHA256, m.Installed = sum, now().UTC().Format(time.RFC3339)
+	if m.Version == "" && m.byDay {
+		m.Version = now().UTC().Format(time.DateOnly)
+	}
 	if m.Source == "" {
 		m.Source = source
 	}

@@ -23,7 +23,7 @@ const (
 
 // fromMapping reads the table "document type → rules".
 func fromMapping(files fs.FS, text []byte) (*Manifest, error) {
-	m := &Manifest{Name: "official"}
+	m := &Manifest{Name: "official", byDay: true}
 	byType := map[string]int{} // document type and steps to the index in m.Documents
 	add := func(d Document) {
 		key := strings.Join(append([]string{d.DocType, d.XSD}, d.Rules...), "\n")

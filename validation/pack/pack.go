@@ -40,6 +40,7 @@ type Manifest struct {
 
 	licence string // file with the licence, "" when there is none
 	hint    string // what is said when the rules of this layout cannot be used
+	byDay   bool   // a collection of many releases: the day of its installation is its version, if nothing else is given
 }
 
 // release is the part of a configuration's name that changes with releases.

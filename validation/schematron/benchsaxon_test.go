@@ -1,6 +1,7 @@
 package schematron
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,13 +13,16 @@ import (
 	"github.com/ravn-ap/ravn/validation/xdm"
 )
 
+// turns is how often everybody is measured; the median of a turn is what counts of it.
+const turns = 4
+
 // TestBenchSaxon times Saxon and us on the same documents in one run (make bench-validation): reading and all rules, warm.
 // The last line has the ratio of the first row.
 func TestBenchSaxon(t *testing.T) {
 	if os.Getenv("RAVN_BENCH_VALIDATION") == "" {
 		t.Skip("a measurement: make bench-validation runs it")
 	}
-	judge := saxon.Start(t)
+	judges := []*saxon.Judge{saxon.Start12(t), saxon.Start(t)}
 	rules := golden.Shared(t, "rules")
 	dir := t.TempDir()
 	lines := filepath.Join(dir, "lines.xml")
@@ -43,13 +47,18 @@ func TestBenchSaxon(t *testing.T) {
 		for i, name := range row.sch {
 			sch[i] = filepath.Join(rules, name)
 		}
-		theirs := judge.Time(t, row.doc, row.warm, row.rounds, sch...)
-		ours := timed(t, row.doc, row.rounds, row.sch...)
-		ratio := theirs / ours
+		theirs, ours := [2]float64{math.Inf(1), math.Inf(1)}, math.Inf(1)
+		for turn := range turns { // the best of several turns each, as other work on the machine comes and goes
+			for i, judge := range judges {
+				theirs[i] = min(theirs[i], judge.Time(t, row.doc, row.warm/(1+9*turn), row.rounds, sch...))
+			}
+			ours = min(ours, timed(t, row.doc, row.rounds, row.sch...))
+		}
+		ratio := min(theirs[0], theirs[1]) / ours
 		if first == 0 {
 			first = ratio
 		}
-		t.Logf("%-18s Saxon 9.9 %8.3f ms   Ravn %8.3f ms   ratio %.1f", row.name, theirs, ours, ratio)
+		t.Logf("%-18s Saxon 12.9 %8.3f ms   Saxon 9.9 %8.3f ms   Ravn %8.3f ms   ratio to the faster %.1f", row.name, theirs[0], theirs[1], ours, ratio)
 	}
 	t.Logf("saxon_ratio=%.1f", first)
 }

@@ -22,7 +22,7 @@ public final class Judge {
     ready.addProperty("saxon", net.sf.saxon.Version.getProductVersion());
     ready.addProperty("pid", ProcessHandle.current().pid());
     print(ready);
-    Expressions expressions = new Expressions();
+    Expressions expressions = null; // made when it is needed: it reaches into Saxon 9
     Rules rules = new Rules();
     SchXslt schxslt = new SchXslt();
     BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
@@ -32,7 +32,12 @@ public final class Judge {
       answer.add("id", cmd.get("id"));
       try {
         switch (cmd.get("cmd").getAsString()) {
-          case "xpath" -> expressions.run(cmd, answer);
+          case "xpath" -> {
+            if (expressions == null) {
+              expressions = new Expressions();
+            }
+            expressions.run(cmd, answer);
+          }
           case "schematron" -> rules.run(cmd, answer);
           case "schxslt" -> schxslt.compile(cmd);
           case "time" -> rules.time(cmd, answer);
