@@ -32,7 +32,7 @@ const None Node = -1
 type node struct {
 	kind     Kind
 	name     NameID // Element and Attr
-	prefix   int32  // Element and Attr: number of the prefix; PI: of the target
+	written  int32  // Element, Attr and PI: number of the name as it is written
 	parent   Node
 	next     Node  // the first node behind this one, its attributes and its descendants
 	from, to int32 // string value: in text for Root, Element and Text, else in other
@@ -41,13 +41,13 @@ type node struct {
 
 // Tree is an immutable document. It may be used by many at once.
 type Tree struct {
-	names    *Names
-	local    []Name // names that no rule speaks of
-	nodes    []node
-	text     string // the character data of the whole document
-	other    string // values of attributes, comments and instructions
-	prefixes []string
-	present  []uint64 // bit n: the name n occurs, of those that rules speak of
+	names   *Names
+	local   []Name // names that no rule speaks of
+	nodes   []node
+	text    string   // the character data of the whole document
+	other   string   // values of attributes, comments and instructions
+	written []string // names as they are written, and targets of instructions
+	present []uint64 // bit n: the name n occurs, of those that rules speak of
 
 	once   sync.Once
 	sorted []Node              // elements and attributes by name, each name in document order
@@ -71,12 +71,12 @@ type Builder struct {
 	text, other strings.Builder
 	ids         map[xmlsafe.Name]nameRef // names seen in this document
 	own         map[Name]NameID
-	prefix      map[string]int32
+	targets     map[string]int32 // of instructions
 }
 
 type nameRef struct {
-	id     NameID
-	prefix int32
+	id      NameID
+	written int32
 }
 
 // NewBuilder returns a builder for a document of about size bytes.
@@ -103,8 +103,8 @@ const dense = 12
 
 func newBuilder(names *Names, nodes, text int) *Builder {
 	b := &Builder{
-		t:    &Tree{names: names, nodes: make([]node, 1, 16+nodes), prefixes: []string{""}},
-		open: 0, ids: seen.Get().(map[xmlsafe.Name]nameRef), prefix: map[string]int32{"": 0},
+		t:    &Tree{names: names, nodes: make([]node, 1, 16+nodes), written: []string{""}},
+		open: 0, ids: seen.Get().(map[xmlsafe.Name]nameRef),
 	}
 	b.text.Grow(text)
 	return b
@@ -122,11 +122,11 @@ func (b *Builder) Event(e *xmlsafe.Event) error {
 	switch e.Kind {
 	case xmlsafe.Element:
 		ref := b.ref(e.Name)
-		el := b.add(node{kind: Element, name: ref.id, prefix: ref.prefix, from: int32(b.text.Len()), off: int32(e.Offset)})
+		el := b.add(node{kind: Element, name: ref.id, written: ref.written, from: int32(b.text.Len()), off: int32(e.Offset)})
 		for i := range e.Attrs {
 			a := &e.Attrs[i]
 			ref := b.ref(a.Name)
-			n := node{kind: Attr, name: ref.id, prefix: ref.prefix, off: int32(e.Offset)}
+			n := node{kind: Attr, name: ref.id, written: ref.written, off: int32(e.Offset)}
 			b.value(&n, a.Value)
 			t.nodes[b.add(n)].parent = el
 		}
@@ -142,7 +142,7 @@ func (b *Builder) Event(e *xmlsafe.Event) error {
 		b.value(&n, string(e.Value))
 		b.add(n)
 	case xmlsafe.PI:
-		n := node{kind: PI, prefix: b.prefixID(e.Target), off: int32(e.Offset)}
+		n := node{kind: PI, written: b.target(e.Target), off: int32(e.Offset)}
 		b.value(&n, string(e.Value))
 		b.add(n)
 	}
@@ -191,7 +191,11 @@ func (b *Builder) ref(name xmlsafe.Name) nameRef {
 			id = b.unknown(n)
 		}
 	}
-	r := nameRef{id, b.prefixID(name.Prefix)}
+	text := name.Local
+	if name.Prefix != "" {
+		text = name.Prefix + ":" + text
+	}
+	r := nameRef{id, b.write(text)}
 	b.ids[name] = r
 	return r
 }
@@ -220,12 +224,21 @@ func (t *Tree) Has(id NameID) bool {
 	return int(id>>6) < len(t.present) && t.present[id>>6]&(1<<(id&63)) != 0
 }
 
-func (b *Builder) prefixID(s string) int32 {
-	id, ok := b.prefix[s]
+// write numbers a name as it is written.
+func (b *Builder) write(s string) int32 {
+	b.t.written = append(b.t.written, s)
+	return int32(len(b.t.written) - 1)
+}
+
+// target numbers the target of an instruction.
+func (b *Builder) target(s string) int32 {
+	id, ok := b.targets[s]
 	if !ok {
-		id = int32(len(b.t.prefixes))
-		b.prefix[s] = id
-		b.t.prefixes = append(b.t.prefixes, s)
+		if b.targets == nil {
+			b.targets = map[string]int32{}
+		}
+		id = b.write(s)
+		b.targets[s] = id
 	}
 	return id
 }
@@ -257,7 +270,7 @@ func (t *Tree) Name(n Node) Name {
 	d := &t.nodes[n]
 	switch {
 	case d.kind == PI:
-		return Name{Local: t.prefixes[d.prefix]}
+		return Name{Local: t.written[d.written]}
 	case d.name == 0:
 		return Name{}
 	case d.name >= own:
@@ -266,13 +279,8 @@ func (t *Tree) Name(n Node) Name {
 	return t.names.name(d.name)
 }
 
-// Prefix returns the prefix that the name of an element or attribute was written with.
-func (t *Tree) Prefix(n Node) string {
-	if d := &t.nodes[n]; d.kind != PI {
-		return t.prefixes[d.prefix]
-	}
-	return ""
-}
+// Written returns the name of an element, attribute or instruction as it is written: prefix:local or local; "" for other nodes.
+func (t *Tree) Written(n Node) string { return t.written[t.nodes[n].written] }
 
 // Parent returns the parent; None for the document node.
 func (t *Tree) Parent(n Node) Node {

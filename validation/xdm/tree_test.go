@@ -53,8 +53,8 @@ func TestTree(t *testing.T) {
 	if tree.Value(0) != "t<u&" || len(tree.Elements(x)) != 2 || len(tree.Elements(y)) != 1 || len(tree.Attributes(a)) != 1 || !tree.Has(a) || tree.Has(names.ID("", "new")) {
 		t.Errorf("value %q, %d x, %d y, %d @a", tree.Value(0), len(tree.Elements(x)), len(tree.Elements(y)), len(tree.Attributes(a)))
 	}
-	if e := tree.Elements(y)[0]; tree.Prefix(e) != "n" || tree.Name(e) != (Name{"urn:y", "y"}) || tree.NameID(e) != y {
-		t.Errorf("%q %v", tree.Prefix(e), tree.Name(e))
+	if e := tree.Elements(y)[0]; tree.Written(e) != "n:y" || tree.Name(e) != (Name{"urn:y", "y"}) || tree.NameID(e) != y {
+		t.Errorf("%q %v", tree.Written(e), tree.Name(e))
 	}
 	if pi := tree.FirstChild(0); tree.Kind(pi) != PI || tree.Name(pi).Local != "p" || tree.Value(pi) != "q" {
 		t.Errorf("instruction %v %q", tree.Name(pi), tree.Value(pi))

@@ -10,8 +10,9 @@ type code struct {
 	typ   Type // of all items, NoType when it is not known
 	konst bool // items is the value, which depends on nothing
 	items []Item
-	one   bool // there is exactly one item
-	opt   bool // there is at most one item
+	one   bool    // there is exactly one item
+	opt   bool    // there is at most one item
+	parts []*code // of what concat joins, nil for others
 }
 
 // fromPush completes a code of its items.

@@ -137,7 +137,7 @@ func atomizedArg(f *Evaluation, c *code, do func(items []Item)) {
 }
 
 func concat(args []*code) *code {
-	return fromString(func(f *Evaluation) string {
+	c := fromString(func(f *Evaluation) string {
 		var b strings.Builder
 		for _, a := range args {
 			if v, ok := a.atom(f); ok {
@@ -146,6 +146,8 @@ func concat(args []*code) *code {
 		}
 		return b.String()
 	})
+	c.parts = args
+	return c
 }
 
 // userFunction is an xsl:function of a rule file.

@@ -20,9 +20,18 @@ func setOf(c *code) *stringSet {
 	if !c.konst || len(c.items) < setSize || c.typ != String {
 		return nil
 	}
+	list := make([]string, len(c.items))
+	for i := range list {
+		list[i] = c.items[i].s
+	}
+	return shared(list)
+}
+
+// shared returns the set of the strings in a list.
+func shared(list []string) *stringSet {
 	h := sha256.New()
-	for _, i := range c.items {
-		fmt.Fprintf(h, "%d %s", len(i.s), i.s)
+	for _, s := range list {
+		fmt.Fprintf(h, "%d %s", len(s), s)
 	}
 	key := [sha256.Size]byte(h.Sum(nil))
 	if there, ok := sets.Load(key); ok {
@@ -30,9 +39,9 @@ func setOf(c *code) *stringSet {
 			return set
 		}
 	}
-	set := make(stringSet, len(c.items))
-	for _, i := range c.items {
-		set[strings.Clone(i.s)] = struct{}{} // else the set would hold the text of the rules
+	set := make(stringSet, len(list))
+	for _, s := range list {
+		set[strings.Clone(s)] = struct{}{} // else the set would hold the text of the rules
 	}
 	p := weak.Make(&set)
 	sets.Store(key, p)
@@ -57,4 +66,36 @@ func inSet(x, list *code, set *stringSet) *code {
 		f.drop(mark)
 		return found
 	}), x)
+}
+
+// inList compiles the question whether a constant text contains something between two spaces, nil for another question. What
+// has no space in it is one of the words between spaces, or it is not there.
+func inList(list, between *code) *code {
+	p := between.parts
+	if !list.konst || len(list.items) != 1 || list.typ != String || len(p) != 3 || !isSpace(p[0]) || !isSpace(p[2]) {
+		return nil
+	}
+	all := list.items[0].s
+	words := strings.Split(all, " ")
+	if len(words) < setSize+2 {
+		return nil
+	}
+	set := shared(words[1 : len(words)-1]) // the first and the last are not between two spaces
+	return folded(fromTest(func(f *Evaluation) bool {
+		word := ""
+		if v, ok := p[1].atom(f); ok {
+			word = v.lexical()
+		}
+		if strings.Contains(word, " ") {
+			f.spend(len(all) >> 6)
+			return strings.Contains(all, " "+word+" ")
+		}
+		_, found := (*set)[word]
+		return found
+	}), p[1])
+}
+
+// isSpace tells whether a code is one constant space.
+func isSpace(c *code) bool {
+	return c.konst && len(c.items) == 1 && c.typ == String && c.items[0].s == " "
 }
