@@ -23,6 +23,13 @@ const (
 	PartyType    = "urn:fdc:peppol.eu:2017:identifiers:ap"
 )
 
+// Document types, of scheme SchemeBusdox, that reports about traffic treat apart (code lists 9.7).
+const (
+	TypeTSR  = "urn:fdc:peppol:transaction-statistics-report:1.0::TransactionStatisticsReport##urn:fdc:peppol.eu:edec:trns:transaction-statistics-reporting:1.0::1.0"
+	TypeEUSR = "urn:fdc:peppol:end-user-statistics-report:1.1::EndUserStatisticsReport##urn:fdc:peppol.eu:edec:trns:end-user-statistics-report:1.1::1.1"
+	TypeMLS  = "urn:oasis:names:specification:ubl:schema:xsd:ApplicationResponse-2::ApplicationResponse##urn:peppol:edec:mls:1.0::2.1"
+)
+
 // Limits on the length of identifier values, in bytes (PFUOI 4.4.0 policies 1, 20 and 25).
 const (
 	maxParticipant = 130 // after the ICD prefix

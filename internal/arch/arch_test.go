@@ -35,6 +35,7 @@ var allowed = map[string]string{
 	"validation/schematron":    "internal/xmlsafe validation/xdm validation/xpath",
 	"validation/xsd":           "internal/xmlsafe validation/xregex",
 	"sml":                      "peppol internal/ttl",
+	"reporting":                "peppol internal/xmlsafe",
 	"smp":                      "peppol certs internal/ttl internal/xmlsafe internal/xmldsig",
 	"as4":                      "ebms as4/mime as4/wssec certs peppol sbdh internal/xmldsig",
 	"internal/fault":           "",

@@ -1,0 +1,164 @@
+package reporting
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/ravn-ap/ravn/peppol"
+)
+
+// unknown stands for a country that is not known; the TSR allows it, the EUSR does not (RPT-3.4).
+const unknown = "ZZ"
+
+// Country returns the code that is reported for a country: GR for EL, else c itself. ok is false when the code lists of the
+// reports do not have it (SCH-TSR-20, SCH-EUSR-30); ZZ counts as not known.
+func Country(c string) (code string, ok bool) {
+	if c == "EL" {
+		return "GR", true
+	}
+	return c, peppol.KnownCountry(c)
+}
+
+// Check finds what is wrong with an item of a reporter; the error is an *ItemError.
+func (it Item) Check(seat peppol.SeatID) error {
+	if _, err := it.settle(Header{Seat: seat}); err != nil {
+		return err
+	}
+	return nil
+}
+
+// settle checks an item and gives its countries the codes that are reported.
+func (it *Item) settle(h Header) (kind, *ItemError) {
+	k := kindOf(it.DocType)
+	if it.Direction != Outgoing && it.Direction != Incoming {
+		return k, &ItemError{Field: "direction", Reason: fmt.Sprintf("%s is neither outgoing nor incoming", quoted(string(it.Direction)))}
+	}
+	if err := it.checkSeats(h.Seat); err != nil {
+		return k, err
+	}
+	if err := it.checkIdentifiers(); err != nil {
+		return k, err
+	}
+	if err := it.settleCountries(h.Preview); err != nil {
+		return k, err
+	}
+	if it.EndUser == "" && k != status {
+		return k, &ItemError{Field: "end_user", Reason: "is empty; only a Message Level Status has no end user"}
+	}
+	if it.N == 0 {
+		return k, &ItemError{Field: "n", Reason: "is 0"}
+	}
+	return k, nil
+}
+
+// own and other are the seats of the reporter and of the other service provider.
+func (it *Item) own() peppol.SeatID {
+	if it.Direction == Outgoing {
+		return it.C2
+	}
+	return it.C3
+}
+
+func (it *Item) other() peppol.SeatID {
+	if it.Direction == Outgoing {
+		return it.C3
+	}
+	return it.C2
+}
+
+func (it *Item) checkSeats(seat peppol.SeatID) *ItemError {
+	for _, c := range [...]struct {
+		field string
+		seat  peppol.SeatID
+		own   bool
+	}{{"c2", it.C2, it.Direction == Outgoing}, {"c3", it.C3, it.Direction == Incoming}} {
+		if _, err := peppol.ParseSeat(string(c.seat)); err != nil {
+			return &ItemError{Field: c.field, Reason: quoted(string(c.seat)) + " is not P, two capital letters and six digits"}
+		}
+		if c.own && c.seat != seat {
+			return &ItemError{Field: c.field, Reason: fmt.Sprintf("%s is not the reporter %s, which it must be when %s", quoted(string(c.seat)), seat, it.Direction)}
+		}
+	}
+	return nil
+}
+
+func (it *Item) checkIdentifiers() *ItemError {
+	for _, f := range [...]struct{ field, value string }{
+		{"doctype_scheme", it.DocType.Scheme},
+		{"doctype", it.DocType.Value},
+		{"process_scheme", it.Process.Scheme},
+		{"process", it.Process.Value},
+		{"transport", it.Transport},
+	} {
+		if why := badIdentifier(f.value); why != "" {
+			return &ItemError{Field: f.field, Reason: quoted(f.value) + " " + why}
+		}
+	}
+	return nil
+}
+
+// badIdentifier says why a text cannot be an identifier. The rules compare keys after normalising their blanks, so that two
+// identifiers which differ in those alone would be one to SCH-TSR-10.
+func badIdentifier(s string) string {
+	switch {
+	case s == "":
+		return "is empty"
+	case s[0] == ' ' || s[len(s)-1] == ' ':
+		return "has a blank at an end"
+	case strings.Contains(s, "  "):
+		return "has two blanks in a row"
+	case !utf8.ValidString(s):
+		return "is not UTF-8"
+	case strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == 0xFFFE || r == 0xFFFF }):
+		return "has a control character"
+	}
+	return ""
+}
+
+// settleCountries gives both countries the codes that are reported (RPT-3.4). That of the end user, who is ours, must be known.
+func (it *Item) settleCountries(preview bool) *ItemError {
+	if it.Direction == Outgoing && it.C4Country != "" {
+		return &ItemError{Field: "c4_country", Reason: quoted(it.C4Country) + " where nothing may stand: the receiver's country of an outgoing exchange is not reported"}
+	}
+	field, ours, theirs := "c1_country", &it.C1Country, &it.C4Country
+	if it.Direction == Incoming {
+		field, ours, theirs = "c4_country", theirs, ours
+		code, ok := Country(*theirs)
+		if !ok {
+			code = unknown
+		}
+		*theirs = code
+	}
+	code, ok := Country(*ours)
+	switch {
+	case ok:
+		*ours = code
+	case preview:
+		*ours = unknown
+	case *ours == "":
+		return &ItemError{field, "is empty; the country of our own end user must be known", true}
+	default:
+		return &ItemError{field, quoted(*ours) + " is not a country of the code list; write ISO 3166-1 alpha-2 in capital letters", true}
+	}
+	return nil
+}
+
+// place is where the end user is seen. His country is that of C1 when he sends, of C4 when he receives (RPT-5.2).
+func (it *Item) place() placeKey {
+	if it.Direction == Outgoing {
+		return placeKey{it.DocType, it.Process, it.C1Country}
+	}
+	return placeKey{it.DocType, it.Process, it.C4Country}
+}
+
+// quoted shows a value of foreign origin in an error.
+func quoted(s string) string {
+	const most = 80
+	if len(s) > most {
+		return strconv.Quote(s[:most]) + "…"
+	}
+	return strconv.Quote(s)
+}
