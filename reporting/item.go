@@ -32,9 +32,25 @@ func (it Item) Check(seat peppol.SeatID) error {
 
 // settle checks an item and gives its countries the codes that are reported.
 func (it *Item) settle(h Header) (kind, *ItemError) {
+	k, err := it.settleShared(h)
+	switch {
+	case err != nil:
+		return k, err
+	case it.EndUser == "" && k != status:
+		return k, &ItemError{Field: "end_user", Reason: noEndUser}
+	case it.N == 0:
+		return k, &ItemError{Field: "n", Reason: "is 0"}
+	}
+	return k, nil
+}
+
+const noEndUser = "is empty; only a Message Level Status has no end user"
+
+// settleShared is settle for everything but the end user and the number: what many exchanges have in common.
+func (it *Item) settleShared(h Header) (kind, *ItemError) {
 	k := kindOf(it.DocType)
 	if it.Direction != Outgoing && it.Direction != Incoming {
-		return k, &ItemError{Field: "direction", Reason: fmt.Sprintf("%s is neither outgoing nor incoming", quoted(string(it.Direction)))}
+		return k, &ItemError{Field: "direction", Reason: quoted(string(it.Direction)) + " is neither outgoing nor incoming"}
 	}
 	if err := it.checkSeats(h.Seat); err != nil {
 		return k, err
@@ -42,26 +58,10 @@ func (it *Item) settle(h Header) (kind, *ItemError) {
 	if err := it.checkIdentifiers(); err != nil {
 		return k, err
 	}
-	if err := it.settleCountries(h.Preview); err != nil {
-		return k, err
-	}
-	if it.EndUser == "" && k != status {
-		return k, &ItemError{Field: "end_user", Reason: "is empty; only a Message Level Status has no end user"}
-	}
-	if it.N == 0 {
-		return k, &ItemError{Field: "n", Reason: "is 0"}
-	}
-	return k, nil
+	return k, it.settleCountries(h.Preview)
 }
 
-// own and other are the seats of the reporter and of the other service provider.
-func (it *Item) own() peppol.SeatID {
-	if it.Direction == Outgoing {
-		return it.C2
-	}
-	return it.C3
-}
-
+// other is the seat of the other service provider, the SP key of the report (RPT-5.1).
 func (it *Item) other() peppol.SeatID {
 	if it.Direction == Outgoing {
 		return it.C3
@@ -120,28 +120,34 @@ func badIdentifier(s string) string {
 
 // settleCountries gives both countries the codes that are reported (RPT-3.4). That of the end user, who is ours, must be known.
 func (it *Item) settleCountries(preview bool) *ItemError {
-	if it.Direction == Outgoing && it.C4Country != "" {
-		return &ItemError{Field: "c4_country", Reason: quoted(it.C4Country) + " where nothing may stand: the receiver's country of an outgoing exchange is not reported"}
-	}
-	field, ours, theirs := "c1_country", &it.C1Country, &it.C4Country
-	if it.Direction == Incoming {
-		field, ours, theirs = "c4_country", theirs, ours
-		code, ok := Country(*theirs)
-		if !ok {
-			code = unknown
+	if it.Direction == Outgoing {
+		if err := settleOurs("c1_country", &it.C1Country, preview); err != nil {
+			return err
 		}
-		*theirs = code
+		if it.C4Country != "" {
+			return &ItemError{Field: "c4_country", Reason: quoted(it.C4Country) + " stands where nothing may: the receiver's country of an outgoing exchange is not reported"}
+		}
+		return nil
 	}
-	code, ok := Country(*ours)
+	code, ok := Country(it.C1Country)
+	if !ok {
+		code = unknown
+	}
+	it.C1Country = code
+	return settleOurs("c4_country", &it.C4Country, preview)
+}
+
+func settleOurs(field string, country *string, preview bool) *ItemError {
+	code, ok := Country(*country)
 	switch {
 	case ok:
-		*ours = code
+		*country = code
 	case preview:
-		*ours = unknown
-	case *ours == "":
+		*country = unknown
+	case *country == "":
 		return &ItemError{field, "is empty; the country of our own end user must be known", true}
 	default:
-		return &ItemError{field, quoted(*ours) + " is not a country of the code list; write ISO 3166-1 alpha-2 in capital letters", true}
+		return &ItemError{field, quoted(*country) + " is not a country of the code list, which has ISO 3166-1 alpha-2 in capital letters", true}
 	}
 	return nil
 }
