@@ -62,9 +62,9 @@ type CSVError struct {
 
 // RowError is a bad row.
 type RowError struct {
-	Line   int64 // on which the row begins; the header is on line 1
-	Column string
-	Reason string
+	Line   int64  `json:"line"` // on which the row begins; the header is on line 1
+	Column string `json:"column"`
+	Reason string `json:"reason"`
 }
 
 func (e RowError) Error() string { return fmt.Sprintf("line %d, %s: %s", e.Line, e.Column, e.Reason) }
@@ -74,15 +74,18 @@ func (e *CSVError) Error() string {
 	for _, r := range e.Rows {
 		b.WriteString(r.Error() + "\n")
 	}
+	return b.String() + e.Count()
+}
+
+// Count says in words how many rows are bad.
+func (e *CSVError) Count() string {
 	switch {
 	case e.Total == 1:
-		b.WriteString("1 bad row")
+		return "1 bad row"
 	case e.Total > int64(len(e.Rows)):
-		fmt.Fprintf(&b, "%d bad rows, of which the first %d are named", e.Total, len(e.Rows))
-	default:
-		fmt.Fprintf(&b, "%d bad rows", e.Total)
+		return fmt.Sprintf("%d bad rows, of which the first %d are named", e.Total, len(e.Rows))
 	}
-	return b.String()
+	return fmt.Sprintf("%d bad rows", e.Total)
 }
 
 // maxRowErrors is how many bad rows are named.

@@ -5,6 +5,9 @@ import (
 	"slices"
 )
 
+// Process is the process, of scheme peppol.SchemeProcess, in which both reports are sent (RPT-6).
+const Process = "urn:fdc:peppol.eu:edec:bis:reporting:1.0"
+
 // Fixed texts of the reports (RPT-5.1, RPT-5.2).
 const (
 	nsTSR  = "urn:fdc:peppol:transaction-statistics-report:1.0"
@@ -12,7 +15,7 @@ const (
 
 	customTSR  = "urn:fdc:peppol.eu:edec:trns:transaction-statistics-reporting:1.0"
 	customEUSR = "urn:fdc:peppol.eu:edec:trns:end-user-statistics-report:1.1"
-	profileID  = "urn:fdc:peppol.eu:edec:bis:reporting:1.0"
+	profileID  = Process
 
 	schemeSeat = "CertSubjectCN"
 )

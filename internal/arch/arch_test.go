@@ -61,7 +61,7 @@ var allowed = map[string]string{
 	"testbed/interop":          "internal/golden",
 	"testbed/saxon":            "internal/golden testbed/interop",
 	"testbed":                  "as4 certs peppol sbdh internal/ap internal/config internal/explain internal/fault internal/node internal/setup internal/store testbed/pki testbed/sml testbed/smp",
-	"cmd/ravn":                 "as4 certs ebms peppol sbdh smp sml internal/ap internal/bench internal/gendata internal/config internal/download internal/explain internal/fault internal/node internal/setup internal/store testbed validation validation/core validation/pack",
+	"cmd/ravn":                 "as4 certs ebms peppol sbdh smp sml internal/ap internal/bench internal/gendata internal/config internal/download internal/explain internal/fault internal/node internal/setup internal/store reporting testbed validation validation/core validation/pack",
 }
 
 // homes lists the rooms in which a dependency may be imported outside of tests (style.md habit 17).

@@ -38,6 +38,8 @@ const (
 	CaptureUnreadable  Code = "RAVN-4001"
 	SignatureInvalid   Code = "RAVN-4002"
 	BenchFailed        Code = "RAVN-4003"
+	ItemsInvalid       Code = "RAVN-4004"
+	ReportInvalid      Code = "RAVN-4005"
 )
 
 func row(c Code, b Blame, x Exit, en, enNext, nb, nbNext, nn, nnNext string) Entry {
@@ -118,4 +120,8 @@ var Table = []Entry{
 		"signaturen på den lagrede meldingen er ikke gyldig", "Se signature.reason i utskriften", "signaturen på den lagra meldinga er ikkje gyldig", "Sjå signature.reason i utskrifta"),
 	row(BenchFailed, Ours, Unsure, "the measurement did not come to its end", "See the cause, and run it on an idle machine",
 		"målingen ble ikke fullført", "Se årsaken, og kjør på en ledig maskin", "målinga vart ikkje fullført", "Sjå årsaka, og køyr på ei ledig maskin"),
+	row(ItemsInvalid, Submitter, Negative, "the list of exchanges cannot be used", "Correct the rows that are named; nothing was written",
+		"listen over utvekslinger kan ikke brukes", "Rett radene som er nevnt; ingenting ble skrevet", "lista over utvekslingar kan ikkje brukast", "Rett radene som er nemnde; ingenting vart skrive"),
+	row(ReportInvalid, Ours, Negative, "a report would break a rule of OpenPeppol", "See which keys the rule is about, and correct these exchanges; nothing was written",
+		"en rapport ville bryte en regel fra OpenPeppol", "Se hvilke nøkler regelen gjelder, og rett disse utvekslingene; ingenting ble skrevet", "ein rapport ville bryte ein regel frå OpenPeppol", "Sjå kva nøklar regelen gjeld, og rett desse utvekslingane; ingenting vart skrive"),
 }

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/reporting"
+	"github.com/ravn-ap/ravn/validation"
+)
+
+func (c *cli) report() *cobra.Command {
+	cmd := &cobra.Command{Use: "report", Short: "Monthly reports to OpenPeppol: transaction and end user statistics (TSR, EUSR)"}
+	cmd.AddCommand(c.reportBuild())
+	return cmd
+}
+
+// buildFlags are the flags of report build.
+type buildFlags struct{ items, month, seat, out, rules string }
+
+func (c *cli) reportBuild() *cobra.Command {
+	var f buildFlags
+	cmd := &cobra.Command{
+		Use: "build --items FILE --month YYYY-MM --seat SEAT --out FOLDER", Short: "Make both reports of a month from a CSV file",
+		Long: "Reads exchanges of production that have a receipt, one a row (see docs/reporting.md), and writes tsr.xml and eusr.xml.\n" +
+			"Both are checked by the official rules, built in, and by the rule packs that are installed. Nothing is written if a row\n" +
+			"is bad or a rule is broken. Temporary files lie in the folder that TMPDIR names.\n\n" +
+			"Exit codes: 0 the reports are written; 1 a row is bad, or a rule is broken; 2 wrong use, or the month is not over.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.runReportBuild(cmd.Context(), &f) },
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.items, "items", "", "CSV file with the exchanges")
+	fl.StringVar(&f.month, "month", "", "month in UTC, YYYY-MM; it must be over")
+	fl.StringVar(&f.seat, "seat", "", "seat id of the reporter, like PNO000001")
+	fl.StringVar(&f.out, "out", "", "folder for the reports; made if it is not there")
+	fl.StringVar(&f.rules, "rules", "", "folder of rule packs; else the one of the configuration")
+	return cmd
+}
+
+// header reads the flags that say what the reports are about.
+func (f *buildFlags) header() (h reporting.Header, err error) {
+	for _, x := range [...]struct{ name, value string }{{"items", f.items}, {"month", f.month}, {"seat", f.seat}, {"out", f.out}} {
+		if x.value == "" {
+			return h, badArgs("--%s is needed", x.name)
+		}
+	}
+	if h.Month, err = reporting.ParseMonth(f.month); err != nil {
+		return h, fault.New(fault.BadArguments, err, "--month")
+	}
+	if _, to := h.Month.Bounds(); !h.Month.Ended(time.Now()) {
+		return h, badArgs("--month %s is not over; its reports can be made from %s on", h.Month, to.Format(time.RFC3339))
+	}
+	if h.Seat, err = peppol.ParseSeat(f.seat); err != nil {
+		return h, fault.New(fault.BadArguments, err, "--seat")
+	}
+	return h, nil
+}
+
+// built is what report build shows.
+type built struct {
+	Month reporting.Month `json:"month"`
+	Seat  peppol.SeatID   `json:"seat"`
+	*reporting.Summary
+	Incoming  uint64           `json:"incoming"`
+	Outgoing  uint64           `json:"outgoing"`
+	Sending   uint64           `json:"sending_end_users"`
+	Receiving uint64           `json:"receiving_end_users"`
+	Either    uint64           `json:"sending_or_receiving_end_users"`
+	Checks    []string         `json:"checks"`
+	Files     []reporting.File `json:"files"`
+}
+
+func (c *cli) runReportBuild(ctx context.Context, f *buildFlags) error {
+	h, err := f.header()
+	if err != nil {
+		return err
+	}
+	packs, err := c.packs(f.rules)
+	if err != nil {
+		return err
+	}
+	items, err := os.Open(f.items)
+	if err != nil {
+		return fault.New(fault.BadArguments, err, "--items")
+	}
+	defer func() { _ = items.Close() }() // it was only read
+	rep, sum, err := reporting.CSV{Header: h}.Build(ctx, items)
+	if err != nil {
+		return c.itemsRefused(f.items, err)
+	}
+	checks, err := checkReports(ctx, validation.New(packs), rep)
+	if err != nil {
+		return err
+	}
+	files, err := rep.Save(f.out)
+	if err != nil {
+		return fault.New(fault.FolderUnusable, err, "%s", f.out)
+	}
+	total, users := rep.TSR.Total, rep.EUSR.FullSet
+	b := built{h.Month, h.Seat, sum, total.Incoming, total.Outgoing, users.Sending, users.Receiving, users.Either, checks, files}
+	return c.print(b, "%s", b.text())
+}
+
+func (b *built) text() string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "%s %s\n%d rows: %d counted, %d duplicates, %d reports (never counted)", b.Month, b.Seat, b.Rows, b.Counted, b.Duplicates, b.Summary.Reports)
+	if len(b.Other) > 0 {
+		s.WriteString("\nnot used, of other months:")
+		for _, m := range b.Other {
+			fmt.Fprintf(&s, " %d of %s", m.Rows, m.Month)
+		}
+	}
+	fmt.Fprintf(&s, "\nexchanges: %d incoming, %d outgoing\nend users: %d send, %d receive, %d do either", b.Incoming, b.Outgoing, b.Sending, b.Receiving, b.Either)
+	s.WriteString("\nchecked by: " + strings.Join(b.Checks, "; "))
+	for _, f := range b.Files {
+		fmt.Fprintf(&s, "\n%-8s %d bytes, SHA-256 %s", f.Name, f.Bytes, f.SHA256)
+	}
+	return s.String()
+}
+
+// itemsRefused shows the bad rows of a file, and says in one error why there are no reports.
+func (c *cli) itemsRefused(name string, err error) error {
+	var bad *reporting.CSVError
+	var rule *reporting.RuleError
+	switch {
+	case errors.As(err, &rule):
+		return fault.New(fault.ReportInvalid, err, "%s", name)
+	case !errors.As(err, &bad):
+		return err
+	}
+	f := fault.New(fault.ItemsInvalid, nil, "%s: %s", name, bad.Count())
+	if c.json {
+		if err := c.print(map[string]any{"code": f.Code, "error": f.Error(), "bad_rows": bad.Total, "rows": bad.Rows}, ""); err != nil {
+			return err
+		}
+		return &shownError{f}
+	}
+	for _, r := range bad.Rows {
+		fmt.Fprintln(c.err, r)
+	}
+	return f
+}
+
+// checkReports has both reports checked by schema and rules of the packs for them. What gives no verdict because it is too
+// much work does not stop them: the same rules are built in.
+func checkReports(ctx context.Context, v *validation.Validator, rep *reporting.Report) ([]string, error) {
+	checks := []string{"the official rules, built in"}
+	for _, d := range [...]struct {
+		name, docType string
+		xml           func() []byte
+	}{{reporting.FileTSR, peppol.TypeTSR, rep.TSR.XML}, {reporting.FileEUSR, peppol.TypeEUSR, rep.EUSR.XML}} {
+		res, err := v.Validate(ctx, validation.Request{Name: d.name, DocType: d.docType, Process: reporting.Process, On: time.Now(), Body: d.xml()})
+		if err != nil {
+			return nil, err
+		}
+		by := fmt.Sprintf("%s by %s %s", d.name, res.Pack, res.Version)
+		switch res.Verdict {
+		case validation.Invalid:
+			return nil, fault.New(fault.ReportInvalid, nil, "%s: %s", by, firstReason(res))
+		case validation.Error:
+			return nil, fault.New(fault.RulesUnusable, nil, "%s: %s", by, res.Reason)
+		case validation.NotChecked:
+			by += ", no verdict: " + res.Reason
+		}
+		checks = append(checks, by)
+	}
+	return checks, nil
+}
+
+// firstReason is the first thing that a report says against a document.
+func firstReason(r *validation.Report) string {
+	switch {
+	case len(r.XSD) > 0:
+		return fmt.Sprintf("%s: %s", r.XSD[0].Location, r.XSD[0].Text)
+	case len(r.Findings) > 0:
+		return fmt.Sprintf("%s %s: %s", r.Findings[0].Rule, r.Findings[0].Location, r.Findings[0].Text)
+	}
+	return r.Reason
+}
