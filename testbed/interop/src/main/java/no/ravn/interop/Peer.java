@@ -158,6 +158,8 @@ public final class Peer {
       case "gcm.open" -> Crypto::gcmOpen;
       case "oaep.unwrap" -> Crypto::oaepUnwrap;
       case "smp.get" -> SmpGet::get;
+      case "report.build" -> Reports::build;
+      case "report.read" -> Reports::read;
       case "verify.receipt" -> Peer::verifyReceipt;
       case "cpu", "quit" -> cmd -> cpu();
       default -> throw new IllegalArgumentException("unknown command \"" + name + "\"");
