@@ -2,13 +2,9 @@ package reporting
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"hash/maphash"
 	"io"
 	"maps"
 	"slices"
@@ -29,15 +25,15 @@ type CSV struct {
 	Temp   string // folder of temporary files; "" means that of the system
 	Memory int    // bytes for sorting; 0 means DefaultMemory
 
-	window    int // for tests: size of the reader's window
-	maxShared int // for tests: limit for different combinations, in bytes
+	window int // for tests: size of the reader's window
+	room   int // for tests: limit for different combinations, in bytes
 }
 
 // DefaultMemory is what sorting takes when nothing is said.
 const DefaultMemory = 32 << 20
 
-// maxShared limits what different combinations of columns take, in bytes.
-const maxShared = 128 << 20
+// maxCombinations limits what different combinations of columns take, in bytes.
+const maxCombinations = 256 << 20
 
 // Summary says what became of the rows of a file.
 type Summary struct {
@@ -95,9 +91,11 @@ const maxRowErrors = 20
 // the function Build.
 func (c CSV) Build(ctx context.Context, r io.Reader) (*Report, *Summary, error) {
 	b := c.start(r)
-	defer b.rows.close()
-	defer b.seen.close()
+	defer b.memory.close()
 	if err := b.read(ctx); err != nil {
+		return nil, nil, err
+	}
+	if err := b.memory.finish(); err != nil {
 		return nil, nil, err
 	}
 	if err := b.settle(ctx); err != nil {
@@ -123,12 +121,7 @@ type csvBuild struct {
 	room   int           // for further combinations, in bytes
 	users  *userTally
 
-	secret [16]byte // makes the hashes below unpredictable
-	seed   maphash.Seed
-	buf    []byte
-	rows   sorter   // one record for each row
-	seen   sorter   // who was seen where
-	recent []uint64 // hashes of what was noted last
+	memory *memory
 }
 
 // combo is what rows have in common, and the number of those in the month.
@@ -139,28 +132,13 @@ type combo struct {
 }
 
 func (c CSV) start(r io.Reader) *csvBuild {
-	memory := c.Memory
-	if memory == 0 {
-		memory = DefaultMemory
-	}
-	window, room := c.window, c.maxShared
-	if window == 0 {
-		window = recordBuffer
-	}
-	if room == 0 {
-		room = maxShared
-	}
 	from, _ := c.Header.Month.Bounds()
-	b := &csvBuild{
-		header: c.Header, month: 12*from.Year() + int(from.Month()) - 1, in: newRecords(r, window),
-		index: map[string]int32{}, others: map[int]int64{}, room: room, users: newUserTally(), seed: maphash.MakeSeed(),
-		// Two buffers each; three quarters for the rows.
-		rows:   sorter{dir: c.Temp, limit: max(memory*3/8/recordSize, 16)},
-		seen:   sorter{dir: c.Temp, limit: max(memory/8/recordSize, 16)},
-		recent: make([]uint64, 1<<18),
+	return &csvBuild{
+		header: c.Header, month: 12*from.Year() + int(from.Month()) - 1,
+		in:    newRecords(r, cmp.Or(c.window, recordBuffer)),
+		index: map[string]int32{}, others: map[int]int64{}, room: cmp.Or(c.room, maxCombinations), users: newUserTally(),
+		memory: newMemory(c.Temp, cmp.Or(c.Memory, DefaultMemory)),
 	}
-	_, _ = rand.Read(b.secret[:]) // never fails
-	return b
 }
 
 // read goes through the file once.
@@ -245,20 +223,17 @@ func (b *csvBuild) row() (*fault, error) {
 	case len(f[colMessageID]) == 0:
 		return &fault{column: columns[colMessageID], reason: "is empty"}, nil
 	}
-	what := uint64(n)
-	if month == b.month {
-		c.item.N++
-	} else {
+	what, where := uint64(n), nowhere
+	if month != b.month {
 		b.others[month]++
 		what = otherMonth | uint64(month+12)
+	} else {
+		c.item.N++
+		if c.kind == business {
+			where = c.place<<1 | int32(c.item.Direction.does()>>1)
+		}
 	}
-	if err := b.rows.add(b.rowRecord(n, what)); err != nil {
-		return nil, err
-	}
-	if month == b.month && c.kind == business {
-		return nil, b.see(uint64(c.place)<<1 | uint64(c.item.Direction.does()>>1))
-	}
-	return nil, nil
+	return nil, b.memory.add(f, note{tail: uint64(b.in.line)<<lineShift | what, combo: n, where: where})
 }
 
 // The tail of a row's record: the line, and in the lower bits what the row was counted as: a combination or another month.
@@ -281,79 +256,46 @@ func badText(v []byte) string {
 
 // combo returns the number of the combination of columns that the row at hand has. Bad ones are not kept.
 func (b *csvBuild) combo() (int32, *fault) {
-	key := b.in.combination()
-	if n, ok := b.index[string(key)]; ok {
+	if n, ok := b.index[string(b.in.combination())]; ok {
 		return n, nil
 	}
+	key := string(b.in.combination())
 	for i := colShared; i < colSharedEnd; i++ {
 		if why := badText(b.in.field[i]); why != "" {
 			return 0, &fault{column: columns[i], reason: why}
 		}
 	}
-	c := combo{item: b.item()}
+	c := combo{item: b.item(key)}
 	var err *ItemError
 	if c.kind, err = c.item.settleShared(b.header); err != nil {
 		return 0, &fault{column: err.Field, reason: err.Reason}
 	}
-	if b.room -= 2*len(key) + 256; b.room < 0 || len(b.combos) == maxCombos {
+	const size = 700 // about what a combination takes besides its text, here and in the reports
+	if b.room -= len(key) + size; b.room < 0 || len(b.combos) == maxCombos {
 		return 0, &fault{columns[colDirection], fmt.Sprintf("the columns from %s to %s have more different combinations than fit into a report", columns[colShared], columns[colSharedEnd-1]), true}
 	}
 	if c.kind == business {
 		c.place = b.users.place(c.item.place())
 	}
 	n := int32(len(b.combos))
-	b.index[string(key)] = n
+	b.index[key] = n
 	b.combos = append(b.combos, c)
 	return n, nil
 }
 
-// item returns what the row at hand says, without its end user.
-func (b *csvBuild) item() Item {
-	f := b.in.field[:]
-	text := func() string {
-		f = f[1:]
-		return string(f[0])
+// item returns what the row at hand says, without its end user. Its texts are parts of the key if they can be.
+func (b *csvBuild) item(key string) Item {
+	f := strings.Split(key, ",")
+	if !b.in.plain {
+		f = f[:0]
+		for _, v := range b.in.field[colShared:colSharedEnd] {
+			f = append(f, string(v))
+		}
 	}
 	return Item{
-		Direction: Direction(text()), C2: peppol.SeatID(text()), C3: peppol.SeatID(text()),
-		DocType: Identifier{text(), text()}, Process: Identifier{text(), text()}, Transport: text(),
-		C1Country: text(), C4Country: text(),
+		Direction: Direction(f[0]), C2: peppol.SeatID(f[1]), C3: peppol.SeatID(f[2]),
+		DocType: Identifier{f[3], f[4]}, Process: Identifier{f[5], f[6]}, Transport: f[7], C1Country: f[8], C4Country: f[9],
 	}
-}
-
-// rowRecord is what is remembered of a row. Its key stands for direction, C2 and message id: 128 bits of SHA-256 behind a
-// secret of this run. All rows meet all rows there, so that the key must be wide (a chance of 2^-60 at 2^34 rows), and nobody
-// must be able to prepare two messages with one key, of which one would be lost. The other columns are compared only between
-// rows with the same key, where 64 bits of a seeded hash are enough.
-func (b *csvBuild) rowRecord(combo int32, what uint64) record {
-	f := &b.in.field
-	k := append(append(b.buf[:0], b.secret[:]...), f[colDirection][0])
-	k = append(append(k, f[colC2]...), f[colMessageID]...)
-	sum := sha256.Sum256(k)
-	k = binary.LittleEndian.AppendUint32(k[:0], uint32(combo))
-	k = append(append(append(k, f[colTime]...), ','), f[colEndUser]...)
-	b.buf = k
-	return record{
-		key:  [2]uint64{binary.LittleEndian.Uint64(sum[0:]), binary.LittleEndian.Uint64(sum[8:])},
-		text: maphash.Bytes(b.seed, k), tail: uint64(b.in.line)<<lineShift | what,
-	}
-}
-
-// see notes that the end user of the row was seen somewhere: twice the place plus the direction. Most such facts come again and
-// again; the latest are known by a seeded hash of 64 bits, each compared with one other. Notes meet all other notes, so that
-// they have a key like that of rows.
-func (b *csvBuild) see(where uint64) error {
-	user := b.in.field[colEndUser]
-	b.buf = append(binary.LittleEndian.AppendUint64(b.buf[:0], where), user...)
-	h := maphash.Bytes(b.seed, b.buf)
-	known := &b.recent[h%uint64(len(b.recent))]
-	if *known == h {
-		return nil
-	}
-	*known = h
-	b.buf = append(append(append(b.buf[:0], b.secret[:]...), 'u'), user...)
-	sum := sha256.Sum256(b.buf)
-	return b.seen.add(record{key: [2]uint64{binary.LittleEndian.Uint64(sum[0:]), binary.LittleEndian.Uint64(sum[8:])}, tail: where})
 }
 
 // settle finds duplicates and contradictions, and counts end users; both at once.
@@ -361,16 +303,19 @@ func (b *csvBuild) settle(ctx context.Context) error {
 	users := make(chan error, 1)
 	go func() { users <- b.countUsers(ctx) }()
 	err := b.findDuplicates(ctx)
-	return errors.Join(err, <-users)
+	if other := <-users; err == nil {
+		err = other
+	}
+	return err
 }
 
 // findDuplicates goes through the rows by message, and for each message by line.
 func (b *csvBuild) findDuplicates(ctx context.Context) error {
 	var first record
-	return b.rows.each(withContext(ctx, func(r *record) error {
+	return b.memory.rows.each(withContext(ctx, func(r *record) error {
 		line := int64(r.tail >> lineShift)
 		switch {
-		case r.key != first.key || first.tail == 0:
+		case r.key != first.key:
 			first = *r
 		case r.text != first.text:
 			b.bad.add(line, &fault{column: columns[colMessageID], reason: fmt.Sprintf("the same message of this direction and c2 stands on line %d, and something else is said of it there", first.tail>>lineShift)})
@@ -390,7 +335,7 @@ func (b *csvBuild) findDuplicates(ctx context.Context) error {
 func (b *csvBuild) countUsers(ctx context.Context) error {
 	var at record
 	started := false
-	err := b.seen.each(withContext(ctx, func(r *record) error {
+	err := b.memory.seen.each(withContext(ctx, func(r *record) error {
 		if started && r.key != at.key {
 			b.users.next()
 		}

@@ -2,6 +2,7 @@ package reporting
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -280,6 +281,26 @@ func TestCSVCountries(t *testing.T) {
 	}
 }
 
+// Commas inside values do not make two combinations one.
+func TestCSVCommasInValues(t *testing.T) {
+	var b []string
+	for i, id := range [][2]string{{"a,b", "c"}, {"a", "b,c"}, {`"a","b`, "c"}, {"a", "b"}, {"a,b", ""}} {
+		r := counted()[0]
+		r.message, r.Process = fmt.Sprint(i), Identifier{id[0], cmp.Or(id[1], "d")}
+		v := r.values()
+		for j := range v {
+			if strings.ContainsAny(v[j], ",\"") {
+				v[j] = `"` + strings.ReplaceAll(v[j], `"`, `""`) + `"`
+			}
+		}
+		b = append(b, strings.Join(v, ","))
+	}
+	rep, _, err := buildCSV(t, CSV{}, header+"\n"+strings.Join(b, "\n"))
+	if err != nil || len(rep.TSR.Subtotals) != 1+len(b) {
+		t.Errorf("%v %v", err, rep)
+	}
+}
+
 // The first bad rows are named by line, wherever they are found; all are counted.
 func TestCSVManyBadRows(t *testing.T) {
 	b := []string{header}
@@ -338,7 +359,7 @@ func TestCSVTooManyCombinations(t *testing.T) {
 	for i := range 1000 {
 		b = append(b, strings.Replace(with("process", fmt.Sprintf("p%d", i)), "m8", fmt.Sprintf("m8-%d", i), 1))
 	}
-	_, _, err := buildCSV(t, CSV{maxShared: 100_000}, strings.Join(b, "\n"))
+	_, _, err := buildCSV(t, CSV{room: 100_000}, strings.Join(b, "\n"))
 	if err == nil || !strings.Contains(err.Error(), "more different combinations") || !strings.HasSuffix(err.Error(), "\n1 bad row") {
 		t.Error(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -158,5 +159,91 @@ func TestRulesOfTheEngine(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// spoil changes one thing about a report at random, so that rules are broken in ways that nobody thought of.
+func spoil(r *rand.Rand, rep *Report) {
+	text := func(s *string) {
+		values := []string{"", " ", "PerTP", "PerSP-DT-PR", "PerSP-DT-PR-CC", "PerDT-PR", "PerDT-EUC", "PerEUC", "SP", "DT", "PR", "CC", "TP", "Peppol", "CertSubjectCN", "SenderCountry", "ReceiverCountry", "EndUserCountry", "NO", "ZZ", "EL", "XX", "PNO000888", "x::y", "2026-10-05", "2026-10-05Z", " " + *s + "\n", *s + "x"}
+		*s = values[r.IntN(len(values))]
+	}
+	number := func(n *uint64) { *n = uint64(r.IntN(4)) }
+	key := func(k *Key) { text([]*string{&k.Meta, &k.Scheme, &k.Value}[r.IntN(3)]) }
+	keys := func(list *[]Key) {
+		i := r.IntN(len(*list))
+		switch r.IntN(4) {
+		case 0:
+			*list = append(slices.Clone(*list), (*list)[i])
+		case 1:
+			if len(*list) > 1 {
+				*list = slices.Delete(slices.Clone(*list), i, i+1)
+			}
+		default:
+			*list = slices.Clone(*list)
+			key(&(*list)[i])
+		}
+	}
+	t, e := rep.TSR, rep.EUSR
+	s, u := &t.Subtotals[r.IntN(len(t.Subtotals))], &e.Subsets[r.IntN(len(e.Subsets))]
+	switch r.IntN(12) {
+	case 0:
+		top := []*Top{&t.Top, &e.Top}[r.IntN(2)]
+		text([]*string{&top.Customization, &top.Profile, &top.ReporterScheme, &top.Reporter}[r.IntN(4)])
+	case 1:
+		number([]*uint64{&t.Total.Incoming, &t.Total.Outgoing, &e.FullSet.Sending, &e.FullSet.Receiving, &e.FullSet.Either}[r.IntN(5)])
+	case 2, 3:
+		number([]*uint64{&s.Incoming, &s.Outgoing, &u.Sending, &u.Receiving, &u.Either}[r.IntN(5)])
+	case 4:
+		text(&s.Type)
+	case 5:
+		text(&u.Type)
+	case 6:
+		t.Subtotals = append(t.Subtotals, *s)
+	case 7:
+		e.Subsets = append(e.Subsets, *u)
+	case 8, 9:
+		keys(&s.Keys)
+	default:
+		keys(&u.Keys)
+	}
+}
+
+// Reports that are spoiled at random break the same rules at the same elements for the official files and for us.
+func TestRulesSpoiledReports(t *testing.T) {
+	r := golden.Random(t)
+	rules := loadOfficial(t)
+	broken := 0
+	for range golden.Cases(t) {
+		rep := mustBuild(t, october, counted())
+		for range 1 + r.IntN(5) {
+			spoil(r, rep)
+		}
+		for i, doc := range [][]byte{rep.TSR.XML(), rep.EUSR.XML()} {
+			list, err := check(doc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			runs, err := rules.sch[i].Run(t.Context(), "spoiled", doc)
+			if err != nil || runs[0].Error != "" {
+				t.Fatalf("%v %+v", err, runs)
+			}
+			var native, engine []string
+			for _, f := range list {
+				native = append(native, f.Rule+" "+f.Location)
+			}
+			for _, f := range runs[0].Fired {
+				engine = append(engine, f.ID+" "+f.Location)
+			}
+			slices.Sort(native)
+			slices.Sort(engine)
+			if !slices.Equal(native, engine) {
+				t.Fatalf("native %q\nengine %q\n%s", native, engine, doc)
+			}
+			broken += len(native)
+		}
+	}
+	if broken < golden.Cases(t) {
+		t.Errorf("%d findings only", broken)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -130,10 +131,16 @@ func (b *built) text() string {
 func (c *cli) itemsRefused(name string, err error) error {
 	var bad *reporting.CSVError
 	var rule *reporting.RuleError
+	var path *fs.PathError
 	switch {
+	case errors.As(err, &bad):
 	case errors.As(err, &rule):
 		return fault.New(fault.ReportInvalid, err, "%s", name)
-	case !errors.As(err, &bad):
+	case errors.As(err, &path) && path.Path == name:
+		return fault.New(fault.BadArguments, err, "--items")
+	case errors.As(err, &path):
+		return fault.New(fault.FolderUnusable, err, "temporary files")
+	default:
 		return err
 	}
 	f := fault.New(fault.ItemsInvalid, nil, "%s: %s", name, bad.Count())

@@ -127,6 +127,7 @@ func TestReportBuildWrongUse(t *testing.T) {
 	}{
 		{"no items", args[:2], "--items is needed"},
 		{"items not there", with("--items", "nowhere.csv"), "nowhere.csv"},
+		{"items are a folder", with("--items", "."), "directory"},
 		{"month", with("--month", "2026-3"), "2026-10"},
 		{"month 13", with("--month", "2026-13"), "2026-13"},
 		{"month not over", with("--month", "2999-01"), "--month 2999-01 is not over"},
