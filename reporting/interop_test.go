@@ -117,14 +117,14 @@ func TestReportsInterop(t *testing.T) {
 		theirs := interop.Fields{"month": october.Month.String(), "seat": string(own), "tsr": filepath.Join(dir, "a"), "eusr": filepath.Join(dir, "b")}
 		theirs["items"] = peerItems(t, rows, false)
 		peer.Call(t, "report.build", theirs)
-		e, err := ReadEUSR(read1(t, theirs["eusr"]))
+		e, err := ReadEUSR(readFile(t, theirs["eusr"]))
 		if err != nil || len(e.Check()) > 0 {
 			t.Fatalf("EUSR of peppol-reporting: %v %v", err, e.Check())
 		}
 		same(t, "EUSR of peppol-reporting", eusrParts(e), eusrParts(rep.EUSR))
 		theirs["items"] = peerItems(t, rows, true)
 		peer.Call(t, "report.build", theirs)
-		s, err := ReadTSR(read1(t, theirs["tsr"]))
+		s, err := ReadTSR(readFile(t, theirs["tsr"]))
 		if err != nil || len(s.Check()) > 0 {
 			t.Fatalf("TSR of peppol-reporting: %v %v", err, s.Check())
 		}
@@ -132,7 +132,7 @@ func TestReportsInterop(t *testing.T) {
 	}
 }
 
-func read1(t *testing.T, name any) []byte {
+func readFile(t *testing.T, name any) []byte {
 	t.Helper()
 	b, err := os.ReadFile(name.(string))
 	if err != nil {

@@ -170,11 +170,11 @@ func spoil(r *rand.Rand, rep *Report) {
 	}
 	number := func(n *uint64) { *n = uint64(r.IntN(4)) }
 	key := func(k *Key) { text([]*string{&k.Meta, &k.Scheme, &k.Value}[r.IntN(3)]) }
-	keys := func(list *[]Key) {
+	keys := func(list *[]Key, other []Key) {
 		i := r.IntN(len(*list))
 		switch r.IntN(4) {
 		case 0:
-			*list = append(slices.Clone(*list), (*list)[i])
+			*list = append(slices.Clone(*list), other[r.IntN(len(other))])
 		case 1:
 			if len(*list) > 1 {
 				*list = slices.Delete(slices.Clone(*list), i, i+1)
@@ -203,9 +203,9 @@ func spoil(r *rand.Rand, rep *Report) {
 	case 7:
 		e.Subsets = append(e.Subsets, *u)
 	case 8, 9:
-		keys(&s.Keys)
+		keys(&s.Keys, t.Subtotals[r.IntN(len(t.Subtotals))].Keys)
 	default:
-		keys(&u.Keys)
+		keys(&u.Keys, e.Subsets[r.IntN(len(e.Subsets))].Keys)
 	}
 }
 
