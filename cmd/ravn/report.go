@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/report"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/reporting"
 	"github.com/ravn-ap/ravn/validation"
@@ -97,7 +98,7 @@ func (c *cli) runReportBuild(ctx context.Context, f *buildFlags) error {
 	if err != nil {
 		return c.itemsRefused(f.items, err)
 	}
-	checks, err := checkReports(ctx, validation.New(packs), rep)
+	checks, err := report.CheckInstalled(ctx, validation.New(packs), rep, time.Now())
 	if err != nil {
 		return err
 	}
@@ -154,41 +155,4 @@ func (c *cli) itemsRefused(name string, err error) error {
 		fmt.Fprintln(c.err, r)
 	}
 	return f
-}
-
-// checkReports has both reports checked by schema and rules of the packs for them. What gives no verdict because it is too
-// much work does not stop them: the same rules are built in.
-func checkReports(ctx context.Context, v *validation.Validator, rep *reporting.Report) ([]string, error) {
-	checks := []string{"the official rules, built in"}
-	for _, d := range [...]struct {
-		name, docType string
-		xml           func() []byte
-	}{{reporting.FileTSR, peppol.TypeTSR, rep.TSR.XML}, {reporting.FileEUSR, peppol.TypeEUSR, rep.EUSR.XML}} {
-		res, err := v.Validate(ctx, validation.Request{Name: d.name, DocType: d.docType, Process: reporting.Process, On: time.Now(), Body: d.xml()})
-		if err != nil {
-			return nil, err
-		}
-		by := fmt.Sprintf("%s by %s %s", d.name, res.Pack, res.Version)
-		switch res.Verdict {
-		case validation.Invalid:
-			return nil, fault.New(fault.ReportInvalid, nil, "%s: %s", by, firstReason(res))
-		case validation.Error:
-			return nil, fault.New(fault.RulesUnusable, nil, "%s: %s", by, res.Reason)
-		case validation.NotChecked:
-			by += ", no verdict: " + res.Reason
-		}
-		checks = append(checks, by)
-	}
-	return checks, nil
-}
-
-// firstReason is the first thing that a report says against a document.
-func firstReason(r *validation.Report) string {
-	switch {
-	case len(r.XSD) > 0:
-		return fmt.Sprintf("%s: %s", r.XSD[0].Location, r.XSD[0].Text)
-	case len(r.Findings) > 0:
-		return fmt.Sprintf("%s %s: %s", r.Findings[0].Rule, r.Findings[0].Location, r.Findings[0].Text)
-	}
-	return r.Reason
 }

@@ -49,6 +49,7 @@ var allowed = map[string]string{
 	"internal/node":            "as4 certs ebms peppol smp sml sbdh internal/ap internal/backend internal/config internal/fault internal/queue internal/store internal/store/blob internal/store/postgres internal/store/sqlite validation validation/core validation/pack",
 	"internal/setup":           "certs internal/fault testbed/pki",
 	"internal/bench":           "",
+	"internal/report":          "internal/fault internal/store peppol reporting validation",
 	"internal/gendata":         "internal/store internal/store/blob peppol",
 	"internal/golden":          "",
 	"internal/store/blob":      "internal/store",
@@ -61,7 +62,7 @@ var allowed = map[string]string{
 	"testbed/interop":          "internal/golden",
 	"testbed/saxon":            "internal/golden testbed/interop",
 	"testbed":                  "as4 certs peppol sbdh internal/ap internal/config internal/explain internal/fault internal/node internal/setup internal/store testbed/pki testbed/sml testbed/smp",
-	"cmd/ravn":                 "as4 certs ebms peppol sbdh smp sml internal/ap internal/bench internal/gendata internal/config internal/download internal/explain internal/fault internal/node internal/setup internal/store reporting testbed validation validation/core validation/pack",
+	"cmd/ravn":                 "as4 certs ebms peppol sbdh smp sml internal/ap internal/bench internal/gendata internal/config internal/download internal/explain internal/fault internal/node internal/report internal/setup internal/store reporting testbed validation validation/core validation/pack",
 }
 
 // homes lists the rooms in which a dependency may be imported outside of tests (style.md habit 17).

@@ -56,6 +56,12 @@ func (c *Counted) Own() (seat, user, peer TermID) {
 	return c.C2, c.Sender, c.C3
 }
 
+// Tally returns the row as a count of one.
+func (c *Counted) Tally() (TallyKey, TallyEntry) {
+	seat, user, peer := c.Own()
+	return TallyKey{c.Month, seat, c.Direction, c.DocType, c.Process}, TallyEntry{User: user, Peer: peer, Transport: c.Transport, CountryC1: c.CountryC1, N: 1}
+}
+
 // Stored forms of a direction in counting rows.
 const (
 	countedIn  = 1

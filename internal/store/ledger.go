@@ -232,6 +232,14 @@ func (s *Store) Ledger(ctx context.Context, tenant string, m Month) iter.Seq2[Co
 
 const ledgerOf = `SELECT ` + ledgerColumns + ` FROM ledger WHERE tenant = ? AND seq >= ? AND seq <= ? AND month = ? ORDER BY seq`
 
+// LedgerHas tells whether something of a domain is counted in a month.
+func (s *Store) LedgerHas(ctx context.Context, tenant string, m Month, domain TermID) (bool, error) {
+	n, err := readOne(ctx, s, "ledger domain", scanInt, `SELECT COUNT(*) FROM (SELECT 1 FROM ledger l JOIN ledger_month n
+		ON n.tenant = l.tenant AND n.month = ? AND l.seq >= n.first AND l.seq <= n.last
+		WHERE l.tenant = ? AND l.month = n.month AND l.domain = ? LIMIT 1) AS found`, int64(m), tenant, int64(domain))
+	return n > 0, err
+}
+
 // reader is a connection whose reads all see one state of the database.
 type reader struct {
 	ctx  context.Context

@@ -45,12 +45,12 @@ func (e *TallyEntry) compare(o *TallyEntry) int {
 type tallies map[TallyKey]map[TallyEntry]int64
 
 func (t tallies) add(c *Counted) {
-	seat, user, peer := c.Own()
-	key := TallyKey{c.Month, seat, c.Direction, c.DocType, c.Process}
+	key, e := c.Tally()
 	if t[key] == nil {
 		t[key] = map[TallyEntry]int64{}
 	}
-	t[key][TallyEntry{User: user, Peer: peer, Transport: c.Transport, CountryC1: c.CountryC1}]++
+	e.N = 0
+	t[key][e]++
 }
 
 // entries returns what was collected for a key.
@@ -214,8 +214,7 @@ func (r *reader) collect(tenant string, from, to int64, wanted func(*Counted) bo
 		ahead[p.TallyKey] = p.folded
 	}
 	return ahead, each(r, scanCounted, func(c Counted) bool {
-		seat, _, _ := c.Own()
-		if c.Seq > ahead[TallyKey{c.Month, seat, c.Direction, c.DocType, c.Process}] && wanted(&c) {
+		if key, _ := c.Tally(); c.Seq > ahead[key] && wanted(&c) {
 			rows.add(&c)
 		}
 		return true

@@ -1,0 +1,235 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/reporting"
+)
+
+// Query chooses the exchanges behind a number of a report, by its keys. Empty fields choose all.
+type Query struct {
+	Direction   string // incoming or outgoing
+	Seat        string // ours
+	Provider    string // the other's seat: the SP key
+	DocType     string // value
+	Process     string // value
+	C1Country   string // as reported: ZZ is what was not known
+	C4Country   string
+	EndUser     string // participant, or id of a customer
+	UserCountry string // of the end user: C1 when he sends, C4 when he receives
+}
+
+// Exchange is a row behind a number.
+type Exchange struct {
+	At          time.Time `json:"at"`
+	Direction   string    `json:"direction"`
+	MessageID   string    `json:"message_id"`
+	C2          string    `json:"c2"`
+	C3          string    `json:"c3"`
+	DocType     string    `json:"doctype"`
+	Process     string    `json:"process"`
+	Sender      string    `json:"sender"`
+	Receiver    string    `json:"receiver"`
+	C1Country   string    `json:"c1_country"`
+	C4Country   string    `json:"c4_country,omitempty"`
+	Customer    string    `json:"customer,omitempty"`
+	Late        bool      `json:"late,omitempty"` // of a month that was closed when it came
+	participant string
+	endUser     string
+}
+
+// Explain calls yield for each exchange of a month that a query chooses, until it returns an error. Participants are personal
+// data where they stand for a person: what it yields is for the operator alone.
+func (a *Accounts) Explain(ctx context.Context, m reporting.Month, q Query, yield func(*Exchange) error) error {
+	if _, err := a.Store.Post(ctx, a.Tenant); err != nil {
+		return err
+	}
+	reg, err := a.Registry(ctx, Latest)
+	if err != nil {
+		return err
+	}
+	w := a.worker(ctx, reg)
+	for c, err := range a.Store.Ledger(ctx, a.Tenant, monthOf(m)) {
+		if err != nil {
+			return err
+		}
+		x, err := w.exchange(&c)
+		if err != nil {
+			return err
+		}
+		if !q.chooses(x) {
+			continue
+		}
+		if err := yield(x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exchange puts a row in texts, with the countries as they are reported in a preview.
+func (w *worker) exchange(c *store.Counted) (*Exchange, error) {
+	_, own, _ := c.Own()
+	u, err := w.user(own)
+	if err != nil {
+		return nil, err
+	}
+	x := &Exchange{At: c.At, Direction: string(reporting.Outgoing), MessageID: c.MessageID, Late: c.Late(), participant: u.participant, endUser: u.id}
+	for _, f := range []struct {
+		to *string
+		id store.TermID
+	}{{&x.C2, c.C2}, {&x.C3, c.C3}, {&x.DocType, c.DocType}, {&x.Process, c.Process}, {&x.Sender, c.Sender}, {&x.Receiver, c.Receiver}, {&x.C1Country, c.CountryC1}} {
+		if *f.to, err = w.text(f.id); err != nil {
+			return nil, err
+		}
+	}
+	if cust := w.reg.Customer(u.participant); cust != nil {
+		x.Customer = cust.ID
+	}
+	if c.Direction == store.In {
+		x.Direction = string(reporting.Incoming)
+		x.C4Country = reported(u.country)
+	} else if _, ok := reporting.Country(x.C1Country); !ok {
+		x.C1Country = u.country
+	}
+	x.C1Country = reported(x.C1Country)
+	return x, nil
+}
+
+// reported is the code under which a country is reported, ZZ when it is not known.
+func reported(country string) string {
+	code, ok := reporting.Country(country)
+	if !ok {
+		return "ZZ"
+	}
+	return code
+}
+
+func (q *Query) chooses(x *Exchange) bool {
+	seat, peer, country := x.C2, x.C3, x.C1Country
+	if x.Direction == string(reporting.Incoming) {
+		seat, peer, country = x.C3, x.C2, x.C4Country
+	}
+	for _, f := range [...]struct{ want, have string }{
+		{q.Direction, x.Direction},
+		{q.Seat, seat},
+		{q.Provider, peer},
+		{q.DocType, x.DocType},
+		{q.Process, x.Process},
+		{q.C1Country, x.C1Country},
+		{q.C4Country, x.C4Country},
+		{q.UserCountry, country},
+	} {
+		if f.want != "" && f.want != f.have {
+			return false
+		}
+	}
+	return q.EndUser == "" || strings.EqualFold(q.EndUser, x.participant) || q.EndUser == x.Customer || x.endUser == "customer "+q.EndUser
+}
+
+// Difference is a number that two builds of a month do not have in common.
+type Difference struct {
+	Report string `json:"report"` // tsr or eusr
+	Number string `json:"number"` // what it is about
+	A      string `json:"a"`      // "" when it is not there
+	B      string `json:"b"`
+}
+
+// Diff compares two revisions of a seat's reports.
+func (a *Accounts) Diff(ctx context.Context, m reporting.Month, seat string, first, second int64) ([]Difference, error) {
+	list, err := a.Archive(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	find := func(revision int64) (*Built, error) {
+		for i := range list {
+			if list[i].Revision == revision && (seat == "" || string(list[i].Seat) == seat) {
+				return &list[i], nil
+			}
+		}
+		return nil, fmt.Errorf("%w: revision %d of %s %s", store.ErrNotFound, revision, m, seat)
+	}
+	x, err := find(first)
+	if err != nil {
+		return nil, err
+	}
+	y, err := find(second)
+	if err != nil {
+		return nil, err
+	}
+	before, err := numbers(x)
+	if err != nil {
+		return nil, err
+	}
+	after, err := numbers(y)
+	if err != nil {
+		return nil, err
+	}
+	return differences(before, after), nil
+}
+
+// number is a number of a report under its name.
+type number struct{ report, name, value string }
+
+// numbers lists the numbers of a build in their order.
+func numbers(b *Built) ([]number, error) {
+	tsr, err := reporting.ReadTSR(b.Files["tsr.xml"])
+	if err != nil {
+		return nil, err
+	}
+	eusr, err := reporting.ReadEUSR(b.Files["eusr.xml"])
+	if err != nil {
+		return nil, err
+	}
+	counts := func(c reporting.Counts) string {
+		return fmt.Sprintf("incoming %d, outgoing %d", c.Incoming, c.Outgoing)
+	}
+	users := func(u reporting.Users) string {
+		return fmt.Sprintf("sending %d, receiving %d, either %d", u.Sending, u.Receiving, u.Either)
+	}
+	list := []number{{"tsr", "total", counts(tsr.Total)}}
+	for _, s := range tsr.Subtotals {
+		list = append(list, number{"tsr", named(s.Type, s.Keys), counts(s.Counts)})
+	}
+	list = append(list, number{"eusr", "full set", users(eusr.FullSet)})
+	for _, s := range eusr.Subsets {
+		list = append(list, number{"eusr", named(s.Type, s.Keys), users(s.Users)})
+	}
+	return list, nil
+}
+
+// named names a subtotal or subset by its keys.
+func named(typ string, keys []reporting.Key) string {
+	var b strings.Builder
+	b.WriteString(typ)
+	for _, k := range keys {
+		fmt.Fprintf(&b, " %s=%s", k.Scheme, k.Value)
+	}
+	return b.String()
+}
+
+func differences(before, after []number) []Difference {
+	type key struct{ report, name string }
+	have := map[key]string{}
+	for _, n := range after {
+		have[key{n.report, n.name}] = n.value
+	}
+	var out []Difference
+	for _, n := range before {
+		k := key{n.report, n.name}
+		if have[k] != n.value {
+			out = append(out, Difference{n.report, n.name, n.value, have[k]})
+		}
+		delete(have, k)
+	}
+	for _, n := range after {
+		if _, left := have[key{n.report, n.name}]; left {
+			out = append(out, Difference{n.report, n.name, "", n.value})
+		}
+	}
+	return out
+}

@@ -1,0 +1,309 @@
+package report
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"strings"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/reporting"
+)
+
+// Errors of months.
+var (
+	// ErrOpen means that reports are built of closed months only; any day has its preview.
+	ErrOpen = errors.New("the month is not closed")
+
+	// ErrWindow means that the day is past on which OpenPeppol takes corrections (RPT-4).
+	ErrWindow = errors.New("OpenPeppol does not process corrections after the 15th")
+
+	// ErrDrift means that counts, rows and reports do not agree: a fault of this program or of its database.
+	ErrDrift = errors.New("the counts do not equal the rows")
+)
+
+// WorklistError says why a month cannot be closed: customers whose country is not known.
+type WorklistError struct{ Missing []Missing }
+
+func (e *WorklistError) Error() string {
+	const shown = 5
+	var list []string
+	for i, m := range e.Missing {
+		if i == shown {
+			list = append(list, fmt.Sprintf("and %d more", len(e.Missing)-shown))
+			break
+		}
+		list = append(list, m.Participant)
+	}
+	return fmt.Sprintf("%d participants have no customer with a country: %s", len(e.Missing), strings.Join(list, ", "))
+}
+
+// Close closes a month for good: what comes later is counted in the next one. Before, each end user must have a country, and
+// the reports must be such that they can be sent.
+func (a *Accounts) Close(ctx context.Context, m reporting.Month, actor string) error {
+	if _, end := m.Bounds(); a.Now().Before(end) {
+		return fmt.Errorf("%w: %s can be closed from %s", store.ErrMonthNotOver, m, end.Add(store.CloseDelay).Format(time.RFC3339))
+	}
+	pairs, err := a.Preview(ctx, m)
+	if err != nil {
+		return err
+	}
+	var missing []Missing
+	for _, p := range pairs {
+		missing = append(missing, p.Missing...)
+	}
+	if len(missing) > 0 {
+		return &WorklistError{missing}
+	}
+	for _, p := range pairs {
+		if list := p.Report.Check(); len(list) > 0 {
+			return &reporting.RuleError{Findings: list}
+		}
+	}
+	return a.Store.CloseMonth(ctx, a.Tenant, monthOf(m), actor)
+}
+
+// Built is an entry of the archive.
+type Built struct {
+	Month    string        `json:"month"`
+	Seat     peppol.SeatID `json:"seat"`
+	Revision int64         `json:"revision"`
+	At       time.Time     `json:"at"`
+	Actor    string        `json:"actor"`
+	Events   int64         `json:"events"` // last correction of the customer registry that was used
+	TSR      string        `json:"tsr_sha256"`
+	EUSR     string        `json:"eusr_sha256"`
+	Protocol Protocol      `json:"protocol"`
+	Replaced int64         `json:"superseded_by,omitempty"` // the revision that counts instead
+
+	Files map[string][]byte `json:"-"` // tsr.xml, eusr.xml
+}
+
+// Protocol says what checked a pair of reports, and by which versions.
+type Protocol struct {
+	Program string   `json:"program"`
+	Rules   []string `json:"rules"` // none of which is broken
+}
+
+// Build makes the reports of a closed month and archives them as a new revision for each seat. They are made of the rows, and
+// must equal what the counts come to.
+func (a *Accounts) Build(ctx context.Context, m reporting.Month, actor string) ([]Built, error) {
+	if err := a.mayBuild(ctx, m); err != nil {
+		return nil, err
+	}
+	reg, err := a.Registry(ctx, Latest)
+	if err != nil {
+		return nil, err
+	}
+	pairs, err := a.pairs(ctx, m, reg, a.rows(ctx, m), false)
+	if err != nil {
+		return nil, err
+	}
+	counted, err := a.pairs(ctx, m, reg, a.counts(ctx, m), false)
+	if err != nil {
+		return nil, err
+	}
+	if !equal(pairs, counted) {
+		return nil, fmt.Errorf("report: %s: %w", m, ErrDrift)
+	}
+	var out []Built
+	for _, p := range pairs {
+		checks, err := CheckInstalled(ctx, a.Rules, p.Report, a.Now())
+		if err != nil {
+			return nil, err
+		}
+		text, err := json.Marshal(Protocol{a.Program, checks})
+		if err != nil {
+			return nil, err
+		}
+		b := store.ReportBuild{
+			Month: monthOf(m), Seat: string(p.Seat), Actor: actor, Events: reg.Events,
+			TSR: p.Report.TSR.XML(), EUSR: p.Report.EUSR.XML(), Protocol: string(text),
+		}
+		if err := a.Store.ArchiveReport(ctx, a.Tenant, &b); err != nil {
+			return nil, err
+		}
+		e, err := entry(&b)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// mayBuild refuses open months, and corrections that nobody would process.
+func (a *Accounts) mayBuild(ctx context.Context, m reporting.Month) error {
+	st, err := a.state(ctx, m)
+	if err != nil {
+		return err
+	}
+	if st.Closed.IsZero() {
+		return fmt.Errorf("%w: %s", ErrOpen, m)
+	}
+	earlier, err := a.Store.ReportBuilds(ctx, a.Tenant, monthOf(m))
+	if err == nil && len(earlier) > 0 && a.Now().After(DueOpenPeppol(m)) {
+		err = fmt.Errorf("%w: revision %d of %s counts", ErrWindow, earlier[len(earlier)-1].Revision, m)
+	}
+	return err
+}
+
+// state is what the record knows of a month; the zero value when it knows nothing.
+func (a *Accounts) state(ctx context.Context, m reporting.Month) (store.MonthState, error) {
+	list, err := a.Store.Months(ctx, a.Tenant)
+	for _, st := range list {
+		if st.Month == monthOf(m) {
+			return st, err
+		}
+	}
+	return store.MonthState{Month: monthOf(m)}, err
+}
+
+func equal(a, b []Pair) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].Seat != b[i].Seat || !bytes.Equal(a[i].Report.TSR.XML(), b[i].Report.TSR.XML()) || !bytes.Equal(a[i].Report.EUSR.XML(), b[i].Report.EUSR.XML()) {
+			return false
+		}
+	}
+	return true
+}
+
+// entry describes a build of the archive.
+func entry(b *store.ReportBuild) (Built, error) {
+	e := Built{
+		Month: b.Month.String(), Seat: peppol.SeatID(b.Seat), Revision: b.Revision, At: b.At, Actor: b.Actor, Events: b.Events,
+		TSR: hash(b.TSR), EUSR: hash(b.EUSR), Files: map[string][]byte{"tsr.xml": b.TSR, "eusr.xml": b.EUSR},
+	}
+	return e, json.Unmarshal([]byte(b.Protocol), &e.Protocol)
+}
+
+func hash(b []byte) string {
+	h := sha256.Sum256(b)
+	return hex.EncodeToString(h[:])
+}
+
+// Archive returns the builds of a month by seat, the oldest first.
+func (a *Accounts) Archive(ctx context.Context, m reporting.Month) ([]Built, error) {
+	list, err := a.Store.ReportBuilds(ctx, a.Tenant, monthOf(m))
+	if err != nil {
+		return nil, err
+	}
+	var out []Built
+	newest := map[string]int64{}
+	for i := range list {
+		newest[list[i].Seat] = list[i].Revision
+	}
+	for i := range list {
+		e, err := entry(&list[i])
+		if err != nil {
+			return nil, err
+		}
+		if n := newest[list[i].Seat]; n != e.Revision {
+			e.Replaced = n
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// Verified is the outcome of a verification.
+type Verified struct {
+	Month  string   `json:"month"`
+	Rows   int64    `json:"rows"`
+	Builds int      `json:"builds"` // that were made again and are the same
+	Wrong  []string `json:"wrong"`  // empty: everything agrees
+}
+
+// Verify recomputes a month from its rows: the counts beside them, and each report of the archive with the customers as they
+// were then.
+func (a *Accounts) Verify(ctx context.Context, m reporting.Month) (*Verified, error) {
+	if _, err := a.Store.Post(ctx, a.Tenant); err != nil {
+		return nil, err
+	}
+	v := &Verified{Month: m.String(), Wrong: []string{}}
+	if err := a.recount(ctx, m, v); err != nil {
+		return nil, err
+	}
+	list, err := a.Archive(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	rebuilt := map[int64][]Pair{} // by the last correction
+	for i := range list {
+		b := &list[i]
+		pairs, ok := rebuilt[b.Events]
+		if !ok {
+			reg, err := a.Registry(ctx, b.Events)
+			if err != nil {
+				return nil, err
+			}
+			if pairs, err = a.pairs(ctx, m, reg, a.rows(ctx, m), true); err != nil {
+				return nil, err
+			}
+			rebuilt[b.Events] = pairs
+		}
+		v.compare(b, pairs)
+	}
+	return v, nil
+}
+
+// compare compares a build with the pair that was made again for its seat.
+func (v *Verified) compare(b *Built, pairs []Pair) {
+	for _, p := range pairs {
+		if p.Seat != b.Seat {
+			continue
+		}
+		for name, text := range map[string][]byte{"tsr.xml": p.Report.TSR.XML(), "eusr.xml": p.Report.EUSR.XML()} {
+			if !bytes.Equal(text, b.Files[name]) {
+				v.Wrong = append(v.Wrong, fmt.Sprintf("%s of %s, revision %d, has another content when it is made of the rows again", name, b.Seat, b.Revision))
+				return
+			}
+		}
+		v.Builds++
+		return
+	}
+	v.Wrong = append(v.Wrong, fmt.Sprintf("the rows have nothing of %s, of which there is revision %d", b.Seat, b.Revision))
+}
+
+// recount compares the counts with the rows: both are added up by a hash of all that is counted, which no two different sets of
+// rows have in common.
+func (a *Accounts) recount(ctx context.Context, m reporting.Month, v *Verified) error {
+	type item struct {
+		store.TallyKey
+		store.TallyEntry
+	}
+	seed := maphash.MakeSeed()
+	sum := func(src source) (hash uint64, rows int64, err error) {
+		for t, err := range src {
+			if err != nil {
+				return 0, 0, err
+			}
+			for _, e := range t.Entries {
+				n := e.N
+				e.N = 0
+				hash, rows = hash+maphash.Comparable(seed, item{t.TallyKey, e})*uint64(n), rows+n
+			}
+		}
+		return hash, rows, nil
+	}
+	kept, counted, err := sum(a.counts(ctx, m))
+	if err != nil {
+		return err
+	}
+	hash, rows, err := sum(a.rows(ctx, m))
+	v.Rows = rows
+	if kept != hash {
+		v.Wrong = append(v.Wrong, fmt.Sprintf("the counts are of %d exchanges and do not equal the %d rows", counted, rows))
+	}
+	return err
+}

@@ -1,0 +1,141 @@
+package report
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/reporting"
+)
+
+// DueOpenPeppol is the end of the time in which OpenPeppol takes the reports of a month: day 15 of the next one, in UTC (RPT-4).
+func DueOpenPeppol(m reporting.Month) time.Time { return due(m, 15) }
+
+// DueDFO is the end of the time in which DFØ takes its report: day 10 (RPT-9.2).
+func DueDFO(m reporting.Month) time.Time { return due(m, 10) }
+
+// DuePayment is the same for the payments domain: day 5 (NO-j.7).
+func DuePayment(m reporting.Month) time.Time { return due(m, 5) }
+
+// due is the last moment of a day of the month after m.
+func due(m reporting.Month, day int) time.Time {
+	_, next := m.Bounds()
+	return next.AddDate(0, 0, day).Add(-time.Second)
+}
+
+// nearDays is how long before its end a time is near.
+const nearDays = 5
+
+// Duty is something to be handed over.
+type Duty struct {
+	Month string     `json:"month"`
+	What  string     `json:"what"` // tsr, eusr, dfo or dfo-payment
+	Seat  string     `json:"seat,omitempty"`
+	Due   time.Time  `json:"due"`
+	Done  *time.Time `json:"done,omitempty"`
+	State string     `json:"state"` // done, open, near or overdue
+}
+
+// States of a duty.
+const (
+	DutyDone    = "done"
+	DutyOpen    = "open"
+	DutyNear    = "near" // and unmet
+	DutyOverdue = "overdue"
+)
+
+// Pressing tells whether the duty is unmet, and its time near or over.
+func (d *Duty) Pressing() bool { return d.State == DutyNear || d.State == DutyOverdue }
+
+// paymentDomain is the domain that has a date of its own.
+const paymentDomain = "payment"
+
+// Status returns what was, is and comes to be handed over of the months that are over: the last one, and those before it since the
+// record began of which something is unmet.
+func (a *Accounts) Status(ctx context.Context) ([]Duty, error) {
+	if _, err := a.Store.Post(ctx, a.Tenant); err != nil {
+		return nil, err
+	}
+	now := a.Now()
+	last := reporting.MonthOf(now.AddDate(0, 0, -now.UTC().Day()))
+	months := []reporting.Month{last}
+	known, err := a.Store.Months(ctx, a.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	for _, st := range slices.Backward(known) {
+		if from, _ := st.Month.Bounds(); st.Month < monthOf(last) {
+			months = append(months, reporting.MonthOf(from))
+		}
+	}
+	var out []Duty
+	for _, m := range months {
+		list, err := a.duties(ctx, m, now)
+		if err != nil {
+			return nil, err
+		}
+		if m == last || slices.ContainsFunc(list, func(d Duty) bool { return d.State != DutyDone }) {
+			out = append(out, list...)
+		}
+	}
+	return out, nil
+}
+
+// duties are those of one month.
+func (a *Accounts) duties(ctx context.Context, m reporting.Month, now time.Time) ([]Duty, error) {
+	marks, err := a.Store.ReportMarks(ctx, a.Tenant, monthOf(m))
+	if err != nil {
+		return nil, err
+	}
+	var out []Duty
+	add := func(what, mark, seat string, due time.Time) {
+		d := Duty{Month: m.String(), What: what, Seat: seat, Due: due, State: DutyOpen}
+		for i := range marks {
+			if marks[i].What == mark && marks[i].Seat == seat {
+				d.Done = &marks[i].At
+			}
+		}
+		switch {
+		case d.Done != nil:
+			d.State = DutyDone
+		case now.After(due):
+			d.State = DutyOverdue
+		case now.After(due.AddDate(0, 0, -nearDays)):
+			d.State = DutyNear
+		}
+		out = append(out, d)
+	}
+	payments, err := a.hasDomain(ctx, m, paymentDomain)
+	if err != nil {
+		return nil, err
+	}
+	if payments {
+		add("dfo-payment", store.MarkDFO, "", DuePayment(m))
+	}
+	add("dfo", store.MarkDFO, "", DueDFO(m))
+	for _, seat := range a.Seats {
+		add("tsr", store.MarkTSR, string(seat), DueOpenPeppol(m))
+		add("eusr", store.MarkEUSR, string(seat), DueOpenPeppol(m))
+	}
+	return out, nil
+}
+
+// hasDomain tells whether something of a domain was exchanged in a month.
+func (a *Accounts) hasDomain(ctx context.Context, m reporting.Month, domain string) (bool, error) {
+	id, err := a.Store.FindTerm(ctx, a.Tenant, store.Term{Kind: store.TermDomain, Value: domain})
+	if err == store.ErrNotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return a.Store.LedgerHas(ctx, a.Tenant, monthOf(m), id)
+}
+
+// Done notes that a report was handed over: what is a mark of the store, revision 0 when there is none.
+func (a *Accounts) Done(ctx context.Context, m reporting.Month, seat, what string, revision int64, actor, detail string) error {
+	return a.Store.MarkReport(ctx, a.Tenant, store.ReportMark{
+		Month: monthOf(m), Seat: seat, What: what, Revision: revision, Actor: actor, Detail: detail,
+	})
+}
