@@ -21,9 +21,20 @@ const (
 	FileEUSR = "eusr.xml"
 )
 
-// Save writes both reports into a folder, which it makes if there is none. Each appears whole or not at all: both are written
-// and synced under other names before the first gets its own.
-func (r *Report) Save(dir string) (files []File, err error) {
+// Document is a report with the name of its file.
+type Document struct {
+	Name string
+	Doc  io.WriterTo
+}
+
+// Save writes both reports into a folder, as the function Save does.
+func (r *Report) Save(dir string) ([]File, error) {
+	return Save(dir, Document{FileTSR, r.TSR}, Document{FileEUSR, r.EUSR})
+}
+
+// Save writes reports into a folder, which it makes if there is none. Each appears whole or not at all: all are written and
+// synced under other names before the first gets its own.
+func Save(dir string, docs ...Document) (files []File, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -33,20 +44,17 @@ func (r *Report) Save(dir string) (files []File, err error) {
 			_ = os.Remove(name) // not there any more when all went well
 		}
 	}()
-	for _, d := range [...]struct {
-		name string
-		doc  io.WriterTo
-	}{{FileTSR, r.TSR}, {FileEUSR, r.EUSR}} {
-		f, err := os.CreateTemp(dir, "."+d.name+"-*")
+	for _, d := range docs {
+		f, err := os.CreateTemp(dir, "."+d.Name+"-*")
 		if err != nil {
 			return nil, err
 		}
 		temps = append(temps, f.Name())
-		file, err := write(f, d.doc)
+		file, err := write(f, d.Doc)
 		if err != nil {
 			return nil, err
 		}
-		file.Name = d.name
+		file.Name = d.Name
 		files = append(files, file)
 	}
 	for i, f := range files {

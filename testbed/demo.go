@@ -10,8 +10,10 @@ import (
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/node"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/reporting"
 )
 
 // DemoResult is the outcome of a demo.
@@ -97,11 +99,35 @@ func (d *demo) run(ctx context.Context, n *Network) (*DemoResult, error) {
 		return nil, err
 	}
 	d.tell(Step{"evidence", "evidence: request, answer, receipt, envelope, document and certificates are in " + evidence})
+	if err := d.preview(ctx, "sender", n.A); err != nil {
+		return nil, err
+	}
+	if err := d.preview(ctx, "receiver", n.B); err != nil {
+		return nil, err
+	}
 	seat, err := certs.Seat(ev.Signer)
 	if err != nil {
 		return nil, err
 	}
 	return &DemoResult{MessageID: m.MessageID, ReceiptVerified: seat == n.B.Seat, Delivered: delivered, Evidence: evidence}, nil
+}
+
+// preview shows what an access point's month comes to.
+func (d *demo) preview(ctx context.Context, who string, at *AccessPoint) error {
+	a, err := node.Accounts(at.Config, at.Store, nil, "")
+	if err != nil {
+		return err
+	}
+	month := reporting.MonthOf(time.Now())
+	pairs, err := a.Preview(ctx, month)
+	if err != nil {
+		return err
+	}
+	for _, p := range pairs {
+		total, users := p.Report.TSR.Total, p.Report.EUSR.FullSet
+		d.tell(Step{"preview", fmt.Sprintf("report of %s, %s %s so far: %d sent, %d received, %d end users", month, who, p.Seat, total.Outgoing, total.Incoming, users.Either)})
+	}
+	return nil
 }
 
 // delivered waits until C4 has the document and compares it with what was sent.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -78,14 +79,16 @@ func (c *cli) version() *cobra.Command {
 			v := struct {
 				Version string `json:"version"`
 				Go      string `json:"go"`
-			}{Version: "development"}
-			if info, ok := debug.ReadBuildInfo(); ok {
-				v.Go = info.GoVersion
-				if info.Main.Version != "" && info.Main.Version != "(devel)" {
-					v.Version = info.Main.Version
-				}
-			}
+			}{programVersion(), runtime.Version()}
 			return c.print(v, "ravn %s (%s)", v.Version, v.Go)
 		},
 	}
+}
+
+// programVersion is the version that the program was built of.
+func programVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "development"
 }

@@ -20,7 +20,7 @@ import (
 
 func (c *cli) report() *cobra.Command {
 	cmd := &cobra.Command{Use: "report", Short: "Monthly reports to OpenPeppol: transaction and end user statistics (TSR, EUSR)"}
-	cmd.AddCommand(c.reportBuild())
+	cmd.AddCommand(c.reportPreview(), c.reportClose(), c.reportBuild(), c.reportArchive(), c.reportVerify(), c.reportDiff(), c.reportExplain(), c.reportSend(), c.reportStatus())
 	return cmd
 }
 
@@ -30,26 +30,33 @@ type buildFlags struct{ items, month, seat, out, rules string }
 func (c *cli) reportBuild() *cobra.Command {
 	var f buildFlags
 	cmd := &cobra.Command{
-		Use: "build --items FILE --month YYYY-MM --seat SEAT --out FOLDER", Short: "Make both reports of a month from a CSV file",
-		Long: "Reads exchanges of production that have a receipt, one a row (see docs/reporting.md), and writes tsr.xml and eusr.xml.\n" +
+		Use: "build --month YYYY-MM [--items FILE --seat SEAT] [--out FOLDER]", Short: "Make both reports of a month, from the record or from a CSV file",
+		Long: "Without --items: makes the reports of a closed month from the record, for each of our seats, and archives them as a new\n" +
+			"revision; --out writes them as well, one folder for each seat.\n\n" +
+			"With --items: reads exchanges of production that have a receipt, one a row (see docs/reporting.md), and writes tsr.xml and eusr.xml.\n" +
 			"Both are checked by the official rules, built in, and by the rule packs that are installed. Nothing is written if a row\n" +
 			"is bad or a rule is broken. Temporary files lie in the folder that TMPDIR names.\n\n" +
 			"Exit codes: 0 the reports are written; 1 a row is bad, or a rule is broken; 2 wrong use, or the month is not over.",
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.runReportBuild(cmd.Context(), &f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.items == "" {
+				return c.buildRecord(cmd.Context(), &f)
+			}
+			return c.runReportBuild(cmd.Context(), &f)
+		},
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.items, "items", "", "CSV file with the exchanges")
 	fl.StringVar(&f.month, "month", "", "month in UTC, YYYY-MM; it must be over")
-	fl.StringVar(&f.seat, "seat", "", "seat id of the reporter, like PNO000001")
+	fl.StringVar(&f.seat, "seat", "", "with --items: seat id of the reporter, like PNO000001")
 	fl.StringVar(&f.out, "out", "", "folder for the reports; made if it is not there")
-	fl.StringVar(&f.rules, "rules", "", "folder of rule packs; else the one of the configuration")
+	fl.StringVar(&f.rules, "rules", "", "with --items: folder of rule packs; else the one of the configuration")
 	return cmd
 }
 
 // header reads the flags that say what the reports are about.
 func (f *buildFlags) header() (h reporting.Header, err error) {
-	for _, x := range [...]struct{ name, value string }{{"items", f.items}, {"month", f.month}, {"seat", f.seat}, {"out", f.out}} {
+	for _, x := range [...]struct{ name, value string }{{"month", f.month}, {"seat", f.seat}, {"out", f.out}} {
 		if x.value == "" {
 			return h, badArgs("--%s is needed", x.name)
 		}
@@ -58,7 +65,7 @@ func (f *buildFlags) header() (h reporting.Header, err error) {
 		return h, fault.New(fault.BadArguments, err, "--month")
 	}
 	if _, to := h.Month.Bounds(); !h.Month.Ended(time.Now()) {
-		return h, badArgs("--month %s is not over; its reports can be made from %s on", h.Month, to.Format(time.RFC3339))
+		return h, badArgs("--month %s is not over; its reports can be made from %s on, until then there is ravn report preview", h.Month, to.Format(time.RFC3339))
 	}
 	if h.Seat, err = peppol.ParseSeat(f.seat); err != nil {
 		return h, fault.New(fault.BadArguments, err, "--seat")

@@ -80,11 +80,17 @@ func (c *cli) runSend(ctx context.Context, f *sendFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	_, err = c.submit(ctx, n, sub, peer)
+	return err
+}
+
+// submit records a submission and makes one attempt to send it.
+func (c *cli) submit(ctx context.Context, n *node.Node, sub ap.Submission, peer as4.Peer) (store.Message, error) {
 	m, job, err := n.Submit(ctx, sub)
 	if err != nil {
-		return err
+		return m, err
 	}
-	return c.attempt(ctx, n, m, func() error { _, err := n.Attempt(ctx, m, job, peer); return err })
+	return m, c.attempt(ctx, n, m, func() error { _, err := n.Attempt(ctx, m, job, peer); return err })
 }
 
 // resume sends the stored bytes again.

@@ -31,6 +31,8 @@ type Core struct {
 	Trust  *certs.Verifier
 	Keys   func() *certs.Keyring
 	Now    func() time.Time
+
+	Uncounted bool // nothing enters the counting rows: the test network is not reported (RPT-3.1)
 }
 
 // open reads a blob; one that was just made and that the record keeps is at hand.

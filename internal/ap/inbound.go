@@ -143,7 +143,7 @@ func (in *Inbound) acceptance(m *as4.Inbound, id string, ref store.BlobRef, doma
 			{Kind: store.EvidenceOwnCert, Bytes: m.Own.Raw},
 		},
 		Events: []store.Event{{At: m.Received, Kind: "verified", To: store.Verified, Detail: certs.Fingerprint(m.Signer)}},
-		Count:  Counts(h.DocType),
+		Count:  in.counts(h.DocType),
 	}
 }
 

@@ -21,7 +21,7 @@ type Outbound struct {
 	Core
 	Sender    *as4.Sender
 	Directory Directory                 // nil: only with a peer given directly
-	Seat      peppol.SeatID             // who sends
+	Seat      peppol.SeatID             // who sends what names no other seat
 	Check     Check                     // of documents before they are taken over
 	Country   string                    // COUNTRY_C1 of submissions that name none; "" means it must be named
 	Timeout   time.Duration             // of one attempt
@@ -184,7 +184,7 @@ func (out *Outbound) seal(ctx context.Context, m store.Message, peer as4.Peer) (
 	if !m.Sealed.IsZero() && bytes.Equal(m.PeerCert, peer.Cert.Raw) {
 		return nil, nil
 	}
-	id, err := out.Keys().Current(out.Seat, out.Now())
+	id, err := out.Keys().Current(m.C2, out.Now())
 	if err != nil {
 		return nil, fault.New(fault.KeyUntrusted, err, "")
 	}
@@ -269,7 +269,7 @@ func (out *Outbound) result(m store.Message, ev *as4.Evidence, err error) store.
 		d, derr := peppol.NewDocType(m.DocTypeScheme, m.DocType)
 		return store.Result{
 			State: store.Sent, Outcome: "receipt", Evidence: answerEvidence(ev, store.EvidenceReceipt),
-			Count: derr == nil && Counts(d),
+			Count: derr == nil && out.counts(d),
 		}
 	}
 	res := store.Result{State: store.Unknown, Outcome: "error", Detail: err.Error(), Retry: out.Now().Add(time.Minute)}

@@ -2,6 +2,7 @@ package ap
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -12,11 +13,13 @@ import (
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/reporting"
 	"github.com/ravn-ap/ravn/sbdh"
 )
 
 // Submission is a document handed in by C1. What it leaves out is read from the document or its envelope.
 type Submission struct {
+	Seat         peppol.SeatID // who sends; "" means Outbound.Seat
 	From, To     peppol.ParticipantID
 	DocType      peppol.DocTypeID
 	Process      peppol.ProcessID
@@ -79,7 +82,7 @@ func (out *Outbound) take(ctx context.Context, s Submission) (store.Submission, 
 	}
 	return store.Submission{Evidence: report, Message: store.Message{
 		ID: id, Domain: defaultDomain, MessageID: string(out.Sender.NewMessageID()), ConversationID: conversation(s.Conversation),
-		C2: out.Seat, Sender: h.Sender.Value(), Receiver: h.Receiver.Value(),
+		C2: cmp.Or(s.Seat, out.Seat), Sender: h.Sender.Value(), Receiver: h.Receiver.Value(),
 		DocTypeScheme: h.DocType.Scheme(), DocType: h.DocType.Value(), ProcessScheme: h.Process.Scheme(), Process: h.Process.Value(),
 		Transport: peppol.TransportAS4, InstanceID: h.InstanceID, CreationTime: h.Created, CountryC1: h.CountryC1,
 		MLSTo: h.MLSTo, MLSType: h.MLSType, Payload: ref, PayloadMime: s.MimeType,
@@ -176,6 +179,9 @@ func (out *Outbound) header(s Submission, seen sbdh.Detected) (*sbdh.Header, err
 		return nil, fault.New(fault.DocumentUnknown, nil, "root element %s", seen.Root.Local)
 	case h.CountryC1 == "":
 		return nil, fault.New(fault.CountryMissing, nil, "")
+	}
+	if _, ok := reporting.Country(h.CountryC1); !ok { // it could not be reported (SCH-EUSR-30)
+		return nil, fault.New(fault.CountryMissing, nil, "%q is no country code", h.CountryC1)
 	}
 	if err := checkDigits(h); err != nil {
 		return nil, fault.New(fault.BadArguments, err, "")

@@ -45,8 +45,8 @@ var allowed = map[string]string{
 	"internal/queue":           "internal/store",
 	"internal/backend":         "",
 	"internal/explain":         "as4 as4/mime as4/wssec certs ebms peppol sbdh internal/xmlsafe internal/xmldsig internal/fault",
-	"internal/ap":              "as4 certs ebms peppol sbdh smp internal/backend internal/fault internal/queue internal/store internal/store/blob validation",
-	"internal/node":            "as4 certs ebms peppol smp sml sbdh internal/ap internal/backend internal/config internal/fault internal/queue internal/store internal/store/blob internal/store/postgres internal/store/sqlite validation validation/core validation/pack",
+	"internal/ap":              "as4 certs ebms peppol reporting sbdh smp internal/backend internal/fault internal/queue internal/store internal/store/blob validation",
+	"internal/node":            "as4 certs ebms peppol smp sml sbdh internal/ap internal/backend internal/config internal/fault internal/queue internal/report internal/store internal/store/blob internal/store/postgres internal/store/sqlite reporting validation validation/core validation/pack",
 	"internal/setup":           "certs internal/fault testbed/pki",
 	"internal/bench":           "",
 	"internal/report":          "internal/fault internal/store peppol reporting validation",
@@ -61,7 +61,7 @@ var allowed = map[string]string{
 	"testbed/smp":              "certs peppol",
 	"testbed/interop":          "internal/golden",
 	"testbed/saxon":            "internal/golden testbed/interop",
-	"testbed":                  "as4 certs peppol sbdh internal/ap internal/config internal/explain internal/fault internal/node internal/setup internal/store testbed/pki testbed/sml testbed/smp",
+	"testbed":                  "as4 certs peppol sbdh internal/ap internal/config internal/explain internal/fault internal/node internal/setup internal/store reporting testbed/pki testbed/sml testbed/smp",
 	"cmd/ravn":                 "as4 certs ebms peppol sbdh smp sml internal/ap internal/bench internal/gendata internal/config internal/download internal/explain internal/fault internal/node internal/report internal/setup internal/store reporting testbed validation validation/core validation/pack",
 }
 

@@ -44,6 +44,7 @@ func (c *Config) Check() error {
 	c.checkKeys(bad)
 	c.checkCerts(env, bad)
 	c.checkAS4(env, bad)
+	c.checkReporting(bad)
 	if !slices.Contains([]string{"off", "report", "reject"}, c.Validation.Outgoing) {
 		bad("validation.outgoing", "want off, report or reject, have %q", c.Validation.Outgoing)
 	}
@@ -57,6 +58,18 @@ func (c *Config) Check() error {
 		all = append(all, fault.New(fault.RevocationMissing, nil, "certs.revocation"))
 	}
 	return errors.Join(all...)
+}
+
+func (c *Config) checkReporting(bad complain) {
+	r := &c.Reporting
+	for path, id := range map[string]string{"reporting.spid": r.SPID, "reporting.receiver": r.Receiver} {
+		if _, err := peppol.ParseParticipant(id); id != "" && err != nil {
+			bad(path, "%v", err)
+		}
+	}
+	if r.Country != "" && !peppol.KnownCountry(r.Country) {
+		bad("reporting.country", "%q is not an ISO 3166-1 code in capitals", r.Country)
+	}
 }
 
 type complain func(path, format string, args ...any)

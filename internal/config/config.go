@@ -69,6 +69,12 @@ type Config struct {
 		Incoming string `yaml:"incoming,omitempty" doc:"Likewise for received documents, after the receipt has left: off or report (kept with the message and in metadata.json)." default:"off"`
 	} `yaml:"validation,omitempty"`
 
+	Reporting struct {
+		SPID     string `yaml:"spid,omitempty" doc:"Participant of this service provider itself, like 0242:000123: it sends the reports, and status messages count as its own."`
+		Country  string `yaml:"country,omitempty" doc:"Its country. Empty: country above."`
+		Receiver string `yaml:"receiver,omitempty" doc:"Receiver of the reports. Empty: OpenPeppol, 9925:be0848934496, in production; elsewhere none."`
+	} `yaml:"reporting,omitempty"`
+
 	Log struct {
 		Level  string `yaml:"level,omitempty" doc:"debug, info, warn or error." default:"info"`
 		Format string `yaml:"format,omitempty" doc:"json or console. Empty: console on a terminal, else json."`

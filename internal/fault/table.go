@@ -40,6 +40,9 @@ const (
 	BenchFailed        Code = "RAVN-4003"
 	ItemsInvalid       Code = "RAVN-4004"
 	ReportInvalid      Code = "RAVN-4005"
+	MonthRefused       Code = "RAVN-4006"
+	CustomersInvalid   Code = "RAVN-4007"
+	ReportDrift        Code = "RAVN-4008"
 )
 
 func row(c Code, b Blame, x Exit, en, enNext, nb, nbNext, nn, nnNext string) Entry {
@@ -124,4 +127,10 @@ var Table = []Entry{
 		"listen over utvekslinger kan ikke brukes", "Rett radene som er nevnt; ingenting ble skrevet", "lista over utvekslingar kan ikkje brukast", "Rett radene som er nemnde; ingenting vart skrive"),
 	row(ReportInvalid, Ours, Negative, "a report would break a rule of OpenPeppol", "See which keys the rule is about, and correct these exchanges; nothing was written",
 		"en rapport ville bryte en regel fra OpenPeppol", "Se hvilke nøkler regelen gjelder, og rett disse utvekslingene; ingenting ble skrevet", "ein rapport ville bryte ein regel frå OpenPeppol", "Sjå kva nøklar regelen gjeld, og rett desse utvekslingane; ingenting vart skrive"),
+	row(MonthRefused, Ours, Usage, "the month does not allow it", "See ravn report status; any day of any month has its ravn report preview",
+		"måneden tillater det ikke", "Se ravn report status; alle dager har sin ravn report preview", "månaden tillèt det ikkje", "Sjå ravn report status; alle dagar har sin ravn report preview"),
+	row(CustomersInvalid, Ours, Negative, "the customers cannot be changed like that", "Correct what is named; nothing was changed",
+		"kundene kan ikke endres slik", "Rett det som er nevnt; ingenting ble endret", "kundane kan ikkje endrast slik", "Rett det som er nemnt; ingenting vart endra"),
+	row(ReportDrift, Ours, Negative, "counts, rows and reports do not agree", "Send nothing; keep the database as it is and report this as a fault of the program",
+		"tall, rader og rapporter stemmer ikke overens", "Send ingenting; behold databasen som den er og meld dette som en feil i programmet", "tal, rader og rapportar stemmer ikkje overeins", "Send ingenting; ta vare på databasen som han er og meld dette som ein feil i programmet"),
 }

@@ -125,7 +125,10 @@ func (n *Node) openRecord(ctx context.Context) error {
 
 // wire joins the parts.
 func (n *Node) wire() error {
-	core := ap.Core{Tenant: store.DefaultTenant, Store: n.Store, Blobs: n.Blobs, Trust: n.Trust, Keys: func() *certs.Keyring { return n.Keys }, Now: n.opts.Now}
+	core := ap.Core{
+		Tenant: store.DefaultTenant, Store: n.Store, Blobs: n.Blobs, Trust: n.Trust, Keys: func() *certs.Keyring { return n.Keys }, Now: n.opts.Now,
+		Uncounted: n.Config.Env() == certs.Test,
+	}
 	lease := time.Duration(n.Config.Deliver.Lease)
 	n.Inbound = &ap.Inbound{Core: core, Lease: lease, Backend: &backend.Folder{Dir: n.Config.Path(n.Config.Deliver.Folder)}, Delivered: n.logDelivery, Hook: n.opts.Hook}
 	n.runner = &queue.Runner{
@@ -209,6 +212,7 @@ func (n *Node) Serve(ctx context.Context) error {
 	wg.Go(func() { n.runner.Run(ctx) })
 	wg.Go(func() { n.collectOrphans(ctx) })
 	wg.Go(func() { n.watchRules(ctx) })
+	wg.Go(func() { n.keepAccounts(ctx) })
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(n.listener) }()
 	var err error

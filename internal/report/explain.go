@@ -177,11 +177,11 @@ type number struct{ report, name, value string }
 
 // numbers lists the numbers of a build in their order.
 func numbers(b *Built) ([]number, error) {
-	tsr, err := reporting.ReadTSR(b.Files["tsr.xml"])
+	tsr, err := reporting.ReadTSR(b.XML.TSR)
 	if err != nil {
 		return nil, err
 	}
-	eusr, err := reporting.ReadEUSR(b.Files["eusr.xml"])
+	eusr, err := reporting.ReadEUSR(b.XML.EUSR)
 	if err != nil {
 		return nil, err
 	}

@@ -83,7 +83,15 @@ type Built struct {
 	Protocol Protocol      `json:"protocol"`
 	Replaced int64         `json:"superseded_by,omitempty"` // the revision that counts instead
 
-	Files map[string][]byte `json:"-"` // tsr.xml, eusr.xml
+	XML reports `json:"-"`
+}
+
+// reports are the reports of a build.
+type reports struct{ TSR, EUSR []byte }
+
+// Documents returns the reports with the names of their files.
+func (b *Built) Documents() []reporting.Document {
+	return []reporting.Document{{Name: reporting.FileTSR, Doc: bytes.NewReader(b.XML.TSR)}, {Name: reporting.FileEUSR, Doc: bytes.NewReader(b.XML.EUSR)}}
 }
 
 // Protocol says what checked a pair of reports, and by which versions.
@@ -182,7 +190,7 @@ func equal(a, b []Pair) bool {
 func entry(b *store.ReportBuild) (Built, error) {
 	e := Built{
 		Month: b.Month.String(), Seat: peppol.SeatID(b.Seat), Revision: b.Revision, At: b.At, Actor: b.Actor, Events: b.Events,
-		TSR: hash(b.TSR), EUSR: hash(b.EUSR), Files: map[string][]byte{"tsr.xml": b.TSR, "eusr.xml": b.EUSR},
+		TSR: hash(b.TSR), EUSR: hash(b.EUSR), XML: reports{b.TSR, b.EUSR},
 	}
 	return e, json.Unmarshal([]byte(b.Protocol), &e.Protocol)
 }
@@ -263,16 +271,21 @@ func (v *Verified) compare(b *Built, pairs []Pair) {
 		if p.Seat != b.Seat {
 			continue
 		}
-		for name, text := range map[string][]byte{"tsr.xml": p.Report.TSR.XML(), "eusr.xml": p.Report.EUSR.XML()} {
-			if !bytes.Equal(text, b.Files[name]) {
-				v.Wrong = append(v.Wrong, fmt.Sprintf("%s of %s, revision %d, has another content when it is made of the rows again", name, b.Seat, b.Revision))
-				return
-			}
+		switch {
+		case !bytes.Equal(p.Report.TSR.XML(), b.XML.TSR):
+			v.wrong(reporting.FileTSR, b)
+		case !bytes.Equal(p.Report.EUSR.XML(), b.XML.EUSR):
+			v.wrong(reporting.FileEUSR, b)
+		default:
+			v.Builds++
 		}
-		v.Builds++
 		return
 	}
 	v.Wrong = append(v.Wrong, fmt.Sprintf("the rows have nothing of %s, of which there is revision %d", b.Seat, b.Revision))
+}
+
+func (v *Verified) wrong(file string, b *Built) {
+	v.Wrong = append(v.Wrong, fmt.Sprintf("%s of %s, revision %d, has another content when it is made of the rows again", file, b.Seat, b.Revision))
 }
 
 // recount compares the counts with the rows: both are added up by a hash of all that is counted, which no two different sets of

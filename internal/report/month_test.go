@@ -50,10 +50,8 @@ func TestWorkedExampleRPT8(t *testing.T) {
 	if len(built) != 1 || built[0].Revision != 1 || built[0].Events != 13 || !strings.Contains(fmt.Sprint(built[0].Protocol), "ravn-core") {
 		t.Fatalf("%+v", built)
 	}
-	for _, name := range []string{"tsr.xml", "eusr.xml"} {
-		if !bytes.Equal(built[0].Files[name], worked(t, name)) {
-			t.Errorf("%s is another one than that of the worked example:\n%s", name, built[0].Files[name])
-		}
+	if x := built[0].XML; !bytes.Equal(x.TSR, worked(t, reporting.FileTSR)) || !bytes.Equal(x.EUSR, worked(t, reporting.FileEUSR)) {
+		t.Errorf("others than those of the worked example:\n%s\n%s", x.TSR, x.EUSR)
 	}
 	w.must(w.Store.Fold(ctx, w.Tenant))
 	pairs, err = w.Preview(ctx, october)
@@ -123,8 +121,8 @@ func TestEmptyMonth(t *testing.T) {
 	w.must(w.Close(ctx, october, "op"))
 	built, err := w.Build(ctx, october, "op")
 	w.must(err)
-	if len(built) != 1 || strings.Contains(string(built[0].Files["tsr.xml"]), "Subtotal") || built[0].Seat != own {
-		t.Errorf("%+v %s", built, built[0].Files["tsr.xml"])
+	if len(built) != 1 || strings.Contains(string(built[0].XML.TSR), "Subtotal") || built[0].Seat != own {
+		t.Errorf("%+v %s", built, built[0].XML.TSR)
 	}
 }
 

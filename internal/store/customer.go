@@ -7,14 +7,14 @@ import (
 
 // CustomerEvent is a correction of the customer registry. Events are only ever added; the registry is what they come to.
 type CustomerEvent struct {
-	Seq     int64 // from 1, without gaps
-	At      time.Time
-	Actor   string
-	Kind    string // what Subject is: EventCustomer or EventParticipant
-	Subject string // id of the customer, or the participant in lower case
-	Field   string
-	Old     string
-	New     string
+	Seq     int64     `json:"seq"` // from 1, without gaps
+	At      time.Time `json:"at"`
+	Actor   string    `json:"actor"`
+	Kind    string    `json:"kind"`    // what Subject is: EventCustomer or EventParticipant
+	Subject string    `json:"subject"` // id of the customer, or the participant in lower case
+	Field   string    `json:"field"`
+	Old     string    `json:"old"`
+	New     string    `json:"new"`
 }
 
 // Kinds of CustomerEvent.

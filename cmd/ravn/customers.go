@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/report"
+	"github.com/ravn-ap/ravn/reporting"
+)
+
+func (c *cli) customers() *cobra.Command {
+	cmd := &cobra.Command{Use: "customers", Short: "The end users of the monthly reports: customers with their country and participants"}
+	cmd.AddCommand(c.customersSet(), c.customersImport(), c.customersExport(), c.customersList(), c.customersRelease(), c.customersWorklist(), c.customersHistory())
+	return cmd
+}
+
+func (c *cli) customersSet() *cobra.Command {
+	var to report.Customer
+	cmd := &cobra.Command{
+		Use: "set ID", Short: "Add or change a customer; what is not named stays as it is", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withAccounts(cmd.Context(), func(a *report.Accounts) error {
+				r, err := a.Registry(cmd.Context(), report.Latest)
+				if err != nil {
+					return err
+				}
+				to.ID = args[0]
+				keep := func(flag string, value *string, was string) {
+					if !cmd.Flags().Changed(flag) {
+						*value = was
+					}
+				}
+				for _, was := range r.Customers() {
+					if was.ID == to.ID {
+						keep("name", &to.Name, was.Name)
+						keep("country", &to.Country, was.Country)
+						keep("counts-as", &to.CountsAs, was.CountsAs)
+					}
+				}
+				return c.changeCustomers(cmd.Context(), a, []report.Customer{to})
+			})
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&to.Name, "name", "", "name")
+	fl.StringVar(&to.Country, "country", "", "country, ISO 3166-1 code like NO")
+	fl.StringVar(&to.CountsAs, "counts-as", "", "id of the customer that this one is reported as")
+	fl.StringArrayVar(&to.Participants, "participant", nil, "participant of the customer, like 0192:991825827; repeatable")
+	return cmd
+}
+
+func (c *cli) changeCustomers(ctx context.Context, a *report.Accounts, list []report.Customer) error {
+	n, err := a.Change(ctx, actor(), list)
+	if err != nil {
+		return err
+	}
+	return c.print(map[string]int{"customers": len(list), "corrections": n}, "%d customers, %d corrections", len(list), n)
+}
+
+// customerColumns are those of the CSV form.
+var customerColumns = []string{"id", "name", "country", "counts_as", "participants"}
+
+func (c *cli) customersImport() *cobra.Command {
+	return &cobra.Command{
+		Use: "import FILE|-", Short: "Add and change customers from a CSV file, all or none", Args: cobra.ExactArgs(1),
+		Long: "Columns: " + strings.Join(customerColumns, ",") + "; participants are separated by blanks. The first line names the columns. Customers that are not\nin the file stay as they are, and so do participants that are not named.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var in io.Reader = cmd.InOrStdin()
+			if args[0] != "-" {
+				f, err := os.Open(args[0])
+				if err != nil {
+					return fault.New(fault.BadArguments, err, "")
+				}
+				defer func() { _ = f.Close() }() // it was only read
+				in = f
+			}
+			list, lines, err := readCustomers(in)
+			if err != nil {
+				return fault.New(fault.CustomersInvalid, err, "%s", args[0])
+			}
+			return c.withAccounts(cmd.Context(), func(a *report.Accounts) error {
+				err := c.changeCustomers(cmd.Context(), a, list)
+				var bad *report.CustomerError
+				if errors.As(err, &bad) {
+					return fault.New(fault.CustomersInvalid, err, "%s line %d", args[0], lines[bad.Index])
+				}
+				return err
+			})
+		},
+	}
+}
+
+// readCustomers reads the CSV form, with the line of each customer.
+func readCustomers(in io.Reader) (list []report.Customer, lines []int, err error) {
+	r := csv.NewReader(in)
+	head, err := r.Read()
+	if err != nil {
+		return nil, nil, fmt.Errorf("the file has no first line with the columns: %w", err)
+	}
+	head[0] = strings.TrimPrefix(head[0], "\ufeff")
+	if !slices.Equal(head, customerColumns) {
+		return nil, nil, fmt.Errorf("line 1: want the columns %s", strings.Join(customerColumns, ","))
+	}
+	for {
+		row, err := r.Read()
+		if err == io.EOF {
+			return list, lines, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		line, _ := r.FieldPos(0)
+		list = append(list, report.Customer{ID: row[0], Name: row[1], Country: row[2], CountsAs: row[3], Participants: strings.Fields(row[4])})
+		lines = append(lines, line)
+	}
+}
+
+func (c *cli) customersExport() *cobra.Command {
+	return &cobra.Command{
+		Use: "export", Short: "Write all customers as CSV, in the form that import reads", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.withAccounts(cmd.Context(), func(a *report.Accounts) error {
+				r, err := a.Registry(cmd.Context(), report.Latest)
+				if err != nil {
+					return err
+				}
+				w := csv.NewWriter(c.out)
+				rows := [][]string{customerColumns}
+				for _, x := range r.Customers() {
+					rows = append(rows, []string{x.ID, x.Name, x.Country, x.CountsAs, strings.Join(x.Participants, " ")})
+				}
+				return w.WriteAll(rows)
+			})
+		},
+	}
+}
+
+func (c *cli) customersList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the customers", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.withAccounts(cmd.Context(), func(a *report.Accounts) error {
+				r, err := a.Registry(cmd.Context(), report.Latest)
+				if err != nil {
+					return err
+				}
+				for _, x := range r.Customers() {
+					as := ""
+					if x.CountsAs != "" {
+						as = " counts as " + x.CountsAs
+					}
+					if err := c.print(x, "%-12s %-2s %s%s: %s", x.ID, x.Country, x.Name, as, strings.Join(x.Participants, " ")); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func (c *cli) customersRelease() *cobra.Command {
+	return &cobra.Command{
+		Use: "release PARTICIPANT...", Short: "Take participants away from their customers", Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withAccounts(cmd.Context(), func(a *report.Accounts) error {
+				n, err := a.Release(cmd.Context(), actor(), args)
+				if err != nil {
+					return fault.New(fault.CustomersInvalid, err, "")
+				}
+				return c.print(map[string]int{"corrections": n}, "%d corrections", n)
+			})
+		},
+	}
+}
+
+func (c *cli) customersWorklist() *cobra.Command {
+	return c.monthly(&cobra.Command{
+		Use: "worklist --month YYYY-MM", Short: "List participants of ours whose country is not known",
+		Long: "Exit codes: 0 none; 1 there are some, and the month cannot be closed.",
+	}, c.worklist)
+}
+
+func (c *cli) worklist(ctx context.Context, a *report.Accounts, m reporting.Month) error {
+	pairs, err := a.Preview(ctx, m)
+	if err != nil {
+		return err
+	}
+	for _, p := range pairs {
+		for _, x := range p.Missing {
+			c.exit = fault.Negative
+			if err := c.print(x, "%s %d exchanges%s", x.Participant, x.Exchanges, of(x.Customer)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func of(customer string) string {
+	if customer == "" {
+		return ", belongs to no customer: ravn customers set ID --country … --participant …"
+	}
+	return ", customer " + customer + " has no country: ravn customers set " + customer + " --country …"
+}
+
+func (c *cli) customersHistory() *cobra.Command {
+	return &cobra.Command{
+		Use: "history", Short: "List all corrections: who, when, what it was, what it became", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.withAccounts(cmd.Context(), func(a *report.Accounts) error {
+				list, err := a.Store.CustomerEvents(cmd.Context(), a.Tenant, 0)
+				if err != nil {
+					return err
+				}
+				for _, e := range list {
+					if err := c.print(e, "%d %s %s: %s %s %s %q → %q", e.Seq, e.At.Format(time.RFC3339), e.Actor, e.Kind, e.Subject, e.Field, e.Old, e.New); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+}

@@ -1,0 +1,431 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"github.com/ravn-ap/ravn/as4"
+	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/config"
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/node"
+	"github.com/ravn-ap/ravn/internal/report"
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/reporting"
+)
+
+// withAccounts opens the record and does something with its accounts.
+func (c *cli) withAccounts(ctx context.Context, do func(*report.Accounts) error) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	s, err := node.OpenStore(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	a, err := c.accounts(cfg, s)
+	if err == nil {
+		err = reportFault(do(a))
+	}
+	return errors.Join(err, s.Close())
+}
+
+// accounts are those of a record.
+func (c *cli) accounts(cfg *config.Config, s *store.Store) (*report.Accounts, error) {
+	packs, err := c.packs("")
+	if err != nil {
+		return nil, err
+	}
+	return node.Accounts(cfg, s, packs, programVersion())
+}
+
+// reportFault gives the errors of accounts their code.
+func reportFault(err error) error {
+	var work *report.WorklistError
+	var rule *reporting.RuleError
+	var customer *report.CustomerError
+	switch {
+	case errors.As(err, &work):
+		return fault.New(fault.MonthRefused, err, "give each a customer: ravn customers worklist")
+	case errors.As(err, &rule):
+		return fault.New(fault.ReportInvalid, err, "")
+	case errors.As(err, &customer):
+		return fault.New(fault.CustomersInvalid, err, "")
+	case errors.Is(err, report.ErrDrift):
+		return fault.New(fault.ReportDrift, err, "")
+	case errors.Is(err, report.ErrOpen), errors.Is(err, report.ErrWindow), errors.Is(err, store.ErrMonthNotOver), errors.Is(err, store.ErrMonthClosed), errors.Is(err, store.ErrEarlierOpen):
+		return fault.New(fault.MonthRefused, err, "")
+	case errors.Is(err, store.ErrNotFound):
+		return fault.New(fault.BadArguments, err, "")
+	}
+	return err
+}
+
+// actor is who is named in what a command writes.
+func actor() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "uid " + strconv.Itoa(os.Getuid())
+}
+
+// monthFlag adds --month to a command and makes the function that reads it.
+func monthFlag(cmd *cobra.Command) func() (reporting.Month, error) {
+	text := cmd.Flags().String("month", "", "month in UTC, YYYY-MM")
+	return func() (reporting.Month, error) {
+		if *text == "" {
+			return reporting.Month{}, badArgs("--month is needed")
+		}
+		m, err := reporting.ParseMonth(*text)
+		if err != nil {
+			err = fault.New(fault.BadArguments, err, "--month")
+		}
+		return m, err
+	}
+}
+
+// monthly makes a command that does something with a month.
+func (c *cli) monthly(cmd *cobra.Command, do func(context.Context, *report.Accounts, reporting.Month) error) *cobra.Command {
+	month := monthFlag(cmd)
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		m, err := month()
+		if err != nil {
+			return err
+		}
+		return c.withAccounts(cmd.Context(), func(a *report.Accounts) error { return do(cmd.Context(), a, m) })
+	}
+	return cmd
+}
+
+func (c *cli) reportPreview() *cobra.Command {
+	var out string
+	cmd := c.monthly(&cobra.Command{
+		Use: "preview --month YYYY-MM", Short: "Show what a month comes to by now, on any day",
+		Long: "Makes both reports of what is counted so far. A country that is not known yet is ZZ.\n\nExit codes: 0; 1 end users without a country are named.",
+	}, func(ctx context.Context, a *report.Accounts, m reporting.Month) error {
+		pairs, err := a.Preview(ctx, m)
+		if err != nil {
+			return err
+		}
+		for _, p := range pairs {
+			if err := c.printPreview(m, &p, out); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	cmd.Flags().StringVar(&out, "out", "", "folder for the reports, one folder in it for each seat")
+	return cmd
+}
+
+// previewed is what report preview shows of a seat.
+type previewed struct {
+	Month     reporting.Month  `json:"month"`
+	Seat      string           `json:"seat"`
+	Incoming  uint64           `json:"incoming"`
+	Outgoing  uint64           `json:"outgoing"`
+	Sending   uint64           `json:"sending_end_users"`
+	Receiving uint64           `json:"receiving_end_users"`
+	Either    uint64           `json:"sending_or_receiving_end_users"`
+	Missing   []report.Missing `json:"missing_countries"`
+	Files     []reporting.File `json:"files,omitempty"`
+}
+
+func (c *cli) printPreview(m reporting.Month, p *report.Pair, out string) error {
+	total, users := p.Report.TSR.Total, p.Report.EUSR.FullSet
+	v := previewed{Month: m, Seat: string(p.Seat), Incoming: total.Incoming, Outgoing: total.Outgoing, Sending: users.Sending, Receiving: users.Receiving, Either: users.Either, Missing: p.Missing}
+	if v.Missing == nil {
+		v.Missing = []report.Missing{}
+	}
+	if out != "" {
+		var err error
+		if v.Files, err = p.Report.Save(filepath.Join(out, v.Seat)); err != nil {
+			return fault.New(fault.FolderUnusable, err, "%s", out)
+		}
+	}
+	text := fmt.Sprintf("%s %s: %d incoming, %d outgoing; end users: %d send, %d receive, %d do either", m, v.Seat, v.Incoming, v.Outgoing, v.Sending, v.Receiving, v.Either)
+	for _, x := range p.Missing {
+		c.exit = fault.Negative
+		text += fmt.Sprintf("\n  no country: %s, %d exchanges", x.Participant, x.Exchanges)
+	}
+	return c.print(v, "%s", text)
+}
+
+func (c *cli) reportClose() *cobra.Command {
+	return c.monthly(&cobra.Command{
+		Use: "close --month YYYY-MM", Short: "Close a month for good; what comes later is counted in the next",
+		Long: "Possible from ten minutes after the end of the month in UTC, after the months before it, and when each end user has a country.",
+	}, func(ctx context.Context, a *report.Accounts, m reporting.Month) error {
+		if err := a.Close(ctx, m, actor()); err != nil {
+			return err
+		}
+		return c.print(map[string]any{"month": m, "closed": true}, "%s is closed; make its reports: ravn report build --month %s", m, m)
+	})
+}
+
+// buildRecord makes the reports of a closed month from the record.
+func (c *cli) buildRecord(ctx context.Context, f *buildFlags) error {
+	if f.seat != "" || f.rules != "" {
+		return badArgs("--seat and --rules belong to --items; the record is built for each of its seats")
+	}
+	if f.month == "" {
+		return badArgs("--month is needed")
+	}
+	m, err := reporting.ParseMonth(f.month)
+	if err != nil {
+		return fault.New(fault.BadArguments, err, "--month")
+	}
+	return c.withAccounts(ctx, func(a *report.Accounts) error {
+		if !m.Ended(a.Now()) {
+			return badArgs("--month %s is not over; see ravn report preview", m)
+		}
+		list, err := a.Build(ctx, m, actor())
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			if err := c.printBuilt(&list[i], f.out); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (c *cli) printBuilt(b *report.Built, out string) error {
+	if out != "" {
+		if _, err := reporting.Save(filepath.Join(out, string(b.Seat)), b.Documents()...); err != nil {
+			return fault.New(fault.FolderUnusable, err, "%s", out)
+		}
+	}
+	note := ""
+	if b.Replaced > 0 {
+		note = fmt.Sprintf(", replaced by revision %d", b.Replaced)
+	}
+	return c.print(b, "%s %s revision %d of %s by %s%s\n  tsr.xml  SHA-256 %s\n  eusr.xml SHA-256 %s\n  checked by %s", b.Month, b.Seat, b.Revision,
+		b.At.Format(time.RFC3339), b.Actor, note, b.TSR, b.EUSR, strings.Join(b.Protocol.Rules, "; "))
+}
+
+func (c *cli) reportArchive() *cobra.Command {
+	var out string
+	cmd := c.monthly(&cobra.Command{Use: "archive --month YYYY-MM", Short: "List what was built of a month, and write the files of the newest"},
+		func(ctx context.Context, a *report.Accounts, m reporting.Month) error {
+			list, err := a.Archive(ctx, m)
+			if err != nil {
+				return err
+			}
+			for i := range list {
+				to := out
+				if list[i].Replaced > 0 {
+					to = ""
+				}
+				if err := c.printBuilt(&list[i], to); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	cmd.Flags().StringVar(&out, "out", "", "folder for the newest reports, one folder in it for each seat")
+	return cmd
+}
+
+func (c *cli) reportVerify() *cobra.Command {
+	return c.monthly(&cobra.Command{
+		Use: "verify --month YYYY-MM", Short: "Make everything of a month again from its rows, and compare",
+		Long: "Recomputes the counts from the rows, and each archived report with the customers as they were then.\n\nExit codes: 0 all agree; 1 something does not.",
+	}, func(ctx context.Context, a *report.Accounts, m reporting.Month) error {
+		v, err := a.Verify(ctx, m)
+		if err != nil {
+			return err
+		}
+		text := fmt.Sprintf("%s: %d rows, %d archived builds, all agree", m, v.Rows, v.Builds)
+		if len(v.Wrong) > 0 {
+			c.exit = fault.Negative
+			text = fmt.Sprintf("%s: %d rows, %d archived builds agree\n  %s", m, v.Rows, v.Builds, strings.Join(v.Wrong, "\n  "))
+		}
+		return c.print(v, "%s", text)
+	})
+}
+
+func (c *cli) reportDiff() *cobra.Command {
+	var seat string
+	var first, second int64
+	cmd := c.monthly(&cobra.Command{Use: "diff --month YYYY-MM --a N --b N", Short: "Compare two revisions of a month's reports, number by number"},
+		func(ctx context.Context, a *report.Accounts, m reporting.Month) error {
+			if first < 1 || second < 1 {
+				return badArgs("--a and --b are needed: revisions, see ravn report archive")
+			}
+			list, err := a.Diff(ctx, m, seat, first, second)
+			if err != nil {
+				return err
+			}
+			for _, d := range list {
+				c.exit = fault.Negative
+				if err := c.print(d, "%s %s\n  %2d: %s\n  %2d: %s", d.Report, d.Number, first, orNothing(d.A), second, orNothing(d.B)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	cmd.Long = "Exit codes: 0 no number differs; 1 one does."
+	cmd.Flags().StringVar(&seat, "seat", "", "seat, if there are several")
+	cmd.Flags().Int64Var(&first, "a", 0, "revision")
+	cmd.Flags().Int64Var(&second, "b", 0, "revision")
+	return cmd
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "not there"
+	}
+	return s
+}
+
+func (c *cli) reportExplain() *cobra.Command {
+	var q report.Query
+	cmd := c.monthly(&cobra.Command{
+		Use: "explain --month YYYY-MM", Short: "List the messages behind a number of a report",
+		Long: "Lists the exchanges with the keys given, as a subtotal of a report has them. Without keys: all of the month.\nIt shows participants, which are personal data where they stand for a person.",
+	}, func(ctx context.Context, a *report.Accounts, m reporting.Month) error {
+		n := 0
+		err := a.Explain(ctx, m, q, func(x *report.Exchange) error {
+			n++
+			return c.print(x, "%s %s %s %s → %s %s %s", x.At.Format(time.RFC3339), x.Direction, x.C2, x.Sender, x.Receiver, x.C3, x.MessageID)
+		})
+		if err != nil || c.json {
+			return err
+		}
+		return c.print(nil, "%d exchanges", n)
+	})
+	fl := cmd.Flags()
+	fl.StringVar(&q.Direction, "direction", "", "incoming or outgoing")
+	fl.StringVar(&q.Seat, "seat", "", "our seat")
+	fl.StringVar(&q.Provider, "sp", "", "seat of the other service provider (SP)")
+	fl.StringVar(&q.DocType, "doctype", "", "document type, value (DT)")
+	fl.StringVar(&q.Process, "process", "", "process, value (PR)")
+	fl.StringVar(&q.C1Country, "sender-country", "", "country of C1 as reported (SenderCountry)")
+	fl.StringVar(&q.C4Country, "receiver-country", "", "country of C4 as reported (ReceiverCountry)")
+	fl.StringVar(&q.UserCountry, "end-user-country", "", "country of our end user (EndUserCountry)")
+	fl.StringVar(&q.EndUser, "end-user", "", "participant, or id of a customer")
+	return cmd
+}
+
+func (c *cli) reportStatus() *cobra.Command {
+	var done string
+	cmd := &cobra.Command{
+		Use: "status", Short: "Show what is to be handed over by when",
+		Long: "DFØ by day 10 (payments: day 5), OpenPeppol by day 15 of the next month, in UTC.\n\n" +
+			"Exit codes: 0; 1 the time of something unmet is near (five days) or over.",
+		Args: cobra.NoArgs,
+	}
+	month := monthFlag(cmd)
+	cmd.Flags().StringVar(&done, "done", "", "note that the report to DFØ was handed over: dfo, with --month")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return c.withAccounts(cmd.Context(), func(a *report.Accounts) error {
+			if done != "" {
+				m, err := month()
+				if err != nil {
+					return err
+				}
+				if done != store.MarkDFO {
+					return badArgs("--done takes dfo; reports to OpenPeppol are noted when they are sent")
+				}
+				if err := a.Done(cmd.Context(), m, "", store.MarkDFO, 0, actor(), "by hand"); err != nil {
+					return err
+				}
+			}
+			list, err := a.Status(cmd.Context())
+			if err != nil {
+				return err
+			}
+			for _, d := range list {
+				if d.Pressing() {
+					c.exit = fault.Negative
+				}
+				if err := c.print(d, "%s %-11s %-9s %-7s due %s", d.Month, d.What, d.Seat, d.State, d.Due.Format(time.RFC3339)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return cmd
+}
+
+func (c *cli) reportSend() *cobra.Command {
+	var again bool
+	cmd := &cobra.Command{
+		Use: "send --month YYYY-MM", Short: "Send the newest reports of a month to OpenPeppol, in one attempt each", Args: cobra.NoArgs,
+		Long: "Each report is a message of its own: a failure of one does not stop the other. What was sent is not sent again\n" +
+			"unless there is a newer revision, or with --again.\n\nExit codes: 0 all are sent; else that of the first failure.",
+	}
+	month := monthFlag(cmd)
+	cmd.Flags().BoolVar(&again, "again", false, "send also what was sent before")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		m, err := month()
+		if err != nil {
+			return err
+		}
+		cfg, err := c.load()
+		if err != nil {
+			return err
+		}
+		n, err := node.Open(cmd.Context(), cfg, node.Options{Log: zerolog.Nop()})
+		if err != nil {
+			return err
+		}
+		a, err := c.accounts(cfg, n.Store)
+		if err == nil {
+			err = c.sendReports(cmd.Context(), n, a, m, again)
+		}
+		return errors.Join(err, n.Close())
+	}
+	return cmd
+}
+
+// sendReports sends what is unsent.
+func (c *cli) sendReports(ctx context.Context, n *node.Node, a *report.Accounts, m reporting.Month, again bool) error {
+	list, err := a.Unsent(ctx, m, again)
+	if err != nil {
+		return reportFault(err)
+	}
+	if len(list) == 0 {
+		return c.print(map[string]any{"month": m, "sent": 0}, "%s: everything is sent", m)
+	}
+	var first error
+	for _, u := range list {
+		sub, err := n.ReportSubmission(&u)
+		if err == nil {
+			err = c.sendReport(ctx, n, a, m, u, sub)
+		}
+		if err != nil && first == nil {
+			first = err
+		} else if err != nil {
+			fmt.Fprintln(c.err, err)
+		}
+	}
+	return first
+}
+
+func (c *cli) sendReport(ctx context.Context, n *node.Node, a *report.Accounts, m reporting.Month, u report.Unsent, sub ap.Submission) error {
+	if err := c.print(map[string]any{"month": m, "seat": u.Seat, "report": u.What, "revision": u.Revision}, "%s %s %s revision %d", m, u.Seat, u.What, u.Revision); err != nil {
+		return err
+	}
+	msg, err := c.submit(ctx, n, sub, as4.Peer{})
+	if err != nil {
+		return err
+	}
+	return a.Done(ctx, m, u.Seat, u.What, u.Revision, actor(), msg.MessageID)
+}

@@ -1,0 +1,38 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/store"
+)
+
+// How often counting rows are moved to the ledger, and after how many moves at least the counts are advanced.
+const (
+	postEvery = 10 * time.Second
+	foldEvery = 60
+	foldRows  = 1000 // or earlier, when so many were moved
+)
+
+// keepAccounts moves counting rows and advances the counts, far from the path of a message (D-11).
+func (n *Node) keepAccounts(ctx context.Context) {
+	tick := time.NewTicker(postEvery)
+	defer tick.Stop()
+	waiting, moves := int64(0), 0
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		moved, err := n.Store.Post(ctx, store.DefaultTenant)
+		if waiting, moves = waiting+moved, moves+1; err == nil && waiting > 0 && (waiting >= foldRows || moves >= foldEvery) {
+			err = n.Store.Fold(ctx, store.DefaultTenant)
+			waiting, moves = 0, 0
+		}
+		if err != nil && !errors.Is(err, store.ErrConflict) && ctx.Err() == nil { // a conflict: another node is at it
+			n.opts.Log.Error().Err(err).Msg("accounts")
+		}
+	}
+}
