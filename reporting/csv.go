@@ -124,13 +124,6 @@ type csvBuild struct {
 	memory *memory
 }
 
-// combo is what rows have in common, and the number of those in the month.
-type combo struct {
-	item  Item
-	kind  kind
-	place int32
-}
-
 func (c CSV) start(r io.Reader) *csvBuild {
 	from, _ := c.Header.Month.Bounds()
 	return &csvBuild{

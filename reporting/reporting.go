@@ -14,7 +14,6 @@ package reporting
 import (
 	"fmt"
 	"iter"
-	"slices"
 	"strings"
 
 	"github.com/ravn-ap/ravn/peppol"
@@ -68,35 +67,26 @@ func (r *Report) Check() []Finding { return append(r.TSR.Check(), r.EUSR.Check()
 // number. It refuses a bad item with an *ItemError, end users without a country with a *CountryError that names all of them,
 // and items whose reports would break a rule with a *RuleError. An error of items is returned as it is.
 func Build(h Header, items iter.Seq2[Item, error]) (*Report, error) {
-	t := newTally()
-	users := newMarks()
-	var missing []string
+	b := NewBuilder(h)
+	known := map[Item]Shared{}
 	for it, err := range items {
 		if err != nil {
 			return nil, err
 		}
-		kind, err := it.settle(h)
-		if err != nil {
-			if !err.noCountry || it.EndUser == "" {
+		user, n := it.EndUser, it.N
+		it.EndUser, it.N = "", 0
+		s, ok := known[it]
+		if !ok {
+			if s, err = b.Shared(it); err != nil {
 				return nil, err
 			}
-			missing = append(missing, it.EndUser)
-			continue
+			known[it] = s
 		}
-		if kind == report {
-			continue
-		}
-		t.add(&it)
-		if kind == business {
-			users.add(it.EndUser, t.users.place(it.place()), it.Direction)
+		if err := b.Add(s, user, n); err != nil {
+			return nil, err
 		}
 	}
-	if len(missing) > 0 {
-		slices.Sort(missing)
-		return nil, &CountryError{slices.Compact(missing)}
-	}
-	users.count(t.users)
-	return t.report(h)
+	return b.Report()
 }
 
 // kind tells which report an item enters.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -125,7 +126,8 @@ func TestReportBuildWrongUse(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"no items", args[:2], "--items is needed"},
+		{"nothing", args[:2], "--month is needed"},
+		{"a seat without items", append(slices.Clone(args[:2]), "--month", "2026-10", "--seat", "PNO000001"), "--items"},
 		{"items not there", with("--items", "nowhere.csv"), "nowhere.csv"},
 		{"items are a folder", with("--items", "."), "directory"},
 		{"month", with("--month", "2026-3"), "2026-10"},

@@ -93,8 +93,7 @@ func (a *Accounts) pairs(ctx context.Context, m reporting.Month, reg *Registry, 
 	}
 	var out []Pair
 	for i := 0; i < len(w.seats); i++ { // more are found on the way
-		w.missing = map[string]*Missing{}
-		rep, err := reporting.Build(reporting.Header{Month: m, Seat: w.seats[i], Preview: preview}, w.items(w.seats[i], src))
+		rep, err := w.build(reporting.Header{Month: m, Seat: w.seats[i], Preview: preview}, src)
 		if err != nil {
 			return nil, err
 		}

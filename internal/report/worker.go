@@ -2,7 +2,6 @@ package report
 
 import (
 	"context"
-	"iter"
 	"slices"
 	"strings"
 
@@ -19,7 +18,8 @@ type worker struct {
 	terms    *store.Glossary
 	users    map[store.TermID]*user
 	seats    []peppol.SeatID
-	missing  map[string]*Missing
+	missing  map[string]*Missing // of the seat at hand, like the next
+	shared   map[sharedKey]sharedItem
 }
 
 func (a *Accounts) worker(ctx context.Context, reg *Registry) *worker {
@@ -82,83 +82,94 @@ func (w *worker) seat(id store.TermID) (peppol.SeatID, error) {
 	return peppol.SeatID(text), err
 }
 
-// items yields what was exchanged by a seat.
-func (w *worker) items(seat peppol.SeatID, src source) iter.Seq2[reporting.Item, error] {
-	return func(yield func(reporting.Item, error) bool) {
-		for t, err := range src {
-			var at peppol.SeatID
-			if err == nil {
-				at, err = w.seat(t.Seat)
-			}
-			if err != nil {
-				yield(reporting.Item{}, err)
-				return
-			}
-			if at != seat {
-				continue
-			}
-			if !w.itemsOf(seat, &t, yield) {
-				return
-			}
+// build adds up what was exchanged by a seat.
+func (w *worker) build(h reporting.Header, src source) (*reporting.Report, error) {
+	b := reporting.NewBuilder(h)
+	w.missing, w.shared = map[string]*Missing{}, map[sharedKey]sharedItem{}
+	for t, err := range src {
+		var at peppol.SeatID
+		if err == nil {
+			at, err = w.seat(t.Seat)
+		}
+		if err == nil && at == h.Seat {
+			err = w.add(b, h.Seat, &t)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
+	return b.Report()
 }
 
-// itemsOf yields the items of one part, and tells whether to go on.
-func (w *worker) itemsOf(seat peppol.SeatID, t *store.Tally, yield func(reporting.Item, error) bool) bool {
-	docType, err := w.identifier(t.DocType)
-	if err != nil {
-		return yield(reporting.Item{}, err)
-	}
-	process, err := w.identifier(t.Process)
-	if err != nil {
-		return yield(reporting.Item{}, err)
-	}
+// sharedKey is what decides about all of an item but its end user.
+type sharedKey struct {
+	direction                             store.Direction
+	docType, process, peer, transport, c1 store.TermID
+	user                                  string // country of our participant
+}
+
+// sharedItem is an item's part in a builder.
+type sharedItem struct {
+	number    reporting.Shared
+	noCountry bool
+}
+
+// add adds one part of the counts.
+func (w *worker) add(b *reporting.Builder, seat peppol.SeatID, t *store.Tally) error {
 	for i := range t.Entries {
-		it := reporting.Item{Direction: reporting.Outgoing, C2: seat, DocType: docType, Process: process}
-		if t.Direction == store.In {
-			it.Direction, it.C2, it.C3 = reporting.Incoming, "", seat
+		e := &t.Entries[i]
+		u, err := w.user(e.User)
+		if err != nil {
+			return err
 		}
-		if err := w.fill(&it, &t.Entries[i]); err != nil {
-			return yield(it, err)
+		key := sharedKey{t.Direction, t.DocType, t.Process, e.Peer, e.Transport, e.CountryC1, u.country}
+		s, ok := w.shared[key]
+		if !ok {
+			if s, err = w.share(b, seat, &key); err != nil {
+				return err
+			}
+			w.shared[key] = s
 		}
-		if !yield(it, nil) {
-			return false
+		if s.noCountry {
+			w.miss(u, e.N)
 		}
-	}
-	return true
-}
-
-// fill completes an item with what an entry says.
-func (w *worker) fill(it *reporting.Item, e *store.TallyEntry) error {
-	u, err := w.user(e.User)
-	if err != nil {
-		return err
-	}
-	peer, err := w.text(e.Peer)
-	if err != nil {
-		return err
-	}
-	if it.Transport, err = w.text(e.Transport); err != nil {
-		return err
-	}
-	if it.C1Country, err = w.text(e.CountryC1); err != nil {
-		return err
-	}
-	it.EndUser, it.N = u.id, uint64(e.N)
-	country := &it.C1Country
-	if it.Direction == reporting.Incoming {
-		it.C2, it.C4Country = peppol.SeatID(peer), u.country
-		country = &it.C4Country
-	} else if it.C3 = peppol.SeatID(peer); u.country != "" {
-		if _, ok := reporting.Country(it.C1Country); !ok {
-			it.C1Country = u.country // what stood in the envelope is no country; the customer's is
+		if err := b.Add(s.number, u.id, uint64(e.N)); err != nil {
+			return err
 		}
-	}
-	if _, ok := reporting.Country(*country); !ok {
-		w.miss(u, e.N)
 	}
 	return nil
+}
+
+// share makes the item of a key.
+func (w *worker) share(b *reporting.Builder, seat peppol.SeatID, k *sharedKey) (s sharedItem, err error) {
+	it := reporting.Item{Direction: reporting.Outgoing}
+	if it.DocType, err = w.identifier(k.docType); err != nil {
+		return s, err
+	}
+	if it.Process, err = w.identifier(k.process); err != nil {
+		return s, err
+	}
+	peer, err := w.text(k.peer)
+	if err != nil {
+		return s, err
+	}
+	if it.Transport, err = w.text(k.transport); err != nil {
+		return s, err
+	}
+	if it.C1Country, err = w.text(k.c1); err != nil {
+		return s, err
+	}
+	country := &it.C1Country
+	if it.C2, it.C3 = seat, peppol.SeatID(peer); k.direction == store.In {
+		it.Direction, it.C2, it.C3, it.C4Country = reporting.Incoming, it.C3, it.C2, k.user
+		country = &it.C4Country
+	} else if _, ok := reporting.Country(it.C1Country); !ok && k.user != "" {
+		it.C1Country = k.user // what stood in the envelope is no country; the customer's is
+	}
+	_, ok := reporting.Country(*country)
+	s.noCountry = !ok
+	s.number, err = b.Shared(it)
+	return s, err
 }
 
 // miss enters a participant in the worklist.

@@ -1,0 +1,82 @@
+package reporting
+
+import (
+	"maps"
+	"slices"
+)
+
+// Builder makes both reports like Build, for a caller that meets many items which differ in the end user alone and can tell so
+// itself. What they have in common is then checked once.
+type Builder struct {
+	header  Header
+	tally   *tally
+	users   *marks
+	shared  []combo
+	missing map[string]struct{} // end users whose country is not known
+}
+
+// combo is what items have in common, and the number of exchanges that have it.
+type combo struct {
+	item      Item // settled, without end user
+	kind      kind
+	place     int32      // where its end users are seen, when it is business
+	noCountry *ItemError // Builder: the country of its end users is not known
+}
+
+// Shared is what many items have in common: all but end user and number.
+type Shared int32
+
+// NewBuilder returns a Builder without items.
+func NewBuilder(h Header) *Builder {
+	return &Builder{header: h, tally: newTally(), users: newMarks(), missing: map[string]struct{}{}}
+}
+
+// Shared numbers what items have in common. It does not look at EndUser and N. The error is an *ItemError.
+func (b *Builder) Shared(it Item) (Shared, error) {
+	c := combo{item: it}
+	c.item.EndUser, c.item.N = "", 0
+	var err *ItemError
+	if c.kind, err = c.item.settleShared(b.header); err != nil {
+		if !err.noCountry {
+			return 0, err
+		}
+		c.noCountry = err
+	} else if c.kind == business {
+		c.place = b.tally.users.place(c.item.place())
+	}
+	b.shared = append(b.shared, c)
+	return Shared(len(b.shared) - 1), nil
+}
+
+// Add counts n exchanges of an end user. The error is an *ItemError.
+func (b *Builder) Add(s Shared, endUser string, n uint64) error {
+	c := &b.shared[s]
+	switch {
+	case endUser == "" && c.kind != status:
+		return &ItemError{Field: "end_user", Reason: noEndUser}
+	case n == 0:
+		return &ItemError{Field: "n", Reason: "is 0"}
+	case c.noCountry != nil && endUser == "":
+		return c.noCountry
+	case c.noCountry != nil:
+		b.missing[endUser] = struct{}{}
+	case c.kind == business:
+		b.users.add(endUser, c.place, c.item.Direction)
+	}
+	c.item.N += n
+	return nil
+}
+
+// Report makes the reports of what was added; its errors are those of Build.
+func (b *Builder) Report() (*Report, error) {
+	if len(b.missing) > 0 {
+		return nil, &CountryError{slices.Sorted(maps.Keys(b.missing))}
+	}
+	for i := range b.shared {
+		if c := &b.shared[i]; c.kind != report && c.item.N > 0 {
+			b.tally.add(&c.item)
+		}
+	}
+	b.users.count(b.tally.users)
+	return b.tally.report(b.header)
+}
