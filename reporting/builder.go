@@ -50,20 +50,33 @@ func (b *Builder) Shared(it Item) (Shared, error) {
 
 // Add counts n exchanges of an end user. The error is an *ItemError.
 func (b *Builder) Add(s Shared, endUser string, n uint64) error {
+	if err := b.Count(s, n); err != nil {
+		return err
+	}
+	return b.See(s, endUser)
+}
+
+// Count counts n exchanges, whoever the end users are. The error is an *ItemError.
+func (b *Builder) Count(s Shared, n uint64) error {
+	if n == 0 {
+		return &ItemError{Field: "n", Reason: "is 0"}
+	}
+	b.shared[s].item.N += n
+	return nil
+}
+
+// See notes an end user, however many exchanges there are of it. What the item says of the other seat and of the transport does not
+// matter. The error is an *ItemError.
+func (b *Builder) See(s Shared, endUser string) error {
 	c := &b.shared[s]
 	switch {
 	case endUser == "" && c.kind != status:
 		return &ItemError{Field: "end_user", Reason: noEndUser}
-	case n == 0:
-		return &ItemError{Field: "n", Reason: "is 0"}
-	case c.noCountry != nil && endUser == "":
-		return c.noCountry
-	case c.noCountry != nil:
+	case c.noCountry != nil && endUser != "":
 		b.missing[endUser] = struct{}{}
-	case c.kind == business:
+	case c.noCountry == nil && c.kind == business:
 		b.users.add(endUser, c.place, c.item.Direction)
 	}
-	c.item.N += n
 	return nil
 }
 
@@ -73,7 +86,12 @@ func (b *Builder) Report() (*Report, error) {
 		return nil, &CountryError{slices.Sorted(maps.Keys(b.missing))}
 	}
 	for i := range b.shared {
-		if c := &b.shared[i]; c.kind != report && c.item.N > 0 {
+		c := &b.shared[i]
+		switch {
+		case c.item.N == 0 || c.kind == report:
+		case c.noCountry != nil:
+			return nil, c.noCountry
+		default:
 			b.tally.add(&c.item)
 		}
 	}

@@ -19,6 +19,11 @@ const (
 func (n *Node) keepAccounts(ctx context.Context) {
 	tick := time.NewTicker(postEvery)
 	defer tick.Stop()
+	accounts, err := Accounts(n.Config, n.Store, nil, "")
+	if err != nil {
+		n.opts.Log.Error().Err(err).Msg("accounts")
+		return
+	}
 	waiting, moves := int64(0), 0
 	for {
 		select {
@@ -28,7 +33,7 @@ func (n *Node) keepAccounts(ctx context.Context) {
 		}
 		moved, err := n.Store.Post(ctx, store.DefaultTenant)
 		if waiting, moves = waiting+moved, moves+1; err == nil && waiting > 0 && (waiting >= foldRows || moves >= foldEvery) {
-			err = n.Store.Fold(ctx, store.DefaultTenant)
+			err = accounts.Fold(ctx)
 			waiting, moves = 0, 0
 		}
 		if err != nil && !errors.Is(err, store.ErrConflict) && ctx.Err() == nil { // a conflict: another node is at it

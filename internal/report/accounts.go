@@ -5,9 +5,6 @@ package report
 import (
 	"context"
 	"iter"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/store"
@@ -49,6 +46,40 @@ type Pair struct {
 // Preview makes the reports of a month as they would be now, of the counts that are kept beside the rows. Countries that are not
 // known are ZZ.
 func (a *Accounts) Preview(ctx context.Context, m reporting.Month) ([]Pair, error) {
+	w, err := a.settled(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return w.pairs(m, w.counts(m), true)
+}
+
+// Fold moves counting rows to the ledger and advances the counts beside it.
+func (a *Accounts) Fold(ctx context.Context) error {
+	if _, err := a.Store.Post(ctx, a.Tenant); err != nil {
+		return err
+	}
+	reg, err := a.Registry(ctx, Latest)
+	if err != nil {
+		return err
+	}
+	months, err := a.Store.Months(ctx, a.Tenant)
+	if err != nil {
+		return err
+	}
+	w := a.worker(ctx, reg)
+	for i := range months {
+		if !months[i].Closed.IsZero() {
+			continue // gets no more rows
+		}
+		if err := w.settle(months[i].Month); err != nil {
+			return err
+		}
+	}
+	return a.Store.Fold(ctx, a.Tenant, w.classes())
+}
+
+// settled returns a worker with the customers of now, by which the counts of a month are right.
+func (a *Accounts) settled(ctx context.Context, m reporting.Month) (*worker, error) {
 	if _, err := a.Store.Post(ctx, a.Tenant); err != nil {
 		return nil, err
 	}
@@ -56,53 +87,9 @@ func (a *Accounts) Preview(ctx context.Context, m reporting.Month) ([]Pair, erro
 	if err != nil {
 		return nil, err
 	}
-	return a.pairs(ctx, m, reg, a.counts(ctx, m), true)
-}
-
-// source yields what was exchanged in a month: counts, or rows one by one.
-type source = iter.Seq2[store.Tally, error]
-
-// counts are the counts that are kept beside the rows.
-func (a *Accounts) counts(ctx context.Context, m reporting.Month) source {
-	return a.Store.Tallies(ctx, a.Tenant, monthOf(m))
-}
-
-// rows are the rows themselves, as counts of one each.
-func (a *Accounts) rows(ctx context.Context, m reporting.Month) source {
-	return func(yield func(store.Tally, error) bool) {
-		one := make([]store.TallyEntry, 1)
-		for c, err := range a.Store.Ledger(ctx, a.Tenant, monthOf(m)) {
-			t := store.Tally{Entries: one}
-			if err == nil {
-				t.TallyKey, one[0] = c.Tally()
-			}
-			if !yield(t, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-// pairs makes the reports of all seats: ours, and those that the month has exchanges of.
-func (a *Accounts) pairs(ctx context.Context, m reporting.Month, reg *Registry, src source, preview bool) ([]Pair, error) {
 	w := a.worker(ctx, reg)
-	if len(w.seats) == 0 {
-		if err := w.findSeats(src); err != nil {
-			return nil, err
-		}
-	}
-	var out []Pair
-	for i := 0; i < len(w.seats); i++ { // more are found on the way
-		rep, err := w.build(reporting.Header{Month: m, Seat: w.seats[i], Preview: preview}, src)
-		if err != nil {
-			return nil, err
-		}
-		p := Pair{Seat: w.seats[i], Report: rep}
-		for _, key := range slices.Sorted(maps.Keys(w.missing)) {
-			p.Missing = append(p.Missing, *w.missing[key])
-		}
-		out = append(out, p)
-	}
-	slices.SortFunc(out, func(a, b Pair) int { return strings.Compare(string(a.Seat), string(b.Seat)) })
-	return out, nil
+	return w, w.settle(monthOf(m))
 }
+
+// source yields what was exchanged in a month: counts, or rows one by one. It may be asked several times.
+type source = iter.Seq2[store.Tally, error]

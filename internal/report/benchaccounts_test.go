@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -41,15 +40,16 @@ func TestBenchAccounts(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v: %s", part, err, out)
 		}
+		var seconds, kib, peak float64
 		for line := range strings.Lines(string(out)) {
-			if _, after, ok := strings.Cut(line, "seconds="); ok {
-				if took[part], err = strconv.ParseFloat(strings.TrimSpace(after), 64); err != nil {
-					t.Fatal(err)
-				}
+			if _, err := fmt.Sscanf(line, "seconds=%f", &seconds); err == nil {
+				took[part] = seconds
+			}
+			if _, err := fmt.Sscanf(line, "VmHWM: %f kB", &kib); err == nil {
+				peak = kib / 1024
 			}
 		}
-		peak := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss >> 10
-		t.Logf("%-8s %7.2f s, %d MiB at most", part, took[part], peak)
+		t.Logf("%-8s %7.2f s, %.0f MiB at most", part, took[part], peak)
 	}
 	t.Logf("rebuild_ratio=%.2f", took["rebuild"]/took["scan"])
 }
@@ -79,10 +79,11 @@ func benchPart(t *testing.T, part, file string) {
 	case "rebuild":
 		var reg *Registry
 		if reg, err = a.Registry(ctx, Latest); err == nil {
-			_, err = a.pairs(ctx, october, reg, a.rows(ctx, october), true)
+			w := a.worker(ctx, reg)
+			_, err = w.pairs(october, w.rows(october), true)
 		}
 	case "fold":
-		err = s.Fold(ctx, a.Tenant)
+		err = a.Fold(ctx)
 	case "preview":
 		_, err = a.Preview(ctx, october)
 	case "verify":
@@ -95,6 +96,11 @@ func benchPart(t *testing.T, part, file string) {
 		t.Fatal(err)
 	}
 	fmt.Printf("seconds=%.3f\n", time.Since(start).Seconds())
+	status, err := os.ReadFile("/proc/self/status") // the most memory that this process had
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Println(string(status))
 }
 
 const (

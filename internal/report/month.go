@@ -106,15 +106,15 @@ func (a *Accounts) Build(ctx context.Context, m reporting.Month, actor string) (
 	if err := a.mayBuild(ctx, m); err != nil {
 		return nil, err
 	}
-	reg, err := a.Registry(ctx, Latest)
+	w, err := a.settled(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	pairs, err := a.pairs(ctx, m, reg, a.rows(ctx, m), false)
+	pairs, err := w.pairs(m, w.rows(m), false)
 	if err != nil {
 		return nil, err
 	}
-	counted, err := a.pairs(ctx, m, reg, a.counts(ctx, m), false)
+	counted, err := w.pairs(m, w.counts(m), false)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func (a *Accounts) Build(ctx context.Context, m reporting.Month, actor string) (
 			return nil, err
 		}
 		b := store.ReportBuild{
-			Month: monthOf(m), Seat: string(p.Seat), Actor: actor, Events: reg.Events,
+			Month: monthOf(m), Seat: string(p.Seat), Actor: actor, Events: w.reg.Events,
 			TSR: p.Report.TSR.XML(), EUSR: p.Report.EUSR.XML(), Protocol: string(text),
 		}
 		if err := a.Store.ArchiveReport(ctx, a.Tenant, &b); err != nil {
@@ -235,11 +235,12 @@ type Verified struct {
 // Verify recomputes a month from its rows: the counts beside them, and each report of the archive with the customers as they
 // were then.
 func (a *Accounts) Verify(ctx context.Context, m reporting.Month) (*Verified, error) {
-	if _, err := a.Store.Post(ctx, a.Tenant); err != nil {
+	w, err := a.settled(ctx, m)
+	if err != nil {
 		return nil, err
 	}
 	v := &Verified{Month: m.String(), Wrong: []string{}}
-	if err := a.recount(ctx, m, v); err != nil {
+	if err := w.recount(m, v); err != nil {
 		return nil, err
 	}
 	list, err := a.Archive(ctx, m)
@@ -255,7 +256,8 @@ func (a *Accounts) Verify(ctx context.Context, m reporting.Month) (*Verified, er
 			if err != nil {
 				return nil, err
 			}
-			if pairs, err = a.pairs(ctx, m, reg, a.rows(ctx, m), true); err != nil {
+			then := a.worker(ctx, reg)
+			if pairs, err = then.pairs(m, then.rows(m), true); err != nil {
 				return nil, err
 			}
 			rebuilt[b.Events] = pairs
@@ -290,33 +292,47 @@ func (v *Verified) wrong(file string, b *Built) {
 
 // recount compares the counts with the rows: both are added up by a hash of all that is counted, which no two different sets of
 // rows have in common.
-func (a *Accounts) recount(ctx context.Context, m reporting.Month, v *Verified) error {
-	type item struct {
-		store.TallyKey
-		store.TallyEntry
-	}
-	seed := maphash.MakeSeed()
-	sum := func(src source) (hash uint64, rows int64, err error) {
-		for t, err := range src {
-			if err != nil {
-				return 0, 0, err
-			}
-			for _, e := range t.Entries {
-				n := e.N
-				e.N = 0
-				hash, rows = hash+maphash.Comparable(seed, item{t.TallyKey, e})*uint64(n), rows+n
-			}
-		}
-		return hash, rows, nil
-	}
-	kept, counted, err := sum(a.counts(ctx, m))
+func (w *worker) recount(m reporting.Month, v *Verified) error {
+	kept, counted, err := added(w.counts(m))
 	if err != nil {
 		return err
 	}
-	hash, rows, err := sum(a.rows(ctx, m))
+	made, rows, err := added(w.rows(m))
 	v.Rows = rows
-	if kept != hash {
+	if kept != made {
 		v.Wrong = append(v.Wrong, fmt.Sprintf("the counts are of %d exchanges and do not equal the %d rows", counted, rows))
 	}
 	return err
+}
+
+// seed makes the hashes of one process.
+var seed = maphash.MakeSeed()
+
+// added adds up hashes of all that is counted, each as often as it is.
+func added(src source) (sum [2]uint64, rows int64, err error) {
+	type user struct {
+		store.TallyKey
+		store.TallyUser
+	}
+	type peer struct {
+		store.TallyKey
+		store.TallyPeer
+	}
+	for t, err := range src {
+		if err != nil {
+			return sum, 0, err
+		}
+		for _, u := range t.Users {
+			n := u.N
+			u.N = 0
+			sum[0] += maphash.Comparable(seed, user{t.TallyKey, u}) * uint64(n)
+			rows += n
+		}
+		for _, p := range t.Peers {
+			n := p.N
+			p.N = 0
+			sum[1] += maphash.Comparable(seed, peer{t.TallyKey, p}) * uint64(n)
+		}
+	}
+	return sum, rows, nil
 }

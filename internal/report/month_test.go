@@ -53,7 +53,7 @@ func TestWorkedExampleRPT8(t *testing.T) {
 	if x := built[0].XML; !bytes.Equal(x.TSR, worked(t, reporting.FileTSR)) || !bytes.Equal(x.EUSR, worked(t, reporting.FileEUSR)) {
 		t.Errorf("others than those of the worked example:\n%s\n%s", x.TSR, x.EUSR)
 	}
-	w.must(w.Store.Fold(ctx, w.Tenant))
+	w.must(w.Fold(ctx))
 	pairs, err = w.Preview(ctx, october)
 	w.must(err)
 	if len(pairs[0].Missing) != 0 || !bytes.Equal(pairs[0].Report.EUSR.XML(), worked(t, "eusr.xml")) {

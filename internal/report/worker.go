@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,7 +24,7 @@ type worker struct {
 }
 
 func (a *Accounts) worker(ctx context.Context, reg *Registry) *worker {
-	return &worker{accounts: a, ctx: ctx, reg: reg, terms: a.Store.Glossary(a.Tenant), users: map[store.TermID]*user{}, seats: slices.Clone(a.Seats)}
+	return &worker{accounts: a, ctx: ctx, reg: reg, terms: a.Store.Glossary(a.Tenant), users: map[store.TermID]*user{}}
 }
 
 // user is what is known of a participant of ours.
@@ -58,6 +59,117 @@ func (w *worker) user(id store.TermID) (*user, error) {
 	}
 	w.users[id] = u
 	return u, nil
+}
+
+// counts are the counts that are kept beside the rows.
+func (w *worker) counts(m reporting.Month) source {
+	return w.accounts.Store.Tallies(w.ctx, w.accounts.Tenant, monthOf(m), w.classes())
+}
+
+// rows are the rows themselves, as counts of one each.
+func (w *worker) rows(m reporting.Month) source {
+	return func(yield func(store.Tally, error) bool) {
+		users, peers := make([]store.TallyUser, 1), make([]store.TallyPeer, 1)
+		for c, err := range w.accounts.Store.Ledger(w.ctx, w.accounts.Tenant, monthOf(m)) {
+			t := store.Tally{Users: users, Peers: peers}
+			if err == nil {
+				t.TallyKey, users[0], peers[0] = c.Tally()
+				var u *user
+				if u, err = w.user(users[0].User); err == nil {
+					peers[0].Class = u.country
+				}
+			}
+			if !yield(t, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// settle makes the counts of a month right by the customers of now: those that were counted by an earlier state of the registry
+// stay if it says the same of all participants in them, and are made again if it does not.
+func (w *worker) settle(m store.Month) error {
+	s, tenant := w.accounts.Store, w.accounts.Tenant
+	versions, err := s.Versions(w.ctx, tenant, m)
+	if err != nil {
+		return err
+	}
+	for _, v := range versions {
+		if v == w.reg.Events {
+			continue
+		}
+		same, err := w.same(m, v)
+		if err != nil {
+			return err
+		}
+		if !same {
+			if err := s.Refold(w.ctx, tenant, m); err != nil {
+				return err
+			}
+			return s.Fold(w.ctx, tenant, w.classes())
+		}
+		if err := s.Reclass(w.ctx, tenant, m, v, w.reg.Events); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// same tells whether an earlier state of the registry says the same of all participants of a month.
+func (w *worker) same(m store.Month, version int64) (bool, error) {
+	reg, err := w.accounts.Registry(w.ctx, version)
+	if err != nil {
+		return false, err
+	}
+	before := w.accounts.worker(w.ctx, reg)
+	seen := map[store.TermID]bool{}
+	for t, err := range w.accounts.Store.Tallies(w.ctx, w.accounts.Tenant, m, w.classes()) {
+		if err != nil {
+			return false, err
+		}
+		for _, e := range t.Users {
+			if seen[e.User] {
+				continue
+			}
+			seen[e.User] = true
+			old, err := before.user(e.User)
+			if err != nil {
+				return false, err
+			}
+			now, err := w.user(e.User)
+			if err != nil {
+				return false, err
+			}
+			if old.country != now.country {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
+}
+
+// pairs makes the reports of all seats: ours, and those that the month has exchanges of.
+func (w *worker) pairs(m reporting.Month, src source, preview bool) ([]Pair, error) {
+	w.seats = slices.Clone(w.accounts.Seats)
+	if len(w.seats) == 0 {
+		if err := w.findSeats(src); err != nil {
+			return nil, err
+		}
+	}
+	var out []Pair
+	for i := 0; i < len(w.seats); i++ { // more are found on the way
+		rep, err := w.build(reporting.Header{Month: m, Seat: w.seats[i], Preview: preview}, src)
+		if err != nil {
+			return nil, err
+		}
+		p := Pair{Seat: w.seats[i], Report: rep}
+		for _, key := range slices.Sorted(maps.Keys(w.missing)) {
+			p.Missing = append(p.Missing, *w.missing[key])
+		}
+		out = append(out, p)
+	}
+	slices.SortFunc(out, func(a, b Pair) int { return strings.Compare(string(a.Seat), string(b.Seat)) })
+	return out, nil
 }
 
 // findSeats enters the seats that took part.
@@ -101,11 +213,11 @@ func (w *worker) build(h reporting.Header, src source) (*reporting.Report, error
 	return b.Report()
 }
 
-// sharedKey is what decides about all of an item but its end user.
+// sharedKey is what decides about all of an item but its end user. Peer and transport are 0 where only end users are seen.
 type sharedKey struct {
 	direction                             store.Direction
 	docType, process, peer, transport, c1 store.TermID
-	user                                  string // country of our participant
+	class                                 string // country of our participant
 }
 
 // sharedItem is an item's part in a builder.
@@ -114,57 +226,88 @@ type sharedItem struct {
 	noCountry bool
 }
 
+// classes divides our participants by country.
+func (w *worker) classes() store.Classes {
+	return store.Classes{Version: w.reg.Events, Of: func(id store.TermID) (string, error) {
+		u, err := w.user(id)
+		if err != nil {
+			return "", err
+		}
+		return u.country, nil
+	}}
+}
+
 // add adds one part of the counts.
 func (w *worker) add(b *reporting.Builder, seat peppol.SeatID, t *store.Tally) error {
-	for i := range t.Entries {
-		e := &t.Entries[i]
+	for _, e := range t.Users {
 		u, err := w.user(e.User)
 		if err != nil {
 			return err
 		}
-		key := sharedKey{t.Direction, t.DocType, t.Process, e.Peer, e.Transport, e.CountryC1, u.country}
-		s, ok := w.shared[key]
-		if !ok {
-			if s, err = w.share(b, seat, &key); err != nil {
-				return err
-			}
-			w.shared[key] = s
+		s, err := w.item(b, seat, sharedKey{direction: t.Direction, docType: t.DocType, process: t.Process, c1: e.CountryC1, class: u.country})
+		if err != nil {
+			return err
 		}
 		if s.noCountry {
 			w.miss(u, e.N)
 		}
-		if err := b.Add(s.number, u.id, uint64(e.N)); err != nil {
+		if err := b.See(s.number, u.id); err != nil {
+			return err
+		}
+	}
+	for _, e := range t.Peers {
+		s, err := w.item(b, seat, sharedKey{t.Direction, t.DocType, t.Process, e.Peer, e.Transport, e.CountryC1, e.Class})
+		if err == nil {
+			err = b.Count(s.number, uint64(e.N))
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// item returns the item of a key.
+func (w *worker) item(b *reporting.Builder, seat peppol.SeatID, k sharedKey) (sharedItem, error) {
+	if s, ok := w.shared[k]; ok {
+		return s, nil
+	}
+	s, err := w.share(b, seat, &k)
+	if err == nil {
+		w.shared[k] = s
+	}
+	return s, err
+}
+
 // share makes the item of a key.
 func (w *worker) share(b *reporting.Builder, seat peppol.SeatID, k *sharedKey) (s sharedItem, err error) {
-	it := reporting.Item{Direction: reporting.Outgoing}
+	it := reporting.Item{Direction: reporting.Outgoing, Transport: peppol.TransportAS4}
 	if it.DocType, err = w.identifier(k.docType); err != nil {
 		return s, err
 	}
 	if it.Process, err = w.identifier(k.process); err != nil {
 		return s, err
 	}
-	peer, err := w.text(k.peer)
-	if err != nil {
-		return s, err
+	peer := string(seat)
+	if k.peer != 0 {
+		if peer, err = w.text(k.peer); err != nil {
+			return s, err
+		}
+		if it.Transport, err = w.text(k.transport); err != nil {
+			return s, err
+		}
 	}
-	if it.Transport, err = w.text(k.transport); err != nil {
-		return s, err
-	}
-	if it.C1Country, err = w.text(k.c1); err != nil {
-		return s, err
+	if k.c1 != 0 {
+		if it.C1Country, err = w.text(k.c1); err != nil {
+			return s, err
+		}
 	}
 	country := &it.C1Country
 	if it.C2, it.C3 = seat, peppol.SeatID(peer); k.direction == store.In {
-		it.Direction, it.C2, it.C3, it.C4Country = reporting.Incoming, it.C3, it.C2, k.user
+		it.Direction, it.C2, it.C3, it.C4Country = reporting.Incoming, it.C3, it.C2, k.class
 		country = &it.C4Country
-	} else if _, ok := reporting.Country(it.C1Country); !ok && k.user != "" {
-		it.C1Country = k.user // what stood in the envelope is no country; the customer's is
+	} else if _, ok := reporting.Country(it.C1Country); !ok && k.class != "" {
+		it.C1Country = k.class // what stood in the envelope is no country; the customer's is
 	}
 	_, ok := reporting.Country(*country)
 	s.noCountry = !ok

@@ -56,10 +56,14 @@ func (c *Counted) Own() (seat, user, peer TermID) {
 	return c.C2, c.Sender, c.C3
 }
 
-// Tally returns the row as a count of one.
-func (c *Counted) Tally() (TallyKey, TallyEntry) {
+// Tally returns where the row is counted.
+func (c *Counted) Tally() (TallyKey, TallyUser, TallyPeer) {
 	seat, user, peer := c.Own()
-	return TallyKey{c.Month, seat, c.Direction, c.DocType, c.Process}, TallyEntry{User: user, Peer: peer, Transport: c.Transport, CountryC1: c.CountryC1, N: 1}
+	u := TallyUser{User: user, N: 1}
+	if c.Direction == Out {
+		u.CountryC1 = c.CountryC1
+	}
+	return TallyKey{c.Month, seat, c.Direction, c.DocType, c.Process}, u, TallyPeer{Peer: peer, Transport: c.Transport, CountryC1: c.CountryC1, N: 1}
 }
 
 // Stored forms of a direction in counting rows.

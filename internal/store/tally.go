@@ -2,12 +2,9 @@ package store
 
 import (
 	"cmp"
-	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
-	"iter"
-	"maps"
+	"math"
 	"slices"
 )
 
@@ -20,292 +17,189 @@ type TallyKey struct {
 	Process   TermID
 }
 
-// TallyEntry is a number of exchanges that differ in nothing that is reported. The country of C4 is found by the user when a
-// report is built, so that no correction makes an entry wrong.
-type TallyEntry struct {
-	User      TermID // our participant
-	Peer      TermID // the other's seat
-	Transport TermID
-	CountryC1 TermID
+// TallyUser is a number of exchanges of one of our participants.
+type TallyUser struct {
+	User      TermID
+	CountryC1 TermID // outgoing: of the envelope, which may differ; incoming: 0
 	N         int64
 }
 
-// Tally is a part of a month's counts.
-type Tally struct {
-	TallyKey
-	Entries []TallyEntry // sorted, no two of them differ in N alone
+// TallyPeer is a number of exchanges with another service provider.
+type TallyPeer struct {
+	Peer      TermID // its seat
+	Transport TermID
+	CountryC1 TermID
+	Class     string // of our participant, as Classes says; its country, for the reports
+	N         int64
 }
 
-// compare orders entries by all but their number.
-func (e *TallyEntry) compare(o *TallyEntry) int {
-	return cmp.Or(cmp.Compare(e.User, o.User), cmp.Compare(e.Peer, o.Peer), cmp.Compare(e.Transport, o.Transport), cmp.Compare(e.CountryC1, o.CountryC1))
+// Tally is a part of a month's counts, in two ways: by our participants, and by the others' seats. Each has all exchanges.
+type Tally struct {
+	TallyKey
+	Users []TallyUser // sorted, no two of them differ in N alone
+	Peers []TallyPeer // likewise
+}
+
+// Classes divides our participants. What it says of one may change with its version.
+type Classes struct {
+	Version int64
+	Of      func(user TermID) (string, error)
+}
+
+func (u TallyUser) compare(o TallyUser) int {
+	return cmp.Or(cmp.Compare(u.User, o.User), cmp.Compare(u.CountryC1, o.CountryC1))
+}
+
+func (p TallyPeer) compare(o TallyPeer) int {
+	return cmp.Or(cmp.Compare(p.Peer, o.Peer), cmp.Compare(p.Transport, o.Transport), cmp.Compare(p.CountryC1, o.CountryC1), cmp.Compare(p.Class, o.Class))
 }
 
 // tallies collects rows.
-type tallies map[TallyKey]map[TallyEntry]int64
+type tallies map[TallyKey]*collected
 
-func (t tallies) add(c *Counted) {
-	key, e := c.Tally()
-	if t[key] == nil {
-		t[key] = map[TallyEntry]int64{}
-	}
-	e.N = 0
-	t[key][e]++
+type collected struct {
+	users map[TallyUser]int64
+	peers map[TallyPeer]int64
 }
 
-// entries returns what was collected for a key.
-func (t tallies) entries(k TallyKey) []TallyEntry {
-	list := make([]TallyEntry, 0, len(t[k]))
-	for e, n := range t[k] {
-		e.N = n
-		list = append(list, e)
+func (t tallies) add(c *Counted, classes *Classes) error {
+	key, u, p := c.Tally()
+	class, err := classes.Of(u.User)
+	if err != nil {
+		return err
 	}
-	slices.SortFunc(list, func(a, b TallyEntry) int { return a.compare(&b) })
-	return list
+	to := t[key]
+	if to == nil {
+		to = &collected{map[TallyUser]int64{}, map[TallyPeer]int64{}}
+		t[key] = to
+	}
+	u.N, p.N, p.Class = 0, 0, class
+	to.users[u]++
+	to.peers[p]++
+	return nil
 }
 
-// merged joins two sorted lists.
-func merged(a, b []TallyEntry) []TallyEntry {
-	out := make([]TallyEntry, 0, len(a)+len(b))
+// tally returns what was collected for a key.
+func (t tallies) tally(k TallyKey) Tally {
+	out := Tally{TallyKey: k}
+	for u, n := range t[k].users {
+		u.N = n
+		out.Users = append(out.Users, u)
+	}
+	for p, n := range t[k].peers {
+		p.N = n
+		out.Peers = append(out.Peers, p)
+	}
+	slices.SortFunc(out.Users, TallyUser.compare)
+	slices.SortFunc(out.Peers, TallyPeer.compare)
+	return out
+}
+
+// plus returns the sum of two parts of the same key.
+func (t *Tally) plus(o *Tally) Tally {
+	return Tally{
+		t.TallyKey,
+		merged(t.Users, o.Users, TallyUser.compare, func(u *TallyUser, n TallyUser) { u.N += n.N }),
+		merged(t.Peers, o.Peers, TallyPeer.compare, func(p *TallyPeer, n TallyPeer) { p.N += n.N }),
+	}
+}
+
+// merged joins two sorted lists; add makes one of two that compare equal.
+func merged[T any](a, b []T, compare func(T, T) int, add func(*T, T)) []T {
+	out := make([]T, 0, len(a)+len(b))
 	for len(a) > 0 && len(b) > 0 {
-		switch c := a[0].compare(&b[0]); {
+		switch c := compare(a[0], b[0]); {
 		case c < 0:
 			out, a = append(out, a[0]), a[1:]
 		case c > 0:
 			out, b = append(out, b[0]), b[1:]
 		default:
-			sum := a[0]
-			sum.N += b[0].N
-			out, a, b = append(out, sum), a[1:], b[1:]
+			out = append(out, a[0])
+			add(&out[len(out)-1], b[0])
+			a, b = a[1:], b[1:]
 		}
 	}
 	return append(append(out, a...), b...)
 }
 
-// packedVersion is the first byte of packed entries.
+// packedVersion is the first byte of packed counts.
 const packedVersion = 1
 
-// pack writes sorted entries: their number, then five numbers each, of which the first is the distance to the entry before.
-func pack(list []TallyEntry) []byte {
-	b := binary.AppendUvarint([]byte{packedVersion}, uint64(len(list)))
+// pack writes the lists of a part: the number of users, for each the distance to the one before, country and number; likewise
+// the peers, with the length and the bytes of the class.
+func (t *Tally) pack() []byte {
+	b := []byte{packedVersion}
+	number := func(n int64) { b = binary.AppendUvarint(b, uint64(n)) }
+	number(int64(len(t.Users)))
 	last := TermID(0)
-	for i := range list {
-		e := &list[i]
-		for _, n := range [...]int64{int64(e.User - last), int64(e.Peer), int64(e.Transport), int64(e.CountryC1), e.N} {
-			b = binary.AppendUvarint(b, uint64(n))
-		}
-		last = e.User
+	for _, u := range t.Users {
+		number(int64(u.User - last))
+		number(int64(u.CountryC1))
+		number(u.N)
+		last = u.User
+	}
+	number(int64(len(t.Peers)))
+	for _, p := range t.Peers {
+		number(int64(p.Peer))
+		number(int64(p.Transport))
+		number(int64(p.CountryC1))
+		number(int64(len(p.Class)))
+		b = append(b, p.Class...)
+		number(p.N)
 	}
 	return b
 }
 
 var errPacked = errors.New("store: damaged counts")
 
+// unpacker reads packed counts.
+type unpacker struct {
+	b   []byte
+	bad bool
+}
+
+func (r *unpacker) number() int64 {
+	n, size := binary.Uvarint(r.b)
+	if size <= 0 || n > math.MaxInt64 {
+		r.b, r.bad = nil, true
+		return 0
+	}
+	r.b = r.b[size:]
+	return int64(n)
+}
+
+// length reads a number of things of which each takes a byte at least.
+func (r *unpacker) length() int64 {
+	n := r.number()
+	if n > int64(len(r.b)) {
+		r.bad = true
+		return 0
+	}
+	return n
+}
+
 // unpack reads what pack wrote.
-func unpack(b []byte) ([]TallyEntry, error) {
+func (t *Tally) unpack(b []byte) error {
 	if len(b) == 0 || b[0] != packedVersion {
-		return nil, errPacked
+		return errPacked
 	}
-	b = b[1:]
-	next := func() int64 {
-		n, size := binary.Uvarint(b)
-		if size <= 0 {
-			b = nil
-			return -1
-		}
-		b = b[size:]
-		return int64(n)
-	}
-	count := next()
-	if count < 0 || count > int64(len(b)) {
-		return nil, errPacked
-	}
-	list := make([]TallyEntry, count)
+	r := &unpacker{b: b[1:]}
+	t.Users = make([]TallyUser, r.length())
 	last := TermID(0)
-	for i := range list {
-		e := &list[i]
-		e.User, e.Peer, e.Transport, e.CountryC1, e.N = last+TermID(next()), TermID(next()), TermID(next()), TermID(next()), next()
-		if e.N <= 0 {
-			return nil, errPacked
-		}
-		last = e.User
+	for i := range t.Users {
+		last += TermID(r.number())
+		t.Users[i] = TallyUser{last, TermID(r.number()), r.number()}
 	}
-	if len(b) != 0 {
-		return nil, errPacked
+	t.Peers = make([]TallyPeer, r.length())
+	for i := range t.Peers {
+		p := TallyPeer{Peer: TermID(r.number()), Transport: TermID(r.number()), CountryC1: TermID(r.number())}
+		n := r.length()
+		p.Class, r.b = string(r.b[:n]), r.b[n:]
+		p.N = r.number()
+		t.Peers[i] = p
 	}
-	return list, nil
-}
-
-// foldBatch is how many rows of the ledger are taken together: the counts of a day of a large installation.
-const foldBatch = 200_000
-
-const (
-	foldState    = `SELECT seq, closed, events, folded FROM ledger_state WHERE tenant = ?`
-	tallyColumns = `SELECT month, seat, direction, doctype, process, folded, entries FROM tally`
-	partsAhead   = `SELECT month, seat, direction, doctype, process, folded, '' FROM tally WHERE tenant = ? AND folded > ?`
-	partsOf      = tallyColumns + ` WHERE tenant = ? AND month = ? ORDER BY seat, direction, doctype, process`
-	onePart      = tallyColumns + tallyOf
-	rowsBetween  = `SELECT ` + ledgerColumns + ` FROM ledger WHERE tenant = ? AND seq > ? AND seq <= ? ORDER BY seq`
-	tallyOf      = ` WHERE tenant = ? AND month = ? AND seat = ? AND direction = ? AND doctype = ? AND process = ?`
-	insertTally  = `INSERT INTO tally (folded, entries, tenant, month, seat, direction, doctype, process) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (tenant, month, seat, direction, doctype, process) DO NOTHING`
-	updateTally = `UPDATE tally SET folded = ?, entries = ?` + tallyOf + ` AND folded = ?`
-	noteFolded  = `UPDATE ledger_state SET folded = ? WHERE tenant = ? AND folded = ?`
-)
-
-func (k *TallyKey) values(tenant string) []any {
-	return []any{tenant, int64(k.Month), int64(k.Seat), countedDirection(k.Direction), int64(k.DocType), int64(k.Process)}
-}
-
-// Fold advances the counts from the rows of the ledger. Each part is written by itself and knows the last row in it, so that
-// nothing is counted twice whenever the process ends. ErrConflict means that another node is at it.
-func (s *Store) Fold(ctx context.Context, tenant string) error {
-	for {
-		more, err := s.foldSome(ctx, tenant)
-		if err != nil || !more {
-			return err
-		}
+	if r.bad || len(r.b) != 0 {
+		return errPacked
 	}
-}
-
-// foldSome folds one batch.
-func (s *Store) foldSome(ctx context.Context, tenant string) (more bool, err error) {
-	var st ledgerState
-	var upTo int64
-	var ahead map[TallyKey]int64
-	rows := tallies{}
-	err = s.snapshot(ctx, func(r *reader) error {
-		states, err := readIn(r, scanLedgerState, foldState, tenant)
-		if err != nil || len(states) == 0 {
-			return err
-		}
-		st = states[0]
-		upTo = min(st.seq, st.folded+foldBatch)
-		ahead, err = r.collect(tenant, st.folded, upTo, func(*Counted) bool { return true }, rows)
-		return err
-	})
-	if err != nil || upTo == st.folded {
-		return false, s.fault("fold", err)
-	}
-	for key := range rows {
-		if err := s.foldPart(ctx, tenant, key, rows.entries(key), max(st.folded, ahead[key]), upTo); err != nil {
-			return false, err
-		}
-	}
-	err = s.Update(ctx, tenant, func(tx *Tx) error {
-		n, err := tx.exec(noteFolded, upTo, tenant, st.folded)
-		if err == nil && n == 0 {
-			err = ErrConflict
-		}
-		return err
-	})
-	return upTo < st.seq, err
-}
-
-// collect adds the rows of the ledger behind one place up to another that are in no part yet. It returns the parts that are
-// ahead of the first place, with theirs.
-func (r *reader) collect(tenant string, from, to int64, wanted func(*Counted) bool, rows tallies) (map[TallyKey]int64, error) {
-	parts, err := readIn(r, scanTally, partsAhead, tenant, from)
-	if err != nil {
-		return nil, err
-	}
-	ahead := map[TallyKey]int64{}
-	for _, p := range parts {
-		ahead[p.TallyKey] = p.folded
-	}
-	return ahead, each(r, scanCounted, func(c Counted) bool {
-		if key, _ := c.Tally(); c.Seq > ahead[key] && wanted(&c) {
-			rows.add(&c)
-		}
-		return true
-	}, rowsBetween, tenant, from, to)
-}
-
-// foldPart adds entries to one part, which must not have changed since they were collected: no row behind since is in it.
-func (s *Store) foldPart(ctx context.Context, tenant string, key TallyKey, add []TallyEntry, since, upTo int64) error {
-	conflict := fmt.Errorf("%w: counts of %s", ErrConflict, key.Month)
-	have, err := readOne(ctx, s, "counts", scanTally, onePart, key.values(tenant)...)
-	fresh := err == ErrNotFound
-	switch {
-	case fresh:
-	case err != nil:
-		return err
-	case have.folded > since:
-		return conflict
-	default:
-		entries, err := unpack(have.entries)
-		if err != nil {
-			return err
-		}
-		add = merged(entries, add)
-	}
-	packed := pack(add)
-	return s.Update(ctx, tenant, func(tx *Tx) error {
-		query, args := insertTally, append([]any{upTo, packed}, key.values(tenant)...)
-		if !fresh {
-			query, args = updateTally, append(args, have.folded)
-		}
-		n, err := tx.exec(query, args...)
-		if err == nil && n == 0 {
-			err = conflict
-		}
-		return err
-	})
-}
-
-// Tallies yields the counts of a month: the parts that are folded, and the rows of the ledger that are not. It ends after the
-// first error.
-func (s *Store) Tallies(ctx context.Context, tenant string, m Month) iter.Seq2[Tally, error] {
-	return func(yield func(Tally, error) bool) {
-		err := s.snapshot(ctx, func(r *reader) error {
-			states, err := readIn(r, scanLedgerState, foldState, tenant)
-			if err != nil || len(states) == 0 {
-				return err
-			}
-			var damaged error
-			stopped := false
-			err = each(r, scanTally, func(p packedTally) bool {
-				t := Tally{TallyKey: p.TallyKey}
-				if t.Entries, damaged = unpack(p.entries); damaged != nil {
-					return false
-				}
-				stopped = !yield(t, nil)
-				return !stopped
-			}, partsOf, tenant, int64(m))
-			if err = errors.Join(err, damaged); err != nil || stopped {
-				return err
-			}
-			rows := tallies{}
-			if _, err := r.collect(tenant, states[0].folded, states[0].seq, func(c *Counted) bool { return c.Month == m }, rows); err != nil {
-				return err
-			}
-			for _, key := range slices.SortedFunc(maps.Keys(rows), TallyKey.compare) {
-				if !yield(Tally{key, rows.entries(key)}, nil) {
-					return nil
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			yield(Tally{}, s.fault("counts", err))
-		}
-	}
-}
-
-func (k TallyKey) compare(o TallyKey) int {
-	return cmp.Or(cmp.Compare(k.Seat, o.Seat), cmp.Compare(k.Direction, o.Direction), cmp.Compare(k.DocType, o.DocType), cmp.Compare(k.Process, o.Process))
-}
-
-// packedTally is a Tally as it is stored.
-type packedTally struct {
-	TallyKey
-	folded  int64
-	entries []byte
-}
-
-func scanTally(row scanner) (p packedTally, err error) {
-	var direction int64
-	err = row.Scan((*int64)(&p.Month), (*int64)(&p.Seat), &direction, (*int64)(&p.DocType), (*int64)(&p.Process), &p.folded, &p.entries)
-	p.Direction = directionOf(direction)
-	return p, err
+	return nil
 }

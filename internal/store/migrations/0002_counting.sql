@@ -78,6 +78,7 @@ CREATE TABLE tally (
     doctype   BIGINT NOT NULL,
     process   BIGINT NOT NULL,
     folded    BIGINT NOT NULL, -- rows of this key up to this one are in it
+    version   BIGINT NOT NULL, -- of the classes of users, by which it is counted
     entries   BYTES  NOT NULL,
     PRIMARY KEY (tenant, month, seat, direction, doctype, process)
 );

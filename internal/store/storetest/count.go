@@ -21,6 +21,7 @@ var countTests = []test{
 	{"D-11 counts equal the rows", testFold},
 	{"D-11 folding that is interrupted", testFoldInterrupted},
 	{"D-11 folding by two nodes", testFoldTwice},
+	{"D-11 classes that change", testRefold},
 	{"corrections of the customer registry", testCustomerEvents},
 	{"archive of reports", testArchive},
 }
@@ -196,28 +197,48 @@ func (b *bench) randomly(rnd *rand.Rand, from, n int) {
 	}
 }
 
+// classes divides participants by their last letter, in a way that a later version changes.
+func (b *bench) classes(version int64) store.Classes {
+	g := b.Glossary(tenant)
+	return store.Classes{Version: version, Of: func(id store.TermID) (string, error) {
+		t, err := g.Term(b.ctx, id)
+		return strings.Repeat("x", int(version)) + t.Value[len(t.Value)-1:], err
+	}}
+}
+
 // recount compares the counts of all months with the rows.
-func (b *bench) recount(s *store.Store) {
+func (b *bench) recount(s *store.Store, version int64) {
 	b.Helper()
-	type key struct {
+	type user struct {
 		store.TallyKey
-		store.TallyEntry
+		store.TallyUser
 	}
-	rows := map[key]int64{}
+	type peer struct {
+		store.TallyKey
+		store.TallyPeer
+	}
+	classes := b.classes(version)
+	rows, counts := map[any]int64{}, map[any]int64{}
 	months := map[store.Month]bool{}
 	for _, c := range b.ledger(tenant) {
-		seat, user, peer := c.Own()
-		months[c.Month] = true
-		rows[key{store.TallyKey{Month: c.Month, Seat: seat, Direction: c.Direction, DocType: c.DocType, Process: c.Process}, store.TallyEntry{User: user, Peer: peer, Transport: c.Transport, CountryC1: c.CountryC1}}]++
+		k, u, p := c.Tally()
+		months[c.Month], u.N, p.N = true, 0, 0
+		p.Class = must1(classes.Of(u.User))
+		rows[user{k, u}]++
+		rows[peer{k, p}]++
 	}
-	counts := map[key]int64{}
 	for m := range months {
-		for t, err := range s.Tallies(b.ctx, tenant, m) {
+		for t, err := range s.Tallies(b.ctx, tenant, m, classes) {
 			b.must(err)
-			for _, e := range t.Entries {
-				n := e.N
-				e.N = 0
-				counts[key{t.TallyKey, e}] += n
+			for _, u := range t.Users {
+				n := u.N
+				u.N = 0
+				counts[user{t.TallyKey, u}] += n
+			}
+			for _, p := range t.Peers {
+				n := p.N
+				p.N = 0
+				counts[peer{t.TallyKey, p}] += n
 			}
 		}
 	}
@@ -234,13 +255,13 @@ func testFold(b *bench) {
 	for i := range 12 {
 		b.randomly(rnd, 10*i, 10)
 		if rnd.IntN(3) > 0 {
-			b.must(b.Fold(b.ctx, tenant)) // what is posted; the rest stays behind
+			b.must(b.Fold(b.ctx, tenant, b.classes(1))) // what is posted; the rest stays behind
 		}
-		b.recount(b.Store)
+		b.recount(b.Store, 1)
 	}
-	b.must(b.Fold(b.ctx, tenant))
-	b.recount(b.Store)
-	for range b.Tallies(b.ctx, tenant, b.ledger(tenant)[0].Month) {
+	b.must(b.Fold(b.ctx, tenant, b.classes(1)))
+	b.recount(b.Store, 1)
+	for range b.Tallies(b.ctx, tenant, b.ledger(tenant)[0].Month, b.classes(1)) {
 		break // giving up early must free the connection
 	}
 }
@@ -260,15 +281,15 @@ func testFoldInterrupted(b *bench) {
 				}
 			}
 		}})
-		if err := s.Fold(ctx, tenant); err != nil && !errors.Is(err, context.Canceled) {
+		if err := s.Fold(ctx, tenant, b.classes(1)); err != nil && !errors.Is(err, context.Canceled) {
 			b.Fatal(err)
 		}
 		cancel()
 		b.must(s.Close())
-		b.recount(b.Store)
+		b.recount(b.Store, 1)
 	}
-	b.must(b.Fold(b.ctx, tenant))
-	b.recount(b.Store)
+	b.must(b.Fold(b.ctx, tenant, b.classes(1)))
+	b.recount(b.Store, 1)
 }
 
 func testFoldTwice(b *bench) {
@@ -279,15 +300,51 @@ func testFoldTwice(b *bench) {
 		b.ledger(tenant)
 		errs := make(chan error, 2)
 		for _, s := range []*store.Store{b.Store, other} {
-			go func() { errs <- s.Fold(b.ctx, tenant) }()
+			go func() { errs <- s.Fold(b.ctx, tenant, b.classes(1)) }()
 		}
 		for range 2 {
 			if err := <-errs; err != nil && !errors.Is(err, store.ErrConflict) {
 				b.Fatal(err)
 			}
 		}
-		b.recount(other)
+		b.recount(other, 1)
 	}
+}
+
+func testRefold(b *bench) {
+	rnd := rand.New(rand.NewPCG(7, 8))
+	b.clock.set("2026-01-01T00:00:00Z")
+	for i := range 3 {
+		b.randomly(rnd, 20*i, 20)
+		b.ledger(tenant)
+		b.must(b.Fold(b.ctx, tenant, b.classes(1)))
+	}
+	months, err := b.Months(b.ctx, tenant)
+	b.must(err)
+	b.randomly(rnd, 100, 5)
+	b.ledger(tenant)
+	if err := b.Fold(b.ctx, tenant, b.classes(2)); !errors.Is(err, store.ErrConflict) {
+		b.Fatalf("counts by another version: %v", err)
+	}
+	for i, m := range months { // one after the other, as months are needed
+		b.must(b.Refold(b.ctx, tenant, m.Month))
+		if i+1 < len(months) {
+			continue
+		}
+		b.must(b.Fold(b.ctx, tenant, b.classes(2)))
+	}
+	b.recount(b.Store, 2)
+	b.must(b.Refold(b.ctx, tenant, months[len(months)/2].Month))
+	b.must(b.Fold(b.ctx, tenant, b.classes(2)))
+	b.recount(b.Store, 2)
+	versions, err := b.Versions(b.ctx, tenant, months[0].Month)
+	b.must(err)
+	want(b, "versions", fmt.Sprint(versions), "[2]")
+	b.must(b.Reclass(b.ctx, tenant, months[0].Month, 2, 3))
+	versions, err = b.Versions(b.ctx, tenant, months[0].Month)
+	b.must(err)
+	want(b, "versions", fmt.Sprint(versions), "[3]")
+	b.must(b.Refold(b.ctx, tenant, 202001)) // nothing there
 }
 
 func testCustomerEvents(b *bench) {
