@@ -1,8 +1,6 @@
 package reporting
 
 import (
-	"cmp"
-	"maps"
 	"slices"
 
 	"github.com/ravn-ap/ravn/peppol"
@@ -216,15 +214,22 @@ func (k *subsetKey) keys() []Key {
 // marks remembers who was seen where, each fact once.
 type marks struct {
 	users map[string]int32
-	seen  map[mark]struct{}
+	seen  map[spot]*spotted
 }
 
-type mark struct {
-	user, place int32
-	what        uint8
+// spot is what is done at a place.
+type spot struct {
+	place int32
+	what  uint8
 }
 
-func newMarks() *marks { return &marks{map[string]int32{}, map[mark]struct{}{}} }
+// spotted are the end users seen at a spot. The first of them are sorted and different.
+type spotted struct {
+	users  []int32
+	sorted int
+}
+
+func newMarks() *marks { return &marks{map[string]int32{}, map[spot]*spotted{}} }
 
 func (m *marks) add(user string, place int32, d Direction) {
 	n, ok := m.users[user]
@@ -232,7 +237,26 @@ func (m *marks) add(user string, place int32, d Direction) {
 		n = int32(len(m.users))
 		m.users[user] = n
 	}
-	m.seen[mark{n, place, d.does()}] = struct{}{}
+	at := spot{place, d.does()}
+	s := m.seen[at]
+	if s == nil {
+		s = &spotted{}
+		m.seen[at] = s
+	}
+	s.users = append(s.users, n)
+	if len(s.users) >= 2*s.sorted+minSpotted {
+		s.settle()
+	}
+}
+
+// minSpotted is how many may be added before they are sorted.
+const minSpotted = 1024
+
+// settle sorts, and drops who is there twice.
+func (s *spotted) settle() {
+	slices.Sort(s.users)
+	s.users = slices.Compact(s.users)
+	s.sorted = len(s.users)
 }
 
 func (d Direction) does() uint8 {
@@ -244,11 +268,32 @@ func (d Direction) does() uint8 {
 
 // count hands all marks to u, end user by end user.
 func (m *marks) count(u *userTally) {
-	list := slices.SortedFunc(maps.Keys(m.seen), func(a, b mark) int { return cmp.Compare(a.user, b.user) })
-	for i, x := range list {
-		u.mark(x.place, x.what)
-		if i+1 == len(list) || list[i+1].user != x.user {
-			u.next()
+	ends := make([]int, len(m.users)+1) // of each user's spots in spots, first their number
+	total := 0
+	for _, s := range m.seen {
+		s.settle()
+		total += len(s.users)
+		for _, n := range s.users {
+			ends[n]++
 		}
+	}
+	start := 0
+	for n := range ends {
+		start, ends[n] = start+ends[n], start
+	}
+	spots := make([]spot, total)
+	for at, s := range m.seen {
+		for _, n := range s.users {
+			spots[ends[n]] = at
+			ends[n]++
+		}
+	}
+	start = 0
+	for n := range len(m.users) {
+		for _, at := range spots[start:ends[n]] {
+			u.mark(at.place, at.what)
+		}
+		start = ends[n]
+		u.next()
 	}
 }

@@ -21,6 +21,8 @@ type worker struct {
 	seats    []peppol.SeatID
 	missing  map[string]*Missing // of the seat at hand, like the next
 	shared   map[sharedKey]sharedItem
+	lastKey  sharedKey
+	last     sharedItem
 }
 
 func (a *Accounts) worker(ctx context.Context, reg *Registry) *worker {
@@ -197,7 +199,7 @@ func (w *worker) seat(id store.TermID) (peppol.SeatID, error) {
 // build adds up what was exchanged by a seat.
 func (w *worker) build(h reporting.Header, src source) (*reporting.Report, error) {
 	b := reporting.NewBuilder(h)
-	w.missing, w.shared = map[string]*Missing{}, map[sharedKey]sharedItem{}
+	w.missing, w.shared, w.lastKey = map[string]*Missing{}, map[sharedKey]sharedItem{}, sharedKey{}
 	for t, err := range src {
 		var at peppol.SeatID
 		if err == nil {
@@ -269,14 +271,19 @@ func (w *worker) add(b *reporting.Builder, seat peppol.SeatID, t *store.Tally) e
 
 // item returns the item of a key.
 func (w *worker) item(b *reporting.Builder, seat peppol.SeatID, k sharedKey) (sharedItem, error) {
-	if s, ok := w.shared[k]; ok {
-		return s, nil
+	if k == w.lastKey { // entries are sorted
+		return w.last, nil
 	}
-	s, err := w.share(b, seat, &k)
-	if err == nil {
+	s, ok := w.shared[k]
+	if !ok {
+		var err error
+		if s, err = w.share(b, seat, &k); err != nil {
+			return s, err
+		}
 		w.shared[k] = s
 	}
-	return s, err
+	w.lastKey, w.last = k, s
+	return s, nil
 }
 
 // share makes the item of a key.
