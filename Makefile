@@ -8,7 +8,7 @@ GOFUMPT := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 
-.PHONY: build test check demo interop interop-build bench bench-peers bench-validation conformance-validation fuzz differential golden test-upgrade docs clean
+.PHONY: build test check demo interop interop-build bench bench-peers bench-reports bench-validation conformance-validation fuzz differential golden test-upgrade docs clean
 
 build: ## bin/ravn
 	go build -trimpath -o bin/ravn ./cmd/ravn
@@ -53,6 +53,10 @@ conformance-validation: ## every shared document and test set through the engine
 
 bench-validation: interop-build ## what rule packs cost, then Saxon and Ravn on the same documents in one run; the last line has the ratio for an invoice
 	set -o pipefail; RAVN_REQUIRE_INTEROP=1 RAVN_BENCH_VALIDATION=1 go test -count=1 -p 1 -v -run 'TestBench' -timeout 20m ./validation/ ./validation/schematron/ | grep -v '^=== \|^---\|^PASS\|^ok' | sed 's/^ *bench[a-z]*_test.go:[0-9]*: //'
+
+ROWS ?= 1000000
+bench-reports: ## a month of ROWS exchanges in the record; the cost of counting
+	set -o pipefail; RAVN_BENCH_REPORTS=$(ROWS) go test -count=1 -p 1 -v -run 'TestBenchCounting|TestBenchAccounts' -timeout 60m ./internal/store/sqlite/ ./internal/report/ | grep -v '^=== \|^---\|^PASS\|^ok' | sed 's/^ *bench[a-z]*_test.go:[0-9]*: //'
 
 FUZZTIME ?= 60s
 fuzz: ## each fuzz target for FUZZTIME
