@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/node"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -60,6 +61,11 @@ func trimScheme(s string) string {
 
 // withStore opens the record alone, does something and closes it.
 func (c *cli) withStore(ctx context.Context, do func(*store.Store) error) error {
+	return c.withRecord(ctx, func(_ *config.Config, s *store.Store) error { return do(s) })
+}
+
+// withRecord is withStore with the configuration.
+func (c *cli) withRecord(ctx context.Context, do func(*config.Config, *store.Store) error) error {
 	cfg, err := c.load()
 	if err != nil {
 		return err
@@ -68,7 +74,7 @@ func (c *cli) withStore(ctx context.Context, do func(*store.Store) error) error 
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(s), s.Close())
+	return errors.Join(do(cfg, s), s.Close())
 }
 
 func (c *cli) participantsAdd() *cobra.Command {

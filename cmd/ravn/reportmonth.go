@@ -26,19 +26,13 @@ import (
 
 // withAccounts opens the record and does something with its accounts.
 func (c *cli) withAccounts(ctx context.Context, do func(*report.Accounts) error) error {
-	cfg, err := c.load()
-	if err != nil {
-		return err
-	}
-	s, err := node.OpenStore(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	a, err := c.accounts(cfg, s)
-	if err == nil {
-		err = reportFault(do(a))
-	}
-	return errors.Join(err, s.Close())
+	return c.withRecord(ctx, func(cfg *config.Config, s *store.Store) error {
+		a, err := c.accounts(cfg, s)
+		if err != nil {
+			return err
+		}
+		return reportFault(do(a))
+	})
 }
 
 // accounts are those of a record.

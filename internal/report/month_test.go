@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -66,17 +67,23 @@ func TestWorkedExampleRPT8(t *testing.T) {
 	}
 }
 
-// TestRevisions: a correction gives a new revision until the 15th, the older one can be made again, and the difference is named.
-func TestRevisions(t *testing.T) {
+// closedOctober is a world with the worked example, in November.
+func closedOctober(t *testing.T) *world {
 	w := newWorld(t)
 	w.october()
-	ctx := t.Context()
-	_, err := w.Change(ctx, "op", customers())
+	_, err := w.Change(t.Context(), "op", customers())
 	w.must(err)
 	w.set("2026-11-02T08:00:00Z")
-	w.must(w.Close(ctx, reporting.Month{Year: 2026, Month: time.September}, "op"))
-	w.must(w.Close(ctx, october, "op"))
-	_, err = w.Build(ctx, october, "op")
+	w.must(w.Close(t.Context(), reporting.Month{Year: 2026, Month: time.September}, "op"))
+	w.must(w.Close(t.Context(), october, "op"))
+	return w
+}
+
+// TestRevisions: a correction gives a new revision until the 15th, the older one can be made again, and the difference is named.
+func TestRevisions(t *testing.T) {
+	w := closedOctober(t)
+	ctx := t.Context()
+	_, err := w.Build(ctx, october, "op")
 	w.must(err)
 	_, err = w.Change(ctx, "op", []Customer{{ID: "D", Name: "Delta AS", Country: "SE"}})
 	w.must(err)
@@ -128,14 +135,8 @@ func TestEmptyMonth(t *testing.T) {
 
 // TestVerifyFinds: a record that was tampered with does not verify.
 func TestVerifyFinds(t *testing.T) {
-	w := newWorld(t)
-	w.october()
+	w := closedOctober(t)
 	ctx := t.Context()
-	_, err := w.Change(ctx, "op", customers())
-	w.must(err)
-	w.set("2026-11-02T08:00:00Z")
-	w.must(w.Close(ctx, reporting.Month{Year: 2026, Month: time.September}, "op"))
-	w.must(w.Close(ctx, october, "op"))
 	w.must(w.Store.ArchiveReport(ctx, w.Tenant, &store.ReportBuild{
 		Month: 202610, Seat: own, TSR: []byte("<forged/>"), EUSR: worked(t, "eusr.xml"), Events: 13, Protocol: "{}",
 	}))
@@ -144,6 +145,19 @@ func TestVerifyFinds(t *testing.T) {
 	w.must(err)
 	if len(v.Wrong) != 2 || !strings.Contains(v.Wrong[0], "tsr.xml of PNO000777, revision 1") || !strings.Contains(v.Wrong[1], "PNO000999") {
 		t.Errorf("%+v", v)
+	}
+
+	w.must(w.Fold(ctx))
+	db, err := sql.Open("sqlite", w.file)
+	w.must(err)
+	defer func() { _ = db.Close() }()
+	_, err = db.Exec("DELETE FROM ledger WHERE seq = 5") // a row is lost
+	w.must(err)
+	if v, err = w.Verify(ctx, october); err != nil || v.Rows != 11 || !strings.Contains(v.Wrong[0], "counts are of 12 exchanges and do not equal the 11 rows") {
+		t.Errorf("%+v %v", v, err)
+	}
+	if _, err := w.Build(ctx, october, "op"); !errors.Is(err, ErrDrift) {
+		t.Errorf("built of rows that the counts do not equal: %v", err)
 	}
 }
 

@@ -43,15 +43,16 @@ var processes = map[string]string{
 type world struct {
 	testing.TB
 	*Accounts
-	now time.Time
-	n   int
+	file string
+	now  time.Time
+	n    int
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{TB: t}
+	w := &world{TB: t, file: filepath.Join(t.TempDir(), "ravn.db")}
 	w.set("2026-09-30T22:00:00Z")
 	clock := func() time.Time { return w.now }
-	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ravn.db"), store.Options{Now: clock})
+	s, err := sqlite.Open(t.Context(), w.file, store.Options{Now: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
