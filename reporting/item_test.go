@@ -2,6 +2,7 @@ package reporting
 
 import (
 	"errors"
+	"io"
 	"iter"
 	"os"
 	"path/filepath"
@@ -220,5 +221,32 @@ func TestSave(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(taken); len(left) != 1 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// What cannot be written leaves nothing, not even the documents before it.
+func TestSaveAllOrNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "made")
+	broken := errors.New("broken")
+	whole := Document{"a.txt", 0o600, func(w io.Writer) error {
+		_, err := io.WriteString(w, "whole")
+		return err
+	}}
+	half := Document{"b.txt", 0o644, func(w io.Writer) error {
+		_, err := io.WriteString(w, "half")
+		return errors.Join(err, broken)
+	}}
+	if _, err := Save(dir, []Document{whole, half}); !errors.Is(err, broken) {
+		t.Errorf("%v", err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+		t.Errorf("left %v, %v", entries, err)
+	}
+	files, err := Save(dir, []Document{whole})
+	if err != nil || len(files) != 1 || files[0].Name != "a.txt" || files[0].Bytes != 5 {
+		t.Errorf("%+v, %v", files, err)
+	}
+	if st, err := os.Stat(filepath.Join(dir, "a.txt")); err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", st, err)
 	}
 }

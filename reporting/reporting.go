@@ -112,6 +112,9 @@ func kindOf(d Identifier) kind {
 	return business
 }
 
+// IsReport tells whether a document type is that of a TSR or EUSR, of which exchanges are never counted.
+func (id Identifier) IsReport() bool { return kindOf(id) == report }
+
 // ItemError says what is wrong with an item.
 type ItemError struct {
 	Field  string // as the column of the CSV form

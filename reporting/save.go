@@ -1,9 +1,11 @@
 package reporting
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -21,18 +23,19 @@ const (
 	FileEUSR = "eusr.xml"
 )
 
-// Document is a report with the name of its file.
+// Document is what is written to a file.
 type Document struct {
 	Name string
+	Mode fs.FileMode // rights of the file; 0 means 0644
 	Doc  io.WriterTo
 }
 
 // Save writes both reports into a folder, as the function Save does.
 func (r *Report) Save(dir string) ([]File, error) {
-	return Save(dir, Document{FileTSR, r.TSR}, Document{FileEUSR, r.EUSR})
+	return Save(dir, Document{Name: FileTSR, Doc: r.TSR}, Document{Name: FileEUSR, Doc: r.EUSR})
 }
 
-// Save writes reports into a folder, which it makes if there is none. Each appears whole or not at all: all are written and
+// Save writes documents into a folder, which it makes if there is none. Each appears whole or not at all: all are written and
 // synced under other names before the first gets its own.
 func Save(dir string, docs ...Document) (files []File, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -50,11 +53,10 @@ func Save(dir string, docs ...Document) (files []File, err error) {
 			return nil, err
 		}
 		temps = append(temps, f.Name())
-		file, err := write(f, d.Doc)
+		file, err := write(f, &d)
 		if err != nil {
 			return nil, err
 		}
-		file.Name = d.Name
 		files = append(files, file)
 	}
 	for i, f := range files {
@@ -66,18 +68,18 @@ func Save(dir string, docs ...Document) (files []File, err error) {
 }
 
 // write fills and closes f.
-func write(f *os.File, doc io.WriterTo) (File, error) {
+func write(f *os.File, d *Document) (File, error) {
 	defer func() { _ = f.Close() }() // the second time after success, which does nothing
-	if err := f.Chmod(0o644); err != nil {
+	if err := f.Chmod(cmp.Or(d.Mode, 0o644)); err != nil {
 		return File{}, err
 	}
 	sum := sha256.New()
-	n, err := doc.WriteTo(io.MultiWriter(f, sum))
+	n, err := d.Doc.WriteTo(io.MultiWriter(f, sum))
 	if err != nil {
 		return File{}, err
 	}
 	if err := f.Sync(); err != nil {
 		return File{}, err
 	}
-	return File{Bytes: n, SHA256: hex.EncodeToString(sum.Sum(nil))}, f.Close()
+	return File{Name: d.Name, Bytes: n, SHA256: hex.EncodeToString(sum.Sum(nil))}, f.Close()
 }
