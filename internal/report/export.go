@@ -1,0 +1,191 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"net/mail"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/reporting"
+)
+
+// ExportOptions say how an export looks, and who we are.
+type ExportOptions struct {
+	Lang     fault.Lang // of headings and texts; "" means Bokmål
+	Template *Template  // nil means the built-in one
+
+	Provider string // our name as service provider; "": our seats stand in its place
+	Org      string // our organisation number; what is "" from here on is named as missing
+	Contact  string
+	To       string // mail address of DFØ
+}
+
+// Export is what leaves the house, or goes to those who write invoices, of a month.
+type Export struct {
+	Month    reporting.Month
+	Preview  bool         // the month is not closed
+	Totals   []SeatTotals // by seat
+	Sent     int64
+	Received int64
+
+	opts  ExportOptions
+	own   string  // our own participant
+	built []Built // newest builds, by seat
+	lines []line  // by customer
+}
+
+// SeatTotals are the totals of a seat.
+type SeatTotals struct {
+	Seat     peppol.SeatID
+	Revision int64 // of the build that they are from; 0: as the TSR would be now
+	Sent     int64
+	Received int64
+}
+
+// OptionError says which option of an export is wrong.
+type OptionError struct {
+	Option string // as it is named on the command line
+	Reason string
+}
+
+func (e *OptionError) Error() string { return "--" + e.Option + ": " + e.Reason }
+
+// about lists what options say about us and DFØ, under their names on the command line.
+func (o *ExportOptions) about() [4]struct{ name, value string } {
+	return [...]struct{ name, value string }{{"sp-name", o.Provider}, {"org", o.Org}, {"contact", o.Contact}, {"to", o.To}}
+}
+
+// complete puts in what is not given and finds what is wrong.
+func (o *ExportOptions) complete() error {
+	if o.Lang == "" {
+		o.Lang = fault.Bokmal
+	}
+	if !slices.Contains([]fault.Lang{fault.English, fault.Bokmal, fault.Nynorsk}, o.Lang) {
+		return &OptionError{"lang", fmt.Sprintf("want nb, nn or en, have %q", o.Lang)}
+	}
+	for _, f := range o.about() {
+		if strings.ContainsFunc(f.value, unicode.IsControl) {
+			return &OptionError{f.name, "has a line end or another control character"}
+		}
+	}
+	if o.To != "" {
+		if _, err := mail.ParseAddress(o.To); err != nil {
+			return &OptionError{"to", fmt.Sprintf("%q is no mail address", o.To)}
+		}
+	}
+	if o.Template == nil {
+		o.Template = &builtIn
+	}
+	return nil
+}
+
+// Export counts a month for DFØ and for invoices. The numbers are those of the TSR: those of the newest build if there is one, with
+// the countries that customers had then. Of a closed month, rows that come to something else are ErrDrift.
+func (a *Accounts) Export(ctx context.Context, m reporting.Month, o ExportOptions) (*Export, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	if _, err := a.Store.Post(ctx, a.Tenant); err != nil {
+		return nil, err
+	}
+	st, err := a.state(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	e := &Export{Month: m, Preview: st.Closed.IsZero(), opts: o, own: a.Own}
+	latest, err := a.Registry(ctx, Latest)
+	if err != nil {
+		return nil, err
+	}
+	reported, err := e.totals(ctx, a, latest)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.gather(a.worker(ctx, reported), latest); err != nil {
+		return nil, err
+	}
+	if !e.Preview && !e.agrees() {
+		return nil, fmt.Errorf("report: export of %s: %w", m, ErrDrift)
+	}
+	return e, nil
+}
+
+// totals reads the totals of the TSR, and returns the customers that it was made with.
+func (e *Export) totals(ctx context.Context, a *Accounts, latest *Registry) (*Registry, error) {
+	list, err := a.Archive(ctx, e.Month)
+	if err != nil {
+		return nil, err
+	}
+	e.built = slices.DeleteFunc(list, func(b Built) bool { return b.Replaced != 0 })
+	if len(e.built) == 0 {
+		pairs, err := a.pairs(ctx, e.Month, latest, a.counts(ctx, e.Month), true)
+		for _, p := range pairs {
+			e.addTotals(p.Seat, 0, p.Report.TSR)
+		}
+		return latest, err
+	}
+	for i := range e.built {
+		tsr, err := reporting.ReadTSR(e.built[i].Files["tsr.xml"])
+		if err != nil {
+			return nil, err
+		}
+		e.addTotals(e.built[i].Seat, e.built[i].Revision, tsr)
+	}
+	return a.Registry(ctx, e.built[0].Events) // Build makes those of all seats together
+}
+
+func (e *Export) addTotals(seat peppol.SeatID, revision int64, tsr *reporting.TSR) {
+	e.Totals = append(e.Totals, SeatTotals{seat, revision, int64(tsr.Total.Outgoing), int64(tsr.Total.Incoming)})
+}
+
+// agrees tells whether the lines come to the totals of each seat.
+func (e *Export) agrees() bool {
+	rest := map[string][2]int64{}
+	for _, t := range e.Totals {
+		rest[string(t.Seat)] = [2]int64{t.Sent, t.Received}
+	}
+	for i := range e.lines {
+		l := &e.lines[i]
+		r := rest[l.seat]
+		r[0], r[1] = r[0]-l.sent(), r[1]-l.received()
+		rest[l.seat] = r
+	}
+	for _, r := range rest {
+		if r != [2]int64{} {
+			return false
+		}
+	}
+	return true
+}
+
+// seats names all seats.
+func (e *Export) seats() string {
+	var list []string
+	for _, t := range e.Totals {
+		list = append(list, string(t.Seat))
+	}
+	return strings.Join(list, ", ")
+}
+
+// provider is our name.
+func (e *Export) provider() string {
+	if e.opts.Provider == "" {
+		return e.seats()
+	}
+	return e.opts.Provider
+}
+
+// Missing names the options without which the export is not complete, as on the command line.
+func (e *Export) Missing() []string {
+	var list []string
+	for _, f := range e.opts.about() {
+		if f.value == "" {
+			list = append(list, f.name)
+		}
+	}
+	return list
+}
