@@ -236,13 +236,13 @@ func TestSaveAllOrNothing(t *testing.T) {
 		_, err := io.WriteString(w, "half")
 		return errors.Join(err, broken)
 	}}
-	if _, err := Save(dir, []Document{whole, half}); !errors.Is(err, broken) {
+	if _, err := Save(dir, whole, half); !errors.Is(err, broken) {
 		t.Errorf("%v", err)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
 		t.Errorf("left %v, %v", entries, err)
 	}
-	files, err := Save(dir, []Document{whole})
+	files, err := Save(dir, whole)
 	if err != nil || len(files) != 1 || files[0].Name != "a.txt" || files[0].Bytes != 5 {
 		t.Errorf("%+v, %v", files, err)
 	}

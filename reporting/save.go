@@ -25,14 +25,21 @@ const (
 
 // Document is what is written to a file.
 type Document struct {
-	Name string
-	Mode fs.FileMode // rights of the file; 0 means 0644
-	Doc  io.WriterTo
+	Name  string
+	Mode  fs.FileMode // rights of the file; 0 means 0644
+	Write func(io.Writer) error
 }
 
 // Save writes both reports into a folder, as the function Save does.
 func (r *Report) Save(dir string) ([]File, error) {
-	return Save(dir, Document{Name: FileTSR, Doc: r.TSR}, Document{Name: FileEUSR, Doc: r.EUSR})
+	return Save(dir, Document{Name: FileTSR, Write: all(r.TSR)}, Document{Name: FileEUSR, Write: all(r.EUSR)})
+}
+
+func all(doc io.WriterTo) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := doc.WriteTo(w)
+		return err
+	}
 }
 
 // Save writes documents into a folder, which it makes if there is none. Each appears whole or not at all: all are written and
@@ -74,12 +81,15 @@ func write(f *os.File, d *Document) (File, error) {
 		return File{}, err
 	}
 	sum := sha256.New()
-	n, err := d.Doc.WriteTo(io.MultiWriter(f, sum))
+	if err := d.Write(io.MultiWriter(f, sum)); err != nil {
+		return File{}, err
+	}
+	info, err := f.Stat()
 	if err != nil {
 		return File{}, err
 	}
 	if err := f.Sync(); err != nil {
 		return File{}, err
 	}
-	return File{Name: d.Name, Bytes: n, SHA256: hex.EncodeToString(sum.Sum(nil))}, f.Close()
+	return File{Name: d.Name, Bytes: info.Size(), SHA256: hex.EncodeToString(sum.Sum(nil))}, f.Close()
 }

@@ -20,7 +20,7 @@ import (
 
 func (c *cli) report() *cobra.Command {
 	cmd := &cobra.Command{Use: "report", Short: "Monthly reports to OpenPeppol: transaction and end user statistics (TSR, EUSR)"}
-	cmd.AddCommand(c.reportPreview(), c.reportClose(), c.reportBuild(), c.reportArchive(), c.reportVerify(), c.reportDiff(), c.reportExplain(), c.reportSend(), c.reportStatus())
+	cmd.AddCommand(c.reportPreview(), c.reportClose(), c.reportBuild(), c.reportArchive(), c.reportVerify(), c.reportDiff(), c.reportExplain(), c.reportExport(), c.reportSend(), c.reportStatus())
 	return cmd
 }
 

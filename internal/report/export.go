@@ -89,7 +89,8 @@ func (a *Accounts) Export(ctx context.Context, m reporting.Month, o ExportOption
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	if _, err := a.Store.Post(ctx, a.Tenant); err != nil {
+	latest, err := a.settled(ctx, m)
+	if err != nil {
 		return nil, err
 	}
 	st, err := a.state(ctx, m)
@@ -97,15 +98,11 @@ func (a *Accounts) Export(ctx context.Context, m reporting.Month, o ExportOption
 		return nil, err
 	}
 	e := &Export{Month: m, Preview: st.Closed.IsZero(), opts: o, own: a.Own}
-	latest, err := a.Registry(ctx, Latest)
-	if err != nil {
-		return nil, err
-	}
 	reported, err := e.totals(ctx, a, latest)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.gather(a.worker(ctx, reported), latest); err != nil {
+	if err := e.gather(a.worker(ctx, reported), latest.reg); err != nil {
 		return nil, err
 	}
 	if !e.Preview && !e.agrees() {
@@ -115,21 +112,21 @@ func (a *Accounts) Export(ctx context.Context, m reporting.Month, o ExportOption
 }
 
 // totals reads the totals of the TSR, and returns the customers that it was made with.
-func (e *Export) totals(ctx context.Context, a *Accounts, latest *Registry) (*Registry, error) {
+func (e *Export) totals(ctx context.Context, a *Accounts, latest *worker) (*Registry, error) {
 	list, err := a.Archive(ctx, e.Month)
 	if err != nil {
 		return nil, err
 	}
 	e.built = slices.DeleteFunc(list, func(b Built) bool { return b.Replaced != 0 })
 	if len(e.built) == 0 {
-		pairs, err := a.pairs(ctx, e.Month, latest, a.counts(ctx, e.Month), true)
+		pairs, err := latest.pairs(e.Month, latest.counts(e.Month), true)
 		for _, p := range pairs {
 			e.addTotals(p.Seat, 0, p.Report.TSR)
 		}
-		return latest, err
+		return latest.reg, err
 	}
 	for i := range e.built {
-		tsr, err := reporting.ReadTSR(e.built[i].Files["tsr.xml"])
+		tsr, err := reporting.ReadTSR(e.built[i].XML.TSR)
 		if err != nil {
 			return nil, err
 		}

@@ -20,7 +20,7 @@ const (
 // go with, workbook and CSV file for invoices. Each file appears whole or not at all.
 func (e *Export) Save(dir string) ([]reporting.File, error) {
 	dfo, customers := e.table(e.opts.Template.DFO, e.lines), e.table(e.opts.Template.Customers, e.lines)
-	return reporting.Save(dir, []reporting.Document{
+	docs := []reporting.Document{
 		{Name: e.name("dfo-"+e.Month.String(), ".xlsx"), Mode: modeDFO, Write: e.workbook(func(b *workbook) error {
 			if err := b.add(e.text(sheetSummary), e.summary()); err != nil {
 				return err
@@ -33,7 +33,8 @@ func (e *Export) Save(dir string) ([]reporting.File, error) {
 			return e.writeCustomers(b, customers)
 		})},
 		{Name: e.name("customers-"+e.Month.String(), ".csv"), Mode: modeCustomers, Write: customers.writeCSV},
-	})
+	}
+	return reporting.Save(dir, docs...)
 }
 
 // name is the name of a file, which tells a preview.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"io"
 	"strings"
 	"time"
 
@@ -91,7 +92,13 @@ type reports struct{ TSR, EUSR []byte }
 
 // Documents returns the reports with the names of their files.
 func (b *Built) Documents() []reporting.Document {
-	return []reporting.Document{{Name: reporting.FileTSR, Doc: bytes.NewReader(b.XML.TSR)}, {Name: reporting.FileEUSR, Doc: bytes.NewReader(b.XML.EUSR)}}
+	content := func(xml []byte) func(io.Writer) error {
+		return func(w io.Writer) error {
+			_, err := w.Write(xml)
+			return err
+		}
+	}
+	return []reporting.Document{{Name: reporting.FileTSR, Write: content(b.XML.TSR)}, {Name: reporting.FileEUSR, Write: content(b.XML.EUSR)}}
 }
 
 // Protocol says what checked a pair of reports, and by which versions.
