@@ -68,8 +68,8 @@ func (a *Accounts) Fold(ctx context.Context) error {
 	}
 	w := a.worker(ctx, reg)
 	for i := range months {
-		if !months[i].Closed.IsZero() {
-			continue // gets no more rows
+		if months[i].Folded {
+			continue
 		}
 		if err := w.settle(months[i].Month); err != nil {
 			return err

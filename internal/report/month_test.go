@@ -120,6 +120,36 @@ func TestRevisions(t *testing.T) {
 	}
 }
 
+// The counts advance also when a month was closed before all of its rows were in them, and the customers have changed since.
+func TestFoldAfterClose(t *testing.T) {
+	w := newWorld(t)
+	w.october()
+	ctx := t.Context()
+	_, err := w.Change(ctx, "op", customers())
+	w.must(err)
+	w.must(w.Fold(ctx))
+	w.received("2026-10-31T23:59:00Z", "PNO000888", inv, custD, "NO")
+	w.set("2026-11-01T00:10:00Z")
+	w.must(w.Close(ctx, reporting.Month{Year: 2026, Month: time.September}, "op"))
+	w.must(w.Close(ctx, october, "op"))
+	_, err = w.Change(ctx, "op", []Customer{{ID: "D", Name: "Delta AS", Country: "SE"}})
+	w.must(err)
+	w.received("2026-11-02T00:00:00Z", "PNO000888", inv, custD, "NO")
+	w.must(w.Fold(ctx))
+	months, err := w.Store.Months(ctx, w.Tenant)
+	w.must(err)
+	for _, m := range months {
+		if !m.Folded {
+			t.Errorf("%s is not folded", m.Month)
+		}
+	}
+	v, err := w.Verify(ctx, october)
+	w.must(err)
+	if v.Rows != 13 || len(v.Wrong) != 0 {
+		t.Errorf("%+v", v)
+	}
+}
+
 // An empty month has reports, too.
 func TestEmptyMonth(t *testing.T) {
 	w := newWorld(t)

@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -108,7 +109,10 @@ func (w *worker) settle(m store.Month) error {
 			if err := s.Refold(w.ctx, tenant, m); err != nil {
 				return err
 			}
-			return s.Fold(w.ctx, tenant, w.classes())
+			if err := s.Fold(w.ctx, tenant, w.classes()); err != nil && !errors.Is(err, store.ErrConflict) {
+				return err
+			}
+			return nil // after a conflict, over another month for example, rows that are not folded are read as they are
 		}
 		if err := s.Reclass(w.ctx, tenant, m, v, w.reg.Events); err != nil {
 			return err

@@ -136,6 +136,7 @@ type MonthState struct {
 	Late   int64     // of Rows: exchanges of earlier months that came after those were closed
 	Closed time.Time // zero while open
 	Actor  string    // who closed it
+	Folded bool      // the counts beside the rows have them all
 
 	first, last int64 // places of its rows in the ledger; others lie between them
 }
@@ -150,8 +151,19 @@ func scanMonth(row scanner) (m MonthState, err error) {
 const monthColumns = `SELECT month, first, last, row_count, late, closed, actor FROM ledger_month WHERE tenant = ?`
 
 // Months returns the months that have rows or are closed, the oldest first.
-func (s *Store) Months(ctx context.Context, tenant string) ([]MonthState, error) {
-	return readAll(ctx, s, "months", scanMonth, monthColumns+` ORDER BY month`, tenant)
+func (s *Store) Months(ctx context.Context, tenant string) (months []MonthState, err error) {
+	err = s.snapshot(ctx, func(r *reader) error {
+		states, err := readIn(r, scanLedgerState, foldState, tenant)
+		if err != nil || len(states) == 0 {
+			return err
+		}
+		months, err = readIn(r, scanMonth, monthColumns+` ORDER BY month`, tenant)
+		for i := range months {
+			months[i].Folded = months[i].last <= states[0].folded
+		}
+		return err
+	})
+	return months, s.fault("months", err)
 }
 
 const (
