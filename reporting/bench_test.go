@@ -20,6 +20,7 @@ type traffic struct {
 	left     []byte
 	block    [64 << 10]byte
 	peak     uint64 // heap in use, sampled
+	collect  bool   // samples without what is not used any more
 	reads    int
 }
 
@@ -47,6 +48,9 @@ func (g *traffic) Read(p []byte) (int, error) {
 // sample looks at the heap now and then.
 func (g *traffic) sample() {
 	if g.reads++; g.reads%64 == 0 {
+		if g.collect {
+			runtime.GC()
+		}
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		g.peak = max(g.peak, m.HeapAlloc)

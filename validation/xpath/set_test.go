@@ -34,7 +34,7 @@ func TestSetsAreShared(t *testing.T) {
 		return true
 	})
 	runtime.KeepAlive(two)
-	for range 100 { // the cleanup runs some time after a collection
+	for range 500 { // the cleanup runs some time after a collection
 		runtime.GC()
 		if _, there := sets.Load(at); !there {
 			return
