@@ -186,8 +186,8 @@ func (c *cli) customersRelease() *cobra.Command {
 
 func (c *cli) customersWorklist() *cobra.Command {
 	return c.monthly(&cobra.Command{
-		Use: "worklist --month YYYY-MM", Short: "List participants of ours whose country is not known",
-		Long: "Exit codes: 0 none; 1 there are some, and the month cannot be closed.",
+		Use: "worklist --month YYYY-MM", Short: "List participants of ours whose country or customer is not known",
+		Long: "Exit codes: 0; 1 a country is not known, and the month cannot be closed.",
 	}, c.worklist)
 }
 
@@ -200,6 +200,14 @@ func (c *cli) worklist(ctx context.Context, a *report.Accounts, m reporting.Mont
 		for _, x := range p.Missing {
 			c.exit = fault.Negative
 			if err := c.print(x, "%s %d exchanges%s", x.Participant, x.Exchanges, of(x.Customer)); err != nil {
+				return err
+			}
+		}
+		for _, x := range p.Unowned {
+			if slices.Contains(p.Missing, x) {
+				continue
+			}
+			if err := c.print(x, "%s %d exchanges, belongs to no customer and counts as an end user of its own", x.Participant, x.Exchanges); err != nil {
 				return err
 			}
 		}

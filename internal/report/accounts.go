@@ -29,7 +29,7 @@ type Accounts struct {
 // monthOf is the stored form of a month.
 func monthOf(m reporting.Month) store.Month { return store.Month(m.Year*100 + int(m.Month)) }
 
-// Missing is a participant of ours whose country is not known: an entry of the worklist.
+// Missing is a participant of ours whose country or customer is not known: an entry of the worklist.
 type Missing struct {
 	Participant string `json:"participant"`
 	Customer    string `json:"customer,omitempty"` // "" when it belongs to nobody
@@ -40,7 +40,8 @@ type Missing struct {
 type Pair struct {
 	Seat    peppol.SeatID
 	Report  *reporting.Report
-	Missing []Missing // participants whose country is given as ZZ
+	Missing []Missing // participants whose country is given as ZZ; with one the month cannot be closed
+	Unowned []Missing // participants of no customer, which are end users of their own
 }
 
 // Preview makes the reports of a month as they would be now, of the counts that are kept beside the rows. Countries that are not

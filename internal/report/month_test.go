@@ -30,6 +30,9 @@ func TestWorkedExampleRPT8(t *testing.T) {
 	if got := fmt.Sprint(pairs[0].Missing); got != "[{0088:7080000000012  1} {0192:910000002  1} {0192:910000003  1} {0192:910000004  2}]" {
 		t.Errorf("worklist %s", got) // senders have the country of their envelopes, and our own participant has ours
 	}
+	if got := fmt.Sprint(pairs[0].Unowned); got != "[{0088:7080000000012  2} {0192:910000001  2} {0192:910000002  3} {0192:910000003  2} {0192:910000004  2}]" {
+		t.Errorf("of no customer %s", got)
+	}
 	if err := w.Close(ctx, october, "op"); !errors.Is(err, store.ErrMonthNotOver) {
 		t.Errorf("closed before its end: %v", err)
 	}
@@ -57,7 +60,7 @@ func TestWorkedExampleRPT8(t *testing.T) {
 	w.must(w.Fold(ctx))
 	pairs, err = w.Preview(ctx, october)
 	w.must(err)
-	if len(pairs[0].Missing) != 0 || !bytes.Equal(pairs[0].Report.EUSR.XML(), worked(t, "eusr.xml")) {
+	if len(pairs[0].Missing) != 0 || len(pairs[0].Unowned) != 0 || !bytes.Equal(pairs[0].Report.EUSR.XML(), worked(t, "eusr.xml")) {
 		t.Error("the preview differs when all is folded and known")
 	}
 	v, err := w.Verify(ctx, october)

@@ -20,7 +20,8 @@ type worker struct {
 	terms    *store.Glossary
 	users    map[store.TermID]*user
 	seats    []peppol.SeatID
-	missing  map[string]*Missing // of the seat at hand, like the next
+	missing  worklist // of the seat at hand, like the next three
+	unowned  worklist
 	shared   map[sharedKey]sharedItem
 	lastKey  sharedKey
 	last     sharedItem
@@ -34,6 +35,8 @@ func (a *Accounts) worker(ctx context.Context, reg *Registry) *worker {
 type user struct {
 	participant string
 	id, country string
+	customer    string // id, "" when it belongs to nobody
+	us          bool   // it is the service provider itself
 }
 
 // text returns the text of a term.
@@ -55,9 +58,12 @@ func (w *worker) user(id store.TermID) (*user, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &user{participant: p}
+	u := &user{participant: p, us: strings.EqualFold(p, w.accounts.Own)}
 	u.id, u.country = w.reg.EndUser(p)
-	if u.country == "" && strings.EqualFold(p, w.accounts.Own) {
+	if c := w.reg.Customer(p); c != nil {
+		u.customer = c.ID
+	}
+	if u.country == "" && u.us {
 		u.country = w.accounts.Country
 	}
 	w.users[id] = u
@@ -168,11 +174,7 @@ func (w *worker) pairs(m reporting.Month, src source, preview bool) ([]Pair, err
 		if err != nil {
 			return nil, err
 		}
-		p := Pair{Seat: w.seats[i], Report: rep}
-		for _, key := range slices.Sorted(maps.Keys(w.missing)) {
-			p.Missing = append(p.Missing, *w.missing[key])
-		}
-		out = append(out, p)
+		out = append(out, Pair{w.seats[i], rep, w.missing.sorted(), w.unowned.sorted()})
 	}
 	slices.SortFunc(out, func(a, b Pair) int { return strings.Compare(string(a.Seat), string(b.Seat)) })
 	return out, nil
@@ -203,7 +205,7 @@ func (w *worker) seat(id store.TermID) (peppol.SeatID, error) {
 // build adds up what was exchanged by a seat.
 func (w *worker) build(h reporting.Header, src source) (*reporting.Report, error) {
 	b := reporting.NewBuilder(h)
-	w.missing, w.shared, w.lastKey = map[string]*Missing{}, map[sharedKey]sharedItem{}, sharedKey{}
+	w.missing, w.unowned, w.shared, w.lastKey = worklist{}, worklist{}, map[sharedKey]sharedItem{}, sharedKey{}
 	for t, err := range src {
 		var at peppol.SeatID
 		if err == nil {
@@ -255,7 +257,10 @@ func (w *worker) add(b *reporting.Builder, seat peppol.SeatID, t *store.Tally) e
 			return err
 		}
 		if s.noCountry {
-			w.miss(u, e.N)
+			w.missing.add(u, e.N)
+		}
+		if u.customer == "" && !u.us {
+			w.unowned.add(u, e.N)
 		}
 		if err := b.See(s.number, u.id); err != nil {
 			return err
@@ -326,15 +331,21 @@ func (w *worker) share(b *reporting.Builder, seat peppol.SeatID, k *sharedKey) (
 	return s, err
 }
 
-// miss enters a participant in the worklist.
-func (w *worker) miss(u *user, n int64) {
-	m := w.missing[u.participant]
+// worklist holds entries by participant.
+type worklist map[string]*Missing
+
+func (l worklist) add(u *user, n int64) {
+	m := l[u.participant]
 	if m == nil {
-		m = &Missing{Participant: u.participant}
-		if c := w.reg.Customer(u.participant); c != nil {
-			m.Customer = c.ID
-		}
-		w.missing[u.participant] = m
+		m = &Missing{Participant: u.participant, Customer: u.customer}
+		l[u.participant] = m
 	}
 	m.Exchanges += n
+}
+
+func (l worklist) sorted() (out []Missing) {
+	for _, key := range slices.Sorted(maps.Keys(l)) {
+		out = append(out, *l[key])
+	}
+	return out
 }
