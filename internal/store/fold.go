@@ -167,40 +167,33 @@ func (s *Store) Refold(ctx context.Context, tenant string, m Month) error {
 // Tallies yields the counts of a month: the parts that are folded, and the rows of the ledger that are not. It ends after the
 // first error.
 func (s *Store) Tallies(ctx context.Context, tenant string, m Month, classes Classes) iter.Seq2[Tally, error] {
-	return func(yield func(Tally, error) bool) {
-		err := s.snapshot(ctx, func(r *reader) error {
-			states, err := readIn(r, scanLedgerState, foldState, tenant)
-			if err != nil || len(states) == 0 {
-				return err
-			}
-			var damaged error
-			stopped := false
-			err = each(r, scanTally, func(p packedTally) bool {
-				t := Tally{TallyKey: p.TallyKey}
-				if damaged = t.unpack(p.entries); damaged != nil {
-					return false
-				}
-				stopped = !yield(t, nil)
-				return !stopped
-			}, partsOf, tenant, int64(m))
-			if err = errors.Join(err, damaged); err != nil || stopped {
-				return err
-			}
-			rows := tallies{}
-			if _, err := r.collect(tenant, states[0].folded, states[0].seq, func(c *Counted) bool { return c.Month == m }, rows, &classes); err != nil {
-				return err
-			}
-			for _, key := range slices.SortedFunc(maps.Keys(rows), TallyKey.compare) {
-				if !yield(rows.tally(key), nil) {
-					return nil
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			yield(Tally{}, s.fault("counts", err))
+	return stream(ctx, s, "counts", func(r *reader, yield func(Tally) bool) error {
+		states, err := readIn(r, scanLedgerState, foldState, tenant)
+		if err != nil || len(states) == 0 {
+			return err
 		}
-	}
+		var damaged error
+		more := true
+		err = each(r, scanTally, func(p packedTally) bool {
+			t := Tally{TallyKey: p.TallyKey}
+			damaged = t.unpack(p.entries)
+			more = damaged == nil && yield(t)
+			return more
+		}, partsOf, tenant, int64(m))
+		if err = errors.Join(err, damaged); err != nil || !more {
+			return err
+		}
+		rows := tallies{}
+		if _, err := r.collect(tenant, states[0].folded, states[0].seq, func(c *Counted) bool { return c.Month == m }, rows, &classes); err != nil {
+			return err
+		}
+		for _, key := range slices.SortedFunc(maps.Keys(rows), TallyKey.compare) {
+			if !yield(rows.tally(key)) {
+				break
+			}
+		}
+		return nil
+	})
 }
 
 func (k TallyKey) compare(o TallyKey) int {

@@ -228,18 +228,13 @@ func (tx *Tx) mayClose(st *ledgerState, m Month) error {
 
 // Ledger yields the rows that are counted in a month, in the order of the ledger. It ends after the first error.
 func (s *Store) Ledger(ctx context.Context, tenant string, m Month) iter.Seq2[Counted, error] {
-	return func(yield func(Counted, error) bool) {
-		err := s.snapshot(ctx, func(r *reader) error {
-			st, err := readIn(r, scanMonth, monthColumns+` AND month = ?`, tenant, int64(m))
-			if err != nil || len(st) == 0 {
-				return err
-			}
-			return each(r, scanCounted, func(c Counted) bool { return yield(c, nil) }, ledgerOf, tenant, st[0].first, st[0].last, int64(m))
-		})
-		if err != nil {
-			yield(Counted{}, s.fault("ledger", err))
+	return stream(ctx, s, "ledger", func(r *reader, yield func(Counted) bool) error {
+		st, err := readIn(r, scanMonth, monthColumns+` AND month = ?`, tenant, int64(m))
+		if err != nil || len(st) == 0 {
+			return err
 		}
-	}
+		return each(r, scanCounted, yield, ledgerOf, tenant, st[0].first, st[0].last, int64(m))
+	})
 }
 
 const ledgerOf = `SELECT ` + ledgerColumns + ` FROM ledger WHERE tenant = ? AND seq >= ? AND seq <= ? AND month = ? ORDER BY seq`
@@ -278,6 +273,24 @@ func (s *Store) snapshot(ctx context.Context, fn func(*reader) error) error {
 		return err
 	}
 	return conn.Close()
+}
+
+// stream yields what fn reads, and its error in the end. A loop that has ended is told of nothing more, not even that the
+// transaction of its reads could not be ended.
+func stream[T any](ctx context.Context, s *Store, op string, fn func(r *reader, yield func(T) bool) error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		stopped := false
+		err := s.snapshot(ctx, func(r *reader) error {
+			return fn(r, func(v T) bool {
+				stopped = stopped || !yield(v, nil)
+				return !stopped
+			})
+		})
+		if err != nil && !stopped {
+			var none T
+			yield(none, s.fault(op, err))
+		}
+	}
 }
 
 // readIn reads all rows of a query.

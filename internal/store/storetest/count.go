@@ -22,6 +22,7 @@ var countTests = []test{
 	{"D-11 folding that is interrupted", testFoldInterrupted},
 	{"D-11 folding by two nodes", testFoldTwice},
 	{"D-11 classes that change", testRefold},
+	{"D-11 a loop that ends with its context", testStopped},
 	{"corrections of the customer registry", testCustomerEvents},
 	{"archive of reports", testArchive},
 }
@@ -309,6 +310,29 @@ func testFoldTwice(b *bench) {
 		}
 		b.recount(other, 1)
 	}
+}
+
+// A loop may end at the moment in which its context does; it is then told of nothing more.
+func testStopped(b *bench) {
+	b.accepted(1)
+	b.ledger(tenant)
+	ctx, cancel := context.WithCancel(b.ctx)
+	for range b.Ledger(ctx, tenant, 202609) {
+		cancel()
+		break
+	}
+	ctx, cancel = context.WithCancel(b.ctx)
+	for range b.Tallies(ctx, tenant, 202609, b.classes(1)) {
+		cancel()
+		break
+	}
+	b.must(b.Fold(b.ctx, tenant, b.classes(1)))
+	ctx, cancel = context.WithCancel(b.ctx)
+	for range b.Tallies(ctx, tenant, 202609, b.classes(1)) {
+		cancel()
+		break
+	}
+	want(b, "rows", len(b.ledger(tenant)), 1) // no connection is lost
 }
 
 func testRefold(b *bench) {
