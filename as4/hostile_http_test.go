@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ravn-ap/ravn/as4/intake"
 	"github.com/ravn-ap/ravn/ebms"
 )
 
@@ -138,7 +139,7 @@ func TestHostileSEC011(t *testing.T) {
 		})
 	}
 	t.Run("SEC-011 the spool is full", func(t *testing.T) {
-		a := newArena(t, func(rx *Receiver) { rx.MaxSpool = 2 << 20 })
+		a := newArena(t, func(rx *Receiver) { rx.Intake = &intake.Gate{All: intake.Limits{Spool: 2 << 20}} })
 		r := a.send(t, request(contentType, body))
 		want{status: http.StatusServiceUnavailable, step: StepMIME}.verdict(t, r)
 		if r.header.Get("Retry-After") == "" {

@@ -246,7 +246,7 @@ func (n *Node) Receiver() *as4.Receiver {
 	return &as4.Receiver{
 		Keys: func() *certs.Keyring { return n.Keys }, Trust: n.Trust, Handler: n.Inbound, Seat: n.Seat, Host: n.Config.Host, Path: c.Path, Spool: n.spool,
 		MaxBytes: c.MaxBytes, MaxExpanded: c.MaxSize, InFlight: c.InFlight, Lenient: c.Lenient,
-		Ready: n.ready, Done: n.finished, Hook: n.opts.Hook, Now: n.opts.Now,
+		Ready: n.ready, Done: n.finished, NewID: store.NewID, Hook: n.opts.Hook, Now: n.opts.Now,
 	}
 }
 
