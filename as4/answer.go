@@ -1,6 +1,7 @@
 package as4
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -33,6 +34,13 @@ type httpError struct {
 func (e *httpError) Error() string { return fmt.Sprintf("as4: HTTP %d: %s", e.status, e.msg) }
 func (e *httpError) Unwrap() error { return e.err }
 
+// Causes of a refusal that are our own fault.
+const (
+	CauseInternal = "an internal error"
+	CauseNoKey    = "no key to sign with"
+	CauseSpool    = "the spool cannot be written"
+)
+
 // later is a refusal of what may be repeated: HTTP 503 with Retry-After (REL-060).
 func later(cause string, err error) *httpError {
 	return &httpError{status: http.StatusServiceUnavailable, msg: "try again later", cause: cause, err: err}
@@ -55,6 +63,9 @@ func (x *exchange) fail(err error) response {
 	var me *mime.Error
 	var we *wssec.Error
 	switch {
+	case errors.Is(err, context.Canceled) && x.r.Context().Err() != nil: // nobody reads the answer
+		x.info.Cause = "the client went away"
+		return x.plain(http.StatusServiceUnavailable, "try again later")
 	case errors.As(err, &he):
 		x.info.Cause = he.cause
 		return x.plain(he.status, he.msg)
@@ -77,7 +88,7 @@ func (x *exchange) fail(err error) response {
 
 // broken is the answer to a stranger when something of ours failed.
 func (x *exchange) broken() response {
-	x.info.Cause = "an internal error"
+	x.info.Cause = CauseInternal
 	return x.plain(http.StatusServiceUnavailable, "try again later")
 }
 
@@ -118,7 +129,7 @@ func (x *exchange) signal(e ebms.Error) response {
 	body, err := x.sign(&ebms.Signal{Errors: []*ebms.Error{&e}})
 	if err != nil { // REL-075: without a key nothing can be promised
 		x.info.Err = errors.Join(x.info.Err, err)
-		x.info.Cause = "no key to sign with"
+		x.info.Cause = CauseNoKey
 		return x.plain(http.StatusServiceUnavailable, "try again later")
 	}
 	return response{http.StatusOK, ContentTypeSignal, body}
@@ -184,7 +195,7 @@ func (x *exchange) write(a response) {
 	if err == nil {
 		_, err = x.w.Write(a.body[half:])
 	}
-	if err != nil && x.info.Err == nil {
-		x.info.Err = fmt.Errorf("as4: write the answer: %w", err) // REL-005: the message stays accepted
+	if err != nil {
+		x.info.Unsent = fmt.Errorf("as4: write the answer: %w", err)
 	}
 }

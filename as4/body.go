@@ -148,6 +148,9 @@ func (x *exchange) enter() error {
 		x.working = true
 		return nil
 	case <-ctx.Done():
+		if err := x.r.Context().Err(); err != nil {
+			return err
+		}
 		return poolFull()
 	}
 }

@@ -3,6 +3,7 @@ package as4
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -445,7 +446,7 @@ func TestHostileREL005(t *testing.T) {
 	req := httptest.NewRequest(http.MethodPost, "/as4", bytes.NewReader(body))
 	req.Header.Set("Content-Type", contentType)
 	a.rx.ServeHTTP(broken{http.Header{}}, req)
-	if x := <-a.done; x.Err == nil || x.Step != StepAnswer {
+	if x := <-a.done; x.Err != nil || !errors.Is(x.Unsent, net.ErrClosed) || x.Step != StepAnswer {
 		t.Errorf("%+v", x)
 	}
 	a.clean(t, 1)

@@ -356,3 +356,29 @@ func TestSEC016OneAttachmentIsKept(t *testing.T) {
 	want{code: "EBMS:0011", step: StepProfile}.verdict(t, a.post(t, d))
 	a.clean(t, 0)
 }
+
+// A client that goes away while its message waits for a place of work is told of as that, not as a fault of ours.
+func TestSEC016ClientGoesAway(t *testing.T) {
+	a := newArena(t, func(rx *Receiver) { rx.InFlight = 1 })
+	waiting := make(chan struct{}, 1)
+	a.rx.Sleep = func(ctx context.Context, _ time.Duration) { waiting <- struct{}{}; <-ctx.Done() }
+	g := gated(a)
+	contentType, body := newDraft(t).build(t)
+	first := make(chan *reply, 1)
+	go func() { first <- a.raw(t, request(contentType, body)) }()
+	<-g.entered
+	conn := a.dial(t)
+	contentType, body = newDraft(t).build(t)
+	if _, err := conn.Write(request(contentType, body)); err != nil {
+		t.Fatal(err)
+	}
+	<-waiting
+	_ = conn.Close()
+	if x := <-a.done; x.Cause != "the client went away" || !errors.Is(x.Err, context.Canceled) {
+		t.Errorf("%+v", x)
+	}
+	close(g.open)
+	<-first
+	a.server.Close()
+	a.clean(t, 1)
+}

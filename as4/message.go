@@ -139,7 +139,7 @@ func spoolError(err error) error {
 	case errors.As(err, &ie):
 		return noRoom(err)
 	}
-	return later("the spool cannot be written", err)
+	return later(CauseSpool, err)
 }
 
 // readSOAP reads the SOAP part. Its room in memory is counted before it is taken.
@@ -415,6 +415,9 @@ func (x *exchange) alone(key DuplicateKey) (release func(), err error) {
 		select {
 		case <-busy:
 		case <-ctx.Done():
+			if err := x.r.Context().Err(); err != nil {
+				return nil, err
+			}
 			return nil, later("another copy of the message is being worked on", ctx.Err())
 		}
 		if err := x.enter(); err != nil {

@@ -66,6 +66,7 @@ type Exchange struct {
 	Code          ebms.Code
 	Err           error  // why it was refused, for our log; nil for a receipt
 	Cause         string // of HTTP 429 and 503, in a few words
+	Unsent        error  // why the answer could not be written; what was accepted stays so (REL-005)
 	MessageID     ebms.MessageID
 	C2            peppol.SeatID // "" until the signature was verified
 	DocType       string

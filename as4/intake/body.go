@@ -24,11 +24,15 @@ func (g *Gate) Begin(from Client, interrupt func()) (*Body, error) {
 		now := g.Now()
 		b.entry = entry{gate: g, source: from.Source, bounded: from.bounded, since: now}
 		b.meter = meter{start: now, mark: now}
+		c := g.byAddr[from.peer]
+		if c != nil && c.gone {
+			return &Error{Kind: Connections, Gave: true} // just before its request was there
+		}
 		if err := g.take(&b.entry, Requests, 1, presumed, after); err != nil {
 			return err
 		}
 		g.bodies[b] = true
-		if c := g.byAddr[from.peer]; c != nil && !c.gone {
+		if c != nil {
 			b.conn, c.body = c, b
 		}
 		return nil

@@ -24,6 +24,9 @@ func sourceOf(a netip.Addr) Source {
 	return Source{p}
 }
 
+// SourceOf is the source of a remote address, with or without port.
+func SourceOf(remote string) Source { return sourceOf(addrOf(remote)) }
+
 func (s Source) String() string {
 	switch {
 	case !s.prefix.IsValid():

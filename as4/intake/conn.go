@@ -20,8 +20,9 @@ type conn struct {
 	net.Conn
 	entry
 	remote string
-	idle   bool  // between two requests
-	body   *Body // the request that is being read or worked on
+	idle   bool      // between two requests
+	left   time.Time // when it gave way
+	body   *Body     // the request that is being read or worked on
 	once   sync.Once
 }
 
@@ -56,8 +57,8 @@ func (g *Gate) admit(nc net.Conn) *conn {
 	addr := addrOf(c.remote)
 	err := g.locked(func(after *[]func()) error {
 		c.entry = entry{gate: g, source: sourceOf(addr), bounded: !g.trusts(addr), since: g.Now()}
-		if int64(len(g.conns)) >= 2*g.all[Connections] { // so many gave way that have not ended yet
-			return &Error{Kind: Connections}
+		if int64(len(g.conns)) >= 2*g.all[Connections] {
+			*after = append(*after, g.leaving())
 		}
 		if err := g.take(&c.entry, Connections, 1, presumed, after); err != nil {
 			return err
@@ -70,6 +71,21 @@ func (g *Gate) admit(nc net.Conn) *conn {
 		return nil
 	}
 	return c
+}
+
+// leaving returns what closes the connection that gave way longest ago and has not ended yet: there are too many of them. Its
+// answer may be lost.
+func (g *Gate) leaving() func() {
+	var found *conn
+	for c := range g.conns {
+		if c.gone && (found == nil || c.left.Before(found.left)) {
+			found = c
+		}
+	}
+	if found == nil {
+		return func() {}
+	}
+	return func() { _ = found.Close() } // its server notices
 }
 
 // ConnState follows the states of a connection: it is for http.Server.
@@ -135,6 +151,7 @@ func (c *conn) pace(now time.Time, newcomers bool) (float64, bool) {
 }
 
 func (c *conn) giveWay(why *Error) func() {
+	c.left = c.gate.Now()
 	if c.body != nil {
 		return c.body.giveWay(why) // it gets an answer
 	}

@@ -221,6 +221,11 @@ func (a pipeAddr) String() string  { return string(a) }
 func (p *pipe) RemoteAddr() net.Addr { return pipeAddr(p.addr) }
 func (p *pipe) Close() error         { p.closed = true; return nil }
 
+// secured is like a *tls.Conn around a connection.
+type secured struct{ net.Conn }
+
+func (s secured) NetConn() net.Conn { return s.Conn }
+
 // accepted yields connections and then ends.
 type accepted struct {
 	net.Listener
@@ -255,7 +260,7 @@ func TestSEC012Connections(t *testing.T) {
 	slowPipe, _ := s.connect("192.0.2.3:1")
 	fastPipe, _ := s.connect("192.0.2.4:1")
 	served, _ := s.connect("192.0.2.5:1")
-	s.ConnState(idleConn, http.StateIdle)
+	s.ConnState(secured{idleConn}, http.StateIdle)
 	slow, fast, work := s.begin(t, "192.0.2.3:1"), s.begin(t, "192.0.2.4:1"), s.begin(t, "192.0.2.5:1")
 	if err := work.Complete(); err != nil {
 		t.Fatal(err)
@@ -385,19 +390,36 @@ func TestSEC015FairShareBehindProxy(t *testing.T) {
 	}
 }
 
-// Those that gave way but do not end do not add up without bound.
+// Those that gave way but do not end, because nobody takes their answer, do not add up without bound, and keep nobody out.
 func TestSEC012HardBound(t *testing.T) {
 	s := newScene(Limits{Connections: 3}, Limits{})
 	for i := range 20 {
 		addr := fmt.Sprintf("192.0.2.%d:1", i)
-		if _, c := s.connect(addr); c != nil {
-			s.begin(t, addr) // its answer is never taken
+		if _, c := s.connect(addr); c == nil {
+			t.Fatalf("number %d is kept out", i)
 		}
+		s.begin(t, addr)
 		s.clock.add(time.Minute)
 	}
 	if n := len(s.conns); n != 6 {
 		t.Errorf("%d connections are open", n)
 	}
+	wantHeld(t, s.Gate, Held{Connections: 3, Requests: 3})
+}
+
+// What gave way just before its request was there is not served.
+func TestSEC012GaveWayBeforeItsRequest(t *testing.T) {
+	s := newScene(Limits{Connections: 1}, Limits{})
+	s.connect("192.0.2.1:1")
+	s.clock.add(time.Minute)
+	s.Closed = func(Closing) {
+		_, err := s.Begin(from("192.0.2.1:1"), nil)
+		wantErr(t, err, Error{Kind: Connections, Gave: true})
+	}
+	if _, c := s.connect("192.0.2.2:1"); c == nil {
+		t.Error("the newcomer is kept out")
+	}
+	wantHeld(t, s.Gate, Held{Connections: 1})
 }
 
 // SEC-015.

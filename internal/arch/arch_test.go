@@ -47,7 +47,7 @@ var allowed = map[string]string{
 	"internal/backend":         "",
 	"internal/explain":         "as4 as4/mime as4/wssec certs ebms peppol sbdh internal/xmlsafe internal/xmldsig internal/fault",
 	"internal/ap":              "as4 certs ebms peppol reporting sbdh smp internal/backend internal/fault internal/queue internal/store internal/store/blob validation",
-	"internal/node":            "as4 certs ebms peppol smp sml sbdh internal/ap internal/backend internal/config internal/fault internal/queue internal/report internal/store internal/store/blob internal/store/postgres internal/store/sqlite reporting validation validation/core validation/pack",
+	"internal/node":            "as4 as4/intake certs ebms peppol smp sml sbdh internal/ap internal/backend internal/config internal/fault internal/queue internal/report internal/store internal/store/blob internal/store/postgres internal/store/sqlite reporting validation validation/core validation/pack",
 	"internal/setup":           "certs internal/fault testbed/pki",
 	"internal/bench":           "",
 	"internal/report":          "internal/fault internal/store peppol reporting validation",
