@@ -180,24 +180,26 @@ func (n *Node) Close() error {
 	return n.Store.Close()
 }
 
-// Serve answers requests and delivers documents until ctx ends, then lets what is under way finish (REL-063).
+// Serve answers requests and delivers documents until ctx ends or the listener fails, then lets what is under way finish
+// (REL-063).
 func (n *Node) Serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	srv := n.server()
 	var wg sync.WaitGroup
-	wg.Go(func() { n.runner.Run(ctx) })
-	wg.Go(func() { n.collectOrphans(ctx) })
-	wg.Go(func() { n.watchRules(ctx) })
-	wg.Go(func() { n.watchHealth(ctx) })
-	wg.Go(func() { n.keepAccounts(ctx) })
+	for _, work := range []func(context.Context){n.runner.Run, n.collectOrphans, n.watchRules, n.watchHealth, n.keepAccounts} {
+		wg.Go(func() { work(ctx) })
+	}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(n.listener) }()
 	var err error
 	select {
 	case err = <-served:
-	case <-ctx.Done():
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		err = srv.Shutdown(stop)
+		n.opts.Log.Error().Err(err).Msg("the listener failed")
 		cancel()
+	case <-ctx.Done():
+		n.opts.Log.Info().Str("reason", context.Cause(ctx).Error()).Msg("stopping")
+		err = n.shutdown(ctx, srv)
 		if serr := <-served; !errors.Is(serr, http.ErrServerClosed) {
 			err = errors.Join(err, serr)
 		}
@@ -205,6 +207,16 @@ func (n *Node) Serve(ctx context.Context) error {
 	wg.Wait()
 	n.lines.end()
 	return err
+}
+
+// shutdownWait is how long requests under way have (REL-063).
+const shutdownWait = time.Minute
+
+// shutdown lets requests under way finish.
+func (n *Node) shutdown(ctx context.Context, srv *http.Server) error {
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWait)
+	defer cancel()
+	return srv.Shutdown(stop)
 }
 
 // orphanAge is how old a blob without a row must be before it is deleted (REL-007).
