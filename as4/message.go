@@ -111,7 +111,7 @@ func (x *exchange) split(src *body) (fault error, err error) {
 
 // attachment notes an attachment, and keeps the first one.
 func (x *exchange) attachment(p *mime.Part) error {
-	x.parts = append(x.parts, part{cid: p.ContentID, spool: &spool{dir: x.rx.Spool, hold: x.hold}})
+	x.parts = append(x.parts, part{cid: p.ContentID, spool: &spool{dir: x.rx.Spool, hold: x.hold, room: x.ready}})
 	if len(x.parts) > 1 {
 		return nil // the reader skips it
 	}
