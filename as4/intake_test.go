@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -161,7 +162,8 @@ func TestSEC016SlowBodiesTakeNoPlace(t *testing.T) {
 	a.clean(t, 1)
 }
 
-// SEC-012: a request that has to give way gets 503 with Retry-After and the cause, and the one for which it gave way passes.
+// SEC-012: a request that has to give way gets 503 with Retry-After and the cause, and the one for which it gave way
+// passes.
 func TestSEC012GivesWay(t *testing.T) {
 	a := newArena(t, func(rx *Receiver) {
 		rx.Intake = &intake.Gate{All: intake.Limits{Connections: 1}, Grace: time.Nanosecond}
@@ -172,6 +174,7 @@ func TestSEC012GivesWay(t *testing.T) {
 	a.until(t, "the slow one did not begin", func(h intake.Held) bool { return h.Requests == 1 })
 	time.Sleep(time.Millisecond)
 	good := a.raw(t, raw)
+	_ = conn.SetDeadline(time.Now().Add(slowLimit)) // it would be answered for its slowness in forty seconds
 	answer, err := io.ReadAll(conn)
 	if err != nil {
 		t.Fatal(err)
@@ -211,8 +214,8 @@ func TestSEC012OneSource(t *testing.T) {
 	a.clean(t, 1)
 }
 
-// SEC-016: a complete message waits for a place of work and is sent away when none gets free; when as many wait as there are
-// places, a body is not read at all.
+// SEC-016: a complete message waits for a place of work and is sent away when none gets free; when as many wait as
+// there are places, a body is not read at all.
 func TestSEC016WaitsForPlace(t *testing.T) {
 	a := newArena(t, func(rx *Receiver) { rx.InFlight = 1 })
 	waiting, expire := make(chan time.Duration, 2), make(chan struct{})
@@ -381,4 +384,45 @@ func TestSEC016ClientGoesAway(t *testing.T) {
 	<-first
 	a.server.Close()
 	a.clean(t, 1)
+}
+
+// SEC-012, D-13: a message of 2 GiB may come at 200 KB/s for three hours; one that comes at 1.2 KB/s has ten minutes,
+// and so has one that stops being fast enough.
+func TestSEC012LargeOnASlowLine(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		rate func(at time.Duration) int64 // bytes in the second from at
+		end  time.Duration                // when it is too slow; 0 for never
+	}{
+		{"200 KB/s", func(time.Duration) int64 { return 200_000 }, 0},
+		{"1.2 KB/s", func(time.Duration) int64 { return 1200 }, 10*time.Minute + time.Second},
+		{"a good half hour, then 100 KB/s", func(at time.Duration) int64 {
+			if at < 30*time.Minute {
+				return 200_000
+			}
+			return 100_000
+		}, 40*time.Minute + 10*time.Second},
+		{"a second late in each minute", func(at time.Duration) int64 {
+			if at%time.Minute == 0 {
+				return 0
+			}
+			return 200_000
+		}, 0},
+	} {
+		now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+		start := now
+		x := &exchange{w: httptest.NewRecorder(), rx: &Receiver{Pace: DefaultPace, Now: func() time.Time { return now }}}
+		b := newBody(x)
+		end := time.Duration(0)
+		for b.n < 2<<30 && end == 0 {
+			b.n += tc.rate(now.Sub(start))
+			now = now.Add(time.Second)
+			if b.slow() {
+				end = now.Sub(start)
+			}
+		}
+		if d := end - tc.end; (end == 0) != (tc.end == 0) || d < -time.Minute || d > time.Minute {
+			t.Errorf("%s: too slow after %v, want %v", tc.name, end, tc.end)
+		}
+	}
 }

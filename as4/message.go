@@ -23,8 +23,8 @@ import (
 
 var errPartyNotCN = errors.New("as4: From/PartyId is not the CN of the certificate (AS4-039)")
 
-// message takes a complete request through the steps of security.md §1.3 (D-08, SEC-050) and returns the receipt. The order
-// of the steps is the requirement: sender first, private key and payload last.
+// message takes a complete request through the steps of security.md §1.3 (D-08, SEC-050) and returns the receipt. The
+// order of the steps is the requirement: sender first, private key and payload last.
 func (x *exchange) message(fault error) (*Answer, error) {
 	signed, err := x.authenticate()
 	if err != nil {
@@ -73,8 +73,8 @@ func (x *exchange) repeats(known *Answer) {
 	}
 }
 
-// split reads the body: SOAP part in memory, the attachment to the spool (AS4-006, SEC-011). The fault is what is wrong with
-// a part although the framing is intact.
+// split reads the body: SOAP part in memory, the attachment to the spool (AS4-006, SEC-011). The fault is what is wrong
+// with a part although the framing is intact.
 func (x *exchange) split(src *body) (fault error, err error) {
 	x.at(StepMIME)
 	ct, err := mime.ParseContentType(x.r.Header["Content-Type"])
@@ -413,8 +413,8 @@ func (f *flights) take(key DuplicateKey) (release func(), busy <-chan struct{}) 
 	}, nil
 }
 
-// alone waits until no other request works on the key and takes it; release gives it back. The place of work is free for
-// others meanwhile.
+// alone waits until no other request works on the key and takes it; release gives it back. The place of work is free
+// for others meanwhile.
 func (x *exchange) alone(key DuplicateKey) (release func(), err error) {
 	release, busy := x.rx.flights.take(key)
 	if release != nil {

@@ -207,8 +207,8 @@ func (x *exchange) close() {
 	x.hold.Close()
 }
 
-// serve is the path of a request: admission, the body, a place of work, the message. It returns the answer, and holds nothing
-// any more: a client that takes its answer slowly keeps no place from others.
+// serve is the path of a request: admission, the body, a place of work, the message. It returns the answer, and holds
+// nothing any more: a client that takes its answer slowly keeps no place from others.
 func (x *exchange) serve() (a response) {
 	defer x.close()
 	defer func() {
@@ -230,8 +230,8 @@ func (x *exchange) serve() (a response) {
 	return response{http.StatusOK, answer.ContentType, answer.Body} // AS4-116
 }
 
-// take reads the whole body, which takes no place of work, and then takes one (SEC-016). The fault is what is wrong with a
-// part although the framing is intact.
+// take reads the whole body, which takes no place of work, and then takes one (SEC-016). The fault is what is wrong
+// with a part although the framing is intact.
 func (x *exchange) take() (fault error, err error) {
 	src := newBody(x)
 	if err := x.admit(src.interrupt); err != nil {

@@ -70,7 +70,8 @@ func spelled(cid string) string {
 	return strings.NewReplacer("@", "%40", "-", "%2d", ".", "%2E").Replace(cid)
 }
 
-// SEC-044, XSW-22: what a signature refers to must be there, once: a receipt never repeats a digest that nobody computed.
+// SEC-044, XSW-22: what a signature refers to must be there, once: a receipt never repeats a digest that nobody
+// computed.
 func TestHostileReferences(t *testing.T) {
 	dangling := want{code: ebms.CodeFailedAuthentication, step: StepProfile}
 	run(t, []hostile{
@@ -106,8 +107,8 @@ func TestHostileReferences(t *testing.T) {
 	})
 }
 
-// AS4-019, SEC-024: one attachment may be spelled in three ways in the places that name it; the ids are compared decoded, and
-// the receipt repeats the reference as it was signed.
+// AS4-019, SEC-024: one attachment may be spelled in three ways in the places that name it; the ids are compared
+// decoded, and the receipt repeats the reference as it was signed.
 func TestAS4019Spellings(t *testing.T) {
 	a := newArena(t)
 	d := newDraft(t)
@@ -134,7 +135,8 @@ func TestAS4019Spellings(t *testing.T) {
 	}
 }
 
-// AS4-108: a receipt that spells the reference to the attachment in another way fits; one to another attachment does not.
+// AS4-108: a receipt that spells the reference to the attachment in another way fits; one to another attachment does
+// not.
 func TestAS4108Spellings(t *testing.T) {
 	sent := []ebms.Reference{{URI: "#a"}, {URI: "cid:att-1@a.example", Value: []byte("x")}}
 	for url, fits := range map[string]bool{"cid:att-1@a.example": true, "cid:att%2D1%40a.example": true, "cid:att-1%2540a.example": false, "cid:ATT-1@a.example": false, "att-1@a.example": false} {

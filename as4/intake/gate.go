@@ -1,10 +1,12 @@
-// Package intake bounds what an AS4 endpoint holds for clients before it knows who they are: connections, bodies that are
-// being read, the memory and the spool they take (SEC-012, SEC-016). A Gate counts per source and in all. Where a bound is
-// reached the slowest gives way: idle connections first, then those that bring no request, then the body that comes slowest;
-// a newcomer is turned away only when nobody is slower. What is complete and being worked on is never touched.
+// Package intake bounds what an AS4 endpoint holds for clients before it knows who they are: connections, bodies that
+// are being read, the memory and the spool they take (SEC-012, SEC-016). A Gate counts per source and in all. Where a
+// bound is reached the slowest gives way: idle connections first, then those that bring no request, then the body that
+// comes slowest; a newcomer is turned away only when nobody is slower. What is complete and being worked on is never
+// touched.
 //
-// A Gate works in two places: its Listener counts connections from the moment they are accepted, before any handshake, and
-// Begin counts requests, whose source may be a client behind a trusted proxy (SEC-015). Each works without the other.
+// A Gate works in two places: its Listener counts connections from the moment they are accepted, before any handshake,
+// and Begin counts requests, whose source may be a client behind a trusted proxy (SEC-015). Each works without the
+// other.
 package intake
 
 import (
@@ -38,8 +40,8 @@ type Limits struct {
 	Files       int   // files of the spool
 }
 
-// Defaults for everybody together, and for one source (security.md §5). A source may spool one message of the largest size
-// that Peppol's payments know, and another beside it.
+// Defaults for everybody together, and for one source (security.md §5). A source may spool one message of the largest
+// size that Peppol's payments know, and another beside it.
 var (
 	DefaultAll    = Limits{Connections: 256, Memory: 64 << 20, Spool: 8 << 30, Files: 256}
 	DefaultSource = Limits{Connections: 32, Memory: 16 << 20, Spool: 4 << 30, Files: 32}
@@ -195,8 +197,8 @@ func (g *Gate) over(e *entry, k Kind, n int64) (err *Error, alone bool) {
 	return nil, false
 }
 
-// take lets e, whose pace is given, hold n more of k. Others that are slower give way if need be; what must be done about
-// them when the gate is unlocked is appended to after.
+// take lets e, whose pace is given, hold n more of k. Others that are slower give way if need be; what must be done
+// about them when the gate is unlocked is appended to after.
 func (g *Gate) take(e *entry, k Kind, n int64, pace float64, after *[]func()) error {
 	for {
 		err, alone := g.over(e, k, n)
@@ -243,8 +245,8 @@ func (g *Gate) holders(k Kind, visit func(holder)) {
 	}
 }
 
-// slowest returns who has the lowest pace among those in scope, if it is lower than pace; of equals the one that has been
-// there longest.
+// slowest returns who has the lowest pace among those in scope, if it is lower than pace; of equals the one that has
+// been there longest.
 func (g *Gate) slowest(k Kind, pace float64, scope func(*entry) bool) (found holder) {
 	now := g.Now()
 	g.holders(k, func(h holder) {
@@ -257,8 +259,8 @@ func (g *Gate) slowest(k Kind, pace float64, scope func(*entry) bool) (found hol
 	return found
 }
 
-// heaviest returns the slowest of the source that has most connections or requests, newcomers included, if it has at least
-// two more than that of e: so many that come at once do not keep a single one out.
+// heaviest returns the slowest of the source that has most connections or requests, newcomers included, if it has at
+// least two more than that of e: so many that come at once do not keep a single one out.
 func (g *Gate) heaviest(e *entry, k Kind) (found holder) {
 	if k != Connections && k != Requests {
 		return nil

@@ -166,8 +166,8 @@ func TestSEC012Untouched(t *testing.T) {
 	nothing(t, s.Gate)
 }
 
-// SEC-012: every bound of a source holds at n and not at n+1, and costs other sources nothing. An IPv6 network of 64 bits is
-// one source.
+// SEC-012: every bound of a source holds at n and not at n+1, and costs other sources nothing. An IPv6 network of 64
+// bits is one source.
 func TestSEC012BoundsOfASource(t *testing.T) {
 	source := Limits{Connections: 3, Memory: 10, Spool: 20, Files: 2}
 	for _, addrs := range [][2]string{{"192.0.2.1:1", "192.0.2.1:2"}, {"[2001:db8:1:2::3]:1", "[2001:db8:1:2:ffff::4]:2"}, {"[::ffff:192.0.2.1]:1", "192.0.2.1:9"}} {
@@ -251,12 +251,13 @@ func (s *scene) connect(addr string) (p *pipe, c net.Conn) {
 	return p, c
 }
 
-// SEC-012: where the bound of all is reached an idle connection gives way first, then one that brings no request, then the one
-// whose body is slowest; a connection that is being served never.
+// SEC-012: where the bound of all is reached an idle connection gives way first, then one that brings no request, then
+// the one whose body is slowest; a connection that is being served never.
 func TestSEC012Connections(t *testing.T) {
 	s := newScene(Limits{Connections: 5}, Limits{})
-	idle, idleConn := s.connect("192.0.2.1:1")
 	silent, _ := s.connect("192.0.2.2:1")
+	s.clock.add(time.Second)
+	idle, idleConn := s.connect("192.0.2.1:1")
 	slowPipe, _ := s.connect("192.0.2.3:1")
 	fastPipe, _ := s.connect("192.0.2.4:1")
 	served, _ := s.connect("192.0.2.5:1")
@@ -324,8 +325,8 @@ func TestSEC012ConnectionsOfASource(t *testing.T) {
 	wantHeld(t, s.Gate, Held{Connections: 50})
 }
 
-// SEC-012: many that come all the time do not keep a single one out: the source that has most gives way, even within the
-// grace; it is never the single one, and not one that is being served.
+// SEC-012: many that come all the time do not keep a single one out: the source that has most gives way, even within
+// the grace; it is never the single one, and not one that is being served.
 func TestSEC012FairShare(t *testing.T) {
 	s := newScene(Limits{Connections: 40}, Limits{Connections: 32})
 	var flood []*pipe
@@ -390,7 +391,8 @@ func TestSEC015FairShareBehindProxy(t *testing.T) {
 	}
 }
 
-// Those that gave way but do not end, because nobody takes their answer, do not add up without bound, and keep nobody out.
+// Those that gave way but do not end, because nobody takes their answer, do not add up without bound, and keep nobody
+// out.
 func TestSEC012HardBound(t *testing.T) {
 	s := newScene(Limits{Connections: 3}, Limits{})
 	for i := range 20 {

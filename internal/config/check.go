@@ -20,8 +20,8 @@ import (
 
 var hostForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
 
-// Check returns everything that is wrong with the values, each as a *fault.Error with key and line, joined. Files are read
-// by the parts of the server that need them.
+// Check returns everything that is wrong with the values, each as a *fault.Error with key and line, joined. Files are
+// read by the parts of the server that need them.
 func (c *Config) Check() error {
 	var all []error
 	bad := func(path, format string, args ...any) {

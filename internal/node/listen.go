@@ -58,8 +58,8 @@ func (n *Node) newGate() *intake.Gate {
 	}
 }
 
-// spoolRoom is how much the spool may hold: what is configured, else enough for some messages of the largest size as long as
-// the disk has room for it, in any case for one.
+// spoolRoom is how much the spool may hold: what is configured, else enough for some messages of the largest size as
+// long as the disk has room for it, in any case for one.
 func (n *Node) spoolRoom() int64 {
 	c := &n.Config.AS4
 	if c.SpoolBytes > 0 {

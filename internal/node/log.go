@@ -14,13 +14,14 @@ import (
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
-// Levels (style.md, habit 11): error, an operator must act; warn, the other side is wrong; info, one line per message; debug,
-// steps. Nothing that a stranger sends is an error. The id of a message is tx in each line about it.
+// Levels (style.md, habit 11): error, an operator must act; warn, the other side is wrong; info, one line per message;
+// debug, steps. Nothing that a stranger sends is an error. The id of a message is tx in each line about it.
 
 // maxText is the longest text of others in a line (SEC-150).
 const maxText = 256
 
-// clean makes a text of others fit for a log: what is not printable, and what changes the direction of writing, is escaped.
+// clean makes a text of others fit for a log: what is not printable, and what changes the direction of writing, is
+// escaped.
 func clean(s string) string {
 	if len(s) > maxText {
 		s = strings.ToValidUTF8(s[:maxText], "") + "…"
@@ -189,8 +190,8 @@ func (l httpLog) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// handshake logs a handshake that failed: "192.0.2.1:4711: why". Who connects and says nothing is a port scan or the check of a
-// proxy; what we closed ourselves was told of already.
+// handshake logs a handshake that failed: "192.0.2.1:4711: why". Who connects and says nothing is a port scan or the
+// check of a proxy; what we closed ourselves was told of already.
 func (l httpLog) handshake(text string) {
 	remote, why, _ := strings.Cut(text, ": ")
 	if _, cause, ok := strings.Cut(why, "->"); ok { // read tcp ours->theirs: cause

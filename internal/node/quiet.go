@@ -9,8 +9,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// lines are the limits of what others can make us log. Strangers share one budget, peers that proved who they are have one
-// each, and what an operator must act on is said once a minute.
+// lines are the limits of what others can make us log. Strangers share one budget, peers that proved who they are have
+// one each, and what an operator must act on is said once a minute.
 type lines struct{ strangers, peers, troubles *quiet }
 
 func newLines(log zerolog.Logger, now func() time.Time) lines {
@@ -82,8 +82,8 @@ func (q *quiet) allow(kind, source string) bool {
 	return true
 }
 
-// count returns the count of a key, that of other sources when there are too many, and that of everything when there are too
-// many kinds as well.
+// count returns the count of a key, that of other sources when there are too many, and that of everything when there
+// are too many kinds as well.
 func (q *quiet) count(key lineKey, now time.Time) *lineCount {
 	if q.open == nil {
 		q.open = map[lineKey]*lineCount{}
