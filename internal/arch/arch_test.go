@@ -52,6 +52,7 @@ var allowed = map[string]string{
 	"internal/report":          "internal/fault internal/store peppol reporting validation",
 	"internal/gendata":         "internal/store internal/store/blob peppol",
 	"internal/golden":          "",
+	"internal/testrun":         "",
 	"internal/store/blob":      "internal/store",
 	"internal/store/postgres":  "internal/store",
 	"internal/store/sqlite":    "internal/store",

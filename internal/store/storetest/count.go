@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -316,23 +317,24 @@ func testFoldTwice(b *bench) {
 func testStopped(b *bench) {
 	b.accepted(1)
 	b.ledger(tenant)
-	ctx, cancel := context.WithCancel(b.ctx)
-	for range b.Ledger(ctx, tenant, 202609) {
-		cancel()
-		break
+	stopped(b, func(ctx context.Context) iter.Seq2[store.Counted, error] { return b.Ledger(ctx, tenant, 202609) })
+	tallies := func(ctx context.Context) iter.Seq2[store.Tally, error] {
+		return b.Tallies(ctx, tenant, 202609, b.classes(1))
 	}
-	ctx, cancel = context.WithCancel(b.ctx)
-	for range b.Tallies(ctx, tenant, 202609, b.classes(1)) {
-		cancel()
-		break
-	}
+	stopped(b, tallies)
 	b.must(b.Fold(b.ctx, tenant, b.classes(1)))
-	ctx, cancel = context.WithCancel(b.ctx)
-	for range b.Tallies(ctx, tenant, 202609, b.classes(1)) {
+	stopped(b, tallies)
+	want(b, "rows", len(b.ledger(tenant)), 1) // no connection is lost
+}
+
+// stopped ends a loop and its context in its first round.
+func stopped[T any](b *bench, rows func(context.Context) iter.Seq2[T, error]) {
+	ctx, cancel := context.WithCancel(b.ctx)
+	defer cancel()
+	for range rows(ctx) {
 		cancel()
 		break
 	}
-	want(b, "rows", len(b.ledger(tenant)), 1) // no connection is lost
 }
 
 func testRefold(b *bench) {
