@@ -83,7 +83,8 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) 
 	return n, nil
 }
 
-// openKeys reads our keys and the anchors, and refuses a key that the environment would not believe (PKI-030, PKI-031).
+// openKeys reads our keys and the anchors, and refuses a key that the environment would not believe (PKI-030, PKI-031):
+// also one that does not sign today, because its dates alone would let it take over one day.
 func (n *Node) openKeys(ctx context.Context) error {
 	var err error
 	if n.Keys, err = n.Config.Keyring(); err != nil {
@@ -94,6 +95,11 @@ func (n *Node) openKeys(ctx context.Context) error {
 		return err
 	}
 	n.Trust = certs.NewVerifier(anchors, certs.Unchecked{})
+	for _, id := range n.Keys.Identities() {
+		if err := n.Trust.Belongs(id.Cert); err != nil {
+			return fault.New(fault.KeyUntrusted, err, "seat %s, certificate %s", id.Seat, certs.Fingerprint(id.Cert))
+		}
+	}
 	n.Seat = n.Keys.Identities()[0].Seat
 	id, err := n.Keys.Current(n.Seat, n.opts.Now())
 	if err == nil {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -16,6 +17,9 @@ func (s *Store) Cancel(ctx context.Context, tenant, id, actor, reason string) er
 		}
 		if m.Direction != Out || !CanMove(Out, m.State, Cancelled) {
 			return fmt.Errorf("%w: a message that is %s cannot be cancelled", ErrConflict, m.State)
+		}
+		if unclear, err := tx.unclear(id, ""); err != nil || unclear {
+			return cmp.Or(err, fmt.Errorf("%w: an attempt to send the message may have arrived", ErrConflict))
 		}
 		if _, err := tx.exec(closeJob, micros(tx.now), reason, jobID(tenant, Send, id), tenant); err != nil {
 			return err

@@ -81,13 +81,14 @@ func (s *Store) Timeline(ctx context.Context, tenant, id string) ([]Event, error
 // Attempts returns the attempts of a message in order.
 func (s *Store) Attempts(ctx context.Context, tenant, id string) ([]Attempt, error) {
 	scan := func(row scanner) (a Attempt, err error) {
-		var started, ended int64
-		err = row.Scan(&a.N, &started, &ended, &a.Endpoint, &a.Fingerprint, &a.Outcome, &a.Code, &a.Detail)
+		var started, ended, unclear int64
+		err = row.Scan(&a.N, &started, &ended, &a.Endpoint, &a.Fingerprint, &a.Outcome, &a.Code, &a.Detail, &a.Sealed, &unclear)
+		a.Unclear = unclear != 0
 		a.Started, a.Ended = fromMicros(started), fromMicros(ended)
 		return a, err
 	}
-	return readAll(ctx, s, "attempts", scan, `SELECT n, started, ended, endpoint, fingerprint, outcome, code, detail
-		FROM attempt WHERE message_id = ? AND tenant = ? ORDER BY n`, id, tenant)
+	return readAll(ctx, s, "attempts", scan, `SELECT n, started, ended, endpoint, fingerprint, outcome, code, detail,
+		sealed_key, unclear FROM attempt WHERE message_id = ? AND tenant = ? ORDER BY n`, id, tenant)
 }
 
 const evidenceOf = `SELECT kind, attempt, content_type, bytes FROM evidence WHERE message_id = ? AND tenant = ?`
@@ -171,7 +172,8 @@ func (s *Store) BlobInUse(ctx context.Context, key string) (bool, error) {
 		return true, nil
 	}
 	n, err := readOne(ctx, s, "blob in use", scanInt,
-		`SELECT COUNT(*) FROM message WHERE id = ? AND (payload_key = ? OR sealed_key = ?)`, id, key, key)
+		`SELECT (SELECT COUNT(*) FROM message WHERE id = ? AND (payload_key = ? OR sealed_key = ?)) +
+			(SELECT COUNT(*) FROM attempt WHERE message_id = ? AND sealed_key = ?)`, id, key, key, id, key)
 	return n > 0, err
 }
 
