@@ -59,6 +59,9 @@ func (out *Outbound) SubmitHeld(ctx context.Context, s Submission, owner string)
 
 // take makes or checks the envelope, checks the document, syncs the envelope and describes the message for the record.
 func (out *Outbound) take(ctx context.Context, s Submission) (store.Submission, error) {
+	if err := errors.Join(store.CheckText(s.Conversation), store.CheckText(s.MimeType)); err != nil {
+		return store.Submission{}, fault.New(fault.BadArguments, err, "")
+	}
 	h, wrap, err := out.prepare(s)
 	if err != nil {
 		return store.Submission{}, err

@@ -91,7 +91,7 @@ func (tx *Tx) Audit(a Audit) error {
 	if a.At.IsZero() {
 		a.At = tx.now
 	}
-	_, err := tx.exec(insertAudit, NewID(), tx.tenant, micros(a.At), a.Actor, a.Action, a.Subject, a.MessageID, a.Code, a.Detail)
+	_, err := tx.exec(insertAudit, NewID(), tx.tenant, micros(a.At), a.Actor, a.Action, a.Subject, a.MessageID, a.Code, remark(a.Detail))
 	return err
 }
 

@@ -170,12 +170,12 @@ func (tx *Tx) Complete(job Job) error { return tx.end(job, endJob, micros(tx.now
 
 // Release gives the job back until due.
 func (tx *Tx) Release(job Job, due time.Time, reason string) error {
-	return tx.end(job, releaseJob, micros(due), reason)
+	return tx.end(job, releaseJob, micros(due), remark(reason))
 }
 
 // Bury ends the job as given up; it stays visible until someone requeues its message (REL-068).
 func (tx *Tx) Bury(job Job, reason string) error {
-	return tx.end(job, endJob, micros(tx.now), 1, reason)
+	return tx.end(job, endJob, micros(tx.now), 1, remark(reason))
 }
 
 // Extend moves the end of the lease to d from now. ErrLeaseLost means that the work should stop.
@@ -195,7 +195,7 @@ func (s *Store) Release(ctx context.Context, job Job, due time.Time, reason stri
 
 // Crash gives a job back like Release, but the claim keeps counting as one that never ended (REL-067).
 func (s *Store) Crash(ctx context.Context, job Job, due time.Time, reason string) error {
-	return s.Update(ctx, job.Tenant, func(tx *Tx) error { return tx.end(job, crashJob, micros(due), reason) })
+	return s.Update(ctx, job.Tenant, func(tx *Tx) error { return tx.end(job, crashJob, micros(due), remark(reason)) })
 }
 
 // Bury ends a job as given up.

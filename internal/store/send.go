@@ -355,7 +355,7 @@ func (s *Store) FinishAttempt(ctx context.Context, job Job, n int, r Result) err
 		if err != nil {
 			return err
 		}
-		ended, err := tx.exec(endAttempt, micros(tx.now), r.Outcome, r.Code, r.Detail, bit(unclear), m.ID, tx.tenant, n)
+		ended, err := tx.exec(endAttempt, micros(tx.now), r.Outcome, remark(r.Code), remark(r.Detail), bit(unclear), m.ID, tx.tenant, n)
 		if err != nil {
 			return err
 		}

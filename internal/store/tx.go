@@ -35,6 +35,9 @@ func (tx *Tx) clock() int64 {
 
 // exec runs a statement and returns how many rows it touched.
 func (tx *Tx) exec(query string, args ...any) (int64, error) {
+	if err := checkTexts(args); err != nil {
+		return 0, tx.fault(err)
+	}
 	st, err := tx.lane.prepared(tx.ctx, query)
 	if err != nil {
 		return 0, tx.fault(err)
@@ -50,6 +53,9 @@ func (tx *Tx) exec(query string, args ...any) (int64, error) {
 
 // one reads the single row that a query returns with scan; ErrNotFound if it returns none.
 func one[T any](tx *Tx, scan func(scanner) (T, error), query string, args ...any) (v T, err error) {
+	if err := checkTexts(args); err != nil {
+		return v, tx.fault(err)
+	}
 	st, err := tx.lane.prepared(tx.ctx, query)
 	if err == nil {
 		v, err = scan(st.QueryRowContext(tx.ctx, args...))
@@ -150,7 +156,7 @@ func (tx *Tx) addEvents(id string, events []Event) error {
 		if e.At.IsZero() {
 			e.At = tx.now
 		}
-		return []any{id, e.Seq, tx.tenant, micros(e.At), e.Kind, string(e.From), string(e.To), e.Detail, e.Actor}
+		return []any{id, e.Seq, tx.tenant, micros(e.At), e.Kind, string(e.From), string(e.To), remark(e.Detail), e.Actor}
 	})
 }
 
@@ -160,7 +166,7 @@ var insertEvidence = newInsert("evidence (message_id, kind, attempt, tenant, con
 // AddEvidence keeps pieces of proof with a message. What is there under the same kind and attempt stays as it is.
 func (tx *Tx) AddEvidence(id string, pieces ...Evidence) error {
 	return insertRows(tx, insertEvidence, pieces, func(e Evidence) []any {
-		return []any{id, e.Kind, e.Attempt, tx.tenant, e.ContentType, nonNil(e.Bytes)}
+		return []any{id, e.Kind, e.Attempt, tx.tenant, remark(e.ContentType), nonNil(e.Bytes)}
 	})
 }
 

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/store"
@@ -10,6 +11,7 @@ import (
 )
 
 var recordTests = []test{
+	{"texts that are none", testTexts},
 	{"D-23 a move checks the table and the version", testMove},
 	{"D-06 an event is written with its change or not at all", testEventAtomic},
 	{"list and page", testList},
@@ -18,6 +20,37 @@ var recordTests = []test{
 	{"audit trail", testAudit},
 	{"REL-007 a blob in use", testBlobInUse},
 	{"counts by state", testCounts},
+}
+
+// What is no text is refused alike by both engines. A text of somebody else, such as the reason of a failure, is mended: it
+// never keeps an outcome out of the record.
+func testTexts(b *bench) {
+	m := b.accepted(1)
+	for _, text := range []string{"Bj\xf8rn", "a\x00b"} {
+		err := b.CorrectCustomers(b.ctx, tenant, 0, []store.CustomerEvent{{Kind: store.EventCustomer, Subject: "1", Field: "name", New: text}})
+		want(b, "a name", errors.Is(err, store.ErrText), true)
+		b.must(b.Update(b.ctx, tenant, func(tx *store.Tx) error {
+			return tx.Note(m.ID, store.Event{Kind: "failed", Detail: text + strings.Repeat("x", 5000)})
+		}))
+	}
+	list, err := b.CustomerEvents(b.ctx, tenant, 0)
+	b.must(err)
+	want(b, "names", len(list), 0)
+	events, err := b.Timeline(b.ctx, tenant, m.ID)
+	b.must(err)
+	want(b, "a reason", events[2].Detail[:7], "Bj\uFFFDrn")
+	want(b, "its length", len(events[2].Detail), 4000+2)
+	want(b, "a reason with NUL", events[3].Detail[:5], "a\uFFFDb")
+
+	m = b.submitted(2)
+	job := b.claimed(store.Send)
+	_, n, err := b.StartAttempt(b.ctx, job, sealedAs("one"))
+	b.must(err)
+	proof := store.Evidence{Kind: store.EvidenceReceipt, ContentType: "text/xml; x=\xff", Bytes: []byte("\xff\x00")}
+	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.Sent, Outcome: "receipt", Detail: "\xff", Evidence: []store.Evidence{proof}}))
+	got, err := b.Evidence(b.ctx, tenant, m.ID, store.EvidenceReceipt)
+	b.must(err)
+	want(b, "a receipt with an odd type", got.ContentType+string(got.Bytes), "text/xml; x=\uFFFD\xff\x00")
 }
 
 func testMove(b *bench) {
