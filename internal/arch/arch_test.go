@@ -74,6 +74,7 @@ var homes = map[string]string{
 	"github.com/miekg/dns":                "sml testbed/sml",
 	"modernc.org/sqlite":                  "internal/store/sqlite",
 	"golang.org/x/text":                   "validation/xpath",
+	"golang.org/x/sys":                    "internal/store/sqlite",
 	"github.com/jackc/pgx":                "internal/store/postgres",
 	"github.com/rs/zerolog":               "internal/node cmd/ravn testbed",
 	"github.com/spf13/cobra":              "cmd/ravn",

@@ -130,9 +130,11 @@ func TestREL012TwoWorkersOneDelivery(t *testing.T) {
 // What lies there counts by its bytes. An older program could publish half a document with metadata that claim the whole.
 func TestREL012HalfADocumentIsNotDelivered(t *testing.T) {
 	for name, spoil := range map[string]func(dir string) error{
-		"half":         func(dir string) error { return os.Truncate(filepath.Join(dir, PayloadName), 1000) },
-		"no document":  func(dir string) error { return os.Remove(filepath.Join(dir, PayloadName)) },
-		"other bytes":  func(dir string) error { return os.WriteFile(filepath.Join(dir, PayloadName), []byte(strings.ToUpper(whole)), 0o600) },
+		"half":        func(dir string) error { return os.Truncate(filepath.Join(dir, PayloadName), 1000) },
+		"no document": func(dir string) error { return os.Remove(filepath.Join(dir, PayloadName)) },
+		"other bytes": func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, PayloadName), []byte(strings.ToUpper(whole)), 0o600)
+		},
 		"not a folder": func(dir string) error { return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, []byte(whole), 0o600)) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -65,8 +66,11 @@ func (n *Node) WriteEvidence(ctx context.Context, id, dir string) error {
 	if e.err != nil {
 		return e.err
 	}
-	if err := folder.Publish(dir); err != nil {
-		return fault.New(fault.FolderNotEmpty, err, "%s", dir)
+	switch err := folder.Publish(dir); {
+	case errors.Is(err, fs.ErrExist):
+		return fault.New(fault.FolderNotEmpty, nil, "%s", dir)
+	case err != nil:
+		return fault.New(fault.FolderUnusable, err, "%s", dir)
 	}
 	return durable.SyncDir(durable.OS{}, around)
 }
