@@ -19,6 +19,7 @@ import (
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/bench"
+	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/node"
 	"github.com/ravn-ap/ravn/internal/setup"
@@ -120,7 +121,7 @@ func raiseLimits(files ...string) error {
 			return err
 		}
 		text = []byte(strings.Replace(string(text), "as4:\n", "as4:\n  max_bytes: 2147483648\n  max_expanded_bytes: 4294967296\n", 1))
-		if err := os.WriteFile(name, text, 0o600); err != nil {
+		if err := durable.WriteFile(name, 0o600, durable.Bytes(text)); err != nil {
 			return err
 		}
 	}

@@ -35,6 +35,7 @@ const (
 	DeliveryFailed     Code = "RAVN-3001"
 	RecordUnreadable   Code = "RAVN-3002"
 	PayloadDamaged     Code = "RAVN-3003"
+	DeliveryConflict   Code = "RAVN-3105"
 	CaptureUnreadable  Code = "RAVN-4001"
 	SignatureInvalid   Code = "RAVN-4002"
 	BenchFailed        Code = "RAVN-4003"
@@ -117,6 +118,8 @@ var Table = []Entry{
 		"registeret kan ikke leses eller skrives", "Sjekk database og disk; nye meldinger tas ikke imot imens", "registeret kan ikkje lesast eller skrivast", "Sjekk database og disk; nye meldingar blir ikkje tekne imot imens"),
 	row(PayloadDamaged, Ours, Negative, "a stored payload is damaged", "Restore it from a backup; it is not delivered",
 		"et lagret innhold er skadet", "Gjenopprett det fra sikkerhetskopi; det blir ikke levert", "eit lagra innhald er skadd", "Gjenopprett det frå sikkerheitskopi; det blir ikkje levert"),
+	row(DeliveryConflict, Ours, Negative, "something else lies where a document was to be delivered, under the same delivery id", "Find out who put it there. Nothing was overwritten, and it is not tried again",
+		"noe annet ligger der et dokument skulle leveres, under samme leverings-id", "Finn ut hvem som la det der. Ingenting er overskrevet, og det blir ikke forsøkt igjen", "noko anna ligg der eit dokument skulle leverast, under same leverings-id", "Finn ut kven som la det der. Ingenting er overskrive, og det blir ikkje forsøkt igjen"),
 	row(CaptureUnreadable, Submitter, Negative, "the captured message cannot be read", "Give a raw HTTP message with its headers, or its body alone",
 		"den lagrede meldingen kan ikke leses", "Oppgi en rå HTTP-melding med hoder, eller bare kroppen", "den lagra meldinga kan ikkje lesast", "Oppgi ei rå HTTP-melding med hovud, eller berre kroppen"),
 	row(SignatureInvalid, Theirs, Negative, "the signature of the captured message is not valid", "See signature.reason in the output",

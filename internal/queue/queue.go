@@ -4,6 +4,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ type Store interface {
 	Extend(ctx context.Context, job store.Job, d time.Duration) error
 	Complete(ctx context.Context, job store.Job) error
 	Release(ctx context.Context, job store.Job, due time.Time, reason string) error
+	GiveBack(ctx context.Context, job store.Job, due time.Time, reason string) error
 	Crash(ctx context.Context, job store.Job, due time.Time, reason string) error
 	Bury(ctx context.Context, job store.Job, reason string) error
 	Quarantine(ctx context.Context, job store.Job, reason string) error
@@ -73,7 +75,8 @@ const (
 	crashDelay        = time.Minute
 )
 
-// Runner runs the jobs of an outbox. Fields must not change once Run was called; zero fields mean the defaults above.
+// Runner runs the jobs of an outbox. It never runs one job twice at once, also when its lease ran out and was claimed anew.
+// Fields must not change once Run was called; fields that are not above zero mean the defaults above.
 type Runner struct {
 	Store Store               // required
 	Work  map[store.Kind]Work // what to do, by kind; jobs of other kinds are left to others
@@ -94,9 +97,10 @@ type Runner struct {
 	wake   chan struct{}
 	direct chan struct{} // places of jobs that came by Reserve
 
-	mu   sync.Mutex
-	work context.Context // of jobs, while Run takes new ones
-	wg   sync.WaitGroup  // jobs that came by Reserve
+	mu      sync.Mutex
+	work    context.Context               // of jobs, while Run takes new ones
+	running map[string]context.CancelFunc // by the id of the job: ends its work
+	wg      sync.WaitGroup                // jobs that came by Reserve
 }
 
 // Wake makes the Runner look for due work at once. It never blocks and may be called before Run.
@@ -111,6 +115,7 @@ func (r *Runner) Wake() {
 func (r *Runner) init() {
 	r.once.Do(func() {
 		r.wake = make(chan struct{}, 1)
+		r.running = map[string]context.CancelFunc{}
 		def(&r.Limit, DefaultLimit)
 		r.direct = make(chan struct{}, r.Limit)
 		def(&r.Poll, DefaultPoll)
@@ -127,9 +132,9 @@ func (r *Runner) init() {
 	})
 }
 
-func def[T comparable](field *T, value T) {
+func def[T cmp.Ordered](field *T, value T) {
 	var zero T
-	if *field == zero {
+	if *field <= zero {
 		*field = value
 	}
 }
@@ -200,9 +205,7 @@ func (p *Place) Free() {
 func (p *Place) Do(job store.Job, work Work) {
 	go func() {
 		defer p.Free()
-		if err := p.r.attend(p.ctx, job, work); err != nil {
-			p.r.OnError(job, fmt.Errorf("queue: %s: %w", job.ID, err))
-		}
+		p.r.do(p.ctx, job, work)
 	}()
 }
 
@@ -255,30 +258,66 @@ func (s *schedule) claim(ctx, work context.Context, k store.Kind) bool {
 		return true
 	}
 	jobs, err := s.Store.Claim(ctx, store.Claim{Kind: k, Owner: s.Owner, Lease: s.Lease, Limit: free})
-	if err != nil && ctx.Err() == nil {
-		s.OnError(store.Job{}, fmt.Errorf("queue: claim %s: %w", k, err))
+	if err != nil { // then nothing is ours
+		if ctx.Err() == nil {
+			s.OnError(store.Job{}, fmt.Errorf("queue: claim %s: %w", k, err))
+		}
+		return false
 	}
 	for _, job := range jobs {
 		s.busy[k]++
 		go func() {
 			defer func() { s.ended <- k }()
-			s.do(work, job)
+			s.do(work, job, s.Work[k])
 		}()
 	}
 	return len(jobs) == free
 }
 
 // do runs one job from claim to end.
-func (r *Runner) do(ctx context.Context, job store.Job) {
+func (r *Runner) do(ctx context.Context, job store.Job, work Work) {
+	ctx, end := r.begin(ctx, job.ID)
 	var err error
-	if job.Unended >= r.MaxCrashes { // REL-067
+	switch {
+	case end == nil:
+		err = r.giveBack(ctx, job)
+	case job.Unended >= r.MaxCrashes: // REL-067
 		err = r.Store.Quarantine(context.WithoutCancel(ctx), job, fmt.Sprintf("started %d times without an end", job.Unended))
-	} else {
-		err = r.attend(ctx, job, r.Work[job.Kind])
+	default:
+		err = r.attend(ctx, job, work)
+	}
+	if end != nil {
+		end()
 	}
 	if err != nil {
 		r.OnError(job, fmt.Errorf("queue: %s: %w", job.ID, err))
 	}
+}
+
+// begin notes that a job is under way, until end is called. If it is under way already its lease must have run out, because
+// it was claimed again: then that work is told to stop, since nothing it says will be believed (REL-013), and end is nil.
+func (r *Runner) begin(ctx context.Context, id string) (_ context.Context, end func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if stop := r.running[id]; stop != nil {
+		stop()
+		return ctx, nil
+	}
+	ctx, stop := context.WithCancel(ctx)
+	r.running[id] = stop
+	return ctx, func() {
+		stop()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.running, id)
+	}
+}
+
+// giveBack leaves a job that is under way here to a later claim. This one is no sign of a crash.
+func (r *Runner) giveBack(ctx context.Context, job store.Job) error {
+	const reason = "the lease ran out while the work was under way"
+	err := r.Store.GiveBack(context.WithoutCancel(ctx), job, r.Now().Add(r.Lease/3), reason)
+	return errors.Join(errors.New(reason), err)
 }
 
 // attend runs the work of a job under its lease and ends the job.

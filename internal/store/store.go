@@ -26,6 +26,11 @@ type Engine struct {
 	// local file.
 	Limit time.Duration
 
+	// Boot is the clock by which leases are granted and end when the database has none but the host's: the time since the
+	// host was started, a suspended machine included, in microseconds, and the name of that start. No correction of the
+	// clock touches it, and a lease of another start is over (REL-066). nil: leases go by Clock.
+	Boot func() (name string, micros int64)
+
 	Begin      string // statement that starts a transaction
 	Bytes      string // type of a column of bytes
 	Clustered  string // clause of a table whose rows lie in their primary key
@@ -50,8 +55,9 @@ func (e *Engine) deadline() (context.Context, context.CancelFunc) {
 
 // Options are the parts of a Store that the caller may replace. The zero value is right for production.
 type Options struct {
-	Now  func() time.Time   // nil means time.Now, and the clock of the database for leases and due times (REL-066)
-	Hook func(point string) // called at "store.before_commit" and "store.committed"; tests end the process there
+	Now  func() time.Time                   // nil means time.Now, and the clock of the database for due times (REL-066)
+	Boot func() (name string, micros int64) // nil means that of the Engine for leases, or Now if that is set
+	Hook func(point string)                 // called at "store.before_commit" and "store.committed"; tests end the process there
 }
 
 // Stats counts what a Store did since it was opened.
@@ -64,7 +70,7 @@ type Stats struct {
 type Store struct {
 	eng      Engine
 	opts     Options
-	ownClock bool // Options.Now was set: it decides about leases too
+	ownClock bool // Options.Now was set: it decides what is due
 
 	mu     sync.RWMutex // held for reading while a write is handed in, for writing to close
 	closed bool
@@ -132,6 +138,17 @@ func (s *Store) closePools() error {
 		err = errors.Join(err, s.eng.Read.Close())
 	}
 	return err
+}
+
+// boot is the clock of leases; without a name it is the clock of due times.
+func (s *Store) boot() (name string, micros int64) {
+	switch {
+	case s.opts.Boot != nil:
+		return s.opts.Boot()
+	case s.ownClock || s.eng.Boot == nil:
+		return "", 0
+	}
+	return s.eng.Boot()
 }
 
 // Err returns the *FatalError that stopped all writing, or nil. It stays until the database is opened anew (REL-002).

@@ -1,7 +1,6 @@
 package blob
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,44 +10,46 @@ import (
 	"io/fs"
 	"iter"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
 // Dir keeps blobs in a local folder: root/ab/key, where ab are two hex digits of the key's hash, and root/tmp for files
 // that are being written. The file system must know hard links, which is how an existing blob is never replaced.
 type Dir struct {
-	root    string
-	fs      FS
-	hook    func(string)
-	tempSeq atomic.Uint64
-	process string   // tells the temporary files of this process from those of others
-	shards  sync.Map // shard → struct{}, once its name is durable
+	root   string
+	fs     durable.FS
+	hook   func(string)
+	shards sync.Map // shard → struct{}, once its name is durable
 }
 
 // Options are the parts of a Dir that tests replace.
 type Options struct {
-	FS   FS                 // nil means OS
+	FS   durable.FS         // nil means the operating system's
 	Hook func(point string) // called at "blob.written", "blob.synced", "blob.renamed" and "blob.dirsynced"
 }
 
 const tempDir = "tmp"
 
+// Rights of files and folders: payloads are for us alone.
+const (
+	fileMode   = 0o600
+	folderMode = 0o700
+)
+
 // OpenDir uses the folder root, which must exist.
 func OpenDir(root string, opts Options) (*Dir, error) {
 	if opts.FS == nil {
-		opts.FS = OS{}
+		opts.FS = durable.OS{}
 	}
 	if opts.Hook == nil {
 		opts.Hook = func(string) {}
 	}
-	d := &Dir{root: root, fs: opts.FS, hook: opts.Hook, process: store.NewID()}
-	if err := d.fs.Mkdir(filepath.Join(root, tempDir)); err != nil && !errors.Is(err, fs.ErrExist) {
+	d := &Dir{root: root, fs: opts.FS, hook: opts.Hook}
+	if err := d.fs.Mkdir(filepath.Join(root, tempDir), folderMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("blob: %w", err)
 	}
 	return d, nil
@@ -78,49 +79,42 @@ func (d *Dir) Create(_ context.Context, key string) (*Writer, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
-	name := filepath.Join(d.root, tempDir, d.process+"."+strconv.FormatUint(d.tempSeq.Add(1), 10))
-	f, err := d.fs.CreateExcl(name)
+	t, err := durable.Create(d.fs, filepath.Join(d.root, tempDir), key, fileMode)
 	if err != nil {
 		return nil, fmt.Errorf("blob: %w", err)
 	}
-	return newWriter(key, &temp{Writer: bufio.NewWriterSize(f, 64<<10), dir: d, file: f, name: name}), nil
+	return newWriter(key, &temp{t, d}), nil
 }
 
 // temp is the file that a Writer fills.
 type temp struct {
-	*bufio.Writer
-	dir  *Dir
-	file File
-	name string
+	*durable.Temp
+	dir *Dir
 }
 
-func (t *temp) abort() {
-	_ = t.file.Close()
-	_ = t.dir.fs.Remove(t.name)
-}
+func (t *temp) abort() { t.Discard() }
 
 // commit follows the order of REL-001: fsync of the file, its final name, fsync of the folder.
 func (t *temp) commit(ref *store.BlobRef) error {
+	defer t.Discard()
 	d := t.dir
-	if err := t.flush(); err != nil {
-		t.abort()
-		return err
+	if err := t.Flush(); err != nil {
+		return fmt.Errorf("blob: %w", err)
 	}
-	if err := t.file.Close(); err != nil {
-		_ = d.fs.Remove(t.name)
-		return &store.FatalError{Op: "close " + t.name, Err: err}
+	d.hook("blob.written")
+	if err := t.Seal(); err != nil {
+		return failed(err)
 	}
-	defer func() { _ = d.fs.Remove(t.name) }()
+	d.hook("blob.synced")
 	if err := d.makeShard(ref.Key); err != nil {
 		return err
 	}
-	// A link instead of a rename: it fails if the key is taken.
-	err := d.fs.Link(t.name, d.path(ref.Key))
+	err := t.PublishNew(d.path(ref.Key)) // fails if the key is taken
 	if errors.Is(err, fs.ErrExist) {
 		return d.adopt(*ref)
 	}
 	if err != nil {
-		return fmt.Errorf("blob: %w", err)
+		return failed(err)
 	}
 	d.hook("blob.renamed")
 	if err := d.sync(d.shard(ref.Key)); err != nil {
@@ -131,18 +125,13 @@ func (t *temp) commit(ref *store.BlobRef) error {
 	return nil
 }
 
-// flush writes what is buffered and has the file's bytes on disk when it returns. A failed fsync is never repeated: the
-// system may have dropped the pages (REL-002).
-func (t *temp) flush() error {
-	if err := t.Flush(); err != nil {
-		return fmt.Errorf("blob: %w", err)
+// failed names the room; after a failed fsync the disk below is not trusted any more (REL-002).
+func failed(err error) error {
+	var s *durable.SyncError
+	if errors.As(err, &s) {
+		return &store.FatalError{Op: s.Op + " " + s.Name, Err: s.Err}
 	}
-	t.dir.hook("blob.written")
-	if err := t.file.Sync(); err != nil {
-		return &store.FatalError{Op: "fsync " + t.name, Err: err}
-	}
-	t.dir.hook("blob.synced")
-	return nil
+	return fmt.Errorf("blob: %w", err)
 }
 
 // adopt takes the blob that is there for the one to be written, if it is the same. It may stem from a process that died
@@ -167,7 +156,7 @@ func (d *Dir) makeShard(key string) error {
 	if _, ok := d.shards.Load(shard); ok {
 		return nil
 	}
-	if err := d.fs.Mkdir(shard); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := d.fs.Mkdir(shard, folderMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("blob: %w", err)
 	}
 	if err := d.sync(d.root); err != nil {
@@ -179,16 +168,8 @@ func (d *Dir) makeShard(key string) error {
 
 // sync is an fsync of a folder, or of a file that is not open.
 func (d *Dir) sync(name string) error {
-	f, err := d.fs.Open(name)
-	if err != nil {
-		return fmt.Errorf("blob: %w", err)
-	}
-	if err := f.Sync(); err != nil {
-		_ = f.Close()
-		return &store.FatalError{Op: "fsync " + name, Err: err}
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("blob: %w", err)
+	if err := durable.SyncDir(d.fs, name); err != nil {
+		return failed(err)
 	}
 	return nil
 }
@@ -213,7 +194,7 @@ func (d *Dir) Open(_ context.Context, ref store.BlobRef) (io.ReadCloser, error) 
 }
 
 // check compares the size of an open blob with ref and reads its header.
-func check(f File, ref store.BlobRef) error {
+func check(f durable.File, ref store.BlobRef) error {
 	info, err := f.Stat()
 	if err != nil {
 		return fmt.Errorf("blob: %w", err)
@@ -239,19 +220,21 @@ func (d *Dir) Delete(_ context.Context, key string) error {
 	return nil
 }
 
-// Orphans yields the keys of blobs that nobody uses. It also removes temporary files that are as old (CP-R1 to CP-R5).
+// Orphans yields the keys of blobs that nobody uses. It also removes temporary files of dead processes (CP-R1 to CP-R5).
 func (d *Dir) Orphans(ctx context.Context, before time.Time, used func(key string) (bool, error)) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
+		if err := durable.Sweep(d.fs, filepath.Join(d.root, tempDir), time.Now()); err != nil {
+			if !yield("", fmt.Errorf("blob: %w", err)) {
+				return
+			}
+		}
 		shards, err := d.fs.ReadDir(d.root)
 		if err != nil {
 			yield("", fmt.Errorf("blob: %w", err))
 			return
 		}
 		for _, s := range shards {
-			if !s.IsDir() || s.Name() != tempDir && len(s.Name()) != 2 {
-				continue
-			}
-			if !d.orphansIn(ctx, s.Name(), before, used, yield) {
+			if s.IsDir() && len(s.Name()) == 2 && !d.orphansIn(ctx, s.Name(), before, used, yield) {
 				return
 			}
 		}
@@ -270,12 +253,6 @@ func (d *Dir) orphansIn(ctx context.Context, folder string, before time.Time, us
 			return false
 		}
 		if !old(e, before) {
-			continue
-		}
-		if folder == tempDir {
-			if !strings.HasPrefix(e.Name(), d.process+".") {
-				_ = d.fs.Remove(filepath.Join(d.root, tempDir, e.Name()))
-			}
 			continue
 		}
 		inUse, err := used(e.Name())

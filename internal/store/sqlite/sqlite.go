@@ -37,6 +37,10 @@ func Engine(path string) (store.Engine, error) {
 	if err := create(path); err != nil {
 		return store.Engine{}, err
 	}
+	boot, err := bootClock()
+	if err != nil {
+		return store.Engine{}, err
+	}
 	write, err := sql.Open("sqlite", dsn(path, "wal_autocheckpoint(4000)", "cache_size(-16384)"))
 	if err != nil {
 		return store.Engine{}, err
@@ -53,6 +57,7 @@ func Engine(path string) (store.Engine, error) {
 		Begin: "BEGIN IMMEDIATE", Bytes: "BLOB", Clustered: " WITHOUT ROWID", Serial: "INTEGER PRIMARY KEY", Snapshot: "BEGIN",
 		// The clock has milliseconds only; the next one is never too early for work entered in this one.
 		Clock:     "(CAST(unixepoch('subsec') * 1000000 AS INTEGER) + 1000)",
+		Boot:      boot,
 		Fatal:     fatal,
 		Transient: func(error) bool { return false },
 	}, nil

@@ -16,6 +16,9 @@ var outboxTests = []test{
 	{"D-06 many workers claim each job once", testClaimRace},
 	{"REL-014 the longest due first", testOrder},
 	{"REL-066 leases go by the database's clock", testDatabaseClock},
+	{"REL-066 leases go by the time since the start of the host", testBootClock},
+	{"REL-066 a lease granted by an older program lasts", testLeaseWithoutBoot},
+	{"REL-067 a claim whose work was not begun is no crash", testGiveBack},
 	{"REL-028 a natural key is entered once", testNaturalKey},
 	{"REL-010 the job of one message is taken before it is due", testTake},
 }
@@ -147,6 +150,80 @@ func testDatabaseClock(b *bench) {
 	if left := time.Until(open[0].LeaseEnd); left < time.Hour-10*time.Second {
 		b.Fatalf("extended lease ends in %v", left)
 	}
+}
+
+// hostClock is the time since the host was started.
+type hostClock struct {
+	name   string
+	micros int64
+}
+
+func (h *hostClock) boot() (string, int64) { return h.name, h.micros }
+
+// claims tries to claim one report and tells whether there was one.
+func (b *bench) claims(s *store.Store) bool {
+	b.Helper()
+	jobs, err := s.Claim(b.ctx, store.Claim{Kind: store.Report, Lease: lease, Limit: 1})
+	b.must(err)
+	return len(jobs) == 1
+}
+
+func testBootClock(b *bench) {
+	host := &hostClock{name: "start-1", micros: 5_000_000}
+	s := b.open(store.Options{Now: b.clock.Now, Boot: host.boot})
+	b.report("a", time.Time{})
+	want(b, "first claim", b.claims(s), true)
+	b.clock.advance(2 * time.Hour) // a correction of the wall clock
+	want(b, "claimed after a step of the wall clock", b.claims(s), false)
+	host.micros += (lease - time.Second).Microseconds()
+	want(b, "claimed before the lease ended", b.claims(s), false)
+	host.micros += time.Second.Microseconds() // or the machine was suspended: the clock went on
+	want(b, "claimed after the lease", b.claims(s), true)
+
+	host.name, host.micros = "start-2", 1 // a restart of the host
+	want(b, "claimed after a restart of the host", b.claims(s), true)
+	want(b, "and held again", b.claims(s), false)
+
+	m, held, err := s.SubmitHeld(b.ctx, tenant, store.Submission{Message: store.Message{ID: store.NewID(), MessageID: "held@x"}}, "w", lease)
+	b.must(err)
+	take := func() error {
+		_, err := s.Take(b.ctx, tenant, store.Send, m.ID, "operator", lease)
+		return err
+	}
+	b.clock.advance(48 * time.Hour)
+	want(b, "taken from its submitter", errors.Is(take(), store.ErrConflict), true)
+	b.must(s.Extend(b.ctx, held, time.Hour))
+	host.micros += (59 * time.Minute).Microseconds()
+	want(b, "taken during an extended lease", errors.Is(take(), store.ErrConflict), true)
+	host.micros += time.Minute.Microseconds()
+	b.must(take())
+}
+
+// Until the upgrade leases were granted by the wall clock: the row has no start of a host.
+func testLeaseWithoutBoot(b *bench) {
+	b.report("a", time.Time{})
+	want(b, "claim by the wall clock", b.claims(b.Store), true)
+	host := &hostClock{name: "start-1", micros: time.Hour.Microseconds()}
+	s := b.open(store.Options{Now: b.clock.Now, Boot: host.boot})
+	want(b, "claimed during the old lease", b.claims(s), false)
+	b.clock.advance(lease)
+	want(b, "claimed after it", b.claims(s), true)
+}
+
+func testGiveBack(b *bench) {
+	b.report("a", time.Time{})
+	b.clock.advance(time.Second)
+	b.must(b.Crash(b.ctx, b.claimed(store.Report), b.clock.Now(), "panic"))
+	job := b.claimed(store.Report)
+	b.must(b.GiveBack(b.ctx, job, b.clock.Now().Add(lease), "under way"))
+	want(b, "given back twice", b.GiveBack(b.ctx, job, b.clock.Now(), ""), store.ErrLeaseLost)
+	want(b, "jobs before it is due", len(b.claim(store.Report, 1)), 0)
+	b.clock.advance(lease)
+	again := b.claimed(store.Report)
+	want(b, "crashes", again.Unended, 1) // the panic
+	want(b, "tries", again.Tries, 2)
+	want(b, "reason", again.Reason, "under way")
+	want(b, "larger token", again.Token > job.Token, true)
 }
 
 func testNaturalKey(b *bench) {
