@@ -67,7 +67,7 @@ func (s *Store) Requeue(ctx context.Context, tenant, id, actor, reason string) e
 const (
 	closeJob = `UPDATE outbox SET done = ?, lease_end = 0, token = token + 1, reason = ?
 		WHERE id = ? AND tenant = ? AND done = 0`
-	reopenJob = `UPDATE outbox SET done = 0, dead = 0, due = ` + clock + `, lease_end = 0, token = token + 1, unended = 0, reason = ?
+	reopenJob = `UPDATE outbox SET done = 0, dead = 0, due = ` + clock + `, lease_end = 0, token = token + 1, unended = 0, suspect = 0, reason = ?
 		WHERE id = ? AND tenant = ?`
 )
 

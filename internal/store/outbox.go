@@ -45,6 +45,7 @@ type Job struct {
 	Token     int64     // fencing token: larger with each claim
 	Tries     int       // claims so far, this one included
 	Unended   int       // claims directly before this one that no ending followed: crashes (REL-067)
+	Suspect   int       // of these, those for which no other work can be to blame
 	Done      time.Time // zero while open
 	Dead      bool      // given up
 	Reason    string    // why it was delayed or given up last
@@ -100,7 +101,7 @@ type Claim struct {
 }
 
 const jobColumns = `id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end, token, tries, unended,
-	done, dead, reason`
+	done, dead, reason, suspect`
 
 func scanJob(row scanner) (Job, error) {
 	var (
@@ -108,7 +109,7 @@ func scanJob(row scanner) (Job, error) {
 		created, due, end, done, dead int64
 	)
 	err := row.Scan(&j.ID, &j.Tenant, (*string)(&j.Kind), &j.Key, &j.MessageID, &j.Args, &created, &due, &j.Owner, &end,
-		&j.Token, &j.Tries, &j.Unended, &done, &dead, &j.Reason)
+		&j.Token, &j.Tries, &j.Unended, &done, &dead, &j.Reason, &j.Suspect)
 	j.Created, j.Due, j.LeaseEnd, j.Done = fromMicros(created), fromMicros(due), fromMicros(end), fromMicros(done)
 	j.Dead = dead != 0
 	return j, err
@@ -189,9 +190,9 @@ const (
 	extendJob  = `UPDATE outbox SET ` + grant + held
 	waitForJob = `UPDATE outbox SET token = token WHERE id = ?`
 	unclaimJob = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, tries = tries - 1, unended = unended - 1, reason = ?` + held
-	releaseJob = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, unended = 0, reason = ?` + held
-	crashJob   = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, reason = ?` + held
-	endJob     = `UPDATE outbox SET done = ?, dead = ?, lease_end = 0, token = token + 1, unended = 0, reason = ?` + held
+	releaseJob = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, unended = 0, suspect = 0, reason = ?` + held
+	crashJob   = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, suspect = suspect + 1, reason = ?` + held
+	endJob     = `UPDATE outbox SET done = ?, dead = ?, lease_end = 0, token = token + 1, unended = 0, suspect = 0, reason = ?` + held
 )
 
 // end runs one of the statements above.
@@ -244,7 +245,8 @@ func (s *Store) GiveBack(ctx context.Context, job Job, due time.Time, reason str
 	return s.Update(ctx, job.Tenant, func(tx *Tx) error { return tx.end(job, unclaimJob, micros(due), reason) })
 }
 
-// Crash gives a job back like Release, but the claim keeps counting as one that never ended (REL-067).
+// Crash gives a job back like Release, but the claim keeps counting as one that never ended, by nobody's fault but its own
+// (REL-067).
 func (s *Store) Crash(ctx context.Context, job Job, due time.Time, reason string) error {
 	return s.Update(ctx, job.Tenant, func(tx *Tx) error { return tx.end(job, crashJob, micros(due), remark(reason)) })
 }

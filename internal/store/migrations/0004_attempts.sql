@@ -9,3 +9,8 @@ UPDATE attempt SET sealed_key = COALESCE((SELECT m.sealed_key FROM message m WHE
 
 ALTER TABLE message ADD COLUMN content BYTES;
 CREATE INDEX message_content ON message (tenant, content) WHERE content IS NOT NULL;
+
+-- Work that was under way when its process died may be what it died of. suspect counts the starts without an end for which no
+-- other work can be to blame (REL-067).
+ALTER TABLE outbox ADD COLUMN suspect BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX outbox_owner ON outbox (owner) WHERE done = 0;

@@ -10,6 +10,9 @@ import (
 )
 
 var outboxTests = []test{
+	{"REL-067 what a dead process held is free at once", testBuryOwner},
+	{"REL-063 what a leaving process held is free at once", testLeaveOwner},
+
 	{"REL-010 a lease keeps others away until it ends", testLease},
 	{"REL-013 an old token ends nothing", testFencing},
 	{"REL-067 claims are counted before the work", testUnended},
@@ -254,4 +257,55 @@ func testTake(b *bench) {
 	b.must(b.Complete(b.ctx, again))
 	_, err = take()
 	want(b, "taken when done", errors.Is(err, store.ErrConflict), true)
+}
+
+func testBuryOwner(b *bench) {
+	first, second := b.submitted(1), b.accepted(2)
+	sending, delivering := b.claimed(store.Send), b.claimed(store.Deliver)
+	for _, j := range []store.Job{sending, delivering} {
+		_, _, err := b.StartAttempt(b.ctx, j, start)
+		b.must(err)
+	}
+	other := b.submitted(3)
+	jobs, err := b.Claim(b.ctx, store.Claim{Kind: store.Send, Owner: "somebody else", Lease: lease, Limit: 1})
+	b.must(err)
+	want(b, "the job of another", jobs[0].MessageID, other.ID)
+
+	given, err := b.BuryOwner(b.ctx, sending.Owner)
+	b.must(err)
+	want(b, "given back", len(given), 2)
+	want(b, "a message that was being sent", b.state(first.ID), store.Unknown)
+	want(b, "a message that was being delivered", b.state(second.ID), store.DeliveryFailed)
+	attempts, err := b.Attempts(b.ctx, tenant, first.ID)
+	b.must(err)
+	want(b, "its attempt", attempts[0].Outcome, store.OutcomeInterrupted)
+	want(b, "who was dead wakes up", b.FinishAttempt(b.ctx, sending, 1, store.Result{State: store.RetryWait}), store.ErrLeaseLost)
+	again := b.claimed(store.Send)
+	want(b, "claimed again", again.MessageID, first.ID)
+	want(b, "starts without an end", again.Unended, 1)
+	want(b, "suspicions of one that was not alone", again.Suspect, 0)
+
+	b.must(b.Release(b.ctx, b.claimed(store.Deliver), b.clock.Now().Add(time.Hour), ""))
+	_, err = b.BuryOwner(b.ctx, again.Owner) // it held nothing else
+	b.must(err)
+	again = b.claimed(store.Send)
+	want(b, "suspicions of one that was alone", again.Suspect, 1)
+	b.must(b.Release(b.ctx, again, b.clock.Now(), ""))
+	want(b, "suspicions after an end", b.claimed(store.Send).Suspect, 0)
+	want(b, "the other's message", b.state(other.ID), store.Ready)
+}
+
+func testLeaveOwner(b *bench) {
+	m := b.accepted(1)
+	job := b.claimed(store.Deliver)
+	_, _, err := b.StartAttempt(b.ctx, job, start)
+	b.must(err)
+	_, err = b.LeaveOwner(b.ctx, job.Owner)
+	b.must(err)
+	want(b, "state", b.state(m.ID), store.DeliveryFailed)
+	job = b.claimed(store.Deliver)
+	want(b, "held against it", job.Unended+job.Suspect, 0)
+	b.must(b.Crash(b.ctx, job, b.clock.Now(), "panic"))
+	job = b.claimed(store.Deliver)
+	want(b, "after a crash of its own", job.Unended*10+job.Suspect, 11)
 }
