@@ -13,6 +13,7 @@ import (
 var schemaTests = []test{
 	{"REL-065 migration of an empty database by many at once", testMigrateRace},
 	{"REL-064 a database of a newer program is refused", testNewer},
+	{"REL-007 an empty database that must not be empty is left untouched", testEmpty},
 }
 
 var writerTests = []test{
@@ -64,6 +65,17 @@ func testNewer(b *bench) {
 	if !errors.Is(err, store.ErrNewerSchema) || !strings.Contains(err.Error(), "install the newer program") {
 		b.Fatalf("got %v", err)
 	}
+}
+
+func testEmpty(b *bench) {
+	b.must(b.Close())
+	b.open(store.Options{Used: true}) // it has been used
+	for _, table := range []string{"message", "schema_migration"} {
+		b.exec("ALTER TABLE " + table + " RENAME TO " + table + "_gone")
+	}
+	_, err := b.tryOpen(store.Options{Used: true})
+	want(b, "refused", errors.Is(err, store.ErrEmpty), true)
+	b.exec("ALTER TABLE schema_migration_gone RENAME TO schema_migration") // nobody made another
 }
 
 func testGroupCommit(b *bench) {
