@@ -41,6 +41,9 @@ type Engine struct {
 	LockSchema string // statement that keeps other nodes from migrating at the same time; may be empty
 	Dollar     bool   // placeholders are $1, $2 … instead of ?
 
+	// InTx asks a connection whether a transaction is open on it. nil: the database never ends one by itself and goes on without.
+	InTx func(ctx context.Context, conn *sql.Conn) bool
+
 	Fatal     func(error) bool // the storage itself failed (REL-002)
 	Transient func(error) bool // a write that failed with this may be run again: deadlock, serialization
 }

@@ -19,6 +19,7 @@ var schemaTests = []test{
 var writerTests = []test{
 	{"D-03 accepts that arrive together share commits", testGroupCommit},
 	{"D-03 one failing write of a batch hurts no other", testSavepoint},
+	{"REL-072 a failed statement that is passed over fails the write", testPassedOver},
 	{"REL-006 a caller that goes away does not stop its write", testCancelledCaller},
 	{"REL-001 what was committed survives a crash", testCrash},
 	{"a panic in a write is an error", testPanic},
@@ -134,6 +135,20 @@ func testSavepoint(b *bench) {
 	}
 	want(b, "deliveries", len(b.claim(store.Deliver, 100)), 8)
 	want(b, "undone work", len(b.claim(store.Report, 100)), 0)
+}
+
+func testPassedOver(b *bench) {
+	b.exec("ALTER TABLE audit RENAME TO audit_gone")
+	var cause error
+	err := b.Update(b.ctx, tenant, func(tx *store.Tx) error {
+		b.must(tx.Enqueue(store.Task{Kind: store.Report, Key: "before"}))
+		cause = tx.Audit(store.Audit{Action: "x"})
+		_ = tx.Enqueue(store.Task{Kind: store.Report, Key: "after"})
+		return nil
+	})
+	want(b, "a statement failed", cause != nil, true)
+	want(b, "the cause is told", errors.Is(err, cause), true)
+	want(b, "jobs", len(b.claim(store.Report, 10)), 0)
 }
 
 func testCancelledCaller(b *bench) {
