@@ -4,6 +4,7 @@
 package alive
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,15 +13,13 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 // Process is the presence of this process in a folder.
 type Process struct {
 	Name string // of its own among all processes and for all time; it says host and process number to people
 	dir  string
-	file *os.File
+	fd   int // no *os.File: the lock must not go when nobody refers to the Process any more
 }
 
 const suffix = ".lock"
@@ -34,23 +33,25 @@ func Enter(dir string) (*Process, error) {
 	if err != nil {
 		host = "host"
 	}
-	name := fmt.Sprintf("%s-%d-%s", strings.ReplaceAll(host, string(filepath.Separator), "_"), os.Getpid(), uuid.NewString()[:8])
-	f, err := os.OpenFile(filepath.Join(dir, name+suffix), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o640)
-	if err != nil {
-		return nil, err
+	name := fmt.Sprintf("%s-%d-%s", strings.ReplaceAll(host, string(filepath.Separator), "_"), os.Getpid(), rand.Text()[:10])
+	p := &Process{Name: name, dir: dir}
+	if p.fd, err = syscall.Open(p.path(), syscall.O_RDWR|syscall.O_CREAT|syscall.O_EXCL|syscall.O_CLOEXEC, 0o640); err != nil {
+		return nil, &fs.PathError{Op: "open", Path: p.path(), Err: err}
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("alive: lock %s: %w", f.Name(), err), f.Close())
+	if err := syscall.Flock(p.fd, syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("alive: lock %s: %w", p.path(), err), syscall.Close(p.fd))
 	}
-	if _, err := fmt.Fprintf(f, "since %s\n", time.Now().UTC().Format(time.RFC3339)); err != nil {
-		return nil, errors.Join(err, f.Close())
+	if _, err := syscall.Write(p.fd, []byte("since "+time.Now().UTC().Format(time.RFC3339)+"\n")); err != nil {
+		return nil, errors.Join(fmt.Errorf("alive: write %s: %w", p.path(), err), syscall.Close(p.fd))
 	}
-	return &Process{Name: name, dir: dir, file: f}, nil
+	return p, nil
 }
+
+func (p *Process) path() string { return filepath.Join(p.dir, p.Name+suffix) }
 
 // Leave takes the presence back. What was done in its name must be settled before.
 func (p *Process) Leave() error {
-	return errors.Join(os.Remove(p.file.Name()), p.file.Close())
+	return errors.Join(os.Remove(p.path()), syscall.Close(p.fd))
 }
 
 // Bury calls settle with the name of each process that has ended without leaving, and then forgets it. A name for which
@@ -62,7 +63,7 @@ func (p *Process) Bury(settle func(name string) error) error {
 	}
 	var errs []error
 	for _, file := range files {
-		if file != p.file.Name() {
+		if file != p.path() {
 			errs = append(errs, bury(file, settle))
 		}
 	}

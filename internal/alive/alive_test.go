@@ -6,9 +6,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestMain lets the test binary be a process that enters a folder and waits to be killed.
@@ -18,8 +20,11 @@ func TestMain(m *testing.M) {
 		if err != nil {
 			panic(err)
 		}
-		os.Stdout.WriteString(p.Name + "\n")
-		select {}
+		name := p.Name
+		runtime.GC() // nothing refers to the Process any more
+		runtime.GC()
+		os.Stdout.WriteString(name + "\n")
+		time.Sleep(time.Hour)
 	}
 	os.Exit(m.Run())
 }

@@ -16,6 +16,7 @@ const (
 	BadArguments       Code = "RAVN-1012"
 	FolderNotEmpty     Code = "RAVN-1013"
 	RulesUnusable      Code = "RAVN-1014"
+	WrongDatabase      Code = "RAVN-1019"
 	DocumentUnreadable Code = "RAVN-2001"
 	DocumentUnknown    Code = "RAVN-2002"
 	EnvelopeInvalid    Code = "RAVN-2003"
@@ -35,6 +36,9 @@ const (
 	DeliveryFailed     Code = "RAVN-3001"
 	RecordUnreadable   Code = "RAVN-3002"
 	PayloadDamaged     Code = "RAVN-3003"
+	PayloadMissing     Code = "RAVN-3004"
+	PayloadsUnknown    Code = "RAVN-3005"
+	PayloadRescued     Code = "RAVN-3006"
 	DeliveryConflict   Code = "RAVN-3105"
 	CaptureUnreadable  Code = "RAVN-4001"
 	SignatureInvalid   Code = "RAVN-4002"
@@ -80,6 +84,8 @@ var Table = []Entry{
 		"mappen inneholder noe allerede", "Velg en ny mappe; ingenting blir overskrevet", "mappa inneheld noko allereie", "Vel ei ny mappe; ingenting blir overskrive"),
 	row(RulesUnusable, Ours, Usage, "the rules cannot be used", "Correct the file and line named, or install a release that this program supports",
 		"reglene kan ikke brukes", "Rett filen og linjen som er nevnt, eller installer en utgave som programmet støtter", "reglane kan ikkje brukast", "Rett fila og linja som er nemnt, eller installer ei utgåve som programmet støttar"),
+	row(WrongDatabase, Ours, Usage, "data folder and database do not belong together", "Check data and database in the configuration. If a move or a restore was intended, read: ravn data adopt --help",
+		"datamappe og database hører ikke sammen", "Sjekk data og database i konfigurasjonen. Hvis en flytting eller gjenoppretting var ment, les: ravn data adopt --help", "datamappe og database høyrer ikkje saman", "Sjekk data og database i konfigurasjonen. Om ei flytting eller gjenoppretting var meint, les: ravn data adopt --help"),
 	row(DocumentUnreadable, Submitter, Negative, "the document cannot be read", "Hand in well-formed XML without DTD",
 		"dokumentet kan ikke leses", "Lever velformet XML uten DTD", "dokumentet kan ikkje lesast", "Lever velforma XML utan DTD"),
 	row(DocumentUnknown, Submitter, Usage, "document type and process cannot be told from the document", "Give them with --doctype and --process",
@@ -118,6 +124,12 @@ var Table = []Entry{
 		"registeret kan ikke leses eller skrives", "Sjekk database og disk; nye meldinger tas ikke imot imens", "registeret kan ikkje lesast eller skrivast", "Sjekk database og disk; nye meldingar blir ikkje tekne imot imens"),
 	row(PayloadDamaged, Ours, Negative, "a stored payload is damaged", "Restore it from a backup; it is not delivered",
 		"et lagret innhold er skadet", "Gjenopprett det fra sikkerhetskopi; det blir ikke levert", "eit lagra innhald er skadd", "Gjenopprett det frå sikkerheitskopi; det blir ikkje levert"),
+	row(PayloadMissing, Ours, Negative, "a stored payload is missing", "Restore it into the data folder from a backup; ravn data check names all that are missing",
+		"et lagret innhold mangler", "Gjenopprett det i datamappen fra sikkerhetskopi; ravn data check nevner alt som mangler", "eit lagra innhald manglar", "Gjenopprett det i datamappa frå sikkerheitskopi; ravn data check nemner alt som manglar"),
+	row(PayloadsUnknown, Ours, Negative, "too many payloads are unknown to the database, so none is removed", "Find out whether the database is the right one and up to date: ravn data check. If they may go: ravn data collect --help",
+		"for mange innhold er ukjente for databasen, så ingen blir fjernet", "Finn ut om databasen er den rette og oppdatert: ravn data check. Hvis de kan fjernes: ravn data collect --help", "for mange innhald er ukjende for databasen, så ingen blir fjerna", "Finn ut om databasen er den rette og oppdatert: ravn data check. Om dei kan fjernast: ravn data collect --help"),
+	row(PayloadRescued, Ours, Negative, "a payload in quarantine was needed and is back in its place", "Find out why the database did not know it: was an older copy in use",
+		"et innhold i karantene trengtes og er tilbake på plass", "Finn ut hvorfor databasen ikke kjente det: var en eldre kopi i bruk", "eit innhald i karantene trongst og er tilbake på plass", "Finn ut kvifor databasen ikkje kjende det: var ein eldre kopi i bruk"),
 	row(DeliveryConflict, Ours, Negative, "something else lies where a document was to be delivered, under the same delivery id", "Find out who put it there. Nothing was overwritten, and it is not tried again",
 		"noe annet ligger der et dokument skulle leveres, under samme leverings-id", "Finn ut hvem som la det der. Ingenting er overskrevet, og det blir ikke forsøkt igjen", "noko anna ligg der eit dokument skulle leverast, under same leverings-id", "Finn ut kven som la det der. Ingenting er overskrive, og det blir ikkje forsøkt igjen"),
 	row(CaptureUnreadable, Submitter, Negative, "the captured message cannot be read", "Give a raw HTTP message with its headers, or its body alone",

@@ -105,7 +105,7 @@ func level(x *as4.Exchange) zerolog.Level {
 // logDelivery logs the end of a delivery.
 func (n *Node) logDelivery(m store.Message, err error) {
 	if err != nil {
-		n.opts.Log.Error().Str("dir", "in").Str("tx", m.ID).Str("message_id", m.MessageID).Err(err).Msg("delivery failed")
+		n.failure(err).Str("dir", "in").Str("tx", m.ID).Str("message_id", m.MessageID).Msg("delivery failed")
 		return
 	}
 	n.opts.Log.Info().Str("dir", "in").Str("tx", m.ID).Str("message_id", m.MessageID).Msg("delivered")

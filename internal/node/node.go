@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -25,8 +24,6 @@ import (
 	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/internal/store/blob"
-	"github.com/ravn-ap/ravn/internal/store/postgres"
-	"github.com/ravn-ap/ravn/internal/store/sqlite"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/validation"
 	"github.com/ravn-ap/ravn/validation/pack"
@@ -51,6 +48,9 @@ type Node struct {
 	Outbound *ap.Outbound
 
 	opts     Options
+	data     *Data
+	inbox    *backend.Folder
+	cursor   string // of findLost
 	spool    string
 	listener net.Listener
 	runner   *queue.Runner
@@ -112,20 +112,15 @@ func (n *Node) openKeys(ctx context.Context) error {
 }
 
 // openRecord opens folders, database and blobs.
-func (n *Node) openRecord(ctx context.Context) error {
-	data, blobs, spool, _, err := n.Config.Folders()
+func (n *Node) openRecord(ctx context.Context) (err error) {
+	n.data, err = openData(ctx, n.Config, store.Options{Hook: n.opts.Hook}, blob.Options{Hook: n.opts.Hook, Rescued: func(key string) {
+		n.alarm(fault.New(fault.PayloadRescued, nil, "%s", key), "payload rescued")
+	}})
 	if err != nil {
 		return err
 	}
-	n.spool = spool
-	dir, err := blob.OpenDir(blobs, blob.Options{Hook: n.opts.Hook})
-	if err != nil {
-		return fault.New(fault.FolderUnusable, err, "%s", blobs)
-	}
-	n.Blobs = &blob.Mixed{Large: dir, Max: inlineMax, Read: n.inline}
-	if n.Store, err = openStore(ctx, n.Config, data, store.Options{Hook: n.opts.Hook}); err != nil {
-		return fault.New(fault.DatabaseUnusable, err, "")
-	}
+	n.spool, n.Store = n.data.spool, n.data.Store
+	n.Blobs = &blob.Mixed{Large: n.data.Files, Max: inlineMax, Read: n.inline}
 	return nil
 }
 
@@ -136,7 +131,8 @@ func (n *Node) wire() error {
 		Uncounted: n.Config.Env() == certs.Test,
 	}
 	lease := time.Duration(n.Config.Deliver.Lease)
-	n.Inbound = &ap.Inbound{Core: core, Lease: lease, Backend: &backend.Folder{Dir: n.Config.Path(n.Config.Deliver.Folder)}, Delivered: n.logDelivery, Hook: n.opts.Hook}
+	n.inbox = &backend.Folder{Dir: n.Config.Path(n.Config.Deliver.Folder)}
+	n.Inbound = &ap.Inbound{Core: core, Lease: lease, Backend: n.inbox, Delivered: n.logDelivery, Alone: n.data.alone, Hook: n.opts.Hook}
 	n.runner = &queue.Runner{
 		Store: n.Store, Work: map[store.Kind]queue.Work{store.Deliver: n.Inbound.Forward}, Owner: n.owner(), Now: n.opts.Now, Lease: lease,
 		OnError: func(job store.Job, err error) { n.opts.Log.Error().Str("job", job.ID).Err(err).Msg("queue") },
@@ -216,7 +212,7 @@ func (n *Node) Serve(ctx context.Context) error {
 	srv := n.server()
 	var wg sync.WaitGroup
 	wg.Go(func() { n.runner.Run(ctx) })
-	wg.Go(func() { n.collectOrphans(ctx) })
+	wg.Go(func() { every(ctx, tidyEvery, func() { n.tidy(ctx) }) })
 	wg.Go(func() { n.watchRules(ctx) })
 	wg.Go(func() { n.keepAccounts(ctx) })
 	served := make(chan error, 1)
@@ -254,49 +250,4 @@ func (n *Node) Receiver() *as4.Receiver {
 		MaxBytes: c.MaxBytes, MaxExpanded: c.MaxSize, InFlight: c.InFlight, Lenient: c.Lenient,
 		Ready: n.ready, Done: n.finished, Hook: n.opts.Hook, Now: n.opts.Now,
 	}
-}
-
-// orphanAge is how old a blob without a row must be before it is deleted (REL-007).
-const orphanAge = time.Hour
-
-// collectOrphans deletes blobs that no row knows: what a crash between rename and commit left (CP-R7).
-func (n *Node) collectOrphans(ctx context.Context) {
-	tick := time.NewTicker(orphanAge)
-	defer tick.Stop()
-	for {
-		for key, err := range n.Blobs.Orphans(ctx, n.opts.Now().Add(-orphanAge), func(key string) (bool, error) { return n.Store.BlobInUse(ctx, key) }) {
-			if err == nil {
-				err = n.Blobs.Delete(ctx, key)
-			}
-			if err != nil && ctx.Err() == nil {
-				n.opts.Log.Error().Err(err).Str("blob", key).Msg("orphan collection")
-				break
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-// OpenStore opens the record alone, for commands that need nothing else of a node.
-func OpenStore(ctx context.Context, cfg *config.Config) (*store.Store, error) {
-	data, _, _, _, err := cfg.Folders()
-	if err != nil {
-		return nil, err
-	}
-	s, err := openStore(ctx, cfg, data, store.Options{})
-	if err != nil {
-		return nil, fault.New(fault.DatabaseUnusable, err, "")
-	}
-	return s, nil
-}
-
-func openStore(ctx context.Context, cfg *config.Config, data string, opts store.Options) (*store.Store, error) {
-	if cfg.Database != "" {
-		return postgres.Open(ctx, cfg.Database, opts)
-	}
-	return sqlite.Open(ctx, filepath.Join(data, "ravn.db"), opts)
 }

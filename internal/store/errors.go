@@ -30,6 +30,9 @@ var (
 	// ErrNewerSchema means that the database was made by a program with which this one cannot share it.
 	ErrNewerSchema = errors.New("store: database is newer than this program")
 
+	// ErrEmpty means that the database was never used, although it must have been.
+	ErrEmpty = errors.New("store: database is empty")
+
 	// ErrMonthNotOver means that a month cannot be closed yet.
 	ErrMonthNotOver = errors.New("store: the month is not over")
 

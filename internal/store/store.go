@@ -41,6 +41,9 @@ type Engine struct {
 	LockSchema string // statement that keeps other nodes from migrating at the same time; may be empty
 	Dollar     bool   // placeholders are $1, $2 … instead of ?
 
+	// InTx asks a connection whether a transaction is open on it. nil: the database never ends one by itself and goes on without.
+	InTx func(ctx context.Context, conn *sql.Conn) bool
+
 	Fatal     func(error) bool // the storage itself failed (REL-002)
 	Transient func(error) bool // a write that failed with this may be run again: deadlock, serialization
 }
@@ -57,6 +60,7 @@ func (e *Engine) deadline() (context.Context, context.CancelFunc) {
 type Options struct {
 	Now  func() time.Time                   // nil means time.Now, and the clock of the database for due times (REL-066)
 	Boot func() (name string, micros int64) // nil means that of the Engine for leases, or Now if that is set
+	Used bool                               // the database must have been used before: an empty one is refused with ErrEmpty, untouched
 	Hook func(point string)                 // called at "store.before_commit" and "store.committed"; tests end the process there
 }
 
@@ -102,13 +106,23 @@ func New(ctx context.Context, eng Engine, opts Options) (*Store, error) {
 		writes: make(chan *write, eng.Writers*eng.Batch),
 		stmts:  map[string]*sql.Stmt{},
 	}
-	if err := migrate(ctx, eng, opts.Now); err != nil {
+	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, s.closePools())
 	}
 	for range eng.Writers {
 		s.lanes.Go(newLane(s).run)
 	}
 	return s, nil
+}
+
+// prepare brings the schema up to date.
+func (s *Store) prepare(ctx context.Context) error {
+	if s.opts.Used {
+		if _, err := s.eng.Read.ExecContext(ctx, "SELECT COUNT(*) FROM schema_migration"); err != nil {
+			return fmt.Errorf("%w: %w", ErrEmpty, err)
+		}
+	}
+	return migrate(ctx, s.eng, s.opts.Now)
 }
 
 // Close waits for the writes that were handed in and closes the database. Nothing depends on it: a process that is

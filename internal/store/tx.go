@@ -16,7 +16,7 @@ type Tx struct {
 	now     time.Time
 	ran     bool            // a statement changed something
 	learned map[term]TermID // terms that are not in the store's memory
-	failed  error           // of a statement; such a transaction is never committed, even if the function passed over the error
+	failed  error           // of the first statement that failed; such a transaction is never committed, even if the function passed over the error
 }
 
 // Tenant returns the tenant whose rows the transaction may touch.
@@ -89,12 +89,16 @@ func list[T any](tx *Tx, scan func(scanner) (T, error), query string, args ...an
 }
 
 // fault marks the transaction as failed, unless the error is only that a row is not there. PostgreSQL answers the COMMIT
-// of a failed transaction with a silent ROLLBACK.
+// of a failed transaction with a silent ROLLBACK. The first error is the cause of those that follow.
 func (tx *Tx) fault(err error) error {
 	err = tx.lane.s.fault("write", err)
-	if err != nil && err != ErrNotFound {
+	if err == nil || err == ErrNotFound {
+		return err
+	}
+	if tx.failed == nil {
 		tx.failed = err
 	}
+	tx.lane.check(tx.ctx, err)
 	return err
 }
 

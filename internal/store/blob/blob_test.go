@@ -14,7 +14,6 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
-	"time"
 
 	"github.com/ravn-ap/ravn/internal/durable/faultfs"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -331,59 +330,6 @@ func failAt(t *testing.T, flt faultfs.Fault, n int, repeat bool) bool {
 		t.Fatalf("n = %d: repeat: %v", n, err)
 	}
 	return true
-}
-
-func TestREL007Orphans(t *testing.T) {
-	root := t.TempDir()
-	d := openDir(t, root, Options{})
-	for _, key := range []string{"used", "orphan", "young"} {
-		if _, err := put(d, key, content); err != nil {
-			t.Fatal(err)
-		}
-	}
-	live, err := openDir(t, root, Options{}).Create(t.Context(), "slow") // in another process
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer live.Abort()
-	if err := os.WriteFile(filepath.Join(root, tempDir, ".ravn-never-X.tmp"), content[:99], fileMode); err != nil { // CP-R1: its process died
-		t.Fatal(err)
-	}
-	now := time.Now()
-	for _, name := range files(t, root) {
-		if !strings.Contains(name, "young") {
-			if err := os.Chtimes(filepath.Join(root, name), now, now.Add(-2*time.Hour)); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	used := func(key string) (bool, error) { return key == "used", nil }
-	var got []string
-	for key, err := range d.Orphans(t.Context(), now.Add(-time.Hour), used) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		got = append(got, key)
-		if err := d.Delete(t.Context(), key); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if !slices.Equal(got, []string{"orphan"}) {
-		t.Errorf("orphans %q", got)
-	}
-	left := files(t, root)
-	if len(left) != 3 || !strings.HasSuffix(left[0], "/young") || !strings.HasSuffix(left[1], "/used") || !strings.HasPrefix(left[2], "/tmp/.ravn-slow-") {
-		t.Errorf("left %q", left)
-	}
-	if err := d.Delete(t.Context(), "orphan"); err != nil {
-		t.Errorf("second delete: %v", err)
-	}
-	boom := errors.New("cannot tell")
-	for key, err := range d.Orphans(t.Context(), now.Add(-time.Hour), func(string) (bool, error) { return false, boom }) {
-		if key != "" || !errors.Is(err, boom) {
-			t.Errorf("got %q, %v", key, err)
-		}
-	}
 }
 
 func BenchmarkPut(b *testing.B) {

@@ -8,28 +8,30 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
-// Dir keeps blobs in a local folder: root/ab/key, where ab are two hex digits of the key's hash, and root/tmp for files
-// that are being written. The file system must know hard links, which is how an existing blob is never replaced.
+// Dir keeps blobs in a local folder: root/ab/key, where ab are two hex digits of the key's hash, root/tmp for files that are
+// being written, and root/quarantine for blobs that nobody seems to need. The file system must know hard links, which is how
+// an existing blob is never replaced.
 type Dir struct {
-	root   string
-	fs     durable.FS
-	hook   func(string)
-	shards sync.Map // shard → struct{}, once its name is durable
+	root    string
+	fs      durable.FS
+	hook    func(string)
+	rescued func(string)
+	shards  sync.Map // shard → struct{}, once its name is durable
 }
 
 // Options are the parts of a Dir that tests replace.
 type Options struct {
 	FS   durable.FS         // nil means the operating system's
 	Hook func(point string) // called at "blob.written", "blob.synced", "blob.renamed" and "blob.dirsynced"
+
+	Rescued func(key string) // told of each blob that was needed and found in quarantine; it is back in its place
 }
 
 const tempDir = "tmp"
@@ -48,7 +50,10 @@ func OpenDir(root string, opts Options) (*Dir, error) {
 	if opts.Hook == nil {
 		opts.Hook = func(string) {}
 	}
-	d := &Dir{root: root, fs: opts.FS, hook: opts.Hook}
+	if opts.Rescued == nil {
+		opts.Rescued = func(string) {}
+	}
+	d := &Dir{root: root, fs: opts.FS, hook: opts.Hook, rescued: opts.Rescued}
 	if err := d.fs.Mkdir(filepath.Join(root, tempDir), folderMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("blob: %w", err)
 	}
@@ -174,23 +179,52 @@ func (d *Dir) sync(name string) error {
 	return nil
 }
 
-// Open reads a blob.
+// Open reads a blob, also one that is in quarantine, which then returns to its place.
 func (d *Dir) Open(_ context.Context, ref store.BlobRef) (io.ReadCloser, error) {
-	if err := checkKey(ref.Key); err != nil {
-		return nil, err
-	}
-	f, err := d.fs.Open(d.path(ref.Key))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %s", ErrNotFound, ref.Key)
-	}
+	f, err := d.find(ref.Key)
 	if err != nil {
-		return nil, fmt.Errorf("blob: %w", err)
+		return nil, err
 	}
 	if err := check(f, ref); err != nil {
 		_ = f.Close()
 		return nil, err
 	}
 	return newReader(f, ref), nil
+}
+
+// Has tells whether there is a blob, and brings it back from quarantine.
+func (d *Dir) Has(key string) (bool, error) {
+	f, err := d.find(key)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, f.Close()
+}
+
+// find opens the file of a blob.
+func (d *Dir) find(key string) (durable.File, error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	f, err := d.fs.Open(d.path(key))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, wrapped(err)
+	}
+	if err := d.rescue(key); err != nil {
+		return nil, err
+	}
+	f, err = d.fs.Open(d.path(key))
+	return f, wrapped(err)
+}
+
+func wrapped(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("blob: %w", err)
 }
 
 // check compares the size of an open blob with ref and reads its header.
@@ -218,56 +252,4 @@ func (d *Dir) Delete(_ context.Context, key string) error {
 		return fmt.Errorf("blob: %w", err)
 	}
 	return nil
-}
-
-// Orphans yields the keys of blobs that nobody uses. It also removes temporary files of dead processes (CP-R1 to CP-R5).
-func (d *Dir) Orphans(ctx context.Context, before time.Time, used func(key string) (bool, error)) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		if err := durable.Sweep(d.fs, filepath.Join(d.root, tempDir), time.Now()); err != nil {
-			if !yield("", fmt.Errorf("blob: %w", err)) {
-				return
-			}
-		}
-		shards, err := d.fs.ReadDir(d.root)
-		if err != nil {
-			yield("", fmt.Errorf("blob: %w", err))
-			return
-		}
-		for _, s := range shards {
-			if s.IsDir() && len(s.Name()) == 2 && !d.orphansIn(ctx, s.Name(), before, used, yield) {
-				return
-			}
-		}
-	}
-}
-
-// orphansIn handles one folder and tells whether to go on.
-func (d *Dir) orphansIn(ctx context.Context, folder string, before time.Time, used func(string) (bool, error), yield func(string, error) bool) bool {
-	entries, err := d.fs.ReadDir(filepath.Join(d.root, folder))
-	if err != nil {
-		return yield("", fmt.Errorf("blob: %w", err))
-	}
-	for _, e := range entries {
-		if err := ctx.Err(); err != nil {
-			yield("", err)
-			return false
-		}
-		if !old(e, before) {
-			continue
-		}
-		inUse, err := used(e.Name())
-		if err != nil {
-			return yield("", err)
-		}
-		if !inUse && !yield(e.Name(), nil) {
-			return false
-		}
-	}
-	return true
-}
-
-// old tells whether a file was written before a time; one that has just vanished was not.
-func old(e fs.DirEntry, before time.Time) bool {
-	info, err := e.Info()
-	return err == nil && info.Mode().IsRegular() && info.ModTime().Before(before)
 }

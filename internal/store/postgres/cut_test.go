@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"sync/atomic"
@@ -135,5 +136,41 @@ func TestREL072ConnectionCutAtAClaim(t *testing.T) {
 	jobs, err := claim()
 	if err != nil || len(jobs) != 1 || jobs[0].Unended != 0 || jobs[0].Tries != 1 {
 		t.Errorf("the next claim: %+v, %v", jobs, err)
+	}
+}
+
+// The connection is lost in the middle of a write whose function passes over the error: what follows runs on no other
+// connection, nothing stays, and the caller learns the first cause (REL-072).
+func TestREL072ConnectionCutInTheMiddle(t *testing.T) {
+	c, addr := newCutter(t, schema(t))
+	s, err := postgres.Open(t.Context(), addr, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	enqueue := func(tx *store.Tx, key string) error { return tx.Enqueue(store.Task{Kind: store.Report, Key: key}) }
+	if err := s.Update(t.Context(), store.DefaultTenant, func(tx *store.Tx) error { return enqueue(tx, "before") }); err != nil {
+		t.Fatal(err)
+	}
+	for i, flag := range []*atomic.Bool{&c.request, &c.answer} {
+		var steps []error
+		err := s.Update(t.Context(), store.DefaultTenant, func(tx *store.Tx) error {
+			steps = []error{enqueue(tx, fmt.Sprint("a", i))}
+			flag.Store(true)
+			for _, key := range []string{"b", "c", "d"} {
+				steps = append(steps, enqueue(tx, fmt.Sprint(key, i)))
+			}
+			return nil
+		})
+		if len(steps) != 4 || steps[0] != nil || steps[1] == nil || steps[2] == nil || steps[3] == nil {
+			t.Errorf("the steps: %v", steps)
+		}
+		if err == nil || !errors.Is(err, steps[1]) {
+			t.Errorf("the caller got %v, the cause is %v", err, steps[1])
+		}
+	}
+	jobs, err := s.Jobs(t.Context(), store.DefaultTenant, store.JobFilter{})
+	if err != nil || len(jobs) != 1 || jobs[0].Key != "before" {
+		t.Errorf("%+v, %v", jobs, err)
 	}
 }

@@ -58,6 +58,7 @@ func Engine(path string) (store.Engine, error) {
 		// The clock has milliseconds only; the next one is never too early for work entered in this one.
 		Clock:     "(CAST(unixepoch('subsec') * 1000000 AS INTEGER) + 1000)",
 		Boot:      boot,
+		InTx:      inTx,
 		Fatal:     fatal,
 		Transient: func(error) bool { return false },
 	}, nil
@@ -87,6 +88,18 @@ func create(path string) error {
 		return errors.Join(err, f.Close())
 	}
 	return errors.Join(f.Close(), dir.Sync(), dir.Close())
+}
+
+// inTx asks for a second transaction, which SQLite refuses inside the first. When it cannot be told there is none: then nothing
+// more runs on the connection.
+func inTx(ctx context.Context, conn *sql.Conn) bool {
+	_, err := conn.ExecContext(ctx, "BEGIN")
+	if err == nil {
+		_, _ = conn.ExecContext(ctx, "ROLLBACK") // the connection is given up in any case
+		return false
+	}
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_ERROR
 }
 
 // fatal tells whether the file or the disk below it failed (REL-002). A full disk is not fatal: it heals (REL-074).

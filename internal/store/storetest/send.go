@@ -256,9 +256,6 @@ func testEvidenceOfAttempts(b *bench) {
 	e, err := b.Evidence(b.ctx, tenant, m.ID, store.EvidenceOwnCert)
 	b.must(err)
 	want(b, "the certificate that signed what was answered", string(e.Bytes), "own two")
-	used, err := b.BlobInUse(b.ctx, first)
-	b.must(err)
-	want(b, "the body of an earlier attempt is kept", used, true)
 }
 
 func testHold(b *bench) {
