@@ -3,6 +3,7 @@ package as4
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ravn-ap/ravn/as4/intake"
 	"github.com/ravn-ap/ravn/ebms"
 )
 
@@ -138,7 +140,7 @@ func TestHostileSEC011(t *testing.T) {
 		})
 	}
 	t.Run("SEC-011 the spool is full", func(t *testing.T) {
-		a := newArena(t, func(rx *Receiver) { rx.MaxSpool = 2 << 20 })
+		a := newArena(t, func(rx *Receiver) { rx.Intake = &intake.Gate{All: intake.Limits{Spool: 2 << 20}} })
 		r := a.send(t, request(contentType, body))
 		want{status: http.StatusServiceUnavailable, step: StepMIME}.verdict(t, r)
 		if r.header.Get("Retry-After") == "" {
@@ -444,7 +446,7 @@ func TestHostileREL005(t *testing.T) {
 	req := httptest.NewRequest(http.MethodPost, "/as4", bytes.NewReader(body))
 	req.Header.Set("Content-Type", contentType)
 	a.rx.ServeHTTP(broken{http.Header{}}, req)
-	if x := <-a.done; x.Err == nil || x.Step != StepAnswer {
+	if x := <-a.done; x.Err != nil || !errors.Is(x.Unsent, net.ErrClosed) || x.Step != StepAnswer {
 		t.Errorf("%+v", x)
 	}
 	a.clean(t, 1)

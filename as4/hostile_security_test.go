@@ -515,37 +515,6 @@ func TestHostileCipher(t *testing.T) {
 	})
 }
 
-// SEC-092: after 20 failures a signer is refused without private operation, until a window has passed.
-func TestHostileSEC092(t *testing.T) {
-	a := newArena(t)
-	for i := range 25 {
-		d := newDraft(t)
-		d.cipher = func(b []byte) []byte { b[30] ^= 1; return b }
-		r := a.post(t, d)
-		if i <= maxFailures {
-			badCipher.verdict(t, r)
-			continue
-		}
-		want{status: http.StatusTooManyRequests, step: StepDecrypt}.verdict(t, r)
-		if r.header.Get("Retry-After") == "" {
-			t.Error("no Retry-After")
-		}
-	}
-	if n := a.decrypts.Load(); n != maxFailures+1 {
-		t.Errorf("%d private operations", n)
-	}
-	d := newDraft(t)
-	d.by, d.m.From.ID.Value = seat(t, "a2"), "POP900003"
-	if r := a.post(t, d); r.signal == nil || r.signal.Receipt == nil {
-		t.Errorf("another sender is refused as well: %v", r.x.Err)
-	}
-	a.clock.Store(int64(failureWindow + time.Second))
-	if r := a.post(t, newDraft(t)); r.signal == nil || r.signal.Receipt == nil {
-		t.Errorf("still refused after the window: %v", r.x.Err)
-	}
-	a.clean(t, 2)
-}
-
 // member makes a gzip member by hand.
 func member(flags byte, fields, content []byte) []byte {
 	var b bytes.Buffer
@@ -641,8 +610,8 @@ type uncounted struct {
 	place nowhere
 }
 
-func (u *uncounted) Place(ctx context.Context) (Place, error) {
-	if _, err := u.memory.Place(ctx); err != nil {
+func (u *uncounted) Place(ctx context.Context, id string) (Place, error) {
+	if _, err := u.memory.Place(ctx, id); err != nil {
 		return nil, err
 	}
 	u.place.m = u.memory

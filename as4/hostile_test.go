@@ -21,6 +21,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/ravn-ap/ravn/as4/intake"
 	"github.com/ravn-ap/ravn/as4/mime"
 	"github.com/ravn-ap/ravn/as4/wssec"
 	"github.com/ravn-ap/ravn/certs"
@@ -87,7 +88,7 @@ func newArena(t testing.TB, change ...func(*Receiver)) *arena {
 	ring := certs.NewKeyring(&certs.Identity{Seat: b.Seat, Cert: b.Cert, Key: countedKey{b.Key, &a.decrypts}})
 	a.rx = &Receiver{
 		Keys: func() *certs.Keyring { return ring }, Trust: a.trust, Handler: a.mem, Seat: "POP900002", Host: "b.example", Path: "/as4",
-		Spool: t.TempDir(), Sleep: func(context.Context, time.Duration) {}, Done: func(x *Exchange) { a.done <- x },
+		Spool: t.TempDir(), Intake: &intake.Gate{}, Sleep: func(context.Context, time.Duration) {}, Done: func(x *Exchange) { a.done <- x },
 		Now: func() time.Time { return time.Now().Add(time.Duration(a.clock.Load())) },
 	}
 	for _, f := range change {
@@ -354,8 +355,8 @@ func (a *arena) clean(t testing.TB, accepted int) {
 	t.Helper()
 	a.mem.mu.Lock()
 	defer a.mem.mu.Unlock()
-	if len(a.mem.accepted) != accepted || a.mem.places != 0 || a.rx.spooled.Load() != 0 {
-		t.Errorf("%d accepted (want %d), %d places open, %d bytes spooled", len(a.mem.accepted), accepted, a.mem.places, a.rx.spooled.Load())
+	if len(a.mem.accepted) != accepted || a.mem.places != 0 || a.rx.Intake.Held() != (intake.Held{}) {
+		t.Errorf("%d accepted (want %d), %d places open, held %+v", len(a.mem.accepted), accepted, a.mem.places, a.rx.Intake.Held())
 	}
 	left, err := os.ReadDir(a.rx.Spool)
 	if err != nil || len(left) > 0 {
@@ -363,8 +364,8 @@ func (a *arena) clean(t testing.TB, accepted int) {
 	}
 	a.rx.flights.mu.Lock()
 	defer a.rx.flights.mu.Unlock()
-	if len(a.rx.flights.m) != 0 || len(a.rx.slots) != 0 {
-		t.Errorf("%d flights and %d slots are still taken", len(a.rx.flights.m), len(a.rx.slots))
+	if len(a.rx.flights.m) != 0 || len(a.rx.pool.places)+len(a.rx.pool.waiting) != 0 {
+		t.Errorf("%d flights and %d places of work are still taken", len(a.rx.flights.m), len(a.rx.pool.places))
 	}
 }
 

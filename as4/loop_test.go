@@ -52,7 +52,7 @@ func (m *memory) Known(_ context.Context, key DuplicateKey, digests []byte) (*An
 	return &in.Answer, nil
 }
 
-func (m *memory) Place(context.Context) (Place, error) {
+func (m *memory) Place(context.Context, string) (Place, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.places++

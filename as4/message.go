@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ravn-ap/ravn/as4/intake"
 	"github.com/ravn-ap/ravn/as4/mime"
 	"github.com/ravn-ap/ravn/as4/wssec"
 	"github.com/ravn-ap/ravn/certs"
@@ -21,13 +22,9 @@ import (
 
 var errPartyNotCN = errors.New("as4: From/PartyId is not the CN of the certificate (AS4-039)")
 
-// message takes the request through the steps of security.md §1.3 (D-08, SEC-050) and returns the receipt. The order of
-// the steps is the requirement: sender first, private key and payload last.
-func (x *exchange) message() (*Answer, error) {
-	fault, err := x.split()
-	if err != nil {
-		return nil, err
-	}
+// message takes a complete request through the steps of security.md §1.3 (D-08, SEC-050) and returns the receipt. The order
+// of the steps is the requirement: sender first, private key and payload last.
+func (x *exchange) message(fault error) (*Answer, error) {
 	signed, err := x.authenticate()
 	if err != nil {
 		return nil, err
@@ -40,7 +37,7 @@ func (x *exchange) message() (*Answer, error) {
 		return nil, err
 	}
 	key := DuplicateKey{Sender: peppol.SeatID(m.From.ID.Value), ID: m.ID}
-	release, err := x.rx.flights.enter(x.r.Context(), key, x.rx.Sleep)
+	release, err := x.alone(key)
 	if err != nil {
 		return nil, err
 	}
@@ -54,23 +51,33 @@ func (x *exchange) message() (*Answer, error) {
 	}
 	x.at(StepKnown)
 	if known, err := x.rx.Handler.Known(x.r.Context(), key, in.Digests); known != nil || err != nil {
-		x.info.Duplicate = known != nil
+		x.repeats(known)
 		return known, err
 	}
 	return x.accept(signed, in)
 }
 
-// split reads the body: SOAP part in memory, attachments to the spool (AS4-006, SEC-011). The fault is what is wrong with
+// repeats notes that the message was accepted before.
+func (x *exchange) repeats(known *Answer) {
+	if known == nil {
+		return
+	}
+	x.info.Duplicate = true
+	if known.ID != "" {
+		x.info.ID = known.ID
+	}
+}
+
+// split reads the body: SOAP part in memory, the attachment to the spool (AS4-006, SEC-011). The fault is what is wrong with
 // a part although the framing is intact.
-func (x *exchange) split() (fault error, err error) {
+func (x *exchange) split(src *body) (fault error, err error) {
 	x.at(StepMIME)
 	ct, err := mime.ParseContentType(x.r.Header["Content-Type"])
 	if err != nil {
 		return nil, err
 	}
-	src := newBody(x)
 	if ct.Media == mime.SOAP {
-		x.soap, err = readSOAP(src)
+		x.soap, err = x.readSOAP(src)
 		return nil, err
 	}
 	r := mime.NewReader(src, ct)
@@ -86,17 +93,27 @@ func (x *exchange) split() (fault error, err error) {
 			return nil, err
 		}
 		if x.soap == nil {
-			if x.soap, err = readSOAP(p); err != nil {
+			if x.soap, err = x.readSOAP(p); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		s := &spool{dir: x.rx.Spool, used: &x.rx.spooled, max: x.rx.MaxSpool}
-		x.parts = append(x.parts, part{cid: p.ContentID, spool: s})
-		if _, err := copyPart(s, p); err != nil {
-			return nil, spoolError(err)
+		if err := x.attachment(p); err != nil {
+			return nil, err
 		}
 	}
+}
+
+// attachment notes an attachment, and keeps the first one.
+func (x *exchange) attachment(p *mime.Part) error {
+	x.parts = append(x.parts, part{cid: p.ContentID, spool: &spool{dir: x.rx.Spool, hold: x.hold}})
+	if len(x.parts) > 1 {
+		return nil // the reader skips it
+	}
+	if _, err := copyPart(x.parts[0].spool, p); err != nil {
+		return spoolError(err)
+	}
+	return nil
 }
 
 // copyPart copies a part to the spool.
@@ -115,18 +132,39 @@ type onlyWriter struct{ io.Writer }
 func spoolError(err error) error {
 	var he *httpError
 	var me *mime.Error
-	if errors.As(err, &he) || errors.As(err, &me) {
+	var ie *intake.Error
+	switch {
+	case errors.As(err, &he), errors.As(err, &me):
 		return err
+	case errors.As(err, &ie):
+		return noRoom(err)
 	}
-	return &httpError{status: http.StatusServiceUnavailable, msg: "try again later", err: err}
+	return later(CauseSpool, err)
 }
 
-func readSOAP(r io.Reader) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(r, maxSOAP+1))
-	if err == nil && len(b) > maxSOAP {
-		err = &httpError{status: http.StatusRequestEntityTooLarge, msg: "the SOAP part is too large"}
+// readSOAP reads the SOAP part. Its room in memory is counted before it is taken.
+func (x *exchange) readSOAP(r io.Reader) ([]byte, error) {
+	var b []byte
+	for {
+		if len(b) == cap(b) {
+			grown := min(max(2*cap(b), 16<<10), maxSOAP+1)
+			if err := x.hold.Take(intake.Memory, int64(grown-cap(b))); err != nil {
+				return nil, noRoom(err)
+			}
+			b = append(make([]byte, 0, grown), b...)
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if len(b) > maxSOAP {
+			return nil, &httpError{status: http.StatusRequestEntityTooLarge, msg: "the SOAP part is too large"}
+		}
+		if err == io.EOF {
+			return b, nil
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	return b, err
 }
 
 // authenticate finds out who sent the message: structure and algorithms, certificate, signature, XML digests.
@@ -217,15 +255,15 @@ func reference(r xmldsig.Reference) ebms.Reference {
 func (x *exchange) open(signed *wssec.Signed, in *Inbound) (*wssec.Opened, error) {
 	x.at(StepDecrypt)
 	signer := sha256.Sum256(in.Signer.Raw)
-	if x.rx.failures.blocked(signer, x.rx.Now()) {
-		return nil, &httpError{status: http.StatusTooManyRequests, msg: "too many messages that cannot be decrypted"} // SEC-092
+	if x.rx.failures.blocked(signer, x.client, x.rx.Now()) { // SEC-092
+		return nil, &httpError{status: http.StatusTooManyRequests, msg: "too many messages that cannot be decrypted", cause: "too many failed decryptions"}
 	}
 	start := x.rx.Now()
 	p := x.parts[0]
 	o, err := signed.Open(x.keys, in.Message.Parts[0].Href, wssec.Spool{ReaderAt: p.spool.ReaderAt(), Size: p.spool.size})
 	var we *wssec.Error
 	if errors.As(err, &we) && we.Class == wssec.Decryption {
-		x.rx.failures.add(signer, x.rx.Now())
+		x.info.Blocked = x.rx.failures.add(signer, x.client, x.rx.Now())
 		x.rx.Sleep(x.r.Context(), decryptFloor-x.rx.Now().Sub(start)) // SEC-091
 	}
 	return o, err
@@ -260,7 +298,7 @@ func (x *exchange) accept(signed *wssec.Signed, in *Inbound) (*Answer, error) {
 		return nil, err
 	}
 	x.at(StepPayload)
-	if in.Place, err = x.rx.Handler.Place(x.r.Context()); err != nil {
+	if in.Place, err = x.rx.Handler.Place(x.r.Context(), x.info.ID); err != nil {
 		return nil, err
 	}
 	accepted := false
@@ -279,7 +317,7 @@ func (x *exchange) accept(signed *wssec.Signed, in *Inbound) (*Answer, error) {
 	err = x.rx.Handler.Accept(context.WithoutCancel(x.r.Context()), in)
 	var twin *Duplicate
 	if errors.As(err, &twin) {
-		x.info.Duplicate = true
+		x.repeats(twin.Answer)
 		return twin.Answer, nil
 	}
 	if err != nil {
@@ -343,77 +381,50 @@ type flights struct {
 // twinWait is how long a twin waits.
 const twinWait = 30 * time.Second
 
-// enter waits until no other request works on the key and takes it; release gives it back.
-func (f *flights) enter(ctx context.Context, key DuplicateKey, sleep func(context.Context, time.Duration)) (release func(), err error) {
-	limit, cancel := context.WithCancel(ctx)
-	defer cancel()
-	waiting := false
-	for {
+// take takes the key; busy is closed when the one who has it is done.
+func (f *flights) take(key DuplicateKey) (release func(), busy <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if other, ok := f.m[key]; ok {
+		return nil, other
+	}
+	if f.m == nil {
+		f.m = map[DuplicateKey]chan struct{}{}
+	}
+	own := make(chan struct{})
+	f.m[key] = own
+	return func() {
 		f.mu.Lock()
-		busy, ok := f.m[key]
-		if !ok {
-			if f.m == nil {
-				f.m = map[DuplicateKey]chan struct{}{}
-			}
-			own := make(chan struct{})
-			f.m[key] = own
-			f.mu.Unlock()
-			return func() {
-				f.mu.Lock()
-				delete(f.m, key)
-				f.mu.Unlock()
-				close(own)
-			}, nil
-		}
+		delete(f.m, key)
 		f.mu.Unlock()
-		if !waiting {
-			waiting = true
-			go func() { sleep(limit, twinWait); cancel() }()
-		}
+		close(own)
+	}, nil
+}
+
+// alone waits until no other request works on the key and takes it; release gives it back. The place of work is free for
+// others meanwhile.
+func (x *exchange) alone(key DuplicateKey) (release func(), err error) {
+	release, busy := x.rx.flights.take(key)
+	if release != nil {
+		return release, nil
+	}
+	ctx, cancel := x.after(twinWait)
+	defer cancel()
+	for {
+		x.leave()
 		select {
 		case <-busy:
-		case <-limit.Done():
-			return nil, &httpError{status: http.StatusServiceUnavailable, msg: "the message is being worked on, try again later"}
+		case <-ctx.Done():
+			if err := x.r.Context().Err(); err != nil {
+				return nil, err
+			}
+			return nil, later("another copy of the message is being worked on", ctx.Err())
+		}
+		if err := x.enter(); err != nil {
+			return nil, err
+		}
+		if release, busy = x.rx.flights.take(key); release != nil {
+			return release, nil
 		}
 	}
-}
-
-// failureMeter counts failed decryptions per signer (SEC-092).
-type failureMeter struct {
-	mu sync.Mutex
-	m  map[[sha256.Size]byte]*failureCount
-}
-
-type failureCount struct {
-	n     int
-	since time.Time
-}
-
-// More failures than this within the window block a signer for another window.
-const (
-	maxFailures   = 20
-	failureWindow = 10 * time.Minute
-)
-
-func (f *failureMeter) add(key [sha256.Size]byte, now time.Time) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.m == nil || len(f.m) > 10_000 {
-		f.m = map[[sha256.Size]byte]*failureCount{}
-	}
-	c := f.m[key]
-	if c == nil || now.Sub(c.since) > failureWindow {
-		c = &failureCount{since: now}
-		f.m[key] = c
-	}
-	if c.n++; c.n == maxFailures+1 {
-		c.since = now // the block lasts a full window from here
-	}
-}
-
-func (f *failureMeter) blocked(key [sha256.Size]byte, now time.Time) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	c := f.m[key]
-	return c != nil && c.n > maxFailures && now.Sub(c.since) <= failureWindow
 }

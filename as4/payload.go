@@ -6,10 +6,10 @@ import (
 	"errors"
 	"io"
 	"os"
-	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/ravn-ap/ravn/as4/intake"
 	"github.com/ravn-ap/ravn/ebms"
 )
 
@@ -20,17 +20,14 @@ const memorySpool = 1 << 20
 // crash leaves it behind (CP-R1).
 type spool struct {
 	dir  string
-	used *atomic.Int64 // bytes of all spool files of a Receiver; may be nil
-	max  int64         // limit of used
+	hold *intake.Body // counts what is taken, and gives it back at its end whatever happened; nil counts nothing
 	mem  []byte
 	file *os.File
 	size int64
 }
 
-var errSpoolFull = errors.New("as4: the spool is full")
-
 func (s *spool) Write(p []byte) (int, error) {
-	if s.file == nil && len(s.mem)+len(p) <= memorySpool {
+	if s.file == nil && s.inMemory(len(p)) {
 		s.mem = append(s.mem, p...)
 		s.size += int64(len(p))
 		return len(p), nil
@@ -40,17 +37,36 @@ func (s *spool) Write(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	if s.used != nil && s.used.Add(int64(len(p))) > s.max {
-		s.used.Add(-int64(len(p)))
-		return 0, errSpoolFull
+	if err := s.hold.Take(intake.Spool, int64(len(p))); err != nil {
+		return 0, err
 	}
 	n, err := s.file.Write(p)
 	s.size += int64(n)
 	return n, err
 }
 
+// inMemory makes room for n bytes more in memory, if the attachment is short and memory is not short.
+func (s *spool) inMemory(n int) bool {
+	need := len(s.mem) + n
+	switch {
+	case need > memorySpool:
+		return false
+	case need <= cap(s.mem):
+		return true
+	}
+	grown := min(max(2*cap(s.mem), need), memorySpool)
+	if !s.hold.Try(intake.Memory, int64(grown-cap(s.mem))) {
+		return false
+	}
+	s.mem = append(make([]byte, 0, grown), s.mem...)
+	return true
+}
+
 // toFile moves what is in memory to a file.
 func (s *spool) toFile() error {
+	if err := s.hold.Take(intake.Files, 1); err != nil {
+		return err
+	}
 	f, err := os.CreateTemp(s.dir, "spool-*")
 	if err != nil {
 		return err
@@ -60,6 +76,7 @@ func (s *spool) toFile() error {
 	}
 	mem := s.mem
 	s.file, s.mem, s.size = f, nil, 0
+	s.hold.Return(intake.Memory, int64(cap(mem)))
 	_, err = s.Write(mem)
 	return err
 }
@@ -74,14 +91,10 @@ func (s *spool) ReaderAt() io.ReaderAt {
 
 // Close forgets the content.
 func (s *spool) Close() {
-	if s.file == nil {
-		return
+	if s.file != nil {
+		_ = s.file.Close() // the file has no name: closing it frees it
 	}
-	_ = s.file.Close() // the file has no name: closing it frees it
-	if s.used != nil {
-		s.used.Add(-s.size)
-	}
-	s.file = nil
+	s.file, s.mem = nil, nil
 }
 
 // Limits of decompression (SEC-100).

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ravn-ap/ravn/as4/intake"
 	"github.com/ravn-ap/ravn/as4/mime"
 	"github.com/ravn-ap/ravn/as4/wssec"
 	"github.com/ravn-ap/ravn/certs"
@@ -155,8 +156,8 @@ func (r *replayed) replay(t *testing.T, rec *recording) (*ebms.Signal, *Exchange
 // empty checks that nothing was taken and nothing is left over.
 func (r *replayed) empty(t *testing.T, accepted int) {
 	t.Helper()
-	if len(r.mem.accepted) != accepted || r.mem.places != 0 || r.rx.spooled.Load() != 0 {
-		t.Errorf("%d accepted, %d places open, %d bytes spooled", len(r.mem.accepted), r.mem.places, r.rx.spooled.Load())
+	if len(r.mem.accepted) != accepted || r.mem.places != 0 || r.rx.Intake.Held() != (intake.Held{}) {
+		t.Errorf("%d accepted, %d places open, held %+v", len(r.mem.accepted), r.mem.places, r.rx.Intake.Held())
 	}
 	if left, err := filepath.Glob(filepath.Join(r.rx.Spool, "*")); err != nil || len(left) > 0 {
 		t.Errorf("left in the spool: %v %v", left, err)
@@ -193,7 +194,7 @@ func (f forbidden) Known(context.Context, DuplicateKey, []byte) (*Answer, error)
 	return nil, nil
 }
 
-func (f forbidden) Place(context.Context) (Place, error) {
+func (f forbidden) Place(context.Context, string) (Place, error) {
 	f.t.Error("Place was called")
 	return nil, errors.New("forbidden")
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -25,7 +24,7 @@ import (
 // TestMain lets the test binary be the program: the tests here run and kill real processes.
 func TestMain(m *testing.M) {
 	if os.Getenv("RAVN_TEST_MAIN") == "1" {
-		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+		os.Exit(program())
 	}
 	os.Exit(m.Run())
 }
@@ -33,7 +32,7 @@ func TestMain(m *testing.M) {
 // ravn runs the program to its end and returns its output and exit code.
 func ravn(t *testing.T, env []string, args ...string) (stdout string, code int) {
 	t.Helper()
-	cmd := program(env, args...)
+	cmd := command(env, args...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
@@ -45,7 +44,7 @@ func ravn(t *testing.T, env []string, args ...string) (stdout string, code int) 
 	return out.String(), cmd.ProcessState.ExitCode()
 }
 
-func program(env []string, args ...string) *exec.Cmd {
+func command(env []string, args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(append(os.Environ(), "RAVN_TEST_MAIN=1"), env...)
 	return cmd
@@ -61,7 +60,7 @@ type server struct {
 // serveProcess starts ravn serve and waits until it is ready.
 func serveProcess(t *testing.T, config string, env ...string) *server {
 	t.Helper()
-	s := &server{cmd: program(append(env, "RAVN_AS4_LISTEN=127.0.0.1:0"), "serve", "--config", config), done: make(chan struct{})}
+	s := &server{cmd: command(append(env, "RAVN_AS4_LISTEN=127.0.0.1:0"), "serve", "--config", config), done: make(chan struct{})}
 	r, w := io.Pipe()
 	s.cmd.Stderr = w
 	if err := s.cmd.Start(); err != nil {

@@ -15,10 +15,13 @@ import (
 	"github.com/ravn-ap/ravn/internal/fault"
 )
 
-func main() {
+func main() { os.Exit(program()) }
+
+// program runs the command line of the process until it ends or a signal asks it to.
+func program() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	return run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 }
 
 // run executes the command line and returns the exit code (design.md §2).

@@ -1,12 +1,18 @@
 package main
 
 import (
+	"context"
 	"os"
+	"os/signal"
+	"runtime"
 	"runtime/debug"
+	"syscall"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/node"
 )
 
@@ -21,29 +27,66 @@ func tuneGC() {
 func (c *cli) serve() *cobra.Command {
 	return &cobra.Command{
 		Use: "serve", Short: "Run the access point", Args: cobra.NoArgs,
+		Long: "Runs the access point until SIGTERM or SIGINT, finishes what is under way and ends. SIGHUP is logged and changes nothing.\n\n" +
+			"The log is on standard error, start, stop and their reasons included.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.load()
 			if err != nil {
 				return err
 			}
 			log := c.logger(cfg)
+			defer ignoreHangup(log)()
 			tuneGC()
-			n, err := node.Open(cmd.Context(), cfg, node.Options{Log: log, Hook: failpoint()})
-			if err != nil {
-				return err
+			log.Info().Str("version", programVersion()).Str("go", runtime.Version()).Int("pid", os.Getpid()).Str("environment", cfg.Environment).
+				Str("config", c.config).Str("listen", cfg.AS4.Listen).Msg("starting")
+			if err := runServer(cmd.Context(), cfg, log); err != nil {
+				log.Error().Err(err).Msg("stopped")
+				return &shownError{err}
 			}
-			defer func() { _ = n.Close() }() // what was committed is safe either way
-			if err := n.Listen(); err != nil {
-				return err
-			}
-			if cfg.Env() != certs.Local && cfg.Certs.Revocation == "unchecked" {
-				log.Warn().Msg("certs.revocation is unchecked: revoked certificates are believed")
-			}
-			for _, i := range n.Trust.Anchors().AP { // PKI-004
-				log.Info().Str("anchor", certs.Subject(i.CA)).Str("sha256", certs.Fingerprint(i.CA)).Msg("access points are trusted that this CA issued")
-			}
-			log.Info().Str("url", n.URL()).Str("seat", string(n.Seat)).Str("environment", cfg.Environment).Msg("ready")
-			return n.Serve(cmd.Context())
+			log.Info().Msg("stopped")
+			return nil
 		},
 	}
+}
+
+// ignoreHangup logs SIGHUP, which would end the process, until the function that it returns is called.
+func ignoreHangup(log zerolog.Logger) (end func()) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-hup:
+				log.Info().Str("signal", "SIGHUP").Msg("ignored: a changed configuration needs a restart")
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { signal.Stop(hup); close(done) }
+}
+
+// runServer is the server from its opening to its end.
+func runServer(ctx context.Context, cfg *config.Config, log zerolog.Logger) error {
+	n, err := node.Open(ctx, cfg, node.Options{Log: log, Hook: failpoint()})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = n.Close() }() // what was committed is safe either way
+	if err := n.Listen(); err != nil {
+		return err
+	}
+	if cfg.Env() != certs.Local && cfg.Certs.Revocation == "unchecked" {
+		log.Warn().Msg("certs.revocation is unchecked: revoked certificates are believed")
+	}
+	for _, i := range n.Trust.Anchors().AP { // PKI-004
+		log.Info().Str("anchor", certs.Subject(i.CA)).Str("sha256", certs.Fingerprint(i.CA)).Msg("access points are trusted that this CA issued")
+	}
+	var seats []string
+	for _, id := range n.Keys.Identities() {
+		seats = append(seats, string(id.Seat))
+	}
+	log.Info().Str("url", n.URL()).Str("listen", n.Addr()).Strs("seats", seats).Str("environment", cfg.Environment).Msg("ready")
+	return n.Serve(ctx)
 }

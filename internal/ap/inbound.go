@@ -43,9 +43,8 @@ type place struct {
 	id string // of the message to be
 }
 
-// Place opens a blob for the payload. The message gets its id here, because the blob's key names it.
-func (in *Inbound) Place(ctx context.Context) (as4.Place, error) {
-	id := store.NewID()
+// Place opens a blob for the payload, whose key names the id that the message will have.
+func (in *Inbound) Place(ctx context.Context, id string) (as4.Place, error) {
 	w, err := in.Blobs.Create(ctx, store.BlobKey(id, "sbd"))
 	if err != nil {
 		return nil, err
@@ -78,7 +77,7 @@ func answer(prior store.Prior, digests []byte) (*as4.Answer, error) {
 	if len(prior.Receipt) == 0 {
 		return nil, errors.New("ap: the receipt of an accepted message is missing")
 	}
-	return &as4.Answer{ContentType: prior.ReceiptType, Body: prior.Receipt}, nil
+	return &as4.Answer{ID: prior.ID, ContentType: prior.ReceiptType, Body: prior.Receipt}, nil
 }
 
 // Accept makes a message durable: served at all, then the payload synced, then one commit with record, duplicate key,

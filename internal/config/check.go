@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ravn-ap/ravn/certs"
@@ -19,12 +21,12 @@ import (
 
 var hostForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
 
-// Check returns everything that is wrong with the values, each as a *fault.Error, joined. Files are read by the parts of
-// the server that need them.
+// Check returns everything that is wrong with the values, each as a *fault.Error with key and line, joined. Files are read
+// by the parts of the server that need them.
 func (c *Config) Check() error {
 	var all []error
 	bad := func(path, format string, args ...any) {
-		all = append(all, fault.New(fault.ConfigInvalid, nil, "%s: %s", path, fmt.Sprintf(format, args...)))
+		all = append(all, fault.New(fault.ConfigInvalid, nil, "%s%s: %s", path, c.where(path), fmt.Sprintf(format, args...)))
 	}
 	env, err := certs.ParseEnvironment(c.Environment)
 	if err != nil {
@@ -42,10 +44,15 @@ func (c *Config) Check() error {
 	if c.Deliver.Folder == "" {
 		bad("deliver.folder", "a folder is needed")
 	}
+	c.checkBounds(bad)
 	c.checkKeys(bad)
 	c.checkCerts(env, bad)
 	c.checkAS4(env, bad)
+	c.checkIntake(bad)
 	c.checkReporting(bad)
+	if r := c.Discovery.Resolver; r != "" && !address(r) {
+		bad("discovery.resolver", "want host:port, have %q", r)
+	}
 	if !slices.Contains([]string{"off", "report", "reject"}, c.Validation.Outgoing) {
 		bad("validation.outgoing", "want off, report or reject, have %q", c.Validation.Outgoing)
 	}
@@ -54,6 +61,9 @@ func (c *Config) Check() error {
 	}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
 		bad("log.level", "want debug, info, warn or error, have %q", c.Log.Level)
+	}
+	if !slices.Contains([]string{"", "json", "console"}, c.Log.Format) {
+		bad("log.format", "want json or console, have %q", c.Log.Format)
 	}
 	if env == certs.Production && c.Certs.Revocation != "unchecked" {
 		all = append(all, fault.New(fault.RevocationMissing, nil, "certs.revocation"))
@@ -103,7 +113,7 @@ func (c *Config) checkCerts(env certs.Environment, bad complain) {
 
 func (c *Config) checkAS4(env certs.Environment, bad complain) {
 	host, _, err := net.SplitHostPort(c.AS4.Listen)
-	if err != nil {
+	if !address(c.AS4.Listen) {
 		bad("as4.listen", "want host:port, have %q", c.AS4.Listen)
 	}
 	if env == certs.Local && err == nil && !loopback(host) {
@@ -115,12 +125,58 @@ func (c *Config) checkAS4(env certs.Environment, bad complain) {
 	if !c.AS4.Plain && (c.AS4.TLSCert == "" || c.AS4.TLSKey == "") {
 		bad("as4.tls_cert", "name certificate and key, or set as4.plain behind a proxy that ends TLS")
 	}
-	if c.AS4.MaxBytes < 1<<20 || c.AS4.MaxBytes > 2<<30 {
-		bad("as4.max_bytes", "want 1 MiB to 2 GiB")
+}
+
+// address tells whether s is host:port with a port that exists.
+func address(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return false
 	}
-	if c.AS4.MaxSize < 1<<20 {
-		bad("as4.max_expanded_bytes", "want at least 1 MiB")
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
+}
+
+// checkIntake checks what belongs together in the bounds of what strangers may hold.
+func (c *Config) checkIntake(bad complain) {
+	a := &c.AS4
+	if a.PerSource > a.Connections {
+		bad("as4.connections_per_source", "want at most as4.connections, which is %d, have %d", a.Connections, a.PerSource)
 	}
+	if a.SpoolBytes != 0 && a.SpoolBytes < a.MaxBytes {
+		bad("as4.spool_bytes", "want 0, or at least as4.max_bytes, which is %d, have %d", a.MaxBytes, a.SpoolBytes)
+	}
+	for i, text := range a.Proxies {
+		p, err := parseNetwork(text)
+		switch path := fmt.Sprintf("as4.trusted_proxies[%d]", i); {
+		case err != nil:
+			bad(path, "want an address or a network like 10.0.0.0/24, have %q", text)
+		case p.Bits() == 0:
+			bad(path, "%s is everybody: then each client could say that it is another", text)
+		}
+	}
+}
+
+// parseNetwork reads a network, or an address as a network of its own.
+func parseNetwork(text string) (netip.Prefix, error) {
+	if p, err := netip.ParsePrefix(text); err == nil {
+		return p.Masked(), nil
+	}
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	return a.Unmap().Prefix(a.Unmap().BitLen())
+}
+
+// TrustedProxies returns the networks of a checked configuration.
+func (c *Config) TrustedProxies() (list []netip.Prefix) {
+	for _, text := range c.AS4.Proxies {
+		if p, err := parseNetwork(text); err == nil { // Check has refused others
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 func loopback(host string) bool {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 
 	"github.com/ravn-ap/ravn/internal/fault"
 )
@@ -45,8 +46,13 @@ type Config struct {
 		TLSKey   string `yaml:"tls_key,omitempty" doc:"PEM file with the TLS key."`
 		MaxBytes int64  `yaml:"max_bytes,omitempty" doc:"Limit of a request as received, in bytes." default:"104857600"`
 		MaxSize  int64  `yaml:"max_expanded_bytes,omitempty" doc:"Limit of a document after decompression, in bytes." default:"1073741824"`
-		InFlight int    `yaml:"in_flight,omitempty" doc:"Requests that are worked on at once; more are told to come later." default:"64"`
+		InFlight int    `yaml:"in_flight,omitempty" doc:"Messages that are worked on at once. As many wait for their turn when they have arrived whole; more are told to come later." default:"64"`
 		Lenient  bool   `yaml:"lenient_message_id,omitempty" doc:"Accept message ids that break RFC 2822, and log them."`
+
+		Connections int      `yaml:"connections,omitempty" doc:"Connections that are open at once. When there are more the slowest is closed, an idle one first." default:"256"`
+		PerSource   int      `yaml:"connections_per_source,omitempty" doc:"Connections of one source at once: of an IPv4 address, of the first 64 bits of an IPv6 address, or of a client behind a trusted proxy." default:"32"`
+		SpoolBytes  int64    `yaml:"spool_bytes,omitempty" doc:"Room for messages on their way in, in bytes; one source gets a quarter, or twice max_bytes if that is more. 0: 4 GiB or four times max_bytes, whatever is more, but at most a quarter of what is free on the disk at the start."`
+		Proxies     []string `yaml:"trusted_proxies,omitempty" doc:"Addresses or networks (10.0.0.0/24) of proxies in front of the endpoint. What they say about the client in X-Forwarded-For or Forwarded is believed, of nobody else; they themselves may have any number of connections."`
 	} `yaml:"as4"`
 
 	Discovery struct {
@@ -80,7 +86,9 @@ type Config struct {
 		Format string `yaml:"format,omitempty" doc:"json or console. Empty: console on a terminal, else json."`
 	} `yaml:"log"`
 
-	dir string // folder of the file; paths are relative to it
+	dir    string            // folder of the file; paths are relative to it
+	places map[string]place  // where a key stands in the file, by its path
+	env    map[string]string // the environment variable that set a key, by its path
 }
 
 // Key is one own key: a PKCS#12 file, or certificate and key in PEM.
@@ -125,17 +133,24 @@ func Load(file string) (*Config, error) {
 }
 
 // Parse reads the text of a configuration whose paths are relative to dir. Unknown keys are errors with line and column.
-// Environment variables win over the text: RAVN_AS4_LISTEN is as4.listen.
+// Environment variables win over the text: RAVN_AS4_LISTEN is as4.listen. A key that is left out, or empty, has its default; a
+// number that is given as 0 is 0.
 func Parse(text []byte, dir string, env func(string) (string, bool)) (*Config, error) {
-	c := &Config{dir: dir}
+	c := &Config{}
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(c); err != nil && !errors.Is(err, io.EOF) {
 		return nil, errors.New(yaml.FormatError(err, false, false))
 	}
+	c.dir, c.places, c.env = dir, placesOf(text), map[string]string{}
 	err := walk(reflect.ValueOf(c).Elem(), "", func(f field) error {
+		_, number := f.number()
 		if v, ok := env(f.env()); ok {
+			c.env[f.path] = f.env()
 			return f.set(v)
 		}
-		if f.value.IsZero() && f.def != "" {
+		if number && c.places[f.path].kind == ast.FloatType { // the decoder would cut it off
+			return fmt.Errorf("%s%s: want a whole number", f.path, c.where(f.path))
+		}
+		if f.value.IsZero() && f.def != "" && !(number && c.given(f.path)) {
 			return f.set(f.def)
 		}
 		return nil
@@ -173,13 +188,26 @@ func (f field) set(s string) (err error) {
 		n, err := strconv.ParseInt(s, 10, 64)
 		f.value.SetInt(n)
 		return wrap(err)
+	case reflect.Slice:
+		f.value.Set(reflect.ValueOf(splitList(s)))
+		return nil
 	default:
 		f.value.SetString(s)
 		return nil
 	}
 }
 
-// walk calls visit for each key that holds one value; lists are left to the file.
+// splitList reads a list in an environment variable: its members are separated by commas.
+func splitList(s string) (list []string) {
+	for v := range strings.SplitSeq(s, ",") {
+		if v = strings.TrimSpace(v); v != "" {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// walk calls visit for each key that holds one value or a list of texts; other lists are left to the file.
 func walk(v reflect.Value, prefix string, visit func(field) error) error {
 	for i := range v.NumField() {
 		t := v.Type().Field(i)
@@ -193,7 +221,7 @@ func walk(v reflect.Value, prefix string, visit func(field) error) error {
 			if err := walk(v.Field(i), path+".", visit); err != nil {
 				return err
 			}
-		case t.Type.Kind() != reflect.Slice:
+		case t.Type.Kind() != reflect.Slice || t.Type.Elem().Kind() == reflect.String:
 			if err := visit(field{path: path, doc: t.Tag.Get("doc"), def: t.Tag.Get("default"), value: v.Field(i)}); err != nil {
 				return err
 			}

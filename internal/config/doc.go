@@ -9,15 +9,15 @@ import (
 // Markdown returns the table of all keys for docs/configuration.md.
 func Markdown() string {
 	var b strings.Builder
-	b.WriteString("| Key | Environment variable | Default | Meaning |\n|---|---|---|---|\n")
+	b.WriteString("| Key | Environment variable | Default | Allowed | Meaning |\n|---|---|---|---|---|\n")
 	_ = walk(reflect.ValueOf(&Config{}).Elem(), "", func(f field) error { // visit never fails here
-		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", f.path, f.env(), code(f.def), f.doc)
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s | %s |\n", f.path, f.env(), code(f.def), f.allowed(), f.doc)
 		return nil
 	})
 	t := reflect.TypeFor[Key]()
 	for i := range t.NumField() {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
-		fmt.Fprintf(&b, "| `keys[].%s` | | | %s |\n", name, t.Field(i).Tag.Get("doc"))
+		fmt.Fprintf(&b, "| `keys[].%s` | | | | %s |\n", name, t.Field(i).Tag.Get("doc"))
 	}
 	return b.String()
 }

@@ -18,10 +18,7 @@ var alarms = map[fault.Code]string{
 	fault.DeliveryConflict: "delivery_conflict",
 }
 
-// alarm logs an error; one that stands in the list of alarms under its name.
-func (n *Node) alarm(err error, what string) { n.failure(err).Msg(what) }
-
-// failure begins the line of an error.
+// failure begins the line of an error; one that stands in the list of alarms has its name.
 func (n *Node) failure(err error) *zerolog.Event {
 	ev := n.opts.Log.Error().Err(err)
 	var coded *fault.Error

@@ -217,6 +217,11 @@ func every(ctx context.Context, span time.Duration, do func()) {
 	}
 }
 
+// keepTidy looks after folder and record as long as ctx lasts.
+func (n *Node) keepTidy(ctx context.Context) {
+	every(ctx, tidyEvery, func() { n.tidy(ctx) })
+}
+
 // tidy keeps folder and record in order, and raises an alarm about what is not.
 func (n *Node) tidy(ctx context.Context) {
 	now := n.opts.Now()
@@ -236,7 +241,7 @@ func (n *Node) try(ctx context.Context, what string, do func(context.Context) er
 	defer cancel()
 	err := do(ctx)
 	if err != nil && !errors.Is(err, context.Canceled) {
-		n.alarm(err, what)
+		n.failure(err).Msg(what)
 	}
 	return err == nil
 }
@@ -250,7 +255,7 @@ func (n *Node) findLost(ctx context.Context) error {
 	missing := 0
 	n.cursor, _, err = n.data.lost(ctx, n.cursor, rowsPerRound, func(id, key string) error {
 		if missing++; missing <= missingLines {
-			n.alarm(fault.New(fault.PayloadMissing, nil, "message %s, %s", id, key), "row without a payload")
+			n.failure(fault.New(fault.PayloadMissing, nil, "message %s, %s", id, key)).Msg("row without a payload")
 		}
 		return nil
 	})

@@ -2,18 +2,14 @@ package node
 
 import (
 	"context"
-	"errors"
-	"io"
-	"log"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"github.com/ravn-ap/ravn/as4"
-	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
@@ -21,39 +17,115 @@ import (
 type health struct {
 	fatal atomic.Pointer[error] // the storage failed in a way that must not be tried again (REL-002)
 
+	told atomic.Pointer[string] // the cause that was logged last
+
 	mu      sync.Mutex
 	checked time.Time
-	disk    error
+	disk    *unready
 }
 
-var errDiskFull = errors.New("node: the disk is nearly full (REL-060, REL-074)")
+// unready is why new messages are not admitted.
+type unready struct {
+	cause string // a fixed text
+	err   error  // may be nil
+}
+
+func (u *unready) Error() string {
+	if u.err == nil {
+		return "node: " + u.cause
+	}
+	return fmt.Sprintf("node: %s: %v", u.cause, u.err)
+}
+
+func (u *unready) Unwrap() error { return u.err }
+
+// Causes of not being ready.
+const (
+	causeStorage = "the storage failed"
+	causeDisk    = "the disk is nearly full"
+)
 
 // ready is asked before each request (REL-060): storage sound, room on the disk.
 func (n *Node) ready() error {
-	if err := n.Store.Err(); err != nil {
-		return err
+	u := n.unready()
+	n.health.tell(n, u)
+	if u == nil {
+		return nil
 	}
-	if err := n.health.fatal.Load(); err != nil {
-		return *err
-	}
-	n.health.mu.Lock()
-	defer n.health.mu.Unlock()
-	if now := time.Now(); now.Sub(n.health.checked) > time.Second {
-		n.health.checked = now
-		n.health.disk = diskRoom(n.spool, 2*n.Config.AS4.MaxBytes)
-	}
-	return n.health.disk
+	return u
 }
 
-// diskRoom wants need bytes free, but never more than a tenth of the disk.
-func diskRoom(dir string, need int64) error {
+func (n *Node) unready() *unready {
+	if err := n.Store.Err(); err != nil {
+		return &unready{causeStorage, err}
+	}
+	if err := n.health.fatal.Load(); err != nil {
+		return &unready{causeStorage, *err}
+	}
+	h := &n.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if now := time.Now(); now.Sub(h.checked) > time.Second {
+		h.checked = now
+		h.disk = diskRoom(n.spool, 2*n.Config.AS4.MaxBytes)
+	}
+	return h.disk
+}
+
+// tell logs a change, once: what keeps us from accepting, and that it is over.
+func (h *health) tell(n *Node, u *unready) {
+	cause := ""
+	if u != nil {
+		cause = u.cause
+	}
+	if old := h.told.Swap(&cause); old != nil && *old == cause || old == nil && cause == "" {
+		return
+	}
+	if u == nil {
+		n.opts.Log.Info().Msg("accepting messages again")
+		return
+	}
+	if n.lines.troubles.allow("not ready", cause) { // it may come and go
+		n.opts.Log.Error().Str("cause", cause).Str("error", clean(u.Error())).Msg("no messages are accepted")
+	}
+}
+
+// healthEvery is how often the node looks after itself when nobody asks.
+const healthEvery = time.Second
+
+// watchHealth notices what changed while no requests come, and tells of log lines that were left out.
+func (n *Node) watchHealth(ctx context.Context) {
+	tick := time.NewTicker(healthEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		_ = n.ready() // it tells
+		n.lines.sweep()
+	}
+}
+
+// diskSpace returns what is free on the disk of a folder, and its size, in bytes.
+func diskSpace(dir string) (free, total uint64, err error) {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(dir, &st); err != nil {
-		return err
+		return 0, 0, err
 	}
 	block := uint64(st.Bsize)
-	if free, total := st.Bavail*block, st.Blocks*block; free < min(uint64(need), total/10) {
-		return errDiskFull
+	return st.Bavail * block, st.Blocks * block, nil
+}
+
+// diskRoom wants need bytes free, but never more than a tenth of the disk (REL-060, REL-074).
+func diskRoom(dir string, need int64) *unready {
+	free, total, err := diskSpace(dir)
+	if err != nil {
+		return &unready{causeStorage, err}
+	}
+	if free < min(uint64(need), total/10) {
+		return &unready{cause: causeDisk}
 	}
 	return nil
 }
@@ -61,55 +133,23 @@ func diskRoom(dir string, need int64) error {
 // finished logs a request once, at its end, and keeps what must be kept of a refusal: one audit row for an authenticated
 // sender, a log line for anybody else (design.md §3). No payload and no participant enters the log.
 func (n *Node) finished(x *as4.Exchange) {
+	defer func() {
+		if p := recover(); p != nil { // the answer still leaves
+			n.logPanic(&as4.Panic{Value: p, Stack: debug.Stack()}, x.ID)
+		}
+	}()
 	n.opts.Hook("receive.end")
 	if store.IsFatal(x.Err) {
 		n.health.fatal.CompareAndSwap(nil, &x.Err)
 	}
-	ev := n.opts.Log.WithLevel(level(x)).Str("dir", "in").Str("id", x.ID).Str("message_id", string(x.MessageID)).Str("c2", string(x.C2)).
-		Str("doctype", x.DocType).Str("step", string(x.Step)).Str("code", string(x.Code)).Int("status", x.Status).
-		Int64("bytes", x.Bytes).Dur("ms", x.End.Sub(x.Start)).Strs("warnings", x.Warnings)
-	if x.Duplicate {
-		ev = ev.Bool("duplicate", true)
-	}
 	if x.Err == nil {
-		ev.Msg("received")
+		n.logReceived(x)
 		return
 	}
-	ev.Str("remote", x.Remote).AnErr("error", cause(x.Err)).Msg("refused")
+	n.logRefused(x)
 	if x.Authenticated {
 		if err := n.Inbound.Refused(context.Background(), x); err != nil {
-			n.opts.Log.Error().Err(err).Str("id", x.ID).Msg("audit row not written")
+			n.trouble("audit row not written", err)
 		}
 	}
 }
-
-// cause prefers the inner reason of an error that went out with a code.
-func cause(err error) error {
-	var ee *ebms.Error
-	if errors.As(err, &ee) && ee.Err != nil {
-		return ee.Err
-	}
-	return err
-}
-
-func level(x *as4.Exchange) zerolog.Level {
-	switch {
-	case x.Err == nil:
-		return zerolog.InfoLevel
-	case x.Code == ebms.CodeDeliveryFailure || x.Status >= 500:
-		return zerolog.ErrorLevel
-	}
-	return zerolog.WarnLevel
-}
-
-// logDelivery logs the end of a delivery.
-func (n *Node) logDelivery(m store.Message, err error) {
-	if err != nil {
-		n.failure(err).Str("dir", "in").Str("tx", m.ID).Str("message_id", m.MessageID).Msg("delivery failed")
-		return
-	}
-	n.opts.Log.Info().Str("dir", "in").Str("tx", m.ID).Str("message_id", m.MessageID).Msg("delivered")
-}
-
-// discardLog silences net/http, whose lines say nothing that finished does not say.
-func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }

@@ -4,7 +4,6 @@ package node
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -16,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ravn-ap/ravn/as4"
+	"github.com/ravn-ap/ravn/as4/intake"
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/backend"
@@ -53,8 +53,10 @@ type Node struct {
 	cursor   string // of findLost
 	spool    string
 	listener net.Listener
+	gate     *intake.Gate // what strangers may hold at the AS4 endpoint
 	runner   *queue.Runner
 	health   health
+	lines    lines                 // what is logged of strangers
 	rules    *validation.Validator // nil when nothing is checked
 	packs    []pack.Pack           // those of rules
 }
@@ -70,7 +72,7 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) 
 	if opts.Hook == nil {
 		opts.Hook = func(string) {}
 	}
-	n := &Node{Config: cfg, opts: opts}
+	n := &Node{Config: cfg, opts: opts, lines: newLines(opts.Log, opts.Now)}
 	if err := n.openKeys(ctx); err != nil {
 		return nil, err
 	}
@@ -114,7 +116,7 @@ func (n *Node) openKeys(ctx context.Context) error {
 // openRecord opens folders, database and blobs.
 func (n *Node) openRecord(ctx context.Context) (err error) {
 	n.data, err = openData(ctx, n.Config, store.Options{Hook: n.opts.Hook}, blob.Options{Hook: n.opts.Hook, Rescued: func(key string) {
-		n.alarm(fault.New(fault.PayloadRescued, nil, "%s", key), "payload rescued")
+		n.failure(fault.New(fault.PayloadRescued, nil, "%s", key)).Msg("payload rescued")
 	}})
 	if err != nil {
 		return err
@@ -135,7 +137,9 @@ func (n *Node) wire() error {
 	n.Inbound = &ap.Inbound{Core: core, Lease: lease, Backend: n.inbox, Delivered: n.logDelivery, Alone: n.data.alone, Hook: n.opts.Hook}
 	n.runner = &queue.Runner{
 		Store: n.Store, Work: map[store.Kind]queue.Work{store.Deliver: n.Inbound.Forward}, Owner: n.owner(), Now: n.opts.Now, Lease: lease,
-		OnError: func(job store.Job, err error) { n.opts.Log.Error().Str("job", job.ID).Err(err).Msg("queue") },
+		OnError: func(job store.Job, err error) {
+			n.opts.Log.Error().Str("tx", job.MessageID).Str("job", job.ID).Err(err).Msg("queue")
+		},
 	}
 	n.Inbound.Queue = n.runner
 	if err := n.openRules(); err != nil {
@@ -178,76 +182,41 @@ func (n *Node) Close() error {
 	return n.Store.Close()
 }
 
-// Listen binds the AS4 address, so that Addr is known before Serve.
-func (n *Node) Listen() error {
-	l, err := net.Listen("tcp", n.Config.AS4.Listen)
-	if err != nil {
-		return fault.New(fault.ListenFailed, err, "%s", n.Config.AS4.Listen)
-	}
-	if !n.Config.AS4.Plain {
-		cert := &reloading{certFile: n.Config.Path(n.Config.AS4.TLSCert), keyFile: n.Config.Path(n.Config.AS4.TLSKey)}
-		if _, err := cert.get(nil); err != nil {
-			return errors.Join(fault.New(fault.TLSUnreadable, err, ""), l.Close())
-		}
-		l = tls.NewListener(l, serverTLS(cert))
-	}
-	n.listener = l
-	return nil
-}
-
-// Addr is the address of the AS4 endpoint, after Listen.
-func (n *Node) Addr() string { return n.listener.Addr().String() }
-
-// URL is the AS4 endpoint, after Listen.
-func (n *Node) URL() string {
-	scheme := "https"
-	if n.Config.AS4.Plain {
-		scheme = "http"
-	}
-	return scheme + "://" + n.Addr() + n.Config.AS4.Path
-}
-
-// Serve answers requests and delivers documents until ctx ends, then lets what is under way finish (REL-063).
+// Serve answers requests and delivers documents until ctx ends or the listener fails, then lets what is under way finish
+// (REL-063).
 func (n *Node) Serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	srv := n.server()
 	var wg sync.WaitGroup
-	wg.Go(func() { n.runner.Run(ctx) })
-	wg.Go(func() { every(ctx, tidyEvery, func() { n.tidy(ctx) }) })
-	wg.Go(func() { n.watchRules(ctx) })
-	wg.Go(func() { n.keepAccounts(ctx) })
+	for _, work := range []func(context.Context){n.runner.Run, n.keepTidy, n.watchRules, n.watchHealth, n.keepAccounts} {
+		wg.Go(func() { work(ctx) })
+	}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(n.listener) }()
 	var err error
 	select {
 	case err = <-served:
-	case <-ctx.Done():
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		err = srv.Shutdown(stop)
+		n.opts.Log.Error().Err(err).Msg("the listener failed")
 		cancel()
+	case <-ctx.Done():
+		n.opts.Log.Info().Str("reason", context.Cause(ctx).Error()).Msg("stopping")
+		err = n.shutdown(ctx, srv)
 		if serr := <-served; !errors.Is(serr, http.ErrServerClosed) {
 			err = errors.Join(err, serr)
 		}
 	}
 	wg.Wait()
+	n.lines.end()
 	return err
 }
 
-// server is the AS4 listener: HTTP/1.1 only, nothing but the endpoint on it (SEC-010, SEC-012, SEC-014).
-func (n *Node) server() *http.Server {
-	protocols := &http.Protocols{}
-	protocols.SetHTTP1(true)
-	return &http.Server{
-		Handler: n.Receiver(), Protocols: protocols, ErrorLog: discardLog(),
-		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
-	}
-}
+// shutdownWait is how long requests under way have (REL-063).
+const shutdownWait = time.Minute
 
-// Receiver is the AS4 endpoint of the node.
-func (n *Node) Receiver() *as4.Receiver {
-	c := n.Config.AS4
-	return &as4.Receiver{
-		Keys: func() *certs.Keyring { return n.Keys }, Trust: n.Trust, Handler: n.Inbound, Seat: n.Seat, Host: n.Config.Host, Path: c.Path, Spool: n.spool,
-		MaxBytes: c.MaxBytes, MaxExpanded: c.MaxSize, InFlight: c.InFlight, Lenient: c.Lenient,
-		Ready: n.ready, Done: n.finished, Hook: n.opts.Hook, Now: n.opts.Now,
-	}
+// shutdown lets requests under way finish.
+func (n *Node) shutdown(ctx context.Context, srv *http.Server) error {
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWait)
+	defer cancel()
+	return srv.Shutdown(stop)
 }

@@ -1,10 +1,10 @@
 package node
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,7 +36,8 @@ func testPKI(t testing.TB) (*pki.PKI, string) {
 type tested struct {
 	*Node
 	Dir  string
-	Log  *bytes.Buffer
+	Log  *logged
+	once sync.Once
 	stop context.CancelFunc
 	done chan error
 }
@@ -46,6 +47,12 @@ func newNode(t testing.TB, pkiDir, seat string) *tested { return newNodeWith(t, 
 
 // newNodeWith is newNode with more configuration.
 func newNodeWith(t testing.TB, pkiDir, seat, more string) *tested {
+	t.Helper()
+	return runNode(t, nodeFile(t, pkiDir, seat, more))
+}
+
+// nodeFile writes the files of a node and returns its configuration.
+func nodeFile(t testing.TB, pkiDir, seat, more string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), seat)
 	w, err := setup.Write(setup.Node{Dir: dir, Environment: certs.Local, Listen: "127.0.0.1:0", PKI: pkiDir, Seat: seat, Country: "NO"})
@@ -59,17 +66,24 @@ func newNodeWith(t testing.TB, pkiDir, seat, more string) *tested {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return runNode(t, w.Config)
+	return w.Config
 }
 
 func runNode(t testing.TB, file string) *tested {
+	t.Helper()
+	return runNodeWith(t, file, Options{Log: zerolog.New(nil).Level(zerolog.WarnLevel)})
+}
+
+// runNodeWith is runNode with options. The log goes to Log, from the level that it has in them.
+func runNodeWith(t testing.TB, file string, opts Options) *tested {
 	t.Helper()
 	cfg, err := config.Load(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := &bytes.Buffer{}
-	n, err := Open(t.Context(), cfg, Options{Log: zerolog.New(zerolog.SyncWriter(log)).Level(zerolog.WarnLevel)})
+	log := &logged{}
+	opts.Log = opts.Log.Output(log)
+	n, err := Open(t.Context(), cfg, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,18 +94,26 @@ func runNode(t testing.TB, file string) *tested {
 	tn := &tested{Node: n, Dir: filepath.Dir(file), Log: log, stop: stop, done: make(chan error, 1)}
 	go func() { tn.done <- n.Serve(ctx) }()
 	t.Cleanup(func() {
-		stop()
-		if err := <-tn.done; err != nil {
-			t.Errorf("serve: %v", err)
-		}
+		tn.end(t)
 		if err := n.Close(); err != nil {
 			t.Errorf("close: %v", err)
 		}
 		if t.Failed() {
-			t.Logf("log of %s:\n%s", n.Seat, log)
+			t.Logf("log of %s:\n%s", n.Seat, log.text())
 		}
 	})
 	return tn
+}
+
+// end stops the node, once.
+func (n *tested) end(t testing.TB) {
+	t.Helper()
+	n.once.Do(func() {
+		n.stop()
+		if err := <-n.done; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
 }
 
 // serve registers a participant at the node.

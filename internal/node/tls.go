@@ -2,6 +2,7 @@ package node
 
 import (
 	"crypto/tls"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -10,10 +11,12 @@ import (
 // reloading is a TLS certificate that is read again when its files change, without a restart (SEC-121).
 type reloading struct {
 	certFile, keyFile string
+	reloaded          func(*tls.Certificate, error) // told of each change after the first reading, once; nil means nobody wants to know
 
 	mu      sync.Mutex
 	cert    *tls.Certificate
-	stamp   [2]time.Time
+	stamp   [2]time.Time // of the files of cert
+	failed  string       // why the last change could not be used, "" if it could; with its stamp
 	checked time.Time
 }
 
@@ -28,17 +31,38 @@ func (r *reloading) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return r.cert, nil
 	}
 	r.checked = time.Now()
-	stamp, err := r.stamps()
-	if err == nil && (r.cert == nil || stamp != r.stamp) {
-		var cert tls.Certificate
-		if cert, err = tls.LoadX509KeyPair(r.certFile, r.keyFile); err == nil {
-			r.cert, r.stamp = &cert, stamp
-		}
-	}
+	err := r.load()
 	if r.cert == nil {
 		return nil, err
 	}
 	return r.cert, nil
+}
+
+// load reads the files if they changed.
+func (r *reloading) load() error {
+	stamp, err := r.stamps()
+	if err == nil && r.cert != nil && stamp == r.stamp {
+		r.failed = ""
+		return nil
+	}
+	var cert tls.Certificate
+	if err == nil {
+		cert, err = tls.LoadX509KeyPair(r.certFile, r.keyFile)
+	}
+	first := r.cert == nil
+	if err == nil {
+		r.cert, r.stamp, r.failed = &cert, stamp, ""
+	}
+	if first || r.reloaded == nil {
+		return err
+	}
+	if err == nil {
+		r.reloaded(r.cert, nil)
+	} else if failed := fmt.Sprint(stamp, err); failed != r.failed {
+		r.failed = failed
+		r.reloaded(r.cert, err)
+	}
+	return err
 }
 
 // stamps returns the times of both files.
@@ -67,4 +91,13 @@ func serverTLS(cert *reloading) *tls.Config {
 		NextProtos:       []string{"http/1.1"},
 		GetCertificate:   cert.get,
 	}
+}
+
+// logReload tells of a changed TLS certificate.
+func (n *Node) logReload(cert *tls.Certificate, err error) {
+	if err != nil {
+		n.opts.Log.Error().Str("error", clean(err.Error())).Time("valid_until", cert.Leaf.NotAfter).Msg("the changed TLS certificate cannot be used; the old one stays")
+		return
+	}
+	n.opts.Log.Info().Str("subject", clean(cert.Leaf.Subject.String())).Time("valid_until", cert.Leaf.NotAfter).Msg("the TLS certificate was reloaded")
 }

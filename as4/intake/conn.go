@@ -1,0 +1,163 @@
+package intake
+
+import (
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Closing tells of a connection that the gate closed without an answer: a newcomer for whom there was no room, or one
+// that gave way.
+type Closing struct {
+	Remote string // its address
+	Source Source
+	Why    *Error
+}
+
+// conn is a counted connection.
+type conn struct {
+	net.Conn
+	entry
+	remote string
+	idle   bool      // between two requests
+	left   time.Time // when it gave way
+	body   *Body     // the request that is being read or worked on
+	once   sync.Once
+}
+
+// Listener returns l with its connections counted. The server must call ConnState, so that the gate knows which are idle.
+func (g *Gate) Listener(l net.Listener) net.Listener {
+	g.init()
+	return &listener{l, g}
+}
+
+type listener struct {
+	net.Listener
+	gate *Gate
+}
+
+// Accept returns the next connection for which there is room; others are closed before a byte is read.
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if admitted := l.gate.admit(c); admitted != nil {
+			return admitted, nil
+		}
+		_ = c.Close() // nothing was read or written
+	}
+}
+
+// admit counts a connection, nil when there is no room for it.
+func (g *Gate) admit(nc net.Conn) *conn {
+	c := &conn{Conn: nc, remote: nc.RemoteAddr().String()}
+	addr := addrOf(c.remote)
+	err := g.locked(func(after *[]func()) error {
+		c.entry = entry{gate: g, source: sourceOf(addr), bounded: !g.trusts(addr), since: g.Now()}
+		if int64(len(g.conns)) >= 2*g.all[Connections] {
+			*after = append(*after, g.leaving())
+		}
+		if err := g.take(&c.entry, Connections, 1, presumed, after); err != nil {
+			return err
+		}
+		g.conns[c], g.byAddr[c.remote] = true, c
+		return nil
+	})
+	if err != nil {
+		g.Closed(Closing{c.remote, c.source, err.(*Error)})
+		return nil
+	}
+	return c
+}
+
+// leaving returns what closes the connection that gave way longest ago and has not ended yet: there are too many of them. Its
+// answer may be lost.
+func (g *Gate) leaving() func() {
+	var found *conn
+	for c := range g.conns {
+		if c.gone && (found == nil || c.left.Before(found.left)) {
+			found = c
+		}
+	}
+	if found == nil {
+		return func() {}
+	}
+	return func() { _ = found.Close() } // its server notices
+}
+
+// ConnState follows the states of a connection: it is for http.Server.
+func (g *Gate) ConnState(nc net.Conn, state http.ConnState) {
+	if t, ok := nc.(interface{ NetConn() net.Conn }); ok { // *tls.Conn
+		nc = t.NetConn()
+	}
+	c, ok := nc.(*conn)
+	if !ok || state == http.StateClosed {
+		return // Close sees to it
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c.idle, c.since = state == http.StateIdle, g.Now()
+}
+
+// Close closes the connection and gives its place back.
+func (c *conn) Close() error {
+	c.once.Do(func() {
+		g := c.gate
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		delete(g.conns, c)
+		if g.byAddr[c.remote] == c {
+			delete(g.byAddr, c.remote)
+		}
+		g.drop(&c.entry)
+	})
+	return c.Conn.Close()
+}
+
+// CloseWrite lets net/http end its side first, so that an answer is not lost to a reset.
+func (c *conn) CloseWrite() error {
+	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return w.CloseWrite()
+	}
+	return nil
+}
+
+func (c *conn) base() *entry { return &c.entry }
+
+func (c *conn) client() (Source, bool) {
+	if c.body != nil {
+		return c.body.client()
+	}
+	return c.source, c.bounded
+}
+
+// pace ranks a connection: an idle one below all, then one that brings no request or does not take its answer, then by the
+// body that comes on it.
+func (c *conn) pace(now time.Time, newcomers bool) (float64, bool) {
+	switch {
+	case c.gone:
+		return 0, false
+	case c.body != nil:
+		return c.body.pace(now, newcomers)
+	case !newcomers && now.Sub(c.since) < c.gate.Grace:
+		return 0, false
+	case c.idle:
+		return -1, true
+	}
+	return 0, true
+}
+
+func (c *conn) giveWay(why *Error) func() {
+	c.left = c.gate.Now()
+	if c.body != nil {
+		return c.body.giveWay(why) // it gets an answer
+	}
+	c.gate.drop(&c.entry)
+	return func() {
+		c.gate.Closed(Closing{c.remote, c.source, why})
+		_ = c.Close() // its server notices
+	}
+}

@@ -1,0 +1,297 @@
+// Package intake bounds what an AS4 endpoint holds for clients before it knows who they are: connections, bodies that are
+// being read, the memory and the spool they take (SEC-012, SEC-016). A Gate counts per source and in all. Where a bound is
+// reached the slowest gives way: idle connections first, then those that bring no request, then the body that comes slowest;
+// a newcomer is turned away only when nobody is slower. What is complete and being worked on is never touched.
+//
+// A Gate works in two places: its Listener counts connections from the moment they are accepted, before any handshake, and
+// Begin counts requests, whose source may be a client behind a trusted proxy (SEC-015). Each works without the other.
+package intake
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Kind is a kind of thing that is bounded.
+type Kind uint8
+
+// Kinds.
+const (
+	Connections Kind = iota
+	Requests
+	Memory // octets of messages in memory
+	Spool  // octets of messages in files
+	Files
+	kinds
+)
+
+func (k Kind) String() string {
+	return [kinds]string{"connections", "requests", "memory", "spool", "files"}[k]
+}
+
+// Limits bound what is held at once. A zero field means the default.
+type Limits struct {
+	Connections int   // connections that are open, and likewise requests under way
+	Memory      int64 // octets of messages in memory
+	Spool       int64 // octets of messages in files
+	Files       int   // files of the spool
+}
+
+// Defaults for everybody together, and for one source (security.md §5). A source may spool one message of the largest size
+// that Peppol's payments know, and another beside it.
+var (
+	DefaultAll    = Limits{Connections: 256, Memory: 64 << 20, Spool: 8 << 30, Files: 256}
+	DefaultSource = Limits{Connections: 32, Memory: 16 << 20, Spool: 4 << 30, Files: 32}
+)
+
+// amounts are what is held or may be held, by Kind.
+type amounts [kinds]int64
+
+func (l Limits) amounts(def Limits) amounts {
+	pick := func(v, d int64) int64 {
+		if v == 0 {
+			return d
+		}
+		return v
+	}
+	n := pick(int64(l.Connections), int64(def.Connections))
+	return amounts{n, n, pick(l.Memory, def.Memory), pick(l.Spool, def.Spool), pick(int64(l.Files), int64(def.Files))}
+}
+
+// DefaultGrace is how long a newcomer is given before its pace counts.
+const DefaultGrace = 2 * time.Second
+
+// presumed is the pace, in octets per second, that a newcomer is taken to have: whoever is slower gives way to it.
+const presumed = 64 << 10
+
+// Gate admits connections and requests. It must not be copied after first use.
+type Gate struct {
+	All     Limits           // of everybody together; zero fields mean DefaultAll
+	Source  Limits           // of one source; zero fields mean DefaultSource
+	Grace   time.Duration    // how long a newcomer does not give way; 0 means DefaultGrace
+	Proxies []netip.Prefix   // whose forwarded headers are believed, and whose connections are not counted per source (SEC-015)
+	Closed  func(Closing)    // told of each connection that the gate closes without an answer; nil means nobody wants to know
+	Now     func() time.Time // nil means time.Now
+
+	once   sync.Once
+	all    amounts // limits
+	source amounts // limits
+
+	mu      sync.Mutex
+	conns   map[*conn]bool
+	byAddr  map[string]*conn // by the remote address
+	bodies  map[*Body]bool
+	total   amounts
+	sources map[Source]*amounts
+}
+
+// Error says which bound was reached.
+type Error struct {
+	Kind   Kind
+	Source bool // the bound of one source, else the one of all together
+	Gave   bool // it was the slowest, and gave way when another needed room
+}
+
+func (e *Error) Error() string {
+	s := "intake: too many " + e.Kind.String()
+	if e.Kind == Memory || e.Kind == Spool {
+		s = "intake: no room in the " + e.Kind.String()
+	}
+	if e.Source {
+		s += " of this source"
+	}
+	if e.Gave {
+		s += ", and this one came slowest"
+	}
+	return s
+}
+
+func (g *Gate) init() {
+	g.once.Do(func() {
+		g.all, g.source = g.All.amounts(DefaultAll), g.Source.amounts(DefaultSource)
+		if g.Grace == 0 {
+			g.Grace = DefaultGrace
+		}
+		if g.Now == nil {
+			g.Now = time.Now
+		}
+		if g.Closed == nil {
+			g.Closed = func(Closing) {}
+		}
+		g.conns, g.byAddr, g.bodies, g.sources = map[*conn]bool{}, map[string]*conn{}, map[*Body]bool{}, map[Source]*amounts{}
+	})
+}
+
+// Held is what is held at the moment by everybody together.
+type Held struct {
+	Connections, Requests, Files int
+	Memory, Spool                int64
+}
+
+// Held tells what is held now.
+func (g *Gate) Held() Held {
+	g.init()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	t := &g.total
+	return Held{int(t[Connections]), int(t[Requests]), int(t[Files]), t[Memory], t[Spool]}
+}
+
+// entry is something that holds: a connection, or a request.
+type entry struct {
+	gate    *Gate
+	source  Source
+	bounded bool // counts as one of its source
+	holds   amounts
+	since   time.Time // it began, or is in its present phase
+	gone    bool      // it gave way or ended: what it held is given back
+}
+
+// add books n of k for e; the gate is locked.
+func (g *Gate) add(e *entry, k Kind, n int64) {
+	e.holds[k] += n
+	g.total[k] += n
+	if !e.bounded {
+		return
+	}
+	of := g.sources[e.source]
+	if of == nil {
+		of = &amounts{}
+		g.sources[e.source] = of
+	}
+	if of[k] += n; *of == (amounts{}) {
+		delete(g.sources, e.source)
+	}
+}
+
+// drop gives back all that e holds, once.
+func (g *Gate) drop(e *entry) {
+	if e.gone {
+		return
+	}
+	e.gone = true
+	for k := range kinds {
+		if n := e.holds[k]; n != 0 {
+			g.add(e, k, -n)
+		}
+	}
+}
+
+// over tells which bound n more of k for e would break, nil if none. alone tells that no room others make would help.
+func (g *Gate) over(e *entry, k Kind, n int64) (err *Error, alone bool) {
+	if e.bounded {
+		held := n
+		if of := g.sources[e.source]; of != nil {
+			held += of[k]
+		}
+		if held > g.source[k] {
+			return &Error{Kind: k, Source: true}, e.holds[k]+n > g.source[k]
+		}
+	}
+	if g.total[k]+n > g.all[k] {
+		return &Error{Kind: k}, e.holds[k]+n > g.all[k]
+	}
+	return nil, false
+}
+
+// take lets e, whose pace is given, hold n more of k. Others that are slower give way if need be; what must be done about
+// them when the gate is unlocked is appended to after.
+func (g *Gate) take(e *entry, k Kind, n int64, pace float64, after *[]func()) error {
+	for {
+		err, alone := g.over(e, k, n)
+		if err == nil {
+			g.add(e, k, n)
+			return nil
+		}
+		if alone {
+			return err
+		}
+		v := g.slowest(k, pace, func(o *entry) bool { return o != e && (!err.Source || o.bounded && o.source == e.source) })
+		if v == nil && !err.Source {
+			v = g.heaviest(e, k)
+		}
+		if v == nil {
+			return err
+		}
+		*after = append(*after, v.giveWay(&Error{Kind: k, Source: err.Source, Gave: true}))
+	}
+}
+
+// holder is a connection or a request, seen as somebody who may have to give way.
+type holder interface {
+	base() *entry
+	client() (s Source, ok bool)                                  // whose it is; ok is false for a proxy's, of which no request is known yet
+	pace(now time.Time, newcomers bool) (octets float64, ok bool) // ok is false for who must not be touched
+	giveWay(why *Error) (after func())
+}
+
+// holders calls visit for all that hold something of k.
+func (g *Gate) holders(k Kind, visit func(holder)) {
+	if k == Connections {
+		for c := range g.conns {
+			if c.holds[k] > 0 {
+				visit(c)
+			}
+		}
+		return
+	}
+	for b := range g.bodies {
+		if b.holds[k] > 0 {
+			visit(b)
+		}
+	}
+}
+
+// slowest returns who has the lowest pace among those in scope, if it is lower than pace; of equals the one that has been
+// there longest.
+func (g *Gate) slowest(k Kind, pace float64, scope func(*entry) bool) (found holder) {
+	now := g.Now()
+	g.holders(k, func(h holder) {
+		p, ok := h.pace(now, false)
+		if !ok || !scope(h.base()) || p > pace || p == pace && (found == nil || !h.base().since.Before(found.base().since)) {
+			return
+		}
+		found, pace = h, p
+	})
+	return found
+}
+
+// heaviest returns the slowest of the source that has most connections or requests, newcomers included, if it has at least
+// two more than that of e: so many that come at once do not keep a single one out.
+func (g *Gate) heaviest(e *entry, k Kind) (found holder) {
+	if k != Connections && k != Requests {
+		return nil
+	}
+	count := map[Source]int{}
+	g.holders(k, func(h holder) {
+		if s, ok := h.client(); ok {
+			count[s]++
+		}
+	})
+	own := 0
+	if e.bounded {
+		own = count[e.source]
+	}
+	now, lowest, most := g.Now(), 0.0, own+1
+	g.holders(k, func(h holder) {
+		s, known := h.client()
+		p, ok := h.pace(now, true)
+		if n := count[s]; known && ok && (n > most || n == most && found != nil && p < lowest) {
+			found, lowest, most = h, p, n
+		}
+	})
+	return found
+}
+
+// locked runs f with the gate locked, then what f left to be done afterwards.
+func (g *Gate) locked(f func(after *[]func()) error) error {
+	var after []func()
+	g.mu.Lock()
+	err := f(&after)
+	g.mu.Unlock()
+	for _, do := range after {
+		do()
+	}
+	return err
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/fault"
+)
+
+// logFile is the standard error of a process, read while it grows.
+type logFile struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logFile) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(b)
+}
+
+// find returns the first line with a message, waiting for it.
+func (l *logFile) find(t *testing.T, message string) map[string]any {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		l.mu.Lock()
+		text := l.buf.String()
+		l.mu.Unlock()
+		for line := range strings.Lines(text) {
+			var fields map[string]any
+			if json.Unmarshal([]byte(line), &fields) == nil && fields["message"] == message {
+				return fields
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no line %q in\n%s", message, text)
+		}
+	}
+}
+
+// Start and stop are logged with what runs and why it ends; SIGHUP is logged and ends nothing.
+func TestServeTellsOfStartAndStop(t *testing.T) {
+	for sig, reason := range map[syscall.Signal]string{syscall.SIGTERM: "terminated", syscall.SIGINT: "interrupt"} {
+		_, to, _, _ := twoNodes(t)
+		log := &logFile{}
+		cmd := command([]string{"RAVN_AS4_LISTEN=127.0.0.1:0"}, "serve", "--config", to)
+		cmd.Stderr = log
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Process.Kill() }) // ended already, unless the test failed
+		if l := log.find(t, "starting"); l["environment"] != "local" || l["version"] == "" || l["listen"] != "127.0.0.1:0" || l["config"] != to {
+			t.Errorf("%v", l)
+		}
+		if l := log.find(t, "ready"); fmt.Sprint(l["seats"]) != "[POP900002]" || !strings.HasPrefix(fmt.Sprint(l["listen"]), "127.0.0.1:") {
+			t.Errorf("%v", l)
+		}
+		if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		if l := log.find(t, "ignored: a changed configuration needs a restart"); l["signal"] != "SIGHUP" || l["level"] != "info" {
+			t.Errorf("%v", l)
+		}
+		if err := cmd.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%v ended it with %v", sig, err)
+		}
+		if l := log.find(t, "stopping"); !strings.Contains(fmt.Sprint(l["reason"]), reason) {
+			t.Errorf("%v", l)
+		}
+		log.find(t, "stopped")
+	}
+}
+
+// A start that fails is one line of the log, with its code.
+func TestServeTellsWhyItDoesNotStart(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }() // it was only there
+	_, to, _, _ := twoNodes(t)
+	var errs bytes.Buffer
+	cmd := command([]string{"RAVN_AS4_LISTEN=" + l.Addr().String()}, "serve", "--config", to)
+	cmd.Stderr = &errs
+	if err := cmd.Run(); err == nil || fault.Exit(cmd.ProcessState.ExitCode()) != fault.Usage {
+		t.Errorf("%v", err)
+	}
+	if text := errs.String(); strings.Count(text, string(fault.ListenFailed)) != 1 || !strings.Contains(text, `"message":"stopped"`) || strings.Count(text, "\n") != strings.Count(text, `"message"`) {
+		t.Errorf("log:\n%s", text)
+	}
+}

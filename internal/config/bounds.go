@@ -1,0 +1,80 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"time"
+)
+
+// Bound is the lowest and the highest value that makes sense for a key. Durations are in nanoseconds.
+type Bound struct{ Min, Max int64 }
+
+// bounds has every number and duration of the configuration (a test sees to it). What lies outside is refused: a negative
+// number of places drops every message, a lease that is over before it began kills the process.
+var bounds = map[string]Bound{
+	"as4.max_bytes":              {1 << 20, 2 << 30}, // D-13
+	"as4.max_expanded_bytes":     {1 << 20, 64 << 30},
+	"as4.in_flight":              {1, 4096},
+	"as4.connections":            {8, 65536},
+	"as4.connections_per_source": {1, 65536},
+	"as4.spool_bytes":            {0, 1 << 42},
+	"deliver.lease":              {int64(time.Second), int64(time.Hour)},
+	"send.timeout":               {int64(time.Second), int64(14 * time.Minute)}, // below the lease of an attempt
+}
+
+// BoundOf returns the bound of a key.
+func BoundOf(path string) (Bound, bool) {
+	b, ok := bounds[path]
+	return b, ok
+}
+
+var durationType = reflect.TypeFor[Duration]()
+
+// number returns the value of a key that is a number or a duration.
+func (f field) number() (int64, bool) {
+	switch f.value.Kind() {
+	case reflect.Int, reflect.Int64:
+		return f.value.Int(), true
+	}
+	return 0, false
+}
+
+// written is a value of the key in the form of the file.
+func (f field) written(n int64) string {
+	if f.value.Type() == durationType {
+		return shortDuration(time.Duration(n))
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// shortDuration leaves out what is zero: 14m instead of 14m0s.
+func shortDuration(d time.Duration) string {
+	switch {
+	case d != 0 && d%time.Hour == 0:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	case d != 0 && d%time.Minute == 0:
+		return fmt.Sprintf("%dm", d/time.Minute)
+	}
+	return d.String()
+}
+
+// allowed is the range of the key for the documentation, "" for what is no number.
+func (f field) allowed() string {
+	b, ok := bounds[f.path]
+	if !ok {
+		return ""
+	}
+	return f.written(b.Min) + " to " + f.written(b.Max)
+}
+
+// checkBounds refuses numbers and durations that make no sense.
+func (c *Config) checkBounds(bad complain) {
+	_ = walk(reflect.ValueOf(c).Elem(), "", func(f field) error { // visit never fails here
+		b := bounds[f.path]
+		if n, ok := f.number(); ok && (n < b.Min || n > b.Max) {
+			bad(f.path, "want %s, have %s", f.allowed(), f.written(n))
+		}
+		return nil
+	})
+}

@@ -1,0 +1,136 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/golden"
+)
+
+// flood is many slow clients of a node.
+type flood struct {
+	addr    string
+	dialed  atomic.Int64
+	refused atomic.Int64 // closed before the first octets were written, or without an answer
+	wg      sync.WaitGroup
+	stop    context.CancelFunc
+}
+
+// client connects from an address, sends some octets and lets more trickle; when it is thrown out it comes again.
+func (f *flood) client(ctx context.Context, from string, trickle bool) {
+	head := "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: application/soap+xml\r\nContent-Length: 1000000\r\n\r\n"
+	some := make([]byte, 100)
+	for ctx.Err() == nil {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: 5 * time.Second}
+		conn, err := d.DialContext(ctx, "tcp", f.addr)
+		if err != nil {
+			f.refused.Add(1)
+			f.pause(ctx)
+			continue
+		}
+		f.dialed.Add(1)
+		end := context.AfterFunc(ctx, func() { _ = conn.Close() }) // the test is over
+		_, err = io.WriteString(conn, head+string(some))
+		for err == nil && trickle && ctx.Err() == nil { // 1.2 KB a second
+			select {
+			case <-ctx.Done():
+			case <-time.After(100 * time.Millisecond):
+			}
+			_, err = conn.Write(some[:100])
+			_, _ = conn.Write(some[:20])
+		}
+		if err == nil {
+			_, err = conn.Read(make([]byte, 1)) // until it is thrown out
+		}
+		if err != nil {
+			f.refused.Add(1)
+		}
+		end()
+		_ = conn.Close()
+		f.pause(ctx)
+	}
+}
+
+func (f *flood) pause(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(time.Duration(200+rand.IntN(800)) * time.Millisecond):
+	}
+}
+
+// newFlood starts n slow clients from so many addresses.
+func newFlood(addr string, n, sources int) *flood {
+	ctx, stop := context.WithCancel(context.Background())
+	f := &flood{addr: addr, stop: stop}
+	for i := range n {
+		f.wg.Go(func() { f.client(ctx, fmt.Sprintf("127.0.1.%d", 1+i%sources), i/sources%2 == 0) })
+	}
+	return f
+}
+
+func (f *flood) end() {
+	f.stop()
+	f.wg.Wait()
+}
+
+// clients is how many slow clients the limit of open files allows in one process with the nodes, at most 2,000.
+func clients(t *testing.T) int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	n := min(2000, (int(min(limit.Cur, 1<<20))-1000)/2)
+	if n < 200 {
+		t.Skipf("the limit of open files is %d", limit.Cur)
+	}
+	return n
+}
+
+// SEC-012, SEC-016: 2,000 slow clients from 20 addresses, which come again whenever they are thrown out, do not keep a good
+// message waiting: it is receipted at once, and stays so for as long as they last.
+func TestSEC012SlowClientsDelayNobody(t *testing.T) {
+	_, dir := testPKI(t)
+	from, to := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002")
+	to.serve(t, c4, billing, process)
+	n := clients(t)
+	f := newFlood(to.Addr(), n, 20)
+	defer f.end()
+	for deadline := time.Now().Add(20 * time.Second); f.dialed.Load() < int64(n) || to.gate.Held().Connections < 200; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of %d clients are connected, held %+v", f.dialed.Load(), n, to.gate.Held())
+		}
+	}
+	var worst time.Duration
+	const good = 20
+	for range good {
+		m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Read(t, documents[0]))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if _, err := from.Attempt(t.Context(), m, job, to.peer()); err != nil {
+			t.Errorf("a good message among slow ones: %v", err)
+		}
+		worst = max(worst, time.Since(start))
+		from.Outbound.Sender.HTTP.CloseIdleConnections()
+		time.Sleep(200 * time.Millisecond) // they go on meanwhile
+	}
+	held := to.gate.Held()
+	t.Logf("%d clients, %d connections made, %d thrown out; held %+v; a good message took %v at most", n, f.dialed.Load(), f.refused.Load(), held, worst)
+	if worst > 5*time.Second { // a second is asked for; this machine may be busy
+		t.Errorf("a good message took %v", worst)
+	}
+	if held.Connections > 256 || held.Connections < 200 {
+		t.Errorf("held %+v", held)
+	}
+	to.inbox(t, good)
+}

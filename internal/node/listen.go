@@ -1,0 +1,119 @@
+package node
+
+import (
+	"crypto/tls"
+	"errors"
+	"log"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/ravn-ap/ravn/as4"
+	"github.com/ravn-ap/ravn/as4/intake"
+	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/store"
+)
+
+// Listen binds the AS4 address, so that Addr is known before Serve.
+func (n *Node) Listen() error {
+	l, err := net.Listen("tcp", n.Config.AS4.Listen)
+	if err != nil {
+		return fault.New(fault.ListenFailed, err, "%s", n.Config.AS4.Listen)
+	}
+	n.gate = n.newGate()
+	l = n.gate.Listener(l)
+	if !n.Config.AS4.Plain {
+		cert := &reloading{certFile: n.Config.Path(n.Config.AS4.TLSCert), keyFile: n.Config.Path(n.Config.AS4.TLSKey), reloaded: n.logReload}
+		if _, err := cert.get(nil); err != nil {
+			return errors.Join(fault.New(fault.TLSUnreadable, err, ""), l.Close())
+		}
+		l = tls.NewListener(l, serverTLS(cert))
+	}
+	n.listener = l
+	return nil
+}
+
+// Addr is the address of the AS4 endpoint, after Listen.
+func (n *Node) Addr() string { return n.listener.Addr().String() }
+
+// URL is the AS4 endpoint, after Listen.
+func (n *Node) URL() string {
+	scheme := "https"
+	if n.Config.AS4.Plain {
+		scheme = "http"
+	}
+	return scheme + "://" + n.Addr() + n.Config.AS4.Path
+}
+
+// newGate makes the bounds of what strangers may hold (SEC-012, SEC-016).
+func (n *Node) newGate() *intake.Gate {
+	c := &n.Config.AS4
+	all, connections := n.spoolRoom(), n.connections()
+	return &intake.Gate{
+		All:     intake.Limits{Connections: connections, Files: connections, Spool: all},
+		Source:  intake.Limits{Connections: c.PerSource, Files: c.PerSource, Spool: min(all, max(all/4, 2*c.MaxBytes))},
+		Proxies: n.Config.TrustedProxies(), Closed: n.connectionClosed, Now: n.opts.Now,
+	}
+}
+
+// spoolRoom is how much the spool may hold: what is configured, else enough for some messages of the largest size as long as
+// the disk has room for it, in any case for one.
+func (n *Node) spoolRoom() int64 {
+	c := &n.Config.AS4
+	if c.SpoolBytes > 0 {
+		return c.SpoolBytes
+	}
+	room := max(4<<30, 4*c.MaxBytes)
+	if free, _, err := diskSpace(n.spool); err == nil {
+		room = min(room, int64(min(free/4, 1<<62)))
+	}
+	return max(room, c.MaxBytes)
+}
+
+// Open files that a connection may need (itself, its spool, the blob it becomes) and that everything else needs.
+const (
+	filesPerConnection = 3
+	filesBeside        = 128
+)
+
+// connections is how many connections may be open: what is configured, as far as the limit of open files allows it.
+func (n *Node) connections() int {
+	want := n.Config.AS4.Connections
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return want
+	}
+	return n.fit(want, limit.Cur)
+}
+
+// fit is how many connections so many open files allow, at most want.
+func (n *Node) fit(want int, files uint64) int {
+	most := max(1, (int(min(files, 1<<30))-filesBeside)/filesPerConnection)
+	if most >= want {
+		return want
+	}
+	n.opts.Log.Error().Int("connections", most).Int("configured", want).Uint64("open_files", files).Msg("the limit of open files is too low for as4.connections")
+	return most
+}
+
+// server is the AS4 listener: HTTP/1.1 only, nothing but the endpoint on it (SEC-010, SEC-012, SEC-014).
+func (n *Node) server() *http.Server {
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	return &http.Server{
+		Handler: n.Receiver(), Protocols: protocols, ErrorLog: log.New(httpLog{n}, "", 0), ConnState: n.gate.ConnState,
+		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
+	}
+}
+
+// Receiver is the AS4 endpoint of the node, after Listen.
+func (n *Node) Receiver() *as4.Receiver {
+	c := n.Config.AS4
+	return &as4.Receiver{
+		Keys: func() *certs.Keyring { return n.Keys }, Trust: n.Trust, Handler: n.Inbound, Seat: n.Seat, Host: n.Config.Host, Path: c.Path, Spool: n.spool,
+		MaxBytes: c.MaxBytes, MaxExpanded: c.MaxSize, Intake: n.gate, InFlight: c.InFlight, Lenient: c.Lenient,
+		Ready: n.ready, Done: n.finished, NewID: store.NewID, Hook: n.opts.Hook, Now: n.opts.Now,
+	}
+}

@@ -1,0 +1,208 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/rs/zerolog"
+
+	"github.com/ravn-ap/ravn/as4"
+	"github.com/ravn-ap/ravn/as4/intake"
+	"github.com/ravn-ap/ravn/ebms"
+	"github.com/ravn-ap/ravn/internal/store"
+)
+
+// Levels (style.md, habit 11): error, an operator must act; warn, the other side is wrong; info, one line per message; debug,
+// steps. Nothing that a stranger sends is an error. The id of a message is tx in each line about it.
+
+// maxText is the longest text of others in a line (SEC-150).
+const maxText = 256
+
+// clean makes a text of others fit for a log: what is not printable, and what changes the direction of writing, is escaped.
+func clean(s string) string {
+	if len(s) > maxText {
+		s = strings.ToValidUTF8(s[:maxText], "") + "…"
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+// alarm begins a line that wants the attention of an operator: kind names the alarm.
+func (n *Node) alarm(kind string) *zerolog.Event { return n.opts.Log.Warn().Str("alarm", kind) }
+
+// trouble tells an operator what must be acted on, once a minute. kind is a fixed text.
+func (n *Node) trouble(kind string, err error) {
+	if n.lines.troubles.allow(kind, "") {
+		n.opts.Log.Error().Str("error", clean(err.Error())).Msg(kind)
+	}
+}
+
+// about writes what all lines of a request have.
+func about(ev *zerolog.Event, x *as4.Exchange) *zerolog.Event {
+	ev = ev.Str("dir", "in").Str("tx", x.ID).Str("message_id", clean(string(x.MessageID))).Str("c2", clean(string(x.C2))).
+		Str("doctype", clean(x.DocType)).Str("step", string(x.Step)).Str("code", string(x.Code)).Int("status", x.Status).
+		Int64("bytes", x.Bytes).Dur("ms", x.End.Sub(x.Start)).Str("remote", clean(x.Remote)).Str("agent", clean(x.Agent))
+	if x.Proxy != "" {
+		ev = ev.Str("proxy", x.Proxy)
+	}
+	if len(x.Warnings) > 0 {
+		ev = ev.Strs("warnings", x.Warnings)
+	}
+	return ev
+}
+
+// logReceived logs a message that was receipted.
+func (n *Node) logReceived(x *as4.Exchange) {
+	ev := about(n.opts.Log.Info(), x)
+	if x.Duplicate {
+		ev = ev.Bool("duplicate", true)
+	}
+	if x.Unsent != nil {
+		ev = ev.Str("unsent", clean(x.Unsent.Error())) // the sender repeats
+	}
+	ev.Msg("received")
+}
+
+// logRefused logs a message that was not taken: as the other side's fault, and what is ours once more as such.
+func (n *Node) logRefused(x *as4.Exchange) {
+	limit, source := n.lines.strangers, x.Source
+	if x.Authenticated {
+		limit, source = n.lines.peers, string(x.C2)
+	}
+	if limit.allow(fmt.Sprintf("refused %s %s %d", x.Step, x.Code, x.Status), source) {
+		ev := about(n.opts.Log.Warn(), x).Str("source", x.Source)
+		if cause := causeOf(x); cause != "" {
+			ev = ev.Str("cause", cause)
+		}
+		ev.Str("error", clean(inner(x.Err).Error())).Msg("refused")
+	}
+	n.logOwnFault(x)
+	if x.Blocked != "" { // SEC-092
+		n.alarm("decryption").Str("tx", x.ID).Str("c2", string(x.C2)).Str("source", x.Source).Str("blocked", x.Blocked).
+			Msg("more than 20 messages in ten minutes could not be decrypted: no more are tried for ten minutes")
+	}
+}
+
+// causeOf says why a request was told to come later.
+func causeOf(x *as4.Exchange) string {
+	var u *unready
+	if errors.As(x.Err, &u) {
+		return u.cause
+	}
+	return x.Cause
+}
+
+// logOwnFault logs a refusal that is not the fault of who sent the message.
+func (n *Node) logOwnFault(x *as4.Exchange) {
+	var p *as4.Panic
+	var u *unready
+	switch {
+	case errors.As(x.Err, &p):
+		n.logPanic(p, x.ID)
+	case x.Code == ebms.CodeDeliveryFailure:
+		if n.lines.troubles.allow("not accepted", clean(x.Err.Error())) {
+			n.opts.Log.Error().Str("tx", x.ID).Str("c2", string(x.C2)).Str("error", clean(x.Err.Error())).Msg("a message could not be accepted; its sender repeats it")
+		}
+	case errors.As(x.Err, &u): // told of when it began
+	case x.Cause == as4.CauseInternal, x.Cause == as4.CauseNoKey, x.Cause == as4.CauseSpool:
+		n.trouble(x.Cause, x.Err)
+	}
+}
+
+// maxStack bounds the stack of a panic in the log.
+const maxStack = 8 << 10
+
+// logPanic logs a panic of ours, each text once a minute.
+func (n *Node) logPanic(p *as4.Panic, tx string) {
+	if n.lines.troubles.allow("panic", clean(p.Error())) {
+		n.opts.Log.Error().Str("tx", tx).Str("error", clean(p.Error())).Str("stack", firstBytes(p.Stack, maxStack)).Msg("panic")
+	}
+}
+
+func firstBytes[T ~string | ~[]byte](s T, n int) string { return string(s[:min(n, len(s))]) }
+
+// inner prefers the inner reason of an error that went out with a code.
+func inner(err error) error {
+	var ee *ebms.Error
+	if errors.As(err, &ee) && ee.Err != nil {
+		return ee.Err
+	}
+	return err
+}
+
+// connectionClosed logs a connection for which there was no room (SEC-012).
+func (n *Node) connectionClosed(c intake.Closing) {
+	if n.lines.strangers.allow("connection "+c.Why.Kind.String(), c.Source.String()) {
+		n.opts.Log.Warn().Str("remote", clean(c.Remote)).Str("source", c.Source.String()).Str("cause", c.Why.Error()).Msg("connection closed")
+	}
+}
+
+// logDelivery logs the end of a delivery.
+func (n *Node) logDelivery(m store.Message, err error) {
+	if err != nil {
+		n.failure(err).Str("dir", "in").Str("tx", m.ID).Str("message_id", m.MessageID).Msg("delivery failed")
+		return
+	}
+	n.opts.Log.Info().Str("dir", "in").Str("tx", m.ID).Str("message_id", m.MessageID).Msg("delivered")
+}
+
+// httpLog takes the lines of net/http, of which only the text is known: failed handshakes, panics of what is around the
+// endpoint, failures to accept.
+type httpLog struct{ n *Node }
+
+// Prefixes of lines that net/http writes.
+const (
+	handshakeLine = "http: TLS handshake error from "
+	panicLine     = "http: panic serving "
+)
+
+// Write takes one line.
+func (l httpLog) Write(b []byte) (int, error) {
+	text := strings.TrimSuffix(string(b), "\n")
+	if rest, ok := strings.CutPrefix(text, handshakeLine); ok {
+		l.handshake(rest)
+		return len(b), nil
+	}
+	line, stack, _ := strings.Cut(text, "\n")
+	kind := "the HTTP server"
+	if strings.HasPrefix(text, panicLine) {
+		kind = "panic"
+	}
+	if l.n.lines.troubles.allow(kind, firstBytes(line[strings.LastIndex(line, ": ")+1:], maxText)) {
+		ev := l.n.opts.Log.Error().Str("error", clean(line))
+		if stack != "" {
+			ev = ev.Str("stack", firstBytes(stack, maxStack))
+		}
+		ev.Msg(kind)
+	}
+	return len(b), nil
+}
+
+// handshake logs a handshake that failed: "192.0.2.1:4711: why". Who connects and says nothing is a port scan or the check of a
+// proxy; what we closed ourselves was told of already.
+func (l httpLog) handshake(text string) {
+	remote, why, _ := strings.Cut(text, ": ")
+	if _, cause, ok := strings.Cut(why, "->"); ok { // read tcp ours->theirs: cause
+		_, why, _ = strings.Cut(cause, ": ")
+	}
+	level := zerolog.WarnLevel
+	switch {
+	case strings.Contains(why, "use of closed network connection"):
+		return
+	case why == "EOF" || strings.Contains(why, "connection reset by peer"):
+		level = zerolog.DebugLevel
+	}
+	source := intake.SourceOf(remote).String()
+	if l.n.lines.strangers.allow("tls handshake "+clean(why), source) {
+		l.n.opts.Log.WithLevel(level).Str("remote", clean(remote)).Str("source", source).Str("cause", clean(why)).Msg("tls handshake failed")
+	}
+}
