@@ -89,7 +89,7 @@ func (out *Outbound) send(ctx context.Context, job store.Job, m store.Message, p
 	}
 	m, n, err := out.Store.StartAttempt(ctx, job, store.Start{Endpoint: peer.URL, Fingerprint: certs.Fingerprint(peer.Cert), Lease: sendLease, Sealed: sealed})
 	if err != nil {
-		return nil, false, err
+		return nil, false, out.unsent(ctx, job, err)
 	}
 	if sealed != nil {
 		out.observe(StepSealed, m.Sealed.Key)
@@ -105,7 +105,7 @@ func (out *Outbound) send(ctx context.Context, job store.Job, m store.Message, p
 		return ev, false, errors.Join(sendErr, err)
 	}
 	if sendErr != nil {
-		return ev, held, sendFault(sendErr)
+		return ev, held, out.sendFault(ctx, m.ID, sendErr)
 	}
 	out.observe(StepReceipt, certs.Subject(ev.Signer))
 	return ev, false, nil
@@ -340,11 +340,16 @@ func (out *Outbound) unsent(ctx context.Context, job store.Job, cause error) err
 	return errors.Join(cause, err)
 }
 
-// sendFault gives a failed attempt its code for operators.
-func sendFault(err error) error {
+// sendFault gives a failed attempt its code for operators. A refusal is one only if no earlier attempt may have arrived:
+// what is said of it invites to send the document anew.
+func (out *Outbound) sendFault(ctx context.Context, id string, err error) error {
 	var se *as4.SendError
 	if !errors.As(err, &se) {
 		return fault.New(fault.PeerUnreachable, err, "")
+	}
+	m, gerr := out.Store.Get(context.WithoutCancel(ctx), out.Tenant, id)
+	if gerr != nil || m.State == store.Unknown {
+		return fault.New(fault.PeerUnreachable, errors.Join(err, gerr), "")
 	}
 	detail := ""
 	if se.Signal != nil {

@@ -15,6 +15,7 @@ var alarms = map[fault.Code]string{
 	fault.PayloadMissing:   "payload_missing",
 	fault.PayloadsUnknown:  "payloads_unknown",
 	fault.PayloadRescued:   "payload_rescued",
+	fault.Quarantined:      "quarantined",
 	fault.DeliveryConflict: "delivery_conflict",
 }
 

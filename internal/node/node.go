@@ -5,10 +5,9 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
-	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/as4/intake"
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/alive"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/backend"
 	"github.com/ravn-ap/ravn/internal/config"
@@ -49,6 +49,7 @@ type Node struct {
 
 	opts     Options
 	data     *Data
+	process  *alive.Process
 	inbox    *backend.Folder
 	cursor   string // of findLost
 	spool    string
@@ -113,7 +114,7 @@ func (n *Node) openKeys(ctx context.Context) error {
 	return nil
 }
 
-// openRecord opens folders, database and blobs.
+// openRecord opens folders, database and blobs, and gives back what processes held that died at work on this folder.
 func (n *Node) openRecord(ctx context.Context) (err error) {
 	n.data, err = openData(ctx, n.Config, store.Options{Hook: n.opts.Hook}, blob.Options{Hook: n.opts.Hook, Rescued: func(key string) {
 		n.failure(fault.New(fault.PayloadRescued, nil, "%s", key)).Msg("payload rescued")
@@ -123,7 +124,22 @@ func (n *Node) openRecord(ctx context.Context) (err error) {
 	}
 	n.spool, n.Store = n.data.spool, n.data.Store
 	n.Blobs = &blob.Mixed{Large: n.data.Files, Max: inlineMax, Read: n.inline}
+	if n.process, err = alive.Enter(filepath.Join(n.data.dir, "run")); err != nil {
+		return errors.Join(fault.New(fault.FolderUnusable, err, "%s", n.data.dir), n.Store.Close())
+	}
+	if err := n.process.Bury(func(owner string) error { return n.bury(ctx, owner) }); err != nil {
+		n.opts.Log.Error().Err(err).Msg("what a dead process held was not given back: it is free when its leases end")
+	}
 	return nil
+}
+
+// bury gives back what a dead process of this folder held. Its lock is gone, so that it will do nothing more and no lease has to run out first.
+func (n *Node) bury(ctx context.Context, owner string) error {
+	jobs, err := n.Store.BuryOwner(ctx, owner)
+	for _, j := range jobs {
+		n.opts.Log.Warn().Str("tx", j.MessageID).Str("job", j.ID).Str("owner", owner).Msg("work of a process that died is given back")
+	}
+	return err
 }
 
 // wire joins the parts.
@@ -136,10 +152,8 @@ func (n *Node) wire() error {
 	n.inbox = &backend.Folder{Dir: n.Config.Path(n.Config.Deliver.Folder)}
 	n.Inbound = &ap.Inbound{Core: core, Lease: lease, Backend: n.inbox, Delivered: n.logDelivery, Alone: n.data.alone, Hook: n.opts.Hook}
 	n.runner = &queue.Runner{
-		Store: n.Store, Work: map[store.Kind]queue.Work{store.Deliver: n.Inbound.Forward}, Owner: n.owner(), Now: n.opts.Now, Lease: lease,
-		OnError: func(job store.Job, err error) {
-			n.opts.Log.Error().Str("tx", job.MessageID).Str("job", job.ID).Err(err).Msg("queue")
-		},
+		Store: n.Store, Work: map[store.Kind]queue.Work{store.Deliver: n.Inbound.Forward}, Owner: n.process.Name, Now: n.opts.Now, Lease: lease,
+		OnError: n.logJob,
 	}
 	n.Inbound.Queue = n.runner
 	if err := n.openRules(); err != nil {
@@ -165,21 +179,16 @@ func (n *Node) inline(ctx context.Context, messageID, name string) ([]byte, erro
 	return e.Bytes, err
 }
 
-// owner names this process in leases.
-func (n *Node) owner() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = n.Config.Host
-	}
-	return fmt.Sprintf("%s-%d", host, os.Getpid())
-}
-
-// Close closes the record.
+// Close gives back what this process still holds and closes the record.
 func (n *Node) Close() error {
 	if n.listener != nil {
 		_ = n.listener.Close() // closed already after Serve
 	}
-	return n.Store.Close()
+	_, err := n.Store.LeaveOwner(context.Background(), n.process.Name)
+	if err == nil { // else the next one that opens the folder does it
+		err = n.process.Leave()
+	}
+	return errors.Join(err, n.Store.Close())
 }
 
 // Serve answers requests and delivers documents until ctx ends or the listener fails, then lets what is under way finish

@@ -103,7 +103,8 @@ func TestREL027UnclearUntilASignedRefusal(t *testing.T) {
 		_, _ = fmt.Fprintf(w, refusal, m.MessageID)
 	}
 	_, err := from.Send(t.Context(), m, behind)
-	if state := from.state(t, m.ID); state != store.Unknown {
+	var f *fault.Error
+	if state := from.state(t, m.ID); state != store.Unknown || !errors.As(err, &f) || f.Code != fault.PeerUnreachable {
 		t.Errorf("after an unsigned error: %s, %v", state, err)
 	}
 	list, err := from.Store.Attempts(t.Context(), store.DefaultTenant, m.ID)
@@ -111,7 +112,6 @@ func TestREL027UnclearUntilASignedRefusal(t *testing.T) {
 		t.Errorf("attempts %+v %v", list, err)
 	}
 	_, err = from.Send(t.Context(), m, to.peer())
-	var f *fault.Error
 	if state := from.state(t, m.ID); state != store.FailedPermanent || !errors.As(err, &f) || f.Code != fault.PeerRefused {
 		t.Errorf("after a signed refusal: %s, %v", state, err)
 	}

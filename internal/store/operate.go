@@ -40,6 +40,9 @@ func (s *Store) Requeue(ctx context.Context, tenant, id, actor, reason string) e
 			return err
 		}
 		to, kind := requeued(m.Direction)
+		if m.State == Unknown {
+			to = Unknown // it is due now, and stays what it is: it may have arrived (REL-027)
+		}
 		working, _ := underWay(m.Direction)
 		if m.State == working || m.State != to && !CanMove(m.Direction, m.State, to) {
 			return fmt.Errorf("%w: a message that is %s cannot be requeued", ErrConflict, m.State)

@@ -26,6 +26,12 @@ func (s *Store) ByMessageID(ctx context.Context, tenant string, d Direction, mes
 		WHERE tenant = ? AND direction = ? AND message_id = ? ORDER BY created DESC, id DESC`, tenant, string(d), messageID)
 }
 
+// ByContent returns the outgoing messages with the same Content, newest first.
+func (s *Store) ByContent(ctx context.Context, tenant string, content []byte) ([]Message, error) {
+	return readAll(ctx, s, "by content", scanMessage, `SELECT `+columns+` FROM message
+		WHERE tenant = ? AND content = ? AND direction = '`+string(Out)+`' ORDER BY created DESC, id DESC`, tenant, content)
+}
+
 // ByInstanceID returns the messages with an SBDH InstanceIdentifier, oldest first. A status message names its document
 // by it (MLS-024).
 func (s *Store) ByInstanceID(ctx context.Context, tenant string, d Direction, instanceID string) ([]Message, error) {

@@ -207,6 +207,8 @@ func testUnclear(b *bench) {
 
 	m = b.submitted(2)
 	want(b, "no answer", b.try(m.ID, sealedAs("one"), lost), store.Unknown)
+	b.must(b.Requeue(b.ctx, tenant, m.ID, "kari", "now, please"))
+	want(b, "made due by an operator", b.state(m.ID), store.Unknown)
 	want(b, "a receipt", b.try(m.ID, start, store.Result{State: store.Sent, Outcome: "receipt", Evidence: receipt()}), store.Sent)
 }
 
