@@ -27,7 +27,7 @@ type Submission struct {
 	MimeType     string // set: the content is wrapped as BinaryContent, or TextContent with Text
 	Text         bool
 	Conversation string
-	Content      []byte // digest by which the message is found again; nil when nobody looks for it
+	Content      []byte                        // digest by which the message is found again; nil when nobody looks for it
 	Open         func() (io.ReadCloser, error) // the document or a ready envelope; it is read more than once
 }
 
