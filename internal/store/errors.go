@@ -33,6 +33,9 @@ var (
 	// ErrEmpty means that the database was never used, although it must have been.
 	ErrEmpty = errors.New("store: database is empty")
 
+	// ErrTooSlow means that the database did not answer a read within Options.ReadLimit.
+	ErrTooSlow = errors.New("store: the database did not answer in time")
+
 	// ErrMonthNotOver means that a month cannot be closed yet.
 	ErrMonthNotOver = errors.New("store: the month is not over")
 

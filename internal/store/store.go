@@ -58,10 +58,12 @@ func (e *Engine) deadline() (context.Context, context.CancelFunc) {
 
 // Options are the parts of a Store that the caller may replace. The zero value is right for production.
 type Options struct {
-	Now  func() time.Time                   // nil means time.Now, and the clock of the database for due times (REL-066)
-	Boot func() (name string, micros int64) // nil means that of the Engine for leases, or Now if that is set
-	Used bool                               // the database must have been used before: an empty one is refused with ErrEmpty, untouched
-	Hook func(point string)                 // called at "store.before_commit" and "store.committed"; tests end the process there
+	Now       func() time.Time                   // nil means time.Now, and the clock of the database for due times (REL-066)
+	Boot      func() (name string, micros int64) // nil means that of the Engine for leases, or Now if that is set
+	ReadLimit time.Duration                      // of one read; 0 means DefaultReadLimit
+
+	Used bool               // the database must have been used before: an empty one is refused with ErrEmpty, untouched
+	Hook func(point string) // called at "store.before_commit" and "store.committed"; tests end the process there
 }
 
 // Stats counts what a Store did since it was opened.
@@ -100,6 +102,9 @@ func New(ctx context.Context, eng Engine, opts Options) (*Store, error) {
 	}
 	if opts.Hook == nil {
 		opts.Hook = func(string) {}
+	}
+	if opts.ReadLimit <= 0 {
+		opts.ReadLimit = DefaultReadLimit
 	}
 	s := &Store{
 		eng: eng, opts: opts, ownClock: ownClock,
@@ -180,7 +185,11 @@ func (s *Store) Stats() Stats { return Stats{Writes: s.done.Load(), Commits: s.c
 func (s *Store) Engine() string { return s.eng.Name }
 
 // Ping tells whether the database answers.
-func (s *Store) Ping(ctx context.Context) error { return s.fault("ping", s.eng.Read.PingContext(ctx)) }
+func (s *Store) Ping(ctx context.Context) error {
+	ctx, cancel := s.reading(ctx)
+	defer cancel()
+	return s.readFault(ctx, "ping", s.eng.Read.PingContext(ctx))
+}
 
 // fault gives an error of the database its place and, if the storage itself failed, its mark.
 func (s *Store) fault(op string, err error) error {
