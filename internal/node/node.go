@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/alive"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/backend"
 	"github.com/ravn-ap/ravn/internal/config"
@@ -24,16 +26,19 @@ import (
 	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/internal/store/blob"
+	"github.com/ravn-ap/ravn/internal/store/sqlite"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/validation"
 	"github.com/ravn-ap/ravn/validation/pack"
 )
 
-// Options are the parts of a node that tests replace. The zero value is right for production.
+// Options are the parts of a node that tests replace. The zero value is right for a server in production.
 type Options struct {
 	Log  zerolog.Logger
 	Now  func() time.Time
 	Hook func(point string) // crash points of the store, the blobs and the endpoint
+
+	Command bool // the node does one thing and ends: it shows nobody that it lives, and leaves the schema of a running server alone
 }
 
 // Node is one server.
@@ -49,6 +54,7 @@ type Node struct {
 
 	opts     Options
 	data     *Data
+	sign     *alive.Sign // that this server lives; nil for a command
 	inbox    *backend.Folder
 	cursor   string // of findLost
 	spool    string
@@ -74,8 +80,11 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) 
 	if err := n.openKeys(ctx); err != nil {
 		return nil, err
 	}
-	if err := n.openRecord(ctx); err != nil {
+	if err := n.show(); err != nil {
 		return nil, err
+	}
+	if err := n.openRecord(ctx); err != nil {
+		return nil, errors.Join(err, n.hide())
 	}
 	if err := n.wire(); err != nil {
 		return nil, errors.Join(err, n.Close())
@@ -105,9 +114,45 @@ func (n *Node) openKeys(ctx context.Context) error {
 	return nil
 }
 
+// show leaves a sign of this server in the data folder, before anything there is opened, and says who else has one. Two servers on
+// one folder are allowed, but rarely meant.
+func (n *Node) show() error {
+	if n.opts.Command {
+		return nil
+	}
+	data, _, _, _, err := n.Config.Folders()
+	if err != nil {
+		return err
+	}
+	schema, err := store.Schema()
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(data, sqlite.ServersDir)
+	if n.sign, err = alive.Leave(dir, alive.Self(schema, n.opts.Now())); err != nil {
+		return fault.New(fault.FolderUnusable, err, "%s", dir)
+	}
+	others, err := n.sign.Others()
+	if err != nil {
+		return errors.Join(fault.New(fault.FolderUnusable, err, "%s", dir), n.hide())
+	}
+	for _, who := range others {
+		n.opts.Log.Warn().Str("folder", data).Stringer("server", who).Msg("another server uses the data folder")
+	}
+	return nil
+}
+
+// hide takes the sign away.
+func (n *Node) hide() error {
+	if n.sign == nil {
+		return nil
+	}
+	return n.sign.Close()
+}
+
 // openRecord opens folders, database and blobs.
 func (n *Node) openRecord(ctx context.Context) (err error) {
-	n.data, err = openData(ctx, n.Config, store.Options{Hook: n.opts.Hook}, blob.Options{Hook: n.opts.Hook, Rescued: func(key string) {
+	n.data, err = openData(ctx, n.Config, store.Options{Hook: n.opts.Hook, Server: !n.opts.Command}, blob.Options{Hook: n.opts.Hook, Rescued: func(key string) {
 		n.alarm(fault.New(fault.PayloadRescued, nil, "%s", key), "payload rescued")
 	}})
 	if err != nil {
@@ -169,7 +214,7 @@ func (n *Node) Close() error {
 	if n.listener != nil {
 		_ = n.listener.Close() // closed already after Serve
 	}
-	return n.Store.Close()
+	return errors.Join(n.Store.Close(), n.hide())
 }
 
 // Listen binds the AS4 address, so that Addr is known before Serve.
@@ -201,8 +246,11 @@ func (n *Node) URL() string {
 	return scheme + "://" + n.Addr() + n.Config.AS4.Path
 }
 
-// Serve answers requests and delivers documents until ctx ends, then lets what is under way finish (REL-063).
+// Serve answers requests and delivers documents until ctx ends, then lets what is under way finish (REL-063). When the listener
+// fails, that ends it as well: a server that nobody reaches must not look like one that works.
 func (n *Node) Serve(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	srv := n.server()
 	var wg sync.WaitGroup
 	wg.Go(func() { n.runner.Run(ctx) })
@@ -214,16 +262,25 @@ func (n *Node) Serve(ctx context.Context) error {
 	var err error
 	select {
 	case err = <-served:
+		err = fault.New(fault.ListenFailed, err, "%s", n.Config.AS4.Listen)
+		n.alarm(err, "the listener failed, the server stops")
+		stop()
+		err = errors.Join(err, shutdown(ctx, srv)) // requests under way end like at any stop
 	case <-ctx.Done():
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		err = srv.Shutdown(stop)
-		cancel()
+		err = shutdown(ctx, srv)
 		if serr := <-served; !errors.Is(serr, http.ErrServerClosed) {
 			err = errors.Join(err, serr)
 		}
 	}
 	wg.Wait()
 	return err
+}
+
+// shutdown lets requests under way finish, for a minute.
+func shutdown(ctx context.Context, srv *http.Server) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	return srv.Shutdown(ctx)
 }
 
 // server is the AS4 listener: HTTP/1.1 only, nothing but the endpoint on it (SEC-010, SEC-012, SEC-014).
