@@ -156,7 +156,7 @@ func (c *cli) benchSend() *cobra.Command {
 				return err
 			}
 			tuneGC()
-			n, err := node.Open(cmd.Context(), cfg, node.Options{Log: zerolog.Nop()})
+			n, err := node.Open(cmd.Context(), cfg, node.Options{Log: zerolog.Nop(), Command: true})
 			if err != nil {
 				return err
 			}

@@ -275,13 +275,11 @@ func (c *Config) Folders() (data, blobs, spool, deliver string, err error) {
 		if err := durable.MkdirAll(dir, 0o700); err != nil {
 			return "", "", "", "", fault.New(fault.FolderUnusable, err, "%s", dir)
 		}
-		f, err := os.CreateTemp(dir, ".probe-*")
+		probe, err := durable.Create(durable.OS{}, dir, "probe", 0o600)
 		if err != nil {
 			return "", "", "", "", fault.New(fault.FolderUnusable, err, "%s", dir)
 		}
-		if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil {
-			return "", "", "", "", fault.New(fault.FolderUnusable, err, "%s", dir)
-		}
+		probe.Discard()
 	}
 	return data, blobs, spool, deliver, nil
 }

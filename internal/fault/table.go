@@ -16,6 +16,7 @@ const (
 	BadArguments       Code = "RAVN-1012"
 	FolderNotEmpty     Code = "RAVN-1013"
 	RulesUnusable      Code = "RAVN-1014"
+	DatabaseVersion    Code = "RAVN-1015"
 	WrongDatabase      Code = "RAVN-1019"
 	DocumentUnreadable Code = "RAVN-2001"
 	DocumentUnknown    Code = "RAVN-2002"
@@ -86,6 +87,8 @@ var Table = []Entry{
 		"mappen inneholder noe allerede", "Velg en ny mappe; ingenting blir overskrevet", "mappa inneheld noko allereie", "Vel ei ny mappe; ingenting blir overskrive"),
 	row(RulesUnusable, Ours, Usage, "the rules cannot be used", "Correct the file and line named, or install a release that this program supports",
 		"reglene kan ikke brukes", "Rett filen og linjen som er nevnt, eller installer en utgave som programmet støtter", "reglane kan ikkje brukast", "Rett fila og linja som er nemnt, eller installer ei utgåve som programmet støttar"),
+	row(DatabaseVersion, Ours, Usage, "the database is of another version than this program", "Use the same program as the server; for an upgrade stop the server first",
+		"databasen er av en annen versjon enn dette programmet", "Bruk samme program som serveren; stopp serveren først ved en oppgradering", "databasen er av ein annan versjon enn dette programmet", "Bruk same program som serveren; stopp serveren først ved ei oppgradering"),
 	row(WrongDatabase, Ours, Usage, "data folder and database do not belong together", "Check data and database in the configuration. If a move or a restore was intended, read: ravn data adopt --help",
 		"datamappe og database hører ikke sammen", "Sjekk data og database i konfigurasjonen. Hvis en flytting eller gjenoppretting var ment, les: ravn data adopt --help", "datamappe og database høyrer ikkje saman", "Sjekk data og database i konfigurasjonen. Om ei flytting eller gjenoppretting var meint, les: ravn data adopt --help"),
 	row(DocumentUnreadable, Submitter, Negative, "the document cannot be read", "Hand in well-formed XML without DTD",

@@ -10,6 +10,7 @@ import (
 
 // alarms are the names of what an operator must look at, in the field "alarm" of a log line.
 var alarms = map[fault.Code]string{
+	fault.ListenFailed:     "listener_failed",
 	fault.WrongDatabase:    "wrong_database",
 	fault.PayloadDamaged:   "payload_damaged",
 	fault.PayloadMissing:   "payload_missing",

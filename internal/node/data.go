@@ -72,6 +72,8 @@ func openStrangers(ctx context.Context, cfg *config.Config, opts store.Options, 
 	switch {
 	case errors.Is(err, store.ErrEmpty):
 		return nil, fault.New(fault.WrongDatabase, err, "%s belongs to installation %s, and the database is empty", dir, mine.Installation)
+	case errors.Is(err, store.ErrNewerSchema), errors.Is(err, store.ErrInUse):
+		return nil, fault.New(fault.DatabaseVersion, err, "")
 	case err != nil:
 		return nil, fault.New(fault.DatabaseUnusable, err, "")
 	}

@@ -24,16 +24,19 @@ import (
 	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/internal/store/blob"
+	"github.com/ravn-ap/ravn/internal/store/sqlite"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/validation"
 	"github.com/ravn-ap/ravn/validation/pack"
 )
 
-// Options are the parts of a node that tests replace. The zero value is right for production.
+// Options are the parts of a node that tests replace. The zero value is right for a server in production.
 type Options struct {
 	Log  zerolog.Logger
 	Now  func() time.Time
 	Hook func(point string) // crash points of the store, the blobs and the endpoint
+
+	Command bool // the node does one thing and ends: it is no server to others, and leaves the schema of a running server alone
 }
 
 // Node is one server.
@@ -77,9 +80,13 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) 
 	if err := n.openKeys(ctx); err != nil {
 		return nil, err
 	}
-	if err := n.openRecord(ctx); err != nil {
+	if err := n.show(); err != nil {
 		return nil, err
 	}
+	if err := n.openRecord(ctx); err != nil {
+		return nil, errors.Join(err, n.process.Leave())
+	}
+	n.buryDead(ctx)
 	if err := n.wire(); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
@@ -114,9 +121,36 @@ func (n *Node) openKeys(ctx context.Context) error {
 	return nil
 }
 
-// openRecord opens folders, database and blobs, and gives back what processes held that died at work on this folder.
+// show says in the data folder that this process lives, before anything there is opened, and who else does. Two servers on one
+// folder are allowed, but rarely meant.
+func (n *Node) show() error {
+	data, _, _, _, err := n.Config.Folders()
+	if err != nil {
+		return err
+	}
+	schema, err := store.Schema()
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(data, sqlite.ProcessesDir)
+	if n.process, err = alive.Enter(dir, alive.Self(!n.opts.Command, schema, n.opts.Now())); err != nil {
+		return fault.New(fault.FolderUnusable, err, "%s", dir)
+	}
+	others, err := n.process.Others()
+	if err != nil {
+		return errors.Join(fault.New(fault.FolderUnusable, err, "%s", dir), n.process.Leave())
+	}
+	for _, who := range others {
+		if who.Server && !n.opts.Command {
+			n.opts.Log.Warn().Str("folder", data).Stringer("server", who).Msg("another server uses the data folder")
+		}
+	}
+	return nil
+}
+
+// openRecord opens folders, database and blobs.
 func (n *Node) openRecord(ctx context.Context) (err error) {
-	n.data, err = openData(ctx, n.Config, store.Options{Hook: n.opts.Hook}, blob.Options{Hook: n.opts.Hook, Rescued: func(key string) {
+	n.data, err = openData(ctx, n.Config, store.Options{Hook: n.opts.Hook, Server: !n.opts.Command}, blob.Options{Hook: n.opts.Hook, Rescued: func(key string) {
 		n.failure(fault.New(fault.PayloadRescued, nil, "%s", key)).Msg("payload rescued")
 	}})
 	if err != nil {
@@ -124,22 +158,22 @@ func (n *Node) openRecord(ctx context.Context) (err error) {
 	}
 	n.spool, n.Store = n.data.spool, n.data.Store
 	n.Blobs = &blob.Mixed{Large: n.data.Files, Max: inlineMax, Read: n.inline}
-	if n.process, err = alive.Enter(filepath.Join(n.data.dir, "run")); err != nil {
-		return errors.Join(fault.New(fault.FolderUnusable, err, "%s", n.data.dir), n.Store.Close())
-	}
-	if err := n.process.Bury(func(owner string) error { return n.bury(ctx, owner) }); err != nil {
-		n.opts.Log.Error().Err(err).Msg("what a dead process held was not given back: it is free when its leases end")
-	}
 	return nil
 }
 
-// bury gives back what a dead process of this folder held. Its lock is gone, so that it will do nothing more and no lease has to run out first.
-func (n *Node) bury(ctx context.Context, owner string) error {
-	jobs, err := n.Store.BuryOwner(ctx, owner)
-	for _, j := range jobs {
-		n.opts.Log.Warn().Str("tx", j.MessageID).Str("job", j.ID).Str("owner", owner).Msg("work of a process that died is given back")
+// buryDead gives back what processes held that died at work on this folder. Their locks are gone, so that they will do nothing
+// more and no lease has to run out first.
+func (n *Node) buryDead(ctx context.Context) {
+	err := n.process.Bury(func(owner string) error {
+		jobs, err := n.Store.BuryOwner(ctx, owner)
+		for _, j := range jobs {
+			n.opts.Log.Warn().Str("tx", j.MessageID).Str("job", j.ID).Str("owner", owner).Msg("work of a process that died is given back")
+		}
+		return err
+	})
+	if err != nil {
+		n.opts.Log.Error().Err(err).Msg("what a dead process held was not given back: it is free when its leases end")
 	}
-	return err
 }
 
 // wire joins the parts.
@@ -206,8 +240,10 @@ func (n *Node) Serve(ctx context.Context) error {
 	var err error
 	select {
 	case err = <-served:
-		n.opts.Log.Error().Err(err).Msg("the listener failed")
+		err = fault.New(fault.ListenFailed, err, "%s", n.Config.AS4.Listen)
+		n.failure(err).Msg("the listener failed, the server stops")
 		cancel()
+		err = errors.Join(err, n.shutdown(ctx, srv)) // requests under way end like at any stop
 	case <-ctx.Done():
 		n.opts.Log.Info().Str("reason", context.Cause(ctx).Error()).Msg("stopping")
 		err = n.shutdown(ctx, srv)

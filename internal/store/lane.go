@@ -263,6 +263,11 @@ func (l *lane) begin(ctx context.Context) error {
 		return err
 	}
 	l.conn, l.stmts = conn, map[string]*sql.Stmt{}
+	if l.s.opts.Server && l.s.eng.Sign != "" {
+		if _, err := conn.ExecContext(ctx, l.s.eng.Sign); err != nil {
+			return err
+		}
+	}
 	if _, err := l.prepared(ctx, "COMMIT"); err != nil { // so that a failing COMMIT is never a failing preparation of it
 		return err
 	}

@@ -39,7 +39,11 @@ type Engine struct {
 	Clock      string // expression: the database's clock in microseconds
 	SkipLocked string // clause that makes a claim pass over rows that another claim holds
 	LockSchema string // statement that keeps other nodes from migrating at the same time; may be empty
+	Sign       string // statement by which a connection of a server shows that the server lives; "" when it does so elsewhere
 	Dollar     bool   // placeholders are $1, $2 … instead of ?
+
+	// Users names the servers that use the database now, and keeps new ones away until the transaction ends.
+	Users func(ctx context.Context, tx *sql.Tx) ([]string, error)
 
 	// InTx asks a connection whether a transaction is open on it. nil: the database never ends one by itself and goes on without.
 	InTx func(ctx context.Context, conn *sql.Conn) bool
@@ -58,10 +62,13 @@ func (e *Engine) deadline() (context.Context, context.CancelFunc) {
 
 // Options are the parts of a Store that the caller may replace. The zero value is right for production.
 type Options struct {
-	Now  func() time.Time                   // nil means time.Now, and the clock of the database for due times (REL-066)
-	Boot func() (name string, micros int64) // nil means that of the Engine for leases, or Now if that is set
-	Used bool                               // the database must have been used before: an empty one is refused with ErrEmpty, untouched
-	Hook func(point string)                 // called at "store.before_commit" and "store.committed"; tests end the process there
+	Now       func() time.Time                   // nil means time.Now, and the clock of the database for due times (REL-066)
+	Boot      func() (name string, micros int64) // nil means that of the Engine for leases, or Now if that is set
+	ReadLimit time.Duration                      // of one read; 0 means DefaultReadLimit
+
+	Server bool               // the store of a server: while it is open no command of another version changes the schema
+	Used   bool               // the database must have been used before: an empty one is refused with ErrEmpty, untouched
+	Hook   func(point string) // called at "store.before_commit" and "store.committed"; tests end the process there
 }
 
 // Stats counts what a Store did since it was opened.
@@ -101,6 +108,9 @@ func New(ctx context.Context, eng Engine, opts Options) (*Store, error) {
 	if opts.Hook == nil {
 		opts.Hook = func(string) {}
 	}
+	if opts.ReadLimit <= 0 {
+		opts.ReadLimit = DefaultReadLimit
+	}
 	s := &Store{
 		eng: eng, opts: opts, ownClock: ownClock,
 		writes: make(chan *write, eng.Writers*eng.Batch),
@@ -112,7 +122,22 @@ func New(ctx context.Context, eng Engine, opts Options) (*Store, error) {
 	for range eng.Writers {
 		s.lanes.Go(newLane(s).run)
 	}
+	if err := s.show(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
+}
+
+// show has the sign of a server in the database before anything depends on the schema: what changed before it was there, is seen
+// by looking again.
+func (s *Store) show(ctx context.Context) error {
+	if !s.opts.Server || s.eng.Sign == "" {
+		return nil
+	}
+	if err := s.update(ctx, &write{fn: func(*Tx) error { return nil }}); err != nil {
+		return err
+	}
+	return s.prepare(ctx)
 }
 
 // prepare brings the schema up to date.
@@ -122,7 +147,7 @@ func (s *Store) prepare(ctx context.Context) error {
 			return fmt.Errorf("%w: %w", ErrEmpty, err)
 		}
 	}
-	return migrate(ctx, s.eng, s.opts.Now)
+	return migrate(ctx, s.eng, s.opts.Server, s.opts.Now)
 }
 
 // Close waits for the writes that were handed in and closes the database. Nothing depends on it: a process that is
@@ -180,7 +205,11 @@ func (s *Store) Stats() Stats { return Stats{Writes: s.done.Load(), Commits: s.c
 func (s *Store) Engine() string { return s.eng.Name }
 
 // Ping tells whether the database answers.
-func (s *Store) Ping(ctx context.Context) error { return s.fault("ping", s.eng.Read.PingContext(ctx)) }
+func (s *Store) Ping(ctx context.Context) error {
+	ctx, cancel := s.reading(ctx)
+	defer cancel()
+	return s.readFault(ctx, "ping", s.eng.Read.PingContext(ctx))
+}
 
 // fault gives an error of the database its place and, if the storage itself failed, its mark.
 func (s *Store) fault(op string, err error) error {

@@ -14,6 +14,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/ravn-ap/ravn/internal/alive"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
@@ -59,6 +60,7 @@ func Engine(path string) (store.Engine, error) {
 		Clock:     "(CAST(unixepoch('subsec') * 1000000 AS INTEGER) + 1000)",
 		Boot:      boot,
 		InTx:      inTx,
+		Users:     func(context.Context, *sql.Tx) ([]string, error) { return servers(filepath.Dir(path)) },
 		Fatal:     fatal,
 		Transient: func(error) bool { return false },
 	}, nil
@@ -88,6 +90,21 @@ func create(path string) error {
 		return errors.Join(err, f.Close())
 	}
 	return errors.Join(f.Close(), dir.Sync(), dir.Close())
+}
+
+// ProcessesDir is the folder beside the file in which processes show that they live (package alive), before they open it.
+const ProcessesDir = "processes"
+
+// servers names the other processes that are servers on the file.
+func servers(dir string) (list []string, err error) {
+	all, err := alive.Living(filepath.Join(dir, ProcessesDir))
+	self := alive.Self(true, 0, time.Time{})
+	for _, who := range all {
+		if who.Server && !who.Same(self) {
+			list = append(list, who.String())
+		}
+	}
+	return list, err
 }
 
 // inTx asks for a second transaction, which SQLite refuses inside the first. When it cannot be told there is none: then nothing
