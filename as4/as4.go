@@ -77,19 +77,20 @@ type Answer struct {
 
 // Inbound is one verified message with everything that must be kept of it (D-25).
 type Inbound struct {
-	Message  *ebms.UserMessage
-	Header   *sbdh.Header
-	Payload  *sbdh.Payload
-	DocType  peppol.DocTypeID
-	C2, C3   peppol.SeatID
-	Signer   *x509.Certificate // of C2
-	Own      *x509.Certificate // that signed the receipt
-	Digests  []byte            // canonical text of the signed references, see FormatDigests
-	Answer   Answer            // the receipt
-	SOAP     []byte            // the SOAP part as received
-	Place    Place             // holds the whole payload, decompressed
-	Received time.Time
-	Warnings []string
+	Message    *ebms.UserMessage
+	Header     *sbdh.Header
+	Payload    *sbdh.Payload
+	DocType    peppol.DocTypeID
+	C2, C3     peppol.SeatID
+	Signer     *x509.Certificate // of C2
+	Own        *x509.Certificate // that signed the receipt
+	References []ebms.Reference  // what C2 signed; the receipt repeats them
+	Digests    []byte            // canonical text of References, see FormatDigests
+	Answer     Answer            // the receipt
+	SOAP       []byte            // the SOAP part as received
+	Place      Place             // holds the whole payload, decompressed
+	Received   time.Time
+	Warnings   []string
 }
 
 // Duplicate is returned by Handler.Accept when a twin of the message was stored first.

@@ -505,6 +505,26 @@ func TestHostileNotReady(t *testing.T) {
 	a.clean(t, 0)
 }
 
+// REL-060, SEC-011: a message whose spooling fills the disk is sent away before the disk is full.
+func TestREL060WhileSpooling(t *testing.T) {
+	a := newArena(t)
+	full := errors.New("the disk is nearly full")
+	a.rx.Ready = func() error {
+		if a.rx.Intake.Held().Spool > 3<<19 {
+			return full
+		}
+		return nil
+	}
+	d := newDraft(t)
+	d.payload = make([]byte, 4<<20)
+	r := a.post(t, d)
+	want{status: http.StatusServiceUnavailable, step: StepMIME}.verdict(t, r)
+	if n := r.x.Bytes; n > 2<<20 || !errors.Is(r.x.Err, full) {
+		t.Errorf("%d octets were read, %v", n, r.x.Err)
+	}
+	a.clean(t, 0)
+}
+
 // SEC-091: a wrong key and a wrong tag take the same operations and wait the same.
 func TestHostileSEC091(t *testing.T) {
 	for name, change := range map[string]func(*testing.T, *draft){

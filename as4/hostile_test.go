@@ -282,7 +282,7 @@ func (r *reply) read(t testing.TB) {
 		return // a SOAP fault
 	}
 	node := u.Claimed()
-	if signed, err := u.Verify(); err == nil {
+	if signed, err := u.Verify(nil); err == nil {
 		s, _ := certs.Seat(signed.Signer())
 		node, r.signed = signed.Messaging(), s == "POP900002"
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,6 +37,10 @@ func (x *exchange) message(fault error) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	refs, err := references(signed)
+	if err != nil {
+		return nil, err
+	}
 	key := DuplicateKey{Sender: peppol.SeatID(m.From.ID.Value), ID: m.ID}
 	release, err := x.alone(key)
 	if err != nil {
@@ -44,7 +49,7 @@ func (x *exchange) message(fault error) (*Answer, error) {
 	defer release()
 	in := &Inbound{
 		Message: m, C2: key.Sender, C3: peppol.SeatID(m.To.ID.Value), Signer: signed.Signer(),
-		Digests: FormatDigests(references(signed)), SOAP: x.soap, Received: x.rx.Now(),
+		References: refs, Digests: FormatDigests(refs), SOAP: x.soap, Received: x.rx.Now(),
 	}
 	if m.IsTest() {
 		return x.ping(signed, in)
@@ -106,7 +111,7 @@ func (x *exchange) split(src *body) (fault error, err error) {
 
 // attachment notes an attachment, and keeps the first one.
 func (x *exchange) attachment(p *mime.Part) error {
-	x.parts = append(x.parts, part{cid: p.ContentID, spool: &spool{dir: x.rx.Spool, hold: x.hold}})
+	x.parts = append(x.parts, part{cid: p.ContentID, spool: &spool{dir: x.rx.Spool, hold: x.hold, room: x.ready}})
 	if len(x.parts) > 1 {
 		return nil // the reader skips it
 	}
@@ -167,6 +172,12 @@ func (x *exchange) readSOAP(r io.Reader) ([]byte, error) {
 	}
 }
 
+// attached is wssec.Attachments of the request.
+func (x *exchange) attached(url string) (string, bool) {
+	id, err := mime.ContentID(url)
+	return id, err == nil && slices.ContainsFunc(x.parts, func(p part) bool { return p.cid == id })
+}
+
 // authenticate finds out who sent the message: structure and algorithms, certificate, signature, XML digests.
 func (x *exchange) authenticate() (*wssec.Signed, error) {
 	x.at(StepSOAP)
@@ -182,7 +193,7 @@ func (x *exchange) authenticate() (*wssec.Signed, error) {
 		return nil, &ebms.Error{Code: ebms.CodeFailedAuthentication, Err: err}
 	}
 	x.at(StepVerify)
-	signed, err := u.Verify()
+	signed, err := u.Verify(x.attached)
 	if err != nil {
 		return nil, err
 	}
@@ -232,19 +243,20 @@ func (x *exchange) checkParts(m *ebms.UserMessage, signed *wssec.Signed) error {
 	if err != nil || cid != x.parts[0].cid {
 		return refuse(ebms.CodeExternalPayloadError, "PartInfo and MIME parts do not agree")
 	}
-	if !signed.Covers(m.Parts[0].Href) {
+	if !signed.Covers(cid) {
 		return &wssec.Error{Class: wssec.Policy, Rule: "AS4-069", Msg: "the payload part is not covered by the signature"}
 	}
 	return nil
 }
 
 // references returns the signed references as a receipt repeats them (AS4-101, AS4-102).
-func references(signed *wssec.Signed) []ebms.Reference {
+func references(signed *wssec.Signed) ([]ebms.Reference, error) {
+	list, err := signed.References()
 	var out []ebms.Reference
-	for _, r := range signed.References() {
+	for _, r := range list {
 		out = append(out, reference(r))
 	}
-	return out
+	return out, err
 }
 
 func reference(r xmldsig.Reference) ebms.Reference {
@@ -260,7 +272,7 @@ func (x *exchange) open(signed *wssec.Signed, in *Inbound) (*wssec.Opened, error
 	}
 	start := x.rx.Now()
 	p := x.parts[0]
-	o, err := signed.Open(x.keys, in.Message.Parts[0].Href, wssec.Spool{ReaderAt: p.spool.ReaderAt(), Size: p.spool.size})
+	o, err := signed.Open(x.keys, p.cid, wssec.Spool{ReaderAt: p.spool.ReaderAt(), Size: p.spool.size})
 	var we *wssec.Error
 	if errors.As(err, &we) && we.Class == wssec.Decryption {
 		x.info.Blocked = x.rx.failures.add(signer, x.client, x.rx.Now())
@@ -280,7 +292,7 @@ func (x *exchange) ping(signed *wssec.Signed, in *Inbound) (*Answer, error) {
 			return nil, err
 		}
 	}
-	if err := x.receipt(signed, in); err != nil {
+	if err := x.receipt(in); err != nil {
 		return nil, err
 	}
 	return &in.Answer, nil
@@ -310,7 +322,7 @@ func (x *exchange) accept(signed *wssec.Signed, in *Inbound) (*Answer, error) {
 	if err := x.envelope(o, compressed, in); err != nil {
 		return nil, err
 	}
-	if err := x.receipt(signed, in); err != nil {
+	if err := x.receipt(in); err != nil {
 		return nil, err
 	}
 	x.at(StepAccept)
@@ -358,12 +370,12 @@ func (x *exchange) envelope(o *wssec.Opened, compressed bool, in *Inbound) error
 
 // receipt makes the signed receipt (AS4-100 to AS4-105). It is signed before the message is stored, because it is stored
 // with the message; it leaves after (REL-001).
-func (x *exchange) receipt(signed *wssec.Signed, in *Inbound) error {
+func (x *exchange) receipt(in *Inbound) error {
 	id, err := x.keys.Current(in.C3, x.rx.Now())
 	if err != nil {
 		return fmt.Errorf("as4: sign the receipt: %w", err)
 	}
-	body, err := signWith(x.rx.Suite, id, x.rx.Host, x.rx.Now(), in.Message.ID, &ebms.Signal{Receipt: &ebms.Receipt{References: references(signed)}})
+	body, err := signWith(x.rx.Suite, id, x.rx.Host, x.rx.Now(), in.Message.ID, &ebms.Signal{Receipt: &ebms.Receipt{References: in.References}})
 	if err != nil {
 		return err
 	}

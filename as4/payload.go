@@ -21,6 +21,7 @@ const memorySpool = 1 << 20
 type spool struct {
 	dir  string
 	hold *intake.Body // counts what is taken, and gives it back at its end whatever happened; nil counts nothing
+	room func() error // asked before each write to the file: is there room on the disk? nil means yes
 	mem  []byte
 	file *os.File
 	size int64
@@ -34,6 +35,11 @@ func (s *spool) Write(p []byte) (int, error) {
 	}
 	if s.file == nil {
 		if err := s.toFile(); err != nil {
+			return 0, err
+		}
+	}
+	if s.room != nil {
+		if err := s.room(); err != nil {
 			return 0, err
 		}
 	}

@@ -39,7 +39,7 @@ type Receiver struct {
 	Standard    StandardException // nil: Standard is checked strictly (SBDH-027)
 
 	Hook  func(point string) // called at "receive.<step>", "receive.byte" and "answer.half"; tests end the process there
-	Ready func() error       // nil or nil error: new messages are admitted (REL-060)
+	Ready func() error       // nil or nil error: messages are admitted, and what is spooled goes on (REL-060)
 	Done  func(*Exchange)    // called once per request after its answer; nil means nobody wants to know
 	NewID func() string      // makes the id of an Exchange; nil means 16 random hexadecimal digits
 	Now   func() time.Time   // nil means time.Now
@@ -264,10 +264,8 @@ func (x *exchange) admit(interrupt func()) error {
 	case r.ContentLength > x.rx.MaxBytes:
 		return &httpError{status: http.StatusRequestEntityTooLarge, msg: "the message is too large"}
 	}
-	if x.rx.Ready != nil {
-		if err := x.rx.Ready(); err != nil {
-			return later("the server is not ready", err)
-		}
+	if err := x.ready(); err != nil {
+		return err
 	}
 	if x.rx.pool.crowded() {
 		return poolFull()
@@ -275,6 +273,17 @@ func (x *exchange) admit(interrupt func()) error {
 	var err error
 	if x.hold, err = x.rx.Intake.Begin(x.client, interrupt); err != nil {
 		return noRoom(err)
+	}
+	return nil
+}
+
+// ready asks whether messages are admitted; while one is spooled as well, so that many at once do not fill the disk.
+func (x *exchange) ready() error {
+	if x.rx.Ready == nil {
+		return nil
+	}
+	if err := x.rx.Ready(); err != nil {
+		return later("the server is not ready", err)
 	}
 	return nil
 }

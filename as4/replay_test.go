@@ -57,7 +57,8 @@ func record(t *testing.T, dir string) *recording {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed, err := u.Verify()
+	any := func(url string) (string, bool) { return url, true }
+	signed, err := u.Verify(any)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +66,10 @@ func record(t *testing.T, dir string) *recording {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rec.message, rec.refs = m.User, references(signed)
+	rec.message = m.User
+	if rec.refs, err = references(signed); err != nil {
+		t.Fatal(err)
+	}
 	return rec
 }
 
@@ -136,7 +140,7 @@ func (r *replayed) replay(t *testing.T, rec *recording) (*ebms.Signal, *Exchange
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed, err := u.Verify()
+	signed, err := u.Verify(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -388,7 +389,10 @@ func orUnsigned(err error) error {
 // verifySigner checks that the answer was signed by a valid certificate of the access point we addressed (AS4-107,
 // PKI-024).
 func (s *Sender) verifySigner(ctx context.Context, u *wssec.Unverified, to Peer, ev *Evidence) (bool, error) {
-	signed, err := u.Verify()
+	signed, err := u.Verify(nil) // SOAPPart has seen that there is no attachment
+	if err == nil {
+		_, err = signed.References()
+	}
 	if err != nil {
 		return false, err
 	}
@@ -419,10 +423,26 @@ func (s *Sender) judgeReceipt(r Request, res *http.Response, ev *Evidence, recei
 	if len(receipt.References) == 0 {
 		return nil, fault(Unknown, errors.New("the receipt has no digests"))
 	}
-	if err := ebms.MatchReceipt(receipt, sent); err != nil {
+	if err := MatchReceipt(receipt, sent); err != nil {
 		return nil, fault(BadReceipt, err)
 	}
 	return ev, nil
+}
+
+// MatchReceipt is ebms.MatchReceipt for references to attachments that may be spelled in two ways (AS4-019, AS4-108).
+func MatchReceipt(r *ebms.Receipt, sent []ebms.Reference) error {
+	return ebms.MatchReceipt(&ebms.Receipt{References: oneSpelling(r.References)}, oneSpelling(sent))
+}
+
+// oneSpelling writes cid: URLs decoded.
+func oneSpelling(refs []ebms.Reference) []ebms.Reference {
+	out := slices.Clone(refs)
+	for i := range out {
+		if id, err := mime.ContentID(out[i].URI); err == nil {
+			out[i].URI = "cid:" + id
+		}
+	}
+	return out
 }
 
 // judgeErrors classifies what the other side reported (AS4-098, AS4-124 to AS4-126, REL-023). An unsigned error is

@@ -253,6 +253,7 @@ func TestSenderHostileSignals(t *testing.T) {
 		{"REL-043 signed by another access point", 200, "", sign(seat(t, "a2"), sentID, receipt(sentRefs())), 1, Unknown, ebms.CodeMissingReceipt, false},
 		{"REL-043 signed by another CA", 200, "", sign(foreign, sentID, receipt(sentRefs())), 1, Unknown, ebms.CodeMissingReceipt, false},
 		{"REL-043 changed after signing", 200, "", strings.Replace(good, "sent@a.example", "sent@a.examplE", 1), 1, Unknown, ebms.CodeMissingReceipt, false},
+		{"SEC-044 a reference to an attachment that is not there", 200, "", string(resign(t, []byte(good), b, func(info string) string { return info + attachmentReference("cid:x") })), 1, Unknown, ebms.CodeMissingReceipt, false},
 		{"REL-043 for another message", 200, "", sign(b, "other@a.example", receipt(sentRefs())), 1, Unknown, ebms.CodeInvalidReceipt, true},
 		{"REL-043 without digests", 200, "", sign(b, sentID, receipt(nil)), 1, Unknown, ebms.CodeInvalidReceipt, true},
 		{"AS4-109 another digest", 200, "", sign(b, sentID, receipt(wrong)), 1, BadReceipt, ebms.CodeInvalidReceipt, true},

@@ -12,10 +12,11 @@ type AlarmKind string
 
 // Kinds of alarms.
 const (
-	AlarmNoRules  AlarmKind = "no-rules"    // documents of a type came by that no pack has rules for
-	AlarmBasic    AlarmKind = "basic-rules" // likewise, only a basic pack has
-	AlarmEnded    AlarmKind = "ended"       // the newest version of a pack does not hold any more
-	AlarmUpcoming AlarmKind = "upcoming"    // a newer version of a pack is installed and does not hold yet
+	AlarmNoRules    AlarmKind = "no-rules"    // documents of a type came by that no pack has rules for
+	AlarmBasic      AlarmKind = "basic-rules" // likewise, only a basic pack has
+	AlarmEnded      AlarmKind = "ended"       // the newest version of a pack does not hold any more
+	AlarmUpcoming   AlarmKind = "upcoming"    // a newer version of a pack is installed and does not hold yet
+	AlarmUnreadable AlarmKind = "unreadable"  // a pack is installed that cannot be read; made by the caller, who has tried
 )
 
 // Alarm is something about rule packs that an operator should know.

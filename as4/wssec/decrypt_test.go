@@ -360,7 +360,7 @@ func TestAS4071AttachmentForms(t *testing.T) {
 					sum[0] ^= 1
 				}
 				el := messagingElement(t)
-				digests := append(EDelivery1.digests(el), Digest{URI: m.cid, Transform: swaSignature, Method: xmldsig.SHA256, Value: sum[:]})
+				digests := append(EDelivery1.digests(el), Digest{URI: "cid:" + m.cid, Transform: swaSignature, Method: xmldsig.SHA256, Value: sum[:]})
 				e := &edit{t, string(m.soap)}
 				from, _, _ := e.find("BinarySecurityToken", 0)
 				_, to, _ := e.find("EncryptedData", 0)

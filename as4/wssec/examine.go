@@ -2,7 +2,6 @@ package wssec
 
 import (
 	"io"
-	"strings"
 
 	"github.com/ravn-ap/ravn/internal/xmldsig"
 )
@@ -23,7 +22,7 @@ func (u *Unverified) Examine() (checks []Check, err error) {
 		return nil, refuse(Authentication, "AS4-074", "the message is not signed")
 	}
 	for _, r := range u.signature.References() {
-		c := Check{Reference: r, Attachment: strings.HasPrefix(r.URI, "cid:")}
+		c := Check{Reference: r, Attachment: isCID(r.URI)}
 		if !c.Attachment {
 			n, err := u.target(&r)
 			if err == nil {
@@ -39,8 +38,8 @@ func (u *Unverified) Examine() (checks []Check, err error) {
 
 // CheckPlain compares an attachment that came without encryption with its signed digest. Peppol refuses such a message
 // (AS4-074); this serves to explain one. mimeType decides about the canonical form (AS4-071).
-func (s *Signed) CheckPlain(cid, mimeType string, r io.Reader) error {
-	ref := s.cids[cid]
+func (s *Signed) CheckPlain(id, mimeType string, r io.Reader) error {
+	ref := s.cids[id]
 	if ref == nil {
 		return refuse(Policy, "AS4-069", "the payload is not covered by the signature")
 	}

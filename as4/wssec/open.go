@@ -35,16 +35,16 @@ type Opened struct {
 // Payload reads the octets that were signed: the payload in its compressed form. It may be called again to read again.
 func (o *Opened) Payload() io.Reader { return o.g.plaintext(o.spool.ReaderAt, o.spool.Size) }
 
-// Open decrypts the attachment named by the cid: URL and verifies its signed digest. The order is: structure and
+// Open decrypts the attachment with a content id and verifies its signed digest. The order is: structure and
 // algorithms, the key, the tag over the whole ciphertext, the digest over the plaintext; until both fit, no plaintext
 // leaves this function (AS4-083, SEC-090 to SEC-095). Everything that fails from the key on gives the same error and
 // takes the same steps (SEC-091).
-func (s *Signed) Open(keys Keys, cid string, spool Spool) (*Opened, error) {
-	ref := s.cids[cid]
+func (s *Signed) Open(keys Keys, id string, spool Spool) (*Opened, error) {
+	ref := s.cids[id]
 	if ref == nil {
 		return nil, refuse(Policy, "AS4-069", "the payload is not covered by the signature")
 	}
-	h, err := s.u.encryption(cid)
+	h, err := s.encryption(id)
 	if err != nil {
 		return nil, err
 	}
@@ -118,19 +118,19 @@ func undecryptable(rule, msg string) error { return refuse(Decryption, rule, "%s
 
 // encryption reads the description of the one encrypted attachment (AS4-074 to AS4-085, SEC-090, SEC-094). It is not
 // covered by the signature, so all of it is checked before a key is used.
-func (u *Unverified) encryption(cid string) (*encHeader, error) {
-	s := &u.security
-	if len(s.keys) == 0 || len(s.data) == 0 {
+func (s *Signed) encryption(id string) (*encHeader, error) {
+	keys, data := s.u.security.keys, s.u.security.data
+	if len(keys) == 0 || len(data) == 0 {
 		return nil, undecryptable("AS4-074", "the payload is not encrypted")
 	}
-	if len(s.data) > 1 {
+	if len(data) > 1 {
 		return nil, undecryptable("SEC-094", "more than one EncryptedData")
 	}
 	h := &encHeader{}
-	if err := u.readKey(h, s.keys[0], attr(s.data[0], "Id")); err != nil {
+	if err := s.u.readKey(h, keys[0], attr(data[0], "Id")); err != nil {
 		return nil, err
 	}
-	return h, u.readData(h, s.data[0], attr(s.keys[0], "Id"), cid)
+	return h, s.readData(h, data[0], attr(keys[0], "Id"), id)
 }
 
 func attr(n xmlsafe.Node, local string) string {
@@ -218,14 +218,14 @@ func issuerSerial(h *encHeader, data xmlsafe.Node) error {
 	return nil
 }
 
-// readData reads xenc:EncryptedData; key is the id of the EncryptedKey.
-func (u *Unverified) readData(h *encHeader, n xmlsafe.Node, key, cid string) error {
+// readData reads xenc:EncryptedData, which must be that of the attachment; key is the id of the EncryptedKey.
+func (s *Signed) readData(h *encHeader, n xmlsafe.Node, key, id string) error {
 	kids := n.Elements()
 	if len(kids) != 3 || !kids[0].Is(nsXENC, "EncryptionMethod") || !kids[1].Is(nsDS, "KeyInfo") || !kids[2].Is(nsXENC, "CipherData") ||
 		attr(n, "Type") != swaContent {
 		return undecryptable("AS4-081", "an EncryptedData of another shape")
 	}
-	if attr(kids[0], "Algorithm") != u.suite.Data || len(kids[0].Elements()) > 0 {
+	if attr(kids[0], "Algorithm") != s.u.suite.Data || len(kids[0].Elements()) > 0 {
 		return undecryptable("AS4-085", "a content encryption that is not allowed")
 	}
 	str, _ := only(kids[1], nsWSSE, "SecurityTokenReference")
@@ -234,7 +234,7 @@ func (u *Unverified) readData(h *encHeader, n xmlsafe.Node, key, cid string) err
 		return undecryptable("AS4-081", "an EncryptedData that does not refer to the EncryptedKey")
 	}
 	cipherRef, ok := only(kids[2], nsXENC, "CipherReference")
-	if !ok || attr(cipherRef, "URI") != cid {
+	if named, there := s.parts.find(attr(cipherRef, "URI")); !ok || !there || named != id {
 		return undecryptable("SEC-094", "an EncryptedData that does not refer to the payload part")
 	}
 	transforms, _ := only(cipherRef, nsXENC, "Transforms")

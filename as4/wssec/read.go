@@ -309,28 +309,44 @@ func (u *Unverified) Claimed() xmlsafe.Node { return u.messaging }
 // Fault tells whether the body holds a SOAP fault (AS4-115).
 func (u *Unverified) Fault() bool { return u.fault }
 
+// Attachments tells which attachment of the message a cid: URL names: its content id, decoded, so that there is one spelling
+// of it. ok is false when the message has no such attachment. A nil Attachments is a message without any.
+type Attachments func(url string) (id string, ok bool)
+
+func (a Attachments) find(url string) (id string, ok bool) {
+	if a == nil {
+		return "", false
+	}
+	return a(url)
+}
+
 // Signed is an envelope whose signature was verified with the key of its certificate.
 type Signed struct {
-	u    *Unverified
-	refs []xmldsig.Reference
-	cids map[string]*xmldsig.Reference // by URI
+	u     *Unverified
+	parts Attachments
+	refs  []xmldsig.Reference
+	cids  map[string]*xmldsig.Reference // by content id
+	loose bool                          // a reference to an attachment names none that is there
 }
 
 // Verify checks the signature value, then that exactly Messaging, Body and attachments are covered, then the digests of
-// the two elements (SEC-044, AS4-069). Attachments follow in Open.
-func (u *Unverified) Verify() (*Signed, error) {
+// the two elements (SEC-044, AS4-069). No two references may name one attachment; that each names one that is there is a
+// matter of References, and their digests follow in Open.
+func (u *Unverified) Verify(parts Attachments) (*Signed, error) {
 	if u.signature == nil {
 		return nil, refuse(Authentication, "AS4-074", "the message is not signed")
 	}
 	if err := u.signature.VerifyValue(u.token.cert.PublicKey); err != nil {
 		return nil, &Error{Class: Authentication, Rule: "SEC-050", Msg: "the signature does not fit", Err: err}
 	}
-	s := &Signed{u: u, refs: u.signature.References(), cids: map[string]*xmldsig.Reference{}}
+	s := &Signed{u: u, parts: parts, refs: u.signature.References(), cids: map[string]*xmldsig.Reference{}}
 	covered := map[xmlsafe.Node]bool{}
 	for i := range s.refs {
 		r := &s.refs[i]
-		if strings.HasPrefix(r.URI, "cid:") {
-			s.cids[r.URI] = r
+		if isCID(r.URI) {
+			if err := s.attach(r); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		n, err := u.target(r)
@@ -346,6 +362,22 @@ func (u *Unverified) Verify() (*Signed, error) {
 		return nil, refuse(Policy, "AS4-069", "Messaging or Body is not covered by the signature")
 	}
 	return s, nil
+}
+
+func isCID(uri string) bool { return strings.HasPrefix(uri, "cid:") }
+
+// attach notes a reference to an attachment. Of two to one attachment, in two spellings, only one would be digested (SEC-024).
+func (s *Signed) attach(r *xmldsig.Reference) error {
+	id, ok := s.parts.find(r.URI)
+	switch {
+	case !ok:
+		s.loose = true
+	case s.cids[id] != nil:
+		return refuse(Authentication, "SEC-044", "two references to one attachment")
+	default:
+		s.cids[id] = r
+	}
+	return nil
 }
 
 // target resolves a same-document reference. It must be the Messaging or Body that was found by its place, or a token or
@@ -372,11 +404,17 @@ func (s *Signed) Messaging() xmlsafe.Node { return s.u.messaging }
 // Signer returns the certificate that signed.
 func (s *Signed) Signer() *x509.Certificate { return s.u.token.cert }
 
-// References returns the verified references in the order of the message; they go into the receipt (AS4-101, AS4-102).
-func (s *Signed) References() []xmldsig.Reference { return s.refs }
+// References returns the verified references in the order of the message; they go into the receipt (AS4-101, AS4-102). It
+// fails if one names an attachment that is not there: nobody can have digested it, so no receipt may repeat it (SEC-044).
+func (s *Signed) References() ([]xmldsig.Reference, error) {
+	if s.loose {
+		return nil, refuse(Authentication, "SEC-044", "a reference to an attachment that is not there")
+	}
+	return s.refs, nil
+}
 
-// Covers tells whether the attachment with this cid: URL is covered by the signature.
-func (s *Signed) Covers(cid string) bool { return s.cids[cid] != nil }
+// Covers tells whether the attachment with this content id is covered by the signature.
+func (s *Signed) Covers(id string) bool { return s.cids[id] != nil }
 
 // IsDigest tells whether err says that signed content was changed.
 func IsDigest(err error) bool { return errors.Is(err, xmldsig.ErrDigest) }

@@ -83,7 +83,7 @@ func wireRequest(t *testing.T, dir string) (soap []byte, cid string, data []byte
 		if i == 0 {
 			soap = b
 		} else {
-			cid, data = "cid:"+p.ContentID, b
+			cid, data = p.ContentID, b
 		}
 	}
 }
@@ -97,7 +97,7 @@ func TestOpenCapturedRequests(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := u.Verify()
+			s, err := u.Verify(attached(cid))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -154,13 +154,13 @@ func TestReadCapturedAnswers(t *testing.T) {
 				}
 				return
 			}
-			if _, err := u.Verify(); err != nil {
+			if _, err := u.Verify(nil); err != nil {
 				t.Error(err)
 			}
 			// any change inside Messaging is found
 			bad := bytes.Replace(soap, []byte("SignalMessage>"), []byte("SignalMessage> "), 1)
 			if u, err := ReadSignal(bad, EDelivery1); err == nil {
-				if _, err := u.Verify(); err == nil || !strings.Contains(err.Error(), "changed") {
+				if _, err := u.Verify(nil); err == nil || !strings.Contains(err.Error(), "changed") {
 					t.Errorf("a changed signal: %v", err)
 				}
 			}

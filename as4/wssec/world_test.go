@@ -13,8 +13,10 @@ import (
 	"errors"
 	"io"
 	"math/big"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -115,7 +117,7 @@ func canonicalOf(t testing.TB, n xmlsafe.Node) []byte {
 // sealedMessage is a message that we wrote.
 type sealedMessage struct {
 	soap    []byte
-	cid     string // cid: URL
+	cid     string // content id
 	data    []byte // ciphertext
 	key     []byte // content key
 	wrapped []byte
@@ -146,16 +148,29 @@ func sealOne(t testing.TB, mimeType string, payload []byte) *sealedMessage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &sealedMessage{soap, "cid:" + testCID, data.Bytes(), s.key, s.wrapped, payload}
+	return &sealedMessage{soap, testCID, data.Bytes(), s.key, s.wrapped, payload}
 }
 
-// verified reads and verifies a request.
+// attached are the attachments of a message with these content ids. URLs are decoded, as package as4 does it.
+func attached(ids ...string) Attachments {
+	return func(raw string) (string, bool) {
+		enc, ok := strings.CutPrefix(raw, "cid:")
+		id, err := url.PathUnescape(enc)
+		return id, ok && err == nil && slices.Contains(ids, id)
+	}
+}
+
+// verified reads and verifies a request with the one attachment of sealOne.
 func verified(soap []byte) (*Signed, error) {
 	u, err := ReadMessage(soap, EDelivery1)
 	if err != nil {
 		return nil, err
 	}
-	return u.Verify()
+	s, err := u.Verify(attached(testCID))
+	if err == nil {
+		_, err = s.References()
+	}
+	return s, err
 }
 
 // mustOpen expects that the message opens and yields its payload.

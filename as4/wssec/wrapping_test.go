@@ -23,7 +23,9 @@ func harmless(t testing.TB, soap []byte, want []byte) (err error) {
 		u, rerr := read(soap, EDelivery1)
 		var s *Signed
 		if rerr == nil {
-			s, rerr = u.Verify()
+			if s, rerr = u.Verify(attached(testCID)); rerr == nil {
+				_, rerr = s.References()
+			}
 		}
 		var e *Error
 		switch {
@@ -175,6 +177,9 @@ func TestSEC051Coverage(t *testing.T) {
 	good := []Digest{digest("#msg-1", el.Bytes), digest("#body-msg-1", body)}
 	stamp := `<wsu:Timestamp xmlns:wsu="` + nsWSU + `" wsu:Id="ts-1"><wsu:Created>2026-11-21T12:00:00Z</wsu:Created></wsu:Timestamp>`
 	inner := `<x:SBD xmlns:wsu="` + nsWSU + `" xmlns:x="u:x" wsu:Id="sbd-1"></x:SBD>`
+	cid := func(url string) Digest {
+		return Digest{URI: url, Transform: swaSignature, Method: xmldsig.SHA256, Value: make([]byte, 32)}
+	}
 	for _, tc := range []struct {
 		name    string
 		digests []Digest
@@ -185,13 +190,20 @@ func TestSEC051Coverage(t *testing.T) {
 	}{
 		{"as it should be", good, "", "", true, 0},
 		{"the timestamp as well", append(good[:2:2], digest("#ts-1", []byte(stamp))), stamp, "", true, 0},
-		{"an attachment as well", append(good[:2:2], Digest{URI: "cid:x", Transform: swaSignature, Method: xmldsig.SHA256, Value: make([]byte, 32)}), "", "", true, 0},
+		{"an attachment as well", append(good[:2:2], Digest{URI: "cid:" + testCID, Transform: swaSignature, Method: xmldsig.SHA256, Value: make([]byte, 32)}), "", "", true, 0},
 		{"10 only the timestamp", []Digest{digest("#ts-1", []byte(stamp))}, stamp, "", false, Policy},
 		{"10 timestamp and Body", []Digest{digest("#ts-1", []byte(stamp)), good[1]}, stamp, "", false, Policy},
 		{"10 timestamp and Messaging", []Digest{digest("#ts-1", []byte(stamp)), good[0]}, stamp, "", false, Policy},
 		{"SEC-044 only Messaging", good[:1], "", "", false, Policy},
 		{"SEC-044 only Body", good[1:], "", "", false, Policy},
-		{"SEC-044 only an attachment", []Digest{{URI: "cid:x", Transform: swaSignature, Method: xmldsig.SHA256, Value: make([]byte, 32)}}, "", "", false, Policy},
+		{"SEC-044 XSW-22 an attachment that is not there", append(good[:2:2], cid("cid:x@ap.example")), "", "", false, Authentication},
+		{"SEC-044 XSW-22 one that is there and one that is not", append(good[:2:2], cid("cid:"+testCID), cid("cid:x@ap.example")), "", "", false, Authentication},
+		{"SEC-044 XSW-22 no content id", append(good[:2:2], cid("cid:")), "", "", false, Authentication},
+		{"SEC-024 an attachment in another spelling", append(good[:2:2], cid("cid:att%2D1%40ap.example")), "", "", true, 0},
+		{"SEC-024 SEC-044 an attachment twice, in two spellings", append(good[:2:2], cid("cid:"+testCID), cid("cid:att%2D1@ap.example")), "", "", false, Authentication},
+		{"SEC-024 another letter case", append(good[:2:2], cid("cid:ATT-1@ap.example")), "", "", false, Authentication},
+		{"SEC-024 another scheme", append(good[:2:2], cid("CID:"+testCID)), "", "", false, Authentication},
+		{"SEC-044 only an attachment", []Digest{{URI: "cid:" + testCID, Transform: swaSignature, Method: xmldsig.SHA256, Value: make([]byte, 32)}}, "", "", false, Policy},
 		{"SEC-044 no reference", nil, "", "", false, Authentication},
 		{"SEC-044 twice Messaging", append(good[:2:2], good[0]), "", "", false, Authentication},
 		{"SEC-044 too many", many(good, 15), "", "", false, Authentication},
@@ -245,7 +257,7 @@ func TestSEC051Attachments(t *testing.T) {
 	if !s.Covers(m.cid) {
 		t.Error("the attachment is not covered")
 	}
-	for _, cid := range []string{"", "cid:", "cid:other@ap.example", "cid:ATT-1@ap.example", "CID:att-1@ap.example", "cid:att%2D1@ap.example", "cid:<att-1@ap.example>", "cid:root@ap.example", testCID, "#msg-1"} {
+	for _, cid := range []string{"", "other@ap.example", "ATT-1@ap.example", "att%2D1@ap.example", "<att-1@ap.example>", "root@ap.example", "cid:" + testCID, "#msg-1"} {
 		if s.Covers(cid) {
 			t.Errorf("15, 16: %q is covered", cid)
 		}

@@ -100,7 +100,7 @@ func (c *cli) runBench(ctx context.Context, o bench.Options) (*bench.Result, err
 	if err != nil {
 		return nil, err
 	}
-	if err := raiseLimits(a.Config, b.Config); err != nil {
+	if err := raiseLimits(o.Workers, a.Config, b.Config); err != nil {
 		return nil, err
 	}
 	if err := serveDemo(ctx, b.Config); err != nil {
@@ -113,14 +113,16 @@ func (c *cli) runBench(ctx context.Context, o bench.Options) (*bench.Result, err
 	return bench.Run(ctx, o, bench.Commands{Receiver: []string{"serve", "--config", b.Config}, Sender: args, Ready: `"ready"`})
 }
 
-// raiseLimits allows documents of several GiB.
-func raiseLimits(files ...string) error {
+// raiseLimits allows documents of several GiB, and as many connections of one source as there are workers.
+func raiseLimits(workers int, files ...string) error {
+	connections := max(256, 2*workers)
+	keys := fmt.Sprintf("as4:\n  max_bytes: 2147483648\n  max_expanded_bytes: 4294967296\n  connections: %d\n  connections_per_source: %d\n", connections, connections)
 	for _, name := range files {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			return err
 		}
-		text = []byte(strings.Replace(string(text), "as4:\n", "as4:\n  max_bytes: 2147483648\n  max_expanded_bytes: 4294967296\n", 1))
+		text = []byte(strings.Replace(string(text), "as4:\n", keys, 1))
 		if err := durable.WriteFile(name, 0o600, durable.Bytes(text)); err != nil {
 			return err
 		}

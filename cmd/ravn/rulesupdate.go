@@ -17,6 +17,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/smp"
 	"github.com/ravn-ap/ravn/validation"
+	"github.com/ravn-ap/ravn/validation/core"
 	"github.com/ravn-ap/ravn/validation/pack"
 )
 
@@ -87,16 +88,18 @@ func (c *cli) printUpdate(u *pack.Update) error {
 
 func (c *cli) rulesAlarms(dir *string) *cobra.Command {
 	return &cobra.Command{
-		Use: "alarms", Short: "Say which rule packs are missing, have ended or begin later", Args: cobra.NoArgs,
+		Use: "alarms", Short: "Say which rule packs are missing, cannot be read, have ended or begin later", Args: cobra.NoArgs,
 		Long: "Compares the rule packs with today and with the document types of the last 30 days.\n\nExit codes: 0 nothing to say; 1 something.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			packs, err := c.packs(*dir)
+			from, err := c.rulesDir(*dir)
 			if err != nil {
 				return err
 			}
+			packs, unreadable := node.LoadRules(from)
+			packs = append(packs, core.Pack())
 			var alarms []validation.Alarm
 			err = c.withStore(cmd.Context(), func(s *store.Store) (err error) {
-				alarms, err = node.RuleAlarms(cmd.Context(), s, packs, time.Now())
+				alarms, err = node.RuleAlarms(cmd.Context(), s, packs, unreadable, time.Now())
 				return err
 			})
 			for i := range alarms {

@@ -126,4 +126,20 @@ func TestRulesAlarms(t *testing.T) {
 	if out, errs, code := call(t, "--config", cfg, "rules", "alarms"); code != 1 || !strings.Contains(out, "upcoming") || !strings.Contains(out, "small 1 is installed and holds from 2100-01-01") {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
+	manifests, err := filepath.Glob(filepath.Join(filepath.Dir(cfg), "data", "rules", "small", "*", "pack.json"))
+	if err != nil || len(manifests) != 1 {
+		t.Fatal(manifests, err)
+	}
+	if err := os.WriteFile(manifests[0], []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, errs, code := call(t, "--config", cfg, "rules", "alarms"); code != 1 || !strings.HasPrefix(out, "unreadable") || !strings.Contains(out, "ravn rules remove small 1") {
+		t.Errorf("a pack that cannot be read: exit %d: %s%s", code, out, errs)
+	}
+	if out, errs, code := call(t, "--config", cfg, "rules", "remove", "small", "1"); code != 0 {
+		t.Errorf("it cannot be removed: exit %d: %s%s", code, out, errs)
+	}
+	if out, errs, code := call(t, "--config", cfg, "rules", "alarms"); code != 0 || out != "" {
+		t.Errorf("after its removal: exit %d: %s%s", code, out, errs)
+	}
 }

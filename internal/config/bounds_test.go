@@ -153,6 +153,13 @@ func TestIntakeKeys(t *testing.T) {
 			}
 		}
 	}
+	behind := strings.Replace(withMore(inOrder), "environment: local", "environment: test", 1)
+	if _, err := checked(t, behind, nil); !strings.Contains(err, "as4.trusted_proxies: name the proxy that ends TLS") {
+		t.Errorf("a proxy that is not named: %q", err)
+	}
+	if _, err := checked(t, behind, map[string]string{"RAVN_AS4_TRUSTED_PROXIES": "10.0.0.1"}); err != "" {
+		t.Errorf("a proxy that is named: %q", err)
+	}
 	c, err := checked(t, withMore(inOrder), map[string]string{"RAVN_AS4_TRUSTED_PROXIES": "10.0.0.1, 10.1.0.0/16"})
 	if err != "" || len(c.TrustedProxies()) != 2 {
 		t.Errorf("from the environment: %v %v", c.TrustedProxies(), err)

@@ -48,7 +48,7 @@ func (c *Config) Check() error {
 	c.checkKeys(bad)
 	c.checkCerts(env, bad)
 	c.checkAS4(env, bad)
-	c.checkIntake(bad)
+	c.checkIntake(env, bad)
 	c.checkReporting(bad)
 	if r := c.Discovery.Resolver; r != "" && !address(r) {
 		bad("discovery.resolver", "want host:port, have %q", r)
@@ -138,8 +138,11 @@ func address(s string) bool {
 }
 
 // checkIntake checks what belongs together in the bounds of what strangers may hold.
-func (c *Config) checkIntake(bad complain) {
+func (c *Config) checkIntake(env certs.Environment, bad complain) {
 	a := &c.AS4
+	if a.Plain && env != certs.Local && len(a.Proxies) == 0 {
+		bad("as4.trusted_proxies", "name the proxy that ends TLS for as4.plain: else all senders count as one source")
+	}
 	if a.PerSource > a.Connections {
 		bad("as4.connections_per_source", "want at most as4.connections, which is %d, have %d", a.Connections, a.PerSource)
 	}

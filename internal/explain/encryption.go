@@ -189,19 +189,19 @@ func (x *explainer) attachment(r *Reference, p *part) {
 
 // plain checks a part that came without encryption.
 func (x *explainer) plain(r *Reference, p *part) {
-	if err := x.signed.CheckPlain(r.URI, p.contentType, bytes.NewReader(p.data)); err != nil {
+	if err := x.signed.CheckPlain(p.cid, p.contentType, bytes.NewReader(p.data)); err != nil {
 		r.OK, r.Reason = no(), "it is not the one that was signed"
 		return
 	}
 	r.OK, r.Reason = yes(), "it came without encryption"
-	x.opened[r.URI] = func() io.Reader { return bytes.NewReader(p.data) }
+	x.opened[p.cid] = func() io.Reader { return bytes.NewReader(p.data) }
 }
 
 // decrypt opens a sealed part with the keys that were given.
 func (x *explainer) decrypt(r *Reference, p *part) {
 	e := x.rep.Encryption
 	keys := &finder{ring: x.opt.Keys}
-	o, err := x.signed.Open(keys, r.URI, wssec.Spool{ReaderAt: bytes.NewReader(p.data), Size: int64(len(p.data))})
+	o, err := x.signed.Open(keys, p.cid, wssec.Spool{ReaderAt: bytes.NewReader(p.data), Size: int64(len(p.data))})
 	if keys.found != nil {
 		e.Key = identify(keys.found.Cert).Subject
 	}
@@ -210,7 +210,7 @@ func (x *explainer) decrypt(r *Reference, p *part) {
 	case err == nil:
 		e.Decryptable, e.Reason = yes(), "decrypted, and the digest of the payload is the one that was signed"
 		r.OK, r.Reason = yes(), ""
-		x.opened[r.URI] = o.Payload
+		x.opened[p.cid] = o.Payload
 	case keys.asked && keys.found == nil:
 		e.Reason = "no key was given"
 		if len(x.opt.Keys.Identities()) > 0 {

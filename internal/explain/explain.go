@@ -60,7 +60,7 @@ type explainer struct {
 	signed   *wssec.Signed // nil unless the signature is valid
 	user     *ebms.UserMessage
 	signal   *ebms.Signal
-	opened   map[string]opened // by cid: URL
+	opened   map[string]opened // by content id
 	insecure bool              // the security header was refused before its signature was looked at
 	stopped  bool              // a layer could not be read
 	writeErr error

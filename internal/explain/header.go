@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/ebms"
+	"github.com/ravn-ap/ravn/internal/xmldsig"
 )
 
 // header reads the eb:Messaging header, verified or not, and says which.
@@ -110,15 +112,19 @@ func (x *explainer) match() error {
 	if x.signal.RefTo != req.user.ID {
 		return fmt.Errorf("the receipt is for %s, the request given is %s (AS4-107)", orUnknown(string(x.signal.RefTo)), req.user.ID)
 	}
-	signed, err := req.message.Verify()
+	signed, err := req.message.Verify(req.attached)
+	var refs []xmldsig.Reference
+	if err == nil {
+		refs, err = signed.References()
+	}
 	if err != nil {
 		return fmt.Errorf("the signature of the request is not valid: %w", err)
 	}
 	var sent []ebms.Reference
-	for _, r := range signed.References() {
+	for _, r := range refs {
 		sent = append(sent, ebms.Reference{URI: r.URI, Transforms: []string{r.Transform}, Method: r.Digest, Value: r.Value})
 	}
-	if err := ebms.MatchReceipt(x.signal.Receipt, sent); err != nil {
+	if err := as4.MatchReceipt(x.signal.Receipt, sent); err != nil {
 		return err
 	}
 	if signer := x.rep.Signature.Signer; signer != nil && signer.Seat != req.user.To.ID.Value {

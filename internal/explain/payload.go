@@ -10,6 +10,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/ravn-ap/ravn/as4/mime"
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/sbdh"
 )
@@ -75,15 +76,22 @@ func (x *explainer) gunzipFailed(err error) {
 	x.broken(Problem{Layer: LayerPayload, Rule: "AS4-058", Text: "the payload cannot be decompressed as it must: " + err.Error(), Code: ebms.CodeDecompressionFailure})
 }
 
+// openedAs returns the attachment that a cid: URL names, if it could be opened.
+func (x *explainer) openedAs(url string) (opened, bool) {
+	id, err := mime.ContentID(url)
+	open, ok := x.opened[id]
+	return open, ok && err == nil
+}
+
 // payloadPart returns the attachment that PartInfo names, or else the first one that could be opened.
 func (x *explainer) payloadPart() (opened, bool) {
 	if x.user != nil && len(x.user.Parts) > 0 {
-		if open, ok := x.opened[x.user.Parts[0].Href]; ok {
+		if open, ok := x.openedAs(x.user.Parts[0].Href); ok {
 			return open, true
 		}
 	}
 	for _, r := range x.rep.Signature.References {
-		if open, ok := x.opened[r.URI]; ok {
+		if open, ok := x.openedAs(r.URI); ok {
 			return open, true
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ravn-ap/ravn/as4/mime"
 	"github.com/ravn-ap/ravn/as4/wssec"
 	"github.com/ravn-ap/ravn/certs"
 )
@@ -45,7 +46,7 @@ func (x *explainer) signature() {
 		s.References = append(s.References, reference(c))
 	}
 	var err error
-	x.signed, err = x.message.Verify()
+	x.signed, err = x.message.Verify(x.attached)
 	if err == nil {
 		s.Valid, s.Reason = true, "the signature value and the digests of Messaging and Body fit"
 		return
@@ -58,6 +59,15 @@ func (x *explainer) signature() {
 			s.Reason = fmt.Sprintf("the signature value fits, but %s (%s) does not: %s", r.URI, orUnknownTarget(r.Target), r.Reason)
 		}
 	}
+}
+
+// attached is wssec.Attachments of the message. A file that does not hold the whole message may have any.
+func (x *explainer) attached(url string) (string, bool) {
+	id, err := mime.ContentID(url)
+	if m := x.rep.MIME; err != nil || !m.Multipart || !m.Complete || m.Fault != nil {
+		return id, err == nil
+	}
+	return id, slices.ContainsFunc(x.parts, func(p part) bool { return p.cid == id })
 }
 
 func orUnknownTarget(s string) string {

@@ -38,8 +38,10 @@ func clean(s string) string {
 	return b.String()
 }
 
-// alarm begins a line that wants the attention of an operator: kind names the alarm.
-func (n *Node) alarm(kind string) *zerolog.Event { return n.opts.Log.Warn().Str("alarm", kind) }
+// alarm begins a line that wants the attention of an operator: the field alarm names its kind, the text says all.
+func (n *Node) alarm(level zerolog.Level, kind string) *zerolog.Event {
+	return n.opts.Log.WithLevel(level).Str("alarm", kind)
+}
 
 // trouble tells an operator what must be acted on, once a minute. kind is a fixed text.
 func (n *Node) trouble(kind string, err error) {
@@ -89,7 +91,7 @@ func (n *Node) logRefused(x *as4.Exchange) {
 	}
 	n.logOwnFault(x)
 	if x.Blocked != "" { // SEC-092
-		n.alarm("decryption").Str("tx", x.ID).Str("c2", string(x.C2)).Str("source", x.Source).Str("blocked", x.Blocked).
+		n.alarm(zerolog.WarnLevel, "decryption").Str("tx", x.ID).Str("c2", string(x.C2)).Str("source", x.Source).Str("blocked", x.Blocked).
 			Msg("more than 20 messages in ten minutes could not be decrypted: no more are tried for ten minutes")
 	}
 }

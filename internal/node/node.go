@@ -60,9 +60,11 @@ type Node struct {
 	gate     *intake.Gate // what strangers may hold at the AS4 endpoint
 	runner   *queue.Runner
 	health   health
-	lines    lines                 // what is logged of strangers
-	rules    *validation.Validator // nil when nothing is checked
-	packs    []pack.Pack           // those of rules
+	lines    lines // what is logged of strangers
+
+	rules      *validation.Validator // nil when nothing is checked
+	packs      []pack.Pack           // those of rules
+	unreadable []error               // rules that could not be read
 }
 
 // Open opens everything a node needs but listens to nothing and runs nothing.
@@ -190,9 +192,7 @@ func (n *Node) wire() error {
 		OnError: n.logJob,
 	}
 	n.Inbound.Queue = n.runner
-	if err := n.openRules(); err != nil {
-		return err
-	}
+	n.openRules()
 	client, directory, err := n.network()
 	if err != nil {
 		return err

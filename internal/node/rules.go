@@ -2,7 +2,14 @@ package node
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/fault"
@@ -12,21 +19,41 @@ import (
 	"github.com/ravn-ap/ravn/validation/pack"
 )
 
-// openRules loads the rule packs, and the built-in one, when one of the directions is checked. A pack that cannot be read is
-// an error at the start, not a silent gap later.
-func (n *Node) openRules() error {
+// openRules loads the rule packs, and the built-in one, when one of the directions is checked. What cannot be read is an alarm
+// and no reason not to start: documents go on, checked by what is left.
+func (n *Node) openRules() {
 	v := n.Config.Validation
 	if v.Outgoing == string(ap.CheckOff) && v.Incoming == string(ap.CheckOff) {
-		return nil
+		return
 	}
-	packs, err := pack.Load(n.Config.RulesDir())
-	if err != nil {
-		return fault.New(fault.RulesUnusable, err, "")
-	}
+	var packs []pack.Pack
+	packs, n.unreadable = LoadRules(n.Config.RulesDir())
 	n.packs = append(packs, core.Pack())
 	n.rules = validation.New(n.packs)
 	n.Inbound.Check = n.check(v.Incoming)
-	return nil
+}
+
+// LoadRules reads the rule packs of a folder and says what of it cannot be read. If one version of a pack cannot, another that
+// holds until a newer one does is left out as well: the newer one may be the one that is lost, and a document must not be refused
+// by rules that have ended. Documents without rules go on unchecked, as ever.
+func LoadRules(dir string) (packs []pack.Pack, unreadable []error) {
+	if _, err := os.ReadDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, []error{err}
+	}
+	packs, err := pack.Load(dir)
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		unreadable = joined.Unwrap()
+	} else if err != nil {
+		unreadable = []error{err}
+	}
+	lost := map[string]bool{}
+	for _, err := range unreadable {
+		var u *pack.Unreadable
+		if errors.As(err, &u) {
+			lost[u.Name] = true
+		}
+	}
+	return slices.DeleteFunc(packs, func(p pack.Pack) bool { return lost[p.Name] && p.ValidTo == "" }), unreadable
 }
 
 func (n *Node) check(policy string) ap.Check {
@@ -36,17 +63,33 @@ func (n *Node) check(policy string) ap.Check {
 // seenSpan is how far back the traffic is looked at for alarms.
 const seenSpan = 30 * 24 * time.Hour
 
-// RuleAlarms says what an operator should know about rule packs, with regard to the traffic of the last 30 days.
-func RuleAlarms(ctx context.Context, s *store.Store, packs []pack.Pack, now time.Time) ([]validation.Alarm, error) {
+// RuleAlarms says what an operator should know about rule packs, and about those that are unreadable, with regard to the traffic
+// of the last 30 days. Alarms come also with an error.
+func RuleAlarms(ctx context.Context, s *store.Store, packs []pack.Pack, unreadable []error, now time.Time) ([]validation.Alarm, error) {
+	var list []validation.Alarm
+	for _, err := range unreadable {
+		list = append(list, unreadableAlarm(err))
+	}
 	types, err := s.Types(ctx, store.DefaultTenant, now.Add(-seenSpan))
 	if err != nil {
-		return nil, fault.New(fault.DatabaseUnusable, err, "")
+		return list, fault.New(fault.DatabaseUnusable, err, "")
 	}
 	var seen []validation.Seen
 	for _, t := range types {
 		seen = append(seen, validation.Seen(t))
 	}
-	return validation.Alarms(packs, seen, now), nil
+	return append(list, validation.Alarms(packs, seen, now)...), nil
+}
+
+// unreadableAlarm is the alarm about rules that cannot be read.
+func unreadableAlarm(err error) validation.Alarm {
+	a := validation.Alarm{Kind: validation.AlarmUnreadable, Text: fmt.Sprintf("rules cannot be read: %v. Documents are checked without them. Install them again: ravn rules install", err)}
+	var u *pack.Unreadable
+	if errors.As(err, &u) {
+		a.Pack, a.Version = u.Name, u.Version
+		a.Text += fmt.Sprintf(", or remove them: ravn rules remove %s %s. Until then no version of %s is used that names no last day", u.Name, u.Version, u.Name)
+	}
+	return a
 }
 
 // watchRules logs the alarms at the start and once a day.
@@ -57,12 +100,12 @@ func (n *Node) watchRules(ctx context.Context) {
 	tick := time.NewTicker(24 * time.Hour)
 	defer tick.Stop()
 	for {
-		alarms, err := RuleAlarms(ctx, n.Store, n.packs, n.opts.Now())
+		alarms, err := RuleAlarms(ctx, n.Store, n.packs, n.unreadable, n.opts.Now())
 		if err != nil && ctx.Err() == nil {
 			n.opts.Log.Error().Err(err).Msg("rule alarms")
 		}
 		for _, a := range alarms {
-			n.opts.Log.Warn().Str("kind", string(a.Kind)).Str("pack", a.Pack).Str("version", a.Version).Str("doctype", a.DocType).Msg(a.Text)
+			n.logRuleAlarm(a)
 		}
 		select {
 		case <-ctx.Done():
@@ -70,4 +113,13 @@ func (n *Node) watchRules(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
+}
+
+// logRuleAlarm logs an alarm about rules; what is broken here is an error.
+func (n *Node) logRuleAlarm(a validation.Alarm) {
+	level := zerolog.WarnLevel
+	if a.Kind == validation.AlarmUnreadable {
+		level = zerolog.ErrorLevel
+	}
+	n.alarm(level, string(a.Kind)).Str("pack", a.Pack).Str("version", a.Version).Str("doctype", a.DocType).Msg(a.Text)
 }

@@ -4,16 +4,19 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/validation"
 )
 
 // checkedNode runs a node whose documents are checked by the rules in a folder, or by those built in.
@@ -92,4 +95,88 @@ func documentsAreChecked(t *testing.T, rules string) {
 		t.Fatal(err)
 	}
 	verdict(to, meta.Validation)
+}
+
+const never = `<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2">
+<ns prefix="u" uri="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"/>
+<pattern><rule context="/u:Invoice"><assert id="NEVER" flag="fatal" test="false()">No invoice is right.</assert></rule></pattern></schema>`
+
+// installPack writes a pack for invoices that refuses all of them; manifest replaces its description.
+func installPack(t *testing.T, dir, name, version, manifest string) {
+	t.Helper()
+	if manifest == "" {
+		manifest = fmt.Sprintf(`{"name": %q, "version": %q, "documents": [{"doctype": %q, "rules": ["r.sch"]}]}`, name, version, strings.TrimPrefix(billing, "busdox-docid-qns::"))
+	}
+	at := filepath.Join(dir, name, version)
+	err := errors.Join(os.MkdirAll(at, 0o700), os.WriteFile(filepath.Join(at, "pack.json"), []byte(manifest), 0o600), os.WriteFile(filepath.Join(at, "r.sch"), []byte(never), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A pack that cannot be read is an alarm, of the log and of ravn rules alarms: the node starts, documents are checked by what is
+// left, and none is refused by rules that the lost ones may have replaced.
+func TestUnreadableRulesAreAnAlarm(t *testing.T) {
+	_, pkiDir := testPKI(t)
+	ends := fmt.Sprintf(`{"name": "bill", "version": "1", "valid_to": "2100-01-01", "documents": [{"doctype": %q, "rules": ["r.sch"]}]}`, strings.TrimPrefix(billing, "busdox-docid-qns::"))
+	for _, tc := range []struct {
+		name     string
+		install  func(t *testing.T, dir string)
+		refused  bool
+		pack     string // of the alarm
+		contains string // its text
+	}{
+		{"all can be read", func(t *testing.T, dir string) { installPack(t, dir, "bill", "1", "") }, true, "", ""},
+		{"a version of the pack cannot", func(t *testing.T, dir string) {
+			installPack(t, dir, "bill", "1", "")
+			installPack(t, dir, "bill", "2", "{")
+		}, false, "bill", "ravn rules remove bill 2"},
+		{"a version of the pack cannot, another has its last day", func(t *testing.T, dir string) {
+			installPack(t, dir, "bill", "1", ends)
+			installPack(t, dir, "bill", "2", "{")
+		}, true, "bill", "bill/2"},
+		{"another pack cannot", func(t *testing.T, dir string) {
+			installPack(t, dir, "bill", "1", "")
+			installPack(t, dir, "order", "1", `{"name": "order"}`)
+		}, true, "order", "do not say which release"},
+		{"the only pack cannot", func(t *testing.T, dir string) { installPack(t, dir, "bill", "1", "{") }, false, "bill", "pack.json"},
+		{"the folder is none", func(t *testing.T, dir string) {
+			if err := os.WriteFile(dir, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, false, "", "rules cannot be read"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "rules")
+			tc.install(t, dir)
+			n := newNodeWith(t, pkiDir, "POP900001", "validation:\n  rules: "+dir+"\n  outgoing: reject\n")
+			_, _, err := n.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Country: "NO", Open: ap.Bytes(golden.Read(t, "rules/peppol-billing/examples/base-example.xml"))})
+			var f *fault.Error
+			if refused := errors.As(err, &f) && f.Code == fault.DocumentInvalid; refused != tc.refused || !refused && err != nil {
+				t.Errorf("refused %v: %v", refused, err)
+			}
+			alarms, err := RuleAlarms(t.Context(), n.Store, n.packs, n.unreadable, time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var found []validation.Alarm
+			for _, a := range alarms {
+				if a.Kind == validation.AlarmUnreadable {
+					found = append(found, a)
+				}
+			}
+			if tc.contains == "" {
+				if len(found) > 0 {
+					t.Errorf("alarms: %+v", found)
+				}
+				return
+			}
+			if len(found) != 1 || found[0].Pack != tc.pack || !strings.Contains(found[0].Text, tc.contains) {
+				t.Errorf("alarms: %+v", found)
+			}
+			if l := n.await(t, found[0].Text, 1)[0]; l["level"] != "error" || l["alarm"] != "unreadable" || l["pack"] != tc.pack {
+				t.Errorf("log: %v", l)
+			}
+		})
+	}
 }

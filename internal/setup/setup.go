@@ -235,6 +235,9 @@ func (n *Node) endpoint(f *file, w *Written) {
 	}
 	if n.TLSCert == "" {
 		f.AS4["plain"] = true
+		if n.Environment != certs.Local {
+			f.AS4["trusted_proxies"] = []string{"127.0.0.1", "::1"} // a proxy on this host ends TLS
+		}
 	} else {
 		f.AS4["tls_cert"], f.AS4["tls_key"] = n.TLSCert, n.TLSKey
 	}
@@ -248,7 +251,7 @@ func (n *Node) endpoint(f *file, w *Written) {
 		fmt.Sprintf("Start: ravn --config %s serve", w.Config))
 	if n.Environment != certs.Local {
 		w.Todo = append(w.Todo, "Publish the address of the endpoint and the certificate in the SMP entries of your participants.",
-			"Open port 443 to the endpoint, with a TLS certificate of a public CA: as4.tls_cert and as4.tls_key, or a proxy in front.")
+			"Open port 443 to the endpoint, with a TLS certificate of a public CA: as4.tls_cert and as4.tls_key, or a proxy in front, which as4.trusted_proxies names.")
 	}
 }
 

@@ -123,6 +123,18 @@ type Pack struct {
 	Files fs.FS
 }
 
+// Unreadable is an installed version of a pack that cannot be read.
+type Unreadable struct {
+	Name, Version string // as its folders are named
+	Dir           string
+	Err           error
+}
+
+func (u *Unreadable) Error() string { return u.Dir + ": " + u.Err.Error() }
+
+// Unwrap returns the cause.
+func (u *Unreadable) Unwrap() error { return u.Err }
+
 // Dir is a folder of packs: name/version/pack.json.
 type Dir string
 
@@ -142,7 +154,7 @@ func (d Dir) List() ([]Pack, error) {
 		}
 		p, err := open(os.DirFS(dir))
 		if err != nil {
-			wrong = append(wrong, fmt.Errorf("%s: %w", dir, err))
+			wrong = append(wrong, &Unreadable{Name: filepath.Base(filepath.Dir(dir)), Version: filepath.Base(dir), Dir: dir, Err: err})
 			continue
 		}
 		out = append(out, *p)
