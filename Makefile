@@ -8,21 +8,26 @@ GOFUMPT := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 
+# A throwaway PostgreSQL for the tests of a recipe line, where PostgreSQL is installed.
+POSTGRES = if dir=$$(mktemp -d) && dsn=$$(internal/store/postgres/testserver.sh start $$dir 2>/dev/null); then \
+	export RAVN_TEST_POSTGRES=$$dsn; trap "internal/store/postgres/testserver.sh stop $$dir" EXIT; \
+	elif [ "$$RAVN_REQUIRE_TOOLS" = 1 ]; then echo "PostgreSQL is missing, and RAVN_REQUIRE_TOOLS=1 demands it"; exit 1; fi;
+
 .PHONY: build test check demo interop interop-build bench bench-peers bench-reports bench-validation conformance-validation fuzz differential golden test-upgrade docs clean
 
 build: ## bin/ravn
 	go build -trimpath -o bin/ravn ./cmd/ravn
 
-test: ## the whole test suite; needs Go only
-	go test $(PKGS)
+test: ## the whole test suite; needs Go only. At the end: what was not tried and why, by name
+	@$(POSTGRES) go run ./internal/testrun $(if $(COUNTS),-counts $(COUNTS)) $(PKGS)
 
 check: build ## everything a change must pass
 	@out=$$(go run $(GOFUMPT) -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofumpt: $$out"; exit 1; fi
 	go vet $(PKGS)
 	go run $(STATICCHECK) $(PKGS)
 	@command -v gcc >/dev/null || { apt-get update -q && apt-get install -y -q gcc libc6-dev; }
-	@dir=$$(mktemp -d) && RAVN_TEST_POSTGRES=$$(internal/store/postgres/testserver.sh start $$dir) || exit 1; export RAVN_TEST_POSTGRES; \
-		CGO_ENABLED=1 go test -race $(PKGS); status=$$?; internal/store/postgres/testserver.sh stop $$dir; exit $$status
+	go mod tidy -diff
+	@$(POSTGRES) CGO_ENABLED=1 go run ./internal/testrun -race $(PKGS)
 	@if go run $(GOVULNCHECK) $(PKGS) >/tmp/ravn-vuln.$$$$ 2>&1; then echo "govulncheck: nothing found"; \
 		elif grep -q "Vulnerability #" /tmp/ravn-vuln.$$$$; then cat /tmp/ravn-vuln.$$$$; rm -f /tmp/ravn-vuln.$$$$; exit 1; \
 		else echo "govulncheck: not run, its database does not answer"; fi; rm -f /tmp/ravn-vuln.$$$$

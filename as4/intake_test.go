@@ -296,21 +296,24 @@ func TestAS4130WaitsWithoutPlace(t *testing.T) {
 // SEC-012: a client that does not take its answer holds neither a place of work nor anything else.
 func TestSEC012AnswerHoldsNothing(t *testing.T) {
 	a := newArena(t)
-	half := make(chan struct{})
+	half, taken := make(chan struct{}), make(chan struct{})
 	a.rx.Hook = func(point string) {
 		if point == "answer.half" {
-			<-half
+			close(half)
+			<-taken
 		}
 	}
 	contentType, body := newDraft(t).build(t)
 	got := make(chan *reply, 1)
 	go func() { got <- a.raw(t, request(contentType, body)) }()
-	a.until(t, "the request did not begin", func(h intake.Held) bool { return h.Requests > 0 })
-	a.until(t, "it still holds something", func(h intake.Held) bool { return h == intake.Held{} })
+	<-half
+	if h := a.rx.Intake.Held(); h != (intake.Held{}) {
+		t.Errorf("it still holds %+v", h)
+	}
 	if n := len(a.rx.pool.places); n != 0 {
 		t.Errorf("%d places of work are taken", n)
 	}
-	close(half)
+	close(taken)
 	<-got
 	a.server.Close()
 	a.clean(t, 1)

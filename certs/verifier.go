@@ -126,6 +126,16 @@ func (v *Verifier) VerifyAP(ctx context.Context, c *x509.Certificate, now time.T
 	return v.verify(ctx, c, AP, v.anchors.AP, now)
 }
 
+// Belongs checks that a certificate of an access point was issued for this environment (PKI-008, PKI-031), whether it is
+// valid now or not: a key of ours that has expired still opens what was sealed for it.
+func (v *Verifier) Belongs(c *x509.Certificate) error {
+	if err := suitable(c, AP); err != nil {
+		return err
+	}
+	_, err := v.issuer(c, AP, v.anchors.AP)
+	return err
+}
+
 // VerifySMP checks a certificate that should be an SMP's.
 func (v *Verifier) VerifySMP(ctx context.Context, c *x509.Certificate, now time.Time) error {
 	return v.verify(ctx, c, SMP, v.anchors.SMP, now)

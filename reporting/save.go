@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"hash"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/durable"
 )
 
 // File is a report that was written.
@@ -45,51 +48,51 @@ func all(doc io.WriterTo) func(io.Writer) error {
 // Save writes documents into a folder, which it makes if there is none. Each appears whole or not at all: all are written and
 // synced under other names before the first gets its own.
 func Save(dir string, docs ...Document) (files []File, err error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := durable.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	var temps []string
-	defer func() {
-		for _, name := range temps {
-			_ = os.Remove(name) // not there any more when all went well
-		}
-	}()
-	for _, d := range docs {
-		f, err := os.CreateTemp(dir, "."+d.Name+"-*")
-		if err != nil {
+	if err := durable.Sweep(durable.OS{}, dir, time.Now()); err != nil {
+		return nil, err
+	}
+	temps := make([]*durable.Temp, len(docs))
+	for i := range docs {
+		if temps[i], err = durable.Create(durable.OS{}, dir, docs[i].Name, cmp.Or(docs[i].Mode, 0o644)); err != nil {
 			return nil, err
 		}
-		temps = append(temps, f.Name())
-		file, err := write(f, &d)
+		defer temps[i].Discard()
+		file, err := write(temps[i], &docs[i])
 		if err != nil {
 			return nil, err
 		}
 		files = append(files, file)
 	}
 	for i, f := range files {
-		if err := os.Rename(temps[i], filepath.Join(dir, f.Name)); err != nil {
+		if err := temps[i].Publish(filepath.Join(dir, f.Name)); err != nil {
 			return nil, err
 		}
 	}
-	return files, nil
+	return files, durable.SyncDir(durable.OS{}, dir)
 }
 
-// write fills and closes f.
-func write(f *os.File, d *Document) (File, error) {
-	defer func() { _ = f.Close() }() // the second time after success, which does nothing
-	if err := f.Chmod(cmp.Or(d.Mode, 0o644)); err != nil {
+// write fills and seals a file.
+func write(t *durable.Temp, d *Document) (File, error) {
+	sum := &sized{Hash: sha256.New()}
+	if err := d.Write(io.MultiWriter(t, sum)); err != nil {
 		return File{}, err
 	}
-	sum := sha256.New()
-	if err := d.Write(io.MultiWriter(f, sum)); err != nil {
+	if err := t.Seal(); err != nil {
 		return File{}, err
 	}
-	info, err := f.Stat()
-	if err != nil {
-		return File{}, err
-	}
-	if err := f.Sync(); err != nil {
-		return File{}, err
-	}
-	return File{Name: d.Name, Bytes: info.Size(), SHA256: hex.EncodeToString(sum.Sum(nil))}, f.Close()
+	return File{Name: d.Name, Bytes: sum.n, SHA256: hex.EncodeToString(sum.Sum(nil))}, nil
+}
+
+// sized is a hash that knows how much went into it.
+type sized struct {
+	hash.Hash
+	n int64
+}
+
+func (c *sized) Write(p []byte) (int, error) {
+	c.n += int64(len(p))
+	return c.Hash.Write(p)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"reflect"
 	"runtime"
 	"strings"
@@ -35,8 +36,18 @@ func header(t testing.TB) *Header {
 	return h
 }
 
-// example is the example of sbdh.md §8 with another business document.
+// example is an envelope like the example of sbdh.md §8.
 func example(t testing.TB) string {
+	t.Helper()
+	b, err := os.ReadFile("testdata/envelope.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// published is the example of sbdh.md §8.
+func published(t testing.TB) string {
 	t.Helper()
 	text := string(golden.Read(t, "spec/sbdh.md"))
 	i := strings.Index(text, `<?xml version="1.0" encoding="UTF-8"?>`)
@@ -181,6 +192,14 @@ func many(n int) string {
 		fmt.Fprintf(&b, "<Scope><Type>k%d</Type><InstanceIdentifier>v</InstanceIdentifier></Scope>", i)
 	}
 	return b.String()
+}
+
+// SBDH-040. The example of the specification.
+func TestReadPublished(t *testing.T) {
+	h, _, err := Read(strings.NewReader(published(t)), Options{})
+	if err != nil || h.Sender.Value() != "0192:111111111" || h.CountryC1 != "NO" || len(h.Warnings) > 0 {
+		t.Errorf("%+v %v", h, err)
+	}
 }
 
 // SBDH-040. The envelopes of other products.

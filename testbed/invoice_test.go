@@ -11,7 +11,7 @@ import (
 func TestInteropInvoiceIsValid(t *testing.T) {
 	xmllint, err := exec.LookPath("xmllint")
 	if err != nil {
-		golden.Missing(t, "RAVN_REQUIRE_TOOLS", "xmllint")
+		golden.Missing(t, "RAVN_REQUIRE_TOOLS", "a tool of this machine is missing", "xmllint")
 	}
 	out, err := exec.Command(xmllint, "--noout", "--nonet", "--schema", golden.Shared(t, "rules/xsd/ubl-2.1/maindoc/UBL-Invoice-2.1.xsd"), "invoice.xml").CombinedOutput()
 	if err != nil {

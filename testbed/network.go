@@ -6,7 +6,6 @@ import (
 	"context"
 	_ "embed"
 	"errors"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/config"
+	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/node"
 	"github.com/ravn-ap/ravn/internal/setup"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -112,11 +112,11 @@ func (n *Network) save(now time.Time) error {
 		return err
 	}
 	return errors.Join(
-		os.WriteFile(n.path("tls.pem"), pki.EncodeCerts(id.Cert), 0o600),
-		os.WriteFile(n.path("tls.key"), key, 0o600),
-		os.WriteFile(n.path("tls-ca.pem"), pki.EncodeCerts(n.PKI.TLS.Cert), 0o600),
-		os.WriteFile(n.path("ap-ca.pem"), pki.EncodeCerts(n.PKI.AP.Cert, n.PKI.Root.Cert), 0o600),
-		os.WriteFile(n.path("smp-ca.pem"), pki.EncodeCerts(n.PKI.SMP.Cert, n.PKI.Root.Cert), 0o600),
+		durable.WriteFile(n.path("tls.pem"), 0o600, durable.Bytes(pki.EncodeCerts(id.Cert))),
+		durable.WriteFile(n.path("tls.key"), 0o600, durable.Bytes(key)),
+		durable.WriteFile(n.path("tls-ca.pem"), 0o600, durable.Bytes(pki.EncodeCerts(n.PKI.TLS.Cert))),
+		durable.WriteFile(n.path("ap-ca.pem"), 0o600, durable.Bytes(pki.EncodeCerts(n.PKI.AP.Cert, n.PKI.Root.Cert))),
+		durable.WriteFile(n.path("smp-ca.pem"), 0o600, durable.Bytes(pki.EncodeCerts(n.PKI.SMP.Cert, n.PKI.Root.Cert))),
 	)
 }
 

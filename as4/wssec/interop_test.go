@@ -18,7 +18,7 @@ func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		golden.Missing(t, "RAVN_REQUIRE_TOOLS", name)
+		golden.Missing(t, "RAVN_REQUIRE_TOOLS", "a tool of this machine is missing", name)
 	}
 	return path
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/bench"
+	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/node"
 	"github.com/ravn-ap/ravn/internal/setup"
@@ -122,7 +123,7 @@ func raiseLimits(workers int, files ...string) error {
 			return err
 		}
 		text = []byte(strings.Replace(string(text), "as4:\n", keys, 1))
-		if err := os.WriteFile(name, text, 0o600); err != nil {
+		if err := durable.WriteFile(name, 0o600, durable.Bytes(text)); err != nil {
 			return err
 		}
 	}
@@ -157,7 +158,7 @@ func (c *cli) benchSend() *cobra.Command {
 				return err
 			}
 			tuneGC()
-			n, err := node.Open(cmd.Context(), cfg, node.Options{Log: zerolog.Nop()})
+			n, err := node.Open(cmd.Context(), cfg, node.Options{Log: zerolog.Nop(), Command: true})
 			if err != nil {
 				return err
 			}

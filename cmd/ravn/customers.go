@@ -1,12 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ func (c *cli) customers() *cobra.Command {
 
 func (c *cli) customersSet() *cobra.Command {
 	var to report.Customer
+	var replace bool
 	cmd := &cobra.Command{
 		Use: "set ID", Short: "Add or change a customer; what is not named stays as it is", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -47,7 +49,7 @@ func (c *cli) customersSet() *cobra.Command {
 						keep("counts-as", &to.CountsAs, was.CountsAs)
 					}
 				}
-				return c.changeCustomers(cmd.Context(), a, []report.Customer{to})
+				return c.changeCustomers(cmd.Context(), a, []report.Customer{to}, replace)
 			})
 		},
 	}
@@ -56,11 +58,20 @@ func (c *cli) customersSet() *cobra.Command {
 	fl.StringVar(&to.Country, "country", "", "country, ISO 3166-1 code like NO")
 	fl.StringVar(&to.CountsAs, "counts-as", "", "id of the customer that this one is reported as")
 	fl.StringArrayVar(&to.Participants, "participant", nil, "participant of the customer, like 0192:991825827; repeatable")
+	fl.BoolVar(&replace, "replace", false, "take participants over from other customers")
 	return cmd
 }
 
-func (c *cli) changeCustomers(ctx context.Context, a *report.Accounts, list []report.Customer) error {
-	n, err := a.Change(ctx, actor(), list)
+func (c *cli) changeCustomers(ctx context.Context, a *report.Accounts, list []report.Customer, replace bool) error {
+	change := a.Change
+	if replace {
+		change = a.Replace
+	}
+	n, err := change(ctx, actor(), list)
+	var bad *report.CustomerError
+	if errors.As(err, &bad) && bad.Replaces {
+		err = fmt.Errorf("%w; with --replace it is done", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -71,33 +82,40 @@ func (c *cli) changeCustomers(ctx context.Context, a *report.Accounts, list []re
 var customerColumns = []string{"id", "name", "country", "counts_as", "participants"}
 
 func (c *cli) customersImport() *cobra.Command {
-	return &cobra.Command{
+	var replace bool
+	cmd := &cobra.Command{
 		Use: "import FILE|-", Short: "Add and change customers from a CSV file, all or none", Args: cobra.ExactArgs(1),
-		Long: "Columns: " + strings.Join(customerColumns, ",") + "; participants are separated by blanks. The first line names the columns. Customers that are not\nin the file stay as they are, and so do participants that are not named.",
+		Long: "Columns: " + strings.Join(customerColumns, ",") + "; participants are separated by blanks. The first line names the columns. Customers that are not\nin the file stay as they are, and so do participants that are not named. The file is UTF-8. A second line of a customer, and a\nparticipant that belongs to another customer, are refused unless --replace is given: then the later line holds.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var in io.Reader = cmd.InOrStdin()
-			if args[0] != "-" {
-				f, err := os.Open(args[0])
-				if err != nil {
-					return fault.New(fault.BadArguments, err, "")
-				}
-				defer func() { _ = f.Close() }() // it was only read
-				in = f
+			text, err := readText(args[0], cmd.InOrStdin())
+			var unreadable *fs.PathError
+			if errors.As(err, &unreadable) {
+				return fault.New(fault.BadArguments, err, "")
 			}
-			list, lines, err := readCustomers(in)
+			var list []report.Customer
+			var lines []int
+			if err == nil {
+				list, lines, err = readCustomers(bytes.NewReader(text))
+			}
 			if err != nil {
 				return fault.New(fault.CustomersInvalid, err, "%s", args[0])
 			}
 			return c.withAccounts(cmd.Context(), func(a *report.Accounts) error {
-				err := c.changeCustomers(cmd.Context(), a, list)
+				err := c.changeCustomers(cmd.Context(), a, list, replace)
 				var bad *report.CustomerError
-				if errors.As(err, &bad) {
-					return fault.New(fault.CustomersInvalid, err, "%s line %d", args[0], lines[bad.Index])
+				if !errors.As(err, &bad) {
+					return err
 				}
-				return err
+				place := fmt.Sprintf("%s line %d", args[0], lines[bad.Index])
+				if bad.First >= 0 {
+					place += fmt.Sprintf(", after line %d", lines[bad.First])
+				}
+				return fault.New(fault.CustomersInvalid, err, "%s", place)
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&replace, "replace", false, "let a later line of a customer hold, and take participants over from other customers")
+	return cmd
 }
 
 // readCustomers reads the CSV form, with the line of each customer.

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
+	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/testbed"
 )
@@ -69,7 +70,7 @@ func (c *cli) localnet() *cobra.Command {
 				return err
 			}
 			invoice := filepath.Join(dir, "invoice.xml")
-			if err := os.WriteFile(invoice, testbed.Invoice, 0o600); err != nil {
+			if err := durable.WriteFile(invoice, 0o600, durable.Bytes(testbed.Invoice)); err != nil {
 				return errors.Join(fault.New(fault.FolderUnusable, err, "%s", invoice), n.Close())
 			}
 			send := fmt.Sprintf("ravn --config %s send --from %s --to %s %s", n.A.File, testbed.Sender, testbed.Receiver, invoice)

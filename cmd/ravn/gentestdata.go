@@ -30,7 +30,7 @@ func (c *cli) gentestdata() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			n, err := node.Open(cmd.Context(), cfg, node.Options{Log: zerolog.Nop()})
+			n, err := node.Open(cmd.Context(), cfg, node.Options{Log: zerolog.Nop(), Command: true})
 			if err != nil {
 				return err
 			}

@@ -55,7 +55,7 @@ func (c *cli) runLookup(ctx context.Context, participant, docType, process strin
 	if err != nil {
 		return err
 	}
-	n, err := node.Open(ctx, cfg, node.Options{Log: zerolog.Nop()})
+	n, err := node.Open(ctx, cfg, node.Options{Log: zerolog.Nop(), Command: true})
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/explain"
 	"github.com/ravn-ap/ravn/internal/fault"
 )
@@ -167,7 +168,7 @@ func (f *openFlags) key(file, password string) (*certs.Identity, error) {
 // payloadFile is a file that appears only when it is whole.
 type payloadFile struct {
 	path string
-	tmp  *os.File
+	tmp  *durable.Temp
 }
 
 // newPayloadFile starts the file; without a path nothing is written.
@@ -177,7 +178,7 @@ func newPayloadFile(path string) (*payloadFile, error) {
 		return p, nil
 	}
 	var err error
-	if p.tmp, err = os.CreateTemp(filepath.Dir(path), ".ravn-payload-*"); err != nil {
+	if p.tmp, err = durable.Create(durable.OS{}, filepath.Dir(path), filepath.Base(path), 0o600); err != nil {
 		return nil, fault.New(fault.BadArguments, err, "--payload")
 	}
 	return p, nil
@@ -195,9 +196,12 @@ func (p *payloadFile) finish(complete bool) error {
 	if p.tmp == nil {
 		return nil
 	}
-	err := p.tmp.Close()
-	if err == nil && complete {
-		return os.Rename(p.tmp.Name(), p.path)
+	defer p.tmp.Discard()
+	if !complete {
+		return nil
 	}
-	return errors.Join(err, os.Remove(p.tmp.Name()))
+	if err := p.tmp.Publish(p.path); err != nil {
+		return err
+	}
+	return durable.SyncDir(durable.OS{}, filepath.Dir(p.path))
 }

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
 	"errors"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -176,12 +176,11 @@ func (c *cli) participantsImport() *cobra.Command {
 }
 
 func readServed(file string) ([]store.Served, error) {
-	f, err := os.Open(file)
+	text, err := readText(file, nil)
 	if err != nil {
-		return nil, fault.New(fault.BadArguments, err, "")
+		return nil, fault.New(fault.BadArguments, err, "%s", file)
 	}
-	defer func() { _ = f.Close() }() // only read
-	r := csv.NewReader(f)
+	r := csv.NewReader(bytes.NewReader(text))
 	r.FieldsPerRecord = -1
 	var out []store.Served
 	for {

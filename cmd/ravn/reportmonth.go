@@ -49,7 +49,10 @@ func reportFault(err error) error {
 	var work *report.WorklistError
 	var rule *reporting.RuleError
 	var customer *report.CustomerError
+	var coded *fault.Error
 	switch {
+	case errors.As(err, &coded):
+		return err
 	case errors.As(err, &work):
 		return fault.New(fault.MonthRefused, err, "give each a customer: ravn customers worklist")
 	case errors.As(err, &rule):
@@ -376,7 +379,7 @@ func (c *cli) reportSend() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		n, err := node.Open(cmd.Context(), cfg, node.Options{Log: zerolog.Nop()})
+		n, err := node.Open(cmd.Context(), cfg, node.Options{Log: zerolog.Nop(), Command: true})
 		if err != nil {
 			return err
 		}

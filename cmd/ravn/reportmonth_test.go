@@ -90,12 +90,12 @@ func TestCustomers(t *testing.T) {
 	write(run(0, "\"Beta, AS\"", "export"))
 	run(0, "3 customers, 0 corrections", "import", file)
 	for text, want := range map[string]string{
-		"":           "no first line",
-		"id,name\n":  "line 1: want the columns",
-		head + "1\n": "line 2",
-		head + "1,ok,NO,,0192:974760673\n10,x,XX,,\n": `line 3 (customer "10": "XX" is not a country`,
-		head + "1,,NO,2,\n2,,NO,1,\n":                 "counts as itself",
-		head + "1,,NO,,nonsense\n":                    "line 2",
+		"":                              "no first line",
+		"id,name\n":                     "line 1: want the columns",
+		head + "1\n":                    "line 2",
+		head + "1,ok,NO,,\n10,x,XX,,\n": `line 3 (customer "10": "XX" is not a country`,
+		head + "1,,NO,2,\n2,,NO,1,\n":   "counts as itself",
+		head + "1,,NO,,nonsense\n":      "line 2",
 	} {
 		write(text)
 		run(1, want, "import", file)

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
@@ -26,6 +29,7 @@ type sendFlags struct {
 	conversation                        string
 	endpoint, endpointCert              string
 	resume                              string
+	again                               bool
 }
 
 func (c *cli) send() *cobra.Command {
@@ -34,7 +38,8 @@ func (c *cli) send() *cobra.Command {
 		Use: "send --from ID --to ID FILE", Short: "Send a document, or a ready envelope, in one attempt",
 		Long: "Send a business document (it is wrapped in an envelope) or a ready StandardBusinessDocument.\n" +
 			"The message is recorded before the network is touched; if it stays unclear whether it arrived,\n" +
-			"ravn send --resume ID sends the same bytes again.",
+			"ravn send --resume ID sends the same bytes again. The same command as before does so, too: a document\n" +
+			"whose sending was not finished is found by its content, and is not sent as a second one without --again.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.runSend(cmd.Context(), &f, args) },
 	}
@@ -50,6 +55,7 @@ func (c *cli) send() *cobra.Command {
 	fl.StringVar(&f.endpoint, "endpoint", "", "URL of the receiving access point, instead of a lookup (local and test only)")
 	fl.StringVar(&f.endpointCert, "endpoint-cert", "", "PEM file with its certificate")
 	fl.StringVar(&f.resume, "resume", "", "send the stored bytes of this message again (id or MessageId)")
+	fl.BoolVar(&f.again, "again", false, "send the document as a new message, also when the same one is on record unfinished")
 	return cmd
 }
 
@@ -68,17 +74,28 @@ func (c *cli) runSend(ctx context.Context, f *sendFlags, args []string) error {
 	if peer.URL != "" && cfg.Env() == certs.Production {
 		return badArgs("--endpoint is not allowed in production")
 	}
-	n, err := node.Open(ctx, cfg, node.Options{Log: zerolog.Nop(), Hook: failpoint()})
+	n, err := node.Open(ctx, cfg, node.Options{Log: zerolog.Nop(), Hook: failpoint(), Command: true})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = n.Close() }() // what was committed is safe either way
 	if f.resume != "" {
-		return c.resume(ctx, n, f.resume, peer)
+		m, err := n.FindOutgoing(ctx, f.resume)
+		if err != nil {
+			return err
+		}
+		return c.resume(ctx, n, m, peer)
 	}
 	sub, err := f.submission(args[0])
 	if err != nil {
 		return err
+	}
+	m, found, err := n.Unfinished(ctx, sub.Content)
+	if err != nil {
+		return err
+	}
+	if found && !f.again {
+		return c.resume(ctx, n, m, peer)
 	}
 	_, err = c.submit(ctx, n, sub, peer)
 	return err
@@ -93,11 +110,11 @@ func (c *cli) submit(ctx context.Context, n *node.Node, sub ap.Submission, peer 
 	return m, c.attempt(ctx, n, m, func() error { _, err := n.Attempt(ctx, m, job, peer); return err })
 }
 
-// resume sends the stored bytes again.
-func (c *cli) resume(ctx context.Context, n *node.Node, id string, peer as4.Peer) error {
-	m, err := n.FindOutgoing(ctx, id)
-	if err != nil {
-		return err
+// resume sends the stored bytes again. A message that has its receipt needs nothing.
+func (c *cli) resume(ctx context.Context, n *node.Node, m store.Message, peer as4.Peer) (err error) {
+	if m.State == store.Sent || m.State == store.Closed {
+		return c.print(newSendLine("finished", m), "MessageId %s\nid        %s\n%s: it has its receipt since %s; nothing was sent now",
+			m.MessageID, m.ID, m.State, m.Accepted.Format(time.RFC3339))
 	}
 	if peer.URL == "" && !m.Sealed.IsZero() && n.Outbound.Directory == nil {
 		if peer, err = n.StoredPeer(m); err != nil {
@@ -109,22 +126,17 @@ func (c *cli) resume(ctx context.Context, n *node.Node, id string, peer as4.Peer
 
 // attempt prints the ids before the network is touched, makes one attempt and prints its outcome.
 func (c *cli) attempt(ctx context.Context, n *node.Node, m store.Message, send func() error) error {
-	type line struct {
-		Event     string `json:"event"`
-		ID        string `json:"id"`
-		MessageID string `json:"message_id"`
-		State     string `json:"state"`
-		OK        bool   `json:"ok"`
-		Error     string `json:"error,omitempty"`
-		Code      string `json:"code,omitempty"`
+	l := newSendLine("submitted", m)
+	before := ""
+	if !m.Sealed.IsZero() {
+		l.Event, before = "resumed", fmt.Sprintf("\n%s since %s: the same bytes are sent again", m.State, m.Created.Format(time.RFC3339))
 	}
-	l := line{Event: "submitted", ID: m.ID, MessageID: m.MessageID, State: string(m.State), OK: true}
-	if err := c.print(l, "MessageId %s\nid        %s", m.MessageID, m.ID); err != nil {
+	if err := c.print(l, "MessageId %s\nid        %s%s", m.MessageID, m.ID, before); err != nil {
 		return err
 	}
 	sendErr := send()
 	l.Event = "finished"
-	if after, err := n.Store.Get(ctx, store.DefaultTenant, m.ID); err == nil {
+	if after, err := n.Store.Get(context.WithoutCancel(ctx), store.DefaultTenant, m.ID); err == nil {
 		l.State = string(after.State)
 	}
 	if sendErr == nil {
@@ -142,6 +154,21 @@ func (c *cli) attempt(ctx context.Context, n *node.Node, m store.Message, send f
 	}
 	fmt.Fprintf(c.out, "%s\n", l.State)
 	return sendErr
+}
+
+// sendLine is a line of the machine-readable output.
+type sendLine struct {
+	Event     string `json:"event"` // submitted, or resumed; then finished
+	ID        string `json:"id"`
+	MessageID string `json:"message_id"`
+	State     string `json:"state"`
+	OK        bool   `json:"ok"`
+	Error     string `json:"error,omitempty"`
+	Code      string `json:"code,omitempty"`
+}
+
+func newSendLine(event string, m store.Message) sendLine {
+	return sendLine{Event: event, ID: m.ID, MessageID: m.MessageID, State: string(m.State), OK: true}
 }
 
 func (f *sendFlags) peer() (as4.Peer, error) {
@@ -185,5 +212,26 @@ func (f *sendFlags) submission(file string) (ap.Submission, error) {
 	parse("to", f.to, func() (e error) { s.To, e = peppol.ParseParticipant(f.to); return })
 	parse("doctype", f.docType, func() (e error) { s.DocType, e = peppol.ParseDocType(f.docType); return })
 	parse("process", f.process, func() (e error) { s.Process, e = peppol.ParseProcess(f.process); return })
+	if err != nil {
+		return s, err
+	}
+	s.Content, err = f.content(file)
 	return s, err
+}
+
+// content is the digest of a document and of whom it is for.
+func (f *sendFlags) content(file string) ([]byte, error) {
+	h := sha256.New()
+	for _, part := range []string{f.from, f.to, f.docType, f.process, f.mimeType, strconv.FormatBool(f.text)} {
+		fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	r, err := os.Open(file)
+	if err != nil {
+		return nil, fault.New(fault.BadArguments, err, "")
+	}
+	defer func() { _ = r.Close() }() // it was only read
+	if _, err := io.Copy(h, r); err != nil {
+		return nil, fault.New(fault.BadArguments, err, "")
+	}
+	return h.Sum(nil), nil
 }

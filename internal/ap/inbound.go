@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/internal/backend"
+	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/internal/store/blob"
@@ -28,7 +30,11 @@ type Inbound struct {
 	Lease     time.Duration                    // how long a delivery may go without a sign of life; the queue extends it while the work runs
 	Queue     *queue.Runner                    // runs Forward; takes deliveries that begin with their acceptance
 	Delivered func(m store.Message, err error) // told of each delivery; nil means nobody wants to know
-	Hook      func(point string)               // called at "deliver.claimed" and "deliver.done"; tests end the process there
+
+	// Alone tells whether all payloads of the record lie where Blobs looks, so that one that is not there is lost. Else another
+	// node may have it. nil means yes.
+	Alone func(ctx context.Context) (bool, error)
+	Hook  func(point string) // called at "deliver.claimed" and "deliver.done"; tests end the process there
 }
 
 // place is a payload on its way into the blob store.
@@ -171,7 +177,8 @@ func (in *Inbound) finish(ctx context.Context, job store.Job, m store.Message, n
 	report, err := in.deliver(ctx, m)
 	in.hook("deliver.done")
 	if err != nil {
-		res = failedDelivery(err, n, in.Now())
+		err = storedFault(m, err)
+		res = in.failedDelivery(ctx, err, n)
 	}
 	res.Message, res.Evidence = &m, report
 	if in.Delivered != nil {
@@ -190,16 +197,44 @@ func (in *Inbound) hook(point string) {
 	}
 }
 
-func failedDelivery(err error, n int, now time.Time) store.Result {
-	res := store.Result{State: store.DeliveryFailed, Outcome: "failed", Detail: err.Error(), Retry: now.Add(deliverBackoff(n))}
-	var permanent *backend.Permanent
+// storedFault gives its code to an error of what is stored (REL-003).
+func storedFault(m store.Message, err error) error {
 	switch {
 	case errors.Is(err, blob.ErrCorrupt):
+		return fault.New(fault.PayloadDamaged, err, "message %s", m.ID)
+	case errors.Is(err, blob.ErrNotFound):
+		return fault.New(fault.PayloadMissing, err, "message %s", m.ID)
+	}
+	return err
+}
+
+// elsewhereTries is after how many attempts, a day, a payload is lost that another node may have.
+const elsewhereTries = 30
+
+func (in *Inbound) failedDelivery(ctx context.Context, err error, n int) store.Result {
+	res := store.Result{State: store.DeliveryFailed, Outcome: "failed", Detail: err.Error(), Retry: in.Now().Add(deliverBackoff(n))}
+	var coded *fault.Error
+	if errors.As(err, &coded) {
+		res.Code = string(coded.Code)
+		res.Detail = strings.TrimPrefix(res.Detail, res.Code+": ")
+	}
+	var permanent *backend.Permanent
+	switch {
+	case errors.Is(err, blob.ErrCorrupt), errors.Is(err, blob.ErrNotFound) && (n >= elsewhereTries || in.alone(ctx)):
 		res.State = store.Quarantined // REL-003: never delivered
 	case errors.As(err, &permanent):
 		res.State = store.Dead // REL-011
 	}
 	return res
+}
+
+// alone is Alone, and false when it cannot be told.
+func (in *Inbound) alone(ctx context.Context) bool {
+	if in.Alone == nil {
+		return true
+	}
+	yes, err := in.Alone(ctx)
+	return yes && err == nil
 }
 
 // deliver checks the document and hands it to C4 with the findings, which never keep it back.

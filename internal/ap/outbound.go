@@ -3,6 +3,7 @@ package ap
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"time"
 
@@ -62,7 +63,7 @@ func (out *Outbound) Attempt(ctx context.Context, job store.Job, direct as4.Peer
 func (out *Outbound) AttemptMessage(ctx context.Context, job store.Job, m store.Message, direct as4.Peer) (*as4.Evidence, error) {
 	peer, err := out.peer(ctx, m, direct)
 	if err != nil {
-		return nil, out.unsent(ctx, job, m, err)
+		return nil, out.unsent(ctx, job, err)
 	}
 	ev, held, err := out.send(ctx, job, m, peer, direct.URL == "")
 	if !held {
@@ -73,7 +74,7 @@ func (out *Outbound) AttemptMessage(ctx context.Context, job store.Job, m store.
 		return nil, errors.Join(refusal, err)
 	}
 	if peer, err = out.moved(ctx, m, peer, refusal); err != nil {
-		return nil, out.unsent(ctx, job, m, err)
+		return nil, out.unsent(ctx, job, err)
 	}
 	ev, _, err = out.send(ctx, job, m, peer, false)
 	return ev, err
@@ -84,11 +85,11 @@ func (out *Outbound) AttemptMessage(ctx context.Context, job store.Job, m store.
 func (out *Outbound) send(ctx context.Context, job store.Job, m store.Message, peer as4.Peer, elsewhere bool) (ev *as4.Evidence, held bool, err error) {
 	sealed, err := out.seal(ctx, m, peer)
 	if err != nil {
-		return nil, false, out.unsent(ctx, job, m, err)
+		return nil, false, out.unsent(ctx, job, err)
 	}
 	m, n, err := out.Store.StartAttempt(ctx, job, store.Start{Endpoint: peer.URL, Fingerprint: certs.Fingerprint(peer.Cert), Lease: sendLease, Sealed: sealed})
 	if err != nil {
-		return nil, false, err
+		return nil, false, out.unsent(ctx, job, err)
 	}
 	if sealed != nil {
 		out.observe(StepSealed, m.Sealed.Key)
@@ -104,7 +105,7 @@ func (out *Outbound) send(ctx context.Context, job store.Job, m store.Message, p
 		return ev, false, errors.Join(sendErr, err)
 	}
 	if sendErr != nil {
-		return ev, held, sendFault(sendErr)
+		return ev, held, out.sendFault(ctx, m.ID, sendErr)
 	}
 	out.observe(StepReceipt, certs.Subject(ev.Signer))
 	return ev, false, nil
@@ -177,12 +178,13 @@ func lookupFault(err error) error {
 	return fault.New(fault.LookupFailed, err, "")
 }
 
-// seal makes the body of the attempts, to be stored with the first one (D-12); nil when there is one for this certificate.
-// The body does not depend on the address; a renewed certificate gives another body with the same signed digests, so that
-// the receiver recognises a repeat (REL-021).
+// seal makes the body of the attempts, to be stored with the first one (D-12); nil when the one there is will do. The body
+// does not depend on the address; a renewed certificate, theirs or ours, gives another body with the same signed digests,
+// so that the receiver recognises a repeat (REL-021).
 func (out *Outbound) seal(ctx context.Context, m store.Message, peer as4.Peer) (*store.Sealed, error) {
-	if !m.Sealed.IsZero() && bytes.Equal(m.PeerCert, peer.Cert.Raw) {
-		return nil, nil
+	good, err := out.sealedWell(ctx, m, peer)
+	if err != nil || good {
+		return nil, err
 	}
 	id, err := out.Keys().Current(m.C2, out.Now())
 	if err != nil {
@@ -202,6 +204,23 @@ func (out *Outbound) seal(ctx context.Context, m store.Message, peer as4.Peer) (
 			{Kind: store.EvidenceRequestSOAP, ContentType: as4.ContentTypeSignal, Bytes: sealed.SOAP}, {Kind: store.EvidenceOwnCert, Bytes: id.Cert.Raw},
 		},
 	}, nil
+}
+
+// sealedWell tells whether the stored body can go to peer as it is: encrypted for its certificate, and signed by one of ours
+// that has not expired since. The receiver would refuse an expired one for good (EBMS:0101).
+func (out *Outbound) sealedWell(ctx context.Context, m store.Message, peer as4.Peer) (bool, error) {
+	if m.Sealed.IsZero() || !bytes.Equal(m.PeerCert, peer.Cert.Raw) {
+		return false, nil
+	}
+	e, err := out.Store.Evidence(ctx, out.Tenant, m.ID, store.EvidenceOwnCert)
+	if err != nil {
+		return false, fault.New(fault.RecordUnreadable, err, "")
+	}
+	own, err := x509.ParseCertificate(e.Bytes)
+	if err != nil {
+		return false, fault.New(fault.RecordUnreadable, err, "")
+	}
+	return !out.Now().After(own.NotAfter), nil
 }
 
 func (out *Outbound) sealBody(ctx context.Context, m store.Message, by *certs.Identity, peer as4.Peer) (store.BlobRef, *as4.Sealed, error) {
@@ -283,7 +302,7 @@ func (out *Outbound) result(m store.Message, ev *as4.Evidence, err error) store.
 	res.Evidence = answerEvidence(se.Answer, store.EvidenceAnswerSOAP)
 	switch se.Outcome {
 	case as4.Refused:
-		res.State = store.FailedPermanent
+		res.State, res.Refused = store.FailedPermanent, se.Answer != nil && se.Answer.Signer != nil
 	case as4.Later:
 		res.State, res.Retry = store.RetryWait, out.Now().Add(max(se.RetryAfter, time.Minute))
 	case as4.BadReceipt:
@@ -307,38 +326,30 @@ func answerEvidence(ev *as4.Evidence, kind string) []store.Evidence {
 }
 
 // unsent records why a message was not sent although its turn had come: for good, or until later without an attempt
-// (REL-026).
-func (out *Outbound) unsent(ctx context.Context, job store.Job, m store.Message, cause error) error {
+// (REL-026). What an earlier attempt may have brought there waits on: no lookup says that it did not arrive (REL-027).
+func (out *Outbound) unsent(ctx context.Context, job store.Job, cause error) error {
 	entry := fault.LookupFailed
 	var f *fault.Error
 	if errors.As(cause, &f) {
 		entry = f.Code
 	}
 	e, _ := fault.Find(entry)
-	err := out.Store.Update(context.WithoutCancel(ctx), out.Tenant, func(tx *store.Tx) error {
-		to := store.RetryWait
-		if e.Exit == fault.Negative {
-			to = store.FailedPermanent
-			if err := tx.Bury(job, cause.Error()); err != nil {
-				return err
-			}
-		} else if err := tx.Release(job, out.Now().Add(time.Minute), cause.Error()); err != nil {
-			return err
-		}
-		ev := store.Event{Kind: "not_sent", Detail: cause.Error(), Actor: job.Owner}
-		if m.State == to || !store.CanMove(store.Out, m.State, to) {
-			return tx.Note(m.ID, ev)
-		}
-		return tx.Move(&m, to, ev)
+	err := out.Store.NotSent(context.WithoutCancel(ctx), job, store.NotSent{
+		GiveUp: e.Exit == fault.Negative, Retry: out.Now().Add(time.Minute), Reason: cause.Error(),
 	})
 	return errors.Join(cause, err)
 }
 
-// sendFault gives a failed attempt its code for operators.
-func sendFault(err error) error {
+// sendFault gives a failed attempt its code for operators. A refusal is one only if no earlier attempt may have arrived:
+// what is said of it invites to send the document anew.
+func (out *Outbound) sendFault(ctx context.Context, id string, err error) error {
 	var se *as4.SendError
 	if !errors.As(err, &se) {
 		return fault.New(fault.PeerUnreachable, err, "")
+	}
+	m, gerr := out.Store.Get(context.WithoutCancel(ctx), out.Tenant, id)
+	if gerr != nil || m.State == store.Unknown {
+		return fault.New(fault.PeerUnreachable, errors.Join(err, gerr), "")
 	}
 	detail := ""
 	if se.Signal != nil {

@@ -27,6 +27,7 @@ type Submission struct {
 	MimeType     string // set: the content is wrapped as BinaryContent, or TextContent with Text
 	Text         bool
 	Conversation string
+	Content      []byte                        // digest by which the message is found again; nil when nobody looks for it
 	Open         func() (io.ReadCloser, error) // the document or a ready envelope; it is read more than once
 }
 
@@ -59,6 +60,9 @@ func (out *Outbound) SubmitHeld(ctx context.Context, s Submission, owner string)
 
 // take makes or checks the envelope, checks the document, syncs the envelope and describes the message for the record.
 func (out *Outbound) take(ctx context.Context, s Submission) (store.Submission, error) {
+	if err := errors.Join(store.CheckText(s.Conversation), store.CheckText(s.MimeType)); err != nil {
+		return store.Submission{}, fault.New(fault.BadArguments, err, "")
+	}
 	h, wrap, err := out.prepare(s)
 	if err != nil {
 		return store.Submission{}, err
@@ -85,7 +89,7 @@ func (out *Outbound) take(ctx context.Context, s Submission) (store.Submission, 
 		C2: cmp.Or(s.Seat, out.Seat), Sender: h.Sender.Value(), Receiver: h.Receiver.Value(),
 		DocTypeScheme: h.DocType.Scheme(), DocType: h.DocType.Value(), ProcessScheme: h.Process.Scheme(), Process: h.Process.Value(),
 		Transport: peppol.TransportAS4, InstanceID: h.InstanceID, CreationTime: h.Created, CountryC1: h.CountryC1,
-		MLSTo: h.MLSTo, MLSType: h.MLSType, Payload: ref, PayloadMime: s.MimeType,
+		MLSTo: h.MLSTo, MLSType: h.MLSType, Payload: ref, PayloadMime: s.MimeType, Content: s.Content,
 	}}, nil
 }
 

@@ -1,21 +1,31 @@
 package backend
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"sync"
+	"syscall"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/durable"
+	"github.com/ravn-ap/ravn/internal/fault"
 )
 
 // Folder delivers into a folder: one sub folder per document, named after the delivery id, with the envelope and
-// metadata.json. The sub folder appears by one rename, complete and synced, so that a reader never sees half of it; a
-// repeat finds it there and changes nothing (REL-012).
+// metadata.json. The sub folder appears by one rename, complete and synced, so that a reader never sees half of it. Each
+// attempt writes under a name of its own: two at once, after a lease that ran out, do not meet before the rename. A repeat
+// finds the sub folder, reads the document in it, and changes nothing (REL-012).
 type Folder struct {
 	Dir string
+	FS  durable.FS // nil means the operating system's
 
 	turn  sync.Mutex // held during an fsync of Dir
 	mu    sync.Mutex
@@ -28,43 +38,92 @@ type syncRound struct {
 	err  error
 }
 
-// PayloadName is the file name of the envelope in a delivered folder.
-const PayloadName = "document.xml"
+// Names of the files in a delivered folder. The envelope is PayloadName.
+const (
+	PayloadName  = "document.xml"
+	metadataName = "metadata.json"
+)
+
+// Rights of what is delivered: C4's group may read it.
+const (
+	folderMode = 0o750
+	fileMode   = 0o640
+)
 
 // Name returns "folder".
 func (f *Folder) Name() string { return "folder" }
 
-// Deliver writes the document.
-func (f *Folder) Deliver(_ context.Context, d Delivery) error {
+func (f *Folder) fs() durable.FS { return cmp.Or[durable.FS](f.FS, durable.OS{}) }
+
+// Deliver writes the document. When ctx ends before the document has its name, nothing appears.
+func (f *Folder) Deliver(ctx context.Context, d Delivery) error {
 	final := filepath.Join(f.Dir, d.ID)
-	if _, err := os.Lstat(final); err == nil {
-		return f.repeat(final, d)
-	}
-	tmp := filepath.Join(f.Dir, "."+d.ID+".tmp")
-	err := os.Mkdir(tmp, 0o750)
-	if errors.Is(err, os.ErrExist) { // what a crash left
-		err = errors.Join(os.RemoveAll(tmp), os.Mkdir(tmp, 0o750))
-	}
-	if err != nil {
+	err := f.repeat(ctx, final, d)
+	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	err = f.deliver(ctx, final, d)
+	if errors.Is(err, fs.ErrExist) { // another attempt was faster
+		return f.repeat(ctx, final, d)
+	}
+	return err
+}
+
+func (f *Folder) deliver(ctx context.Context, final string, d Delivery) error {
 	meta, err := json.MarshalIndent(d.Metadata, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(
-		write(filepath.Join(tmp, PayloadName), func(w io.Writer) error { _, err := io.Copy(w, d.Payload); return err }),
-		write(filepath.Join(tmp, "metadata.json"), func(w io.Writer) error { _, err := w.Write(append(meta, '\n')); return err }),
-	); err != nil {
-		return errors.Join(err, os.RemoveAll(tmp))
-	}
-	if err := syncDir(tmp); err != nil {
+	tmp, err := durable.CreateFolder(f.fs(), f.Dir, d.ID, folderMode)
+	if err != nil {
 		return err
 	}
-	if err := os.Rename(tmp, final); err != nil {
+	defer tmp.Discard()
+	if err := tmp.Write(PayloadName, fileMode, func(w io.Writer) error { return copyWhole(ctx, w, d) }); err != nil {
 		return err
 	}
-	return f.sync()
+	if err := tmp.Write(metadataName, fileMode, durable.Bytes(append(meta, '\n'))); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil { // the lease is lost, the server stops: somebody else's turn
+		return err
+	}
+	if err := tmp.Publish(final); err != nil {
+		return err
+	}
+	err = f.sync()
+	if err != nil {
+		err = errors.Join(err, tmp.Withdraw(final)) // a second fsync could succeed in vain (REL-002): it is written anew
+	}
+	return err
+}
+
+// copyWhole copies the payload and checks that it is what the metadata say of it.
+func copyWhole(ctx context.Context, w io.Writer, d Delivery) error {
+	sum := sha256.New()
+	n, err := io.Copy(io.MultiWriter(w, sum), &stoppable{ctx, d.Payload})
+	if err == nil && !d.Metadata.is(n, sum.Sum(nil)) {
+		err = fmt.Errorf("backend: the payload of %s is not what its metadata say: %d bytes, SHA-256 %x", d.ID, n, sum.Sum(nil))
+	}
+	return err
+}
+
+// is tells whether a payload is the one that the metadata describe.
+func (m *Metadata) is(length int64, sum []byte) bool {
+	return length == m.Length && hex.EncodeToString(sum) == m.SHA256
+}
+
+// stoppable reads until its context ends.
+type stoppable struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (s *stoppable) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.r.Read(p)
 }
 
 // sync makes the names in the folder durable. Deliveries that end together share one fsync.
@@ -83,44 +142,41 @@ func (f *Folder) sync() error {
 	f.mu.Lock()
 	f.round = nil
 	f.mu.Unlock()
-	r.err = syncDir(f.Dir)
+	r.err = durable.SyncDir(f.fs(), f.Dir)
 	f.turn.Unlock()
 	close(r.done)
 	return r.err
 }
 
-// repeat ends the delivery of a document that was delivered before. Another content under the same id is an alarm.
-func (f *Folder) repeat(final string, d Delivery) error {
-	text, err := os.ReadFile(filepath.Join(final, "metadata.json"))
+// repeat ends the delivery of a document that was delivered before: the delivered bytes decide, not what is written about
+// them. Another content under the same id is an alarm and ends the attempts. fs.ErrNotExist: it was not delivered.
+func (f *Folder) repeat(ctx context.Context, final string, d Delivery) error {
+	file, err := f.fs().Open(filepath.Join(final, PayloadName))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		taken, terr := f.fs().Open(final)
+		if terr != nil {
+			return terr
+		}
+		return errors.Join(conflict(d, "there is no %s", PayloadName), taken.Close())
+	}
 	if err != nil {
 		return err
 	}
-	var m Metadata
-	if err := json.Unmarshal(text, &m); err != nil {
-		return &Permanent{fmt.Errorf("backend: metadata of %s: %w", d.ID, err)}
+	sum := sha256.New()
+	n, err := io.Copy(sum, &stoppable{ctx, file})
+	if err = errors.Join(err, file.Close()); err != nil {
+		return err
 	}
-	if m.SHA256 != d.Metadata.SHA256 {
-		return &Permanent{fmt.Errorf("backend: %s was delivered before with other content", d.ID)}
+	if !d.Metadata.is(n, sum.Sum(nil)) {
+		return conflict(d, "there are %d bytes with SHA-256 %x, to be delivered are %d with %s", n, sum.Sum(nil), d.Metadata.Length, d.Metadata.SHA256)
 	}
 	return f.sync()
 }
 
-// write makes a file and syncs it.
-func write(name string, fill func(io.Writer) error) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
-	if err != nil {
-		return err
-	}
-	if err := fill(f); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	return errors.Join(f.Sync(), f.Close())
+// conflict is the error for a delivery id that is taken by something else.
+func conflict(d Delivery, format string, args ...any) error {
+	return &Permanent{fault.New(fault.DeliveryConflict, fmt.Errorf(format, args...), "%s", d.ID)}
 }
 
-func syncDir(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
+// Sweep removes what attempts left that died before they published (CP-R12).
+func (f *Folder) Sweep(now time.Time) error { return durable.Sweep(f.fs(), f.Dir, now) }

@@ -1,84 +1,307 @@
 package backend
 
 import (
-	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/durable/faultfs"
+	"github.com/ravn-ap/ravn/internal/fault"
 )
 
-func deliver(t *testing.T, f *Folder, id, content, sum string) error {
+var whole = strings.Repeat("content ", 100_000)
+
+// of describes a payload as the record does.
+func of(id, content string) Metadata {
+	sum := sha256.Sum256([]byte(content))
+	return Metadata{DeliveryID: id, Length: int64(len(content)), SHA256: hex.EncodeToString(sum[:]), Payload: PayloadName}
+}
+
+func deliver(t *testing.T, f *Folder, id, content string) error {
 	t.Helper()
-	return f.Deliver(t.Context(), Delivery{ID: id, Payload: strings.NewReader(content), Metadata: Metadata{DeliveryID: id, SHA256: sum, Payload: PayloadName}})
+	return f.Deliver(t.Context(), Delivery{ID: id, Payload: strings.NewReader(content), Metadata: of(id, content)})
+}
+
+// names lists a folder.
+func names(t *testing.T, dir string) (list []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		list = append(list, e.Name())
+	}
+	return list
+}
+
+// wantDelivered fails unless the folder of a delivery has this document with its metadata, and nothing else is there.
+func wantDelivered(t *testing.T, f *Folder, id, content string) {
+	t.Helper()
+	if got := names(t, f.Dir); !slices.Equal(got, []string{id}) {
+		t.Errorf("in the folder: %q", got)
+	}
+	got, err := os.ReadFile(filepath.Join(f.Dir, id, PayloadName))
+	if err != nil || string(got) != content {
+		t.Errorf("the document has %d of %d bytes, %v", len(got), len(content), err)
+	}
+	text, err := os.ReadFile(filepath.Join(f.Dir, id, metadataName))
+	var m Metadata
+	if err == nil {
+		err = json.Unmarshal(text, &m)
+	}
+	if err != nil || !reflect.DeepEqual(m, of(id, content)) {
+		t.Errorf("metadata %+v, %v", m, err)
+	}
+}
+
+// isConflict tells whether the error is the alarm of REL-012, after which nothing is tried again.
+func isConflict(err error) bool {
+	var permanent *Permanent
+	var coded *fault.Error
+	return errors.As(err, &permanent) && errors.As(err, &coded) && coded.Code == fault.DeliveryConflict
 }
 
 func TestREL012Folder(t *testing.T) {
 	f := &Folder{Dir: t.TempDir()}
-	if err := deliver(t, f, "a", "content", "1"); err != nil {
+	if err := deliver(t, f, "a", whole); err != nil {
 		t.Fatal(err)
 	}
-	got, err := os.ReadFile(filepath.Join(f.Dir, "a", PayloadName))
-	if err != nil || string(got) != "content" {
-		t.Errorf("%q, %v", got, err)
-	}
+	wantDelivered(t, f, "a", whole)
 	before, err := os.Stat(filepath.Join(f.Dir, "a"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := deliver(t, f, "a", "content", "1"); err != nil {
+	if err := deliver(t, f, "a", whole); err != nil {
 		t.Errorf("a repeat: %v", err)
 	}
 	if after, err := os.Stat(filepath.Join(f.Dir, "a")); err != nil || !os.SameFile(before, after) || !after.ModTime().Equal(before.ModTime()) {
 		t.Error("a repeat changed what was delivered")
 	}
-	var permanent *Permanent
-	if err := deliver(t, f, "a", "other", "2"); !errors.As(err, &permanent) {
+	if err := deliver(t, f, "a", "other"); !isConflict(err) {
 		t.Errorf("another content under the same id: %v", err)
+	}
+	wantDelivered(t, f, "a", whole)
+}
+
+// A lease ends while its worker is still writing: a machine that slept, a database that was away. Another worker has the
+// delivery now. Nobody sees half a document, and whoever is first decides.
+func TestREL012TwoWorkersOneDelivery(t *testing.T) {
+	f := &Folder{Dir: t.TempDir()}
+	var write [2]*io.PipeWriter
+	var done [2]chan error
+	for i := range write {
+		r, w := io.Pipe()
+		write[i], done[i] = w, make(chan error, 1)
+		go func() { done[i] <- f.Deliver(t.Context(), Delivery{ID: "a", Payload: r, Metadata: of("a", whole)}) }()
+		if _, err := io.WriteString(w, whole[:1000]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range names(t, f.Dir) {
+		if !strings.HasPrefix(name, ".") {
+			t.Errorf("%q is there while both are writing", name)
+		}
+	}
+	for i, w := range write {
+		if _, err := io.WriteString(w, whole[1000:]); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(w.Close(), <-done[i]); err != nil {
+			t.Errorf("worker %d: %v", i, err)
+		}
+		if _, err := os.Stat(filepath.Join(f.Dir, "a")); err != nil {
+			t.Error(err)
+		}
+	}
+	wantDelivered(t, f, "a", whole)
+}
+
+// What lies there counts by its bytes. An older program could publish half a document with metadata that claim the whole.
+func TestREL012HalfADocumentIsNotDelivered(t *testing.T) {
+	for name, spoil := range map[string]func(dir string) error{
+		"half":        func(dir string) error { return os.Truncate(filepath.Join(dir, PayloadName), 1000) },
+		"no document": func(dir string) error { return os.Remove(filepath.Join(dir, PayloadName)) },
+		"other bytes": func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, PayloadName), []byte(strings.ToUpper(whole)), 0o600)
+		},
+		"not a folder": func(dir string) error { return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, []byte(whole), 0o600)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &Folder{Dir: t.TempDir()}
+			if err := deliver(t, f, "a", whole); err != nil {
+				t.Fatal(err)
+			}
+			if err := spoil(filepath.Join(f.Dir, "a")); err != nil {
+				t.Fatal(err)
+			}
+			if err := deliver(t, f, "a", whole); !isConflict(err) {
+				t.Errorf("got %v", err)
+			}
+			if got := names(t, f.Dir); !slices.Equal(got, []string{"a"}) {
+				t.Errorf("left %q", got)
+			}
+		})
 	}
 }
 
-// CP-R12: what a crash left under way is taken away, and a half document is never seen.
-func TestFolderAfterCrash(t *testing.T) {
+// C4 took the folder away: a repeat delivers again.
+func TestREL012TakenAway(t *testing.T) {
 	f := &Folder{Dir: t.TempDir()}
-	if err := os.MkdirAll(filepath.Join(f.Dir, ".a.tmp"), 0o700); err != nil {
-		t.Fatal(err)
+	for range 2 {
+		if err := deliver(t, f, "a", whole); err != nil {
+			t.Fatal(err)
+		}
+		wantDelivered(t, f, "a", whole)
+		if err := os.RemoveAll(filepath.Join(f.Dir, "a")); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := os.WriteFile(filepath.Join(f.Dir, ".a.tmp", PayloadName), []byte("ha"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := deliver(t, f, "a", "whole", "1"); err != nil {
-		t.Fatal(err)
-	}
-	got, err := os.ReadFile(filepath.Join(f.Dir, "a", PayloadName))
-	if err != nil || !bytes.Equal(got, []byte("whole")) {
-		t.Errorf("%q, %v", got, err)
-	}
-	entries, err := os.ReadDir(f.Dir)
-	if err != nil || len(entries) != 1 {
-		t.Errorf("%v, %v", entries, err)
+}
+
+// REL-003: length and hash are checked while the document is written.
+func TestREL003NothingAppearsOfADamagedPayload(t *testing.T) {
+	damaged := errors.New("damaged")
+	for name, payload := range map[string]io.Reader{
+		"read error":   io.MultiReader(strings.NewReader(whole[:5000]), failing{damaged}),
+		"too short":    strings.NewReader(whole[:5000]),
+		"too long":     strings.NewReader(whole + "x"),
+		"other bytes":  strings.NewReader(strings.ToUpper(whole)),
+		"nothing":      strings.NewReader(""),
+		"late failure": io.MultiReader(strings.NewReader(whole), failing{damaged}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &Folder{Dir: t.TempDir()}
+			err := f.Deliver(t.Context(), Delivery{ID: "a", Payload: payload, Metadata: of("a", whole)})
+			if err == nil || strings.Contains(name, "fail") && !errors.Is(err, damaged) {
+				t.Errorf("got %v", err)
+			}
+			if got := names(t, f.Dir); len(got) != 0 {
+				t.Errorf("left %q", got)
+			}
+		})
 	}
 }
 
 // failing stops in the middle.
-type failing struct{}
+type failing struct{ err error }
 
-func (failing) Read([]byte) (int, error) { return 0, errors.New("damaged") }
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-func TestREL003NothingAppearsOfADamagedPayload(t *testing.T) {
+// cancelAt ends a context when the reader has come to its end, or before.
+type cancelAt struct {
+	io.Reader
+	left   int
+	cancel func()
+}
+
+func (c *cancelAt) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p[:min(len(p), 1000)])
+	if c.left -= n; c.left <= 0 {
+		c.cancel()
+	}
+	return n, err
+}
+
+// REL-063, REL-013: a worker whose context ended, because its lease was lost or the server stops, lets nothing appear.
+func TestREL013CancelledDelivery(t *testing.T) {
+	for _, after := range []int{0, 5000, len(whole)} {
+		f := &Folder{Dir: t.TempDir()}
+		ctx, cancel := context.WithCancel(t.Context())
+		src := &cancelAt{strings.NewReader(whole), after, cancel}
+		if after == 0 {
+			cancel()
+		}
+		err := f.Deliver(ctx, Delivery{ID: "a", Payload: src, Metadata: of("a", whole)})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("after %d bytes: %v", after, err)
+		}
+		if after-src.left > after+2000 {
+			t.Errorf("the copy went on for %d bytes", -src.left)
+		}
+		if got := names(t, f.Dir); len(got) != 0 {
+			t.Errorf("after %d bytes: left %q", after, got)
+		}
+	}
+}
+
+// Whatever fails on the disk: the document is there whole or not at all, and the next attempt delivers it.
+func TestREL012FailAtEachOperation(t *testing.T) {
+	for _, flt := range faultfs.Faults {
+		t.Run(flt.Name, func(t *testing.T) {
+			for n := 1; ; n++ {
+				f := &Folder{Dir: t.TempDir()}
+				ffs := &faultfs.FS{Fault: flt, At: n}
+				f.FS = ffs
+				err := deliver(t, f, "a", whole)
+				if ffs.Failed() == "" {
+					if err != nil || n < 15 {
+						t.Fatalf("n = %d: %v", n, err)
+					}
+					return
+				}
+				if err != nil && !errors.Is(err, flt.Err) {
+					t.Errorf("n = %d: %s failed, got %v", n, ffs.Failed(), err)
+				}
+				if err == nil && ffs.Failed() != "close" {
+					t.Errorf("n = %d: %s failed, and it counts as delivered", n, ffs.Failed())
+				}
+				if _, serr := os.Stat(filepath.Join(f.Dir, "a")); (serr == nil) != (err == nil) && ffs.Failed() != "close" {
+					t.Errorf("n = %d: %s failed: it is there: %v, delivered: %v", n, ffs.Failed(), serr == nil, err)
+				}
+				f.FS = nil
+				if err := deliver(t, f, "a", whole); err != nil {
+					t.Errorf("n = %d: the next attempt: %v", n, err)
+				}
+				wantDelivered(t, f, "a", whole)
+			}
+		})
+	}
+}
+
+// CP-R12: what dead attempts left is removed later; one that lives goes on.
+func TestSweepAfterCrash(t *testing.T) {
 	f := &Folder{Dir: t.TempDir()}
-	if err := f.Deliver(t.Context(), Delivery{ID: "a", Payload: failing{}}); err == nil {
-		t.Fatal("no error")
+	dead := filepath.Join(f.Dir, ".ravn-dead-X.tmp")
+	if err := errors.Join(os.Mkdir(dead, 0o700), os.WriteFile(filepath.Join(dead, PayloadName), []byte("ha"), 0o600)); err != nil {
+		t.Fatal(err)
 	}
-	if entries, err := os.ReadDir(f.Dir); err != nil || len(entries) != 0 {
-		t.Errorf("%v, %v", entries, err)
+	r, w := io.Pipe()
+	done := make(chan error, 1)
+	go func() { done <- f.Deliver(t.Context(), Delivery{ID: "a", Payload: r, Metadata: of("a", whole)}) }()
+	if _, err := io.WriteString(w, whole[:1000]); err != nil {
+		t.Fatal(err)
 	}
+	if err := f.Sweep(time.Now().Add(48 * time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dead); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the dead one: %v", err)
+	}
+	if _, err := io.WriteString(w, whole[1000:]); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Close(), <-done); err != nil {
+		t.Error(err)
+	}
+	wantDelivered(t, f, "a", whole)
 }
 
 func TestFolderUnwritable(t *testing.T) {
 	f := &Folder{Dir: filepath.Join(t.TempDir(), "gone")}
-	if err := deliver(t, f, "a", "x", "1"); err == nil {
-		t.Error("delivered into a folder that is not there")
+	if err := deliver(t, f, "a", "x"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("delivered into a folder that is not there: %v", err)
 	}
 }
+
+var _ Backend = (*Folder)(nil)

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/peppol"
 )
@@ -274,16 +275,14 @@ func (c *Config) Folders() (data, blobs, spool, deliver string, err error) {
 	data, deliver = c.Path(c.Data), c.Path(c.Deliver.Folder)
 	blobs, spool = filepath.Join(data, "blobs"), filepath.Join(data, "spool")
 	for _, dir := range []string{data, blobs, spool, deliver} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err := durable.MkdirAll(dir, 0o700); err != nil {
 			return "", "", "", "", fault.New(fault.FolderUnusable, err, "%s", dir)
 		}
-		f, err := os.CreateTemp(dir, ".probe-*")
+		probe, err := durable.Create(durable.OS{}, dir, "probe", 0o600)
 		if err != nil {
 			return "", "", "", "", fault.New(fault.FolderUnusable, err, "%s", dir)
 		}
-		if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil {
-			return "", "", "", "", fault.New(fault.FolderUnusable, err, "%s", dir)
-		}
+		probe.Discard()
 	}
 	return data, blobs, spool, deliver, nil
 }

@@ -16,6 +16,8 @@ const (
 	BadArguments       Code = "RAVN-1012"
 	FolderNotEmpty     Code = "RAVN-1013"
 	RulesUnusable      Code = "RAVN-1014"
+	DatabaseVersion    Code = "RAVN-1015"
+	WrongDatabase      Code = "RAVN-1019"
 	DocumentUnreadable Code = "RAVN-2001"
 	DocumentUnknown    Code = "RAVN-2002"
 	EnvelopeInvalid    Code = "RAVN-2003"
@@ -32,9 +34,15 @@ const (
 	PeerLater          Code = "RAVN-2204"
 	NoSuchMessage      Code = "RAVN-2301"
 	NotResumable       Code = "RAVN-2302"
+	MessageHeld        Code = "RAVN-2303"
 	DeliveryFailed     Code = "RAVN-3001"
 	RecordUnreadable   Code = "RAVN-3002"
 	PayloadDamaged     Code = "RAVN-3003"
+	PayloadMissing     Code = "RAVN-3004"
+	PayloadsUnknown    Code = "RAVN-3005"
+	PayloadRescued     Code = "RAVN-3006"
+	Quarantined        Code = "RAVN-3007"
+	DeliveryConflict   Code = "RAVN-3105"
 	CaptureUnreadable  Code = "RAVN-4001"
 	SignatureInvalid   Code = "RAVN-4002"
 	BenchFailed        Code = "RAVN-4003"
@@ -79,6 +87,10 @@ var Table = []Entry{
 		"mappen inneholder noe allerede", "Velg en ny mappe; ingenting blir overskrevet", "mappa inneheld noko allereie", "Vel ei ny mappe; ingenting blir overskrive"),
 	row(RulesUnusable, Ours, Usage, "the rules cannot be used", "Correct the file and line named, or install a release that this program supports",
 		"reglene kan ikke brukes", "Rett filen og linjen som er nevnt, eller installer en utgave som programmet støtter", "reglane kan ikkje brukast", "Rett fila og linja som er nemnt, eller installer ei utgåve som programmet støttar"),
+	row(DatabaseVersion, Ours, Usage, "the database is of another version than this program", "Use the same program as the server; for an upgrade stop the server first",
+		"databasen er av en annen versjon enn dette programmet", "Bruk samme program som serveren; stopp serveren først ved en oppgradering", "databasen er av ein annan versjon enn dette programmet", "Bruk same program som serveren; stopp serveren først ved ei oppgradering"),
+	row(WrongDatabase, Ours, Usage, "data folder and database do not belong together", "Check data and database in the configuration. If a move or a restore was intended, read: ravn data adopt --help",
+		"datamappe og database hører ikke sammen", "Sjekk data og database i konfigurasjonen. Hvis en flytting eller gjenoppretting var ment, les: ravn data adopt --help", "datamappe og database høyrer ikkje saman", "Sjekk data og database i konfigurasjonen. Om ei flytting eller gjenoppretting var meint, les: ravn data adopt --help"),
 	row(DocumentUnreadable, Submitter, Negative, "the document cannot be read", "Hand in well-formed XML without DTD",
 		"dokumentet kan ikke leses", "Lever velformet XML uten DTD", "dokumentet kan ikkje lesast", "Lever velforma XML utan DTD"),
 	row(DocumentUnknown, Submitter, Usage, "document type and process cannot be told from the document", "Give them with --doctype and --process",
@@ -93,12 +105,12 @@ var Table = []Entry{
 		"mottakeren er ikke registrert for denne dokumenttypen og prosessen", "Spør mottakeren, og sjekk identifikator og dokumenttype", "mottakaren er ikkje registrert for denne dokumenttypen og prosessen", "Spør mottakaren, og sjekk identifikator og dokumenttype"),
 	row(LookupFailed, Network, Unsure, "the receiver could not be looked up", "This is a technical failure, not an answer: try again later",
 		"mottakeren kunne ikke slås opp", "Dette er en teknisk feil, ikke et svar: prøv igjen senere", "mottakaren kunne ikkje slåast opp", "Dette er ein teknisk feil, ikkje eit svar: prøv igjen seinare"),
-	row(MetadataInvalid, Register, Negative, "the receiver's metadata cannot be trusted", "Tell the receiver's SMP provider; nothing was sent",
-		"mottakerens metadata er ikke til å stole på", "Si fra til mottakerens SMP-leverandør; ingenting ble sendt", "metadata om mottakaren er ikkje til å stole på", "Sei frå til SMP-leverandøren til mottakaren; ingenting vart sendt"),
-	row(ReceiverCert, Register, Negative, "the certificate of the receiver's access point is not valid", "Tell the receiver's provider; nothing was sent",
-		"sertifikatet til mottakerens aksesspunkt er ikke gyldig", "Si fra til mottakerens leverandør; ingenting ble sendt", "sertifikatet til aksesspunktet til mottakaren er ikkje gyldig", "Sei frå til leverandøren til mottakaren; ingenting vart sendt"),
-	row(EndpointForbidden, Register, Negative, "the address of the receiver's access point is not allowed", "Tell the receiver's provider; nothing was sent",
-		"adressen til mottakerens aksesspunkt er ikke tillatt", "Si fra til mottakerens leverandør; ingenting ble sendt", "adressa til aksesspunktet til mottakaren er ikkje tillaten", "Sei frå til leverandøren til mottakaren; ingenting vart sendt"),
+	row(MetadataInvalid, Register, Negative, "the receiver's metadata cannot be trusted", "Tell the receiver's SMP provider; nothing was sent now",
+		"mottakerens metadata er ikke til å stole på", "Si fra til mottakerens SMP-leverandør; ingenting ble sendt nå", "metadata om mottakaren er ikkje til å stole på", "Sei frå til SMP-leverandøren til mottakaren; ingenting vart sendt no"),
+	row(ReceiverCert, Register, Negative, "the certificate of the receiver's access point is not valid", "Tell the receiver's provider; nothing was sent now",
+		"sertifikatet til mottakerens aksesspunkt er ikke gyldig", "Si fra til mottakerens leverandør; ingenting ble sendt nå", "sertifikatet til aksesspunktet til mottakaren er ikkje gyldig", "Sei frå til leverandøren til mottakaren; ingenting vart sendt no"),
+	row(EndpointForbidden, Register, Negative, "the address of the receiver's access point is not allowed", "Tell the receiver's provider; nothing was sent now",
+		"adressen til mottakerens aksesspunkt er ikke tillatt", "Si fra til mottakerens leverandør; ingenting ble sendt nå", "adressa til aksesspunktet til mottakaren er ikkje tillaten", "Sei frå til leverandøren til mottakaren; ingenting vart sendt no"),
 	row(PeerRefused, Theirs, Negative, "the other access point refused the message", "Read its error; correct the cause and send the document anew",
 		"det andre aksesspunktet avviste meldingen", "Les feilen, rett årsaken og send dokumentet på nytt", "det andre aksesspunktet avviste meldinga", "Les feilen, rett årsaka og send dokumentet på nytt"),
 	row(PeerUnreachable, Network, Unsure, "it is not known whether the message arrived", "Send the same bytes again: ravn send --resume ID; the receiver recognises a repeat",
@@ -109,14 +121,26 @@ var Table = []Entry{
 		"det andre aksesspunktet kan ikke ta imot meldingen nå", "Prøv igjen senere: ravn send --resume ID", "det andre aksesspunktet kan ikkje ta imot meldinga no", "Prøv igjen seinare: ravn send --resume ID"),
 	row(NoSuchMessage, Ours, Usage, "there is no such message", "Check the id",
 		"meldingen finnes ikke", "Sjekk id-en", "meldinga finst ikkje", "Sjekk id-en"),
-	row(NotResumable, Ours, Usage, "the message cannot be sent again in its state", "Nothing needs to be done if it was sent; else submit the document anew",
-		"meldingen kan ikke sendes igjen i denne tilstanden", "Er den sendt, er alt i orden; ellers lever dokumentet på nytt", "meldinga kan ikkje sendast igjen i denne tilstanden", "Er ho send, er alt i orden; elles lever dokumentet på nytt"),
+	row(NotResumable, Ours, Usage, "the message cannot be sent again in its state", "Its state says what is known; ask the receiver's provider what arrived before the document is sent in any other way",
+		"meldingen kan ikke sendes igjen i denne tilstanden", "Tilstanden sier hva som er kjent; spør mottakerens leverandør hva som kom fram før dokumentet sendes på noen annen måte", "meldinga kan ikkje sendast igjen i denne tilstanden", "Tilstanden seier kva som er kjent; spør leverandøren til mottakaren kva som kom fram før dokumentet blir sendt på nokon annan måte"),
+	row(MessageHeld, Ours, Unsure, "another process is sending this message", "Wait until it is done, then look at the state; if it does not end, try again after the time named",
+		"en annen prosess sender denne meldingen", "Vent til den er ferdig, og se på tilstanden; blir den ikke ferdig, prøv igjen etter tidspunktet som er nevnt", "ein annan prosess sender denne meldinga", "Vent til han er ferdig, og sjå på tilstanden; blir han ikkje ferdig, prøv igjen etter tidspunktet som er nemnt"),
 	row(DeliveryFailed, Ours, Unsure, "a received document could not be delivered to the receiver's system", "It is safe and will be tried again; check the delivery folder",
 		"et mottatt dokument kunne ikke leveres til mottakerens system", "Det er trygt og blir forsøkt igjen; sjekk leveringsmappen", "eit motteke dokument kunne ikkje leverast til systemet til mottakaren", "Det er trygt og blir forsøkt igjen; sjekk leveringsmappa"),
 	row(RecordUnreadable, Ours, Unsure, "the record cannot be read or written", "Check database and disk; no new messages are accepted meanwhile",
 		"registeret kan ikke leses eller skrives", "Sjekk database og disk; nye meldinger tas ikke imot imens", "registeret kan ikkje lesast eller skrivast", "Sjekk database og disk; nye meldingar blir ikkje tekne imot imens"),
 	row(PayloadDamaged, Ours, Negative, "a stored payload is damaged", "Restore it from a backup; it is not delivered",
 		"et lagret innhold er skadet", "Gjenopprett det fra sikkerhetskopi; det blir ikke levert", "eit lagra innhald er skadd", "Gjenopprett det frå sikkerheitskopi; det blir ikkje levert"),
+	row(PayloadMissing, Ours, Negative, "a stored payload is missing", "Restore it into the data folder from a backup; ravn data check names all that are missing",
+		"et lagret innhold mangler", "Gjenopprett det i datamappen fra sikkerhetskopi; ravn data check nevner alt som mangler", "eit lagra innhald manglar", "Gjenopprett det i datamappa frå sikkerheitskopi; ravn data check nemner alt som manglar"),
+	row(PayloadsUnknown, Ours, Negative, "too many payloads are unknown to the database, so none is removed", "Find out whether the database is the right one and up to date: ravn data check. If they may go: ravn data collect --help",
+		"for mange innhold er ukjente for databasen, så ingen blir fjernet", "Finn ut om databasen er den rette og oppdatert: ravn data check. Hvis de kan fjernes: ravn data collect --help", "for mange innhald er ukjende for databasen, så ingen blir fjerna", "Finn ut om databasen er den rette og oppdatert: ravn data check. Om dei kan fjernast: ravn data collect --help"),
+	row(PayloadRescued, Ours, Negative, "a payload in quarantine was needed and is back in its place", "Find out why the database did not know it: was an older copy in use",
+		"et innhold i karantene trengtes og er tilbake på plass", "Finn ut hvorfor databasen ikke kjente det: var en eldre kopi i bruk", "eit innhald i karantene trongst og er tilbake på plass", "Finn ut kvifor databasen ikkje kjende det: var ein eldre kopi i bruk"),
+	row(Quarantined, Ours, Negative, "a message was put into quarantine, because its work never came to an end", "It is safe and nothing more happens to it: see it with ravn queue list, report the cause, and try it again with ravn queue retry ID",
+		"en melding er satt i karantene fordi arbeidet med den aldri ble ferdig", "Den er trygg, og ingenting mer skjer med den: se den med ravn queue list, meld fra om årsaken, og prøv den igjen med ravn queue retry ID", "ei melding er sett i karantene fordi arbeidet med ho aldri vart ferdig", "Ho er trygg, og ingenting meir skjer med ho: sjå ho med ravn queue list, meld frå om årsaka, og prøv ho igjen med ravn queue retry ID"),
+	row(DeliveryConflict, Ours, Negative, "something else lies where a document was to be delivered, under the same delivery id", "Find out who put it there. Nothing was overwritten, and it is not tried again",
+		"noe annet ligger der et dokument skulle leveres, under samme leverings-id", "Finn ut hvem som la det der. Ingenting er overskrevet, og det blir ikke forsøkt igjen", "noko anna ligg der eit dokument skulle leverast, under same leverings-id", "Finn ut kven som la det der. Ingenting er overskrive, og det blir ikkje forsøkt igjen"),
 	row(CaptureUnreadable, Submitter, Negative, "the captured message cannot be read", "Give a raw HTTP message with its headers, or its body alone",
 		"den lagrede meldingen kan ikke leses", "Oppgi en rå HTTP-melding med hoder, eller bare kroppen", "den lagra meldinga kan ikkje lesast", "Oppgi ei rå HTTP-melding med hovud, eller berre kroppen"),
 	row(SignatureInvalid, Theirs, Negative, "the signature of the captured message is not valid", "See signature.reason in the output",

@@ -42,24 +42,35 @@ func Shared(t testing.TB, name string) string {
 	}
 	path := filepath.Join(base, name)
 	if _, err := os.Stat(path); err != nil {
-		Missing(t, "RAVN_REQUIRE_SHARED", "shared file "+name)
+		Missing(t, "RAVN_REQUIRE_SHARED", "the folder of specifications is not beside the project", name)
 	}
 	return path
 }
 
-// Missing skips the test because a peer or file is not there, or fails it when the environment variable is 1.
-func Missing(t testing.TB, require, what string) {
+// Missing skips the test because something that it needs is not there, or fails it when the environment variable is 1.
+// why is said alike by all tests that miss the same, detail by this one alone.
+func Missing(t testing.TB, require, why, detail string) {
 	t.Helper()
 	if os.Getenv(require) == "1" {
-		t.Fatalf("%s is missing, and %s=1 demands it", what, require)
+		t.Fatalf("%s (%s), and %s=1 demands it", why, detail, require)
 	}
-	t.Skipf("%s is missing", what)
+	t.Skipf("%s (%s)", why, detail)
 }
 
 // Read returns the content of a shared file.
 func Read(t testing.TB, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(Shared(t, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// Invoice returns the invoice of the project's own that the demo sends: valid by all rules.
+func Invoice(t testing.TB) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(Root(t), "testbed", "invoice.xml"))
 	if err != nil {
 		t.Fatal(err)
 	}

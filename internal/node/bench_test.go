@@ -18,7 +18,7 @@ func BenchmarkPath(b *testing.B) {
 	to.serve(b, c4, billing, process)
 	id := to.Keys.Identities()[0]
 	peer := as4.Peer{URL: to.URL(), Cert: id.Cert}
-	s := ap.Submission{Open: ap.Bytes(golden.Read(b, documents[0]))}
+	s := ap.Submission{Open: ap.Bytes(golden.Invoice(b))}
 	var err error
 	if s.From, err = peppol.ParseParticipant(c1); err != nil {
 		b.Fatal(err)

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/durable"
+	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/sbdh"
 )
@@ -36,16 +39,22 @@ ravn open explains request.http and answer.http layer by layer; xmlsec1 or any o
 verify them as well.
 `
 
-// WriteEvidence writes what is kept of a sent message into a new folder.
+// WriteEvidence writes what is kept of a sent message into a new folder, which appears when it is complete.
 func (n *Node) WriteEvidence(ctx context.Context, id, dir string) error {
 	m, err := n.Store.Get(ctx, store.DefaultTenant, id)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return err
+	around := filepath.Dir(dir)
+	if err := durable.MkdirAll(around, 0o750); err != nil {
+		return fault.New(fault.FolderUnusable, err, "%s", around)
 	}
-	e := &evidence{n: n, m: m, dir: dir}
+	folder, err := durable.CreateFolder(durable.OS{}, around, filepath.Base(dir), 0o750)
+	if err != nil {
+		return fault.New(fault.FolderUnusable, err, "%s", around)
+	}
+	defer folder.Discard()
+	e := &evidence{n: n, m: m, folder: folder}
 	e.request(ctx)
 	e.answer(ctx)
 	e.payload(ctx)
@@ -54,27 +63,30 @@ func (n *Node) WriteEvidence(ctx context.Context, id, dir string) error {
 		_, err := fmt.Fprintf(w, evidenceReadme, EvidenceFormat, m.MessageID, m.State, m.C2, m.C3)
 		return err
 	})
-	return e.err
+	if e.err != nil {
+		return e.err
+	}
+	switch err := folder.Publish(dir); {
+	case errors.Is(err, fs.ErrExist):
+		return fault.New(fault.FolderNotEmpty, nil, "%s", dir)
+	case err != nil:
+		return fault.New(fault.FolderUnusable, err, "%s", dir)
+	}
+	return durable.SyncDir(durable.OS{}, around)
 }
 
 // evidence is one folder under way; the first error stops it.
 type evidence struct {
-	n   *Node
-	m   store.Message
-	dir string
-	err error
+	n      *Node
+	m      store.Message
+	folder *durable.Folder
+	err    error
 }
 
 func (e *evidence) file(name string, fill func(io.Writer) error) {
-	if e.err != nil {
-		return
+	if e.err == nil {
+		e.err = e.folder.Write(name, 0o640, fill)
 	}
-	f, err := os.OpenFile(filepath.Join(e.dir, name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o640)
-	if err != nil {
-		e.err = err
-		return
-	}
-	e.err = errors.Join(fill(f), f.Close())
 }
 
 // blob copies a stored blob.
@@ -122,7 +134,7 @@ func (e *evidence) payload(ctx context.Context) {
 	if e.err != nil {
 		return
 	}
-	f, err := os.Open(filepath.Join(e.dir, "envelope.xml"))
+	f, err := os.Open(filepath.Join(e.folder.Path(), "envelope.xml"))
 	if err != nil {
 		e.err = err
 		return

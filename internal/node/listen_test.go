@@ -1,17 +1,12 @@
 package node
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"net"
 	"testing"
-	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/ravn-ap/ravn/as4/intake"
-	"github.com/ravn-ap/ravn/internal/config"
 )
 
 // The bounds of the intake are those of the configuration.
@@ -23,11 +18,13 @@ func TestGateFollowsTheConfiguration(t *testing.T) {
 	}{
 		{
 			"  connections: 50\n  connections_per_source: 5\n  spool_bytes: 1000000000\n  trusted_proxies: [10.0.0.0/8]\n",
-			intake.Limits{Connections: 50, Files: 50, Spool: 1_000_000_000}, intake.Limits{Connections: 5, Files: 5, Spool: 250_000_000},
+			intake.Limits{Connections: 50, Files: 50, Spool: 1_000_000_000},
+			intake.Limits{Connections: 5, Files: 5, Spool: 250_000_000},
 		},
 		{ // a source may spool two of the largest messages
 			"  spool_bytes: 4294967296\n  max_bytes: 2147483648\n",
-			intake.Limits{Connections: 256, Files: 256, Spool: 4 << 30}, intake.Limits{Connections: 32, Files: 32, Spool: 4 << 30},
+			intake.Limits{Connections: 256, Files: 256, Spool: 4 << 30},
+			intake.Limits{Connections: 32, Files: 32, Spool: 4 << 30},
 		},
 	} {
 		n := talkative(t, dir, "POP900002", tc.as4, nil)
@@ -79,37 +76,5 @@ func TestConnectionsFitTheOpenFiles(t *testing.T) {
 		if l := log.lines(t, ""); tc.told && (l[0]["level"] != "error" || fmt.Sprint(l[0]["connections"]) != fmt.Sprint(tc.want)) {
 			t.Errorf("%v", l)
 		}
-	}
-}
-
-// A listener that fails ends the node instead of leaving one that nobody can reach.
-func TestServeEndsWithItsListener(t *testing.T) {
-	_, dir := testPKI(t)
-	cfg, err := config.Load(nodeFile(t, dir, "POP900002", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	log := &logged{}
-	n, err := Open(t.Context(), cfg, Options{Log: zerolog.New(log)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = n.Close() }() // nothing was stored
-	if err := n.Listen(); err != nil {
-		t.Fatal(err)
-	}
-	_ = n.listener.Close() // as if the network went away
-	done := make(chan error, 1)
-	go func() { done <- n.Serve(context.Background()) }()
-	select {
-	case err := <-done:
-		if !errors.Is(err, net.ErrClosed) {
-			t.Errorf("%v", err)
-		}
-	case <-time.After(20 * time.Second):
-		t.Fatal("the node goes on without its listener")
-	}
-	if l := log.lines(t, "the listener failed"); len(l) != 1 || l[0]["level"] != "error" {
-		t.Errorf("log: %s", log.text())
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/as4/intake"
 	"github.com/ravn-ap/ravn/ebms"
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
@@ -152,10 +154,18 @@ func (n *Node) connectionClosed(c intake.Closing) {
 // logDelivery logs the end of a delivery.
 func (n *Node) logDelivery(m store.Message, err error) {
 	if err != nil {
-		n.opts.Log.Error().Str("dir", "in").Str("tx", m.ID).Str("message_id", m.MessageID).Err(err).Msg("delivery failed")
+		n.failure(err).Str("dir", "in").Str("tx", m.ID).Str("message_id", m.MessageID).Msg("delivery failed")
 		return
 	}
 	n.opts.Log.Info().Str("dir", "in").Str("tx", m.ID).Str("message_id", m.MessageID).Msg("delivered")
+}
+
+// logJob logs what went wrong with work of the queue beside its own outcome.
+func (n *Node) logJob(job store.Job, err error) {
+	if errors.Is(err, queue.ErrQuarantined) {
+		err = fault.New(fault.Quarantined, err, "")
+	}
+	n.failure(err).Str("tx", job.MessageID).Str("job", job.ID).Msg("queue")
 }
 
 // httpLog takes the lines of net/http, of which only the text is known: failed handshakes, panics of what is around the

@@ -74,7 +74,7 @@ func TestAS4125NotServiced(t *testing.T) {
 			reg := tc.register
 			reg.first = old.peer()
 			from.Outbound.Directory = &reg
-			m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Read(t, documents[0]))})
+			m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Invoice(t))})
 			if err != nil {
 				t.Fatal(err)
 			}

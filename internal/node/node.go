@@ -5,10 +5,8 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -18,6 +16,7 @@ import (
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/as4/intake"
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/alive"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/backend"
 	"github.com/ravn-ap/ravn/internal/config"
@@ -25,18 +24,19 @@ import (
 	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/internal/store/blob"
-	"github.com/ravn-ap/ravn/internal/store/postgres"
 	"github.com/ravn-ap/ravn/internal/store/sqlite"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/validation"
 	"github.com/ravn-ap/ravn/validation/pack"
 )
 
-// Options are the parts of a node that tests replace. The zero value is right for production.
+// Options are the parts of a node that tests replace. The zero value is right for a server in production.
 type Options struct {
 	Log  zerolog.Logger
 	Now  func() time.Time
 	Hook func(point string) // crash points of the store, the blobs and the endpoint
+
+	Command bool // the node does one thing and ends: it is no server to others, and leaves the schema of a running server alone
 }
 
 // Node is one server.
@@ -51,6 +51,10 @@ type Node struct {
 	Outbound *ap.Outbound
 
 	opts     Options
+	data     *Data
+	process  *alive.Process
+	inbox    *backend.Folder
+	cursor   string // of findLost
 	spool    string
 	listener net.Listener
 	gate     *intake.Gate // what strangers may hold at the AS4 endpoint
@@ -78,16 +82,21 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) 
 	if err := n.openKeys(ctx); err != nil {
 		return nil, err
 	}
-	if err := n.openRecord(ctx); err != nil {
+	if err := n.show(); err != nil {
 		return nil, err
 	}
+	if err := n.openRecord(ctx); err != nil {
+		return nil, errors.Join(err, n.process.Leave())
+	}
+	n.buryDead(ctx)
 	if err := n.wire(); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
 	return n, nil
 }
 
-// openKeys reads our keys and the anchors, and refuses a key that the environment would not believe (PKI-030, PKI-031).
+// openKeys reads our keys and the anchors, and refuses a key that the environment would not believe (PKI-030, PKI-031):
+// also one that does not sign today, because its dates alone would let it take over one day.
 func (n *Node) openKeys(ctx context.Context) error {
 	var err error
 	if n.Keys, err = n.Config.Keyring(); err != nil {
@@ -98,6 +107,11 @@ func (n *Node) openKeys(ctx context.Context) error {
 		return err
 	}
 	n.Trust = certs.NewVerifier(anchors, certs.Unchecked{})
+	for _, id := range n.Keys.Identities() {
+		if err := n.Trust.Belongs(id.Cert); err != nil {
+			return fault.New(fault.KeyUntrusted, err, "seat %s, certificate %s", id.Seat, certs.Fingerprint(id.Cert))
+		}
+	}
 	n.Seat = n.Keys.Identities()[0].Seat
 	id, err := n.Keys.Current(n.Seat, n.opts.Now())
 	if err == nil {
@@ -109,22 +123,59 @@ func (n *Node) openKeys(ctx context.Context) error {
 	return nil
 }
 
-// openRecord opens folders, database and blobs.
-func (n *Node) openRecord(ctx context.Context) error {
-	data, blobs, spool, _, err := n.Config.Folders()
+// show says in the data folder that this process lives, before anything there is opened, and who else does. Two servers on one
+// folder are allowed, but rarely meant.
+func (n *Node) show() error {
+	data, _, _, _, err := n.Config.Folders()
 	if err != nil {
 		return err
 	}
-	n.spool = spool
-	dir, err := blob.OpenDir(blobs, blob.Options{Hook: n.opts.Hook})
+	schema, err := store.Schema()
 	if err != nil {
-		return fault.New(fault.FolderUnusable, err, "%s", blobs)
+		return err
 	}
-	n.Blobs = &blob.Mixed{Large: dir, Max: inlineMax, Read: n.inline}
-	if n.Store, err = openStore(ctx, n.Config, data, store.Options{Hook: n.opts.Hook}); err != nil {
-		return fault.New(fault.DatabaseUnusable, err, "")
+	dir := filepath.Join(data, sqlite.ProcessesDir)
+	if n.process, err = alive.Enter(dir, alive.Self(!n.opts.Command, schema, n.opts.Now())); err != nil {
+		return fault.New(fault.FolderUnusable, err, "%s", dir)
+	}
+	others, err := n.process.Others()
+	if err != nil {
+		return errors.Join(fault.New(fault.FolderUnusable, err, "%s", dir), n.process.Leave())
+	}
+	for _, who := range others {
+		if who.Server && !n.opts.Command {
+			n.opts.Log.Warn().Str("folder", data).Stringer("server", who).Msg("another server uses the data folder")
+		}
 	}
 	return nil
+}
+
+// openRecord opens folders, database and blobs.
+func (n *Node) openRecord(ctx context.Context) (err error) {
+	n.data, err = openData(ctx, n.Config, store.Options{Hook: n.opts.Hook, Server: !n.opts.Command}, blob.Options{Hook: n.opts.Hook, Rescued: func(key string) {
+		n.failure(fault.New(fault.PayloadRescued, nil, "%s", key)).Msg("payload rescued")
+	}})
+	if err != nil {
+		return err
+	}
+	n.spool, n.Store = n.data.spool, n.data.Store
+	n.Blobs = &blob.Mixed{Large: n.data.Files, Max: inlineMax, Read: n.inline}
+	return nil
+}
+
+// buryDead gives back what processes held that died at work on this folder. Their locks are gone, so that they will do nothing
+// more and no lease has to run out first.
+func (n *Node) buryDead(ctx context.Context) {
+	err := n.process.Bury(func(owner string) error {
+		jobs, err := n.Store.BuryOwner(ctx, owner)
+		for _, j := range jobs {
+			n.opts.Log.Warn().Str("tx", j.MessageID).Str("job", j.ID).Str("owner", owner).Msg("work of a process that died is given back")
+		}
+		return err
+	})
+	if err != nil {
+		n.opts.Log.Error().Err(err).Msg("what a dead process held was not given back: it is free when its leases end")
+	}
 }
 
 // wire joins the parts.
@@ -134,12 +185,11 @@ func (n *Node) wire() error {
 		Uncounted: n.Config.Env() == certs.Test,
 	}
 	lease := time.Duration(n.Config.Deliver.Lease)
-	n.Inbound = &ap.Inbound{Core: core, Lease: lease, Backend: &backend.Folder{Dir: n.Config.Path(n.Config.Deliver.Folder)}, Delivered: n.logDelivery, Hook: n.opts.Hook}
+	n.inbox = &backend.Folder{Dir: n.Config.Path(n.Config.Deliver.Folder)}
+	n.Inbound = &ap.Inbound{Core: core, Lease: lease, Backend: n.inbox, Delivered: n.logDelivery, Alone: n.data.alone, Hook: n.opts.Hook}
 	n.runner = &queue.Runner{
-		Store: n.Store, Work: map[store.Kind]queue.Work{store.Deliver: n.Inbound.Forward}, Owner: n.owner(), Now: n.opts.Now, Lease: lease,
-		OnError: func(job store.Job, err error) {
-			n.opts.Log.Error().Str("tx", job.MessageID).Str("job", job.ID).Err(err).Msg("queue")
-		},
+		Store: n.Store, Work: map[store.Kind]queue.Work{store.Deliver: n.Inbound.Forward}, Owner: n.process.Name, Now: n.opts.Now, Lease: lease,
+		OnError: n.logJob,
 	}
 	n.Inbound.Queue = n.runner
 	n.openRules()
@@ -163,21 +213,16 @@ func (n *Node) inline(ctx context.Context, messageID, name string) ([]byte, erro
 	return e.Bytes, err
 }
 
-// owner names this process in leases.
-func (n *Node) owner() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = n.Config.Host
-	}
-	return fmt.Sprintf("%s-%d", host, os.Getpid())
-}
-
-// Close closes the record.
+// Close gives back what this process still holds and closes the record.
 func (n *Node) Close() error {
 	if n.listener != nil {
 		_ = n.listener.Close() // closed already after Serve
 	}
-	return n.Store.Close()
+	_, err := n.Store.LeaveOwner(context.Background(), n.process.Name)
+	if err == nil { // else the next one that opens the folder does it
+		err = n.process.Leave()
+	}
+	return errors.Join(err, n.Store.Close())
 }
 
 // Serve answers requests and delivers documents until ctx ends or the listener fails, then lets what is under way
@@ -187,7 +232,7 @@ func (n *Node) Serve(ctx context.Context) error {
 	defer cancel()
 	srv := n.server()
 	var wg sync.WaitGroup
-	for _, work := range []func(context.Context){n.runner.Run, n.collectOrphans, n.watchRules, n.watchHealth, n.keepAccounts} {
+	for _, work := range []func(context.Context){n.runner.Run, n.keepTidy, n.watchRules, n.watchHealth, n.keepAccounts} {
 		wg.Go(func() { work(ctx) })
 	}
 	served := make(chan error, 1)
@@ -195,8 +240,10 @@ func (n *Node) Serve(ctx context.Context) error {
 	var err error
 	select {
 	case err = <-served:
-		n.opts.Log.Error().Err(err).Msg("the listener failed")
+		err = fault.New(fault.ListenFailed, err, "%s", n.Config.AS4.Listen)
+		n.failure(err).Msg("the listener failed, the server stops")
 		cancel()
+		err = errors.Join(err, n.shutdown(ctx, srv)) // requests under way end like at any stop
 	case <-ctx.Done():
 		n.opts.Log.Info().Str("reason", context.Cause(ctx).Error()).Msg("stopping")
 		err = n.shutdown(ctx, srv)
@@ -217,49 +264,4 @@ func (n *Node) shutdown(ctx context.Context, srv *http.Server) error {
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWait)
 	defer cancel()
 	return srv.Shutdown(stop)
-}
-
-// orphanAge is how old a blob without a row must be before it is deleted (REL-007).
-const orphanAge = time.Hour
-
-// collectOrphans deletes blobs that no row knows: what a crash between rename and commit left (CP-R7).
-func (n *Node) collectOrphans(ctx context.Context) {
-	tick := time.NewTicker(orphanAge)
-	defer tick.Stop()
-	for {
-		for key, err := range n.Blobs.Orphans(ctx, n.opts.Now().Add(-orphanAge), func(key string) (bool, error) { return n.Store.BlobInUse(ctx, key) }) {
-			if err == nil {
-				err = n.Blobs.Delete(ctx, key)
-			}
-			if err != nil && ctx.Err() == nil {
-				n.opts.Log.Error().Err(err).Str("blob", key).Msg("orphan collection")
-				break
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-// OpenStore opens the record alone, for commands that need nothing else of a node.
-func OpenStore(ctx context.Context, cfg *config.Config) (*store.Store, error) {
-	data, _, _, _, err := cfg.Folders()
-	if err != nil {
-		return nil, err
-	}
-	s, err := openStore(ctx, cfg, data, store.Options{})
-	if err != nil {
-		return nil, fault.New(fault.DatabaseUnusable, err, "")
-	}
-	return s, nil
-}
-
-func openStore(ctx context.Context, cfg *config.Config, data string, opts store.Options) (*store.Store, error) {
-	if cfg.Database != "" {
-		return postgres.Open(ctx, cfg.Database, opts)
-	}
-	return sqlite.Open(ctx, filepath.Join(data, "ravn.db"), opts)
 }

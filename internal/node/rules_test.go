@@ -19,19 +19,28 @@ import (
 	"github.com/ravn-ap/ravn/validation"
 )
 
-// checkedNode runs a node whose documents are checked by the shared rules.
-func checkedNode(t *testing.T, pkiDir, seat, outgoing, incoming string) *tested {
+// checkedNode runs a node whose documents are checked by the rules in a folder, or by those built in.
+func checkedNode(t *testing.T, pkiDir, seat, rules, outgoing, incoming string) *tested {
 	t.Helper()
-	return newNodeWith(t, pkiDir, seat, "validation:\n  rules: "+golden.Shared(t, "rules")+"\n  outgoing: "+outgoing+"\n  incoming: "+incoming+"\n")
+	more := "validation:\n  outgoing: " + outgoing + "\n  incoming: " + incoming + "\n"
+	if rules != "" {
+		more += "  rules: " + rules + "\n"
+	}
+	return newNodeWith(t, pkiDir, seat, more)
 }
 
 // An invalid document is refused before anything of it is stored; the verdict on a valid one is kept with the message on both
 // sides and goes to C4 with the document.
 func TestDocumentsAreChecked(t *testing.T) {
+	t.Run("built-in rules", func(t *testing.T) { documentsAreChecked(t, "") })
+	t.Run("official rules", func(t *testing.T) { documentsAreChecked(t, golden.Shared(t, "rules")) })
+}
+
+func documentsAreChecked(t *testing.T, rules string) {
 	_, dir := testPKI(t)
-	from, to := checkedNode(t, dir, "POP900001", "reject", "off"), checkedNode(t, dir, "POP900002", "off", "report")
+	from, to := checkedNode(t, dir, "POP900001", rules, "reject", "off"), checkedNode(t, dir, "POP900002", rules, "off", "report")
 	to.serve(t, c4, billing, process)
-	invoice := golden.Read(t, "rules/peppol-billing/examples/base-example.xml")
+	invoice := golden.Invoice(t)
 	submission := func(doc []byte) ap.Submission {
 		s := ap.Submission{Open: ap.Bytes(doc), Country: "NO"}
 		var err error
@@ -44,7 +53,7 @@ func TestDocumentsAreChecked(t *testing.T) {
 		return s
 	}
 
-	_, _, err := from.Submit(t.Context(), submission(bytes.Replace(invoice, []byte("<cbc:Percent>25.0"), []byte("<cbc:Percent>24.0"), 1)))
+	_, _, err := from.Submit(t.Context(), submission(bytes.Replace(invoice, []byte("<cbc:Percent>25<"), []byte("<cbc:Percent>24<"), 1)))
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Code != fault.DocumentInvalid || !strings.Contains(err.Error(), "BR-S-08") {
 		t.Fatalf("an invalid invoice: %v", err)

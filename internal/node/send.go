@@ -42,7 +42,7 @@ const takeLease = 20 * time.Minute
 
 // Submit takes a document over and holds it for an attempt by Attempt.
 func (n *Node) Submit(ctx context.Context, s ap.Submission) (store.Message, store.Job, error) {
-	return n.Outbound.SubmitHeld(ctx, s, n.owner())
+	return n.Outbound.SubmitHeld(ctx, s, n.process.Name)
 }
 
 // Attempt makes the first attempt to send a message that Submit returned. direct, when it has a URL, replaces the lookup.
@@ -52,12 +52,42 @@ func (n *Node) Attempt(ctx context.Context, m store.Message, job store.Job, dire
 
 // Send makes one attempt to send a message now, due or not. direct, when it has a URL, replaces the lookup.
 func (n *Node) Send(ctx context.Context, m store.Message, direct as4.Peer) (*as4.Evidence, error) {
-	job, err := n.Store.Take(ctx, store.DefaultTenant, store.Send, m.ID, n.owner(), takeLease)
+	job, err := n.Store.Take(ctx, store.DefaultTenant, store.Send, m.ID, n.process.Name, takeLease)
 	if errors.Is(err, store.ErrConflict) {
-		return nil, fault.New(fault.NotResumable, nil, "%s is %s", m.MessageID, m.State)
+		return nil, n.notNow(ctx, m)
 	}
 	if err != nil {
 		return nil, fault.New(fault.RecordUnreadable, err, "")
 	}
 	return n.Outbound.Attempt(ctx, job, direct)
+}
+
+// notNow says why a message cannot be taken: somebody who lives is at it, or there is nothing to do. The leases of dead
+// processes were given back when the node was opened.
+func (n *Node) notNow(ctx context.Context, m store.Message) error {
+	job, err := n.Store.JobOf(ctx, store.DefaultTenant, store.Send, m.ID)
+	if err != nil {
+		return fault.New(fault.RecordUnreadable, err, "")
+	}
+	if job.Done.IsZero() {
+		return fault.New(fault.MessageHeld, nil, "%s, by %s until %s", m.MessageID, job.Owner, job.LeaseEnd.UTC().Format(time.RFC3339))
+	}
+	return fault.New(fault.NotResumable, nil, "%s is %s", m.MessageID, m.State)
+}
+
+// Unfinished returns the outgoing message with the same content whose fate is open, if there is one: a caller that was
+// interrupted before it learned the id finds it so (REL-020).
+func (n *Node) Unfinished(ctx context.Context, content []byte) (m store.Message, found bool, err error) {
+	list, err := n.Store.ByContent(ctx, store.DefaultTenant, content)
+	if err != nil {
+		return m, false, fault.New(fault.RecordUnreadable, err, "")
+	}
+	for _, m := range list {
+		switch m.State {
+		case store.Sent, store.Closed, store.FailedPermanent, store.Cancelled:
+		default:
+			return m, true, nil
+		}
+	}
+	return m, false, nil
 }

@@ -59,7 +59,7 @@ func TestUnsent(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			from.Outbound.Trust = certs.NewVerifier(trust.Anchors(), revocation(tc.class))
 			from.Outbound.Directory = &register{forgotten: 1, then: as4.Peer{URL: to.URL(), Cert: tc.cert}, err: tc.err}
-			m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Read(t, documents[0]))})
+			m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Invoice(t))})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -90,7 +90,7 @@ func TestAS4106Evidence(t *testing.T) {
 	_, dir := testPKI(t)
 	from, to := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002")
 	to.serve(t, c4, billing, process)
-	m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Read(t, documents[0]))})
+	m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Invoice(t))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ type Store interface {
 	Extend(ctx context.Context, job store.Job, d time.Duration) error
 	Complete(ctx context.Context, job store.Job) error
 	Release(ctx context.Context, job store.Job, due time.Time, reason string) error
+	GiveBack(ctx context.Context, job store.Job, due time.Time, reason string) error
 	Crash(ctx context.Context, job store.Job, due time.Time, reason string) error
 	Bury(ctx context.Context, job store.Job, reason string) error
 	Quarantine(ctx context.Context, job store.Job, reason string) error
@@ -70,10 +72,12 @@ const (
 	DefaultTimeout    = 10 * time.Minute
 	DefaultGrace      = time.Minute // REL-063
 	DefaultMaxCrashes = 2           // REL-067
+	DefaultMaxStarts  = 5
 	crashDelay        = time.Minute
 )
 
-// Runner runs the jobs of an outbox. Fields must not change once Run was called; zero fields mean the defaults above.
+// Runner runs the jobs of an outbox. It never runs one job twice at once, also when its lease ran out and was claimed anew.
+// Fields must not change once Run was called; fields that are not above zero mean the defaults above.
 type Runner struct {
 	Store Store               // required
 	Work  map[store.Kind]Work // what to do, by kind; jobs of other kinds are left to others
@@ -85,7 +89,10 @@ type Runner struct {
 	Timeout time.Duration // for one job; one that takes longer counts as a crash
 	Grace   time.Duration // how long jobs may go on after Run's context ended
 
-	MaxCrashes int // starts without an end after which a job is quarantined instead of started again
+	// A job is quarantined instead of started again after so many starts without an end for which nothing else can be to
+	// blame, or after so many in a row of any kind. A process that dies leaves all its jobs without an end, and they are tried
+	// again one at a time, with nothing beside them, so that the one it dies of is found and no other (REL-067).
+	MaxCrashes, MaxStarts int
 
 	Now     func() time.Time               // for the due time of retries; nil means time.Now
 	OnError func(job store.Job, err error) // what went wrong beside the work itself; job is zero for a failed claim; may be nil
@@ -94,9 +101,11 @@ type Runner struct {
 	wake   chan struct{}
 	direct chan struct{} // places of jobs that came by Reserve
 
-	mu   sync.Mutex
-	work context.Context // of jobs, while Run takes new ones
-	wg   sync.WaitGroup  // jobs that came by Reserve
+	mu      sync.Mutex
+	work    context.Context               // of jobs, while Run takes new ones
+	running map[string]context.CancelFunc // by the id of the job: ends its work
+	single  bool                          // one job at a time, see schedule.claim
+	wg      sync.WaitGroup                // jobs that came by Reserve
 }
 
 // Wake makes the Runner look for due work at once. It never blocks and may be called before Run.
@@ -111,6 +120,7 @@ func (r *Runner) Wake() {
 func (r *Runner) init() {
 	r.once.Do(func() {
 		r.wake = make(chan struct{}, 1)
+		r.running = map[string]context.CancelFunc{}
 		def(&r.Limit, DefaultLimit)
 		r.direct = make(chan struct{}, r.Limit)
 		def(&r.Poll, DefaultPoll)
@@ -118,6 +128,7 @@ func (r *Runner) init() {
 		def(&r.Timeout, DefaultTimeout)
 		def(&r.Grace, DefaultGrace)
 		def(&r.MaxCrashes, DefaultMaxCrashes)
+		def(&r.MaxStarts, DefaultMaxStarts)
 		if r.Now == nil {
 			r.Now = time.Now
 		}
@@ -127,9 +138,9 @@ func (r *Runner) init() {
 	})
 }
 
-func def[T comparable](field *T, value T) {
+func def[T cmp.Ordered](field *T, value T) {
 	var zero T
-	if *field == zero {
+	if *field <= zero {
 		*field = value
 	}
 }
@@ -178,7 +189,7 @@ func (r *Runner) Reserve() *Place {
 	r.init()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.work == nil {
+	if r.work == nil || r.single {
 		return nil
 	}
 	select {
@@ -200,9 +211,7 @@ func (p *Place) Free() {
 func (p *Place) Do(job store.Job, work Work) {
 	go func() {
 		defer p.Free()
-		if err := p.r.attend(p.ctx, job, work); err != nil {
-			p.r.OnError(job, fmt.Errorf("queue: %s: %w", job.ID, err))
-		}
+		p.r.do(p.ctx, job, work)
 	}()
 }
 
@@ -227,7 +236,9 @@ func (s *schedule) run(ctx, work context.Context) {
 			more = s.claimAll(ctx, work)
 		case k := <-s.ended:
 			s.busy[k]--
-			if more[k] { // the last claim filled all places, so there may be work left
+			if s.single {
+				more = s.claimAll(ctx, work)
+			} else if more[k] { // the last claim filled all places, so there may be work left
 				more[k] = s.claim(ctx, work, k)
 			}
 		}
@@ -241,45 +252,135 @@ func (s *schedule) run(ctx, work context.Context) {
 
 // claimAll looks for work of all kinds and tells of which there may be more than was taken.
 func (s *schedule) claimAll(ctx, work context.Context) map[store.Kind]bool {
-	more := map[store.Kind]bool{}
+	more, single := map[store.Kind]bool{}, s.single
 	for _, k := range s.kinds {
 		more[k] = s.claim(ctx, work, k)
+	}
+	if single && s.idle() { // there was nothing to claim
+		s.oneAtATime(false)
 	}
 	return more
 }
 
 // claim starts as many jobs of a kind as there are free places, and tells whether there may be more.
+//
+// A job that was under way when a process died, together with others, may be what it died of. Such jobs are run one at a
+// time with nothing beside them, so that the next death has one suspect (REL-067). They are the longest due, so that the
+// first that is none of them ends this.
 func (s *schedule) claim(ctx, work context.Context, k store.Kind) bool {
-	free := s.Limit - s.busy[k]
-	if free <= 0 || ctx.Err() != nil {
+	free, single := s.Limit-s.busy[k], s.single
+	if single {
+		free = 1
+	}
+	if free <= 0 || ctx.Err() != nil || single && !s.idle() {
 		return true
 	}
 	jobs, err := s.Store.Claim(ctx, store.Claim{Kind: k, Owner: s.Owner, Lease: s.Lease, Limit: free})
-	if err != nil && ctx.Err() == nil {
-		s.OnError(store.Job{}, fmt.Errorf("queue: claim %s: %w", k, err))
+	if err != nil { // then nothing is ours
+		if ctx.Err() == nil {
+			s.OnError(store.Job{}, fmt.Errorf("queue: claim %s: %w", k, err))
+		}
+		return false
 	}
 	for _, job := range jobs {
+		suspected := job.Unended > job.Suspect && !s.underWay(job.ID)
+		if suspected != single {
+			s.oneAtATime(suspected)
+		}
+		if suspected && !single {
+			s.giveBackUnbegun(ctx, job)
+			continue
+		}
 		s.busy[k]++
 		go func() {
 			defer func() { s.ended <- k }()
-			s.do(work, job)
+			s.do(work, job, s.Work[k])
 		}()
 	}
 	return len(jobs) == free
 }
 
+// underWay tells that this process runs a job, whose lease must have run out when it was claimed again.
+func (s *schedule) underWay(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running[id] != nil
+}
+
+// idle tells that nothing is under way.
+func (s *schedule) idle() bool {
+	for _, n := range s.busy {
+		if n > 0 {
+			return false
+		}
+	}
+	return len(s.direct) == 0
+}
+
+func (s *schedule) oneAtATime(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.single = on
+}
+
+// giveBackUnbegun leaves a job to the next claim.
+func (s *schedule) giveBackUnbegun(ctx context.Context, job store.Job) {
+	if err := s.Store.GiveBack(context.WithoutCancel(ctx), job, job.Due, job.Reason); err != nil {
+		s.OnError(job, fmt.Errorf("queue: %s: %w", job.ID, err))
+	}
+}
+
 // do runs one job from claim to end.
-func (r *Runner) do(ctx context.Context, job store.Job) {
+func (r *Runner) do(ctx context.Context, job store.Job, work Work) {
+	ctx, end := r.begin(ctx, job.ID)
 	var err error
-	if job.Unended >= r.MaxCrashes { // REL-067
+	switch {
+	case end == nil:
+		err = r.giveBack(ctx, job)
+	case job.Suspect >= r.MaxCrashes, job.Unended >= r.MaxStarts: // REL-067
 		err = r.Store.Quarantine(context.WithoutCancel(ctx), job, fmt.Sprintf("started %d times without an end", job.Unended))
-	} else {
-		err = r.attend(ctx, job, r.Work[job.Kind])
+		if err == nil {
+			err = fmt.Errorf("%w after %d starts without an end", ErrQuarantined, job.Unended)
+		}
+	default:
+		err = r.attend(ctx, job, work)
+	}
+	if end != nil {
+		end()
 	}
 	if err != nil {
 		r.OnError(job, fmt.Errorf("queue: %s: %w", job.ID, err))
 	}
 }
+
+// begin notes that a job is under way, until end is called. If it is under way already its lease must have run out, because
+// it was claimed again: then that work is told to stop, since nothing it says will be believed (REL-013), and end is nil.
+func (r *Runner) begin(ctx context.Context, id string) (_ context.Context, end func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if stop := r.running[id]; stop != nil {
+		stop()
+		return ctx, nil
+	}
+	ctx, stop := context.WithCancel(ctx)
+	r.running[id] = stop
+	return ctx, func() {
+		stop()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.running, id)
+	}
+}
+
+// giveBack leaves a job that is under way here to a later claim. This one is no sign of a crash.
+func (r *Runner) giveBack(ctx context.Context, job store.Job) error {
+	const reason = "the lease ran out while the work was under way"
+	err := r.Store.GiveBack(context.WithoutCancel(ctx), job, r.Now().Add(r.Lease/3), reason)
+	return errors.Join(errors.New(reason), err)
+}
+
+// ErrQuarantined means that a job will not be started again before an operator says so.
+var ErrQuarantined = errors.New("queue: quarantined")
 
 // attend runs the work of a job under its lease and ends the job.
 func (r *Runner) attend(ctx context.Context, job store.Job, work Work) error {

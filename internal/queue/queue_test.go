@@ -204,10 +204,10 @@ func TestREL067Panic(t *testing.T) {
 		t.Fatal(err)
 	}
 	var runs atomic.Int64
-	var last atomic.Value
+	reported := make(chan error, 10)
 	start(t, &queue.Runner{
 		Store: s, Poll: 10 * time.Millisecond, Now: now,
-		OnError: func(_ store.Job, err error) { last.Store(err.Error()) },
+		OnError: func(_ store.Job, err error) { reported <- err },
 		Work: map[store.Kind]queue.Work{store.Deliver: func(context.Context, store.Job) queue.Outcome {
 			runs.Add(1)
 			panic("poison")
@@ -223,8 +223,13 @@ func TestREL067Panic(t *testing.T) {
 	if runs.Load() != 2 {
 		t.Errorf("ran %d times", runs.Load())
 	}
-	if text, _ := last.Load().(string); !strings.Contains(text, "poison") {
-		t.Errorf("reported %q", text)
+	for range 2 {
+		if err := <-reported; !strings.Contains(err.Error(), "poison") {
+			t.Errorf("reported %v", err)
+		}
+	}
+	if err := <-reported; !errors.Is(err, queue.ErrQuarantined) {
+		t.Errorf("the quarantine is silent: %v", err)
 	}
 	events, err := s.Timeline(t.Context(), tenant, m.ID)
 	if err != nil || !slices.ContainsFunc(events, func(e store.Event) bool { return e.Kind == store.EventQuarantined }) {
@@ -236,16 +241,104 @@ func TestREL067ProcessDiedTwice(t *testing.T) {
 	s := open(t, store.Options{})
 	enter(t, s, 1)
 	for range 2 { // claimed, then the process was killed
-		if _, err := s.Claim(t.Context(), store.Claim{Kind: store.Report, Limit: 1, Lease: time.Millisecond}); err != nil {
+		if _, err := s.Claim(t.Context(), store.Claim{Kind: store.Report, Owner: "dead", Limit: 1, Lease: time.Minute}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(5 * time.Millisecond)
+		if _, err := s.BuryOwner(t.Context(), "dead"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	start(t, &queue.Runner{Store: s, Poll: 10 * time.Millisecond, Work: reports(func(context.Context, store.Job) queue.Outcome {
 		t.Error("it ran")
 		return queue.Done()
 	})})
 	eventually(t, "the job is given up", func() bool { return len(jobs(t, s, true)) == 1 })
+}
+
+// mortal is the store of a process that can die: then nothing that it says is written any more.
+type mortal struct {
+	*store.Store
+	dead atomic.Bool
+}
+
+func (m *mortal) do(f func() error) error {
+	if m.dead.Load() {
+		return store.ErrClosed
+	}
+	return f()
+}
+
+func (m *mortal) Claim(ctx context.Context, c store.Claim) (jobs []store.Job, err error) {
+	err = m.do(func() error { jobs, err = m.Store.Claim(ctx, c); return err })
+	return jobs, err
+}
+
+func (m *mortal) Extend(ctx context.Context, j store.Job, d time.Duration) error {
+	return m.do(func() error { return m.Store.Extend(ctx, j, d) })
+}
+
+func (m *mortal) Complete(ctx context.Context, j store.Job) error {
+	return m.do(func() error { return m.Store.Complete(ctx, j) })
+}
+
+func (m *mortal) GiveBack(ctx context.Context, j store.Job, due time.Time, reason string) error {
+	return m.do(func() error { return m.Store.GiveBack(ctx, j, due, reason) })
+}
+
+func (m *mortal) Quarantine(ctx context.Context, j store.Job, reason string) error {
+	return m.do(func() error { return m.Store.Quarantine(ctx, j, reason) })
+}
+
+// One of eight jobs kills every process that runs it. It is found and put aside, and the seven that were under way with it
+// each time are done, once, and not suspected.
+func TestREL067TheOneThatKills(t *testing.T) {
+	s := open(t, store.Options{})
+	enter(t, s, 8)
+	var mu sync.Mutex
+	ended := map[string]int{}
+	for life := 1; len(jobs(t, s, false)) > 0; life++ {
+		if life > 12 {
+			t.Fatalf("still open after %d lives: %+v", life, jobs(t, s, false))
+		}
+		m := &mortal{Store: s}
+		ctx, die := context.WithCancel(t.Context())
+		r := &queue.Runner{Store: m, Owner: fmt.Sprint("life ", life), Poll: 5 * time.Millisecond, Grace: time.Millisecond}
+		r.Work = reports(func(ctx context.Context, job store.Job) queue.Outcome {
+			if job.Key == "job-3" {
+				m.dead.Store(true)
+				die()
+			}
+			select { // so long that others begin meanwhile, if they may
+			case <-ctx.Done():
+			case <-time.After(20 * time.Millisecond):
+			}
+			if !m.dead.Load() {
+				mu.Lock()
+				ended[job.Key]++
+				mu.Unlock()
+			}
+			return queue.Done()
+		})
+		go func() { // a life without the killer ends when all is done
+			for len(jobs(t, s, false)) > 0 && ctx.Err() == nil {
+				time.Sleep(5 * time.Millisecond)
+			}
+			die()
+		}()
+		r.Run(ctx)
+		if _, err := s.BuryOwner(t.Context(), r.Owner); err != nil {
+			t.Fatal(err)
+		}
+	}
+	given := jobs(t, s, true)
+	if len(given) != 1 || given[0].Key != "job-3" {
+		t.Errorf("put aside: %+v", given)
+	}
+	for n := range 8 {
+		if key := fmt.Sprint("job-", n); n != 3 && ended[key] != 1 {
+			t.Errorf("%s ended %d times", key, ended[key])
+		}
+	}
 }
 
 func TestREL067Timeout(t *testing.T) {

@@ -311,7 +311,7 @@ func TestExportAfterCorrection(t *testing.T) {
 	w := newWorld(t)
 	w.october()
 	w.closed(customers())
-	_, err := w.Change(t.Context(), "op", []Customer{{ID: "E", Name: "Epsilon AB", Country: "SE", Participants: []string{custD}}})
+	_, err := w.Replace(t.Context(), "op", []Customer{{ID: "E", Name: "Epsilon AB", Country: "SE", Participants: []string{custD}}})
 	w.must(err)
 	_, dir := w.export(ExportOptions{Lang: fault.English})
 	same(t, "CSV file for DFØ", joined(readCSV(t, dir, "dfo-2026-10.csv")), wantDFO)

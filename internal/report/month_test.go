@@ -303,6 +303,9 @@ func TestRegistry(t *testing.T) {
 		"small letters":     {[]Customer{{ID: "X", Country: "no"}}, `"no" is not a country`},
 		"participant":       {[]Customer{{ID: "X", Participants: []string{"nonsense"}}}, "nonsense"},
 		"participant twice": {[]Customer{{ID: "X", Participants: []string{other}}, {ID: "Y", Participants: []string{other}}}, `given to customer "X" as well`},
+		"twice":             {[]Customer{{ID: "X"}, {ID: "Y"}, {ID: "X"}}, `"X": stands in the list twice`},
+		"of another":        {[]Customer{{ID: "X", Participants: []string{custC}}}, `belongs to another customer, "C"`},
+		"Windows-1252":      {[]Customer{{ID: "X", Name: "Bj\xf8rn"}}, `not UTF-8`},
 		"nobody":            {[]Customer{{ID: "X", CountsAs: "nobody"}}, "does not exist"},
 		"itself":            {[]Customer{{ID: "A", Country: "NO", CountsAs: "A2"}}, "A → A2 → A"},
 		"cycle in one call": {[]Customer{{ID: "X", CountsAs: "Y"}, {ID: "Y", CountsAs: "X"}}, "counts as itself"},
@@ -319,6 +322,13 @@ func TestRegistry(t *testing.T) {
 	if _, err := w.Release(ctx, "op", []string{other}); err == nil {
 		t.Error("a participant of nobody was released")
 	}
+	_, err = w.Replace(ctx, "op", []Customer{{ID: "X", Name: "first"}, {ID: "X", Name: "second", Participants: []string{custC}}})
+	w.must(err)
+	if after, err = w.Registry(ctx, Latest); err != nil || after.Customer(custC).Name != "second" {
+		t.Errorf("who replaces gets %+v, %v", after.Customer(custC), err)
+	}
+	_, err = w.Replace(ctx, "op", []Customer{{ID: "C", Name: "Gamma", Country: "SE", Participants: []string{custC}}})
+	w.must(err)
 	_, err = w.Release(ctx, "op", []string{custAGLN})
 	w.must(err)
 	if after, err = w.Registry(ctx, Latest); err != nil || after.Customer(custAGLN) != nil {

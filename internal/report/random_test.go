@@ -69,7 +69,7 @@ func TestRandomMonths(t *testing.T) {
 				w.must(err)
 			case 3:
 				c := Customer{ID: pick("c", 4), Country: []string{"NO", "SE", "DK"}[rnd.IntN(3)], Participants: []string{"0192:" + pick("Part", 8)}}
-				_, err := w.Change(t.Context(), "op", []Customer{c})
+				_, err := w.Replace(t.Context(), "op", []Customer{c})
 				w.must(err)
 				m.country[c.ID], m.owner[strings.ToLower(c.Participants[0])] = c.Country, c.ID
 			default:

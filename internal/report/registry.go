@@ -130,12 +130,24 @@ func (r *Registry) Customer(participant string) *Customer {
 // Errors of changes.
 var (
 	errNoID      = errors.New("the customer has no id")
+	errTwice     = errors.New("stands in the list twice")
+	errMoves     = errors.New("belongs to another customer")
 	errNoCountry = errors.New("is not a country of the code list, which has ISO 3166-1 alpha-2 in capital letters")
 )
 
 // Change adds and changes customers: each one's fields become those given, and the participants named become its own. What is
-// not named stays. All or nothing; it returns the number of corrections, which name the actor.
+// not named stays. A customer that stands twice in the list, and a participant that belongs to another customer, are
+// refused. All or nothing; it returns the number of corrections, which name the actor.
 func (a *Accounts) Change(ctx context.Context, actor string, customers []Customer) (int, error) {
+	return a.change(ctx, actor, customers, false)
+}
+
+// Replace is Change for one who means it: of a customer that stands twice the later one holds, and participants move.
+func (a *Accounts) Replace(ctx context.Context, actor string, customers []Customer) (int, error) {
+	return a.change(ctx, actor, customers, true)
+}
+
+func (a *Accounts) change(ctx context.Context, actor string, customers []Customer, replace bool) (int, error) {
 	r, err := a.Registry(ctx, Latest)
 	if err != nil {
 		return 0, err
@@ -143,10 +155,16 @@ func (a *Accounts) Change(ctx context.Context, actor string, customers []Custome
 	last := r.Events
 	var events []store.CustomerEvent
 	given := map[string]string{} // participant to customer, in this call
+	first := map[string]int{}    // customer to its place in the list
 	for i := range customers {
-		list, err := r.change(&customers[i], given)
+		id := customers[i].ID
+		if n, again := first[id]; again && !replace {
+			return 0, &CustomerError{Index: i, First: n, ID: id, Replaces: true, Err: errTwice}
+		}
+		first[id] = i
+		list, err := r.change(&customers[i], given, replace)
 		if err != nil {
-			return 0, &CustomerError{Index: i, ID: customers[i].ID, Err: err}
+			return 0, &CustomerError{Index: i, First: -1, ID: id, Replaces: errors.Is(err, errMoves), Err: err}
 		}
 		for j := range list {
 			list[j].Actor = actor
@@ -156,7 +174,7 @@ func (a *Accounts) Change(ctx context.Context, actor string, customers []Custome
 	}
 	for i := range customers {
 		if err := r.acyclic(customers[i].ID); err != nil {
-			return 0, &CustomerError{Index: i, ID: customers[i].ID, Err: err}
+			return 0, &CustomerError{Index: i, First: -1, ID: customers[i].ID, Err: err}
 		}
 	}
 	return len(events), a.Store.CorrectCustomers(ctx, a.Tenant, last, events)
@@ -164,9 +182,11 @@ func (a *Accounts) Change(ctx context.Context, actor string, customers []Custome
 
 // CustomerError says which customer of a change is wrong.
 type CustomerError struct {
-	Index int // from 0
-	ID    string
-	Err   error
+	Index    int // from 0
+	First    int // where it stood before when it stands twice, else -1
+	ID       string
+	Replaces bool // Replace would do it
+	Err      error
 }
 
 func (e *CustomerError) Error() string { return fmt.Sprintf("customer %q: %v", e.ID, e.Err) }
@@ -175,9 +195,14 @@ func (e *CustomerError) Error() string { return fmt.Sprintf("customer %q: %v", e
 func (e *CustomerError) Unwrap() error { return e.Err }
 
 // change returns the events that make a customer what it shall be.
-func (r *Registry) change(to *Customer, given map[string]string) ([]store.CustomerEvent, error) {
+func (r *Registry) change(to *Customer, given map[string]string, replace bool) ([]store.CustomerEvent, error) {
 	if to.ID == "" || strings.TrimSpace(to.ID) != to.ID {
 		return nil, errNoID
+	}
+	for _, text := range []string{to.ID, to.Name, to.CountsAs} {
+		if err := store.CheckText(text); err != nil {
+			return nil, err
+		}
 	}
 	if code, ok := reporting.Country(to.Country); to.Country != "" && (!ok || code != to.Country) {
 		return nil, fmt.Errorf("%q %w", to.Country, errNoCountry)
@@ -199,11 +224,15 @@ func (r *Registry) change(to *Customer, given map[string]string) ([]store.Custom
 			return nil, fmt.Errorf("participant %q: %w", text, err)
 		}
 		key := p.Key()
-		if other, ok := given[key]; ok && other != to.ID {
-			return nil, fmt.Errorf("participant %s is given to customer %q as well", key, other)
+		before := r.owner[key]
+		if other, ok := given[key]; ok && other != to.ID && !replace {
+			return nil, fmt.Errorf("participant %s is given to customer %q as well: it %w", key, other, errMoves)
+		}
+		if before != "" && before != to.ID && !replace {
+			return nil, fmt.Errorf("participant %s %w, %q", key, errMoves, before)
 		}
 		given[key] = to.ID
-		if before := r.owner[key]; before != to.ID {
+		if before != to.ID {
 			events = append(events, store.CustomerEvent{Kind: store.EventParticipant, Subject: key, Field: fieldCustomer, Old: before, New: to.ID})
 		}
 	}

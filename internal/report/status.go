@@ -57,8 +57,8 @@ func (a *Accounts) Status(ctx context.Context) ([]Duty, error) {
 	if _, err := a.Store.Post(ctx, a.Tenant); err != nil {
 		return nil, err
 	}
-	now := a.Now()
-	last := reporting.MonthOf(now.AddDate(0, 0, -now.UTC().Day()))
+	now := a.Now().UTC() // months end in UTC, wherever the machine stands
+	last := reporting.MonthOf(now.AddDate(0, 0, -now.Day()))
 	months := []reporting.Month{last}
 	known, err := a.Store.Months(ctx, a.Tenant)
 	if err != nil {

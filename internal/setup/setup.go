@@ -17,6 +17,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/testbed/pki"
 )
@@ -68,7 +69,7 @@ func Write(n Node) (*Written, error) {
 	if entries, err := os.ReadDir(n.Dir); err == nil && len(entries) > 0 {
 		return nil, fault.New(fault.FolderNotEmpty, nil, "%s", n.Dir)
 	}
-	if err := os.MkdirAll(n.Dir, 0o700); err != nil {
+	if err := durable.MkdirAll(n.Dir, 0o700); err != nil {
 		return nil, fault.New(fault.FolderUnusable, err, "%s", n.Dir)
 	}
 	w := &Written{Config: filepath.Join(n.Dir, ConfigName), Seat: n.Seat}
@@ -85,7 +86,7 @@ func Write(n Node) (*Written, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(w.Config, text, 0o600); err != nil {
+	if err := durable.WriteFile(w.Config, 0o600, durable.Bytes(text)); err != nil {
 		return nil, fault.New(fault.FolderUnusable, err, "%s", w.Config)
 	}
 	return w, nil
@@ -256,7 +257,7 @@ func (n *Node) endpoint(f *file, w *Written) {
 
 func (n *Node) save(name string, text []byte) error {
 	path := filepath.Join(n.Dir, name)
-	if err := os.WriteFile(path, text, 0o600); err != nil {
+	if err := durable.WriteFile(path, 0o600, durable.Bytes(text)); err != nil {
 		return fault.New(fault.FolderUnusable, err, "%s", path)
 	}
 	return nil

@@ -79,7 +79,7 @@ func (s *Store) AcceptHeld(ctx context.Context, tenant string, a Acceptance, own
 		if job, err = tx.enqueueHeld(Deliver, m.ID, hold{owner, st.Lease}); err != nil {
 			return err
 		}
-		if n, err = tx.addAttempt(m.ID, st); err != nil {
+		if n, err = tx.addAttempt(&m, st); err != nil {
 			return err
 		}
 		return tx.Enqueue(a.Tasks...)
@@ -121,7 +121,7 @@ func (tx *Tx) accept(m *Message, a *Acceptance, state State, more ...Event) erro
 
 // insertMessage flags a message whose SBDH instance id came before between the same two parties (SBDH-046, AS4-133).
 const insertMessage = `INSERT INTO message (` + columns + `, events)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
 		CASE WHEN ? = 1 OR EXISTS (SELECT 1 FROM message WHERE tenant = ? AND instance_id = ? AND instance_id <> ''
 			AND direction = ? AND LOWER(sender) = LOWER(?) AND LOWER(receiver) = LOWER(?)) THEN 1 ELSE 0 END, ?)
 	ON CONFLICT (id) DO NOTHING RETURNING possible_duplicate`
@@ -134,11 +134,7 @@ const countEvents = `UPDATE message SET events = ? WHERE id = ? AND tenant = ?`
 // that is there already is errExists.
 func (tx *Tx) create(m *Message, flagged bool, events []Event) error {
 	m.Tenant, m.Version, m.Created = tx.tenant, 1, tx.now
-	flag := int64(0)
-	if flagged {
-		flag = 1
-	}
-	args := append(m.values(), flag, tx.tenant, m.InstanceID, string(m.Direction), m.Sender, m.Receiver, len(events))
+	args := append(m.values(), bit(flagged), tx.tenant, m.InstanceID, string(m.Direction), m.Sender, m.Receiver, len(events))
 	flag, err := change(tx, scanInt, insertMessage, args...)
 	if err == ErrNotFound {
 		return errExists

@@ -30,6 +30,15 @@ var (
 	// ErrNewerSchema means that the database was made by a program with which this one cannot share it.
 	ErrNewerSchema = errors.New("store: database is newer than this program")
 
+	// ErrInUse means that the schema cannot be changed now, because a server of another version uses the database.
+	ErrInUse = errors.New("store: database is in use by another version")
+
+	// ErrEmpty means that the database was never used, although it must have been.
+	ErrEmpty = errors.New("store: database is empty")
+
+	// ErrTooSlow means that the database did not answer a read within Options.ReadLimit.
+	ErrTooSlow = errors.New("store: the database did not answer in time")
+
 	// ErrMonthNotOver means that a month cannot be closed yet.
 	ErrMonthNotOver = errors.New("store: the month is not over")
 

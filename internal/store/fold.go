@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -19,7 +18,6 @@ const (
 	partsAhead   = `SELECT month, seat, direction, doctype, process, folded, version, '' FROM tally WHERE tenant = ? AND folded > ?`
 	partsOf      = tallyColumns + ` WHERE tenant = ? AND month = ? ORDER BY seat, direction, doctype, process`
 	onePart      = tallyColumns + tallyOf
-	rowsBetween  = `SELECT ` + ledgerColumns + ` FROM ledger WHERE tenant = ? AND seq > ? AND seq <= ? ORDER BY seq`
 	tallyOf      = ` WHERE tenant = ? AND month = ? AND seat = ? AND direction = ? AND doctype = ? AND process = ?`
 	insertTally  = `INSERT INTO tally (folded, version, entries, tenant, month, seat, direction, doctype, process) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (tenant, month, seat, direction, doctype, process) DO NOTHING`
@@ -43,27 +41,50 @@ func (s *Store) Fold(ctx context.Context, tenant string, classes Classes) error 
 	}
 }
 
-// foldSome folds one batch.
-func (s *Store) foldSome(ctx context.Context, tenant string, classes *Classes) (more bool, err error) {
-	var st ledgerState
-	var upTo int64
-	var ahead map[TallyKey]int64
-	rows := tallies{}
-	err = s.snapshot(ctx, func(r *reader) error {
+// standing is where the counts of a tenant stand.
+type standing struct {
+	state ledgerState
+	parts []packedTally      // of a month
+	ahead map[TallyKey]int64 // parts that have rows behind state.folded, with the last one
+}
+
+// standing reads where the counts stand, and the parts of a month; none for 0.
+func (s *Store) standing(ctx context.Context, tenant string, m Month) (c standing, err error) {
+	err = s.snapshot(ctx, "counts", func(r *reader) error {
 		states, err := readIn(r, scanLedgerState, foldState, tenant)
 		if err != nil || len(states) == 0 {
 			return err
 		}
-		st = states[0]
-		upTo = min(st.seq, st.folded+foldBatch)
-		ahead, err = r.collect(tenant, st.folded, upTo, func(*Counted) bool { return true }, rows, classes)
+		c.state = states[0]
+		if m != 0 {
+			if c.parts, err = readIn(r, scanTally, partsOf, tenant, int64(m)); err != nil {
+				return err
+			}
+		}
+		ahead, err := readIn(r, scanTally, partsAhead, tenant, c.state.folded)
+		c.ahead = map[TallyKey]int64{}
+		for _, p := range ahead {
+			c.ahead[p.TallyKey] = p.folded
+		}
 		return err
 	})
+	return c, err
+}
+
+// foldSome folds one batch.
+func (s *Store) foldSome(ctx context.Context, tenant string, classes *Classes) (more bool, err error) {
+	c, err := s.standing(ctx, tenant, 0)
+	st := c.state
+	upTo := min(st.seq, st.folded+foldBatch)
 	if err != nil || upTo == st.folded {
-		return false, s.fault("fold", err)
+		return false, err
+	}
+	rows, err := s.collect(ctx, tenant, &c, upTo, 0, classes)
+	if err != nil {
+		return false, err
 	}
 	for key := range rows {
-		if err := s.foldPart(ctx, tenant, rows.tally(key), classes.Version, st.folded, max(st.folded, ahead[key]), upTo); err != nil {
+		if err := s.foldPart(ctx, tenant, rows.tally(key), classes.Version, st.folded, max(st.folded, c.ahead[key]), upTo); err != nil {
 			return false, err
 		}
 	}
@@ -77,25 +98,17 @@ func (s *Store) foldSome(ctx context.Context, tenant string, classes *Classes) (
 	return upTo < st.seq, err
 }
 
-// collect adds the rows of the ledger behind one place up to another that are in no part yet. It returns the parts that are
-// ahead of the first place, with theirs.
-func (r *reader) collect(tenant string, from, to int64, wanted func(*Counted) bool, rows tallies, classes *Classes) (map[TallyKey]int64, error) {
-	parts, err := readIn(r, scanTally, partsAhead, tenant, from)
-	if err != nil {
-		return nil, err
-	}
-	ahead := map[TallyKey]int64{}
-	for _, p := range parts {
-		ahead[p.TallyKey] = p.folded
-	}
+// collect counts the rows of the ledger up to a place that are in no part yet, of one month or, for 0, of all.
+func (s *Store) collect(ctx context.Context, tenant string, c *standing, upTo int64, m Month, classes *Classes) (tallies, error) {
+	rows := tallies{}
 	var failed error
-	err = each(r, scanCounted, func(c Counted) bool {
-		if key, _, _ := c.Tally(); c.Seq > ahead[key] && wanted(&c) {
-			failed = rows.add(&c, classes)
+	err := s.ledgerRows(ctx, tenant, c.state.folded, upTo, func(row *Counted) bool {
+		if key, _, _ := row.Tally(); row.Seq > c.ahead[key] && (m == 0 || row.Month == m) {
+			failed = rows.add(row, classes)
 		}
 		return failed == nil
-	}, rowsBetween, tenant, from, to)
-	return ahead, errors.Join(failed, err)
+	})
+	return rows, cmp.Or(failed, err)
 }
 
 // foldPart adds to one part, which must not have changed since the rows behind base were collected: no row behind since is in it.
@@ -165,35 +178,45 @@ func (s *Store) Refold(ctx context.Context, tenant string, m Month) error {
 }
 
 // Tallies yields the counts of a month: the parts that are folded, and the rows of the ledger that are not. It ends after the
-// first error.
+// first error. While it yields, and while it asks for classes, it holds no connection.
 func (s *Store) Tallies(ctx context.Context, tenant string, m Month, classes Classes) iter.Seq2[Tally, error] {
-	return stream(ctx, s, "counts", func(r *reader, yield func(Tally) bool) error {
-		states, err := readIn(r, scanLedgerState, foldState, tenant)
-		if err != nil || len(states) == 0 {
-			return err
-		}
-		var damaged error
+	return func(yield func(Tally, error) bool) {
 		more := true
-		err = each(r, scanTally, func(p packedTally) bool {
-			t := Tally{TallyKey: p.TallyKey}
-			damaged = t.unpack(p.entries)
-			more = damaged == nil && yield(t)
+		err := s.tallies(ctx, tenant, m, &classes, func(t Tally) bool {
+			more = yield(t, nil)
 			return more
-		}, partsOf, tenant, int64(m))
-		if err = errors.Join(err, damaged); err != nil || !more {
+		})
+		if err != nil && more {
+			yield(Tally{}, err)
+		}
+	}
+}
+
+// tallies calls fn for each of them until it returns false.
+func (s *Store) tallies(ctx context.Context, tenant string, m Month, classes *Classes, fn func(Tally) bool) error {
+	c, err := s.standing(ctx, tenant, m)
+	if err != nil {
+		return err
+	}
+	for i := range c.parts {
+		t := Tally{TallyKey: c.parts[i].TallyKey}
+		if err := t.unpack(c.parts[i].entries); err != nil {
 			return err
 		}
-		rows := tallies{}
-		if _, err := r.collect(tenant, states[0].folded, states[0].seq, func(c *Counted) bool { return c.Month == m }, rows, &classes); err != nil {
-			return err
+		if !fn(t) {
+			return nil
 		}
-		for _, key := range slices.SortedFunc(maps.Keys(rows), TallyKey.compare) {
-			if !yield(rows.tally(key)) {
-				break
-			}
+	}
+	rows, err := s.collect(ctx, tenant, &c, c.state.seq, m, classes)
+	if err != nil {
+		return err
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(rows), TallyKey.compare) {
+		if !fn(rows.tally(key)) {
+			return nil
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func (k TallyKey) compare(o TallyKey) int {

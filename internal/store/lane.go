@@ -70,6 +70,7 @@ type lane struct {
 	s     *Store
 	conn  *sql.Conn            // nil after a failure, until the next write
 	stmts map[string]*sql.Stmt // prepared on conn, by the query before its placeholders were rewritten
+	ended error                // the database has ended the transaction by itself, because of this; nothing more may run in it
 	pace  pace
 }
 
@@ -129,7 +130,8 @@ func (l *lane) serve(batch []*write) {
 	}
 }
 
-// commit runs the functions of a batch in one transaction. An error of the transaction itself is everybody's error.
+// commit runs the functions of a batch in one transaction. An error of the transaction itself is everybody's error, also of
+// those whose function had failed by itself: they may have seen what others of the batch wrote.
 //
 // Savepoints cost time and are rarely of use, so they are taken only after a function failed with half of its work done.
 func (l *lane) commit(batch []*write) {
@@ -159,21 +161,23 @@ func (l *lane) tryCommit(batch []*write, savepoints bool) error {
 	}
 	good := int64(0)
 	for _, w := range batch {
-		var err error
-		if savepoints {
-			err = l.guarded(ctx, w)
-		} else if l.call(ctx, w) && len(batch) > 1 {
-			return cmp.Or(l.exec(ctx, "ROLLBACK"), errHalfDone)
-		}
+		halfDone, err := l.one(ctx, w, savepoints)
 		if err != nil {
-			return l.s.fault("savepoint", err)
+			return err
+		}
+		if halfDone && !savepoints && len(batch) > 1 {
+			return cmp.Or(l.exec(ctx, "ROLLBACK"), errHalfDone)
 		}
 		if w.err == nil {
 			good++
 		}
 	}
 	if good == 0 {
-		return l.s.fault("rollback", l.exec(ctx, "ROLLBACK"))
+		if err := l.exec(ctx, "ROLLBACK"); err != nil { // each has its own error, and the transaction goes with its connection
+			_ = l.s.fault("rollback", err)
+			l.drop()
+		}
+		return nil
 	}
 	l.s.opts.Hook("store.before_commit")
 	if err := l.exec(ctx, "COMMIT"); err != nil {
@@ -190,12 +194,36 @@ func (l *lane) tryCommit(batch []*write, savepoints bool) error {
 	return nil
 }
 
+// one runs the function of w. The error it returns is one of the transaction: nothing more may run in it.
+func (l *lane) one(ctx context.Context, w *write, savepoint bool) (halfDone bool, err error) {
+	if savepoint {
+		err = l.guarded(ctx, w)
+	} else {
+		halfDone = l.call(ctx, w)
+	}
+	if l.ended != nil {
+		return halfDone, l.ended
+	}
+	return halfDone, l.s.fault("savepoint", err)
+}
+
+// check asks, after a statement failed, whether the transaction is still there. SQLite ends it by itself when the disk is full
+// or fails, and what came after would then be durable at once, each statement for itself.
+func (l *lane) check(ctx context.Context, cause error) {
+	if l.ended == nil && l.s.eng.InTx != nil && !l.s.eng.InTx(ctx, l.conn) {
+		l.ended = cause
+	}
+}
+
 // guarded runs the function of w and undoes its work if it fails. The error it returns is one of the transaction.
 func (l *lane) guarded(ctx context.Context, w *write) error {
 	if err := l.exec(ctx, "SAVEPOINT w"); err != nil {
 		return err
 	}
 	l.call(ctx, w)
+	if l.ended != nil {
+		return l.ended
+	}
 	if w.err != nil {
 		if err := l.exec(ctx, "ROLLBACK TO SAVEPOINT w"); err != nil {
 			return errors.Join(w.err, err)
@@ -214,12 +242,16 @@ func (l *lane) call(ctx context.Context, w *write) (halfDone bool) {
 		}
 		halfDone, w.learned = w.err != nil && tx.ran, tx.learned
 	}()
-	w.err = cmp.Or(w.fn(tx), tx.failed)
+	w.err = w.fn(tx)
+	if tx.failed != nil && !errors.Is(w.err, tx.failed) {
+		w.err = errors.Join(tx.failed, w.err)
+	}
 	return false
 }
 
 // begin starts a transaction, on a new connection if the old one has gone.
 func (l *lane) begin(ctx context.Context) error {
+	l.ended = nil
 	if l.conn != nil {
 		if l.exec(ctx, l.s.eng.Begin) == nil {
 			return nil
@@ -231,6 +263,11 @@ func (l *lane) begin(ctx context.Context) error {
 		return err
 	}
 	l.conn, l.stmts = conn, map[string]*sql.Stmt{}
+	if l.s.opts.Server && l.s.eng.Sign != "" {
+		if _, err := conn.ExecContext(ctx, l.s.eng.Sign); err != nil {
+			return err
+		}
+	}
 	if _, err := l.prepared(ctx, "COMMIT"); err != nil { // so that a failing COMMIT is never a failing preparation of it
 		return err
 	}
@@ -258,6 +295,9 @@ func (l *lane) exec(ctx context.Context, query string) error {
 }
 
 func (l *lane) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+	if l.ended != nil {
+		return nil, l.ended
+	}
 	if st := l.stmts[query]; st != nil {
 		return st, nil
 	}

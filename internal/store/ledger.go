@@ -152,7 +152,7 @@ const monthColumns = `SELECT month, first, last, row_count, late, closed, actor 
 
 // Months returns the months that have rows or are closed, the oldest first.
 func (s *Store) Months(ctx context.Context, tenant string) (months []MonthState, err error) {
-	err = s.snapshot(ctx, func(r *reader) error {
+	err = s.snapshot(ctx, "months", func(r *reader) error {
 		states, err := readIn(r, scanLedgerState, foldState, tenant)
 		if err != nil || len(states) == 0 {
 			return err
@@ -163,7 +163,7 @@ func (s *Store) Months(ctx context.Context, tenant string) (months []MonthState,
 		}
 		return err
 	})
-	return months, s.fault("months", err)
+	return months, err
 }
 
 const (
@@ -226,18 +226,48 @@ func (tx *Tx) mayClose(st *ledgerState, m Month) error {
 	return nil
 }
 
-// Ledger yields the rows that are counted in a month, in the order of the ledger. It ends after the first error.
+// Ledger yields the rows that are counted in a month, in the order of the ledger. It ends after the first error. While it yields
+// it holds no connection, so that the loop may read as well, and take its time.
 func (s *Store) Ledger(ctx context.Context, tenant string, m Month) iter.Seq2[Counted, error] {
-	return stream(ctx, s, "ledger", func(r *reader, yield func(Counted) bool) error {
-		st, err := readIn(r, scanMonth, monthColumns+` AND month = ?`, tenant, int64(m))
-		if err != nil || len(st) == 0 {
-			return err
+	return func(yield func(Counted, error) bool) {
+		st, err := readAll(ctx, s, "ledger", scanMonth, monthColumns+` AND month = ?`, tenant, int64(m))
+		stopped := false
+		if err == nil && len(st) > 0 {
+			err = s.ledgerRows(ctx, tenant, st[0].first-1, st[0].last, func(c *Counted) bool {
+				stopped = c.Month == m && !yield(*c, nil)
+				return !stopped
+			})
 		}
-		return each(r, scanCounted, yield, ledgerOf, tenant, st[0].first, st[0].last, int64(m))
-	})
+		if err != nil && !stopped {
+			yield(Counted{}, err)
+		}
+	}
 }
 
-const ledgerOf = `SELECT ` + ledgerColumns + ` FROM ledger WHERE tenant = ? AND seq >= ? AND seq <= ? AND month = ? ORDER BY seq`
+// ledgerPage is how many rows of the ledger are read together.
+const ledgerPage = 4096
+
+const rowsBetween = `SELECT ` + ledgerColumns + ` FROM ledger WHERE tenant = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?`
+
+// ledgerRows calls fn for the rows behind one place up to another, until it returns false. Rows never change and come at the
+// end only, so reading them in pieces gives what one long transaction would give, which would keep the database from cleaning
+// up as long as a report takes.
+func (s *Store) ledgerRows(ctx context.Context, tenant string, from, to int64, fn func(*Counted) bool) error {
+	for {
+		page, err := readAll(ctx, s, "ledger", scanCounted, rowsBetween, tenant, from, to, ledgerPage)
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			if from = page[i].Seq; !fn(&page[i]) {
+				return nil
+			}
+		}
+		if len(page) < ledgerPage {
+			return nil
+		}
+	}
+}
 
 // LedgerHas tells whether something of a domain is counted in a month.
 func (s *Store) LedgerHas(ctx context.Context, tenant string, m Month, domain TermID) (bool, error) {
@@ -254,66 +284,31 @@ type reader struct {
 	conn *sql.Conn
 }
 
-// snapshot runs fn with a reader.
-func (s *Store) snapshot(ctx context.Context, fn func(*reader) error) error {
+// snapshot runs fn with a reader. fn reads what it needs and leaves the work with it for later.
+func (s *Store) snapshot(ctx context.Context, op string, fn func(*reader) error) error {
+	ctx, cancel := s.reading(ctx)
+	defer cancel()
 	conn, err := s.eng.Read.Conn(ctx)
 	if err != nil {
-		return err
+		return s.readFault(ctx, op, err)
 	}
 	if _, err = conn.ExecContext(ctx, s.eng.Snapshot); err != nil {
 		discard(conn)
-		return err
+		return s.readFault(ctx, op, err)
 	}
 	if err = fn(&reader{ctx, s, conn}); err != nil {
 		discard(conn) // with the transaction in it
-		return err
+		return s.readFault(ctx, op, err)
 	}
 	if _, err = conn.ExecContext(ctx, "COMMIT"); err != nil {
 		discard(conn)
-		return err
+		return s.readFault(ctx, op, err)
 	}
-	return conn.Close()
-}
-
-// stream yields what fn reads, and its error in the end. A loop that has ended is told of nothing more, not even that the
-// transaction of its reads could not be ended.
-func stream[T any](ctx context.Context, s *Store, op string, fn func(r *reader, yield func(T) bool) error) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		stopped := false
-		err := s.snapshot(ctx, func(r *reader) error {
-			return fn(r, func(v T) bool {
-				stopped = stopped || !yield(v, nil)
-				return !stopped
-			})
-		})
-		if err != nil && !stopped {
-			var none T
-			yield(none, s.fault(op, err))
-		}
-	}
+	return s.readFault(ctx, op, conn.Close())
 }
 
 // readIn reads all rows of a query.
 func readIn[T any](r *reader, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
 	rows, err := r.conn.QueryContext(r.ctx, r.s.eng.text(query), args...)
 	return collect(rows, err, scan)
-}
-
-// each calls fn for each row of a query until it returns false.
-func each[T any](r *reader, scan func(scanner) (T, error), fn func(T) bool, query string, args ...any) error {
-	rows, err := r.conn.QueryContext(r.ctx, r.s.eng.text(query), args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		v, err := scan(rows)
-		if err != nil {
-			return err
-		}
-		if !fn(v) {
-			return nil
-		}
-	}
-	return rows.Err()
 }

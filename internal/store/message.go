@@ -51,6 +51,7 @@ type Message struct {
 	SealedType  string  // its Content-Type
 	Endpoint    string  // outgoing: URL of C3, once sealed
 	PeerCert    []byte  // DER, certificate of the other access point; of an outgoing message once sealed
+	Content     []byte  // outgoing: SHA-256 of what C1 handed in and for whom; nil when it was not taken
 	Digests     []byte  // canonical text of the signed reference digests; the store compares it with nothing
 }
 
@@ -123,6 +124,7 @@ const (
 	EventReady             = "ready"
 	EventSealed            = "sealed"
 	EventAttempt           = "attempt"
+	EventNotSent           = "not_sent"
 	EventInterrupted       = "interrupted"
 	EventQuarantined       = "quarantined"
 	EventCancelled         = "cancelled"
@@ -139,6 +141,8 @@ type Attempt struct {
 	Outcome     string    // "" while under way, "interrupted" when the worker vanished (CP-S4)
 	Code        string    // EBMS:nnnn, HTTP status or RAVN-nnnn
 	Detail      string
+	Sealed      string // key of the body that was sent; "" for a delivery
+	Unclear     bool   // it may have arrived, and no answer tells (REL-027)
 }
 
 // OutcomeInterrupted ends an attempt whose worker vanished.

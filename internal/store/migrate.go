@@ -54,7 +54,7 @@ const createMigrations = `CREATE TABLE IF NOT EXISTS schema_migration (
 
 // migrate applies what is missing. A node that comes while another migrates waits for its transaction and then finds
 // nothing to do; a kill between two migrations leaves the first applied (CP-S11).
-func migrate(ctx context.Context, eng Engine, now func() time.Time) error {
+func migrate(ctx context.Context, eng Engine, server bool, now func() time.Time) error {
 	all, err := migrations()
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func migrate(ctx context.Context, eng Engine, now func() time.Time) error {
 	}
 	known := all[len(all)-1].version
 	for _, m := range all {
-		err := inTx(ctx, eng, func(tx *sql.Tx) error { return apply(ctx, tx, eng, m, known, now()) })
+		err := inTx(ctx, eng, func(tx *sql.Tx) error { return apply(ctx, tx, eng, m, known, server, now()) })
 		if err != nil {
 			return fmt.Errorf("store: migration %s: %w", m.name, err)
 		}
@@ -76,7 +76,7 @@ func migrate(ctx context.Context, eng Engine, now func() time.Time) error {
 }
 
 // apply runs one migration unless the database has it, and refuses a database that has left this program behind.
-func apply(ctx context.Context, tx *sql.Tx, eng Engine, m migration, known int, now time.Time) error {
+func apply(ctx context.Context, tx *sql.Tx, eng Engine, m migration, known int, server bool, now time.Time) error {
 	if eng.LockSchema != "" {
 		if _, err := tx.ExecContext(ctx, eng.LockSchema); err != nil {
 			return err
@@ -94,6 +94,9 @@ func apply(ctx context.Context, tx *sql.Tx, eng Engine, m migration, known int, 
 	if m.version <= have {
 		return nil
 	}
+	if err := mayMigrate(ctx, tx, eng, m, have, server); err != nil {
+		return err
+	}
 	text := strings.NewReplacer(" BYTES", " "+eng.Bytes, " CLUSTERED", eng.Clustered, " SERIAL", " "+eng.Serial).Replace(stripComments(m.text))
 	for _, stmt := range strings.Split(text, ";") {
 		if stmt = strings.TrimSpace(stmt); stmt == "" {
@@ -106,6 +109,28 @@ func apply(ctx context.Context, tx *sql.Tx, eng Engine, m migration, known int, 
 	_, err := tx.ExecContext(ctx, eng.text("INSERT INTO schema_migration (version, name, oldest, applied) VALUES (?, ?, ?, ?)"),
 		m.version, m.name, m.oldest, micros(now))
 	return err
+}
+
+// mayMigrate refuses to change the schema below a running server of another version. A server may do so beside others if those
+// can share the new schema, so that nodes are upgraded one after the other (REL-064); a command never.
+func mayMigrate(ctx context.Context, tx *sql.Tx, eng Engine, m migration, have int, server bool) error {
+	if have == 0 {
+		return nil
+	}
+	users, err := eng.Users(ctx, tx)
+	if err != nil || len(users) == 0 || server && m.oldest <= have {
+		return err
+	}
+	return fmt.Errorf("%w: it has schema %d, this program would make it %d; stop the server or use its own program: %s", ErrInUse, have, m.version, strings.Join(users, ", "))
+}
+
+// Schema is the version of the schema that this program knows.
+func Schema() (int, error) {
+	all, err := migrations()
+	if err != nil {
+		return 0, err
+	}
+	return all[len(all)-1].version, nil
 }
 
 // stripComments drops "-- …" to the end of each line, so that a semicolon always ends a statement.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -16,6 +17,9 @@ func (s *Store) Cancel(ctx context.Context, tenant, id, actor, reason string) er
 		}
 		if m.Direction != Out || !CanMove(Out, m.State, Cancelled) {
 			return fmt.Errorf("%w: a message that is %s cannot be cancelled", ErrConflict, m.State)
+		}
+		if unclear, err := tx.unclear(id, ""); err != nil || unclear {
+			return cmp.Or(err, fmt.Errorf("%w: an attempt to send the message may have arrived", ErrConflict))
 		}
 		if _, err := tx.exec(closeJob, micros(tx.now), reason, jobID(tenant, Send, id), tenant); err != nil {
 			return err
@@ -36,6 +40,9 @@ func (s *Store) Requeue(ctx context.Context, tenant, id, actor, reason string) e
 			return err
 		}
 		to, kind := requeued(m.Direction)
+		if m.State == Unknown {
+			to = Unknown // it is due now, and stays what it is: it may have arrived (REL-027)
+		}
 		working, _ := underWay(m.Direction)
 		if m.State == working || m.State != to && !CanMove(m.Direction, m.State, to) {
 			return fmt.Errorf("%w: a message that is %s cannot be requeued", ErrConflict, m.State)
@@ -63,7 +70,7 @@ func (s *Store) Requeue(ctx context.Context, tenant, id, actor, reason string) e
 const (
 	closeJob = `UPDATE outbox SET done = ?, lease_end = 0, token = token + 1, reason = ?
 		WHERE id = ? AND tenant = ? AND done = 0`
-	reopenJob = `UPDATE outbox SET done = 0, dead = 0, due = ` + clock + `, lease_end = 0, token = token + 1, unended = 0, reason = ?
+	reopenJob = `UPDATE outbox SET done = 0, dead = 0, due = ` + clock + `, lease_end = 0, token = token + 1, unended = 0, suspect = 0, reason = ?
 		WHERE id = ? AND tenant = ?`
 )
 
@@ -87,7 +94,7 @@ func (tx *Tx) Audit(a Audit) error {
 	if a.At.IsZero() {
 		a.At = tx.now
 	}
-	_, err := tx.exec(insertAudit, NewID(), tx.tenant, micros(a.At), a.Actor, a.Action, a.Subject, a.MessageID, a.Code, a.Detail)
+	_, err := tx.exec(insertAudit, NewID(), tx.tenant, micros(a.At), a.Actor, a.Action, a.Subject, a.MessageID, a.Code, remark(a.Detail))
 	return err
 }
 

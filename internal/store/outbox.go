@@ -45,6 +45,7 @@ type Job struct {
 	Token     int64     // fencing token: larger with each claim
 	Tries     int       // claims so far, this one included
 	Unended   int       // claims directly before this one that no ending followed: crashes (REL-067)
+	Suspect   int       // of these, those for which no other work can be to blame
 	Done      time.Time // zero while open
 	Dead      bool      // given up
 	Reason    string    // why it was delayed or given up last
@@ -74,9 +75,9 @@ type hold struct {
 	lease time.Duration
 }
 
-const insertHeld = `INSERT INTO outbox (id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end, token,
-	tries, unended, done, dead, reason) VALUES (?, ?, ?, ?, ?, NULL, ?, ` + clock + `, ?, ` + clock + ` + ?, 1, 1, 1, 0, 0, '')
-	ON CONFLICT (id) DO NOTHING`
+const insertHeld = `INSERT INTO outbox (id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end, lease_boot,
+	lease_ticks, token, tries, unended, done, dead, reason)
+	VALUES (?, ?, ?, ?, ?, NULL, ?, ` + clock + `, ?, ` + clock + ` + ?, ?, ?, 1, 1, 1, 0, 0, '') ON CONFLICT (id) DO NOTHING`
 
 // enqueueHeld enters the work of a message that has just been created. A row that is there comes from the same write, tried
 // a second time.
@@ -85,8 +86,8 @@ func (tx *Tx) enqueueHeld(kind Kind, messageID string, h hold) (Job, error) {
 		ID: jobID(tx.tenant, kind, messageID), Tenant: tx.tenant, Kind: kind, Key: messageID, MessageID: messageID,
 		Created: tx.now, Due: tx.now, Owner: h.owner, LeaseEnd: tx.now.Add(h.lease), Token: 1, Tries: 1,
 	}
-	now := tx.clock()
-	_, err := tx.exec(insertHeld, j.ID, j.Tenant, string(kind), j.Key, messageID, micros(tx.now), now, h.owner, now, h.lease.Microseconds())
+	args := []any{j.ID, j.Tenant, string(kind), j.Key, messageID, micros(tx.now), tx.clock(), h.owner}
+	_, err := tx.exec(insertHeld, append(args, tx.lease(h.lease)...)...)
 	return j, err
 }
 
@@ -100,7 +101,7 @@ type Claim struct {
 }
 
 const jobColumns = `id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end, token, tries, unended,
-	done, dead, reason`
+	done, dead, reason, suspect`
 
 func scanJob(row scanner) (Job, error) {
 	var (
@@ -108,44 +109,90 @@ func scanJob(row scanner) (Job, error) {
 		created, due, end, done, dead int64
 	)
 	err := row.Scan(&j.ID, &j.Tenant, (*string)(&j.Kind), &j.Key, &j.MessageID, &j.Args, &created, &due, &j.Owner, &end,
-		&j.Token, &j.Tries, &j.Unended, &done, &dead, &j.Reason)
+		&j.Token, &j.Tries, &j.Unended, &done, &dead, &j.Reason, &j.Suspect)
 	j.Created, j.Due, j.LeaseEnd, j.Done = fromMicros(created), fromMicros(due), fromMicros(end), fromMicros(done)
 	j.Dead = dead != 0
 	return j, err
 }
 
+// Leases are granted and end by the clock of the database, which all nodes share, or by the time since the host was started
+// (Engine.Boot): a jump of one node's clock ends none (REL-066). lease_end is written in both cases; people read it.
+const (
+	grant = `lease_end = ` + clock + ` + ?, lease_boot = ?, lease_ticks = ?`
+	over  = `(lease_end = 0 OR CASE WHEN lease_boot = '' THEN lease_end <= ` + clock + ` ELSE lease_boot <> ? OR lease_ticks <= ? END)`
+)
+
+// lease returns the arguments of grant.
+func (tx *Tx) lease(d time.Duration) []any {
+	boot, ticks := tx.lane.s.boot()
+	if boot != "" {
+		ticks += d.Microseconds()
+	}
+	return []any{tx.clock(), d.Microseconds(), boot, ticks}
+}
+
+// overNow returns the arguments of over.
+func (tx *Tx) overNow() []any {
+	boot, ticks := tx.lane.s.boot()
+	return []any{tx.clock(), boot, ticks}
+}
+
 // claimJobs counts the claim before any work is done with it (REL-067), and takes rows whose lease has run out like
 // those never claimed: after a crash and after the loss of a node the same happens.
-const claimJobs = `UPDATE outbox SET owner = ?, lease_end = ` + clock + ` + ?, token = token + 1, tries = tries + 1, unended = unended + 1
-	WHERE id IN (SELECT id FROM outbox WHERE kind = ? AND done = 0 AND due <= ` + clock + ` AND lease_end <= ` + clock + `
+const claimJobs = `UPDATE outbox SET owner = ?, ` + grant + `, token = token + 1, tries = tries + 1, unended = unended + 1
+	WHERE id IN (SELECT id FROM outbox WHERE kind = ? AND done = 0 AND due <= ` + clock + ` AND ` + over + `
 		AND (? = '' OR tenant = ?) ORDER BY due, id LIMIT ?{skip locked})
 	RETURNING ` + jobColumns
 
-// Claim leases due work, the longest due first, and returns what it got (REL-010). Unless Options.Now is set it goes by
-// the clock of the database, which all nodes share: a jump of one node's clock ends no lease (REL-066).
+// Claim leases due work, the longest due first, and returns what it got (REL-010). With an error it got nothing: work whose
+// claim may have been committed all the same is given back, so that it does not look as if its worker had crashed.
 func (s *Store) Claim(ctx context.Context, c Claim) ([]Job, error) {
 	var jobs []Job
 	err := s.update(ctx, &write{tenant: c.Tenant, fn: func(tx *Tx) (err error) {
-		now := tx.clock()
-		jobs, err = list(tx, scanJob, claimJobs, c.Owner, now, c.Lease.Microseconds(), string(c.Kind), now, now,
-			c.Tenant, c.Tenant, c.Limit)
+		args := append([]any{c.Owner}, tx.lease(c.Lease)...)
+		args = append(append(args, string(c.Kind), tx.clock()), tx.overNow()...)
+		jobs, err = list(tx, scanJob, claimJobs, append(args, c.Tenant, c.Tenant, c.Limit)...)
 		return err
 	}})
+	if errors.Is(err, ErrOutcomeUnknown) {
+		err = errors.Join(err, s.unclaim(context.WithoutCancel(ctx), jobs))
+	}
+	if err != nil {
+		return nil, err
+	}
 	for i := range jobs {
 		jobs[i].Unended-- // the row counts this claim as well
 	}
 	slices.SortFunc(jobs, func(a, b Job) int { return cmp.Or(a.Due.Compare(b.Due), strings.Compare(a.ID, b.ID)) })
-	return jobs, err
+	return jobs, nil
+}
+
+// unclaim gives back what of jobs was claimed after all. A commit that is still under way holds its rows until it ends, so
+// that waiting for them comes first (REL-072).
+func (s *Store) unclaim(ctx context.Context, jobs []Job) error {
+	return s.update(ctx, &write{fn: func(tx *Tx) error {
+		for _, j := range jobs {
+			if _, err := tx.exec(waitForJob, j.ID); err != nil {
+				return err
+			}
+			if _, err := tx.exec(unclaimJob, micros(j.Due), j.Reason, j.ID, j.Tenant, j.Token); err != nil {
+				return err
+			}
+		}
+		return nil
+	}})
 }
 
 // held is the condition under which a worker still holds its job (REL-013).
 const held = ` WHERE id = ? AND tenant = ? AND token = ? AND done = 0`
 
 const (
-	extendJob  = `UPDATE outbox SET lease_end = ` + clock + ` + ?` + held
-	releaseJob = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, unended = 0, reason = ?` + held
-	crashJob   = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, reason = ?` + held
-	endJob     = `UPDATE outbox SET done = ?, dead = ?, lease_end = 0, token = token + 1, unended = 0, reason = ?` + held
+	extendJob  = `UPDATE outbox SET ` + grant + held
+	waitForJob = `UPDATE outbox SET token = token WHERE id = ?`
+	unclaimJob = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, tries = tries - 1, unended = unended - 1, reason = ?` + held
+	releaseJob = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, unended = 0, suspect = 0, reason = ?` + held
+	crashJob   = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, suspect = suspect + 1, reason = ?` + held
+	endJob     = `UPDATE outbox SET done = ?, dead = ?, lease_end = 0, token = token + 1, unended = 0, suspect = 0, reason = ?` + held
 )
 
 // end runs one of the statements above.
@@ -162,7 +209,7 @@ func (tx *Tx) end(job Job, query string, args ...any) error {
 
 // Extend moves the end of the lease to d from now.
 func (tx *Tx) Extend(job Job, d time.Duration) error {
-	return tx.end(job, extendJob, tx.clock(), d.Microseconds())
+	return tx.end(job, extendJob, tx.lease(d)...)
 }
 
 // Complete ends the job as done.
@@ -170,12 +217,12 @@ func (tx *Tx) Complete(job Job) error { return tx.end(job, endJob, micros(tx.now
 
 // Release gives the job back until due.
 func (tx *Tx) Release(job Job, due time.Time, reason string) error {
-	return tx.end(job, releaseJob, micros(due), reason)
+	return tx.end(job, releaseJob, micros(due), remark(reason))
 }
 
 // Bury ends the job as given up; it stays visible until someone requeues its message (REL-068).
 func (tx *Tx) Bury(job Job, reason string) error {
-	return tx.end(job, endJob, micros(tx.now), 1, reason)
+	return tx.end(job, endJob, micros(tx.now), 1, remark(reason))
 }
 
 // Extend moves the end of the lease to d from now. ErrLeaseLost means that the work should stop.
@@ -193,9 +240,15 @@ func (s *Store) Release(ctx context.Context, job Job, due time.Time, reason stri
 	return s.Update(ctx, job.Tenant, func(tx *Tx) error { return tx.Release(job, due, reason) })
 }
 
-// Crash gives a job back like Release, but the claim keeps counting as one that never ended (REL-067).
+// GiveBack gives a job back until due whose work was not begun: the claim does not count.
+func (s *Store) GiveBack(ctx context.Context, job Job, due time.Time, reason string) error {
+	return s.Update(ctx, job.Tenant, func(tx *Tx) error { return tx.end(job, unclaimJob, micros(due), reason) })
+}
+
+// Crash gives a job back like Release, but the claim keeps counting as one that never ended, by nobody's fault but its own
+// (REL-067).
 func (s *Store) Crash(ctx context.Context, job Job, due time.Time, reason string) error {
-	return s.Update(ctx, job.Tenant, func(tx *Tx) error { return tx.end(job, crashJob, micros(due), reason) })
+	return s.Update(ctx, job.Tenant, func(tx *Tx) error { return tx.end(job, crashJob, micros(due), remark(reason)) })
 }
 
 // Bury ends a job as given up.

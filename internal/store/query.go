@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // text writes a query of the common subset in the dialect of the engine.
@@ -83,23 +85,43 @@ func collect[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) ([
 	return all, rows.Err()
 }
 
+// DefaultReadLimit is how long a read may take, so that a database that has stopped answering holds nobody for ever.
+const DefaultReadLimit = 2 * time.Minute
+
+// reading returns the context of a read.
+func (s *Store) reading(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, s.opts.ReadLimit, ErrTooSlow)
+}
+
+// readFault is fault for a read: one that took too long says so.
+func (s *Store) readFault(ctx context.Context, op string, err error) error {
+	if err != nil && err != sql.ErrNoRows && context.Cause(ctx) == ErrTooSlow {
+		return fmt.Errorf("%w: %s, %v: %w", ErrTooSlow, op, s.opts.ReadLimit, err)
+	}
+	return s.fault(op, err)
+}
+
 // readOne reads a single row from the reading connections; ErrNotFound if there is none.
 func readOne[T any](ctx context.Context, s *Store, op string, scan func(scanner) (T, error), query string, args ...any) (T, error) {
+	ctx, cancel := s.reading(ctx)
+	defer cancel()
 	var v T
 	st, err := s.prepared(ctx, query)
 	if err == nil {
 		v, err = scan(st.QueryRowContext(ctx, args...))
 	}
-	return v, s.fault(op, err)
+	return v, s.readFault(ctx, op, err)
 }
 
 // readAll reads all rows from the reading connections.
 func readAll[T any](ctx context.Context, s *Store, op string, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	ctx, cancel := s.reading(ctx)
+	defer cancel()
 	st, err := s.prepared(ctx, query)
 	if err != nil {
-		return nil, s.fault(op, err)
+		return nil, s.readFault(ctx, op, err)
 	}
 	rows, err := st.QueryContext(ctx, args...)
 	all, err := collect(rows, err, scan)
-	return all, s.fault(op, err)
+	return all, s.readFault(ctx, op, err)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -23,6 +24,12 @@ func (tx *Tx) Get(id string) (Message, error) { return one(tx, scanMessage, getM
 func (s *Store) ByMessageID(ctx context.Context, tenant string, d Direction, messageID string) ([]Message, error) {
 	return readAll(ctx, s, "by message id", scanMessage, `SELECT `+columns+` FROM message
 		WHERE tenant = ? AND direction = ? AND message_id = ? ORDER BY created DESC, id DESC`, tenant, string(d), messageID)
+}
+
+// ByContent returns the outgoing messages with the same Content, newest first.
+func (s *Store) ByContent(ctx context.Context, tenant string, content []byte) ([]Message, error) {
+	return readAll(ctx, s, "by content", scanMessage, `SELECT `+columns+` FROM message
+		WHERE tenant = ? AND content = ? AND direction = '`+string(Out)+`' ORDER BY created DESC, id DESC`, tenant, content)
 }
 
 // ByInstanceID returns the messages with an SBDH InstanceIdentifier, oldest first. A status message names its document
@@ -81,13 +88,14 @@ func (s *Store) Timeline(ctx context.Context, tenant, id string) ([]Event, error
 // Attempts returns the attempts of a message in order.
 func (s *Store) Attempts(ctx context.Context, tenant, id string) ([]Attempt, error) {
 	scan := func(row scanner) (a Attempt, err error) {
-		var started, ended int64
-		err = row.Scan(&a.N, &started, &ended, &a.Endpoint, &a.Fingerprint, &a.Outcome, &a.Code, &a.Detail)
+		var started, ended, unclear int64
+		err = row.Scan(&a.N, &started, &ended, &a.Endpoint, &a.Fingerprint, &a.Outcome, &a.Code, &a.Detail, &a.Sealed, &unclear)
+		a.Unclear = unclear != 0
 		a.Started, a.Ended = fromMicros(started), fromMicros(ended)
 		return a, err
 	}
-	return readAll(ctx, s, "attempts", scan, `SELECT n, started, ended, endpoint, fingerprint, outcome, code, detail
-		FROM attempt WHERE message_id = ? AND tenant = ? ORDER BY n`, id, tenant)
+	return readAll(ctx, s, "attempts", scan, `SELECT n, started, ended, endpoint, fingerprint, outcome, code, detail,
+		sealed_key, unclear FROM attempt WHERE message_id = ? AND tenant = ? ORDER BY n`, id, tenant)
 }
 
 const evidenceOf = `SELECT kind, attempt, content_type, bytes FROM evidence WHERE message_id = ? AND tenant = ?`
@@ -163,16 +171,82 @@ func (s *Store) Backlogs(ctx context.Context, tenant string) ([]Backlog, error) 
 		GROUP BY kind ORDER BY kind`, tenant)
 }
 
-// BlobInUse tells whether a message of any tenant refers to a blob key that BlobKey made (REL-007). Keys of other making
-// count as in use, so that nobody collects them.
-func (s *Store) BlobInUse(ctx context.Context, key string) (bool, error) {
-	id, _, ok := strings.Cut(key, ".")
-	if !ok {
-		return true, nil
+// BlobUse says what the record knows of a blob.
+type BlobUse int
+
+// What the record may know of a blob.
+const (
+	BlobUnknown    BlobUse = iota // there is no message that it could belong to
+	BlobSuperseded                // there is the message, which refers to others
+	BlobUsed
+)
+
+// blobBatch is how many keys one query looks for.
+const blobBatch = 200
+
+var messagesOf = `SELECT id, payload_key, sealed_key FROM message WHERE id IN (` + marks(blobBatch) + `)`
+
+// BlobUses tells what messages of any tenant know of blob keys that BlobKey made (REL-007). Keys of other making count as used,
+// so that nobody collects them.
+func (s *Store) BlobUses(ctx context.Context, keys []string) (map[string]BlobUse, error) {
+	uses := make(map[string]BlobUse, len(keys))
+	for batch := range slices.Chunk(keys, blobBatch) {
+		ids := make([]any, blobBatch)
+		for i := range ids { // a short batch looks for its last one again
+			ids[i], _, _ = strings.Cut(batch[min(i, len(batch)-1)], ".")
+		}
+		known, err := readAll(ctx, s, "blob uses", scanBlobKeys, messagesOf, ids...)
+		if err != nil {
+			return nil, err
+		}
+		of := map[string]blobKeys{}
+		for _, k := range known {
+			of[k.id] = k
+		}
+		for _, key := range batch {
+			id, _, ours := strings.Cut(key, ".")
+			k, found := of[id]
+			switch {
+			case !ours || found && (k.payload == key || k.sealed == key):
+				uses[key] = BlobUsed
+			case found:
+				uses[key] = BlobSuperseded
+			default:
+				uses[key] = BlobUnknown
+			}
+		}
 	}
-	n, err := readOne(ctx, s, "blob in use", scanInt,
-		`SELECT COUNT(*) FROM message WHERE id = ? AND (payload_key = ? OR sealed_key = ?)`, id, key, key)
-	return n > 0, err
+	return uses, nil
+}
+
+// blobKeys are the keys that a message refers to.
+type blobKeys struct{ id, payload, sealed string }
+
+func scanBlobKeys(row scanner) (k blobKeys, err error) {
+	err = row.Scan(&k.id, &k.payload, &k.sealed)
+	return k, err
+}
+
+// BlobRow is a message with the keys of its blobs that are not kept in the record.
+type BlobRow struct {
+	MessageID string
+	Keys      []string
+}
+
+// BlobRows returns messages of any tenant in the order of their ids, from the one after a given id on. Those without a blob of
+// their own are among them, so that the last one says where to go on.
+func (s *Store) BlobRows(ctx context.Context, after string, limit int) ([]BlobRow, error) {
+	list, err := readAll(ctx, s, "blob rows", scanBlobKeys, `SELECT id, payload_key, sealed_key FROM message WHERE id > ? ORDER BY id LIMIT ?`, after, limit)
+	rows := make([]BlobRow, len(list))
+	for i, k := range list {
+		rows[i].MessageID = k.id
+		for _, key := range []string{k.payload, k.sealed} {
+			if key != "" && !strings.HasPrefix(key, InlineMark) {
+				rows[i].Keys = append(rows[i].Keys, key)
+			}
+		}
+	}
+	return rows, err
 }
 
 // TypeCount is how many documents of a type came by.

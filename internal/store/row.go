@@ -4,7 +4,7 @@ package store
 const columns = `id, tenant, domain, direction, state, version, message_id, conversation_id, as4_time, c2, c3,
 	sender, receiver, doctype_scheme, doctype, process_scheme, process, transport, instance_id, creation_time,
 	country_c1, mls_to, mls_type, created, accepted, payload_key, payload_length, payload_sha256, payload_mime,
-	sealed_key, sealed_length, sealed_sha256, sealed_type, endpoint, peer_cert, digests, possible_duplicate`
+	sealed_key, sealed_length, sealed_sha256, sealed_type, endpoint, peer_cert, digests, content, possible_duplicate`
 
 // values returns the values of m for an INSERT, all but possible_duplicate.
 func (m *Message) values() []any {
@@ -13,7 +13,7 @@ func (m *Message) values() []any {
 		micros(m.Timestamp), string(m.C2), string(m.C3), m.Sender, m.Receiver, m.DocTypeScheme, m.DocType,
 		m.ProcessScheme, m.Process, m.Transport, m.InstanceID, m.CreationTime, m.CountryC1, m.MLSTo, m.MLSType,
 		micros(m.Created), micros(m.Accepted), m.Payload.Key, m.Payload.Length, m.Payload.sum(), m.PayloadMime,
-		m.Sealed.Key, m.Sealed.Length, m.Sealed.sum(), m.SealedType, m.Endpoint, m.PeerCert, m.Digests,
+		m.Sealed.Key, m.Sealed.Length, m.Sealed.sum(), m.SealedType, m.Endpoint, m.PeerCert, m.Digests, m.Content,
 	}
 }
 
@@ -38,7 +38,7 @@ func scanMessage(row scanner) (Message, error) {
 		&as4, (*string)(&m.C2), (*string)(&m.C3), &m.Sender, &m.Receiver, &m.DocTypeScheme, &m.DocType,
 		&m.ProcessScheme, &m.Process, &m.Transport, &m.InstanceID, &m.CreationTime, &m.CountryC1, &m.MLSTo, &m.MLSType,
 		&created, &accepted, &m.Payload.Key, &m.Payload.Length, &payload, &m.PayloadMime,
-		&m.Sealed.Key, &m.Sealed.Length, &sealed, &m.SealedType, &m.Endpoint, &m.PeerCert, &m.Digests, &duplicate,
+		&m.Sealed.Key, &m.Sealed.Length, &sealed, &m.SealedType, &m.Endpoint, &m.PeerCert, &m.Digests, &m.Content, &duplicate,
 	)
 	m.Timestamp, m.Created, m.Accepted = fromMicros(as4), fromMicros(created), fromMicros(accepted)
 	copy(m.Payload.SHA256[:], payload)

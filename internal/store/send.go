@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ravn-ap/ravn/peppol"
@@ -132,12 +133,13 @@ const sealMessage = `UPDATE message SET sealed_key = ?, sealed_length = ?, seale
 	c3 = ?, peer_cert = ?, digests = ?, transport = ?, state = ?, version = version + 1, events = events + 2` + unmoved
 
 // seal begins an attempt with a new sealed body, which is kept for those that follow. Only a changed certificate calls for
-// a second one, which replaces the first under a blob key of its own (D-12). m has the new values afterwards.
+// a second one, which replaces the first under a blob key of its own (D-12); the evidence of each stays with the attempt
+// that was the first to send it. m has the new values afterwards.
 func (tx *Tx) seal(m *Message, b *Sealed, actor string, begin Event) error {
 	if m.Direction != Out {
 		return fmt.Errorf("%w: message is %s", ErrConflict, m.State)
 	}
-	if err := tx.AddEvidence(m.ID, append(b.Body.inline(), b.Evidence...)...); err != nil {
+	if err := tx.AddEvidence(m.ID, b.Body.inline()...); err != nil {
 		return err
 	}
 	err := tx.move(m, Sending, sealMessage, []any{
@@ -184,26 +186,40 @@ func (tx *Tx) start(m *Message, job Job, st Start) (n int, err error) {
 		}
 	}
 	begin := Event{Kind: EventAttempt, Detail: st.Endpoint, Actor: job.Owner}
-	if st.Sealed != nil {
+	switch {
+	case st.Sealed != nil:
 		err = tx.seal(m, st.Sealed, job.Owner, begin)
-	} else {
+	case m.Direction == Out && st.Endpoint != m.Endpoint: // the same body, to another address
+		if err = tx.move(m, working, moveElsewhere, []any{st.Endpoint}, begin); err == nil {
+			m.Endpoint = st.Endpoint
+		}
+	default:
 		err = tx.Move(m, working, begin)
 	}
 	if err != nil {
 		return 0, err
 	}
-	return tx.addAttempt(m.ID, st)
+	if n, err = tx.addAttempt(m, st); err != nil || st.Sealed == nil {
+		return n, err
+	}
+	return n, tx.addEvidenceOf(m.ID, n, st.Sealed.Evidence)
 }
 
 const (
-	interruptAttempts = `UPDATE attempt SET ended = ?, outcome = '` + OutcomeInterrupted + `' WHERE message_id = ? AND tenant = ? AND ended = 0`
-	insertAttempt     = `INSERT INTO attempt (message_id, n, tenant, started, ended, endpoint, fingerprint, outcome, code, detail)
-		SELECT CAST(? AS TEXT), COALESCE(MAX(n), 0) + 1, CAST(? AS TEXT), CAST(? AS BIGINT), 0, CAST(? AS TEXT), CAST(? AS TEXT), '', '', ''
+	interruptAttempts = `UPDATE attempt SET ended = ?, unclear = 1, outcome = '` + OutcomeInterrupted + `'
+		WHERE message_id = ? AND tenant = ? AND ended = 0`
+	insertAttempt = `INSERT INTO attempt (message_id, n, tenant, started, ended, endpoint, fingerprint, outcome, code, detail, sealed_key, unclear)
+		SELECT CAST(? AS TEXT), COALESCE(MAX(n), 0) + 1, CAST(? AS TEXT), CAST(? AS BIGINT), 0, CAST(? AS TEXT), CAST(? AS TEXT), '', '', '',
+			CAST(? AS TEXT), 0
 		FROM attempt WHERE message_id = ? AND tenant = ? RETURNING n`
-	endAttempt = `UPDATE attempt SET ended = ?, outcome = ?, code = ?, detail = ?
+	endAttempt = `UPDATE attempt SET ended = ?, outcome = ?, code = ?, detail = ?, unclear = ?
 		WHERE message_id = ? AND tenant = ? AND n = ? AND ended = 0`
+	answerAttempts = `UPDATE attempt SET unclear = 0 WHERE message_id = ? AND tenant = ? AND sealed_key = ? AND unclear = 1`
+	countUnclear   = `SELECT COUNT(*) FROM attempt WHERE message_id = ? AND tenant = ? AND unclear = 1
+		AND (sealed_key = '' OR sealed_key <> ?)`
 )
 
+// interrupt closes the attempt that a vanished worker left open. Its bytes may have arrived.
 func (tx *Tx) interrupt(m *Message, to State) error {
 	if _, err := tx.exec(interruptAttempts, micros(tx.now), m.ID, tx.tenant); err != nil {
 		return err
@@ -212,14 +228,89 @@ func (tx *Tx) interrupt(m *Message, to State) error {
 }
 
 // addAttempt numbers the attempt; the change of state before it keeps others from doing so at the same time.
-func (tx *Tx) addAttempt(id string, st Start) (int, error) {
-	n, err := change(tx, scanInt, insertAttempt, id, tx.tenant, micros(tx.now), st.Endpoint, st.Fingerprint, id, tx.tenant)
+func (tx *Tx) addAttempt(m *Message, st Start) (int, error) {
+	n, err := change(tx, scanInt, insertAttempt, m.ID, tx.tenant, micros(tx.now), st.Endpoint, st.Fingerprint, m.Sealed.Key, m.ID, tx.tenant)
 	return int(n), err
+}
+
+// addEvidenceOf keeps pieces of proof with the attempt they belong to.
+func (tx *Tx) addEvidenceOf(id string, attempt int, pieces []Evidence) error {
+	own := slices.Clone(pieces)
+	for i := range own {
+		own[i].Attempt = attempt
+	}
+	return tx.AddEvidence(id, own...)
+}
+
+// stateAfter is the state in which an attempt leaves its message. What may have arrived stays UNKNOWN whatever a later
+// attempt brings, except a receipt or a refusal of those bytes (REL-027).
+func (tx *Tx) stateAfter(m *Message, r Result) (State, error) {
+	if m.Direction != Out || r.State != RetryWait && r.State != FailedPermanent {
+		return r.State, nil
+	}
+	answered := ""
+	if r.Refused {
+		answered = m.Sealed.Key
+	}
+	unclear, err := tx.unclear(m.ID, answered)
+	if unclear {
+		return Unknown, err
+	}
+	return r.State, err
+}
+
+// unclear tells whether an attempt may have reached C3 without an answer that settles it, beside those that sent the body
+// under the key answered.
+func (tx *Tx) unclear(id, answered string) (bool, error) {
+	n, err := one(tx, scanInt, countUnclear, id, tx.tenant, answered)
+	return n > 0, err
+}
+
+// NotSent says why a message whose turn had come was not sent.
+type NotSent struct {
+	GiveUp bool      // for good
+	Retry  time.Time // else: when to try again
+	Reason string
+}
+
+// NotSent ends the turn of a message without an attempt (REL-026): it is given up, or waits. An attempt that a vanished
+// worker left open is closed as interrupted. What may have arrived stays UNKNOWN and waits, whatever the reason (REL-027).
+func (s *Store) NotSent(ctx context.Context, job Job, why NotSent) error {
+	return s.Update(ctx, job.Tenant, func(tx *Tx) error {
+		m, err := tx.Get(job.MessageID)
+		if err != nil {
+			return err
+		}
+		if m.State == Sending {
+			if err := tx.interrupt(&m, Unknown); err != nil {
+				return err
+			}
+		}
+		unclear, err := tx.unclear(m.ID, "")
+		if err != nil {
+			return err
+		}
+		to := RetryWait
+		if why.GiveUp && !unclear {
+			to, err = FailedPermanent, tx.Bury(job, why.Reason)
+		} else {
+			err = tx.Release(job, why.Retry, why.Reason)
+		}
+		if err != nil {
+			return err
+		}
+		ev := Event{Kind: EventNotSent, Detail: why.Reason, Actor: job.Owner}
+		if m.State == to || m.State == Unknown {
+			return tx.Note(m.ID, ev)
+		}
+		return tx.Move(&m, to, ev)
+	})
 }
 
 // Result is how an attempt ended.
 type Result struct {
-	State    State         // the message's state from now on
+	State    State         // the message's state from now on; UNKNOWN instead of RETRY_WAIT and FAILED_PERMANENT while it may have arrived
+	Refused  bool          // C3 said no under its signature: that answers every attempt with the same bytes
 	Retry    time.Time     // when to try again, for RETRY_WAIT, UNKNOWN and DELIVERY_FAILED
 	Hold     time.Duration // not 0: the worker keeps the job that long instead, because it tries again itself at once
 	Outcome  string        // one word for the record, such as "receipt", "error", "timeout"
@@ -231,6 +322,9 @@ type Result struct {
 	Message  *Message   // the message as the attempt began; nil: it is read again
 }
 
+// moveElsewhere keeps the address of the latest attempt, which is the one that an answer came from.
+const moveElsewhere = `UPDATE message SET endpoint = ?, state = ?, version = version + 1, events = events + 1` + unmoved
+
 const moveSent = `UPDATE message SET accepted = ?, state = ?, version = version + 1, events = events + 1` + unmoved
 
 // FinishAttempt records the end of attempt n in one commit: state and event, attempt, evidence, counting row, and the
@@ -238,11 +332,15 @@ const moveSent = `UPDATE message SET accepted = ?, state = ?, version = version 
 // nothing was written then (REL-013).
 func (s *Store) FinishAttempt(ctx context.Context, job Job, n int, r Result) error {
 	return s.updateOf(ctx, &write{tenant: job.Tenant, patient: true, fn: func(tx *Tx) error {
-		if err := tx.settle(job, r); err != nil {
-			return err
-		}
 		m, err := tx.underWay(job, r)
 		if err != nil {
+			return err
+		}
+		unclear := r.State == Unknown
+		if r.State, err = tx.stateAfter(&m, r); err != nil {
+			return err
+		}
+		if err := tx.settle(job, r); err != nil {
 			return err
 		}
 		if r.State == Sent && !hasReceipt(r.Evidence) {
@@ -257,7 +355,7 @@ func (s *Store) FinishAttempt(ctx context.Context, job Job, n int, r Result) err
 		if err != nil {
 			return err
 		}
-		ended, err := tx.exec(endAttempt, micros(tx.now), r.Outcome, r.Code, r.Detail, m.ID, tx.tenant, n)
+		ended, err := tx.exec(endAttempt, micros(tx.now), r.Outcome, remark(r.Code), remark(r.Detail), bit(unclear), m.ID, tx.tenant, n)
 		if err != nil {
 			return err
 		}
@@ -277,13 +375,13 @@ func (tx *Tx) underWay(job Job, r Result) (Message, error) {
 }
 
 func (tx *Tx) afterAttempt(m *Message, n int, r Result) error {
-	pieces := make([]Evidence, len(r.Evidence))
-	for i, e := range r.Evidence {
-		e.Attempt = n
-		pieces[i] = e
-	}
-	if err := tx.AddEvidence(m.ID, pieces...); err != nil {
+	if err := tx.addEvidenceOf(m.ID, n, r.Evidence); err != nil {
 		return err
+	}
+	if r.Refused {
+		if _, err := tx.exec(answerAttempts, m.ID, tx.tenant, m.Sealed.Key); err != nil {
+			return err
+		}
 	}
 	if r.State == Sent && r.Count {
 		if err := tx.count(m); err != nil {
@@ -322,6 +420,14 @@ func joined(code, detail string) string {
 		return code + detail
 	}
 	return code + ": " + detail
+}
+
+// bit is the stored form of a truth.
+func bit(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // nonNil makes sure that a column that must not be NULL gets bytes.

@@ -26,6 +26,11 @@ type Engine struct {
 	// local file.
 	Limit time.Duration
 
+	// Boot is the clock by which leases are granted and end when the database has none but the host's: the time since the
+	// host was started, a suspended machine included, in microseconds, and the name of that start. No correction of the
+	// clock touches it, and a lease of another start is over (REL-066). nil: leases go by Clock.
+	Boot func() (name string, micros int64)
+
 	Begin      string // statement that starts a transaction
 	Bytes      string // type of a column of bytes
 	Clustered  string // clause of a table whose rows lie in their primary key
@@ -34,7 +39,14 @@ type Engine struct {
 	Clock      string // expression: the database's clock in microseconds
 	SkipLocked string // clause that makes a claim pass over rows that another claim holds
 	LockSchema string // statement that keeps other nodes from migrating at the same time; may be empty
+	Sign       string // statement by which a connection of a server shows that the server lives; "" when it does so elsewhere
 	Dollar     bool   // placeholders are $1, $2 … instead of ?
+
+	// Users names the servers that use the database now, and keeps new ones away until the transaction ends.
+	Users func(ctx context.Context, tx *sql.Tx) ([]string, error)
+
+	// InTx asks a connection whether a transaction is open on it. nil: the database never ends one by itself and goes on without.
+	InTx func(ctx context.Context, conn *sql.Conn) bool
 
 	Fatal     func(error) bool // the storage itself failed (REL-002)
 	Transient func(error) bool // a write that failed with this may be run again: deadlock, serialization
@@ -50,8 +62,13 @@ func (e *Engine) deadline() (context.Context, context.CancelFunc) {
 
 // Options are the parts of a Store that the caller may replace. The zero value is right for production.
 type Options struct {
-	Now  func() time.Time   // nil means time.Now, and the clock of the database for leases and due times (REL-066)
-	Hook func(point string) // called at "store.before_commit" and "store.committed"; tests end the process there
+	Now       func() time.Time                   // nil means time.Now, and the clock of the database for due times (REL-066)
+	Boot      func() (name string, micros int64) // nil means that of the Engine for leases, or Now if that is set
+	ReadLimit time.Duration                      // of one read; 0 means DefaultReadLimit
+
+	Server bool               // the store of a server: while it is open no command of another version changes the schema
+	Used   bool               // the database must have been used before: an empty one is refused with ErrEmpty, untouched
+	Hook   func(point string) // called at "store.before_commit" and "store.committed"; tests end the process there
 }
 
 // Stats counts what a Store did since it was opened.
@@ -64,7 +81,7 @@ type Stats struct {
 type Store struct {
 	eng      Engine
 	opts     Options
-	ownClock bool // Options.Now was set: it decides about leases too
+	ownClock bool // Options.Now was set: it decides what is due
 
 	mu     sync.RWMutex // held for reading while a write is handed in, for writing to close
 	closed bool
@@ -91,18 +108,46 @@ func New(ctx context.Context, eng Engine, opts Options) (*Store, error) {
 	if opts.Hook == nil {
 		opts.Hook = func(string) {}
 	}
+	if opts.ReadLimit <= 0 {
+		opts.ReadLimit = DefaultReadLimit
+	}
 	s := &Store{
 		eng: eng, opts: opts, ownClock: ownClock,
 		writes: make(chan *write, eng.Writers*eng.Batch),
 		stmts:  map[string]*sql.Stmt{},
 	}
-	if err := migrate(ctx, eng, opts.Now); err != nil {
+	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, s.closePools())
 	}
 	for range eng.Writers {
 		s.lanes.Go(newLane(s).run)
 	}
+	if err := s.show(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
+}
+
+// show has the sign of a server in the database before anything depends on the schema: what changed before it was there, is seen
+// by looking again.
+func (s *Store) show(ctx context.Context) error {
+	if !s.opts.Server || s.eng.Sign == "" {
+		return nil
+	}
+	if err := s.update(ctx, &write{fn: func(*Tx) error { return nil }}); err != nil {
+		return err
+	}
+	return s.prepare(ctx)
+}
+
+// prepare brings the schema up to date.
+func (s *Store) prepare(ctx context.Context) error {
+	if s.opts.Used {
+		if _, err := s.eng.Read.ExecContext(ctx, "SELECT COUNT(*) FROM schema_migration"); err != nil {
+			return fmt.Errorf("%w: %w", ErrEmpty, err)
+		}
+	}
+	return migrate(ctx, s.eng, s.opts.Server, s.opts.Now)
 }
 
 // Close waits for the writes that were handed in and closes the database. Nothing depends on it: a process that is
@@ -134,6 +179,17 @@ func (s *Store) closePools() error {
 	return err
 }
 
+// boot is the clock of leases; without a name it is the clock of due times.
+func (s *Store) boot() (name string, micros int64) {
+	switch {
+	case s.opts.Boot != nil:
+		return s.opts.Boot()
+	case s.ownClock || s.eng.Boot == nil:
+		return "", 0
+	}
+	return s.eng.Boot()
+}
+
 // Err returns the *FatalError that stopped all writing, or nil. It stays until the database is opened anew (REL-002).
 func (s *Store) Err() error {
 	if f := s.broken.Load(); f != nil {
@@ -149,7 +205,11 @@ func (s *Store) Stats() Stats { return Stats{Writes: s.done.Load(), Commits: s.c
 func (s *Store) Engine() string { return s.eng.Name }
 
 // Ping tells whether the database answers.
-func (s *Store) Ping(ctx context.Context) error { return s.fault("ping", s.eng.Read.PingContext(ctx)) }
+func (s *Store) Ping(ctx context.Context) error {
+	ctx, cancel := s.reading(ctx)
+	defer cancel()
+	return s.readFault(ctx, "ping", s.eng.Read.PingContext(ctx))
+}
 
 // fault gives an error of the database its place and, if the storage itself failed, its mark.
 func (s *Store) fault(op string, err error) error {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-const takeJob = `UPDATE outbox SET owner = ?, lease_end = ` + clock + ` + ?, token = token + 1, tries = tries + 1, unended = unended + 1
-	WHERE id = ? AND tenant = ? AND done = 0 AND lease_end <= ` + clock + ` RETURNING ` + jobColumns
+const takeJob = `UPDATE outbox SET owner = ?, ` + grant + `, token = token + 1, tries = tries + 1, unended = unended + 1
+	WHERE id = ? AND tenant = ? AND done = 0 AND ` + over + ` RETURNING ` + jobColumns
 
 // Take leases the job of one message, due or not, for an operator who wants it done now. ErrConflict means that it is
 // done, given up, or held by a worker.
@@ -22,8 +22,9 @@ func (s *Store) Take(ctx context.Context, tenant string, kind Kind, messageID, o
 }
 
 func (tx *Tx) take(kind Kind, messageID, owner string, lease time.Duration) (Job, error) {
-	now := tx.clock()
-	job, err := change(tx, scanJob, takeJob, owner, now, lease.Microseconds(), jobID(tx.tenant, kind, messageID), tx.tenant, now)
+	args := append([]any{owner}, tx.lease(lease)...)
+	args = append(append(args, jobID(tx.tenant, kind, messageID), tx.tenant), tx.overNow()...)
+	job, err := change(tx, scanJob, takeJob, args...)
 	if errors.Is(err, ErrNotFound) {
 		err = fmt.Errorf("%w: no open work of kind %s for the message", ErrConflict, kind)
 	}

@@ -16,7 +16,7 @@ type Tx struct {
 	now     time.Time
 	ran     bool            // a statement changed something
 	learned map[term]TermID // terms that are not in the store's memory
-	failed  error           // of a statement; such a transaction is never committed, even if the function passed over the error
+	failed  error           // of the first statement that failed; such a transaction is never committed, even if the function passed over the error
 }
 
 // Tenant returns the tenant whose rows the transaction may touch.
@@ -35,6 +35,9 @@ func (tx *Tx) clock() int64 {
 
 // exec runs a statement and returns how many rows it touched.
 func (tx *Tx) exec(query string, args ...any) (int64, error) {
+	if err := checkTexts(args); err != nil {
+		return 0, tx.fault(err)
+	}
 	st, err := tx.lane.prepared(tx.ctx, query)
 	if err != nil {
 		return 0, tx.fault(err)
@@ -50,6 +53,9 @@ func (tx *Tx) exec(query string, args ...any) (int64, error) {
 
 // one reads the single row that a query returns with scan; ErrNotFound if it returns none.
 func one[T any](tx *Tx, scan func(scanner) (T, error), query string, args ...any) (v T, err error) {
+	if err := checkTexts(args); err != nil {
+		return v, tx.fault(err)
+	}
 	st, err := tx.lane.prepared(tx.ctx, query)
 	if err == nil {
 		v, err = scan(st.QueryRowContext(tx.ctx, args...))
@@ -83,12 +89,16 @@ func list[T any](tx *Tx, scan func(scanner) (T, error), query string, args ...an
 }
 
 // fault marks the transaction as failed, unless the error is only that a row is not there. PostgreSQL answers the COMMIT
-// of a failed transaction with a silent ROLLBACK.
+// of a failed transaction with a silent ROLLBACK. The first error is the cause of those that follow.
 func (tx *Tx) fault(err error) error {
 	err = tx.lane.s.fault("write", err)
-	if err != nil && err != ErrNotFound {
+	if err == nil || err == ErrNotFound {
+		return err
+	}
+	if tx.failed == nil {
 		tx.failed = err
 	}
+	tx.lane.check(tx.ctx, err)
 	return err
 }
 
@@ -150,7 +160,7 @@ func (tx *Tx) addEvents(id string, events []Event) error {
 		if e.At.IsZero() {
 			e.At = tx.now
 		}
-		return []any{id, e.Seq, tx.tenant, micros(e.At), e.Kind, string(e.From), string(e.To), e.Detail, e.Actor}
+		return []any{id, e.Seq, tx.tenant, micros(e.At), e.Kind, string(e.From), string(e.To), remark(e.Detail), e.Actor}
 	})
 }
 
@@ -160,7 +170,7 @@ var insertEvidence = newInsert("evidence (message_id, kind, attempt, tenant, con
 // AddEvidence keeps pieces of proof with a message. What is there under the same kind and attempt stays as it is.
 func (tx *Tx) AddEvidence(id string, pieces ...Evidence) error {
 	return insertRows(tx, insertEvidence, pieces, func(e Evidence) []any {
-		return []any{id, e.Kind, e.Attempt, tx.tenant, e.ContentType, nonNil(e.Bytes)}
+		return []any{id, e.Kind, e.Attempt, tx.tenant, remark(e.ContentType), nonNil(e.Bytes)}
 	})
 }
 

@@ -235,7 +235,7 @@ func xmllint(t *testing.T, option string, docs []string) [][]byte {
 	t.Helper()
 	tool, err := exec.LookPath("xmllint")
 	if err != nil {
-		golden.Missing(t, "RAVN_REQUIRE_TOOLS", "xmllint")
+		golden.Missing(t, "RAVN_REQUIRE_TOOLS", "a tool of this machine is missing", "xmllint")
 	}
 	dir := t.TempDir()
 	const mark = "<ravn-next-document></ravn-next-document>"

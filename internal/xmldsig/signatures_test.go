@@ -266,7 +266,7 @@ func newXmlsec(t *testing.T) *xmlsec {
 	t.Helper()
 	tool, err := exec.LookPath("xmlsec1")
 	if err != nil {
-		golden.Missing(t, "RAVN_REQUIRE_TOOLS", "xmlsec1")
+		golden.Missing(t, "RAVN_REQUIRE_TOOLS", "a tool of this machine is missing", "xmlsec1")
 	}
 	x := &xmlsec{tool, t.TempDir()}
 	for _, name := range []string{"rsa", "ec"} {

@@ -45,7 +45,7 @@ func Launch(t testing.TB, folder, classPath, class string, options ...string) *P
 	dir := filepath.Join(golden.Root(t), "testbed", folder)
 	java, err := exec.LookPath("java")
 	if _, serr := os.Stat(filepath.Join(dir, "target", "lib")); err != nil || serr != nil {
-		golden.Missing(t, Require, "the Java program in testbed/"+folder+" (make interop-build makes it)")
+		golden.Missing(t, Require, "the Java peers are not there, make interop-build makes them", "testbed/"+folder)
 	}
 	cmd := exec.Command(java, append(options, "-cp", classPath, class)...)
 	cmd.Dir = dir

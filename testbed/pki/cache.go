@@ -42,11 +42,14 @@ func cached(dir string) (*PKI, error) {
 	if err := p.Save(tmp); err != nil {
 		return nil, err
 	}
-	if os.Rename(tmp, dir) != nil {
-		if err := os.RemoveAll(tmp); err != nil {
-			return nil, err
-		}
-		return Load(dir)
+	if os.Rename(tmp, dir) == nil {
+		return p, nil
 	}
-	return p, nil
+	if q, err := Load(dir); err == nil && q.Root.Cert.NotAfter.After(time.Now()) {
+		return q, os.RemoveAll(tmp)
+	}
+	if err := os.RemoveAll(dir); err != nil { // half a hierarchy, or one of a test run of long ago
+		return nil, err
+	}
+	return p, os.Rename(tmp, dir)
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/durable"
 )
 
 // PKI is one hierarchy.
@@ -197,7 +198,7 @@ func EncodeKey(key crypto.PrivateKey) ([]byte, error) {
 
 // Save writes the CAs to a folder, keys included.
 func (p *PKI) Save(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	for name, ca := range p.byName() {
@@ -205,7 +206,7 @@ func (p *PKI) Save(dir string) error {
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(dir, name+".pem"), append(EncodeCerts((*ca).Cert), key...), 0o600); err != nil {
+		if err := durable.WriteFile(filepath.Join(dir, name+".pem"), 0o600, durable.Bytes(append(EncodeCerts((*ca).Cert), key...))); err != nil {
 			return err
 		}
 	}

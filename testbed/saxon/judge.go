@@ -88,7 +88,7 @@ func Jar(t testing.TB, name string) string {
 	t.Helper()
 	path := filepath.Join(golden.Root(t), "testbed", "saxon", "target", "rules", name)
 	if _, err := os.Stat(path); err != nil {
-		golden.Missing(t, interop.Require, "the jar "+name+" (make interop-build fetches it)")
+		golden.Missing(t, interop.Require, "the Java peers are not there, make interop-build makes them", name)
 	}
 	return path
 }

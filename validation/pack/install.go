@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/ravn-ap/ravn/internal/durable"
 )
 
 // Limits of what is installed. They are far above the largest official release.
@@ -290,45 +292,44 @@ func (f *memFile) Sys() any                   { return nil }
 func (d Dir) write(m *Manifest, files map[string][]byte) error {
 	parent := filepath.Join(string(d), m.Name)
 	final := filepath.Join(parent, m.Version)
+	installed := fmt.Errorf("pack: %s %s is installed already; remove it first", m.Name, m.Version)
 	if _, err := os.Stat(final); err == nil {
-		return fmt.Errorf("pack: %s %s is installed already; remove it first", m.Name, m.Version)
+		return installed
 	}
-	if err := os.MkdirAll(parent, 0o755); err != nil {
+	if err := durable.MkdirAll(parent, folderMode); err != nil {
 		return err
 	}
-	tmp, err := os.MkdirTemp(parent, ".new-*")
+	if err := durable.Sweep(durable.OS{}, parent, time.Now()); err != nil {
+		return err
+	}
+	tmp, err := durable.CreateFolder(durable.OS{}, parent, m.Version, folderMode)
 	if err != nil {
 		return err
 	}
-	err = fill(tmp, m, files)
-	if err == nil {
-		err = os.Rename(tmp, final)
-	}
-	if err != nil {
-		return errors.Join(err, os.RemoveAll(tmp))
-	}
-	return nil
-}
-
-func fill(dir string, m *Manifest, files map[string][]byte) error {
+	defer tmp.Discard()
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(dir, ManifestName), append(text, '\n'), 0o644); err != nil {
+	if err := tmp.Write(ManifestName, fileMode, durable.Bytes(append(text, '\n'))); err != nil {
 		return err
 	}
 	for name, b := range files {
-		path := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, b, 0o644); err != nil {
+		if err := tmp.Write(name, fileMode, durable.Bytes(b)); err != nil {
 			return err
 		}
 	}
-	return nil
+	switch err := tmp.Publish(final); {
+	case errors.Is(err, fs.ErrExist): // another installation was faster
+		return installed
+	case err != nil:
+		return err
+	}
+	return durable.SyncDir(durable.OS{}, parent)
 }
+
+// Rights of an installed pack: it is no secret.
+const (
+	folderMode = 0o755
+	fileMode   = 0o644
+)

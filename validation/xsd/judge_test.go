@@ -26,7 +26,7 @@ type judge struct {
 func startJudge(t testing.TB) *judge {
 	t.Helper()
 	if _, err := exec.LookPath("java"); err != nil {
-		golden.Missing(t, interop.Require, "java, for Xerces as a judge")
+		golden.Missing(t, interop.Require, "the Java peers are not there, make interop-build makes them", "Xerces as a judge")
 	}
 	j, err := theJudge()
 	if err != nil {

@@ -11,8 +11,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"iter"
-	"time"
 
 	"github.com/ravn-ap/ravn/internal/store"
 )
@@ -28,9 +26,6 @@ type Store interface {
 
 	// Delete removes a blob. It is no error if there is none.
 	Delete(ctx context.Context, key string) error
-
-	// Orphans yields the keys of blobs that were written before a time and for which used answers false (REL-007).
-	Orphans(ctx context.Context, before time.Time, used func(key string) (bool, error)) iter.Seq2[string, error]
 }
 
 var (

@@ -14,8 +14,8 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
-	"time"
 
+	"github.com/ravn-ap/ravn/internal/durable/faultfs"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
@@ -234,25 +234,25 @@ func TestD04HeaderOfAnotherFormat(t *testing.T) {
 }
 
 func TestREL001OrderOfOperations(t *testing.T) {
-	ffs := &faultFS{}
+	ffs := &faultfs.FS{}
 	var points []string
 	d := openDir(t, t.TempDir(), Options{FS: ffs, Hook: func(p string) { points = append(points, p) }})
 	if _, err := put(d, "key", []byte("x")); err != nil {
 		t.Fatal(err)
 	}
 	want := "mkdir create write sync close mkdir open sync close link open sync close remove"
-	if got := strings.Join(ffs.ops, " "); got != want {
+	if got := strings.Join(ffs.Ops(), " "); got != want {
 		t.Errorf("operations\n got %s\nwant %s", got, want)
 	}
 	if got := strings.Join(points, " "); got != "blob.written blob.synced blob.renamed blob.dirsynced" {
 		t.Errorf("points %s", got)
 	}
-	ffs.ops = nil
+	ffs.Restart(0)
 	if _, err := put(d, "key", []byte("x")); err != nil { // the shard is known by now, the blob is there
 		t.Fatal(err)
 	}
 	want = "create write sync close link open close open sync close open sync close remove"
-	if got := strings.Join(ffs.ops, " "); got != want {
+	if got := strings.Join(ffs.Ops(), " "); got != want {
 		t.Errorf("operations of a repeat\n got %s\nwant %s", got, want)
 	}
 }
@@ -261,9 +261,9 @@ func TestREL001OrderOfOperations(t *testing.T) {
 // that returned nil is readable, one that returned an error left nothing readable that is wrong, a failed fsync is fatal
 // and never repeated, and a repeat on the healed disk works.
 func TestREL002FailAtEachOperation(t *testing.T) {
-	for _, flt := range faults {
+	for _, flt := range faultfs.Faults {
 		for _, repeat := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, repeat %v", flt.name, repeat), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s, repeat %v", flt.Name, repeat), func(t *testing.T) {
 				for n := 1; ; n++ {
 					if !failAt(t, flt, n, repeat) {
 						if n < 10 {
@@ -278,7 +278,7 @@ func TestREL002FailAtEachOperation(t *testing.T) {
 }
 
 // failAt runs one Put whose n-th operation fails and tells whether there was one.
-func failAt(t *testing.T, flt fault, n int, repeat bool) bool {
+func failAt(t *testing.T, flt faultfs.Fault, n int, repeat bool) bool {
 	t.Helper()
 	root := t.TempDir()
 	healthy := openDir(t, root, Options{})
@@ -287,11 +287,11 @@ func failAt(t *testing.T, flt fault, n int, repeat bool) bool {
 			t.Fatal(err)
 		}
 	}
-	ffs := &faultFS{fault: flt}
+	ffs := &faultfs.FS{Fault: flt}
 	d := openDir(t, root, Options{FS: ffs})
-	ffs.at, ffs.n = n, 0
+	ffs.Restart(n)
 	ref, err := put(d, "key", content)
-	if ffs.failed == "" {
+	if ffs.Failed() == "" {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -299,18 +299,18 @@ func failAt(t *testing.T, flt fault, n int, repeat bool) bool {
 	}
 	want := store.BlobRef{Key: "key", Length: int64(len(content)), SHA256: sha256.Sum256(content)}
 	switch {
-	case err == nil && ffs.failed != "remove":
-		t.Fatalf("n = %d: %s failed, Put did not", n, ffs.failed)
+	case err == nil && ffs.Failed() != "remove":
+		t.Fatalf("n = %d: %s failed, Put did not", n, ffs.Failed())
 	case err == nil && ref != want:
 		t.Fatalf("n = %d: %+v", n, ref)
-	case err != nil && !errors.Is(err, flt.err):
+	case err != nil && !errors.Is(err, flt.Err):
 		t.Fatalf("n = %d: the cause is lost: %v", n, err)
 	}
-	if ffs.failed == "sync" {
+	if ffs.Failed() == "sync" {
 		if !store.IsFatal(err) {
 			t.Fatalf("n = %d: fsync failed, got %v", n, err)
 		}
-		if slices.Contains(ffs.ops[len(ffs.ops)-ffs.n+n:], "sync") {
+		if slices.Contains(ffs.Ops()[n:], "sync") {
 			t.Fatalf("n = %d: fsync after a failed one", n)
 		}
 	}
@@ -321,63 +321,15 @@ func failAt(t *testing.T, flt fault, n int, repeat bool) bool {
 	} else if !errors.Is(err, ErrNotFound) || repeat {
 		t.Fatalf("n = %d: %v", n, err)
 	}
-	if ffs.failed != "remove" {
+	if ffs.Failed() != "remove" {
 		if left, _ := os.ReadDir(filepath.Join(root, tempDir)); len(left) > 0 {
-			t.Fatalf("n = %d: %s failed, temporary file left", n, ffs.failed)
+			t.Fatalf("n = %d: %s failed, temporary file left", n, ffs.Failed())
 		}
 	}
 	if _, err := put(healthy, "key", content); err != nil {
 		t.Fatalf("n = %d: repeat: %v", n, err)
 	}
 	return true
-}
-
-func TestREL007Orphans(t *testing.T) {
-	root := t.TempDir()
-	d := openDir(t, root, Options{})
-	for _, key := range []string{"used", "orphan", "young"} {
-		if _, err := put(d, key, content); err != nil {
-			t.Fatal(err)
-		}
-	}
-	crashed := openDir(t, root, Options{})
-	if _, err := crashed.Create(t.Context(), "never"); err != nil { // CP-R1: the process dies here
-		t.Fatal(err)
-	}
-	now := time.Now()
-	for _, name := range files(t, root) {
-		if !strings.Contains(name, "young") {
-			if err := os.Chtimes(filepath.Join(root, name), now, now.Add(-2*time.Hour)); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	used := func(key string) (bool, error) { return key == "used", nil }
-	var got []string
-	for key, err := range d.Orphans(t.Context(), now.Add(-time.Hour), used) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		got = append(got, key)
-		if err := d.Delete(t.Context(), key); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if !slices.Equal(got, []string{"orphan"}) {
-		t.Errorf("orphans %q", got)
-	}
-	if left := files(t, root); len(left) != 2 {
-		t.Errorf("left %q", left)
-	}
-	if err := d.Delete(t.Context(), "orphan"); err != nil {
-		t.Errorf("second delete: %v", err)
-	}
-	boom := errors.New("cannot tell")
-	for key, err := range d.Orphans(t.Context(), now.Add(-time.Hour), func(string) (bool, error) { return false, boom }) {
-		if key != "" || !errors.Is(err, boom) {
-			t.Errorf("got %q, %v", key, err)
-		}
-	}
 }
 
 func BenchmarkPut(b *testing.B) {

@@ -1,7 +1,6 @@
 package blob
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,46 +8,53 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
-	"sync/atomic"
-	"time"
 
+	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
-// Dir keeps blobs in a local folder: root/ab/key, where ab are two hex digits of the key's hash, and root/tmp for files
-// that are being written. The file system must know hard links, which is how an existing blob is never replaced.
+// Dir keeps blobs in a local folder: root/ab/key, where ab are two hex digits of the key's hash, root/tmp for files that are
+// being written, and root/quarantine for blobs that nobody seems to need. The file system must know hard links, which is how
+// an existing blob is never replaced.
 type Dir struct {
 	root    string
-	fs      FS
+	fs      durable.FS
 	hook    func(string)
-	tempSeq atomic.Uint64
-	process string   // tells the temporary files of this process from those of others
+	rescued func(string)
 	shards  sync.Map // shard → struct{}, once its name is durable
 }
 
 // Options are the parts of a Dir that tests replace.
 type Options struct {
-	FS   FS                 // nil means OS
+	FS   durable.FS         // nil means the operating system's
 	Hook func(point string) // called at "blob.written", "blob.synced", "blob.renamed" and "blob.dirsynced"
+
+	Rescued func(key string) // told of each blob that was needed and found in quarantine; it is back in its place
 }
 
 const tempDir = "tmp"
 
+// Rights of files and folders: payloads are for us alone.
+const (
+	fileMode   = 0o600
+	folderMode = 0o700
+)
+
 // OpenDir uses the folder root, which must exist.
 func OpenDir(root string, opts Options) (*Dir, error) {
 	if opts.FS == nil {
-		opts.FS = OS{}
+		opts.FS = durable.OS{}
 	}
 	if opts.Hook == nil {
 		opts.Hook = func(string) {}
 	}
-	d := &Dir{root: root, fs: opts.FS, hook: opts.Hook, process: store.NewID()}
-	if err := d.fs.Mkdir(filepath.Join(root, tempDir)); err != nil && !errors.Is(err, fs.ErrExist) {
+	if opts.Rescued == nil {
+		opts.Rescued = func(string) {}
+	}
+	d := &Dir{root: root, fs: opts.FS, hook: opts.Hook, rescued: opts.Rescued}
+	if err := d.fs.Mkdir(filepath.Join(root, tempDir), folderMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("blob: %w", err)
 	}
 	return d, nil
@@ -78,49 +84,42 @@ func (d *Dir) Create(_ context.Context, key string) (*Writer, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
-	name := filepath.Join(d.root, tempDir, d.process+"."+strconv.FormatUint(d.tempSeq.Add(1), 10))
-	f, err := d.fs.CreateExcl(name)
+	t, err := durable.Create(d.fs, filepath.Join(d.root, tempDir), key, fileMode)
 	if err != nil {
 		return nil, fmt.Errorf("blob: %w", err)
 	}
-	return newWriter(key, &temp{Writer: bufio.NewWriterSize(f, 64<<10), dir: d, file: f, name: name}), nil
+	return newWriter(key, &temp{t, d}), nil
 }
 
 // temp is the file that a Writer fills.
 type temp struct {
-	*bufio.Writer
-	dir  *Dir
-	file File
-	name string
+	*durable.Temp
+	dir *Dir
 }
 
-func (t *temp) abort() {
-	_ = t.file.Close()
-	_ = t.dir.fs.Remove(t.name)
-}
+func (t *temp) abort() { t.Discard() }
 
 // commit follows the order of REL-001: fsync of the file, its final name, fsync of the folder.
 func (t *temp) commit(ref *store.BlobRef) error {
+	defer t.Discard()
 	d := t.dir
-	if err := t.flush(); err != nil {
-		t.abort()
-		return err
+	if err := t.Flush(); err != nil {
+		return fmt.Errorf("blob: %w", err)
 	}
-	if err := t.file.Close(); err != nil {
-		_ = d.fs.Remove(t.name)
-		return &store.FatalError{Op: "close " + t.name, Err: err}
+	d.hook("blob.written")
+	if err := t.Seal(); err != nil {
+		return failed(err)
 	}
-	defer func() { _ = d.fs.Remove(t.name) }()
+	d.hook("blob.synced")
 	if err := d.makeShard(ref.Key); err != nil {
 		return err
 	}
-	// A link instead of a rename: it fails if the key is taken.
-	err := d.fs.Link(t.name, d.path(ref.Key))
+	err := t.PublishNew(d.path(ref.Key)) // fails if the key is taken
 	if errors.Is(err, fs.ErrExist) {
 		return d.adopt(*ref)
 	}
 	if err != nil {
-		return fmt.Errorf("blob: %w", err)
+		return failed(err)
 	}
 	d.hook("blob.renamed")
 	if err := d.sync(d.shard(ref.Key)); err != nil {
@@ -131,18 +130,13 @@ func (t *temp) commit(ref *store.BlobRef) error {
 	return nil
 }
 
-// flush writes what is buffered and has the file's bytes on disk when it returns. A failed fsync is never repeated: the
-// system may have dropped the pages (REL-002).
-func (t *temp) flush() error {
-	if err := t.Flush(); err != nil {
-		return fmt.Errorf("blob: %w", err)
+// failed names the room; after a failed fsync the disk below is not trusted any more (REL-002).
+func failed(err error) error {
+	var s *durable.SyncError
+	if errors.As(err, &s) {
+		return &store.FatalError{Op: s.Op + " " + s.Name, Err: s.Err}
 	}
-	t.dir.hook("blob.written")
-	if err := t.file.Sync(); err != nil {
-		return &store.FatalError{Op: "fsync " + t.name, Err: err}
-	}
-	t.dir.hook("blob.synced")
-	return nil
+	return fmt.Errorf("blob: %w", err)
 }
 
 // adopt takes the blob that is there for the one to be written, if it is the same. It may stem from a process that died
@@ -167,7 +161,7 @@ func (d *Dir) makeShard(key string) error {
 	if _, ok := d.shards.Load(shard); ok {
 		return nil
 	}
-	if err := d.fs.Mkdir(shard); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := d.fs.Mkdir(shard, folderMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("blob: %w", err)
 	}
 	if err := d.sync(d.root); err != nil {
@@ -179,31 +173,17 @@ func (d *Dir) makeShard(key string) error {
 
 // sync is an fsync of a folder, or of a file that is not open.
 func (d *Dir) sync(name string) error {
-	f, err := d.fs.Open(name)
-	if err != nil {
-		return fmt.Errorf("blob: %w", err)
-	}
-	if err := f.Sync(); err != nil {
-		_ = f.Close()
-		return &store.FatalError{Op: "fsync " + name, Err: err}
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("blob: %w", err)
+	if err := durable.SyncDir(d.fs, name); err != nil {
+		return failed(err)
 	}
 	return nil
 }
 
-// Open reads a blob.
+// Open reads a blob, also one that is in quarantine, which then returns to its place.
 func (d *Dir) Open(_ context.Context, ref store.BlobRef) (io.ReadCloser, error) {
-	if err := checkKey(ref.Key); err != nil {
-		return nil, err
-	}
-	f, err := d.fs.Open(d.path(ref.Key))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %s", ErrNotFound, ref.Key)
-	}
+	f, err := d.find(ref.Key)
 	if err != nil {
-		return nil, fmt.Errorf("blob: %w", err)
+		return nil, err
 	}
 	if err := check(f, ref); err != nil {
 		_ = f.Close()
@@ -212,8 +192,43 @@ func (d *Dir) Open(_ context.Context, ref store.BlobRef) (io.ReadCloser, error) 
 	return newReader(f, ref), nil
 }
 
+// Has tells whether there is a blob, and brings it back from quarantine.
+func (d *Dir) Has(key string) (bool, error) {
+	f, err := d.find(key)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, f.Close()
+}
+
+// find opens the file of a blob.
+func (d *Dir) find(key string) (durable.File, error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	f, err := d.fs.Open(d.path(key))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, wrapped(err)
+	}
+	if err := d.rescue(key); err != nil {
+		return nil, err
+	}
+	f, err = d.fs.Open(d.path(key))
+	return f, wrapped(err)
+}
+
+func wrapped(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("blob: %w", err)
+}
+
 // check compares the size of an open blob with ref and reads its header.
-func check(f File, ref store.BlobRef) error {
+func check(f durable.File, ref store.BlobRef) error {
 	info, err := f.Stat()
 	if err != nil {
 		return fmt.Errorf("blob: %w", err)
@@ -237,60 +252,4 @@ func (d *Dir) Delete(_ context.Context, key string) error {
 		return fmt.Errorf("blob: %w", err)
 	}
 	return nil
-}
-
-// Orphans yields the keys of blobs that nobody uses. It also removes temporary files that are as old (CP-R1 to CP-R5).
-func (d *Dir) Orphans(ctx context.Context, before time.Time, used func(key string) (bool, error)) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		shards, err := d.fs.ReadDir(d.root)
-		if err != nil {
-			yield("", fmt.Errorf("blob: %w", err))
-			return
-		}
-		for _, s := range shards {
-			if !s.IsDir() || s.Name() != tempDir && len(s.Name()) != 2 {
-				continue
-			}
-			if !d.orphansIn(ctx, s.Name(), before, used, yield) {
-				return
-			}
-		}
-	}
-}
-
-// orphansIn handles one folder and tells whether to go on.
-func (d *Dir) orphansIn(ctx context.Context, folder string, before time.Time, used func(string) (bool, error), yield func(string, error) bool) bool {
-	entries, err := d.fs.ReadDir(filepath.Join(d.root, folder))
-	if err != nil {
-		return yield("", fmt.Errorf("blob: %w", err))
-	}
-	for _, e := range entries {
-		if err := ctx.Err(); err != nil {
-			yield("", err)
-			return false
-		}
-		if !old(e, before) {
-			continue
-		}
-		if folder == tempDir {
-			if !strings.HasPrefix(e.Name(), d.process+".") {
-				_ = d.fs.Remove(filepath.Join(d.root, tempDir, e.Name()))
-			}
-			continue
-		}
-		inUse, err := used(e.Name())
-		if err != nil {
-			return yield("", err)
-		}
-		if !inUse && !yield(e.Name(), nil) {
-			return false
-		}
-	}
-	return true
-}
-
-// old tells whether a file was written before a time; one that has just vanished was not.
-func old(e fs.DirEntry, before time.Time) bool {
-	info, err := e.Info()
-	return err == nil && info.Mode().IsRegular() && info.ModTime().Before(before)
 }

@@ -3,10 +3,10 @@ package blob
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
-	"iter"
 	"strings"
-	"time"
 
 	"github.com/ravn-ap/ravn/internal/store"
 )
@@ -80,6 +80,9 @@ func (m *Mixed) Open(ctx context.Context, ref store.BlobRef) (io.ReadCloser, err
 	}
 	id, name, _ := strings.Cut(key, ".")
 	b, err := m.Read(ctx, id, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fmt.Errorf("%w: %s", ErrNotFound, ref.Key)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -106,9 +109,4 @@ func (m *Mixed) Delete(ctx context.Context, key string) error {
 		return nil
 	}
 	return m.Large.Delete(ctx, key)
-}
-
-// Orphans yields those of the larger blobs; the others cannot be without their message.
-func (m *Mixed) Orphans(ctx context.Context, before time.Time, used func(key string) (bool, error)) iter.Seq2[string, error] {
-	return m.Large.Orphans(ctx, before, used)
 }

@@ -1,6 +1,8 @@
 package postgres_test
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"sync/atomic"
@@ -59,7 +61,7 @@ func pipe(to, from net.Conn, cut *atomic.Bool) {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buf)
-		if cut.CompareAndSwap(true, false) {
+		if n > 0 && cut.CompareAndSwap(true, false) {
 			return
 		}
 		if _, werr := to.Write(buf[:n]); err != nil || werr != nil {
@@ -101,5 +103,74 @@ func TestREL072ConnectionCutAtCommit(t *testing.T) {
 	}
 	if jobs, err := s.Claim(t.Context(), store.Claim{Kind: store.Deliver, Lease: time.Minute, Limit: 100}); err != nil || len(jobs) != 40 {
 		t.Errorf("%d deliveries, %v", len(jobs), err)
+	}
+}
+
+// A claim whose answer was lost is nobody's, and no sign of a crash, whether it was committed or not (REL-067).
+func TestREL072ConnectionCutAtAClaim(t *testing.T) {
+	c, addr := newCutter(t, schema(t))
+	var arm atomic.Pointer[atomic.Bool]
+	s, err := postgres.Open(t.Context(), addr, store.Options{Hook: func(point string) {
+		if flag := arm.Swap(nil); flag != nil && point == "store.before_commit" {
+			flag.Store(true)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Update(t.Context(), store.DefaultTenant, func(tx *store.Tx) error {
+		return tx.Enqueue(store.Task{Kind: store.Report, Key: "a"})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	claim := func() ([]store.Job, error) {
+		return s.Claim(t.Context(), store.Claim{Kind: store.Report, Owner: "w", Lease: time.Hour, Limit: 5})
+	}
+	for i := range 10 {
+		arm.Store([]*atomic.Bool{&c.request, &c.answer}[i%2])
+		if jobs, err := claim(); !errors.Is(err, store.ErrOutcomeUnknown) || len(jobs) != 0 {
+			t.Fatalf("claim %d: %v, %v", i, jobs, err)
+		}
+	}
+	jobs, err := claim()
+	if err != nil || len(jobs) != 1 || jobs[0].Unended != 0 || jobs[0].Tries != 1 {
+		t.Errorf("the next claim: %+v, %v", jobs, err)
+	}
+}
+
+// The connection is lost in the middle of a write whose function passes over the error: what follows runs on no other
+// connection, nothing stays, and the caller learns the first cause (REL-072).
+func TestREL072ConnectionCutInTheMiddle(t *testing.T) {
+	c, addr := newCutter(t, schema(t))
+	s, err := postgres.Open(t.Context(), addr, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	enqueue := func(tx *store.Tx, key string) error { return tx.Enqueue(store.Task{Kind: store.Report, Key: key}) }
+	if err := s.Update(t.Context(), store.DefaultTenant, func(tx *store.Tx) error { return enqueue(tx, "before") }); err != nil {
+		t.Fatal(err)
+	}
+	for i, flag := range []*atomic.Bool{&c.request, &c.answer} {
+		var steps []error
+		err := s.Update(t.Context(), store.DefaultTenant, func(tx *store.Tx) error {
+			steps = []error{enqueue(tx, fmt.Sprint("a", i))}
+			flag.Store(true)
+			for _, key := range []string{"b", "c", "d"} {
+				steps = append(steps, enqueue(tx, fmt.Sprint(key, i)))
+			}
+			return nil
+		})
+		if len(steps) != 4 || steps[0] != nil || steps[1] == nil || steps[2] == nil || steps[3] == nil {
+			t.Errorf("the steps: %v", steps)
+		}
+		if err == nil || !errors.Is(err, steps[1]) {
+			t.Errorf("the caller got %v, the cause is %v", err, steps[1])
+		}
+	}
+	jobs, err := s.Jobs(t.Context(), store.DefaultTenant, store.JobFilter{})
+	if err != nil || len(jobs) != 1 || jobs[0].Key != "before" {
+		t.Errorf("%+v, %v", jobs, err)
 	}
 }

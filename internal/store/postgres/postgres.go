@@ -5,8 +5,10 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -51,6 +53,9 @@ func Engine(ctx context.Context, dsn string) (store.Engine, error) {
 	if cfg.RuntimeParams["lock_timeout"] == "" {
 		cfg.RuntimeParams["lock_timeout"] = "10s"
 	}
+	if cfg.RuntimeParams["application_name"] == "" {
+		cfg.RuntimeParams["application_name"] = programName()
+	}
 	db := stdlib.OpenDB(*cfg)
 	db.SetMaxOpenConns(writers + readers)
 	db.SetMaxIdleConns(writers + readers)
@@ -64,10 +69,52 @@ func Engine(ctx context.Context, dsn string) (store.Engine, error) {
 		Clock:      "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
 		SkipLocked: " FOR UPDATE SKIP LOCKED",
 		LockSchema: "SET LOCAL lock_timeout = 0; LOCK TABLE schema_migration IN ACCESS EXCLUSIVE MODE",
+		Sign:       "SELECT pg_advisory_lock_shared(" + signKey + ")",
+		Users:      users,
 		Dollar:     true,
 		Fatal:      fatal,
 		Transient:  transient,
 	}, nil
+}
+
+// signKey is the advisory lock of the servers of a schema: shared by their writing connections, so that it is gone with them, and
+// taken alone to change the schema. Nothing in the path of a message waits for it (D-03).
+const signKey = `1918990958, hashtext(current_schema())`
+
+// users names the sessions that hold the lock of the servers, or takes it.
+func users(ctx context.Context, tx *sql.Tx) (list []string, err error) {
+	var free bool
+	if err := tx.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock("+signKey+")").Scan(&free); err != nil || free {
+		return nil, err
+	}
+	rows, err := tx.QueryContext(ctx, `SELECT DISTINCT a.application_name || ' at ' || COALESCE(host(a.client_addr), 'the same host')
+		FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+		WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+			AND l.classid = 1918990958 AND l.objid::bigint = hashtext(current_schema())::bigint & 4294967295`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		list = append(list, name)
+	}
+	if len(list) == 0 { // it ended between the two questions
+		list = []string{"a server that is just stopping"}
+	}
+	return list, rows.Err()
+}
+
+// programName is how our sessions are called in the server's lists.
+func programName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "?"
+	}
+	return fmt.Sprintf("ravn, process %d on %s", os.Getpid(), host)
 }
 
 // fatal tells whether the server reports damaged data or an input/output error (REL-002).

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/internal/store/postgres"
 	"github.com/ravn-ap/ravn/internal/store/storetest"
@@ -17,7 +18,7 @@ import (
 func dsn(t testing.TB) string {
 	s := os.Getenv("RAVN_TEST_POSTGRES")
 	if s == "" {
-		t.Skip("PostgreSQL: RAVN_TEST_POSTGRES is not set")
+		golden.Missing(t, "RAVN_REQUIRE_TOOLS", "PostgreSQL is not installed", "RAVN_TEST_POSTGRES is not set")
 	}
 	return s
 }

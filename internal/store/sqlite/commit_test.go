@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"testing"
+	"time"
 
 	"modernc.org/sqlite"
 
@@ -127,6 +128,28 @@ func TestREL072CommitWithoutAnswer(t *testing.T) {
 	}
 }
 
+// A claim without an answer is nobody's, and no sign of a crash (REL-067).
+func TestREL072ClaimWithoutAnswer(t *testing.T) {
+	s, fault := openFaulty(t)
+	enqueue := func(tx *store.Tx) error { return tx.Enqueue(store.Task{Kind: store.Report, Key: "a"}) }
+	if err := s.Update(t.Context(), store.DefaultTenant, enqueue); err != nil {
+		t.Fatal(err)
+	}
+	claim := func() ([]store.Job, error) {
+		return s.Claim(t.Context(), store.Claim{Kind: store.Report, Owner: "w", Lease: time.Hour, Limit: 5})
+	}
+	for _, flag := range []*error{&fault.before, &fault.after} { // not carried out, carried out
+		*flag = errLine
+		if jobs, err := claim(); !errors.Is(err, store.ErrOutcomeUnknown) || len(jobs) != 0 {
+			t.Errorf("%v, %v", jobs, err)
+		}
+	}
+	jobs, err := claim()
+	if err != nil || len(jobs) != 1 || jobs[0].Unended != 0 || jobs[0].Tries != 1 {
+		t.Errorf("the next claim: %+v, %v", jobs, err)
+	}
+}
+
 func TestREL002FailedCommitStopsWriting(t *testing.T) {
 	s, fault := openFaulty(t)
 	if _, err := accept(s, "first"); err != nil {
@@ -144,5 +167,44 @@ func TestREL002FailedCommitStopsWriting(t *testing.T) {
 	}
 	if _, err := s.Known(t.Context(), store.DefaultTenant, "PNO000111", "first"); err != nil {
 		t.Fatalf("reading must go on: %v", err) // REL-074: duplicates are still answered
+	}
+}
+
+// REL-066: the clock of leases is the kernel's, one for all processes of the host.
+func TestREL066BootClock(t *testing.T) {
+	one, err := bootClock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := bootClock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, at := one()
+	name2, later := two()
+	if name == "" || name != name2 || at <= 0 || later < at || later-at > time.Minute.Microseconds() {
+		t.Errorf("%q at %d, %q at %d", name, at, name2, later)
+	}
+	eng, err := Engine(filepath.Join(t.TempDir(), "r.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.New(t.Context(), eng, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	m, job, err := s.SubmitHeld(t.Context(), store.DefaultTenant, store.Submission{Message: store.Message{ID: store.NewID(), MessageID: "m@x"}}, "w", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var boot string
+	var ticks int64
+	row := eng.Read.QueryRowContext(t.Context(), "SELECT lease_boot, lease_ticks FROM outbox WHERE message_id = ?", m.ID)
+	if err := row.Scan(&boot, &ticks); err != nil {
+		t.Fatal(err)
+	}
+	if _, now := one(); boot != name || ticks < now+(59*time.Minute).Microseconds() || ticks > now+time.Hour.Microseconds() {
+		t.Errorf("lease of %s: %q until %d", job.ID, boot, ticks)
 	}
 }

@@ -156,15 +156,18 @@ func afterCrash(t *testing.T, dir string, accepted bool) {
 	if err := blob.Verify(t.Context(), d, m.Payload); err != nil {
 		t.Fatal(err)
 	}
-	orphans := 0
-	inUse := func(key string) (bool, error) { return s.BlobInUse(t.Context(), key) }
-	for key, err := range d.Orphans(t.Context(), time.Now().Add(time.Hour), inUse) {
-		if err != nil || key == m.Payload.Key {
-			t.Fatalf("orphan %q, %v", key, err)
+	var keys []string
+	for key, err := range d.Keys(t.Context(), time.Now().Add(time.Hour)) {
+		if err != nil {
+			t.Fatal(err)
 		}
-		orphans++
+		keys = append(keys, key)
 	}
-	if orphans > 1 {
+	uses, err := s.BlobUses(t.Context(), keys)
+	if err != nil || uses[m.Payload.Key] != store.BlobUsed {
+		t.Fatalf("uses %v, %v", uses, err)
+	}
+	if orphans := len(keys) - 1; orphans > 1 {
 		t.Errorf("%d orphans", orphans)
 	}
 }

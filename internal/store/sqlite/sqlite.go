@@ -14,6 +14,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/ravn-ap/ravn/internal/alive"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
@@ -37,6 +38,10 @@ func Engine(path string) (store.Engine, error) {
 	if err := create(path); err != nil {
 		return store.Engine{}, err
 	}
+	boot, err := bootClock()
+	if err != nil {
+		return store.Engine{}, err
+	}
 	write, err := sql.Open("sqlite", dsn(path, "wal_autocheckpoint(4000)", "cache_size(-16384)"))
 	if err != nil {
 		return store.Engine{}, err
@@ -53,6 +58,9 @@ func Engine(path string) (store.Engine, error) {
 		Begin: "BEGIN IMMEDIATE", Bytes: "BLOB", Clustered: " WITHOUT ROWID", Serial: "INTEGER PRIMARY KEY", Snapshot: "BEGIN",
 		// The clock has milliseconds only; the next one is never too early for work entered in this one.
 		Clock:     "(CAST(unixepoch('subsec') * 1000000 AS INTEGER) + 1000)",
+		Boot:      boot,
+		InTx:      inTx,
+		Users:     func(context.Context, *sql.Tx) ([]string, error) { return servers(filepath.Dir(path)) },
 		Fatal:     fatal,
 		Transient: func(error) bool { return false },
 	}, nil
@@ -82,6 +90,33 @@ func create(path string) error {
 		return errors.Join(err, f.Close())
 	}
 	return errors.Join(f.Close(), dir.Sync(), dir.Close())
+}
+
+// ProcessesDir is the folder beside the file in which processes show that they live (package alive), before they open it.
+const ProcessesDir = "processes"
+
+// servers names the other processes that are servers on the file.
+func servers(dir string) (list []string, err error) {
+	all, err := alive.Living(filepath.Join(dir, ProcessesDir))
+	self := alive.Self(true, 0, time.Time{})
+	for _, who := range all {
+		if who.Server && !who.Same(self) {
+			list = append(list, who.String())
+		}
+	}
+	return list, err
+}
+
+// inTx asks for a second transaction, which SQLite refuses inside the first. When it cannot be told there is none: then nothing
+// more runs on the connection.
+func inTx(ctx context.Context, conn *sql.Conn) bool {
+	_, err := conn.ExecContext(ctx, "BEGIN")
+	if err == nil {
+		_, _ = conn.ExecContext(ctx, "ROLLBACK") // the connection is given up in any case
+		return false
+	}
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_ERROR
 }
 
 // fatal tells whether the file or the disk below it failed (REL-002). A full disk is not fatal: it heals (REL-074).

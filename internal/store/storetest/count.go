@@ -2,12 +2,14 @@ package storetest
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/store"
@@ -23,6 +25,8 @@ var countTests = []test{
 	{"D-11 folding by two nodes", testFoldTwice},
 	{"D-11 classes that change", testRefold},
 	{"D-11 a loop that ends with its context", testStopped},
+	{"D-11 loops that read while they loop", testNestedReads},
+	{"REL-072 a read ends when the database does not answer", testReadLimit},
 	{"corrections of the customer registry", testCustomerEvents},
 	{"archive of reports", testArchive},
 }
@@ -316,23 +320,131 @@ func testFoldTwice(b *bench) {
 func testStopped(b *bench) {
 	b.accepted(1)
 	b.ledger(tenant)
-	ctx, cancel := context.WithCancel(b.ctx)
-	for range b.Ledger(ctx, tenant, 202609) {
-		cancel()
-		break
+	tallies := func(ctx context.Context, end func()) {
+		for range b.Tallies(ctx, tenant, 202609, b.classes(1)) {
+			end()
+			break
+		}
 	}
-	ctx, cancel = context.WithCancel(b.ctx)
-	for range b.Tallies(ctx, tenant, 202609, b.classes(1)) {
+	for _, loop := range []func(ctx context.Context, end func()){
+		func(ctx context.Context, end func()) {
+			for range b.Ledger(ctx, tenant, 202609) {
+				end()
+				break
+			}
+		},
+		tallies,
+		func(ctx context.Context, end func()) {
+			b.must(b.Fold(b.ctx, tenant, b.classes(1)))
+			tallies(ctx, end)
+		},
+	} {
+		ctx, cancel := context.WithCancel(b.ctx)
+		loop(ctx, cancel)
 		cancel()
-		break
-	}
-	b.must(b.Fold(b.ctx, tenant, b.classes(1)))
-	ctx, cancel = context.WithCancel(b.ctx)
-	for range b.Tallies(ctx, tenant, 202609, b.classes(1)) {
-		cancel()
-		break
 	}
 	want(b, "rows", len(b.ledger(tenant)), 1) // no connection is lost
+}
+
+// pooled opens the test's database once more and returns its pool of reading connections, too.
+func (b *bench) pooled(opts store.Options) (*store.Store, *sql.DB) {
+	b.Helper()
+	eng, err := b.db()
+	b.must(err)
+	s, err := store.New(b.ctx, eng, opts)
+	b.must(err)
+	b.Cleanup(func() { _ = s.Close() })
+	return s, eng.Read
+}
+
+// testNestedReads has many loops over the ledger and the counts at the same point, each of which reads something else there.
+// None of them may hold what another waits for.
+func testNestedReads(b *bench) {
+	for i := range 3 {
+		b.accepted(i)
+	}
+	b.ledger(tenant)
+	b.must(b.Fold(b.ctx, tenant, b.classes(1)))
+	b.accepted(9)
+	b.ledger(tenant)
+	s, pool := b.pooled(store.Options{Now: b.clock.Now, ReadLimit: 20 * time.Second})
+	const loops = 40 // more than there are connections
+	var inside, end sync.WaitGroup
+	inside.Add(loops)
+	read := func(once *sync.Once, id store.TermID) error {
+		once.Do(func() { inside.Done(); inside.Wait() })
+		_, err := s.Glossary(tenant).Term(b.ctx, id)
+		return err
+	}
+	for i := range loops {
+		end.Go(func() {
+			var once sync.Once
+			if i%2 == 0 {
+				for c, err := range s.Ledger(b.ctx, tenant, 202609) {
+					if err := errors.Join(err, read(&once, c.Sender)); err != nil {
+						b.Error(err)
+					}
+				}
+				return
+			}
+			classes := store.Classes{Version: 1, Of: func(id store.TermID) (string, error) { return "NO", read(&once, id) }}
+			for t, err := range s.Tallies(b.ctx, tenant, 202609, classes) {
+				if err == nil {
+					err = read(&once, t.Seat)
+				}
+				if err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	end.Wait()
+	for range s.Ledger(b.ctx, tenant, 202609) { // however long a loop takes, it keeps no transaction open
+		want(b, "connections held in a loop", pool.Stats().InUse, 0)
+	}
+	for range s.Tallies(b.ctx, tenant, 202609, b.classes(1)) {
+		want(b, "connections held in a loop", pool.Stats().InUse, 0)
+	}
+}
+
+// testReadLimit takes all connections away.
+func testReadLimit(b *bench) {
+	m := b.accepted(1)
+	s, pool := b.pooled(store.Options{ReadLimit: 30 * time.Millisecond})
+	reads := map[string]func() error{
+		"one":      func() error { _, err := s.Get(b.ctx, tenant, m.ID); return err },
+		"all":      func() error { _, err := s.List(b.ctx, tenant, store.Filter{}); return err },
+		"snapshot": func() error { _, err := s.Months(b.ctx, tenant); return err },
+		"ping":     func() error { return s.Ping(b.ctx) },
+		"first use of a query, while others wait for theirs": func() error { _, err := s.Counts(b.ctx, tenant); return err },
+	}
+	var held []*sql.Conn
+	for range pool.Stats().MaxOpenConnections {
+		conn, err := pool.Conn(b.ctx)
+		b.must(err)
+		held = append(held, conn)
+	}
+	var wg sync.WaitGroup
+	for name, read := range reads {
+		wg.Go(func() {
+			if err := read(); !errors.Is(err, store.ErrTooSlow) || !errors.Is(err, context.DeadlineExceeded) {
+				b.Errorf("%s: got %v", name, err)
+			}
+		})
+	}
+	wg.Wait()
+	ctx, cancel := context.WithCancel(b.ctx)
+	cancel()
+	_, err := s.Get(ctx, tenant, m.ID)
+	want(b, "a caller that went away", errors.Is(err, context.Canceled) && !errors.Is(err, store.ErrTooSlow), true)
+	for _, conn := range held {
+		b.must(conn.Close())
+	}
+	for name, read := range reads {
+		if err := read(); err != nil {
+			b.Errorf("%s, with connections: %v", name, err)
+		}
+	}
 }
 
 func testRefold(b *bench) {

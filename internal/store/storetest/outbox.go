@@ -10,12 +10,18 @@ import (
 )
 
 var outboxTests = []test{
+	{"REL-067 what a dead process held is free at once", testBuryOwner},
+	{"REL-063 what a leaving process held is free at once", testLeaveOwner},
+
 	{"REL-010 a lease keeps others away until it ends", testLease},
 	{"REL-013 an old token ends nothing", testFencing},
 	{"REL-067 claims are counted before the work", testUnended},
 	{"D-06 many workers claim each job once", testClaimRace},
 	{"REL-014 the longest due first", testOrder},
 	{"REL-066 leases go by the database's clock", testDatabaseClock},
+	{"REL-066 leases go by the time since the start of the host", testBootClock},
+	{"REL-066 a lease granted by an older program lasts", testLeaseWithoutBoot},
+	{"REL-067 a claim whose work was not begun is no crash", testGiveBack},
 	{"REL-028 a natural key is entered once", testNaturalKey},
 	{"REL-010 the job of one message is taken before it is due", testTake},
 }
@@ -149,6 +155,80 @@ func testDatabaseClock(b *bench) {
 	}
 }
 
+// hostClock is the time since the host was started.
+type hostClock struct {
+	name   string
+	micros int64
+}
+
+func (h *hostClock) boot() (string, int64) { return h.name, h.micros }
+
+// claims tries to claim one report and tells whether there was one.
+func (b *bench) claims(s *store.Store) bool {
+	b.Helper()
+	jobs, err := s.Claim(b.ctx, store.Claim{Kind: store.Report, Lease: lease, Limit: 1})
+	b.must(err)
+	return len(jobs) == 1
+}
+
+func testBootClock(b *bench) {
+	host := &hostClock{name: "start-1", micros: 5_000_000}
+	s := b.open(store.Options{Now: b.clock.Now, Boot: host.boot})
+	b.report("a", time.Time{})
+	want(b, "first claim", b.claims(s), true)
+	b.clock.advance(2 * time.Hour) // a correction of the wall clock
+	want(b, "claimed after a step of the wall clock", b.claims(s), false)
+	host.micros += (lease - time.Second).Microseconds()
+	want(b, "claimed before the lease ended", b.claims(s), false)
+	host.micros += time.Second.Microseconds() // or the machine was suspended: the clock went on
+	want(b, "claimed after the lease", b.claims(s), true)
+
+	host.name, host.micros = "start-2", 1 // a restart of the host
+	want(b, "claimed after a restart of the host", b.claims(s), true)
+	want(b, "and held again", b.claims(s), false)
+
+	m, held, err := s.SubmitHeld(b.ctx, tenant, store.Submission{Message: store.Message{ID: store.NewID(), MessageID: "held@x"}}, "w", lease)
+	b.must(err)
+	take := func() error {
+		_, err := s.Take(b.ctx, tenant, store.Send, m.ID, "operator", lease)
+		return err
+	}
+	b.clock.advance(48 * time.Hour)
+	want(b, "taken from its submitter", errors.Is(take(), store.ErrConflict), true)
+	b.must(s.Extend(b.ctx, held, time.Hour))
+	host.micros += (59 * time.Minute).Microseconds()
+	want(b, "taken during an extended lease", errors.Is(take(), store.ErrConflict), true)
+	host.micros += time.Minute.Microseconds()
+	b.must(take())
+}
+
+// Until the upgrade leases were granted by the wall clock: the row has no start of a host.
+func testLeaseWithoutBoot(b *bench) {
+	b.report("a", time.Time{})
+	want(b, "claim by the wall clock", b.claims(b.Store), true)
+	host := &hostClock{name: "start-1", micros: time.Hour.Microseconds()}
+	s := b.open(store.Options{Now: b.clock.Now, Boot: host.boot})
+	want(b, "claimed during the old lease", b.claims(s), false)
+	b.clock.advance(lease)
+	want(b, "claimed after it", b.claims(s), true)
+}
+
+func testGiveBack(b *bench) {
+	b.report("a", time.Time{})
+	b.clock.advance(time.Second)
+	b.must(b.Crash(b.ctx, b.claimed(store.Report), b.clock.Now(), "panic"))
+	job := b.claimed(store.Report)
+	b.must(b.GiveBack(b.ctx, job, b.clock.Now().Add(lease), "under way"))
+	want(b, "given back twice", b.GiveBack(b.ctx, job, b.clock.Now(), ""), store.ErrLeaseLost)
+	want(b, "jobs before it is due", len(b.claim(store.Report, 1)), 0)
+	b.clock.advance(lease)
+	again := b.claimed(store.Report)
+	want(b, "crashes", again.Unended, 1) // the panic
+	want(b, "tries", again.Tries, 2)
+	want(b, "reason", again.Reason, "under way")
+	want(b, "larger token", again.Token > job.Token, true)
+}
+
 func testNaturalKey(b *bench) {
 	b.report("tsr-2026-08", time.Time{})
 	b.report("tsr-2026-08", time.Time{})
@@ -177,4 +257,55 @@ func testTake(b *bench) {
 	b.must(b.Complete(b.ctx, again))
 	_, err = take()
 	want(b, "taken when done", errors.Is(err, store.ErrConflict), true)
+}
+
+func testBuryOwner(b *bench) {
+	first, second := b.submitted(1), b.accepted(2)
+	sending, delivering := b.claimed(store.Send), b.claimed(store.Deliver)
+	for _, j := range []store.Job{sending, delivering} {
+		_, _, err := b.StartAttempt(b.ctx, j, start)
+		b.must(err)
+	}
+	other := b.submitted(3)
+	jobs, err := b.Claim(b.ctx, store.Claim{Kind: store.Send, Owner: "somebody else", Lease: lease, Limit: 1})
+	b.must(err)
+	want(b, "the job of another", jobs[0].MessageID, other.ID)
+
+	given, err := b.BuryOwner(b.ctx, sending.Owner)
+	b.must(err)
+	want(b, "given back", len(given), 2)
+	want(b, "a message that was being sent", b.state(first.ID), store.Unknown)
+	want(b, "a message that was being delivered", b.state(second.ID), store.DeliveryFailed)
+	attempts, err := b.Attempts(b.ctx, tenant, first.ID)
+	b.must(err)
+	want(b, "its attempt", attempts[0].Outcome, store.OutcomeInterrupted)
+	want(b, "who was dead wakes up", b.FinishAttempt(b.ctx, sending, 1, store.Result{State: store.RetryWait}), store.ErrLeaseLost)
+	again := b.claimed(store.Send)
+	want(b, "claimed again", again.MessageID, first.ID)
+	want(b, "starts without an end", again.Unended, 1)
+	want(b, "suspicions of one that was not alone", again.Suspect, 0)
+
+	b.must(b.Release(b.ctx, b.claimed(store.Deliver), b.clock.Now().Add(time.Hour), ""))
+	_, err = b.BuryOwner(b.ctx, again.Owner) // it held nothing else
+	b.must(err)
+	again = b.claimed(store.Send)
+	want(b, "suspicions of one that was alone", again.Suspect, 1)
+	b.must(b.Release(b.ctx, again, b.clock.Now(), ""))
+	want(b, "suspicions after an end", b.claimed(store.Send).Suspect, 0)
+	want(b, "the other's message", b.state(other.ID), store.Ready)
+}
+
+func testLeaveOwner(b *bench) {
+	m := b.accepted(1)
+	job := b.claimed(store.Deliver)
+	_, _, err := b.StartAttempt(b.ctx, job, start)
+	b.must(err)
+	_, err = b.LeaveOwner(b.ctx, job.Owner)
+	b.must(err)
+	want(b, "state", b.state(m.ID), store.DeliveryFailed)
+	job = b.claimed(store.Deliver)
+	want(b, "held against it", job.Unended+job.Suspect, 0)
+	b.must(b.Crash(b.ctx, job, b.clock.Now(), "panic"))
+	job = b.claimed(store.Deliver)
+	want(b, "after a crash of its own", job.Unended*10+job.Suspect, 11)
 }

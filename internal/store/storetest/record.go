@@ -3,6 +3,10 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/store"
@@ -10,14 +14,48 @@ import (
 )
 
 var recordTests = []test{
+	{"texts that are none", testTexts},
 	{"D-23 a move checks the table and the version", testMove},
 	{"D-06 an event is written with its change or not at all", testEventAtomic},
 	{"list and page", testList},
 	{"SBDH-043 served, exact", testServed},
 	{"DISC-020 served, wildcards", testServedWildcard},
 	{"audit trail", testAudit},
-	{"REL-007 a blob in use", testBlobInUse},
+	{"REL-007 what the record knows of a blob", testBlobUses},
+	{"REL-007 rows that need a file", testBlobRows},
+	{"REL-007 a database and its data folders", testInstallation},
 	{"counts by state", testCounts},
+}
+
+// What is no text is refused alike by both engines. A text of somebody else, such as the reason of a failure, is mended: it
+// never keeps an outcome out of the record.
+func testTexts(b *bench) {
+	m := b.accepted(1)
+	for _, text := range []string{"Bj\xf8rn", "a\x00b"} {
+		err := b.CorrectCustomers(b.ctx, tenant, 0, []store.CustomerEvent{{Kind: store.EventCustomer, Subject: "1", Field: "name", New: text}})
+		want(b, "a name", errors.Is(err, store.ErrText), true)
+		b.must(b.Update(b.ctx, tenant, func(tx *store.Tx) error {
+			return tx.Note(m.ID, store.Event{Kind: "failed", Detail: text + strings.Repeat("x", 5000)})
+		}))
+	}
+	list, err := b.CustomerEvents(b.ctx, tenant, 0)
+	b.must(err)
+	want(b, "names", len(list), 0)
+	events, err := b.Timeline(b.ctx, tenant, m.ID)
+	b.must(err)
+	want(b, "a reason", events[2].Detail[:7], "Bj\uFFFDrn")
+	want(b, "its length", len(events[2].Detail), 4000+2)
+	want(b, "a reason with NUL", events[3].Detail[:5], "a\uFFFDb")
+
+	m = b.submitted(2)
+	job := b.claimed(store.Send)
+	_, n, err := b.StartAttempt(b.ctx, job, sealedAs("one"))
+	b.must(err)
+	proof := store.Evidence{Kind: store.EvidenceReceipt, ContentType: "text/xml; x=\xff", Bytes: []byte("\xff\x00")}
+	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.Sent, Outcome: "receipt", Detail: "\xff", Evidence: []store.Evidence{proof}}))
+	got, err := b.Evidence(b.ctx, tenant, m.ID, store.EvidenceReceipt)
+	b.must(err)
+	want(b, "a receipt with an odd type", got.ContentType+string(got.Bytes), "text/xml; x=\uFFFD\xff\x00")
 }
 
 func testMove(b *bench) {
@@ -177,22 +215,112 @@ func testAudit(b *bench) {
 	want(b, "rows of another tenant", len(rows), 0)
 }
 
-func testBlobInUse(b *bench) {
+func testBlobUses(b *bench) {
 	in := inbound(1)
 	in.Message.ID = store.NewID()
 	in.Message.Payload.Key = store.BlobKey(in.Message.ID, "payload")
 	_, err := b.Accept(b.ctx, tenant, in)
 	b.must(err)
-	for key, used := range map[string]bool{
-		in.Message.Payload.Key:                     true,
-		store.BlobKey(in.Message.ID, "sealed"):     false,
-		store.BlobKey(store.NewID(), "payload"):    false,
-		"a key that was made by something else at": true,
-	} {
-		got, err := b.BlobInUse(b.ctx, key)
-		b.must(err)
-		want(b, key, got, used)
+	expected := map[string]store.BlobUse{
+		in.Message.Payload.Key:                     store.BlobUsed,
+		store.BlobKey(in.Message.ID, "sealed"):     store.BlobSuperseded,
+		"a key that was made by something else at": store.BlobUsed,
 	}
+	for range 450 { // more than two queries
+		expected[store.BlobKey(store.NewID(), "payload")] = store.BlobUnknown
+	}
+	got, err := b.BlobUses(b.ctx, slices.Collect(maps.Keys(expected)))
+	b.must(err)
+	want(b, "keys", len(got), len(expected))
+	for key, use := range expected {
+		want(b, key, got[key], use)
+	}
+	none, err := b.BlobUses(b.ctx, nil)
+	b.must(err)
+	want(b, "uses of nothing", len(none), 0)
+}
+
+func testBlobRows(b *bench) {
+	var ids []string
+	for i, key := range []string{"file", store.InlineMark + "inline", ""} {
+		in := inbound(i)
+		in.Message.ID = store.NewID()
+		ids = append(ids, in.Message.ID)
+		if in.Message.Payload = (store.BlobRef{}); key != "" {
+			in.Message.Payload = store.BlobRef{Key: key, Length: 1}
+		}
+		_, err := b.Accept(b.ctx, tenant, in)
+		b.must(err)
+	}
+	var seen []string
+	for after := ""; ; {
+		rows, err := b.BlobRows(b.ctx, after, 2)
+		b.must(err)
+		if len(rows) == 0 {
+			break
+		}
+		for _, r := range rows {
+			seen = append(seen, fmt.Sprint(slices.Index(ids, r.MessageID), r.Keys))
+		}
+		after = rows[len(rows)-1].MessageID
+	}
+	want(b, "rows", strings.Join(seen, " "), "0 [file] 1 [] 2 []")
+}
+
+// folders writes the folders of a database with their marks.
+func (b *bench) folders() string {
+	b.Helper()
+	in, err := b.Installation(b.ctx)
+	b.must(err)
+	var list []string
+	for _, f := range in.Folders {
+		list = append(list, fmt.Sprint(f.ID, "@", f.Place, "=", f.Mark))
+	}
+	return strings.Join(list, " ")
+}
+
+func testInstallation(b *bench) {
+	in, err := b.Installation(b.ctx)
+	b.must(err)
+	want(b, "installation of a new database", in.ID, "")
+	var ids [4]string
+	var wg sync.WaitGroup
+	for i := range ids {
+		wg.Go(func() {
+			var err error
+			if ids[i], err = b.JoinFolder(b.ctx, store.DataFolder{ID: fmt.Sprint("f", i/2), Place: "host:/data"}, false, store.Audit{}); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	in, err = b.Installation(b.ctx)
+	b.must(err)
+	for _, id := range ids {
+		want(b, "installation", id, in.ID)
+	}
+	want(b, "folders", b.folders(), "f0@host:/data=0 f1@host:/data=0")
+	for n := range int64(2) {
+		mark, err := b.MarkFolder(b.ctx, "f1")
+		b.must(err)
+		want(b, "mark", mark, n+1)
+	}
+	_, err = b.MarkFolder(b.ctx, "f9")
+	want(b, "mark of a stranger", err, store.ErrNotFound)
+	b.clock.advance(time.Second)
+	for mark, place := range map[int64]string{1: "elsewhere:/data", 7: "elsewhere:/data"} { // never lower
+		_, err = b.JoinFolder(b.ctx, store.DataFolder{ID: "f1", Place: place, Mark: mark}, false, store.Audit{})
+		b.must(err)
+	}
+	want(b, "folders", b.folders(), "f0@host:/data=0 f1@elsewhere:/data=7")
+	id, err := b.JoinFolder(b.ctx, store.DataFolder{ID: "f2", Place: "p"}, true, store.Audit{Actor: "me", Action: "adopted", Subject: "f2"})
+	b.must(err)
+	want(b, "installation", id, in.ID)
+	want(b, "folders", b.folders(), "f2@p=0")
+	audits, err := b.Audits(b.ctx, tenant, time.Time{}, time.Time{}, 10)
+	b.must(err)
+	want(b, "audit rows", len(audits), 1)
+	want(b, "audit row", audits[0].Action+audits[0].Subject, "adoptedf2")
 }
 
 func testCounts(b *bench) {

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,9 @@ var sendTests = []test{
 	{"REL-022 the attempt is durable before its outcome", testAttemptFirst},
 	{"CP-S4 an attempt whose worker vanished is interrupted", testInterrupted},
 	{"REL-023 unknown and failed outcomes", testOutcomes},
+	{"REL-027 what may have arrived stays unknown", testUnclear},
+	{"REL-027 no lookup says that it did not arrive", testNotSent},
+	{"D-25 evidence belongs to the attempt that sent it", testEvidenceOfAttempts},
 	{"AS4-125 an attempt that another follows at once keeps its job", testHold},
 	{"REL-043 no message is SENT without a receipt", testNoReceipt},
 	{"REL-027 cancelling is impossible once an attempt may have arrived", testCancel},
@@ -129,7 +133,7 @@ func testInterrupted(b *bench) {
 
 func testOutcomes(b *bench) {
 	m := b.submitted(1)
-	for i, state := range []store.State{store.Unknown, store.RetryWait, store.FailedPermanent} {
+	for i, state := range []store.State{store.RetryWait, store.Unknown, store.ReceiptInvalid} {
 		job := b.claimed(store.Send)
 		want(b, "tries", job.Tries, i+1)
 		_, n, err := b.StartAttempt(b.ctx, job, start)
@@ -141,11 +145,119 @@ func testOutcomes(b *bench) {
 		b.clock.advance(time.Hour)
 	}
 	want(b, "due after the end", len(b.claim(store.Send, 10)), 0)
+	want(b, "counted", len(b.exchanges(tenant)), 0)
+
+	b.submitted(2)
+	job := b.claimed(store.Send)
+	_, n, err := b.StartAttempt(b.ctx, job, start)
+	b.must(err)
+	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.FailedPermanent, Outcome: "error", Code: "EBMS:0202", Detail: "busy"}))
 	dead, err := b.Jobs(b.ctx, tenant, store.JobFilter{Kind: store.Send, Dead: true})
 	b.must(err)
 	want(b, "given up", len(dead), 1)
 	want(b, "reason", dead[0].Reason, "EBMS:0202: busy")
-	want(b, "counted", len(b.exchanges(tenant)), 0)
+}
+
+// sealedAs is a start with another body.
+func sealedAs(key string) store.Start {
+	s := sealed
+	s.Body.Key, s.PeerCert = key, []byte("cert "+key)
+	s.Evidence = []store.Evidence{{Kind: store.EvidenceRequestSOAP, Bytes: []byte("soap " + key)}, {Kind: store.EvidenceOwnCert, Bytes: []byte("own " + key)}}
+	st := start
+	st.Sealed = &s
+	return st
+}
+
+// try makes one attempt of the job that is due and tells the state that it left.
+func (b *bench) try(id string, st store.Start, r store.Result) store.State {
+	b.Helper()
+	job := b.claimed(store.Send)
+	_, n, err := b.StartAttempt(b.ctx, job, st)
+	b.must(err)
+	r.Retry = b.clock.Now()
+	b.must(b.FinishAttempt(b.ctx, job, n, r))
+	return b.state(id)
+}
+
+func testUnclear(b *bench) {
+	later := store.Result{State: store.RetryWait, Outcome: "later"}
+	lost := store.Result{State: store.Unknown, Outcome: "unknown"}
+	refused := store.Result{State: store.FailedPermanent, Outcome: "refused"}
+	signed := refused
+	signed.Refused = true
+	m := b.submitted(1)
+	want(b, "before anything was sent", b.try(m.ID, sealedAs("one"), later), store.RetryWait)
+	want(b, "no answer", b.try(m.ID, start, lost), store.Unknown)
+	want(b, "later", b.try(m.ID, start, later), store.Unknown)
+	want(b, "an unsigned refusal", b.try(m.ID, start, refused), store.Unknown)
+	want(b, "a signed refusal of other bytes", b.try(m.ID, sealedAs("two"), signed), store.Unknown)
+	want(b, "cancelled", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), store.ErrConflict), true)
+	attempts, err := b.Attempts(b.ctx, tenant, m.ID)
+	b.must(err)
+	var got []string
+	for _, a := range attempts {
+		text := a.Sealed + " " + a.Outcome
+		if a.Unclear {
+			text += " unclear"
+		}
+		got = append(got, text)
+	}
+	want(b, "attempts", strings.Join(got, ", "), "one later, one unknown unclear, one later, one refused, two refused")
+	want(b, "sealed as at first", b.try(m.ID, sealedAs("one"), signed), store.FailedPermanent)
+
+	m = b.submitted(2)
+	want(b, "no answer", b.try(m.ID, sealedAs("one"), lost), store.Unknown)
+	b.must(b.Requeue(b.ctx, tenant, m.ID, "kari", "now, please"))
+	want(b, "made due by an operator", b.state(m.ID), store.Unknown)
+	want(b, "a receipt", b.try(m.ID, start, store.Result{State: store.Sent, Outcome: "receipt", Evidence: receipt()}), store.Sent)
+}
+
+func testNotSent(b *bench) {
+	why := store.NotSent{Reason: "no answer of the register", Retry: b.clock.Now().Add(time.Minute)}
+	m := b.submitted(1)
+	b.must(b.NotSent(b.ctx, b.claimed(store.Send), why))
+	want(b, "never sent, later", b.state(m.ID), store.RetryWait)
+	b.clock.advance(time.Minute)
+	giveUp := store.NotSent{GiveUp: true, Reason: "not registered", Retry: b.clock.Now().Add(time.Minute)}
+	b.must(b.NotSent(b.ctx, b.claimed(store.Send), giveUp))
+	want(b, "never sent, given up", b.state(m.ID), store.FailedPermanent)
+
+	for i, why := range []store.NotSent{why, giveUp} {
+		m := b.submitted(i + 2)
+		_, _, err := b.StartAttempt(b.ctx, b.claimed(store.Send), sealedAs("one"))
+		b.must(err)
+		b.clock.advance(lease) // the worker vanished
+		why.Retry = b.clock.Now()
+		b.must(b.NotSent(b.ctx, b.claimed(store.Send), why))
+		want(b, "state", b.state(m.ID), store.Unknown)
+		attempts, err := b.Attempts(b.ctx, tenant, m.ID)
+		b.must(err)
+		want(b, "the attempt", attempts[0].Outcome+" "+attempts[0].Ended.String(), store.OutcomeInterrupted+" "+b.clock.Now().String())
+		want(b, "timeline", strings.Join(b.timeline(m.ID), " "), "submitted ready sealed attempt interrupted not_sent")
+		want(b, "cancelled", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), store.ErrConflict), true)
+		job := b.claimed(store.Send) // it is still due
+		b.must(b.Release(b.ctx, job, b.clock.Now().Add(time.Hour), ""))
+	}
+}
+
+func testEvidenceOfAttempts(b *bench) {
+	m := b.submitted(1)
+	later := store.Result{State: store.RetryWait, Outcome: "later"}
+	first := store.BlobKey(m.ID, "one")
+	b.try(m.ID, sealedAs(first), later)
+	b.try(m.ID, start, later)
+	b.try(m.ID, sealedAs("two"), store.Result{State: store.Sent, Outcome: "receipt", Evidence: receipt()})
+	pieces, err := b.AllEvidence(b.ctx, tenant, m.ID)
+	b.must(err)
+	var got []string
+	for _, e := range pieces {
+		got = append(got, fmt.Sprintf("%d %s %s", e.Attempt, e.Kind, e.Bytes))
+	}
+	want(b, "evidence", strings.Join(got, ", "), "1 own_cert own "+first+", 1 request_soap soap "+first+", "+
+		"3 own_cert own two, 3 receipt <R/>, 3 request_soap soap two")
+	e, err := b.Evidence(b.ctx, tenant, m.ID, store.EvidenceOwnCert)
+	b.must(err)
+	want(b, "the certificate that signed what was answered", string(e.Bytes), "own two")
 }
 
 func testHold(b *bench) {

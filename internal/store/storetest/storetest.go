@@ -20,10 +20,12 @@ type Database func() (store.Engine, error)
 
 // Run runs the suite. create makes a new empty database that lives as long as t.
 func Run(t *testing.T, create func(t *testing.T) Database) {
-	t.Run("D-11 counting rows of schema 1", func(t *testing.T) {
-		t.Parallel()
-		migrateCounting(t, create(t))
-	})
+	for _, tc := range migrateTests {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			tc.run(t, create(t))
+		})
+	}
 	for _, group := range [][]test{schemaTests, acceptTests, sendTests, outboxTests, recordTests, countTests, writerTests} {
 		for _, tc := range group {
 			t.Run(tc.name, func(t *testing.T) {

@@ -13,11 +13,13 @@ import (
 var schemaTests = []test{
 	{"REL-065 migration of an empty database by many at once", testMigrateRace},
 	{"REL-064 a database of a newer program is refused", testNewer},
+	{"REL-007 an empty database that must not be empty is left untouched", testEmpty},
 }
 
 var writerTests = []test{
 	{"D-03 accepts that arrive together share commits", testGroupCommit},
 	{"D-03 one failing write of a batch hurts no other", testSavepoint},
+	{"REL-072 a failed statement that is passed over fails the write", testPassedOver},
 	{"REL-006 a caller that goes away does not stop its write", testCancelledCaller},
 	{"REL-001 what was committed survives a crash", testCrash},
 	{"a panic in a write is an error", testPanic},
@@ -64,6 +66,17 @@ func testNewer(b *bench) {
 	if !errors.Is(err, store.ErrNewerSchema) || !strings.Contains(err.Error(), "install the newer program") {
 		b.Fatalf("got %v", err)
 	}
+}
+
+func testEmpty(b *bench) {
+	b.must(b.Close())
+	b.open(store.Options{Used: true}) // it has been used
+	for _, table := range []string{"message", "schema_migration"} {
+		b.exec("ALTER TABLE " + table + " RENAME TO " + table + "_gone")
+	}
+	_, err := b.tryOpen(store.Options{Used: true})
+	want(b, "refused", errors.Is(err, store.ErrEmpty), true)
+	b.exec("ALTER TABLE schema_migration_gone RENAME TO schema_migration") // nobody made another
 }
 
 func testGroupCommit(b *bench) {
@@ -122,6 +135,20 @@ func testSavepoint(b *bench) {
 	}
 	want(b, "deliveries", len(b.claim(store.Deliver, 100)), 8)
 	want(b, "undone work", len(b.claim(store.Report, 100)), 0)
+}
+
+func testPassedOver(b *bench) {
+	b.exec("ALTER TABLE audit RENAME TO audit_gone")
+	var cause error
+	err := b.Update(b.ctx, tenant, func(tx *store.Tx) error {
+		b.must(tx.Enqueue(store.Task{Kind: store.Report, Key: "before"}))
+		cause = tx.Audit(store.Audit{Action: "x"})
+		_ = tx.Enqueue(store.Task{Kind: store.Report, Key: "after"})
+		return nil
+	})
+	want(b, "a statement failed", cause != nil, true)
+	want(b, "the cause is told", errors.Is(err, cause), true)
+	want(b, "jobs", len(b.claim(store.Report, 10)), 0)
 }
 
 func testCancelledCaller(b *bench) {

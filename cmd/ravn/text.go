@@ -1,0 +1,55 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"unicode/utf8"
+)
+
+// maxText bounds a file of customers or participants: a million lines are a tenth of it.
+const maxText = 1 << 30
+
+// readText reads a file, or in for "-", that people made and whose texts enter the record. It is UTF-8, or the error names
+// the line and the column where it is not.
+func readText(name string, in io.Reader) ([]byte, error) {
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = f.Close() }() // it was only read
+		in = f
+	}
+	b, err := io.ReadAll(io.LimitReader(in, maxText+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxText {
+		return nil, errors.New("it has more than 1 GiB")
+	}
+	return b, checkText(b)
+}
+
+// checkText names the first place that is not UTF-8, or holds a NUL, which no text of the record may.
+func checkText(b []byte) error {
+	if bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff}) {
+		return errors.New("line 1: it is UTF-16: save it as CSV UTF-8")
+	}
+	line, column := 1, 1
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		switch {
+		case r == utf8.RuneError && n == 1:
+			return fmt.Errorf("line %d column %d: the byte 0x%02X is not UTF-8; if the file comes from Excel, save it as CSV UTF-8", line, column, b[0])
+		case r == 0:
+			return fmt.Errorf("line %d column %d: a NUL is no text", line, column)
+		case r == '\n':
+			line, column = line+1, 0
+		}
+		b, column = b[n:], column+1
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package durable
+
+import (
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// FS is what this package needs of a file system; tests put one in between that fails. Names are paths.
+type FS interface {
+	Create(name string, mode fs.FileMode) (File, error) // for writing; fails with fs.ErrExist if the name exists
+	Open(name string) (File, error)                     // for reading, also of folders
+	Link(old, name string) error                        // fails with fs.ErrExist if the name exists
+	Rename(old, name string) error                      // replaces a file or an empty folder
+	Remove(name string) error                           // a file or an empty folder
+	Mkdir(name string, mode fs.FileMode) error
+	ReadDir(name string) ([]fs.DirEntry, error)
+}
+
+// File is an open file or folder.
+type File interface {
+	io.ReadWriteCloser
+	Stat() (fs.FileInfo, error)
+	Sync() error
+	Lock() error // until Close or the end of the process; errLocked if another open file holds the lock
+}
+
+const errLocked = syscall.EWOULDBLOCK
+
+// OS is the file system of the operating system.
+type OS struct{}
+
+// Create creates a file.
+func (OS) Create(name string, mode fs.FileMode) (File, error) {
+	return file(os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, mode))
+}
+
+// Open opens a file for reading, or a folder.
+func (OS) Open(name string) (File, error) { return file(os.Open(name)) }
+
+// Link gives a file a second name.
+func (OS) Link(old, name string) error { return os.Link(old, name) }
+
+// Rename gives a file or folder another name.
+func (OS) Rename(old, name string) error { return os.Rename(old, name) }
+
+// Remove removes a name.
+func (OS) Remove(name string) error { return os.Remove(name) }
+
+// Mkdir creates a folder.
+func (OS) Mkdir(name string, mode fs.FileMode) error { return os.Mkdir(name, mode) }
+
+// ReadDir lists a folder.
+func (OS) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
+
+// osFile adds the lock to an *os.File.
+type osFile struct{ *os.File }
+
+func file(f *os.File, err error) (File, error) {
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+// Lock takes the lock of the file, which the kernel drops when the process dies.
+func (f osFile) Lock() error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }

@@ -1,0 +1,34 @@
+package node
+
+import (
+	"errors"
+
+	"github.com/rs/zerolog"
+
+	"github.com/ravn-ap/ravn/internal/fault"
+)
+
+// alarms are the names of what an operator must look at, in the field "alarm" of a log line.
+var alarms = map[fault.Code]string{
+	fault.ListenFailed:     "listener_failed",
+	fault.WrongDatabase:    "wrong_database",
+	fault.PayloadDamaged:   "payload_damaged",
+	fault.PayloadMissing:   "payload_missing",
+	fault.PayloadsUnknown:  "payloads_unknown",
+	fault.PayloadRescued:   "payload_rescued",
+	fault.Quarantined:      "quarantined",
+	fault.DeliveryConflict: "delivery_conflict",
+}
+
+// failure begins the line of an error; one that stands in the list of alarms has its name.
+func (n *Node) failure(err error) *zerolog.Event {
+	ev := n.opts.Log.Error().Err(err)
+	var coded *fault.Error
+	if errors.As(err, &coded) {
+		ev = ev.Str("code", string(coded.Code))
+		if name := alarms[coded.Code]; name != "" {
+			ev = ev.Str("alarm", name)
+		}
+	}
+	return ev
+}

@@ -1,0 +1,276 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/config"
+	"github.com/ravn-ap/ravn/internal/durable"
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/store/blob"
+	"github.com/ravn-ap/ravn/internal/store/postgres"
+	"github.com/ravn-ap/ravn/internal/store/sqlite"
+)
+
+// identityName is the file in a data folder that says who it is and which database it belongs to.
+const identityName = "identity.json"
+
+// Identity is who a data folder is.
+type Identity struct {
+	Folder       string `json:"folder"`
+	Installation string `json:"installation"` // of the database; "" before the first start
+	Mark         int64  `json:"mark"`         // the highest that the database has had: one with a lower mark is an older copy
+}
+
+// Data is the record of a node and the payloads that belong to it.
+type Data struct {
+	Store *store.Store
+	Files *blob.Dir
+	dir   string
+	spool string
+}
+
+// openData opens record and payloads, and refuses two that do not belong together.
+func openData(ctx context.Context, cfg *config.Config, opts store.Options, files blob.Options) (*Data, error) {
+	d, err := openStrangers(ctx, cfg, opts, files)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.meet(ctx); err != nil {
+		return nil, errors.Join(err, d.Store.Close())
+	}
+	return d, nil
+}
+
+// OpenData opens record and payloads for who looks into two that may not belong together.
+func OpenData(ctx context.Context, cfg *config.Config) (*Data, error) {
+	return openStrangers(ctx, cfg, store.Options{}, blob.Options{})
+}
+
+func openStrangers(ctx context.Context, cfg *config.Config, opts store.Options, files blob.Options) (*Data, error) {
+	dir, blobs, spool, _, err := cfg.Folders()
+	if err != nil {
+		return nil, err
+	}
+	d := &Data{dir: dir, spool: spool}
+	mine, err := d.identity()
+	if err != nil {
+		return nil, fault.New(fault.FolderUnusable, err, "%s", dir)
+	}
+	if d.Files, err = blob.OpenDir(blobs, files); err != nil {
+		return nil, fault.New(fault.FolderUnusable, err, "%s", blobs)
+	}
+	opts.Used = mine.Installation != "" // no table is made in an empty database whose address is a mistake
+	d.Store, err = openStore(ctx, cfg, dir, opts)
+	switch {
+	case errors.Is(err, store.ErrEmpty):
+		return nil, fault.New(fault.WrongDatabase, err, "%s belongs to installation %s, and the database is empty", dir, mine.Installation)
+	case errors.Is(err, store.ErrNewerSchema), errors.Is(err, store.ErrInUse):
+		return nil, fault.New(fault.DatabaseVersion, err, "")
+	case err != nil:
+		return nil, fault.New(fault.DatabaseUnusable, err, "")
+	}
+	return d, nil
+}
+
+func openStore(ctx context.Context, cfg *config.Config, dir string, opts store.Options) (*store.Store, error) {
+	if cfg.Database != "" {
+		return postgres.Open(ctx, cfg.Database, opts)
+	}
+	file := filepath.Join(dir, "ravn.db")
+	if _, err := os.Stat(file); opts.Used && errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %w", store.ErrEmpty, err) // SQLite would make it
+	}
+	return sqlite.Open(ctx, file, opts)
+}
+
+// OpenStore opens the record alone, for commands that need nothing else of a node.
+func OpenStore(ctx context.Context, cfg *config.Config) (*store.Store, error) {
+	d, err := openData(ctx, cfg, store.Options{}, blob.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return d.Store, nil
+}
+
+// identity reads who the folder is; the zero Identity when it was never used.
+func (d *Data) identity() (id Identity, err error) {
+	text, err := os.ReadFile(filepath.Join(d.dir, identityName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return id, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &id)
+	}
+	if err == nil && id.Folder == "" {
+		err = errors.New("it names no folder")
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", identityName, err)
+	}
+	return id, err
+}
+
+func (d *Data) save(id Identity) error {
+	text, err := json.MarshalIndent(id, "", "  ")
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(filepath.Join(d.dir, identityName), 0o600, durable.Bytes(append(text, '\n')))
+}
+
+// baptise gives a new folder its id. Of two processes at once one is faster, and both read what it wrote.
+func (d *Data) baptise() (Identity, error) {
+	t, err := durable.Create(durable.OS{}, d.dir, identityName, 0o600)
+	if err != nil {
+		return Identity{}, err
+	}
+	defer t.Discard()
+	if err := json.NewEncoder(t).Encode(Identity{Folder: store.NewID()}); err != nil {
+		return Identity{}, err
+	}
+	if err := t.PublishNew(filepath.Join(d.dir, identityName)); err != nil && !errors.Is(err, fs.ErrExist) {
+		return Identity{}, err
+	}
+	if err := durable.SyncDir(durable.OS{}, d.dir); err != nil {
+		return Identity{}, err
+	}
+	return d.identity()
+}
+
+// place says where the folder is, for people.
+func (d *Data) place() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "?"
+	}
+	return host + ":" + d.dir
+}
+
+// meet makes sure that folder and database belong together. A folder that was never used joins the database, unless it has
+// payloads that the database does not know.
+func (d *Data) meet(ctx context.Context) error {
+	mine, err := d.identity()
+	if err != nil {
+		return fault.New(fault.FolderUnusable, err, "%s", d.dir)
+	}
+	if mine.Installation == "" {
+		if err := d.familiar(ctx); err != nil {
+			return err
+		}
+		return d.join(ctx, mine, false, store.Audit{})
+	}
+	theirs, err := d.Store.Installation(ctx)
+	if err != nil {
+		return fault.New(fault.DatabaseUnusable, err, "")
+	}
+	if reason := mine.strangerTo(&theirs); reason != "" {
+		return fault.New(fault.WrongDatabase, nil, "%s: %s", d.dir, reason)
+	}
+	return nil
+}
+
+// strangerTo says why a folder does not belong to a database; "" if it does.
+func (id Identity) strangerTo(in *store.Installation) string {
+	f, member := in.Folder(id.Folder)
+	switch {
+	case in.ID == "":
+		return fmt.Sprintf("the folder belongs to installation %s, and the database was never used", id.Installation)
+	case in.ID != id.Installation:
+		return fmt.Sprintf("the folder belongs to installation %s, the database is installation %s", id.Installation, in.ID)
+	case !member:
+		return "the database does not know the folder: it is an older copy, or the folder was given up"
+	case f.Mark < id.Mark:
+		return fmt.Sprintf("the database is older than what the folder has seen: it has mark %d, the folder %d", f.Mark, id.Mark)
+	}
+	return ""
+}
+
+// familiarSample is how many payloads of a folder without identity are looked up.
+const familiarSample = 1000
+
+// familiar looks payloads of a folder up that has no identity yet: an installation of before takes one at its first start, but
+// not together with a database that does not know its payloads.
+func (d *Data) familiar(ctx context.Context) error {
+	var keys []string
+	for key, err := range d.Files.Keys(ctx, time.Time{}) {
+		if err != nil {
+			return fault.New(fault.FolderUnusable, err, "%s", d.dir)
+		}
+		if keys = append(keys, key); len(keys) == familiarSample {
+			break
+		}
+	}
+	uses, err := d.Store.BlobUses(ctx, keys)
+	if err != nil {
+		return fault.New(fault.DatabaseUnusable, err, "")
+	}
+	unknown := 0
+	for _, use := range uses {
+		if use == store.BlobUnknown {
+			unknown++
+		}
+	}
+	if unknown > 0 && (unknown == len(keys) || tooMany(unknown, len(keys))) {
+		return fault.New(fault.WrongDatabase, nil, "%s: the database does not know %d of %d payloads that were looked up", d.dir, unknown, len(keys))
+	}
+	return nil
+}
+
+// join makes the folder belong to the database, whatever it belonged to before.
+func (d *Data) join(ctx context.Context, mine Identity, only bool, audit store.Audit) (err error) {
+	if mine.Folder == "" {
+		if mine, err = d.baptise(); err != nil {
+			return fault.New(fault.FolderUnusable, err, "%s", d.dir)
+		}
+	}
+	mine.Installation, err = d.Store.JoinFolder(ctx, store.DataFolder{ID: mine.Folder, Place: d.place(), Mark: mine.Mark}, only, audit)
+	if err != nil {
+		return fault.New(fault.DatabaseUnusable, err, "")
+	}
+	if err := d.save(mine); err != nil {
+		return fault.New(fault.FolderUnusable, err, "%s", d.dir)
+	}
+	return nil
+}
+
+// Adopt makes the folder belong to the database, whatever it belonged to before, for an operator who knows that this is right.
+// only says that no other folder belongs to the database any more. The decision is audited.
+func (d *Data) Adopt(ctx context.Context, actor string, only bool) error {
+	was, err := d.identity()
+	if err != nil {
+		return fault.New(fault.FolderUnusable, err, "%s", d.dir)
+	}
+	return d.join(ctx, was, only, store.Audit{
+		Actor: actor, Action: "data_adopted", Subject: d.place(), Detail: fmt.Sprintf("before: installation %q, folder %q, mark %d; only folder: %v", was.Installation, was.Folder, was.Mark, only),
+	})
+}
+
+// mark raises the mark of the folder on both sides, and finds out a database that was exchanged for an older copy.
+func (d *Data) mark(ctx context.Context) error {
+	mine, err := d.identity()
+	if err != nil {
+		return fault.New(fault.FolderUnusable, err, "%s", d.dir)
+	}
+	mark, err := d.Store.MarkFolder(ctx, mine.Folder)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return fault.New(fault.WrongDatabase, nil, "%s: the database does not know the folder any more", d.dir)
+	case err != nil:
+		return fault.New(fault.DatabaseUnusable, err, "")
+	case mark <= mine.Mark:
+		return fault.New(fault.WrongDatabase, nil, "%s: the database is older than what the folder has seen: it has mark %d, the folder %d", d.dir, mark-1, mine.Mark)
+	}
+	mine.Mark = mark
+	if err := d.save(mine); err != nil {
+		return fault.New(fault.FolderUnusable, err, "%s", d.dir)
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+package node
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/config"
+	"github.com/ravn-ap/ravn/internal/queue"
+	"github.com/ravn-ap/ravn/internal/setup"
+	"github.com/ravn-ap/ravn/internal/store"
+)
+
+// idleNode is a node that runs nothing by itself, and its log.
+func idleNode(t *testing.T) (*Node, *bytes.Buffer) {
+	t.Helper()
+	_, dir := testPKI(t)
+	w, err := setup.Write(setup.Node{Dir: filepath.Join(t.TempDir(), "n"), Environment: certs.Local, Listen: "127.0.0.1:0", PKI: dir, Seat: "POP900001"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load(w.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := &bytes.Buffer{}
+	n, err := Open(t.Context(), cfg, Options{Log: zerolog.New(log)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = n.Close() })
+	return n, log
+}
+
+// received stores a message of 100 kB for C4, and returns it with the file of its payload.
+func received(t *testing.T, n *Node) (store.Message, string) {
+	t.Helper()
+	id := store.NewID()
+	w, err := n.Blobs.Create(t.Context(), store.BlobKey(id, "sbd"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(bytes.Repeat([]byte("content "), 12_500)); err != nil {
+		t.Fatal(err)
+	}
+	ref, err := w.Commit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := n.Store.Accept(t.Context(), store.DefaultTenant, store.Acceptance{
+		Message: store.Message{ID: id, C2: "POP1", MessageID: id, Payload: ref}, Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, Bytes: []byte("r")}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(n.data.dir, "blobs", "??", ref.Key))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	return m, files[0]
+}
+
+// tryDelivery makes one attempt to deliver a message, and returns its state and the code of the attempt.
+func tryDelivery(t *testing.T, n *Node, m store.Message) (store.State, string) {
+	t.Helper()
+	job, err := n.Store.Take(t.Context(), store.DefaultTenant, store.Deliver, m.ID, "test", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out := n.Inbound.Forward(t.Context(), job); out != queue.Settled() {
+		t.Errorf("outcome %+v", out)
+	}
+	m, err = n.Store.Get(t.Context(), store.DefaultTenant, m.ID)
+	attempts, aerr := n.Store.Attempts(t.Context(), store.DefaultTenant, m.ID)
+	if err := errors.Join(err, aerr); err != nil {
+		t.Fatal(err)
+	}
+	return m.State, attempts[len(attempts)-1].Code
+}
+
+// What no repetition mends ends the attempts, with an alarm: a payload that is missing or damaged, something else in the place
+// of the document.
+func TestREL003Undelivered(t *testing.T) {
+	for name, tc := range map[string]struct {
+		spoil func(n *Node, m store.Message, file string) error
+		state store.State
+		code  string
+		alarm string
+	}{
+		"missing": {func(_ *Node, _ store.Message, file string) error { return os.Remove(file) }, store.Quarantined, "RAVN-3004", "payload_missing"},
+		"damaged": {func(_ *Node, _ store.Message, file string) error {
+			text, err := os.ReadFile(file)
+			return errors.Join(err, os.WriteFile(file, bytes.ToUpper(text), 0o600))
+		}, store.Quarantined, "RAVN-3003", "payload_damaged"},
+		"REL-012 something else there": {func(n *Node, m store.Message, _ string) error {
+			dir := filepath.Join(n.inbox.Dir, m.ID)
+			return errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(dir, "document.xml"), []byte("half"), 0o600))
+		}, store.Dead, "RAVN-3105", "delivery_conflict"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, log := idleNode(t)
+			m, file := received(t, n)
+			if err := tc.spoil(n, m, file); err != nil {
+				t.Fatal(err)
+			}
+			if state, code := tryDelivery(t, n, m); state != tc.state || code != tc.code {
+				t.Errorf("%s, %s", state, code)
+			}
+			if got := raised(t, log); !slices.Equal(got, []string{tc.alarm}) {
+				t.Errorf("alarms %q", got)
+			}
+			if jobs, err := n.Store.Jobs(t.Context(), store.DefaultTenant, store.JobFilter{Dead: true}); err != nil || len(jobs) != 1 || strings.Count(jobs[0].Reason, tc.code) != 1 {
+				t.Errorf("given up: %+v, %v", jobs, err)
+			}
+		})
+	}
+}
+
+// A folder that has gone, as a disk that is not mounted, makes no payload a lost one.
+func TestREL003FolderGone(t *testing.T) {
+	n, _ := idleNode(t)
+	m, _ := received(t, n)
+	blobs := filepath.Join(n.data.dir, "blobs")
+	if err := os.Rename(blobs, blobs+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if state, _ := tryDelivery(t, n, m); state != store.DeliveryFailed {
+		t.Error(state)
+	}
+	if err := os.Rename(blobs+".away", blobs); err != nil {
+		t.Fatal(err)
+	}
+	if state, _ := tryDelivery(t, n, m); state != store.Delivered {
+		t.Error(state)
+	}
+}
+
+// Where nodes have folders of their own, a payload that is not here may be there: not for ever.
+func TestREL003PayloadOfAnotherNode(t *testing.T) {
+	n, log := idleNode(t)
+	if _, err := n.Store.JoinFolder(t.Context(), store.DataFolder{ID: "another"}, false, store.Audit{}); err != nil {
+		t.Fatal(err)
+	}
+	m, file := received(t, n)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	for try := 1; try <= 30; try++ {
+		want := store.DeliveryFailed
+		if try == 30 {
+			want = store.Quarantined
+		}
+		if state, code := tryDelivery(t, n, m); state != want || code != "RAVN-3004" {
+			t.Fatalf("attempt %d: %s, %s", try, state, code)
+		}
+	}
+	if got := raised(t, log); len(got) != 30 || slices.ContainsFunc(got, func(s string) bool { return s != "payload_missing" }) {
+		t.Errorf("alarms %q", got)
+	}
+}

@@ -1,0 +1,229 @@
+package queue_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/queue"
+	"github.com/ravn-ap/ravn/internal/store"
+)
+
+// outbox is a store of one job whose lease ends when the test says so.
+type outbox struct {
+	queue.Store
+	mu      sync.Mutex
+	job     store.Job // as the last claim got it
+	free    bool      // nobody holds it, or the lease has run out
+	due     time.Time
+	done    bool
+	unknown error    // a Claim returns the job together with this error
+	log     []string // what was written, in order
+}
+
+func (o *outbox) Claim(_ context.Context, c store.Claim) ([]store.Job, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.free || o.done || time.Now().Before(o.due) || c.Limit == 0 {
+		return nil, nil
+	}
+	o.free = false
+	o.job.Token++
+	job := o.job
+	o.job.Unended++
+	o.log = append(o.log, fmt.Sprint("claim ", job.Token))
+	return []store.Job{job}, o.unknown
+}
+
+// write is every call that ends a job.
+func (o *outbox) write(what string, job store.Job, due time.Time) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if job.Token != o.job.Token {
+		o.log = append(o.log, fmt.Sprint("lost ", job.Token))
+		return store.ErrLeaseLost
+	}
+	o.log = append(o.log, fmt.Sprint(what, " ", job.Token))
+	o.job.Token++
+	o.free, o.due = true, due
+	return nil
+}
+
+func (o *outbox) GiveBack(_ context.Context, job store.Job, due time.Time, _ string) error {
+	err := o.write("give back", job, due)
+	if err == nil {
+		o.job.Unended--
+	}
+	return err
+}
+
+func (o *outbox) Complete(_ context.Context, job store.Job) error {
+	err := o.write("complete", job, time.Time{})
+	o.done = o.done || err == nil
+	return err
+}
+
+func (o *outbox) Release(_ context.Context, job store.Job, due time.Time, _ string) error {
+	return o.write("release", job, due)
+}
+
+func (o *outbox) Quarantine(_ context.Context, job store.Job, _ string) error {
+	o.done = true
+	return o.write("quarantine", job, time.Time{})
+}
+
+func (o *outbox) Extend(context.Context, store.Job, time.Duration) error { return nil } // the database is away
+
+// expire lets the lease run out.
+func (o *outbox) expire() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.free = true
+}
+
+// atOnce counts how often work runs at the same time.
+type atOnce struct {
+	mu        sync.Mutex
+	now, most int
+	starts    int
+}
+
+func (a *atOnce) enter() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.now++
+	a.starts++
+	a.most = max(a.most, a.now)
+}
+
+func (a *atOnce) leave() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.now--
+}
+
+// The lease of a job that is under way ends: the machine slept, the database was away. The same process claims the job again,
+// and again. It never runs it twice at once; the old work is told to stop; the claims in between are no crashes.
+func TestREL013OneProcessRunsAJobOnceAtATime(t *testing.T) {
+	for name, obedient := range map[string]bool{"work that stops": true, "work that does not": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := &outbox{free: true, job: store.Job{ID: "report/default/a", Kind: store.Report}}
+				var count atOnce
+				var reported []error
+				work := func(ctx context.Context, _ store.Job) queue.Outcome {
+					count.enter()
+					defer count.leave()
+					if count.starts > 1 {
+						return queue.Done()
+					}
+					if obedient {
+						<-ctx.Done()
+					} else {
+						time.Sleep(5 * time.Minute)
+					}
+					return queue.Retry(time.Hour, "stopped")
+				}
+				r := &queue.Runner{Store: o, Work: reports(work), OnError: func(_ store.Job, err error) { reported = append(reported, err) }}
+				stop := start(t, r)
+				for range 4 {
+					time.Sleep(30 * time.Second)
+					if !obedient || count.starts == 1 {
+						o.expire()
+					}
+				}
+				time.Sleep(10 * time.Minute)
+				stop()
+				if count.most != 1 || count.starts != 2 {
+					t.Errorf("the job ran %d times, %d at once", count.starts, count.most)
+				}
+				if len(o.log) == 0 || o.log[len(o.log)-1] != fmt.Sprint("complete ", o.job.Token-1) {
+					t.Errorf("the end: %q", o.log)
+				}
+				if slices.ContainsFunc(o.log, func(s string) bool { return s == "quarantine" }) || o.job.Unended > 3 {
+					t.Errorf("counted as crashes: %d, %q", o.job.Unended, o.log)
+				}
+				if !slices.Contains(o.log, "give back 2") || len(reported) == 0 {
+					t.Errorf("nobody was told: %q, %v", o.log, reported)
+				}
+			})
+		})
+	}
+}
+
+// A job that came by Reserve and is under way is not run a second time either.
+func TestREL013AJobByReserveIsNotRunTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &outbox{job: store.Job{ID: "report/default/a", Kind: store.Report, Token: 1}}
+		var count atOnce
+		work := func(ctx context.Context, _ store.Job) queue.Outcome {
+			count.enter()
+			defer count.leave()
+			if count.starts == 1 {
+				<-ctx.Done()
+			}
+			return queue.Done()
+		}
+		r := &queue.Runner{Store: o, Work: reports(work)}
+		stop := start(t, r)
+		synctest.Wait()
+		r.Reserve().Do(o.job, work)
+		synctest.Wait()
+		o.expire()
+		time.Sleep(2 * time.Minute)
+		stop()
+		if count.most != 1 || count.starts != 2 {
+			t.Errorf("the job ran %d times, %d at once", count.starts, count.most)
+		}
+		if want := []string{"claim 2", "give back 2", "lost 1", "claim 4", "complete 4"}; !slices.Equal(o.log, want) && !slices.Equal(o.log, []string{"claim 2", "lost 1", "give back 2", "claim 4", "complete 4"}) {
+			t.Errorf("%q", o.log)
+		}
+	})
+}
+
+// A claim whose commit failed, or whose outcome is not known, starts nothing: its lease is not ours.
+func TestREL072AClaimThatFailedStartsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &outbox{free: true, unknown: errors.Join(store.ErrOutcomeUnknown, errors.New("connection lost")), job: store.Job{ID: "report/default/a", Kind: store.Report}}
+		var count atOnce
+		work := func(context.Context, store.Job) queue.Outcome {
+			count.enter()
+			return queue.Done()
+		}
+		stop := start(t, &queue.Runner{Store: o, Work: reports(work)})
+		time.Sleep(time.Minute)
+		stop()
+		if count.starts != 0 {
+			t.Errorf("%d jobs were started", count.starts)
+		}
+	})
+}
+
+// Numbers of a configuration that are not above zero are the defaults: none of them kills the process.
+func TestNegativeNumbersAreDefaults(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &outbox{free: true, job: store.Job{ID: "report/default/a", Kind: store.Report}}
+		var left time.Duration
+		work := func(ctx context.Context, _ store.Job) queue.Outcome {
+			end, _ := ctx.Deadline()
+			left = time.Until(end)
+			time.Sleep(queue.DefaultLease)
+			return queue.Done()
+		}
+		r := &queue.Runner{Store: o, Work: reports(work), Limit: -1, Poll: -time.Second, Lease: -time.Minute, Timeout: -1, Grace: -1, MaxCrashes: -1}
+		stop := start(t, r)
+		time.Sleep(2 * queue.DefaultLease)
+		stop()
+		if left != queue.DefaultTimeout || !o.done {
+			t.Errorf("deadline in %v, done %v", left, o.done)
+		}
+		if r.Limit != queue.DefaultLimit || r.Poll != queue.DefaultPoll || r.Lease != queue.DefaultLease || r.Grace != queue.DefaultGrace || r.MaxCrashes != queue.DefaultMaxCrashes {
+			t.Errorf("%+v", []any{r.Limit, r.Poll, r.Lease, r.Grace, r.MaxCrashes})
+		}
+	})
+}
