@@ -268,7 +268,8 @@ func (x *exchange) open(signed *wssec.Signed, in *Inbound) (*wssec.Opened, error
 	x.at(StepDecrypt)
 	signer := sha256.Sum256(in.Signer.Raw)
 	if x.rx.failures.blocked(signer, x.client, x.rx.Now()) { // SEC-092
-		return nil, &httpError{status: http.StatusTooManyRequests, msg: "too many messages that cannot be decrypted", cause: "too many failed decryptions"}
+		const text = "too many messages that cannot be decrypted"
+		return nil, &httpError{status: http.StatusTooManyRequests, msg: text, cause: "too many failed decryptions"}
 	}
 	start := x.rx.Now()
 	p := x.parts[0]
@@ -375,7 +376,8 @@ func (x *exchange) receipt(in *Inbound) error {
 	if err != nil {
 		return fmt.Errorf("as4: sign the receipt: %w", err)
 	}
-	body, err := signWith(x.rx.Suite, id, x.rx.Host, x.rx.Now(), in.Message.ID, &ebms.Signal{Receipt: &ebms.Receipt{References: in.References}})
+	signal := &ebms.Signal{Receipt: &ebms.Receipt{References: in.References}}
+	body, err := signWith(x.rx.Suite, id, x.rx.Host, x.rx.Now(), in.Message.ID, signal)
 	if err != nil {
 		return err
 	}

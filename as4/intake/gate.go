@@ -72,8 +72,8 @@ type Gate struct {
 	All     Limits           // of everybody together; zero fields mean DefaultAll
 	Source  Limits           // of one source; zero fields mean DefaultSource
 	Grace   time.Duration    // how long a newcomer does not give way; 0 means DefaultGrace
-	Proxies []netip.Prefix   // whose forwarded headers are believed, and whose connections are not counted per source (SEC-015)
-	Closed  func(Closing)    // told of each connection that the gate closes without an answer; nil means nobody wants to know
+	Proxies []netip.Prefix   // whose forwarded headers are believed; not bounded as sources (SEC-015)
+	Closed  func(Closing)    // told of each connection that is closed without an answer; nil: nobody wants to know
 	Now     func() time.Time // nil means time.Now
 
 	once   sync.Once
@@ -121,7 +121,8 @@ func (g *Gate) init() {
 		if g.Closed == nil {
 			g.Closed = func(Closing) {}
 		}
-		g.conns, g.byAddr, g.bodies, g.sources = map[*conn]bool{}, map[string]*conn{}, map[*Body]bool{}, map[Source]*amounts{}
+		g.conns, g.byAddr = map[*conn]bool{}, map[string]*conn{}
+		g.bodies, g.sources = map[*Body]bool{}, map[Source]*amounts{}
 	})
 }
 
@@ -209,7 +210,8 @@ func (g *Gate) take(e *entry, k Kind, n int64, pace float64, after *[]func()) er
 		if alone {
 			return err
 		}
-		v := g.slowest(k, pace, func(o *entry) bool { return o != e && (!err.Source || o.bounded && o.source == e.source) })
+		inScope := func(o *entry) bool { return o != e && (!err.Source || o.bounded && o.source == e.source) }
+		v := g.slowest(k, pace, inScope)
 		if v == nil && !err.Source {
 			v = g.heaviest(e, k)
 		}
@@ -223,7 +225,7 @@ func (g *Gate) take(e *entry, k Kind, n int64, pace float64, after *[]func()) er
 // holder is a connection or a request, seen as somebody who may have to give way.
 type holder interface {
 	base() *entry
-	client() (s Source, ok bool)                                  // whose it is; ok is false for a proxy's, of which no request is known yet
+	client() (s Source, ok bool)                                  // ok is false for a proxy's without a request
 	pace(now time.Time, newcomers bool) (octets float64, ok bool) // ok is false for who must not be touched
 	giveWay(why *Error) (after func())
 }
@@ -251,10 +253,12 @@ func (g *Gate) slowest(k Kind, pace float64, scope func(*entry) bool) (found hol
 	now := g.Now()
 	g.holders(k, func(h holder) {
 		p, ok := h.pace(now, false)
-		if !ok || !scope(h.base()) || p > pace || p == pace && (found == nil || !h.base().since.Before(found.base().since)) {
+		if !ok || !scope(h.base()) {
 			return
 		}
-		found, pace = h, p
+		if p < pace || p == pace && found != nil && h.base().since.Before(found.base().since) {
+			found, pace = h, p
+		}
 	})
 	return found
 }

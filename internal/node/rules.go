@@ -65,7 +65,9 @@ const seenSpan = 30 * 24 * time.Hour
 
 // RuleAlarms says what an operator should know about rule packs, and about those that are unreadable, with regard to
 // the traffic of the last 30 days. Alarms come also with an error.
-func RuleAlarms(ctx context.Context, s *store.Store, packs []pack.Pack, unreadable []error, now time.Time) ([]validation.Alarm, error) {
+func RuleAlarms(
+	ctx context.Context, s *store.Store, packs []pack.Pack, unreadable []error, now time.Time,
+) ([]validation.Alarm, error) {
 	var list []validation.Alarm
 	for _, err := range unreadable {
 		list = append(list, unreadableAlarm(err))
@@ -83,11 +85,13 @@ func RuleAlarms(ctx context.Context, s *store.Store, packs []pack.Pack, unreadab
 
 // unreadableAlarm is the alarm about rules that cannot be read.
 func unreadableAlarm(err error) validation.Alarm {
-	a := validation.Alarm{Kind: validation.AlarmUnreadable, Text: fmt.Sprintf("rules cannot be read: %v. Documents are checked without them. Install them again: ravn rules install", err)}
+	const text = "rules cannot be read: %v. Documents are checked without them. Install them again: ravn rules install"
+	a := validation.Alarm{Kind: validation.AlarmUnreadable, Text: fmt.Sprintf(text, err)}
 	var u *pack.Unreadable
 	if errors.As(err, &u) {
 		a.Pack, a.Version = u.Name, u.Version
-		a.Text += fmt.Sprintf(", or remove them: ravn rules remove %s %s. Until then no version of %s is used that names no last day", u.Name, u.Version, u.Name)
+		a.Text += fmt.Sprintf(", or remove them: ravn rules remove %s %s. Until then no version of %s is used that names "+
+			"no last day", u.Name, u.Version, u.Name)
 	}
 	return a
 }
