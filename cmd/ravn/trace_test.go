@@ -182,4 +182,3 @@ func TestREL001NewDatabaseSeenByTheKernel(t *testing.T) {
 	got.order(t, "identity", ends(`write\(\d+<[^>]*data/\.ravn-identity[^>]*>`), ends(`fsync\(\d+<[^>]*data/\.ravn-identity[^>]*>`),
 		ends(`renameat2?\(.*data/identity\.json"`), ends(`fsync\(\d+<[^>]*/data>`))
 }
-

@@ -56,6 +56,7 @@ var allowed = map[string]string{
 	"internal/gendata":         "internal/store internal/store/blob peppol",
 	"internal/alive":           "",
 	"internal/golden":          "",
+	"internal/mutants":         "",
 	"internal/testrun":         "",
 	"internal/store/blob":      "internal/store internal/durable",
 	"internal/store/postgres":  "internal/store",
