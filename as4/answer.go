@@ -74,7 +74,8 @@ func (x *exchange) fail(err error) response {
 	case errors.Is(err, mime.ErrMediaType):
 		return x.plain(http.StatusUnsupportedMediaType, "the media type is not supported")
 	case errors.As(err, &me) && me.Part:
-		return x.signal(ebms.Error{Code: ebms.CodeMimeInconsistency, Detail: "A MIME part is not packaged as Peppol AS4 demands"})
+		const text = "A MIME part is not packaged as Peppol AS4 demands"
+		return x.signal(ebms.Error{Code: ebms.CodeMimeInconsistency, Detail: text})
 	case errors.As(err, &me):
 		return x.plain(http.StatusBadRequest, "the message is not packaged as Peppol AS4 demands")
 	case errors.As(err, &we):
@@ -145,11 +146,14 @@ func (x *exchange) sign(s *ebms.Signal) ([]byte, error) {
 }
 
 // signWith fills the message info of a signal and signs it with an identity.
-func signWith(suite wssec.Suite, id *certs.Identity, host string, now time.Time, ref ebms.MessageID, s *ebms.Signal) ([]byte, error) {
+func signWith(
+	suite wssec.Suite, id *certs.Identity, host string, now time.Time, ref ebms.MessageID, s *ebms.Signal,
+) ([]byte, error) {
 	s.ID, s.RefTo, s.Timestamp = newMessageID(host), ref, now
 	m := ebms.Messaging{Signal: s}
 	elem := "msg-" + uuid.NewString()
-	return wssec.SignSignal(suite, wssec.Identity{Key: id.Key, Cert: id.Cert}, wssec.Element{ID: elem, Bytes: m.Bytes(elem)})
+	by := wssec.Identity{Key: id.Key, Cert: id.Cert}
+	return wssec.SignSignal(suite, by, wssec.Element{ID: elem, Bytes: m.Bytes(elem)})
 }
 
 // newMessageID makes a message id of a random left part and our host (AS4-035).
@@ -159,9 +163,10 @@ func newMessageID(host string) ebms.MessageID {
 
 // soapFault is an answer with a SOAP fault, HTTP 500 (AS4-030).
 func soapFault(code string) response {
-	return response{http.StatusInternalServerError, ContentTypeSignal, []byte(
-		`<S12:Envelope xmlns:S12="http://www.w3.org/2003/05/soap-envelope"><S12:Body><S12:Fault><S12:Code><S12:Value>S12:` + code +
-			`</S12:Value></S12:Code><S12:Reason><S12:Text xml:lang="en">` + code + `</S12:Text></S12:Reason></S12:Fault></S12:Body></S12:Envelope>`)}
+	const open = `<S12:Envelope xmlns:S12="http://www.w3.org/2003/05/soap-envelope"><S12:Body><S12:Fault>`
+	return response{http.StatusInternalServerError, ContentTypeSignal, []byte(open +
+		`<S12:Code><S12:Value>S12:` + code + `</S12:Value></S12:Code>` +
+		`<S12:Reason><S12:Text xml:lang="en">` + code + `</S12:Text></S12:Reason></S12:Fault></S12:Body></S12:Envelope>`)}
 }
 
 // plain is an answer with a short fixed text (AS4-118).

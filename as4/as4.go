@@ -46,8 +46,9 @@ type Handler interface {
 	// key is new, and an *ebms.Error when it was used with other digests (AS4-129, AS4-131).
 	Known(ctx context.Context, key DuplicateKey, digests []byte) (*Answer, error)
 
-	// Place opens a place for the payload of a message that is not accepted yet; id is that of its Exchange, under which
-	// the message is to be kept. What is written there stays invisible until Accept takes it over, and vanishes with Abort.
+	// Place opens a place for the payload of a message that is not accepted yet; id is that of its Exchange, under
+	// which the message is to be kept. What is written there stays invisible until Accept takes it over, and vanishes
+	// with Abort.
 	Place(ctx context.Context, id string) (Place, error)
 
 	// Accept stores the message. If it returns nil, payload, record and in.Answer are durable: a receipt is a promise.

@@ -30,8 +30,8 @@ type failureMeter struct {
 	sources failureCounts[intake.Source]
 }
 
-// add counts a failure and names what is blocked because of it, "" for nothing new. Clients that a proxy does not name are not
-// counted by their source: it is the proxy's.
+// add counts a failure and names what is blocked because of it, "" for nothing new. Clients that a proxy does not name
+// are not counted by their source: it is the proxy's.
 func (f *failureMeter) add(signer [sha256.Size]byte, from intake.Client, now time.Time) (blocked string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

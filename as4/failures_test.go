@@ -31,8 +31,9 @@ func undecryptableDraft(t *testing.T, by string) *draft {
 	return d
 }
 
-// SEC-092: after 20 failed decryptions within ten minutes the signer is refused from wherever it sends, and the source whoever
-// signed, without private operation, for ten minutes. Others are not, and a repeat is still answered from the record.
+// SEC-092: after 20 failed decryptions within ten minutes the signer is refused from wherever it sends, and the source
+// whoever signed, without private operation, for ten minutes. Others are not, and a repeat is still answered from the
+// record.
 func TestHostileSEC092(t *testing.T) {
 	a := behindProxy(t)
 	before := newDraft(t)
@@ -106,8 +107,8 @@ func client(g *intake.Gate, addr string) intake.Client {
 	return g.Client(r)
 }
 
-// SEC-092: the ten minutes slide; a block is not forgotten because many others fail; what a proxy does not name is not counted
-// as one source.
+// SEC-092: the ten minutes slide; a block is not forgotten because many others fail; what a proxy does not name is not
+// counted as one source.
 func TestSEC092Window(t *testing.T) {
 	start := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	signer := func(n int) [sha256.Size]byte { return [sha256.Size]byte{byte(n), byte(n >> 8), 1} }

@@ -6,9 +6,9 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"net"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -161,7 +161,8 @@ func TestSEC016SlowBodiesTakeNoPlace(t *testing.T) {
 	a.clean(t, 1)
 }
 
-// SEC-012: a request that has to give way gets 503 with Retry-After and the cause, and the one for which it gave way passes.
+// SEC-012: a request that has to give way gets 503 with Retry-After and the cause, and the one for which it gave way
+// passes.
 func TestSEC012GivesWay(t *testing.T) {
 	a := newArena(t, func(rx *Receiver) {
 		rx.Intake = &intake.Gate{All: intake.Limits{Connections: 1}, Grace: time.Nanosecond}
@@ -170,8 +171,8 @@ func TestSEC012GivesWay(t *testing.T) {
 	raw := request(contentType, body)
 	conn := a.half(t, raw)
 	a.until(t, "the slow one did not begin", func(h intake.Held) bool { return h.Requests == 1 })
-	time.Sleep(time.Millisecond)
 	good := a.raw(t, raw)
+	_ = conn.SetDeadline(time.Now().Add(slowLimit)) // it would be answered for its slowness in forty seconds
 	answer, err := io.ReadAll(conn)
 	if err != nil {
 		t.Fatal(err)
@@ -200,7 +201,8 @@ func TestSEC012OneSource(t *testing.T) {
 	a.until(t, "the slow one did not begin", func(h intake.Held) bool { return h.Requests == 1 })
 	r := a.send(t, raw("192.0.2.1"))
 	want{status: 503, step: StepHTTP}.verdict(t, r)
-	if !strings.HasPrefix(string(r.body), "too much at once from your address") || r.x.Cause != "intake: too many requests of this source" || r.x.Source != "192.0.2.1" || r.x.Proxy != "127.0.0.1" {
+	if !strings.HasPrefix(string(r.body), "too much at once from your address") || r.x.Source != "192.0.2.1" ||
+		r.x.Cause != "intake: too many requests of this source" || r.x.Proxy != "127.0.0.1" {
 		t.Errorf("got %q, cause %q, source %q by %q", r.body, r.x.Cause, r.x.Source, r.x.Proxy)
 	}
 	if r := a.send(t, raw("192.0.2.2")); r.signal == nil || r.signal.Receipt == nil {
@@ -211,8 +213,8 @@ func TestSEC012OneSource(t *testing.T) {
 	a.clean(t, 1)
 }
 
-// SEC-016: a complete message waits for a place of work and is sent away when none gets free; when as many wait as there are
-// places, a body is not read at all.
+// SEC-016: a complete message waits for a place of work and is sent away when none gets free; when as many wait as
+// there are places, a body is not read at all.
 func TestSEC016WaitsForPlace(t *testing.T) {
 	a := newArena(t, func(rx *Receiver) { rx.InFlight = 1 })
 	waiting, expire := make(chan time.Duration, 2), make(chan struct{})
@@ -320,7 +322,9 @@ func TestSEC012AnswerHoldsNothing(t *testing.T) {
 func TestSEC037PanicLeavesNothing(t *testing.T) {
 	noise := make([]byte, 2<<20) // goes to a file
 	_, _ = rand.Read(noise)
-	for _, step := range []Step{StepMIME, StepSOAP, StepVerify, StepProfile, StepKnown, StepDecrypt, StepPayload, StepEnvelope, StepAccept} {
+	for _, step := range []Step{
+		StepMIME, StepSOAP, StepVerify, StepProfile, StepKnown, StepDecrypt, StepPayload, StepEnvelope, StepAccept,
+	} {
 		a := newArena(t)
 		d := newDraft(t)
 		d.sbd = bytes.Replace(d.sbd, []byte("<ID>1</ID>"), []byte("<ID>"+hex.EncodeToString(noise)+"</ID>"), 1)
@@ -331,7 +335,7 @@ func TestSEC037PanicLeavesNothing(t *testing.T) {
 		}
 		r := a.post(t, d)
 		var p *Panic
-		if want := fmt.Sprintf("as4: panic: %v", "a fault of ours"); !errors.As(r.x.Err, &p) || r.x.Err.Error() != want || !bytes.Contains(p.Stack, []byte("intake_test.go")) {
+		if !errors.As(r.x.Err, &p) || p.Error() != "as4: panic: a fault of ours" || !bytes.Contains(p.Stack, []byte("intake_test.go")) {
 			t.Errorf("%s: %v", step, r.x.Err)
 		}
 		if r.status != 500 || r.x.Step != step || !r.closed {
@@ -384,4 +388,45 @@ func TestSEC016ClientGoesAway(t *testing.T) {
 	<-first
 	a.server.Close()
 	a.clean(t, 1)
+}
+
+// SEC-012, D-13: a message of 2 GiB may come at 200 KB/s for three hours; one that comes at 1.2 KB/s has ten minutes,
+// and so has one that stops being fast enough.
+func TestSEC012LargeOnASlowLine(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		rate func(at time.Duration) int64 // bytes in the second from at
+		end  time.Duration                // when it is too slow; 0 for never
+	}{
+		{"200 KB/s", func(time.Duration) int64 { return 200_000 }, 0},
+		{"1.2 KB/s", func(time.Duration) int64 { return 1200 }, 10*time.Minute + time.Second},
+		{"a good half hour, then 100 KB/s", func(at time.Duration) int64 {
+			if at < 30*time.Minute {
+				return 200_000
+			}
+			return 100_000
+		}, 40*time.Minute + 10*time.Second},
+		{"a second late in each minute", func(at time.Duration) int64 {
+			if at%time.Minute == 0 {
+				return 0
+			}
+			return 200_000
+		}, 0},
+	} {
+		now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+		start := now
+		x := &exchange{w: httptest.NewRecorder(), rx: &Receiver{Pace: DefaultPace, Now: func() time.Time { return now }}}
+		b := newBody(x)
+		end := time.Duration(0)
+		for b.n < 2<<30 && end == 0 {
+			b.n += tc.rate(now.Sub(start))
+			now = now.Add(time.Second)
+			if b.slow() {
+				end = now.Sub(start)
+			}
+		}
+		if d := end - tc.end; (end == 0) != (tc.end == 0) || d < -time.Minute || d > time.Minute {
+			t.Errorf("%s: too slow after %v, want %v", tc.name, end, tc.end)
+		}
+	}
 }

@@ -23,8 +23,8 @@ import (
 
 var errPartyNotCN = errors.New("as4: From/PartyId is not the CN of the certificate (AS4-039)")
 
-// message takes a complete request through the steps of security.md §1.3 (D-08, SEC-050) and returns the receipt. The order
-// of the steps is the requirement: sender first, private key and payload last.
+// message takes a complete request through the steps of security.md §1.3 (D-08, SEC-050) and returns the receipt. The
+// order of the steps is the requirement: sender first, private key and payload last.
 func (x *exchange) message(fault error) (*Answer, error) {
 	signed, err := x.authenticate()
 	if err != nil {
@@ -73,8 +73,8 @@ func (x *exchange) repeats(known *Answer) {
 	}
 }
 
-// split reads the body: SOAP part in memory, the attachment to the spool (AS4-006, SEC-011). The fault is what is wrong with
-// a part although the framing is intact.
+// split reads the body: SOAP part in memory, the attachment to the spool (AS4-006, SEC-011). The fault is what is wrong
+// with a part although the framing is intact.
 func (x *exchange) split(src *body) (fault error, err error) {
 	x.at(StepMIME)
 	ct, err := mime.ParseContentType(x.r.Header["Content-Type"])
@@ -268,7 +268,8 @@ func (x *exchange) open(signed *wssec.Signed, in *Inbound) (*wssec.Opened, error
 	x.at(StepDecrypt)
 	signer := sha256.Sum256(in.Signer.Raw)
 	if x.rx.failures.blocked(signer, x.client, x.rx.Now()) { // SEC-092
-		return nil, &httpError{status: http.StatusTooManyRequests, msg: "too many messages that cannot be decrypted", cause: "too many failed decryptions"}
+		const text = "too many messages that cannot be decrypted"
+		return nil, &httpError{status: http.StatusTooManyRequests, msg: text, cause: "too many failed decryptions"}
 	}
 	start := x.rx.Now()
 	p := x.parts[0]
@@ -375,7 +376,8 @@ func (x *exchange) receipt(in *Inbound) error {
 	if err != nil {
 		return fmt.Errorf("as4: sign the receipt: %w", err)
 	}
-	body, err := signWith(x.rx.Suite, id, x.rx.Host, x.rx.Now(), in.Message.ID, &ebms.Signal{Receipt: &ebms.Receipt{References: in.References}})
+	signal := &ebms.Signal{Receipt: &ebms.Receipt{References: in.References}}
+	body, err := signWith(x.rx.Suite, id, x.rx.Host, x.rx.Now(), in.Message.ID, signal)
 	if err != nil {
 		return err
 	}
@@ -413,8 +415,8 @@ func (f *flights) take(key DuplicateKey) (release func(), busy <-chan struct{}) 
 	}, nil
 }
 
-// alone waits until no other request works on the key and takes it; release gives it back. The place of work is free for
-// others meanwhile.
+// alone waits until no other request works on the key and takes it; release gives it back. The place of work is free
+// for others meanwhile.
 func (x *exchange) alone(key DuplicateKey) (release func(), err error) {
 	release, busy := x.rx.flights.take(key)
 	if release != nil {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// SEC-016: 200 invalid messages of 10 MiB at once, from 20 sources, do not keep a good one from its receipt for long: what is
-// read is on disk, and the pool works on a few at a time.
+// SEC-016: 200 invalid messages of 10 MiB at once, from 20 sources, do not keep a good one from its receipt for long:
+// what is read is on disk, and the pool works on a few at a time.
 func TestSEC016GoodAmongLargeInvalid(t *testing.T) {
 	a := newArena(t, func(rx *Receiver) { rx.Sleep = sleep })
 	large := newDraft(t)

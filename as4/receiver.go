@@ -32,7 +32,7 @@ type Receiver struct {
 	Suite       wssec.Suite       // zero means wssec.EDelivery1
 	MaxBytes    int64             // whole request; 0 means DefaultMaxBytes
 	MaxExpanded int64             // payload after decompression; 0 means DefaultMaxExpanded
-	Intake      *intake.Gate      // bounds what requests hold until they are worked on; nil means one with the default limits
+	Intake      *intake.Gate      // bounds what requests hold; nil means one with the default limits
 	InFlight    int               // messages worked on at once, and as many that wait for it; 0 means 64 (SEC-016)
 	Pace        Pace              // how slow a client may be; zero means DefaultPace
 	Lenient     bool              // accept message ids outside RFC 2822 (AS4-035)
@@ -56,7 +56,7 @@ type StandardException func(peppol.DocTypeID) bool
 
 // Exchange tells what became of one request.
 type Exchange struct {
-	ID            string // of the message: given to Handler.Place, and the detail of a security error; of a repeat, that of the first
+	ID            string // for Handler.Place, and the detail of a security error; of a repeat, that of the first
 	Remote        string // address of the client
 	Proxy         string // the trusted proxy through which it came, "" for none
 	Source        string // what the client is counted as
@@ -146,8 +146,8 @@ func (rx *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rx.once.Do(rx.defaults)
 	x := &exchange{rx: rx, w: w, r: r, client: rx.Intake.Client(r)}
 	x.info = Exchange{
-		ID: rx.NewID(), Remote: x.client.Remote, Proxy: x.client.Proxy, Source: x.client.Source.String(), Agent: r.UserAgent(),
-		Step: StepHTTP, Start: rx.Now(),
+		ID: rx.NewID(), Remote: x.client.Remote, Proxy: x.client.Proxy, Source: x.client.Source.String(),
+		Agent: r.UserAgent(), Step: StepHTTP, Start: rx.Now(),
 	}
 	defer func() {
 		x.info.End = rx.Now()
@@ -207,8 +207,8 @@ func (x *exchange) close() {
 	x.hold.Close()
 }
 
-// serve is the path of a request: admission, the body, a place of work, the message. It returns the answer, and holds nothing
-// any more: a client that takes its answer slowly keeps no place from others.
+// serve is the path of a request: admission, the body, a place of work, the message. It returns the answer, and holds
+// nothing any more: a client that takes its answer slowly keeps no place from others.
 func (x *exchange) serve() (a response) {
 	defer x.close()
 	defer func() {
@@ -230,8 +230,8 @@ func (x *exchange) serve() (a response) {
 	return response{http.StatusOK, answer.ContentType, answer.Body} // AS4-116
 }
 
-// take reads the whole body, which takes no place of work, and then takes one (SEC-016). The fault is what is wrong with a
-// part although the framing is intact.
+// take reads the whole body, which takes no place of work, and then takes one (SEC-016). The fault is what is wrong
+// with a part although the framing is intact.
 func (x *exchange) take() (fault error, err error) {
 	src := newBody(x)
 	if err := x.admit(src.interrupt); err != nil {

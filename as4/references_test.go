@@ -70,19 +70,27 @@ func spelled(cid string) string {
 	return strings.NewReplacer("@", "%40", "-", "%2d", ".", "%2E").Replace(cid)
 }
 
-// SEC-044, XSW-22: what a signature refers to must be there, once: a receipt never repeats a digest that nobody computed.
+// SEC-044, XSW-22: what a signature refers to must be there, once: a receipt never repeats a digest that nobody
+// computed.
 func TestHostileReferences(t *testing.T) {
 	dangling := want{code: ebms.CodeFailedAuthentication, step: StepProfile}
+	refer := func(url string) func(*testing.T, *draft) { // CID stands for the content id of the attachment
+		return func(t *testing.T, d *draft) { referring(t, d, strings.ReplaceAll(url, "CID", d.cid)) }
+	}
+	changed := func(change func(cid string) string) func(*testing.T, *draft) {
+		return func(t *testing.T, d *draft) { referring(t, d, "cid:"+change(d.cid)) }
+	}
+	twice := func(cid string) string { return strings.ReplaceAll(cid, "@", "%2540") }
 	run(t, []hostile{
-		{"SEC-044 XSW-22 an attachment that is not there", func(t *testing.T, d *draft) { referring(t, d, "cid:other@a.example") }, dangling},
-		{"SEC-044 XSW-22 the SOAP part", func(t *testing.T, d *draft) { referring(t, d, "cid:root@a.example") }, dangling},
-		{"SEC-044 XSW-22 a content id in angle brackets", func(t *testing.T, d *draft) { referring(t, d, "cid:%3C"+d.cid+"%3E") }, dangling},
-		{"SEC-044 XSW-22 no content id", func(t *testing.T, d *draft) { referring(t, d, "cid:") }, dangling},
-		{"SEC-044 XSW-22 a broken encoding", func(t *testing.T, d *draft) { referring(t, d, "cid:%zz") }, dangling},
-		{"SEC-024 XSW-22 encoded twice", func(t *testing.T, d *draft) { referring(t, d, "cid:"+strings.ReplaceAll(d.cid, "@", "%2540")) }, dangling},
-		{"SEC-024 XSW-22 another letter case", func(t *testing.T, d *draft) { referring(t, d, "cid:"+strings.ToUpper(d.cid)) }, dangling},
-		{"SEC-024 SEC-044 the same attachment in another spelling", func(t *testing.T, d *draft) { referring(t, d, "cid:"+spelled(d.cid)) }, badVerify},
-		{"SEC-044 the same attachment twice", func(t *testing.T, d *draft) { referring(t, d, "cid:"+d.cid) }, badSender},
+		{"SEC-044 XSW-22 an attachment that is not there", refer("cid:other@a.example"), dangling},
+		{"SEC-044 XSW-22 the SOAP part", refer("cid:root@a.example"), dangling},
+		{"SEC-044 XSW-22 a content id in angle brackets", refer("cid:%3CCID%3E"), dangling},
+		{"SEC-044 XSW-22 no content id", refer("cid:"), dangling},
+		{"SEC-044 XSW-22 a broken encoding", refer("cid:%zz"), dangling},
+		{"SEC-024 XSW-22 encoded twice", changed(twice), dangling},
+		{"SEC-024 XSW-22 another letter case", changed(strings.ToUpper), dangling},
+		{"SEC-024 SEC-044 the same attachment in another spelling", changed(spelled), badVerify},
+		{"SEC-044 the same attachment twice", refer("cid:CID"), badSender},
 		{"SEC-042 an id that is not there", func(t *testing.T, d *draft) {
 			d.soap = func(soap []byte) []byte {
 				return resign(t, soap, d.by, func(info string) string {
@@ -92,7 +100,7 @@ func TestHostileReferences(t *testing.T) {
 				})
 			}
 		}, badVerify},
-		{"SEC-044 a file", func(t *testing.T, d *draft) { referring(t, d, "file:///etc/passwd") }, badVerify},
+		{"SEC-044 a file", refer("file:///etc/passwd"), badVerify},
 		{"SEC-044 XSW-22 a test message without attachment", func(t *testing.T, d *draft) {
 			d.m.Service, d.m.Action, d.m.Properties, d.m.Parts = ebms.Typed{Value: ebms.TestService}, ebms.TestAction, nil, nil
 			d.msg = func(m *mime.Message) { m.Parts = nil }
@@ -106,8 +114,8 @@ func TestHostileReferences(t *testing.T) {
 	})
 }
 
-// AS4-019, SEC-024: one attachment may be spelled in three ways in the places that name it; the ids are compared decoded, and
-// the receipt repeats the reference as it was signed.
+// AS4-019, SEC-024: one attachment may be spelled in three ways in the places that name it; the ids are compared
+// decoded, and the receipt repeats the reference as it was signed.
 func TestAS4019Spellings(t *testing.T) {
 	a := newArena(t)
 	d := newDraft(t)
@@ -134,10 +142,14 @@ func TestAS4019Spellings(t *testing.T) {
 	}
 }
 
-// AS4-108: a receipt that spells the reference to the attachment in another way fits; one to another attachment does not.
+// AS4-108: a receipt that spells the reference to the attachment in another way fits; one to another attachment does
+// not.
 func TestAS4108Spellings(t *testing.T) {
 	sent := []ebms.Reference{{URI: "#a"}, {URI: "cid:att-1@a.example", Value: []byte("x")}}
-	for url, fits := range map[string]bool{"cid:att-1@a.example": true, "cid:att%2D1%40a.example": true, "cid:att-1%2540a.example": false, "cid:ATT-1@a.example": false, "att-1@a.example": false} {
+	for url, fits := range map[string]bool{
+		"cid:att-1@a.example": true, "cid:att%2D1%40a.example": true,
+		"cid:att-1%2540a.example": false, "cid:ATT-1@a.example": false, "att-1@a.example": false,
+	} {
 		err := MatchReceipt(&ebms.Receipt{References: []ebms.Reference{{URI: url, Value: []byte("x")}, {URI: "#a"}}}, sent)
 		if fits != (err == nil) {
 			t.Errorf("%s: %v", url, err)

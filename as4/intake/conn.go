@@ -26,7 +26,8 @@ type conn struct {
 	once   sync.Once
 }
 
-// Listener returns l with its connections counted. The server must call ConnState, so that the gate knows which are idle.
+// Listener returns l with its connections counted. The server must call ConnState, so that the gate knows which are
+// idle.
 func (g *Gate) Listener(l net.Listener) net.Listener {
 	g.init()
 	return &listener{l, g}
@@ -73,8 +74,8 @@ func (g *Gate) admit(nc net.Conn) *conn {
 	return c
 }
 
-// leaving returns what closes the connection that gave way longest ago and has not ended yet: there are too many of them. Its
-// answer may be lost.
+// leaving returns what closes the connection that gave way longest ago and has not ended yet: there are too many of
+// them. Its answer may be lost.
 func (g *Gate) leaving() func() {
 	var found *conn
 	for c := range g.conns {
@@ -134,8 +135,8 @@ func (c *conn) client() (Source, bool) {
 	return c.source, c.bounded
 }
 
-// pace ranks a connection: an idle one below all, then one that brings no request or does not take its answer, then by the
-// body that comes on it.
+// pace ranks a connection: an idle one below all, then one that brings no request or does not take its answer, then by
+// the body that comes on it.
 func (c *conn) pace(now time.Time, newcomers bool) (float64, bool) {
 	switch {
 	case c.gone:

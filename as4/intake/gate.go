@@ -1,10 +1,12 @@
-// Package intake bounds what an AS4 endpoint holds for clients before it knows who they are: connections, bodies that are
-// being read, the memory and the spool they take (SEC-012, SEC-016). A Gate counts per source and in all. Where a bound is
-// reached the slowest gives way: idle connections first, then those that bring no request, then the body that comes slowest;
-// a newcomer is turned away only when nobody is slower. What is complete and being worked on is never touched.
+// Package intake bounds what an AS4 endpoint holds for clients before it knows who they are: connections, bodies that
+// are being read, the memory and the spool they take (SEC-012, SEC-016). A Gate counts per source and in all. Where a
+// bound is reached the slowest gives way: idle connections first, then those that bring no request, then the body that
+// comes slowest; a newcomer is turned away only when nobody is slower. What is complete and being worked on is never
+// touched.
 //
-// A Gate works in two places: its Listener counts connections from the moment they are accepted, before any handshake, and
-// Begin counts requests, whose source may be a client behind a trusted proxy (SEC-015). Each works without the other.
+// A Gate works in two places: its Listener counts connections from the moment they are accepted, before any handshake,
+// and Begin counts requests, whose source may be a client behind a trusted proxy (SEC-015). Each works without the
+// other.
 package intake
 
 import (
@@ -38,8 +40,8 @@ type Limits struct {
 	Files       int   // files of the spool
 }
 
-// Defaults for everybody together, and for one source (security.md §5). A source may spool one message of the largest size
-// that Peppol's payments know, and another beside it.
+// Defaults for everybody together, and for one source (security.md §5). A source may spool one message of the largest
+// size that Peppol's payments know, and another beside it.
 var (
 	DefaultAll    = Limits{Connections: 256, Memory: 64 << 20, Spool: 8 << 30, Files: 256}
 	DefaultSource = Limits{Connections: 32, Memory: 16 << 20, Spool: 4 << 30, Files: 32}
@@ -70,8 +72,8 @@ type Gate struct {
 	All     Limits           // of everybody together; zero fields mean DefaultAll
 	Source  Limits           // of one source; zero fields mean DefaultSource
 	Grace   time.Duration    // how long a newcomer does not give way; 0 means DefaultGrace
-	Proxies []netip.Prefix   // whose forwarded headers are believed, and whose connections are not counted per source (SEC-015)
-	Closed  func(Closing)    // told of each connection that the gate closes without an answer; nil means nobody wants to know
+	Proxies []netip.Prefix   // whose forwarded headers are believed; not bounded as sources (SEC-015)
+	Closed  func(Closing)    // told of each connection that is closed without an answer; nil: nobody wants to know
 	Now     func() time.Time // nil means time.Now
 
 	once   sync.Once
@@ -119,7 +121,8 @@ func (g *Gate) init() {
 		if g.Closed == nil {
 			g.Closed = func(Closing) {}
 		}
-		g.conns, g.byAddr, g.bodies, g.sources = map[*conn]bool{}, map[string]*conn{}, map[*Body]bool{}, map[Source]*amounts{}
+		g.conns, g.byAddr = map[*conn]bool{}, map[string]*conn{}
+		g.bodies, g.sources = map[*Body]bool{}, map[Source]*amounts{}
 	})
 }
 
@@ -195,8 +198,8 @@ func (g *Gate) over(e *entry, k Kind, n int64) (err *Error, alone bool) {
 	return nil, false
 }
 
-// take lets e, whose pace is given, hold n more of k. Others that are slower give way if need be; what must be done about
-// them when the gate is unlocked is appended to after.
+// take lets e, whose pace is given, hold n more of k. Others that are slower give way if need be; what must be done
+// about them when the gate is unlocked is appended to after.
 func (g *Gate) take(e *entry, k Kind, n int64, pace float64, after *[]func()) error {
 	for {
 		err, alone := g.over(e, k, n)
@@ -207,7 +210,8 @@ func (g *Gate) take(e *entry, k Kind, n int64, pace float64, after *[]func()) er
 		if alone {
 			return err
 		}
-		v := g.slowest(k, pace, func(o *entry) bool { return o != e && (!err.Source || o.bounded && o.source == e.source) })
+		inScope := func(o *entry) bool { return o != e && (!err.Source || o.bounded && o.source == e.source) }
+		v := g.slowest(k, pace, inScope)
 		if v == nil && !err.Source {
 			v = g.heaviest(e, k)
 		}
@@ -221,7 +225,7 @@ func (g *Gate) take(e *entry, k Kind, n int64, pace float64, after *[]func()) er
 // holder is a connection or a request, seen as somebody who may have to give way.
 type holder interface {
 	base() *entry
-	client() (s Source, ok bool)                                  // whose it is; ok is false for a proxy's, of which no request is known yet
+	client() (s Source, ok bool)                                  // ok is false for a proxy's without a request
 	pace(now time.Time, newcomers bool) (octets float64, ok bool) // ok is false for who must not be touched
 	giveWay(why *Error) (after func())
 }
@@ -243,22 +247,24 @@ func (g *Gate) holders(k Kind, visit func(holder)) {
 	}
 }
 
-// slowest returns who has the lowest pace among those in scope, if it is lower than pace; of equals the one that has been
-// there longest.
+// slowest returns who has the lowest pace among those in scope, if it is lower than pace; of equals the one that has
+// been there longest.
 func (g *Gate) slowest(k Kind, pace float64, scope func(*entry) bool) (found holder) {
 	now := g.Now()
 	g.holders(k, func(h holder) {
 		p, ok := h.pace(now, false)
-		if !ok || !scope(h.base()) || p > pace || p == pace && (found == nil || !h.base().since.Before(found.base().since)) {
+		if !ok || !scope(h.base()) {
 			return
 		}
-		found, pace = h, p
+		if p < pace || p == pace && found != nil && h.base().since.Before(found.base().since) {
+			found, pace = h, p
+		}
 	})
 	return found
 }
 
-// heaviest returns the slowest of the source that has most connections or requests, newcomers included, if it has at least
-// two more than that of e: so many that come at once do not keep a single one out.
+// heaviest returns the slowest of the source that has most connections or requests, newcomers included, if it has at
+// least two more than that of e: so many that come at once do not keep a single one out.
 func (g *Gate) heaviest(e *entry, k Kind) (found holder) {
 	if k != Connections && k != Requests {
 		return nil

@@ -86,7 +86,8 @@ func TestSEC012SlowestGivesWay(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	fast, stalled, slow, empty := s.begin(t, "192.0.2.1:1"), s.begin(t, "192.0.2.2:1"), s.begin(t, "192.0.2.3:1"), s.begin(t, "192.0.2.4:1")
+	fast, stalled := s.begin(t, "192.0.2.1:1"), s.begin(t, "192.0.2.2:1")
+	slow, empty := s.begin(t, "192.0.2.3:1"), s.begin(t, "192.0.2.4:1")
 	took(fast, Spool, 300)
 	took(stalled, Spool, 300)
 	took(slow, Spool, 300)
@@ -105,7 +106,8 @@ func TestSEC012SlowestGivesWay(t *testing.T) {
 	next := s.begin(t, "192.0.2.5:1")
 	took(next, Spool, 300)
 	if !stalled.interrupted || fast.interrupted || slow.interrupted || empty.interrupted {
-		t.Errorf("who gave way: fast %v, stalled %v, slow %v, empty %v", fast.interrupted, stalled.interrupted, slow.interrupted, empty.interrupted)
+		t.Errorf("who gave way: fast %v, stalled %v, slow %v, empty %v",
+			fast.interrupted, stalled.interrupted, slow.interrupted, empty.interrupted)
 	}
 	gave := Error{Kind: Spool, Gave: true}
 	wantErr(t, stalled.Err(), gave)
@@ -166,11 +168,15 @@ func TestSEC012Untouched(t *testing.T) {
 	nothing(t, s.Gate)
 }
 
-// SEC-012: every bound of a source holds at n and not at n+1, and costs other sources nothing. An IPv6 network of 64 bits is
-// one source.
+// SEC-012: every bound of a source holds at n and not at n+1, and costs other sources nothing. An IPv6 network of 64
+// bits is one source.
 func TestSEC012BoundsOfASource(t *testing.T) {
 	source := Limits{Connections: 3, Memory: 10, Spool: 20, Files: 2}
-	for _, addrs := range [][2]string{{"192.0.2.1:1", "192.0.2.1:2"}, {"[2001:db8:1:2::3]:1", "[2001:db8:1:2:ffff::4]:2"}, {"[::ffff:192.0.2.1]:1", "192.0.2.1:9"}} {
+	for _, addrs := range [][2]string{
+		{"192.0.2.1:1", "192.0.2.1:2"},
+		{"[2001:db8:1:2::3]:1", "[2001:db8:1:2:ffff::4]:2"},
+		{"[::ffff:192.0.2.1]:1", "192.0.2.1:9"},
+	} {
 		s := newScene(Limits{}, source)
 		one, two, stranger := s.begin(t, addrs[0]), s.begin(t, addrs[1]), s.begin(t, "198.51.100.1:1")
 		for k, limit := range map[Kind]int64{Memory: 10, Spool: 20, Files: 2} {
@@ -201,7 +207,8 @@ func TestSEC012BoundsOfASource(t *testing.T) {
 func TestSEC012Defaults(t *testing.T) {
 	g := &Gate{Source: Limits{Files: 7}}
 	g.init()
-	if g.all != (amounts{256, 256, 64 << 20, 8 << 30, 256}) || g.source != (amounts{32, 32, 16 << 20, 4 << 30, 7}) || g.Grace != 2*time.Second {
+	all, source := amounts{256, 256, 64 << 20, 8 << 30, 256}, amounts{32, 32, 16 << 20, 4 << 30, 7}
+	if g.all != all || g.source != source || g.Grace != 2*time.Second {
 		t.Errorf("%v, %v, %v", g.all, g.source, g.Grace)
 	}
 }
@@ -251,12 +258,13 @@ func (s *scene) connect(addr string) (p *pipe, c net.Conn) {
 	return p, c
 }
 
-// SEC-012: where the bound of all is reached an idle connection gives way first, then one that brings no request, then the one
-// whose body is slowest; a connection that is being served never.
+// SEC-012: where the bound of all is reached an idle connection gives way first, then one that brings no request, then
+// the one whose body is slowest; a connection that is being served never.
 func TestSEC012Connections(t *testing.T) {
 	s := newScene(Limits{Connections: 5}, Limits{})
-	idle, idleConn := s.connect("192.0.2.1:1")
 	silent, _ := s.connect("192.0.2.2:1")
+	s.clock.add(time.Second)
+	idle, idleConn := s.connect("192.0.2.1:1")
 	slowPipe, _ := s.connect("192.0.2.3:1")
 	fastPipe, _ := s.connect("192.0.2.4:1")
 	served, _ := s.connect("192.0.2.5:1")
@@ -282,7 +290,8 @@ func TestSEC012Connections(t *testing.T) {
 		}
 	}
 	if slowPipe.closed || fast.interrupted || fastPipe.closed || work.interrupted || served.closed {
-		t.Errorf("slow closed %v, fast %v %v, served %v %v", slowPipe.closed, fast.interrupted, fastPipe.closed, work.interrupted, served.closed)
+		t.Errorf("slow closed %v, fast %v %v, served %v %v",
+			slowPipe.closed, fast.interrupted, fastPipe.closed, work.interrupted, served.closed)
 	}
 	if _, c := s.connect("198.51.100.9:1"); c != nil {
 		t.Error("one more is admitted while nobody is slow")
@@ -324,8 +333,8 @@ func TestSEC012ConnectionsOfASource(t *testing.T) {
 	wantHeld(t, s.Gate, Held{Connections: 50})
 }
 
-// SEC-012: many that come all the time do not keep a single one out: the source that has most gives way, even within the
-// grace; it is never the single one, and not one that is being served.
+// SEC-012: many that come all the time do not keep a single one out: the source that has most gives way, even within
+// the grace; it is never the single one, and not one that is being served.
 func TestSEC012FairShare(t *testing.T) {
 	s := newScene(Limits{Connections: 40}, Limits{Connections: 32})
 	var flood []*pipe
@@ -390,7 +399,8 @@ func TestSEC015FairShareBehindProxy(t *testing.T) {
 	}
 }
 
-// Those that gave way but do not end, because nobody takes their answer, do not add up without bound, and keep nobody out.
+// Those that gave way but do not end, because nobody takes their answer, do not add up without bound, and keep nobody
+// out.
 func TestSEC012HardBound(t *testing.T) {
 	s := newScene(Limits{Connections: 3}, Limits{})
 	for i := range 20 {
@@ -433,22 +443,72 @@ func TestSEC015Client(t *testing.T) {
 		bounded        bool
 	}{
 		{"nobody between", "192.0.2.1:7", nil, nil, "192.0.2.1", "192.0.2.1:7", "", true},
-		{"a spoofed header of a stranger", "192.0.2.1:7", []string{"8.8.8.8"}, []string{"for=8.8.8.8"}, "192.0.2.1", "192.0.2.1:7", "", true},
+		{
+			"a spoofed header of a stranger", "192.0.2.1:7",
+			[]string{"8.8.8.8"},
+			[]string{"for=8.8.8.8"},
+			"192.0.2.1", "192.0.2.1:7", "", true,
+		},
 		{"X-Forwarded-For", "10.0.0.9:7", []string{"192.0.2.1"}, nil, "192.0.2.1", "192.0.2.1", "10.0.0.9", true},
-		{"the rightmost untrusted hop", "10.0.0.9:7", []string{"8.8.8.8, 192.0.2.1", "10.0.0.3"}, nil, "192.0.2.1", "192.0.2.1", "10.0.0.9", true},
-		{"Forwarded", "10.0.0.9:7", nil, []string{`for=8.8.8.8;by=x, For="[2001:db8:1:2::3]:4711";proto=https`}, "2001:db8:1:2::/64", "2001:db8:1:2::3", "10.0.0.9", true},
-		{"Forwarded in two lines", "10.0.0.9:7", nil, []string{"for=8.8.8.8", "for=192.0.2.1;by=10.0.0.3, for=10.0.0.3"}, "192.0.2.1", "192.0.2.1", "10.0.0.9", true},
-		{"a comma in quotes", "10.0.0.9:7", nil, []string{`for="8.8.8.8, for=7.7.7.7", for=192.0.2.1`}, "192.0.2.1", "192.0.2.1", "10.0.0.9", true},
-		{"an address with port", "10.0.0.9:7", []string{"192.0.2.1:4711"}, nil, "192.0.2.1", "192.0.2.1", "10.0.0.9", true},
-		{"both agree", "10.0.0.9:7", []string{"192.0.2.1"}, []string{"for=192.0.2.1"}, "192.0.2.1", "192.0.2.1", "10.0.0.9", true},
-		{"both differ: one is the client's own", "10.0.0.9:7", []string{"192.0.2.1"}, []string{"for=8.8.8.8"}, "10.0.0.9", "10.0.0.9:7", "", true},
+		{
+			"the rightmost untrusted hop", "10.0.0.9:7",
+			[]string{"8.8.8.8, 192.0.2.1", "10.0.0.3"},
+			nil,
+			"192.0.2.1", "192.0.2.1", "10.0.0.9", true,
+		},
+		{
+			"Forwarded", "10.0.0.9:7", nil,
+			[]string{`for=8.8.8.8;by=x, For="[2001:db8:1:2::3]:4711";proto=https`},
+			"2001:db8:1:2::/64", "2001:db8:1:2::3", "10.0.0.9", true,
+		},
+		{
+			"Forwarded in two lines", "10.0.0.9:7", nil,
+			[]string{"for=8.8.8.8", "for=192.0.2.1;by=10.0.0.3, for=10.0.0.3"},
+			"192.0.2.1", "192.0.2.1", "10.0.0.9", true,
+		},
+		{
+			"a comma in quotes", "10.0.0.9:7", nil,
+			[]string{`for="8.8.8.8, for=7.7.7.7", for=192.0.2.1`},
+			"192.0.2.1", "192.0.2.1", "10.0.0.9", true,
+		},
+		{
+			"an address with port", "10.0.0.9:7",
+			[]string{"192.0.2.1:4711"},
+			nil,
+			"192.0.2.1", "192.0.2.1", "10.0.0.9", true,
+		},
+		{
+			"both agree", "10.0.0.9:7",
+			[]string{"192.0.2.1"},
+			[]string{"for=192.0.2.1"},
+			"192.0.2.1", "192.0.2.1", "10.0.0.9", true,
+		},
+		{
+			"both differ: one is the client's own", "10.0.0.9:7",
+			[]string{"192.0.2.1"},
+			[]string{"for=8.8.8.8"},
+			"10.0.0.9", "10.0.0.9:7", "", true,
+		},
 		{"an obfuscated hop", "10.0.0.9:7", nil, []string{"for=_hidden"}, "10.0.0.9", "10.0.0.9:7", "", true},
-		{"an element without for", "10.0.0.9:7", nil, []string{"for=192.0.2.1, proto=https"}, "10.0.0.9", "10.0.0.9:7", "", true},
-		{"an open quote swallows the rest", "10.0.0.9:7", nil, []string{`for="8.8.8.8, for=192.0.2.1`}, "10.0.0.9", "10.0.0.9:7", "", true},
+		{
+			"an element without for", "10.0.0.9:7", nil,
+			[]string{"for=192.0.2.1, proto=https"},
+			"10.0.0.9", "10.0.0.9:7", "", true,
+		},
+		{
+			"an open quote swallows the rest", "10.0.0.9:7", nil,
+			[]string{`for="8.8.8.8, for=192.0.2.1`},
+			"10.0.0.9", "10.0.0.9:7", "", true,
+		},
 		{"no address", "10.0.0.9:7", []string{"8.8.8.8, unknown"}, nil, "10.0.0.9", "10.0.0.9:7", "", true},
 		{"the proxy names nobody", "10.0.0.9:7", nil, nil, "10.0.0.9", "10.0.0.9:7", "", false},
 		{"the proxy names itself", "10.0.0.9:7", []string{"10.0.0.4"}, nil, "10.0.0.9", "10.0.0.9:7", "", false},
-		{"IPv4 in IPv6 is trusted as IPv4", "[::ffff:10.0.0.9]:7", []string{"192.0.2.1"}, nil, "192.0.2.1", "192.0.2.1", "10.0.0.9", true},
+		{
+			"IPv4 in IPv6 is trusted as IPv4", "[::ffff:10.0.0.9]:7",
+			[]string{"192.0.2.1"},
+			nil,
+			"192.0.2.1", "192.0.2.1", "10.0.0.9", true,
+		},
 		{"a peer without address", "@", nil, nil, "unknown", "@", "", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

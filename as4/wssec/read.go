@@ -309,8 +309,8 @@ func (u *Unverified) Claimed() xmlsafe.Node { return u.messaging }
 // Fault tells whether the body holds a SOAP fault (AS4-115).
 func (u *Unverified) Fault() bool { return u.fault }
 
-// Attachments tells which attachment of the message a cid: URL names: its content id, decoded, so that there is one spelling
-// of it. ok is false when the message has no such attachment. A nil Attachments is a message without any.
+// Attachments tells which attachment of the message a cid: URL names: its content id, decoded, so that there is one
+// spelling of it. ok is false when the message has no such attachment. A nil Attachments is a message without any.
 type Attachments func(url string) (id string, ok bool)
 
 func (a Attachments) find(url string) (id string, ok bool) {
@@ -329,9 +329,9 @@ type Signed struct {
 	loose bool                          // a reference to an attachment names none that is there
 }
 
-// Verify checks the signature value, then that exactly Messaging, Body and attachments are covered, then the digests of
-// the two elements (SEC-044, AS4-069). No two references may name one attachment; that each names one that is there is a
-// matter of References, and their digests follow in Open.
+// Verify checks the signature value, then that exactly Messaging, Body and attachments are covered, then the digests
+// of the two elements (SEC-044, AS4-069). No two references may name one attachment; that each names one that is
+// there is a matter of References, and their digests follow in Open.
 func (u *Unverified) Verify(parts Attachments) (*Signed, error) {
 	if u.signature == nil {
 		return nil, refuse(Authentication, "AS4-074", "the message is not signed")
@@ -366,7 +366,8 @@ func (u *Unverified) Verify(parts Attachments) (*Signed, error) {
 
 func isCID(uri string) bool { return strings.HasPrefix(uri, "cid:") }
 
-// attach notes a reference to an attachment. Of two to one attachment, in two spellings, only one would be digested (SEC-024).
+// attach notes a reference to an attachment. Of two to one attachment, in two spellings, only one would be digested
+// (SEC-024).
 func (s *Signed) attach(r *xmldsig.Reference) error {
 	id, ok := s.parts.find(r.URI)
 	switch {
@@ -404,8 +405,9 @@ func (s *Signed) Messaging() xmlsafe.Node { return s.u.messaging }
 // Signer returns the certificate that signed.
 func (s *Signed) Signer() *x509.Certificate { return s.u.token.cert }
 
-// References returns the verified references in the order of the message; they go into the receipt (AS4-101, AS4-102). It
-// fails if one names an attachment that is not there: nobody can have digested it, so no receipt may repeat it (SEC-044).
+// References returns the verified references in the order of the message; they go into the receipt (AS4-101,
+// AS4-102). It fails if one names an attachment that is not there: nobody can have digested it, so no receipt may
+// repeat it (SEC-044).
 func (s *Signed) References() ([]xmldsig.Reference, error) {
 	if s.loose {
 		return nil, refuse(Authentication, "SEC-044", "a reference to an attachment that is not there")

@@ -116,7 +116,8 @@ func (c *cli) runBench(ctx context.Context, o bench.Options) (*bench.Result, err
 // raiseLimits allows documents of several GiB, and as many connections of one source as there are workers.
 func raiseLimits(workers int, files ...string) error {
 	connections := max(256, 2*workers)
-	keys := fmt.Sprintf("as4:\n  max_bytes: 2147483648\n  max_expanded_bytes: 4294967296\n  connections: %d\n  connections_per_source: %d\n", connections, connections)
+	keys := "as4:\n  max_bytes: 2147483648\n  max_expanded_bytes: 4294967296\n" +
+		fmt.Sprintf("  connections: %d\n  connections_per_source: %d\n", connections, connections)
 	for _, name := range files {
 		text, err := os.ReadFile(name)
 		if err != nil {

@@ -27,7 +27,8 @@ func tuneGC() {
 func (c *cli) serve() *cobra.Command {
 	return &cobra.Command{
 		Use: "serve", Short: "Run the access point", Args: cobra.NoArgs,
-		Long: "Runs the access point until SIGTERM or SIGINT, finishes what is under way and ends. SIGHUP is logged and changes nothing.\n\n" +
+		Long: "Runs the access point until SIGTERM or SIGINT, finishes what is under way and ends. SIGHUP is logged and\n" +
+			"changes nothing.\n\n" +
 			"The log is on standard error, start, stop and their reasons included.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.load()
@@ -37,8 +38,8 @@ func (c *cli) serve() *cobra.Command {
 			log := c.logger(cfg)
 			defer ignoreHangup(log)()
 			tuneGC()
-			log.Info().Str("version", programVersion()).Str("go", runtime.Version()).Int("pid", os.Getpid()).Str("environment", cfg.Environment).
-				Str("config", c.config).Str("listen", cfg.AS4.Listen).Msg("starting")
+			log.Info().Str("version", programVersion()).Str("go", runtime.Version()).Int("pid", os.Getpid()).
+				Str("environment", cfg.Environment).Str("config", c.config).Str("listen", cfg.AS4.Listen).Msg("starting")
 			if err := runServer(cmd.Context(), cfg, log); err != nil {
 				log.Error().Err(err).Msg("stopped")
 				return &shownError{err}
@@ -81,12 +82,14 @@ func runServer(ctx context.Context, cfg *config.Config, log zerolog.Logger) erro
 		log.Warn().Msg("certs.revocation is unchecked: revoked certificates are believed")
 	}
 	for _, i := range n.Trust.Anchors().AP { // PKI-004
-		log.Info().Str("anchor", certs.Subject(i.CA)).Str("sha256", certs.Fingerprint(i.CA)).Msg("access points are trusted that this CA issued")
+		log.Info().Str("anchor", certs.Subject(i.CA)).Str("sha256", certs.Fingerprint(i.CA)).
+			Msg("access points are trusted that this CA issued")
 	}
 	var seats []string
 	for _, id := range n.Keys.Identities() {
 		seats = append(seats, string(id.Seat))
 	}
-	log.Info().Str("url", n.URL()).Str("listen", n.Addr()).Strs("seats", seats).Str("environment", cfg.Environment).Msg("ready")
+	log.Info().Str("url", n.URL()).Str("listen", n.Addr()).Strs("seats", seats).Str("environment", cfg.Environment).
+		Msg("ready")
 	return n.Serve(ctx)
 }

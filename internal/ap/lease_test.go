@@ -7,7 +7,8 @@ import (
 	"github.com/ravn-ap/ravn/internal/config"
 )
 
-// An attempt must end before its lease does, whatever is configured: else another worker sends the message again meanwhile.
+// An attempt must end before its lease does, whatever is configured: else another worker sends the message again
+// meanwhile.
 func TestSendTimeoutFitsTheLease(t *testing.T) {
 	b, ok := config.BoundOf("send.timeout")
 	if room := sendLease - time.Duration(b.Max); !ok || room < time.Minute {

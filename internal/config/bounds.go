@@ -10,8 +10,8 @@ import (
 // Bound is the lowest and the highest value that makes sense for a key. Durations are in nanoseconds.
 type Bound struct{ Min, Max int64 }
 
-// bounds has every number and duration of the configuration (a test sees to it). What lies outside is refused: a negative
-// number of places drops every message, a lease that is over before it began kills the process.
+// bounds has every number and duration of the configuration (a test sees to it). What lies outside is refused: a
+// negative number of places drops every message, a lease that is over before it began kills the process.
 var bounds = map[string]Bound{
 	"as4.max_bytes":              {1 << 20, 2 << 30}, // D-13
 	"as4.max_expanded_bytes":     {1 << 20, 64 << 30},

@@ -21,12 +21,13 @@ import (
 
 var hostForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
 
-// Check returns everything that is wrong with the values, each as a *fault.Error with key and line, joined. Files are read
-// by the parts of the server that need them.
+// Check returns everything that is wrong with the values, each as a *fault.Error with key and line, joined. Files are
+// read by the parts of the server that need them.
 func (c *Config) Check() error {
 	var all []error
 	bad := func(path, format string, args ...any) {
-		all = append(all, fault.New(fault.ConfigInvalid, nil, "%s%s: %s", path, c.where(path), fmt.Sprintf(format, args...)))
+		why := fmt.Sprintf(format, args...)
+		all = append(all, fault.New(fault.ConfigInvalid, nil, "%s%s: %s", path, c.where(path), why))
 	}
 	env, err := certs.ParseEnvironment(c.Environment)
 	if err != nil {
@@ -144,7 +145,8 @@ func (c *Config) checkIntake(env certs.Environment, bad complain) {
 		bad("as4.trusted_proxies", "name the proxy that ends TLS for as4.plain: else all senders count as one source")
 	}
 	if a.PerSource > a.Connections {
-		bad("as4.connections_per_source", "want at most as4.connections, which is %d, have %d", a.Connections, a.PerSource)
+		const text = "want at most as4.connections, which is %d, have %d"
+		bad("as4.connections_per_source", text, a.Connections, a.PerSource)
 	}
 	if a.SpoolBytes != 0 && a.SpoolBytes < a.MaxBytes {
 		bad("as4.spool_bytes", "want 0, or at least as4.max_bytes, which is %d, have %d", a.MaxBytes, a.SpoolBytes)

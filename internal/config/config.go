@@ -132,9 +132,9 @@ func Load(file string) (*Config, error) {
 	return c, nil
 }
 
-// Parse reads the text of a configuration whose paths are relative to dir. Unknown keys are errors with line and column.
-// Environment variables win over the text: RAVN_AS4_LISTEN is as4.listen. A key that is left out, or empty, has its default; a
-// number that is given as 0 is 0.
+// Parse reads the text of a configuration whose paths are relative to dir. Unknown keys are errors with line and
+// column. Environment variables win over the text: RAVN_AS4_LISTEN is as4.listen. A key that is left out, or empty, has
+// its default; a number that is given as 0 is 0.
 func Parse(text []byte, dir string, env func(string) (string, bool)) (*Config, error) {
 	c := &Config{}
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(c); err != nil && !errors.Is(err, io.EOF) {

@@ -13,7 +13,8 @@ type place struct {
 	kind ast.NodeType // of its value
 }
 
-// placesOf returns the place of each key of a file, by its path: as4.listen, keys[0].p12. A text that is no YAML has none.
+// placesOf returns the place of each key of a file, by its path: as4.listen, keys[0].p12. A text that is no YAML has
+// none.
 func placesOf(text []byte) map[string]place {
 	places := map[string]place{}
 	file, err := parser.ParseBytes(text, 0)

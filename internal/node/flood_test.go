@@ -95,8 +95,8 @@ func clients(t *testing.T) int {
 	return n
 }
 
-// SEC-012, SEC-016: 2,000 slow clients from 20 addresses, which come again whenever they are thrown out, do not keep a good
-// message waiting: it is receipted at once, and stays so for as long as they last.
+// SEC-012, SEC-016: 2,000 slow clients from 20 addresses, which come again whenever they are thrown out, do not keep a
+// good message waiting: it is receipted at once, and stays so for as long as they last.
 func TestSEC012SlowClientsDelayNobody(t *testing.T) {
 	_, dir := testPKI(t)
 	from, to := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002")

@@ -25,7 +25,8 @@ func (n *Node) Listen() error {
 	n.gate = n.newGate()
 	l = n.gate.Listener(l)
 	if !n.Config.AS4.Plain {
-		cert := &reloading{certFile: n.Config.Path(n.Config.AS4.TLSCert), keyFile: n.Config.Path(n.Config.AS4.TLSKey), reloaded: n.logReload}
+		c := &n.Config.AS4
+		cert := &reloading{certFile: n.Config.Path(c.TLSCert), keyFile: n.Config.Path(c.TLSKey), reloaded: n.logReload}
 		if _, err := cert.get(nil); err != nil {
 			return errors.Join(fault.New(fault.TLSUnreadable, err, ""), l.Close())
 		}
@@ -58,8 +59,8 @@ func (n *Node) newGate() *intake.Gate {
 	}
 }
 
-// spoolRoom is how much the spool may hold: what is configured, else enough for some messages of the largest size as long as
-// the disk has room for it, in any case for one.
+// spoolRoom is how much the spool may hold: what is configured, else enough for some messages of the largest size as
+// long as the disk has room for it, in any case for one.
 func (n *Node) spoolRoom() int64 {
 	c := &n.Config.AS4
 	if c.SpoolBytes > 0 {
@@ -94,7 +95,8 @@ func (n *Node) fit(want int, files uint64) int {
 	if most >= want {
 		return want
 	}
-	n.opts.Log.Error().Int("connections", most).Int("configured", want).Uint64("open_files", files).Msg("the limit of open files is too low for as4.connections")
+	n.opts.Log.Error().Int("connections", most).Int("configured", want).Uint64("open_files", files).
+		Msg("the limit of open files is too low for as4.connections")
 	return most
 }
 
@@ -112,8 +114,9 @@ func (n *Node) server() *http.Server {
 func (n *Node) Receiver() *as4.Receiver {
 	c := n.Config.AS4
 	return &as4.Receiver{
-		Keys: func() *certs.Keyring { return n.Keys }, Trust: n.Trust, Handler: n.Inbound, Seat: n.Seat, Host: n.Config.Host, Path: c.Path, Spool: n.spool,
-		MaxBytes: c.MaxBytes, MaxExpanded: c.MaxSize, Intake: n.gate, InFlight: c.InFlight, Lenient: c.Lenient,
+		Keys: func() *certs.Keyring { return n.Keys }, Trust: n.Trust, Handler: n.Inbound, Seat: n.Seat,
+		Host: n.Config.Host, Path: c.Path, Spool: n.spool, MaxBytes: c.MaxBytes, MaxExpanded: c.MaxSize,
+		Intake: n.gate, InFlight: c.InFlight, Lenient: c.Lenient,
 		Ready: n.ready, Done: n.finished, NewID: store.NewID, Hook: n.opts.Hook, Now: n.opts.Now,
 	}
 }

@@ -37,8 +37,8 @@ func TestGateFollowsTheConfiguration(t *testing.T) {
 	}
 }
 
-// Without a configured size the spool takes what some large messages need, and never more than a quarter of what is free,
-// but room for one message.
+// Without a configured size the spool takes what some large messages need, and never more than a quarter of what is
+// free, but room for one message.
 func TestSpoolRoom(t *testing.T) {
 	_, dir := testPKI(t)
 	n := talkative(t, dir, "POP900002", "", nil)

@@ -16,13 +16,14 @@ import (
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
-// Levels (style.md, habit 11): error, an operator must act; warn, the other side is wrong; info, one line per message; debug,
-// steps. Nothing that a stranger sends is an error. The id of a message is tx in each line about it.
+// Levels (style.md, habit 11): error, an operator must act; warn, the other side is wrong; info, one line per message;
+// debug, steps. Nothing that a stranger sends is an error. The id of a message is tx in each line about it.
 
 // maxText is the longest text of others in a line (SEC-150).
 const maxText = 256
 
-// clean makes a text of others fit for a log: what is not printable, and what changes the direction of writing, is escaped.
+// clean makes a text of others fit for a log: what is not printable, and what changes the direction of writing, is
+// escaped.
 func clean(s string) string {
 	if len(s) > maxText {
 		s = strings.ToValidUTF8(s[:maxText], "") + "…"
@@ -52,9 +53,11 @@ func (n *Node) trouble(kind string, err error) {
 
 // about writes what all lines of a request have.
 func about(ev *zerolog.Event, x *as4.Exchange) *zerolog.Event {
-	ev = ev.Str("dir", "in").Str("tx", x.ID).Str("message_id", clean(string(x.MessageID))).Str("c2", clean(string(x.C2))).
-		Str("doctype", clean(x.DocType)).Str("step", string(x.Step)).Str("code", string(x.Code)).Int("status", x.Status).
-		Int64("bytes", x.Bytes).Dur("ms", x.End.Sub(x.Start)).Str("remote", clean(x.Remote)).Str("agent", clean(x.Agent))
+	ev = ev.Str("dir", "in").Str("tx", x.ID).Str("message_id", clean(string(x.MessageID))).
+		Str("c2", clean(string(x.C2))).Str("doctype", clean(x.DocType)).
+		Str("step", string(x.Step)).Str("code", string(x.Code)).Int("status", x.Status).
+		Int64("bytes", x.Bytes).Dur("ms", x.End.Sub(x.Start)).
+		Str("remote", clean(x.Remote)).Str("agent", clean(x.Agent))
 	if x.Proxy != "" {
 		ev = ev.Str("proxy", x.Proxy)
 	}
@@ -91,8 +94,8 @@ func (n *Node) logRefused(x *as4.Exchange) {
 	}
 	n.logOwnFault(x)
 	if x.Blocked != "" { // SEC-092
-		n.alarm(zerolog.WarnLevel, "decryption").Str("tx", x.ID).Str("c2", string(x.C2)).Str("source", x.Source).Str("blocked", x.Blocked).
-			Msg("more than 20 messages in ten minutes could not be decrypted: no more are tried for ten minutes")
+		n.alarm(zerolog.WarnLevel, "decryption").Str("tx", x.ID).Str("c2", string(x.C2)).Str("source", x.Source).
+			Str("blocked", x.Blocked).Msg("more than 20 messages in ten minutes could not be decrypted: no more are tried for ten minutes")
 	}
 }
 
@@ -114,7 +117,8 @@ func (n *Node) logOwnFault(x *as4.Exchange) {
 		n.logPanic(p, x.ID)
 	case x.Code == ebms.CodeDeliveryFailure:
 		if n.lines.troubles.allow("not accepted", clean(x.Err.Error())) {
-			n.opts.Log.Error().Str("tx", x.ID).Str("c2", string(x.C2)).Str("error", clean(x.Err.Error())).Msg("a message could not be accepted; its sender repeats it")
+			n.opts.Log.Error().Str("tx", x.ID).Str("c2", string(x.C2)).Str("error", clean(x.Err.Error())).
+				Msg("a message could not be accepted; its sender repeats it")
 		}
 	case errors.As(x.Err, &u): // told of when it began
 	case x.Cause == as4.CauseInternal, x.Cause == as4.CauseNoKey, x.Cause == as4.CauseSpool:
@@ -128,7 +132,8 @@ const maxStack = 8 << 10
 // logPanic logs a panic of ours, each text once a minute.
 func (n *Node) logPanic(p *as4.Panic, tx string) {
 	if n.lines.troubles.allow("panic", clean(p.Error())) {
-		n.opts.Log.Error().Str("tx", tx).Str("error", clean(p.Error())).Str("stack", firstBytes(p.Stack, maxStack)).Msg("panic")
+		n.opts.Log.Error().Str("tx", tx).Str("error", clean(p.Error())).
+			Str("stack", firstBytes(p.Stack, maxStack)).Msg("panic")
 	}
 }
 
@@ -146,7 +151,8 @@ func inner(err error) error {
 // connectionClosed logs a connection for which there was no room (SEC-012).
 func (n *Node) connectionClosed(c intake.Closing) {
 	if n.lines.strangers.allow("connection "+c.Why.Kind.String(), c.Source.String()) {
-		n.opts.Log.Warn().Str("remote", clean(c.Remote)).Str("source", c.Source.String()).Str("cause", c.Why.Error()).Msg("connection closed")
+		n.opts.Log.Warn().Str("remote", clean(c.Remote)).Str("source", c.Source.String()).
+			Str("cause", c.Why.Error()).Msg("connection closed")
 	}
 }
 
@@ -199,8 +205,8 @@ func (l httpLog) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// handshake logs a handshake that failed: "192.0.2.1:4711: why". Who connects and says nothing is a port scan or the check of a
-// proxy; what we closed ourselves was told of already.
+// handshake logs a handshake that failed: "192.0.2.1:4711: why". Who connects and says nothing is a port scan or the
+// check of a proxy; what we closed ourselves was told of already.
 func (l httpLog) handshake(text string) {
 	remote, why, _ := strings.Cut(text, ": ")
 	if _, cause, ok := strings.Cut(why, "->"); ok { // read tcp ours->theirs: cause
@@ -215,6 +221,7 @@ func (l httpLog) handshake(text string) {
 	}
 	source := intake.SourceOf(remote).String()
 	if l.n.lines.strangers.allow("tls handshake "+clean(why), source) {
-		l.n.opts.Log.WithLevel(level).Str("remote", clean(remote)).Str("source", source).Str("cause", clean(why)).Msg("tls handshake failed")
+		l.n.opts.Log.WithLevel(level).Str("remote", clean(remote)).Str("source", source).Str("cause", clean(why)).
+			Msg("tls handshake failed")
 	}
 }

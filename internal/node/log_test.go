@@ -252,8 +252,8 @@ func TestREL060Causes(t *testing.T) {
 	}
 }
 
-// A panic of ours is an error with its stack, once; it is answered; the next one is counted. One behind the answer, which
-// net/http catches, likewise.
+// A panic of ours is an error with its stack, once; it is answered; the next one is counted. One behind the answer,
+// which net/http catches, likewise.
 func TestSEC037PanicsAreLogged(t *testing.T) {
 	_, dir := testPKI(t)
 	var at atomic.Value

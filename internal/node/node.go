@@ -225,8 +225,8 @@ func (n *Node) Close() error {
 	return errors.Join(err, n.Store.Close())
 }
 
-// Serve answers requests and delivers documents until ctx ends or the listener fails, then lets what is under way finish
-// (REL-063).
+// Serve answers requests and delivers documents until ctx ends or the listener fails, then lets what is under way
+// finish (REL-063).
 func (n *Node) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -9,8 +9,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// lines are the limits of what others can make us log. Strangers share one budget, peers that proved who they are have one
-// each, and what an operator must act on is said once a minute.
+// lines are the limits of what others can make us log. Strangers share one budget, peers that proved who they are have
+// one each, and what an operator must act on is said once a minute.
 type lines struct{ strangers, peers, troubles *quiet }
 
 func newLines(log zerolog.Logger, now func() time.Time) lines {
@@ -82,8 +82,8 @@ func (q *quiet) allow(kind, source string) bool {
 	return true
 }
 
-// count returns the count of a key, that of other sources when there are too many, and that of everything when there are too
-// many kinds as well.
+// count returns the count of a key, that of other sources when there are too many, and that of everything when there
+// are too many kinds as well.
 func (q *quiet) count(key lineKey, now time.Time) *lineCount {
 	if q.open == nil {
 		q.open = map[lineKey]*lineCount{}
@@ -94,7 +94,8 @@ func (q *quiet) count(key lineKey, now time.Time) *lineCount {
 			q.tell(k, c, now)
 			c = nil
 		}
-		if c == nil && (len(q.open) < maxLineKeys || k.source == elsewhere && len(q.open) < 2*maxLineKeys || k.kind == "other") {
+		room := len(q.open) < maxLineKeys || k.source == elsewhere && len(q.open) < 2*maxLineKeys || k.kind == "other"
+		if c == nil && room {
 			c = &lineCount{began: now}
 			q.open[k] = c
 		}
@@ -109,7 +110,8 @@ func (q *quiet) count(key lineKey, now time.Time) *lineCount {
 func (q *quiet) tell(key lineKey, c *lineCount, now time.Time) {
 	delete(q.open, key)
 	if c.left > 0 {
-		q.log.WithLevel(q.level).Str("kind", key.kind).Str("source", key.source).Int("left_out", c.left).Dur("ms", now.Sub(c.began)).Msg("lines left out")
+		q.log.WithLevel(q.level).Str("kind", key.kind).Str("source", key.source).Int("left_out", c.left).
+			Dur("ms", now.Sub(c.began)).Msg("lines left out")
 	}
 }
 
@@ -124,7 +126,9 @@ func (q *quiet) sweep(all bool) {
 			over = append(over, key)
 		}
 	}
-	slices.SortFunc(over, func(a, b lineKey) int { return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.source, b.source)) })
+	slices.SortFunc(over, func(a, b lineKey) int {
+		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.source, b.source))
+	})
 	for _, key := range over {
 		q.tell(key, q.open[key], now)
 	}

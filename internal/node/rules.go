@@ -19,8 +19,8 @@ import (
 	"github.com/ravn-ap/ravn/validation/pack"
 )
 
-// openRules loads the rule packs, and the built-in one, when one of the directions is checked. What cannot be read is an alarm
-// and no reason not to start: documents go on, checked by what is left.
+// openRules loads the rule packs, and the built-in one, when one of the directions is checked. What cannot be read is
+// an alarm and no reason not to start: documents go on, checked by what is left.
 func (n *Node) openRules() {
 	v := n.Config.Validation
 	if v.Outgoing == string(ap.CheckOff) && v.Incoming == string(ap.CheckOff) {
@@ -33,9 +33,9 @@ func (n *Node) openRules() {
 	n.Inbound.Check = n.check(v.Incoming)
 }
 
-// LoadRules reads the rule packs of a folder and says what of it cannot be read. If one version of a pack cannot, another that
-// holds until a newer one does is left out as well: the newer one may be the one that is lost, and a document must not be refused
-// by rules that have ended. Documents without rules go on unchecked, as ever.
+// LoadRules reads the rule packs of a folder and says what of it cannot be read. If one version of a pack cannot,
+// another that holds until a newer one does is left out as well: the newer one may be the one that is lost, and a
+// document must not be refused by rules that have ended. Documents without rules go on unchecked, as ever.
 func LoadRules(dir string) (packs []pack.Pack, unreadable []error) {
 	if _, err := os.ReadDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, []error{err}
@@ -63,9 +63,11 @@ func (n *Node) check(policy string) ap.Check {
 // seenSpan is how far back the traffic is looked at for alarms.
 const seenSpan = 30 * 24 * time.Hour
 
-// RuleAlarms says what an operator should know about rule packs, and about those that are unreadable, with regard to the traffic
-// of the last 30 days. Alarms come also with an error.
-func RuleAlarms(ctx context.Context, s *store.Store, packs []pack.Pack, unreadable []error, now time.Time) ([]validation.Alarm, error) {
+// RuleAlarms says what an operator should know about rule packs, and about those that are unreadable, with regard to
+// the traffic of the last 30 days. Alarms come also with an error.
+func RuleAlarms(
+	ctx context.Context, s *store.Store, packs []pack.Pack, unreadable []error, now time.Time,
+) ([]validation.Alarm, error) {
 	var list []validation.Alarm
 	for _, err := range unreadable {
 		list = append(list, unreadableAlarm(err))
@@ -83,11 +85,13 @@ func RuleAlarms(ctx context.Context, s *store.Store, packs []pack.Pack, unreadab
 
 // unreadableAlarm is the alarm about rules that cannot be read.
 func unreadableAlarm(err error) validation.Alarm {
-	a := validation.Alarm{Kind: validation.AlarmUnreadable, Text: fmt.Sprintf("rules cannot be read: %v. Documents are checked without them. Install them again: ravn rules install", err)}
+	const text = "rules cannot be read: %v. Documents are checked without them. Install them again: ravn rules install"
+	a := validation.Alarm{Kind: validation.AlarmUnreadable, Text: fmt.Sprintf(text, err)}
 	var u *pack.Unreadable
 	if errors.As(err, &u) {
 		a.Pack, a.Version = u.Name, u.Version
-		a.Text += fmt.Sprintf(", or remove them: ravn rules remove %s %s. Until then no version of %s is used that names no last day", u.Name, u.Version, u.Name)
+		a.Text += fmt.Sprintf(", or remove them: ravn rules remove %s %s. Until then no version of %s is used that names "+
+			"no last day", u.Name, u.Version, u.Name)
 	}
 	return a
 }

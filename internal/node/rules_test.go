@@ -114,8 +114,8 @@ func installPack(t *testing.T, dir, name, version, manifest string) {
 	}
 }
 
-// A pack that cannot be read is an alarm, of the log and of ravn rules alarms: the node starts, documents are checked by what is
-// left, and none is refused by rules that the lost ones may have replaced.
+// A pack that cannot be read is an alarm, of the log and of ravn rules alarms: the node starts, documents are checked
+// by what is left, and none is refused by rules that the lost ones may have replaced.
 func TestUnreadableRulesAreAnAlarm(t *testing.T) {
 	_, pkiDir := testPKI(t)
 	ends := fmt.Sprintf(`{"name": "bill", "version": "1", "valid_to": "2100-01-01", "documents": [{"doctype": %q, "rules": ["r.sch"]}]}`, strings.TrimPrefix(billing, "busdox-docid-qns::"))

@@ -11,7 +11,7 @@ import (
 // reloading is a TLS certificate that is read again when its files change, without a restart (SEC-121).
 type reloading struct {
 	certFile, keyFile string
-	reloaded          func(*tls.Certificate, error) // told of each change after the first reading, once; nil means nobody wants to know
+	reloaded          func(*tls.Certificate, error) // told of each change after the first reading, once; may be nil
 
 	mu      sync.Mutex
 	cert    *tls.Certificate
@@ -96,8 +96,10 @@ func serverTLS(cert *reloading) *tls.Config {
 // logReload tells of a changed TLS certificate.
 func (n *Node) logReload(cert *tls.Certificate, err error) {
 	if err != nil {
-		n.opts.Log.Error().Str("error", clean(err.Error())).Time("valid_until", cert.Leaf.NotAfter).Msg("the changed TLS certificate cannot be used; the old one stays")
+		n.opts.Log.Error().Str("error", clean(err.Error())).Time("valid_until", cert.Leaf.NotAfter).
+			Msg("the changed TLS certificate cannot be used; the old one stays")
 		return
 	}
-	n.opts.Log.Info().Str("subject", clean(cert.Leaf.Subject.String())).Time("valid_until", cert.Leaf.NotAfter).Msg("the TLS certificate was reloaded")
+	n.opts.Log.Info().Str("subject", clean(cert.Leaf.Subject.String())).Time("valid_until", cert.Leaf.NotAfter).
+		Msg("the TLS certificate was reloaded")
 }

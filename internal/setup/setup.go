@@ -251,7 +251,8 @@ func (n *Node) endpoint(f *file, w *Written) {
 		fmt.Sprintf("Start: ravn --config %s serve", w.Config))
 	if n.Environment != certs.Local {
 		w.Todo = append(w.Todo, "Publish the address of the endpoint and the certificate in the SMP entries of your participants.",
-			"Open port 443 to the endpoint, with a TLS certificate of a public CA: as4.tls_cert and as4.tls_key, or a proxy in front, which as4.trusted_proxies names.")
+			"Open port 443 to the endpoint, with a TLS certificate of a public CA: as4.tls_cert and as4.tls_key, "+
+				"or a proxy in front, which as4.trusted_proxies names.")
 	}
 }
 
