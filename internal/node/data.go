@@ -167,6 +167,11 @@ func (d *Data) meet(ctx context.Context) error {
 		}
 		return d.join(ctx, mine, false, store.Audit{})
 	}
+	return d.recognise(ctx, mine)
+}
+
+// recognise refuses a database that is not the folder's own.
+func (d *Data) recognise(ctx context.Context, mine Identity) error {
 	theirs, err := d.Store.Installation(ctx)
 	if err != nil {
 		return fault.New(fault.DatabaseUnusable, err, "")
@@ -253,22 +258,19 @@ func (d *Data) Adopt(ctx context.Context, actor string, only bool) error {
 	})
 }
 
-// mark raises the mark of the folder on both sides, and finds out a database that was exchanged for an older copy.
+// mark raises the mark of the folder on both sides, after looking whether the database is still the folder's own: it may have been
+// exchanged while the server runs.
 func (d *Data) mark(ctx context.Context) error {
 	mine, err := d.identity()
 	if err != nil {
 		return fault.New(fault.FolderUnusable, err, "%s", d.dir)
 	}
-	mark, err := d.Store.MarkFolder(ctx, mine.Folder)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return fault.New(fault.WrongDatabase, nil, "%s: the database does not know the folder any more", d.dir)
-	case err != nil:
-		return fault.New(fault.DatabaseUnusable, err, "")
-	case mark <= mine.Mark:
-		return fault.New(fault.WrongDatabase, nil, "%s: the database is older than what the folder has seen: it has mark %d, the folder %d", d.dir, mark-1, mine.Mark)
+	if err := d.recognise(ctx, mine); err != nil {
+		return err
 	}
-	mine.Mark = mark
+	if mine.Mark, err = d.Store.MarkFolder(ctx, mine.Folder); err != nil {
+		return fault.New(fault.DatabaseUnusable, err, "")
+	}
 	if err := d.save(mine); err != nil {
 		return fault.New(fault.FolderUnusable, err, "%s", d.dir)
 	}

@@ -409,6 +409,13 @@ func TestREL007NeededInQuarantine(t *testing.T) {
 		if err := n.data.Files.Quarantine(key, time.Now()); err != nil || exists(file) {
 			t.Fatal(err)
 		}
+		if r, err := n.data.Check(t.Context(), time.Now()); err != nil || r.Needed != 1 || len(r.Alarms()) != 1 || r.Alarms()[0].Code != fault.PayloadRescued {
+			t.Errorf("check: %+v, %v", r, err)
+		}
+		log.Reset()
+		if err := n.data.Files.Quarantine(key, time.Now()); err != nil || exists(file) { // the check brought it back
+			t.Fatal(err)
+		}
 		find()
 		if got := raised(t, log); !slices.Equal(got, []string{"payload_rescued"}) || !exists(file) {
 			t.Errorf("%s: %q, in its place: %v", what, got, exists(file))
@@ -554,5 +561,22 @@ func TestREL007WrongAddress(t *testing.T) {
 	}
 	if n := tables(); n != 0 {
 		t.Errorf("%d tables were made in the empty database", n)
+	}
+}
+
+// A start is noted on both sides, so that a copy of the database from before it is told from the present one.
+func TestREL007AStartIsNoted(t *testing.T) {
+	n, log := watched(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); n.keepData(ctx) }()
+	for n.data.identityOf(t).Mark == 0 && t.Context().Err() == nil {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	<-done
+	in, err := n.Store.Installation(t.Context())
+	if f, _ := in.Folder(n.data.identityOf(t).Folder); err != nil || f.Mark != 1 || log.Len() != 0 {
+		t.Errorf("%+v, %v, %s", in, err, log)
 	}
 }

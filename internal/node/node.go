@@ -254,7 +254,7 @@ func (n *Node) Serve(ctx context.Context) error {
 	srv := n.server()
 	var wg sync.WaitGroup
 	wg.Go(func() { n.runner.Run(ctx) })
-	wg.Go(func() { every(ctx, tidyEvery, func() { n.tidy(ctx) }) })
+	wg.Go(func() { n.keepData(ctx) })
 	wg.Go(func() { n.watchRules(ctx) })
 	wg.Go(func() { n.keepAccounts(ctx) })
 	served := make(chan error, 1)
