@@ -268,11 +268,11 @@ func (n *Node) findLost(ctx context.Context) error {
 
 // DataReport is what Check found.
 type DataReport struct {
-	Place    string   `json:"place"`
-	Identity Identity `json:"identity"`
-	Database string   `json:"database"`           // its installation; "" when no folder has joined it
-	Folders  int      `json:"folders"`            // that belong to the database
-	Stranger string   `json:"stranger,omitempty"` // why folder and database do not belong together
+	Place    string             `json:"place"`
+	Identity Identity           `json:"identity"`
+	Database string             `json:"database"`           // its installation; "" when no folder has joined it
+	Folders  []store.DataFolder `json:"folders"`            // that belong to the database
+	Stranger string             `json:"stranger,omitempty"` // why folder and database do not belong together
 	Census
 	Needed  int      `json:"needed"` // in quarantine, although a message refers to them
 	Rows    int      `json:"rows"`
@@ -293,7 +293,7 @@ func (d *Data) Check(ctx context.Context, now time.Time) (*DataReport, error) {
 	if err != nil {
 		return nil, fault.New(fault.DatabaseUnusable, err, "")
 	}
-	r := &DataReport{Place: d.place(), Identity: id, Database: in.ID, Folders: len(in.Folders)}
+	r := &DataReport{Place: d.place(), Identity: id, Database: in.ID, Folders: in.Folders}
 	if id.Installation != "" {
 		r.Stranger = id.strangerTo(&in)
 	}

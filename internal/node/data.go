@@ -37,13 +37,14 @@ type Data struct {
 	spool string
 }
 
-// openData opens record and payloads, and refuses two that do not belong together.
-func openData(ctx context.Context, cfg *config.Config, opts store.Options, files blob.Options) (*Data, error) {
+// openData opens record and payloads, and refuses two that do not belong together. A folder that was never used joins the database
+// if join says so: then payloads will lie there.
+func openData(ctx context.Context, cfg *config.Config, opts store.Options, files blob.Options, join bool) (*Data, error) {
 	d, err := openStrangers(ctx, cfg, opts, files)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.meet(ctx); err != nil {
+	if err := d.meet(ctx, join); err != nil {
 		return nil, errors.Join(err, d.Store.Close())
 	}
 	return d, nil
@@ -93,7 +94,7 @@ func openStore(ctx context.Context, cfg *config.Config, dir string, opts store.O
 
 // OpenStore opens the record alone, for commands that need nothing else of a node.
 func OpenStore(ctx context.Context, cfg *config.Config) (*store.Store, error) {
-	d, err := openData(ctx, cfg, store.Options{}, blob.Options{})
+	d, err := openData(ctx, cfg, store.Options{}, blob.Options{}, false)
 	if err != nil {
 		return nil, err
 	}
@@ -154,15 +155,15 @@ func (d *Data) place() string {
 	return host + ":" + d.dir
 }
 
-// meet makes sure that folder and database belong together. A folder that was never used joins the database, unless it has
-// payloads that the database does not know.
-func (d *Data) meet(ctx context.Context) error {
+// meet makes sure that folder and database belong together. A folder that was never used may join, unless it has payloads that the
+// database does not know.
+func (d *Data) meet(ctx context.Context, join bool) error {
 	mine, err := d.identity()
 	if err != nil {
 		return fault.New(fault.FolderUnusable, err, "%s", d.dir)
 	}
 	if mine.Installation == "" {
-		if err := d.familiar(ctx); err != nil {
+		if err := d.familiar(ctx); err != nil || !join {
 			return err
 		}
 		return d.join(ctx, mine, false, store.Audit{})

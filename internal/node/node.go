@@ -154,7 +154,7 @@ func (n *Node) hide() error {
 func (n *Node) openRecord(ctx context.Context) (err error) {
 	n.data, err = openData(ctx, n.Config, store.Options{Hook: n.opts.Hook, Server: !n.opts.Command}, blob.Options{Hook: n.opts.Hook, Rescued: func(key string) {
 		n.alarm(fault.New(fault.PayloadRescued, nil, "%s", key), "payload rescued")
-	}})
+	}}, true)
 	if err != nil {
 		return err
 	}

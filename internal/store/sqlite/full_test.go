@@ -223,7 +223,7 @@ func smallDisk(t *testing.T) string {
 		t.Skipf("a full disk: mounting a small file system needs root: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
 			t.Error(err)
 		}
 	})
