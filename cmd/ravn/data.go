@@ -42,7 +42,7 @@ func (c *cli) show(r *node.DataReport) error {
 database     installation %s, data folders: %d
 payloads     older than a day %d: unknown to the database %d, superseded %d; in quarantine %d
 rows         %d, without their payload %d`,
-		r.Place, none(r.Identity.Folder), none(r.Identity.Installation), r.Identity.Mark, none(r.Database), r.Folders,
+		r.Place, none(r.Identity.Folder), none(r.Identity.Installation), r.Identity.Mark, none(r.Database), len(r.Folders),
 		r.Blobs, r.Unknown, r.Superseded, r.Quarantine, r.Rows, r.Missing)
 	for _, key := range r.Examples {
 		c.hint("unknown  %s", key)
@@ -50,7 +50,10 @@ rows         %d, without their payload %d`,
 	for _, lost := range r.Lost {
 		c.hint("missing  %s", lost)
 	}
-	if r.Folders > 1 {
+	if len(r.Folders) > 1 {
+		for _, f := range r.Folders {
+			c.hint("folder   %s  %s, since %s", f.ID, f.Place, f.Joined.Format(time.RFC3339))
+		}
 		c.hint("The database has several data folders: payloads of rows were not looked for.")
 	}
 	for _, a := range r.Alarms() {

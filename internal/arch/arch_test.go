@@ -60,7 +60,7 @@ var allowed = map[string]string{
 	"internal/testrun":         "",
 	"internal/store/blob":      "internal/store internal/durable",
 	"internal/store/postgres":  "internal/store",
-	"internal/store/sqlite":    "internal/store internal/alive",
+	"internal/store/sqlite":    "internal/store internal/alive internal/durable",
 	"internal/store/storetest": "internal/golden internal/store peppol internal/alive",
 	"testbed/pki":              "certs internal/durable",
 	"testbed/sml":              "peppol sml",

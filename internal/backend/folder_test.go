@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/durable/faultfs"
 	"github.com/ravn-ap/ravn/internal/fault"
 )
@@ -232,6 +234,28 @@ func TestREL013CancelledDelivery(t *testing.T) {
 		if got := names(t, f.Dir); len(got) != 0 {
 			t.Errorf("after %d bytes: left %q", after, got)
 		}
+	}
+}
+
+// lateCancel ends a context when the document is written, before it has its name.
+type lateCancel struct {
+	durable.OS
+	cancel func()
+}
+
+func (c lateCancel) Create(name string, mode fs.FileMode) (durable.File, error) {
+	if filepath.Base(name) == metadataName {
+		c.cancel()
+	}
+	return c.OS.Create(name, mode)
+}
+
+func TestREL013CancelledBeforeItHasItsName(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	f := &Folder{Dir: t.TempDir(), FS: lateCancel{cancel: cancel}}
+	err := f.Deliver(ctx, Delivery{ID: "a", Payload: strings.NewReader(whole), Metadata: of("a", whole)})
+	if got := names(t, f.Dir); !errors.Is(err, context.Canceled) || len(got) != 0 {
+		t.Errorf("%v, left %q", err, got)
 	}
 }
 

@@ -217,8 +217,9 @@ func every(ctx context.Context, span time.Duration, do func()) {
 	}
 }
 
-// keepTidy looks after folder and record as long as ctx lasts.
-func (n *Node) keepTidy(ctx context.Context) {
+// keepData notes the start on both sides and tidies from time to time.
+func (n *Node) keepData(ctx context.Context) {
+	n.try(ctx, "data folder", n.data.mark)
 	every(ctx, tidyEvery, func() { n.tidy(ctx) })
 }
 
@@ -267,12 +268,13 @@ func (n *Node) findLost(ctx context.Context) error {
 
 // DataReport is what Check found.
 type DataReport struct {
-	Place    string   `json:"place"`
-	Identity Identity `json:"identity"`
-	Database string   `json:"database"`           // its installation; "" when no folder has joined it
-	Folders  int      `json:"folders"`            // that belong to the database
-	Stranger string   `json:"stranger,omitempty"` // why folder and database do not belong together
+	Place    string             `json:"place"`
+	Identity Identity           `json:"identity"`
+	Database string             `json:"database"`           // its installation; "" when no folder has joined it
+	Folders  []store.DataFolder `json:"folders"`            // that belong to the database
+	Stranger string             `json:"stranger,omitempty"` // why folder and database do not belong together
 	Census
+	Needed  int      `json:"needed"` // in quarantine, although a message refers to them
 	Rows    int      `json:"rows"`
 	Missing int      `json:"missing"`        // payloads that rows refer to; not looked for when the database has several folders
 	Lost    []string `json:"lost,omitempty"` // some of Missing: message and payload
@@ -291,7 +293,7 @@ func (d *Data) Check(ctx context.Context, now time.Time) (*DataReport, error) {
 	if err != nil {
 		return nil, fault.New(fault.DatabaseUnusable, err, "")
 	}
-	r := &DataReport{Place: d.place(), Identity: id, Database: in.ID, Folders: len(in.Folders)}
+	r := &DataReport{Place: d.place(), Identity: id, Database: in.ID, Folders: in.Folders}
 	if id.Installation != "" {
 		r.Stranger = id.strangerTo(&in)
 	}
@@ -299,7 +301,7 @@ func (d *Data) Check(ctx context.Context, now time.Time) (*DataReport, error) {
 	if err != nil {
 		return nil, fault.New(fault.RecordUnreadable, err, "")
 	}
-	r.Census = *c
+	r.Census, r.Needed = *c, len(c.needed)
 	if len(in.Folders) > 1 {
 		return r, nil
 	}
@@ -322,6 +324,9 @@ func (r *DataReport) Alarms() (all []*fault.Error) {
 	}
 	if tooMany(r.Unknown, r.Blobs) {
 		all = append(all, fault.New(fault.PayloadsUnknown, nil, "%d of %d", r.Unknown, r.Blobs))
+	}
+	if r.Needed > 0 {
+		all = append(all, fault.New(fault.PayloadRescued, nil, "%d", r.Needed))
 	}
 	if r.Missing > 0 {
 		all = append(all, fault.New(fault.PayloadMissing, nil, "%d", r.Missing))

@@ -37,13 +37,14 @@ type Data struct {
 	spool string
 }
 
-// openData opens record and payloads, and refuses two that do not belong together.
-func openData(ctx context.Context, cfg *config.Config, opts store.Options, files blob.Options) (*Data, error) {
+// openData opens record and payloads, and refuses two that do not belong together. A folder that was never used joins the database
+// if join says so: then payloads will lie there.
+func openData(ctx context.Context, cfg *config.Config, opts store.Options, files blob.Options, join bool) (*Data, error) {
 	d, err := openStrangers(ctx, cfg, opts, files)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.meet(ctx); err != nil {
+	if err := d.meet(ctx, join); err != nil {
 		return nil, errors.Join(err, d.Store.Close())
 	}
 	return d, nil
@@ -93,7 +94,7 @@ func openStore(ctx context.Context, cfg *config.Config, dir string, opts store.O
 
 // OpenStore opens the record alone, for commands that need nothing else of a node.
 func OpenStore(ctx context.Context, cfg *config.Config) (*store.Store, error) {
-	d, err := openData(ctx, cfg, store.Options{}, blob.Options{})
+	d, err := openData(ctx, cfg, store.Options{}, blob.Options{}, false)
 	if err != nil {
 		return nil, err
 	}
@@ -154,19 +155,24 @@ func (d *Data) place() string {
 	return host + ":" + d.dir
 }
 
-// meet makes sure that folder and database belong together. A folder that was never used joins the database, unless it has
-// payloads that the database does not know.
-func (d *Data) meet(ctx context.Context) error {
+// meet makes sure that folder and database belong together. A folder that was never used may join, unless it has payloads that the
+// database does not know.
+func (d *Data) meet(ctx context.Context, join bool) error {
 	mine, err := d.identity()
 	if err != nil {
 		return fault.New(fault.FolderUnusable, err, "%s", d.dir)
 	}
 	if mine.Installation == "" {
-		if err := d.familiar(ctx); err != nil {
+		if err := d.familiar(ctx); err != nil || !join {
 			return err
 		}
 		return d.join(ctx, mine, false, store.Audit{})
 	}
+	return d.recognise(ctx, mine)
+}
+
+// recognise refuses a database that is not the folder's own.
+func (d *Data) recognise(ctx context.Context, mine Identity) error {
 	theirs, err := d.Store.Installation(ctx)
 	if err != nil {
 		return fault.New(fault.DatabaseUnusable, err, "")
@@ -253,22 +259,19 @@ func (d *Data) Adopt(ctx context.Context, actor string, only bool) error {
 	})
 }
 
-// mark raises the mark of the folder on both sides, and finds out a database that was exchanged for an older copy.
+// mark raises the mark of the folder on both sides, after looking whether the database is still the folder's own: it may have been
+// exchanged while the server runs.
 func (d *Data) mark(ctx context.Context) error {
 	mine, err := d.identity()
 	if err != nil {
 		return fault.New(fault.FolderUnusable, err, "%s", d.dir)
 	}
-	mark, err := d.Store.MarkFolder(ctx, mine.Folder)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return fault.New(fault.WrongDatabase, nil, "%s: the database does not know the folder any more", d.dir)
-	case err != nil:
-		return fault.New(fault.DatabaseUnusable, err, "")
-	case mark <= mine.Mark:
-		return fault.New(fault.WrongDatabase, nil, "%s: the database is older than what the folder has seen: it has mark %d, the folder %d", d.dir, mark-1, mine.Mark)
+	if err := d.recognise(ctx, mine); err != nil {
+		return err
 	}
-	mine.Mark = mark
+	if mine.Mark, err = d.Store.MarkFolder(ctx, mine.Folder); err != nil {
+		return fault.New(fault.DatabaseUnusable, err, "")
+	}
 	if err := d.save(mine); err != nil {
 		return fault.New(fault.FolderUnusable, err, "%s", d.dir)
 	}

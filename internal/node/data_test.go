@@ -38,7 +38,7 @@ func dataConfig(t *testing.T) *config.Config {
 
 func dataOf(t *testing.T, cfg *config.Config) *Data {
 	t.Helper()
-	d, err := openData(t.Context(), cfg, store.Options{}, blob.Options{})
+	d, err := openData(t.Context(), cfg, store.Options{}, blob.Options{}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestREL007WrongDatabaseIsRefused(t *testing.T) {
 			}
 			tc.spoil(t, db, older)
 			was := exists(db)
-			_, err := openData(t.Context(), cfg, store.Options{}, blob.Options{})
+			_, err := openData(t.Context(), cfg, store.Options{}, blob.Options{}, true)
 			if code(err) != fault.WrongDatabase || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v", err)
 			}
@@ -191,7 +191,7 @@ func TestREL007FirstStart(t *testing.T) {
 				plant(t, d, store.BlobKey(store.NewID(), "sbd"), time.Hour)
 			}
 			strip(t, d)
-			again, err := openData(t.Context(), cfg, store.Options{}, blob.Options{})
+			again, err := openData(t.Context(), cfg, store.Options{}, blob.Options{}, true)
 			if code(err) != tc.want {
 				t.Fatalf("got %v", err)
 			}
@@ -211,12 +211,25 @@ func TestREL007FirstStart(t *testing.T) {
 	}
 }
 
+// A command that needs the record alone, from any folder, makes that folder no part of the installation.
+func TestREL007RecordAlone(t *testing.T) {
+	cfg := dataConfig(t)
+	s, err := OpenStore(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if in, err := s.Installation(t.Context()); err != nil || in.ID != "" || exists(filepath.Join(cfg.Path(cfg.Data), identityName)) {
+		t.Errorf("%+v, %v", in, err)
+	}
+}
+
 func TestREL007TwoFirstStartsAtOnce(t *testing.T) {
 	cfg := dataConfig(t)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			d, err := openData(t.Context(), cfg, store.Options{}, blob.Options{})
+			d, err := openData(t.Context(), cfg, store.Options{}, blob.Options{}, true)
 			if err != nil {
 				t.Error(err)
 				return
@@ -253,7 +266,7 @@ func TestREL007Adopt(t *testing.T) {
 	if err := s.Adopt(t.Context(), "me", true); err != nil {
 		t.Fatal(err)
 	}
-	if r, err = s.Check(t.Context(), time.Now()); err != nil || r.Stranger != "" || len(r.Alarms()) != 0 || r.Folders != 1 {
+	if r, err = s.Check(t.Context(), time.Now()); err != nil || r.Stranger != "" || len(r.Alarms()) != 0 || len(r.Folders) != 1 {
 		t.Errorf("after: %+v, %v", r, err)
 	}
 	audits, err := s.Store.Audits(t.Context(), store.DefaultTenant, time.Time{}, time.Time{}, 10)
@@ -409,6 +422,13 @@ func TestREL007NeededInQuarantine(t *testing.T) {
 		if err := n.data.Files.Quarantine(key, time.Now()); err != nil || exists(file) {
 			t.Fatal(err)
 		}
+		if r, err := n.data.Check(t.Context(), time.Now()); err != nil || r.Needed != 1 || len(r.Alarms()) != 1 || r.Alarms()[0].Code != fault.PayloadRescued {
+			t.Errorf("check: %+v, %v", r, err)
+		}
+		log.Reset()
+		if err := n.data.Files.Quarantine(key, time.Now()); err != nil || exists(file) { // the check brought it back
+			t.Fatal(err)
+		}
 		find()
 		if got := raised(t, log); !slices.Equal(got, []string{"payload_rescued"}) || !exists(file) {
 			t.Errorf("%s: %q, in its place: %v", what, got, exists(file))
@@ -532,7 +552,7 @@ func TestREL007WrongAddress(t *testing.T) {
 	others, _ := schema(t)
 	open := func(cfg *config.Config, addr string) error {
 		cfg.Database = addr
-		d, err := openData(t.Context(), cfg, store.Options{}, blob.Options{})
+		d, err := openData(t.Context(), cfg, store.Options{}, blob.Options{}, true)
 		if err == nil {
 			err = d.Store.Close()
 		}
@@ -554,5 +574,22 @@ func TestREL007WrongAddress(t *testing.T) {
 	}
 	if n := tables(); n != 0 {
 		t.Errorf("%d tables were made in the empty database", n)
+	}
+}
+
+// A start is noted on both sides, so that a copy of the database from before it is told from the present one.
+func TestREL007AStartIsNoted(t *testing.T) {
+	n, log := watched(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); n.keepData(ctx) }()
+	for n.data.identityOf(t).Mark == 0 && t.Context().Err() == nil {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	<-done
+	in, err := n.Store.Installation(t.Context())
+	if f, _ := in.Folder(n.data.identityOf(t).Folder); err != nil || f.Mark != 1 || log.Len() != 0 {
+		t.Errorf("%+v, %v, %s", in, err, log)
 	}
 }

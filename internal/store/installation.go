@@ -14,10 +14,10 @@ type Installation struct {
 
 // DataFolder is a data folder that belongs to a database.
 type DataFolder struct {
-	ID     string
-	Joined time.Time
-	Place  string // host and path, for people
-	Mark   int64  // see MarkFolder
+	ID     string    `json:"id"`
+	Joined time.Time `json:"joined"`
+	Place  string    `json:"place"` // host and path, for people
+	Mark   int64     `json:"mark"`  // see MarkFolder
 }
 
 // Folder returns the folder with an id.
