@@ -1,5 +1,5 @@
-// Package alive lets processes show in a folder that they live: each has a file there that says who it is, with a lock that
-// the kernel drops when the process dies, however that happens.
+// Package alive lets processes show in a folder that they live: each has a file there that says who it is, with a lock
+// that the kernel drops when the process dies, however that happens.
 package alive
 
 import (
@@ -23,7 +23,8 @@ type Who struct {
 }
 
 func (w Who) String() string {
-	return fmt.Sprintf("process %d on %s since %s (schema %d)", w.Process, w.Host, w.Since.UTC().Format(time.RFC3339), w.Schema)
+	since := w.Since.UTC().Format(time.RFC3339)
+	return fmt.Sprintf("process %d on %s since %s (schema %d)", w.Process, w.Host, since, w.Schema)
 }
 
 // Self returns who this process is.

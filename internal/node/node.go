@@ -38,7 +38,9 @@ type Options struct {
 	Now  func() time.Time
 	Hook func(point string) // crash points of the store, the blobs and the endpoint
 
-	Command bool // the node does one thing and ends: it shows nobody that it lives, and leaves the schema of a running server alone
+	// Command says that the node does one thing and ends: it shows nobody that it lives, and leaves the schema of a
+	// running server alone.
+	Command bool
 }
 
 // Node is one server.
@@ -114,8 +116,8 @@ func (n *Node) openKeys(ctx context.Context) error {
 	return nil
 }
 
-// show leaves a sign of this server in the data folder, before anything there is opened, and says who else has one. Two servers on
-// one folder are allowed, but rarely meant.
+// show leaves a sign of this server in the data folder, before anything there is opened, and says who else has one. Two
+// servers on one folder are allowed, but rarely meant.
 func (n *Node) show() error {
 	if n.opts.Command {
 		return nil
@@ -152,9 +154,9 @@ func (n *Node) hide() error {
 
 // openRecord opens folders, database and blobs.
 func (n *Node) openRecord(ctx context.Context) (err error) {
-	n.data, err = openData(ctx, n.Config, store.Options{Hook: n.opts.Hook, Server: !n.opts.Command}, blob.Options{Hook: n.opts.Hook, Rescued: func(key string) {
-		n.alarm(fault.New(fault.PayloadRescued, nil, "%s", key), "payload rescued")
-	}}, true)
+	rescued := func(key string) { n.alarm(fault.New(fault.PayloadRescued, nil, "%s", key), "payload rescued") }
+	n.data, err = openData(ctx, n.Config, store.Options{Hook: n.opts.Hook, Server: !n.opts.Command},
+		blob.Options{Hook: n.opts.Hook, Rescued: rescued}, true)
 	if err != nil {
 		return err
 	}
@@ -171,7 +173,9 @@ func (n *Node) wire() error {
 	}
 	lease := time.Duration(n.Config.Deliver.Lease)
 	n.inbox = &backend.Folder{Dir: n.Config.Path(n.Config.Deliver.Folder)}
-	n.Inbound = &ap.Inbound{Core: core, Lease: lease, Backend: n.inbox, Delivered: n.logDelivery, Alone: n.data.alone, Hook: n.opts.Hook}
+	n.Inbound = &ap.Inbound{
+		Core: core, Lease: lease, Backend: n.inbox, Delivered: n.logDelivery, Alone: n.data.alone, Hook: n.opts.Hook,
+	}
 	n.runner = &queue.Runner{
 		Store: n.Store, Work: map[store.Kind]queue.Work{store.Deliver: n.Inbound.Forward}, Owner: n.owner(), Now: n.opts.Now, Lease: lease,
 		OnError: func(job store.Job, err error) { n.opts.Log.Error().Str("job", job.ID).Err(err).Msg("queue") },
@@ -246,8 +250,8 @@ func (n *Node) URL() string {
 	return scheme + "://" + n.Addr() + n.Config.AS4.Path
 }
 
-// Serve answers requests and delivers documents until ctx ends, then lets what is under way finish (REL-063). When the listener
-// fails, that ends it as well: a server that nobody reaches must not look like one that works.
+// Serve answers requests and delivers documents until ctx ends, then lets what is under way finish (REL-063). When the
+// listener fails, that ends it as well: a server that nobody reaches must not look like one that works.
 func (n *Node) Serve(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

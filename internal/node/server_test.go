@@ -15,8 +15,8 @@ import (
 	"github.com/ravn-ap/ravn/internal/store/sqlite"
 )
 
-// The listener fails: Serve stops everything and comes back with the error. Nobody must take a server that nothing reaches for
-// one that works.
+// The listener fails: Serve stops everything and comes back with the error. Nobody must take a server that nothing
+// reaches for one that works.
 func TestServeEndsWithItsListener(t *testing.T) {
 	n, log := idleNode(t)
 	if err := n.Listen(); err != nil {
@@ -59,7 +59,8 @@ func TestSecondServer(t *testing.T) {
 		return n
 	}
 	second := open(false)
-	if line := log.String(); !strings.Contains(line, "another server uses the data folder") || !strings.Contains(line, alive.Self(0, time.Time{}).Host) || !strings.Contains(line, `"level":"warn"`) {
+	if line := log.String(); !strings.Contains(line, "another server uses the data folder") ||
+		!strings.Contains(line, alive.Self(0, time.Time{}).Host) || !strings.Contains(line, `"level":"warn"`) {
 		t.Errorf("the second one: %s", line)
 	}
 	third := open(true)
@@ -104,7 +105,8 @@ func TestREL065CommandOfAnotherVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenStore(t.Context(), cfg); code(err) != fault.DatabaseVersion || !strings.Contains(err.Error(), "process 4711 on elsewhere") {
+	if _, err := OpenStore(t.Context(), cfg); code(err) != fault.DatabaseVersion ||
+		!strings.Contains(err.Error(), "process 4711 on elsewhere") {
 		t.Errorf("got %v", err)
 	}
 	if err := sign.Close(); err != nil {
