@@ -186,7 +186,9 @@ func (n *Node) wire() error {
 	}
 	lease := time.Duration(n.Config.Deliver.Lease)
 	n.inbox = &backend.Folder{Dir: n.Config.Path(n.Config.Deliver.Folder)}
-	n.Inbound = &ap.Inbound{Core: core, Lease: lease, Backend: n.inbox, Delivered: n.logDelivery, Alone: n.data.alone, Hook: n.opts.Hook}
+	n.Inbound = &ap.Inbound{
+		Core: core, Lease: lease, Backend: n.inbox, Delivered: n.logDelivery, Alone: n.data.alone, Hook: n.opts.Hook,
+	}
 	n.runner = &queue.Runner{
 		Store: n.Store, Work: map[store.Kind]queue.Work{store.Deliver: n.Inbound.Forward}, Owner: n.process.Name, Now: n.opts.Now, Lease: lease,
 		OnError: n.logJob,

@@ -123,8 +123,8 @@ func (a *atOnce) leave() {
 	a.now--
 }
 
-// The lease of a job that is under way ends: the machine slept, the database was away. The same process claims the job again,
-// and again. It never runs it twice at once; the old work is told to stop; the claims in between are no crashes.
+// The lease of a job that is under way ends: the machine slept, the database was away. The same process claims the job
+// again, and again. It never runs it twice at once; the old work is told to stop; the claims in between are no crashes.
 func TestREL013OneProcessRunsAJobOnceAtATime(t *testing.T) {
 	for name, obedient := range map[string]bool{"work that stops": true, "work that does not": false} {
 		t.Run(name, func(t *testing.T) {
@@ -161,7 +161,8 @@ func TestREL013OneProcessRunsAJobOnceAtATime(t *testing.T) {
 				if len(o.log) == 0 || o.log[len(o.log)-1] != fmt.Sprint("complete ", o.job.Token-1) {
 					t.Errorf("the end: %q", o.log)
 				}
-				if slices.ContainsFunc(o.log, func(s string) bool { return strings.HasPrefix(s, "quarantine") }) || o.job.Unended > 3 {
+				if slices.ContainsFunc(o.log, func(s string) bool { return strings.HasPrefix(s, "quarantine") }) ||
+					o.job.Unended > 3 {
 					t.Errorf("counted as crashes: %d, %q", o.job.Unended, o.log)
 				}
 				if !slices.Contains(o.log, "give back 2") || len(told.errs) == 0 {
@@ -196,7 +197,8 @@ func TestREL013AJobByReserveIsNotRunTwice(t *testing.T) {
 		if starts, most := count.seen(); most != 1 || starts != 2 {
 			t.Errorf("the job ran %d times, %d at once", starts, most)
 		}
-		if want := []string{"claim 2", "give back 2", "lost 1", "claim 4", "complete 4"}; !slices.Equal(o.log, want) && !slices.Equal(o.log, []string{"claim 2", "lost 1", "give back 2", "claim 4", "complete 4"}) {
+		if want := []string{"claim 2", "give back 2", "lost 1", "claim 4", "complete 4"}; !slices.Equal(o.log,
+			want) && !slices.Equal(o.log, []string{"claim 2", "lost 1", "give back 2", "claim 4", "complete 4"}) {
 			t.Errorf("%q", o.log)
 		}
 	})
@@ -205,7 +207,10 @@ func TestREL013AJobByReserveIsNotRunTwice(t *testing.T) {
 // A claim whose commit failed, or whose outcome is not known, starts nothing: its lease is not ours.
 func TestREL072AClaimThatFailedStartsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := &outbox{free: true, unknown: errors.Join(store.ErrOutcomeUnknown, errors.New("connection lost")), job: store.Job{ID: "report/default/a", Kind: store.Report}}
+		o := &outbox{
+			free: true, unknown: errors.Join(store.ErrOutcomeUnknown, errors.New("connection lost")),
+			job: store.Job{ID: "report/default/a", Kind: store.Report},
+		}
 		var count atOnce
 		work := func(context.Context, store.Job) queue.Outcome {
 			count.enter()
@@ -231,14 +236,18 @@ func TestNegativeNumbersAreDefaults(t *testing.T) {
 			time.Sleep(queue.DefaultLease)
 			return queue.Done()
 		}
-		r := &queue.Runner{Store: o, Work: reports(work), Limit: -1, Poll: -time.Second, Lease: -time.Minute, Timeout: -1, Grace: -1, MaxCrashes: -1}
+		r := &queue.Runner{
+			Store: o, Work: reports(work), Limit: -1, Poll: -time.Second, Lease: -time.Minute,
+			Timeout: -1, Grace: -1, MaxCrashes: -1,
+		}
 		stop := start(t, r)
 		time.Sleep(2 * queue.DefaultLease)
 		stop()
 		if left != queue.DefaultTimeout || !o.done {
 			t.Errorf("deadline in %v, done %v", left, o.done)
 		}
-		if r.Limit != queue.DefaultLimit || r.Poll != queue.DefaultPoll || r.Lease != queue.DefaultLease || r.Grace != queue.DefaultGrace || r.MaxCrashes != queue.DefaultMaxCrashes {
+		if r.Limit != queue.DefaultLimit || r.Poll != queue.DefaultPoll || r.Lease != queue.DefaultLease ||
+			r.Grace != queue.DefaultGrace || r.MaxCrashes != queue.DefaultMaxCrashes {
 			t.Errorf("%+v", []any{r.Limit, r.Poll, r.Lease, r.Grace, r.MaxCrashes})
 		}
 	})

@@ -104,8 +104,8 @@ func servers(dir string) (list []string, err error) {
 	return list, err
 }
 
-// inTx asks for a second transaction, which SQLite refuses inside the first. When it cannot be told there is none: then nothing
-// more runs on the connection.
+// inTx asks for a second transaction, which SQLite refuses inside the first. When it cannot be told there is none: then
+// nothing more runs on the connection.
 func inTx(ctx context.Context, conn *sql.Conn) bool {
 	_, err := conn.ExecContext(ctx, "BEGIN")
 	if err == nil {
