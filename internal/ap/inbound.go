@@ -208,6 +208,12 @@ func storedFault(m store.Message, err error) error {
 	return err
 }
 
+// isStoredFault tells whether an error is one that storedFault gave its code.
+func isStoredFault(err error) bool {
+	var f *fault.Error
+	return errors.As(err, &f) && (f.Code == fault.PayloadDamaged || f.Code == fault.PayloadMissing)
+}
+
 // elsewhereTries is after how many attempts, a day, a payload is lost that another node may have.
 const elsewhereTries = 30
 
