@@ -13,7 +13,7 @@ POSTGRES = if dir=$$(mktemp -d) && dsn=$$(internal/store/postgres/testserver.sh 
 	export RAVN_TEST_POSTGRES=$$dsn; trap "internal/store/postgres/testserver.sh stop $$dir" EXIT; \
 	elif [ "$$RAVN_REQUIRE_TOOLS" = 1 ]; then echo "PostgreSQL is missing, and RAVN_REQUIRE_TOOLS=1 demands it"; exit 1; fi;
 
-.PHONY: build test check demo interop interop-build bench bench-peers bench-reports bench-validation conformance-validation fuzz differential golden test-upgrade docs clean
+.PHONY: build test check demo mutants interop interop-build bench bench-peers bench-reports bench-validation conformance-validation fuzz differential golden test-upgrade docs clean
 
 build: ## bin/ravn
 	go build -trimpath -o bin/ravn ./cmd/ravn
@@ -34,6 +34,9 @@ check: build ## everything a change must pass
 
 demo: build ## a private Peppol network, one real message
 	bin/ravn demo
+
+mutants: ## breaks the program in the places of internal/mutants/list.txt, one at a time; a test must fail each time. FIRST=20: only so many
+	go run ./internal/mutants $(if $(FIRST),-first $(FIRST))
 
 interop-build: ## the Java peer and the judge of rules; needs a JDK and Maven
 	cd testbed/interop && mvn -q -B package

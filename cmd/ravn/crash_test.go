@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -15,8 +17,11 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/node"
 	"github.com/ravn-ap/ravn/internal/setup"
+	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/testbed"
 	"github.com/ravn-ap/ravn/testbed/pki"
 )
@@ -192,9 +197,57 @@ func TestCrashPointsOfReceiver(t *testing.T) {
 					t.Fatalf("the repeat ended with %d", code)
 				}
 			}
-			if got := delivered(t, to, 1); len(got) != 1 {
-				t.Errorf("delivered: %v", got)
+			got := delivered(t, to, 1)
+			if len(got) != 1 {
+				t.Fatalf("delivered: %v", got)
 			}
+			isWhole(t, filepath.Join(filepath.Dir(to), "inbox", got[0]), messageOf(t, from, first.ID))
 		})
+	}
+}
+
+// messageOf returns what a node has on record of a message.
+func messageOf(t *testing.T, file, id string) store.Message {
+	t.Helper()
+	cfg, err := config.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := node.OpenStore(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	m, err := s.Get(t.Context(), store.DefaultTenant, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// isWhole compares a delivered folder with the message that was sent: every byte of the document, and what is said of it.
+func isWhole(t *testing.T, dir string, sent store.Message) {
+	t.Helper()
+	if sent.State != store.Sent {
+		t.Errorf("the sender has it as %s", sent.State)
+	}
+	doc, err := os.ReadFile(filepath.Join(dir, "document.xml"))
+	if err != nil || sha256.Sum256(doc) != sent.Payload.SHA256 {
+		t.Errorf("another document than was sent: %d bytes, %v", len(doc), err)
+	}
+	var meta struct {
+		MessageID  string `json:"message_id"`
+		InstanceID string `json:"instance_id"`
+		Receiver   string `json:"receiver"`
+		SHA256     string `json:"sha256"`
+		Length     int64  `json:"length"`
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "metadata.json"))
+	if err == nil {
+		err = json.Unmarshal(text, &meta)
+	}
+	if err != nil || meta.MessageID != sent.MessageID || meta.InstanceID != sent.InstanceID || !strings.HasSuffix(meta.Receiver, sent.Receiver) ||
+		meta.SHA256 != hex.EncodeToString(sent.Payload.SHA256[:]) || meta.Length != sent.Payload.Length {
+		t.Errorf("metadata %s, %v", text, err)
 	}
 }

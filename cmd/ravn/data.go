@@ -13,7 +13,7 @@ import (
 )
 
 func (c *cli) data() *cobra.Command {
-	cmd := &cobra.Command{Use: "data", Short: "Whether data folder and database belong together, and what is in the folder"}
+	cmd := &cobra.Command{Use: "data", Short: "Whether data folder and database belong together, what is in the folder"}
 	cmd.AddCommand(c.dataCheck(), c.dataAdopt(), c.dataCollect())
 	return cmd
 }
@@ -42,7 +42,8 @@ func (c *cli) show(r *node.DataReport) error {
 database     installation %s, data folders: %d
 payloads     older than a day %d: unknown to the database %d, superseded %d; in quarantine %d
 rows         %d, without their payload %d`,
-		r.Place, none(r.Identity.Folder), none(r.Identity.Installation), r.Identity.Mark, none(r.Database), r.Folders,
+		r.Place, none(r.Identity.Folder), none(r.Identity.Installation), r.Identity.Mark,
+		none(r.Database), len(r.Folders),
 		r.Blobs, r.Unknown, r.Superseded, r.Quarantine, r.Rows, r.Missing)
 	for _, key := range r.Examples {
 		c.hint("unknown  %s", key)
@@ -50,7 +51,10 @@ rows         %d, without their payload %d`,
 	for _, lost := range r.Lost {
 		c.hint("missing  %s", lost)
 	}
-	if r.Folders > 1 {
+	if len(r.Folders) > 1 {
+		for _, f := range r.Folders {
+			c.hint("folder   %s  %s, since %s", f.ID, f.Place, f.Joined.Format(time.RFC3339))
+		}
 		c.hint("The database has several data folders: payloads of rows were not looked for.")
 	}
 	for _, a := range r.Alarms() {
@@ -79,8 +83,9 @@ func none(id string) string {
 func (c *cli) dataCheck() *cobra.Command {
 	return &cobra.Command{
 		Use: "check", Short: "Compare data folder and database", Args: cobra.NoArgs,
-		Long: `Compares data folder and database: whether they belong together, payloads that the database does not know, payloads in
-quarantine, rows whose payload is missing. It may run beside the server. Exit code 1 or 2 when something must be looked at.`,
+		Long: `Compares data folder and database: whether they belong together, payloads that the database does not
+know, payloads in quarantine, rows whose payload is missing. It may run beside the server. Exit code 1 or 2
+when something must be looked at.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withData(cmd.Context(), func(_ *node.Data, r *node.DataReport) error { return c.show(r) })
 		},
@@ -89,14 +94,15 @@ quarantine, rows whose payload is missing. It may run beside the server. Exit co
 
 const adoptHelp = `Makes the configured data folder belong to the configured database.
 
-Folder and database carry each other's identity, and ravn refuses two that do not fit (RAVN-1019): payloads that a database
-does not know are removed in the end, and rows without their payload cannot be delivered. The refusal is right when the
-address of the database is wrong, or a disk is not mounted: correct that, and do not adopt.
+Folder and database carry each other's identity, and ravn refuses two that do not fit (RAVN-1019): payloads that
+a database does not know are removed in the end, and rows without their payload cannot be delivered. The refusal
+is right when the address of the database is wrong, or a disk is not mounted: correct that, and do not adopt.
 
-Adopt when you moved payloads or database on purpose, or restored an older copy of the database because the newer one is
-lost. What happened after an older copy is then not in the record: payloads of that time are counted as unknown. They are
-kept: above a hundred, or above one in a hundred, none of them is removed and an alarm is raised; fewer go to quarantine
-after a day and are deleted a week later. Look at them before: ravn data check.
+Adopt when you moved payloads or database on purpose, or restored an older copy of the database because the newer
+one is lost. What happened after an older copy is then not in the record: payloads of that time are counted as
+unknown. They are kept when they are many: above a hundred, or one in a hundred and at least ten, none is removed
+and an alarm is raised. Fewer go to quarantine after a day and are deleted a week later. Look at them before:
+ravn data check.
 
 With --only no other data folder belongs to the database any more: for a folder that replaces a lost one.
 The decision is written into the audit trail.`
@@ -104,11 +110,13 @@ The decision is written into the audit trail.`
 func (c *cli) dataAdopt() *cobra.Command {
 	var yes, only bool
 	cmd := &cobra.Command{
-		Use: "adopt", Short: "Make the data folder belong to the database, after a deliberate move or restore", Long: adoptHelp, Args: cobra.NoArgs,
+		Use: "adopt", Short: "Make the data folder belong to the database, after a deliberate move or restore",
+		Long: adoptHelp, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withData(cmd.Context(), func(d *node.Data, r *node.DataReport) error {
 				if !yes {
-					return errors.Join(c.show(r), badArgs("nothing was done: say --yes when the folder shall belong to this database"))
+					hint := badArgs("nothing was done: say --yes when the folder shall belong to this database")
+					return errors.Join(c.show(r), hint)
 				}
 				if err := d.Adopt(cmd.Context(), actor(), only); err != nil {
 					return err
@@ -129,11 +137,12 @@ func (c *cli) dataAdopt() *cobra.Command {
 func (c *cli) dataCollect() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
-		Use: "collect", Short: "Move payloads that the database does not know into quarantine, however many", Args: cobra.NoArgs,
-		Long: `Moves payloads older than a day that the database does not know into the folder quarantine, however many they are. The
-server does the same with a few of them, and raises an alarm about many (RAVN-3005), because then the database is more
-likely to be the wrong one or an older copy. They are deleted after a week there; until then one that is needed is found.
-The decision is written into the audit trail.`,
+		Use: "collect", Short: "Move payloads that the database does not know into quarantine, however many",
+		Args: cobra.NoArgs,
+		Long: `Moves payloads older than a day that the database does not know into the folder quarantine, however many
+they are. The server does the same with a few of them, and raises an alarm about many (RAVN-3005), because then
+the database is more likely to be the wrong one or an older copy. They are deleted after a week there; until
+then one that is needed is found. The decision is written into the audit trail.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withData(cmd.Context(), func(d *node.Data, r *node.DataReport) error {
 				if r.Stranger != "" {

@@ -14,7 +14,10 @@ import (
 
 func (c *cli) queue() *cobra.Command {
 	cmd := &cobra.Command{Use: "queue", Short: "Work that waits, and messages that were given up or quarantined"}
-	cmd.AddCommand(c.queueList(), c.queueRetry())
+	cmd.AddCommand(c.queueList())
+	for _, d := range decisions {
+		cmd.AddCommand(c.queueDecision(d))
+	}
 	return cmd
 }
 
@@ -109,18 +112,41 @@ const (
 	reasonMax = 500
 )
 
-func (c *cli) queueRetry() *cobra.Command {
+// decision is an operator's action on a message, which is audited with a reason (API-058).
+type decision struct {
+	use, short, long string
+	do               func(s *store.Store, ctx context.Context, tenant, id, actor, reason string) error
+	done             string // what is said then, after the state
+}
+
+var decisions = []decision{
+	{
+		"retry", "Make a message due now that waits, was given up or is in quarantine",
+		"The message goes out with the same MessageId and the same signed digests, so that a repeat is recognised; a document for C4 is\n" +
+			"delivered under the same delivery id. A message that may have arrived stays UNKNOWN. A received document is delivered by\n" +
+			"ravn serve; a message to another access point is sent by: ravn send --resume ID",
+		(*store.Store).Requeue, "and due now",
+	},
+	{
+		"cancel", "Withdraw a message to another access point that certainly has not arrived",
+		"It is refused while an attempt is under way or one may have arrived.", (*store.Store).Cancel, "",
+	},
+	{
+		"discard", "Give a received document up that is dead or in quarantine: it is never delivered",
+		"The document is kept; its sender has our receipt and learns nothing.", (*store.Store).Discard, "",
+	},
+}
+
+func (c *cli) queueDecision(d decision) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
-		Use: "retry ID --reason TEXT", Short: "Make a message due now that waits, was given up or is in quarantine", Args: cobra.ExactArgs(1),
-		Long: "The message goes out with the same MessageId and the same signed digests, so that a repeat is recognised; a document for C4 is\ndelivered under the same delivery id. A message that may have arrived stays UNKNOWN. The decision is audited with your name.\n" +
-			"A received document is delivered by ravn serve; a message to another access point is sent by: ravn send --resume ID",
+		Use: d.use + " ID --reason TEXT", Short: d.short, Long: d.long + "\nThe decision is audited with your name.", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if n := utf8.RuneCountInString(reason); n < reasonMin || n > reasonMax {
 				return badArgs("--reason: want %d to %d characters", reasonMin, reasonMax)
 			}
 			return c.withStore(cmd.Context(), func(s *store.Store) error {
-				err := s.Requeue(cmd.Context(), store.DefaultTenant, args[0], actor(), reason)
+				err := d.do(s, cmd.Context(), store.DefaultTenant, args[0], actor(), reason)
 				switch {
 				case errors.Is(err, store.ErrNotFound):
 					return fault.New(fault.NoSuchMessage, nil, "%s", args[0])
@@ -133,7 +159,7 @@ func (c *cli) queueRetry() *cobra.Command {
 				if err != nil {
 					return fault.New(fault.RecordUnreadable, err, "")
 				}
-				return c.print(queueRow{ID: m.ID, MessageID: m.MessageID, State: string(m.State), Reason: reason}, "%s is %s and due now", m.ID, m.State)
+				return c.print(queueRow{ID: m.ID, MessageID: m.MessageID, State: string(m.State), Reason: reason}, "%s is %s %s", m.ID, m.State, d.done)
 			})
 		},
 	}

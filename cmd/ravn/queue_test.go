@@ -67,6 +67,12 @@ func TestREL067QuarantineIsSeenAndEnded(t *testing.T) {
 	if out, errs, code := call(t, "--config", to, "queue", "list"); code != 0 || !strings.Contains(out, row.ID) {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
+	if _, errs, code := call(t, "--config", to, "queue", "cancel", row.ID, "--reason", "unwanted"); code != 2 || !strings.Contains(errs, "RAVN-2302") {
+		t.Errorf("a received one was cancelled: exit %d: %s", code, errs)
+	}
+	if _, errs, code := call(t, "--config", to, "queue", "discard", row.ID, "--reason", "unwanted"); code != 2 || !strings.Contains(errs, "DELIVERY_FAILED") {
+		t.Errorf("one that waits was discarded: exit %d: %s", code, errs)
+	}
 	serveProcess(t, to)
 	if got := delivered(t, to, 1); len(got) != 1 || got[0] != row.ID {
 		t.Errorf("delivered: %v", got)

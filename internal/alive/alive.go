@@ -28,7 +28,8 @@ type Who struct {
 }
 
 func (w Who) String() string {
-	return fmt.Sprintf("process %d on %s since %s (schema %d)", w.Process, w.Host, w.Since.UTC().Format(time.RFC3339), w.Schema)
+	since := w.Since.UTC().Format(time.RFC3339)
+	return fmt.Sprintf("process %d on %s since %s (schema %d)", w.Process, w.Host, since, w.Schema)
 }
 
 // Self returns who this process is. Each call gives another name.

@@ -31,8 +31,8 @@ type Inbound struct {
 	Queue     *queue.Runner                    // runs Forward; takes deliveries that begin with their acceptance
 	Delivered func(m store.Message, err error) // told of each delivery; nil means nobody wants to know
 
-	// Alone tells whether all payloads of the record lie where Blobs looks, so that one that is not there is lost. Else another
-	// node may have it. nil means yes.
+	// Alone tells whether all payloads of the record lie where Blobs looks, so that one that is not there is lost. Else
+	// another node may have it. nil means yes.
 	Alone func(ctx context.Context) (bool, error)
 	Hook  func(point string) // called at "deliver.claimed" and "deliver.done"; tests end the process there
 }
@@ -208,11 +208,19 @@ func storedFault(m store.Message, err error) error {
 	return err
 }
 
+// isStoredFault tells whether an error is one that storedFault gave its code.
+func isStoredFault(err error) bool {
+	var f *fault.Error
+	return errors.As(err, &f) && (f.Code == fault.PayloadDamaged || f.Code == fault.PayloadMissing)
+}
+
 // elsewhereTries is after how many attempts, a day, a payload is lost that another node may have.
 const elsewhereTries = 30
 
 func (in *Inbound) failedDelivery(ctx context.Context, err error, n int) store.Result {
-	res := store.Result{State: store.DeliveryFailed, Outcome: "failed", Detail: err.Error(), Retry: in.Now().Add(deliverBackoff(n))}
+	res := store.Result{
+		State: store.DeliveryFailed, Outcome: "failed", Detail: err.Error(), Retry: in.Now().Add(deliverBackoff(n)),
+	}
 	var coded *fault.Error
 	if errors.As(err, &coded) {
 		res.Code = string(coded.Code)

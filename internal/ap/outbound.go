@@ -12,6 +12,7 @@ import (
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/store/blob"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/sbdh"
 	"github.com/ravn-ap/ravn/smp"
@@ -196,7 +197,10 @@ func (out *Outbound) seal(ctx context.Context, m store.Message, peer as4.Peer) (
 	}
 	ref, sealed, err := out.sealBody(ctx, m, id, peer)
 	if err != nil {
-		return nil, fault.New(fault.RecordUnreadable, err, "")
+		if err = storedFault(m, err); !isStoredFault(err) {
+			err = fault.New(fault.RecordUnreadable, err, "")
+		}
+		return nil, err
 	}
 	return &store.Sealed{
 		Body: ref, ContentType: sealed.ContentType, Endpoint: peer.URL, C3: to, PeerCert: peer.Cert.Raw, Digests: sealed.Digests, Transport: peppol.TransportAS4,
@@ -206,8 +210,8 @@ func (out *Outbound) seal(ctx context.Context, m store.Message, peer as4.Peer) (
 	}, nil
 }
 
-// sealedWell tells whether the stored body can go to peer as it is: encrypted for its certificate, and signed by one of ours
-// that has not expired since. The receiver would refuse an expired one for good (EBMS:0101).
+// sealedWell tells whether the stored body can go to peer as it is: encrypted for its certificate, signed by one of ours that
+// has not expired since, and whole. The receiver would refuse an expired one for good (EBMS:0101).
 func (out *Outbound) sealedWell(ctx context.Context, m store.Message, peer as4.Peer) (bool, error) {
 	if m.Sealed.IsZero() || !bytes.Equal(m.PeerCert, peer.Cert.Raw) {
 		return false, nil
@@ -220,7 +224,17 @@ func (out *Outbound) sealedWell(ctx context.Context, m store.Message, peer as4.P
 	if err != nil {
 		return false, fault.New(fault.RecordUnreadable, err, "")
 	}
-	return !out.Now().After(own.NotAfter), nil
+	if out.Now().After(own.NotAfter) {
+		return false, nil
+	}
+	err = blob.Verify(ctx, out.Blobs, m.Sealed)
+	if errors.Is(err, blob.ErrCorrupt) || errors.Is(err, blob.ErrNotFound) { // REL-003: it can be made again
+		return false, nil
+	}
+	if err != nil {
+		return false, fault.New(fault.RecordUnreadable, err, "")
+	}
+	return true, nil
 }
 
 func (out *Outbound) sealBody(ctx context.Context, m store.Message, by *certs.Identity, peer as4.Peer) (store.BlobRef, *as4.Sealed, error) {
@@ -335,7 +349,7 @@ func (out *Outbound) unsent(ctx context.Context, job store.Job, cause error) err
 	}
 	e, _ := fault.Find(entry)
 	err := out.Store.NotSent(context.WithoutCancel(ctx), job, store.NotSent{
-		GiveUp: e.Exit == fault.Negative, Retry: out.Now().Add(time.Minute), Reason: cause.Error(),
+		GiveUp: e.Exit == fault.Negative, Quarantine: isStoredFault(cause), Retry: out.Now().Add(time.Minute), Reason: cause.Error(),
 	})
 	return errors.Join(cause, err)
 }

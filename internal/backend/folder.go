@@ -20,9 +20,9 @@ import (
 )
 
 // Folder delivers into a folder: one sub folder per document, named after the delivery id, with the envelope and
-// metadata.json. The sub folder appears by one rename, complete and synced, so that a reader never sees half of it. Each
-// attempt writes under a name of its own: two at once, after a lease that ran out, do not meet before the rename. A repeat
-// finds the sub folder, reads the document in it, and changes nothing (REL-012).
+// metadata.json. The sub folder appears by one rename, complete and synced, so that a reader never sees half of it.
+// Each attempt writes under a name of its own: two at once, after a lease that ran out, do not meet before the rename.
+// A repeat finds the sub folder, reads the document in it, and changes nothing (REL-012).
 type Folder struct {
 	Dir string
 	FS  durable.FS // nil means the operating system's
@@ -92,8 +92,8 @@ func (f *Folder) deliver(ctx context.Context, final string, d Delivery) error {
 		return err
 	}
 	err = f.sync()
-	if err != nil {
-		err = errors.Join(err, tmp.Withdraw(final)) // a second fsync could succeed in vain (REL-002): it is written anew
+	if err != nil { // a second fsync could succeed in vain (REL-002): it is written anew
+		err = errors.Join(err, tmp.Withdraw(final))
 	}
 	return err
 }
@@ -103,7 +103,8 @@ func copyWhole(ctx context.Context, w io.Writer, d Delivery) error {
 	sum := sha256.New()
 	n, err := io.Copy(io.MultiWriter(w, sum), &stoppable{ctx, d.Payload})
 	if err == nil && !d.Metadata.is(n, sum.Sum(nil)) {
-		err = fmt.Errorf("backend: the payload of %s is not what its metadata say: %d bytes, SHA-256 %x", d.ID, n, sum.Sum(nil))
+		err = fmt.Errorf("backend: the payload of %s is not what its metadata say: %d bytes, SHA-256 %x",
+			d.ID, n, sum.Sum(nil))
 	}
 	return err
 }
@@ -148,8 +149,9 @@ func (f *Folder) sync() error {
 	return r.err
 }
 
-// repeat ends the delivery of a document that was delivered before: the delivered bytes decide, not what is written about
-// them. Another content under the same id is an alarm and ends the attempts. fs.ErrNotExist: it was not delivered.
+// repeat ends the delivery of a document that was delivered before: the delivered bytes decide, not what is written
+// about them. Another content under the same id is an alarm and ends the attempts. fs.ErrNotExist: it was not
+// delivered.
 func (f *Folder) repeat(ctx context.Context, final string, d Delivery) error {
 	file, err := f.fs().Open(filepath.Join(final, PayloadName))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
@@ -168,7 +170,8 @@ func (f *Folder) repeat(ctx context.Context, final string, d Delivery) error {
 		return err
 	}
 	if !d.Metadata.is(n, sum.Sum(nil)) {
-		return conflict(d, "there are %d bytes with SHA-256 %x, to be delivered are %d with %s", n, sum.Sum(nil), d.Metadata.Length, d.Metadata.SHA256)
+		return conflict(d, "there are %d bytes with SHA-256 %x, to be delivered are %d with %s",
+			n, sum.Sum(nil), d.Metadata.Length, d.Metadata.SHA256)
 	}
 	return f.sync()
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/durable/faultfs"
 	"github.com/ravn-ap/ravn/internal/fault"
 )
@@ -24,7 +26,10 @@ var whole = strings.Repeat("content ", 100_000)
 // of describes a payload as the record does.
 func of(id, content string) Metadata {
 	sum := sha256.Sum256([]byte(content))
-	return Metadata{DeliveryID: id, Length: int64(len(content)), SHA256: hex.EncodeToString(sum[:]), Payload: PayloadName}
+	return Metadata{
+		DeliveryID: id, Length: int64(len(content)), SHA256: hex.EncodeToString(sum[:]),
+		Payload: PayloadName,
+	}
 }
 
 func deliver(t *testing.T, f *Folder, id, content string) error {
@@ -94,8 +99,8 @@ func TestREL012Folder(t *testing.T) {
 	wantDelivered(t, f, "a", whole)
 }
 
-// A lease ends while its worker is still writing: a machine that slept, a database that was away. Another worker has the
-// delivery now. Nobody sees half a document, and whoever is first decides.
+// A lease ends while its worker is still writing: a machine that slept, a database that was away. Another worker has
+// the delivery now. Nobody sees half a document, and whoever is first decides.
 func TestREL012TwoWorkersOneDelivery(t *testing.T) {
 	f := &Folder{Dir: t.TempDir()}
 	var write [2]*io.PipeWriter
@@ -127,7 +132,8 @@ func TestREL012TwoWorkersOneDelivery(t *testing.T) {
 	wantDelivered(t, f, "a", whole)
 }
 
-// What lies there counts by its bytes. An older program could publish half a document with metadata that claim the whole.
+// What lies there counts by its bytes. An older program could publish half a document with metadata that claim the
+// whole.
 func TestREL012HalfADocumentIsNotDelivered(t *testing.T) {
 	for name, spoil := range map[string]func(dir string) error{
 		"half":        func(dir string) error { return os.Truncate(filepath.Join(dir, PayloadName), 1000) },
@@ -135,7 +141,10 @@ func TestREL012HalfADocumentIsNotDelivered(t *testing.T) {
 		"other bytes": func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, PayloadName), []byte(strings.ToUpper(whole)), 0o600)
 		},
-		"not a folder": func(dir string) error { return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, []byte(whole), 0o600)) },
+		"not a folder": func(dir string) error {
+			return errors.Join(os.RemoveAll(dir),
+				os.WriteFile(dir, []byte(whole), 0o600))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &Folder{Dir: t.TempDir()}
@@ -235,6 +244,28 @@ func TestREL013CancelledDelivery(t *testing.T) {
 	}
 }
 
+// lateCancel ends a context when the document is written, before it has its name.
+type lateCancel struct {
+	durable.OS
+	cancel func()
+}
+
+func (c lateCancel) Create(name string, mode fs.FileMode) (durable.File, error) {
+	if filepath.Base(name) == metadataName {
+		c.cancel()
+	}
+	return c.OS.Create(name, mode)
+}
+
+func TestREL013CancelledBeforeItHasItsName(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	f := &Folder{Dir: t.TempDir(), FS: lateCancel{cancel: cancel}}
+	err := f.Deliver(ctx, Delivery{ID: "a", Payload: strings.NewReader(whole), Metadata: of("a", whole)})
+	if got := names(t, f.Dir); !errors.Is(err, context.Canceled) || len(got) != 0 {
+		t.Errorf("%v, left %q", err, got)
+	}
+}
+
 // Whatever fails on the disk: the document is there whole or not at all, and the next attempt delivers it.
 func TestREL012FailAtEachOperation(t *testing.T) {
 	for _, flt := range faultfs.Faults {
@@ -256,7 +287,8 @@ func TestREL012FailAtEachOperation(t *testing.T) {
 				if err == nil && ffs.Failed() != "close" {
 					t.Errorf("n = %d: %s failed, and it counts as delivered", n, ffs.Failed())
 				}
-				if _, serr := os.Stat(filepath.Join(f.Dir, "a")); (serr == nil) != (err == nil) && ffs.Failed() != "close" {
+				if _, serr := os.Stat(filepath.Join(f.Dir, "a")); (serr == nil) != (err == nil) &&
+					ffs.Failed() != "close" {
 					t.Errorf("n = %d: %s failed: it is there: %v, delivered: %v", n, ffs.Failed(), serr == nil, err)
 				}
 				f.FS = nil
@@ -273,7 +305,8 @@ func TestREL012FailAtEachOperation(t *testing.T) {
 func TestSweepAfterCrash(t *testing.T) {
 	f := &Folder{Dir: t.TempDir()}
 	dead := filepath.Join(f.Dir, ".ravn-dead-X.tmp")
-	if err := errors.Join(os.Mkdir(dead, 0o700), os.WriteFile(filepath.Join(dead, PayloadName), []byte("ha"), 0o600)); err != nil {
+	if err := errors.Join(os.Mkdir(dead, 0o700), os.WriteFile(filepath.Join(dead, PayloadName), []byte("ha"),
+		0o600)); err != nil {
 		t.Fatal(err)
 	}
 	r, w := io.Pipe()

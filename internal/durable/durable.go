@@ -1,6 +1,7 @@
-// Package durable makes files and folders appear whole or not at all, and keeps them through a loss of power. Content is
-// written under a temporary name that no other attempt shares, synced and then renamed, and the folder is synced (REL-001,
-// REL-012). While an attempt lives it holds a lock on what it writes, so that Sweep finds what dead ones left.
+// Package durable makes files and folders appear whole or not at all, and keeps them through a loss of power. Content
+// is written under a temporary name that no other attempt shares, synced and then renamed, and the folder is synced
+// (REL-001, REL-012). While an attempt lives it holds a lock on what it writes, so that Sweep finds what dead ones
+// left.
 package durable
 
 import (
@@ -92,8 +93,8 @@ func (t *Temp) Publish(final string) error {
 	return err
 }
 
-// PublishNew seals the file and gives it its name, or fails with fs.ErrExist when there is something under it. SyncDir must
-// follow. It needs hard links.
+// PublishNew seals the file and gives it its name, or fails with fs.ErrExist when there is something under it. SyncDir
+// must follow. It needs hard links.
 func (t *Temp) PublishNew(final string) error {
 	err := t.Seal()
 	if err == nil {

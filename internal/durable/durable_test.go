@@ -86,8 +86,9 @@ var whole = map[string]map[string]string{
 
 func TestREL012OrderOfOperations(t *testing.T) {
 	for way, want := range map[string]string{
-		"file":   "create write write write write sync close rename open sync close",
-		"folder": "mkdir open create write write write write sync close mkdir create write write write write sync close open sync close open sync close rename open sync close close",
+		"file": "create write write write write sync close rename open sync close",
+		"folder": "mkdir open create write write write write sync close" +
+			" mkdir create write write write write sync close open sync close open sync close rename open sync close close",
 	} {
 		ffs := &faultfs.FS{}
 		if err := ways[way](ffs, t.TempDir(), "x"); err != nil {
@@ -100,8 +101,8 @@ func TestREL012OrderOfOperations(t *testing.T) {
 	}
 }
 
-// Whatever fails: the name has all of the content or is not there, a temporary name stays only when it could not be removed,
-// and nothing is synced after a failed fsync but what is written anew.
+// Whatever fails: the name has all of the content or is not there, a temporary name stays only when it could not be
+// removed, and nothing is synced after a failed fsync but what is written anew.
 func TestREL012FailAtEachOperation(t *testing.T) {
 	for way := range ways {
 		for _, flt := range faultfs.Faults {
@@ -269,7 +270,10 @@ func TestSweep(t *testing.T) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	if want := []string{".rsync.tmp/", ".rsync.tmp/a", "delivered/", "delivered/a", "live", "live"}; !slices.Equal(names, want) {
+	if want := []string{
+		".rsync.tmp/", ".rsync.tmp/a", "delivered/", "delivered/a", "live",
+		"live",
+	}; !slices.Equal(names, want) {
 		t.Errorf("left %q", names)
 	}
 	if err := live.Write("a", 0o600, durable.Bytes(content)); err != nil {

@@ -74,8 +74,8 @@ func (f *Folder) makeParents(dir string) error {
 	return err
 }
 
-// Publish gives the folder its name. It fails with fs.ErrExist when there is something under it that is not an empty folder.
-// SyncDir of the folder around must follow.
+// Publish gives the folder its name. It fails with fs.ErrExist when there is something under it that is not an empty
+// folder. SyncDir of the folder around must follow.
 func (f *Folder) Publish(final string) error {
 	for _, sub := range f.subs {
 		if err := SyncDir(f.fsys, sub); err != nil {

@@ -14,7 +14,8 @@ const (
 	unlockedAge = 24 * time.Hour
 )
 
-// Sweep removes temporary files and folders whose attempt is dead: nobody holds them, and they have not changed for an hour.
+// Sweep removes temporary files and folders whose attempt is dead: nobody holds them, and they have not changed for an
+// hour.
 func Sweep(fsys FS, dir string, now time.Time) error {
 	entries, err := fsys.ReadDir(dir)
 	if err != nil {

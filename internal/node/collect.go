@@ -10,9 +10,9 @@ import (
 	"github.com/ravn-ap/ravn/internal/store/blob"
 )
 
-// Payloads without a row are what a crash between rename and commit left (CP-R7), but a wrong database makes every payload
-// look like that. So they are counted before any is touched, rest in quarantine, and are never looked at just after the start
-// (design.md §3 "files without a row").
+// Payloads without a row are what a crash between rename and commit left (CP-R7), but a wrong database makes every
+// payload look like that. So they are counted before any is touched, rest in quarantine, and are never looked at just
+// after the start (design.md §3 "files without a row").
 const (
 	tidyEvery      = time.Hour          // the first time, too
 	orphanAge      = 24 * time.Hour     // younger ones may be on their way into the record
@@ -24,13 +24,14 @@ const (
 	missingLines   = 20 // in the log, of one round
 )
 
-// tooMany tells whether so many payloads are unknown that the database is more likely to be wrong than they are to be waste.
+// tooMany tells whether so many payloads are unknown that the database is more likely to be wrong than they are to be
+// waste.
 func tooMany(unknown, of int) bool { return unknown > 100 || unknown >= 10 && unknown*100 >= of }
 
 // Census is what the record knows of the payloads in the folder.
 type Census struct {
 	Blobs      int      `json:"blobs"`              // older than a day, those in quarantine included
-	Unknown    int      `json:"unknown"`            // of them: no message is theirs, and no operator has said that they may go
+	Unknown    int      `json:"unknown"`            // of them: no message is theirs, and no operator let them go
 	Superseded int      `json:"superseded"`         // their message has another one now
 	Quarantine int      `json:"quarantine"`         // taken out of their place
 	Examples   []string `json:"examples,omitempty"` // some of Unknown
@@ -117,8 +118,8 @@ func (d *Data) look(ctx context.Context, before time.Time, fn func(key string, u
 	return flush()
 }
 
-// collect moves payloads without a row into quarantine and deletes those that were there long enough, unless there are so many
-// of them that something else must be wrong: then it says so and touches nothing.
+// collect moves payloads without a row into quarantine and deletes those that were there long enough, unless there are
+// so many of them that something else must be wrong: then it says so and touches nothing.
 func (d *Data) collect(ctx context.Context, now time.Time) error {
 	c, err := d.census(ctx, now)
 	if err != nil {
@@ -148,10 +149,11 @@ func (d *Data) collect(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// CollectAll moves all payloads without a row into quarantine that are old enough, however many they are, for an operator who
-// knows that they may go. It returns their number. The decision is audited.
+// CollectAll moves all payloads without a row into quarantine that are old enough, however many they are, for an
+// operator who knows that they may go. It returns their number. The decision is audited.
 func (d *Data) CollectAll(ctx context.Context, now time.Time, actor string) (moved int, err error) {
-	if err := d.Store.AppendAudit(ctx, store.DefaultTenant, store.Audit{Actor: actor, Action: "data_collected", Subject: d.place()}); err != nil {
+	decision := store.Audit{Actor: actor, Action: "data_collected", Subject: d.place()}
+	if err := d.Store.AppendAudit(ctx, store.DefaultTenant, decision); err != nil {
 		return 0, err
 	}
 	err = d.look(ctx, now.Add(-orphanAge), func(key string, use store.BlobUse) error {
@@ -164,9 +166,11 @@ func (d *Data) CollectAll(ctx context.Context, now time.Time, actor string) (mov
 	return moved, errors.Join(err, d.Files.Accept(now))
 }
 
-// lost looks for the payloads of rows behind the message after, and calls found for each that is not in the folder. It ends
-// after limit rows, 0 for all, and returns the message to go on behind; "" at the end.
-func (d *Data) lost(ctx context.Context, after string, limit int, found func(messageID, key string) error) (next string, rows int, err error) {
+// lost looks for the payloads of rows behind the message after, and calls found for each that is not in the folder. It
+// ends after limit rows, 0 for all, and returns the message to go on behind; "" at the end.
+func (d *Data) lost(ctx context.Context, after string, limit int, found func(messageID, key string) error) (
+	next string, rows int, err error,
+) {
 	for limit == 0 || rows < limit {
 		page, err := d.Store.BlobRows(ctx, after, rowsPerLook)
 		if err != nil || len(page) == 0 {
@@ -217,8 +221,9 @@ func every(ctx context.Context, span time.Duration, do func()) {
 	}
 }
 
-// keepTidy looks after folder and record as long as ctx lasts.
-func (n *Node) keepTidy(ctx context.Context) {
+// keepData notes the start on both sides and tidies from time to time.
+func (n *Node) keepData(ctx context.Context) {
+	n.try(ctx, "data folder", n.data.mark)
 	every(ctx, tidyEvery, func() { n.tidy(ctx) })
 }
 
@@ -267,21 +272,23 @@ func (n *Node) findLost(ctx context.Context) error {
 
 // DataReport is what Check found.
 type DataReport struct {
-	Place    string   `json:"place"`
-	Identity Identity `json:"identity"`
-	Database string   `json:"database"`           // its installation; "" when no folder has joined it
-	Folders  int      `json:"folders"`            // that belong to the database
-	Stranger string   `json:"stranger,omitempty"` // why folder and database do not belong together
+	Place    string             `json:"place"`
+	Identity Identity           `json:"identity"`
+	Database string             `json:"database"`           // its installation; "" when no folder has joined it
+	Folders  []store.DataFolder `json:"folders"`            // that belong to the database
+	Stranger string             `json:"stranger,omitempty"` // why folder and database do not belong together
 	Census
+	Needed  int      `json:"needed"` // in quarantine, although a message refers to them
 	Rows    int      `json:"rows"`
-	Missing int      `json:"missing"`        // payloads that rows refer to; not looked for when the database has several folders
+	Missing int      `json:"missing"`        // payloads of rows; not looked for when there are several folders
 	Lost    []string `json:"lost,omitempty"` // some of Missing: message and payload
 }
 
 // lostExamples is how many missing payloads a report names.
 const lostExamples = 100
 
-// Check looks at everything, for a command. It changes nothing, but that a payload which is needed returns from quarantine.
+// Check looks at everything, for a command. It changes nothing, but that a payload which is needed returns from
+// quarantine.
 func (d *Data) Check(ctx context.Context, now time.Time) (*DataReport, error) {
 	id, err := d.identity()
 	if err != nil {
@@ -291,7 +298,7 @@ func (d *Data) Check(ctx context.Context, now time.Time) (*DataReport, error) {
 	if err != nil {
 		return nil, fault.New(fault.DatabaseUnusable, err, "")
 	}
-	r := &DataReport{Place: d.place(), Identity: id, Database: in.ID, Folders: len(in.Folders)}
+	r := &DataReport{Place: d.place(), Identity: id, Database: in.ID, Folders: in.Folders}
 	if id.Installation != "" {
 		r.Stranger = id.strangerTo(&in)
 	}
@@ -299,7 +306,7 @@ func (d *Data) Check(ctx context.Context, now time.Time) (*DataReport, error) {
 	if err != nil {
 		return nil, fault.New(fault.RecordUnreadable, err, "")
 	}
-	r.Census = *c
+	r.Census, r.Needed = *c, len(c.needed)
 	if len(in.Folders) > 1 {
 		return r, nil
 	}
@@ -322,6 +329,9 @@ func (r *DataReport) Alarms() (all []*fault.Error) {
 	}
 	if tooMany(r.Unknown, r.Blobs) {
 		all = append(all, fault.New(fault.PayloadsUnknown, nil, "%d of %d", r.Unknown, r.Blobs))
+	}
+	if r.Needed > 0 {
+		all = append(all, fault.New(fault.PayloadRescued, nil, "%d", r.Needed))
 	}
 	if r.Missing > 0 {
 		all = append(all, fault.New(fault.PayloadMissing, nil, "%d", r.Missing))

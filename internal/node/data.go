@@ -26,7 +26,7 @@ const identityName = "identity.json"
 type Identity struct {
 	Folder       string `json:"folder"`
 	Installation string `json:"installation"` // of the database; "" before the first start
-	Mark         int64  `json:"mark"`         // the highest that the database has had: one with a lower mark is an older copy
+	Mark         int64  `json:"mark"`         // the highest of the database: a lower one is an older copy
 }
 
 // Data is the record of a node and the payloads that belong to it.
@@ -37,13 +37,16 @@ type Data struct {
 	spool string
 }
 
-// openData opens record and payloads, and refuses two that do not belong together.
-func openData(ctx context.Context, cfg *config.Config, opts store.Options, files blob.Options) (*Data, error) {
+// openData opens record and payloads, and refuses two that do not belong together. A folder that was never used joins
+// the database if join says so: then payloads will lie there.
+func openData(ctx context.Context, cfg *config.Config, opts store.Options, files blob.Options, join bool) (
+	*Data, error,
+) {
 	d, err := openStrangers(ctx, cfg, opts, files)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.meet(ctx); err != nil {
+	if err := d.meet(ctx, join); err != nil {
 		return nil, errors.Join(err, d.Store.Close())
 	}
 	return d, nil
@@ -71,7 +74,8 @@ func openStrangers(ctx context.Context, cfg *config.Config, opts store.Options, 
 	d.Store, err = openStore(ctx, cfg, dir, opts)
 	switch {
 	case errors.Is(err, store.ErrEmpty):
-		return nil, fault.New(fault.WrongDatabase, err, "%s belongs to installation %s, and the database is empty", dir, mine.Installation)
+		return nil, fault.New(fault.WrongDatabase, err, "%s belongs to installation %s, and the database is empty",
+			dir, mine.Installation)
 	case errors.Is(err, store.ErrNewerSchema), errors.Is(err, store.ErrInUse):
 		return nil, fault.New(fault.DatabaseVersion, err, "")
 	case err != nil:
@@ -93,7 +97,7 @@ func openStore(ctx context.Context, cfg *config.Config, dir string, opts store.O
 
 // OpenStore opens the record alone, for commands that need nothing else of a node.
 func OpenStore(ctx context.Context, cfg *config.Config) (*store.Store, error) {
-	d, err := openData(ctx, cfg, store.Options{}, blob.Options{})
+	d, err := openData(ctx, cfg, store.Options{}, blob.Options{}, false)
 	if err != nil {
 		return nil, err
 	}
@@ -154,19 +158,24 @@ func (d *Data) place() string {
 	return host + ":" + d.dir
 }
 
-// meet makes sure that folder and database belong together. A folder that was never used joins the database, unless it has
+// meet makes sure that folder and database belong together. A folder that was never used may join, unless it has
 // payloads that the database does not know.
-func (d *Data) meet(ctx context.Context) error {
+func (d *Data) meet(ctx context.Context, join bool) error {
 	mine, err := d.identity()
 	if err != nil {
 		return fault.New(fault.FolderUnusable, err, "%s", d.dir)
 	}
 	if mine.Installation == "" {
-		if err := d.familiar(ctx); err != nil {
+		if err := d.familiar(ctx); err != nil || !join {
 			return err
 		}
 		return d.join(ctx, mine, false, store.Audit{})
 	}
+	return d.recognise(ctx, mine)
+}
+
+// recognise refuses a database that is not the folder's own.
+func (d *Data) recognise(ctx context.Context, mine Identity) error {
 	theirs, err := d.Store.Installation(ctx)
 	if err != nil {
 		return fault.New(fault.DatabaseUnusable, err, "")
@@ -184,11 +193,13 @@ func (id Identity) strangerTo(in *store.Installation) string {
 	case in.ID == "":
 		return fmt.Sprintf("the folder belongs to installation %s, and the database was never used", id.Installation)
 	case in.ID != id.Installation:
-		return fmt.Sprintf("the folder belongs to installation %s, the database is installation %s", id.Installation, in.ID)
+		return fmt.Sprintf("the folder belongs to installation %s, the database is installation %s",
+			id.Installation, in.ID)
 	case !member:
 		return "the database does not know the folder: it is an older copy, or the folder was given up"
 	case f.Mark < id.Mark:
-		return fmt.Sprintf("the database is older than what the folder has seen: it has mark %d, the folder %d", f.Mark, id.Mark)
+		return fmt.Sprintf("the database is older than what the folder has seen: it has mark %d, the folder %d",
+			f.Mark, id.Mark)
 	}
 	return ""
 }
@@ -196,8 +207,8 @@ func (id Identity) strangerTo(in *store.Installation) string {
 // familiarSample is how many payloads of a folder without identity are looked up.
 const familiarSample = 1000
 
-// familiar looks payloads of a folder up that has no identity yet: an installation of before takes one at its first start, but
-// not together with a database that does not know its payloads.
+// familiar looks payloads of a folder up that has no identity yet: an installation of before takes one at its first
+// start, but not together with a database that does not know its payloads.
 func (d *Data) familiar(ctx context.Context) error {
 	var keys []string
 	for key, err := range d.Files.Keys(ctx, time.Time{}) {
@@ -219,7 +230,9 @@ func (d *Data) familiar(ctx context.Context) error {
 		}
 	}
 	if unknown > 0 && (unknown == len(keys) || tooMany(unknown, len(keys))) {
-		return fault.New(fault.WrongDatabase, nil, "%s: the database does not know %d of %d payloads that were looked up", d.dir, unknown, len(keys))
+		return fault.New(fault.WrongDatabase, nil,
+			"%s: the database does not know %d of %d payloads that were looked up",
+			d.dir, unknown, len(keys))
 	}
 	return nil
 }
@@ -231,8 +244,8 @@ func (d *Data) join(ctx context.Context, mine Identity, only bool, audit store.A
 			return fault.New(fault.FolderUnusable, err, "%s", d.dir)
 		}
 	}
-	mine.Installation, err = d.Store.JoinFolder(ctx, store.DataFolder{ID: mine.Folder, Place: d.place(), Mark: mine.Mark}, only, audit)
-	if err != nil {
+	folder := store.DataFolder{ID: mine.Folder, Place: d.place(), Mark: mine.Mark}
+	if mine.Installation, err = d.Store.JoinFolder(ctx, folder, only, audit); err != nil {
 		return fault.New(fault.DatabaseUnusable, err, "")
 	}
 	if err := d.save(mine); err != nil {
@@ -241,34 +254,31 @@ func (d *Data) join(ctx context.Context, mine Identity, only bool, audit store.A
 	return nil
 }
 
-// Adopt makes the folder belong to the database, whatever it belonged to before, for an operator who knows that this is right.
-// only says that no other folder belongs to the database any more. The decision is audited.
+// Adopt makes the folder belong to the database, whatever it belonged to before, for an operator who knows that this is
+// right. only says that no other folder belongs to the database any more. The decision is audited.
 func (d *Data) Adopt(ctx context.Context, actor string, only bool) error {
 	was, err := d.identity()
 	if err != nil {
 		return fault.New(fault.FolderUnusable, err, "%s", d.dir)
 	}
-	return d.join(ctx, was, only, store.Audit{
-		Actor: actor, Action: "data_adopted", Subject: d.place(), Detail: fmt.Sprintf("before: installation %q, folder %q, mark %d; only folder: %v", was.Installation, was.Folder, was.Mark, only),
-	})
+	detail := fmt.Sprintf("before: installation %q, folder %q, mark %d; only folder: %v",
+		was.Installation, was.Folder, was.Mark, only)
+	return d.join(ctx, was, only, store.Audit{Actor: actor, Action: "data_adopted", Subject: d.place(), Detail: detail})
 }
 
-// mark raises the mark of the folder on both sides, and finds out a database that was exchanged for an older copy.
+// mark raises the mark of the folder on both sides, after looking whether the database is still the folder's own: it
+// may have been exchanged while the server runs.
 func (d *Data) mark(ctx context.Context) error {
 	mine, err := d.identity()
 	if err != nil {
 		return fault.New(fault.FolderUnusable, err, "%s", d.dir)
 	}
-	mark, err := d.Store.MarkFolder(ctx, mine.Folder)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return fault.New(fault.WrongDatabase, nil, "%s: the database does not know the folder any more", d.dir)
-	case err != nil:
-		return fault.New(fault.DatabaseUnusable, err, "")
-	case mark <= mine.Mark:
-		return fault.New(fault.WrongDatabase, nil, "%s: the database is older than what the folder has seen: it has mark %d, the folder %d", d.dir, mark-1, mine.Mark)
+	if err := d.recognise(ctx, mine); err != nil {
+		return err
 	}
-	mine.Mark = mark
+	if mine.Mark, err = d.Store.MarkFolder(ctx, mine.Folder); err != nil {
+		return fault.New(fault.DatabaseUnusable, err, "")
+	}
 	if err := d.save(mine); err != nil {
 		return fault.New(fault.FolderUnusable, err, "%s", d.dir)
 	}

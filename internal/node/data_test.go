@@ -29,7 +29,8 @@ import (
 // dataConfig is the configuration of a data folder without a server.
 func dataConfig(t *testing.T) *config.Config {
 	t.Helper()
-	cfg, err := config.Parse([]byte("data: data\ndeliver:\n  folder: inbox\n"), t.TempDir(), func(string) (string, bool) { return "", false })
+	cfg, err := config.Parse([]byte("data: data\ndeliver:\n  folder: inbox\n"), t.TempDir(),
+		func(string) (string, bool) { return "", false })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +39,7 @@ func dataConfig(t *testing.T) *config.Config {
 
 func dataOf(t *testing.T, cfg *config.Config) *Data {
 	t.Helper()
-	d, err := openData(t.Context(), cfg, store.Options{}, blob.Options{})
+	d, err := openData(t.Context(), cfg, store.Options{}, blob.Options{}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +61,8 @@ func plant(t *testing.T, d *Data, key string, age time.Duration) string {
 	t.Helper()
 	sum := sha256.Sum256([]byte(key))
 	file := filepath.Join(d.dir, "blobs", fmt.Sprintf("%x", sum[:1]), key)
-	err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte("a document with a receipt"), 0o600))
+	err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700),
+		os.WriteFile(file, []byte("a document with a receipt"), 0o600))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +80,8 @@ func accepted(t *testing.T, d *Data, age time.Duration) (key, file string) {
 	key = store.BlobKey(id, "sbd")
 	file = plant(t, d, key, age)
 	_, err := d.Store.Accept(t.Context(), store.DefaultTenant, store.Acceptance{
-		Message: store.Message{ID: id, C2: "POP1", MessageID: id, Payload: store.BlobRef{Key: key, Length: 9}}, Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, Bytes: []byte("r")}},
+		Message:  store.Message{ID: id, C2: "POP1", MessageID: id, Payload: store.BlobRef{Key: key, Length: 9}},
+		Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, Bytes: []byte("r")}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -113,10 +116,16 @@ func TestREL007WrongDatabaseIsRefused(t *testing.T) {
 		spoil func(t *testing.T, db, older string)
 		want  string
 	}{
-		"another installation": {func(t *testing.T, db, _ string) { copyFile(t, filepath.Join(other.Path(other.Data), "ravn.db"), db) }, "the database is installation"},
-		"no database":          {func(t *testing.T, db, _ string) { _ = os.Remove(db) }, "the database is empty"},
-		"an empty file":        {func(t *testing.T, db, _ string) { _ = os.Truncate(db, 0) }, "the database is empty"},
-		"an older copy":        {func(t *testing.T, db, older string) { copyFile(t, older, db) }, "older than what the folder has seen"},
+		"another installation": {
+			func(t *testing.T, db, _ string) { copyFile(t, filepath.Join(other.Path(other.Data), "ravn.db"), db) },
+			"the database is installation",
+		},
+		"no database":   {func(t *testing.T, db, _ string) { _ = os.Remove(db) }, "the database is empty"},
+		"an empty file": {func(t *testing.T, db, _ string) { _ = os.Truncate(db, 0) }, "the database is empty"},
+		"an older copy": {
+			func(t *testing.T, db, older string) { copyFile(t, older, db) },
+			"older than what the folder has seen",
+		},
 		"a copy from before it joined": {func(t *testing.T, db, _ string) {
 			d, err := OpenData(t.Context(), other)
 			if err != nil {
@@ -149,7 +158,7 @@ func TestREL007WrongDatabaseIsRefused(t *testing.T) {
 			}
 			tc.spoil(t, db, older)
 			was := exists(db)
-			_, err := openData(t.Context(), cfg, store.Options{}, blob.Options{})
+			_, err := openData(t.Context(), cfg, store.Options{}, blob.Options{}, true)
 			if code(err) != fault.WrongDatabase || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v", err)
 			}
@@ -163,7 +172,8 @@ func TestREL007WrongDatabaseIsRefused(t *testing.T) {
 	}
 }
 
-// An installation of before has no identity; it takes one, but not together with a database that does not know its payloads.
+// An installation of before has no identity; it takes one, but not together with a database that does not know its
+// payloads.
 func TestREL007FirstStart(t *testing.T) {
 	strip := func(t *testing.T, d *Data) { // as an older program left it
 		t.Helper()
@@ -191,7 +201,7 @@ func TestREL007FirstStart(t *testing.T) {
 				plant(t, d, store.BlobKey(store.NewID(), "sbd"), time.Hour)
 			}
 			strip(t, d)
-			again, err := openData(t.Context(), cfg, store.Options{}, blob.Options{})
+			again, err := openData(t.Context(), cfg, store.Options{}, blob.Options{}, true)
 			if code(err) != tc.want {
 				t.Fatalf("got %v", err)
 			}
@@ -211,12 +221,26 @@ func TestREL007FirstStart(t *testing.T) {
 	}
 }
 
+// A command that needs the record alone, from any folder, makes that folder no part of the installation.
+func TestREL007RecordAlone(t *testing.T) {
+	cfg := dataConfig(t)
+	s, err := OpenStore(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if in, err := s.Installation(t.Context()); err != nil || in.ID != "" ||
+		exists(filepath.Join(cfg.Path(cfg.Data), identityName)) {
+		t.Errorf("%+v, %v", in, err)
+	}
+}
+
 func TestREL007TwoFirstStartsAtOnce(t *testing.T) {
 	cfg := dataConfig(t)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			d, err := openData(t.Context(), cfg, store.Options{}, blob.Options{})
+			d, err := openData(t.Context(), cfg, store.Options{}, blob.Options{}, true)
 			if err != nil {
 				t.Error(err)
 				return
@@ -253,11 +277,13 @@ func TestREL007Adopt(t *testing.T) {
 	if err := s.Adopt(t.Context(), "me", true); err != nil {
 		t.Fatal(err)
 	}
-	if r, err = s.Check(t.Context(), time.Now()); err != nil || r.Stranger != "" || len(r.Alarms()) != 0 || r.Folders != 1 {
+	if r, err = s.Check(t.Context(), time.Now()); err != nil || r.Stranger != "" || len(r.Alarms()) != 0 ||
+		len(r.Folders) != 1 {
 		t.Errorf("after: %+v, %v", r, err)
 	}
 	audits, err := s.Store.Audits(t.Context(), store.DefaultTenant, time.Time{}, time.Time{}, 10)
-	if err != nil || len(audits) != 1 || audits[0].Action != "data_adopted" || audits[0].Actor != "me" || !strings.Contains(audits[0].Detail, d.identityOf(t).Folder) {
+	if err != nil || len(audits) != 1 || audits[0].Action != "data_adopted" || audits[0].Actor != "me" ||
+		!strings.Contains(audits[0].Detail, d.identityOf(t).Folder) {
 		t.Errorf("%+v, %v", audits, err)
 	}
 	if err := s.Store.Close(); err != nil {
@@ -281,7 +307,15 @@ func TestREL007TooMany(t *testing.T) {
 	for _, tc := range []struct {
 		unknown, of int
 		want        bool
-	}{{0, 0, false}, {9, 9, false}, {10, 10, true}, {10, 1000, true}, {10, 1001, false}, {100, 100_000, false}, {101, 1_000_000, true}} {
+	}{
+		{0, 0, false},
+		{9, 9, false},
+		{10, 10, true},
+		{10, 1000, true},
+		{10, 1001, false},
+		{100, 100_000, false},
+		{101, 1_000_000, true},
+	} {
 		if got := tooMany(tc.unknown, tc.of); got != tc.want {
 			t.Errorf("%d of %d: %v", tc.unknown, tc.of, got)
 		}
@@ -339,7 +373,8 @@ func TestREL007CollectorStops(t *testing.T) {
 	}
 	tenth := plant(t, d, store.BlobKey(store.NewID(), "sbd"), 25*time.Hour)
 	for _, days := range []int{0, 30} { // those in quarantine count as well, and are not deleted
-		if err := d.collect(t.Context(), now.AddDate(0, 0, days)); code(err) != fault.PayloadsUnknown || !strings.Contains(err.Error(), "10 of 10") {
+		if err := d.collect(t.Context(), now.AddDate(0, 0, days)); code(err) != fault.PayloadsUnknown ||
+			!strings.Contains(err.Error(), "10 of 10") {
 			t.Errorf("after %d days: %v", days, err)
 		}
 	}
@@ -348,7 +383,8 @@ func TestREL007CollectorStops(t *testing.T) {
 		t.Fatalf("%d in quarantine, %v, the tenth in its place: %v", len(held), err, exists(tenth))
 	}
 	r, err := d.Check(t.Context(), now)
-	if err != nil || len(r.Alarms()) != 1 || r.Alarms()[0].Code != fault.PayloadsUnknown || r.Quarantine != 9 || r.Unknown != 10 || len(r.Examples) != 10 {
+	if err != nil || len(r.Alarms()) != 1 || r.Alarms()[0].Code != fault.PayloadsUnknown || r.Quarantine != 9 ||
+		r.Unknown != 10 || len(r.Examples) != 10 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	moved, err := d.CollectAll(t.Context(), now, "me")
@@ -393,8 +429,8 @@ func raised(t *testing.T, log *bytes.Buffer) (names []string) {
 	return names
 }
 
-// A payload in quarantine that turns out to be needed is back in its place, with an alarm: whether it is read or the collector
-// finds it.
+// A payload in quarantine that turns out to be needed is back in its place, with an alarm: whether it is read or the
+// collector finds it.
 func TestREL007NeededInQuarantine(t *testing.T) {
 	n, log := watched(t)
 	key, file := accepted(t, n.data, 48*time.Hour)
@@ -407,6 +443,14 @@ func TestREL007NeededInQuarantine(t *testing.T) {
 		},
 	} {
 		if err := n.data.Files.Quarantine(key, time.Now()); err != nil || exists(file) {
+			t.Fatal(err)
+		}
+		if r, err := n.data.Check(t.Context(), time.Now()); err != nil || r.Needed != 1 || len(r.Alarms()) != 1 ||
+			r.Alarms()[0].Code != fault.PayloadRescued {
+			t.Errorf("check: %+v, %v", r, err)
+		}
+		log.Reset()
+		if err := n.data.Files.Quarantine(key, time.Now()); err != nil || exists(file) { // the check brought it back
 			t.Fatal(err)
 		}
 		find()
@@ -436,7 +480,8 @@ func TestREL007RowsWithoutAFile(t *testing.T) {
 		t.Errorf("two are missing: %q", got)
 	}
 	r, err := n.data.Check(t.Context(), time.Now())
-	if err != nil || r.Rows != 3 || r.Missing != 2 || len(r.Lost) != 2 || len(r.Alarms()) != 1 || r.Alarms()[0].Code != fault.PayloadMissing {
+	if err != nil || r.Rows != 3 || r.Missing != 2 || len(r.Lost) != 2 || len(r.Alarms()) != 1 ||
+		r.Alarms()[0].Code != fault.PayloadMissing {
 		t.Errorf("%+v, %v", r, err)
 	}
 	var seen []string
@@ -495,7 +540,8 @@ func TestREL007NotInTheFirstHour(t *testing.T) {
 	})
 }
 
-// schema makes an empty schema of the test server and returns the address that leads into it, and what counts its tables.
+// schema makes an empty schema of the test server and returns the address that leads into it, and what counts its
+// tables.
 func schema(t *testing.T) (addr string, tables func() int) {
 	t.Helper()
 	base := os.Getenv("RAVN_TEST_POSTGRES")
@@ -517,7 +563,8 @@ func schema(t *testing.T) (addr string, tables func() int) {
 		}
 	})
 	return base + "&search_path=" + name, func() (n int) {
-		if err := conn.QueryRow(context.Background(), "SELECT COUNT(*) FROM pg_tables WHERE schemaname = $1", name).Scan(&n); err != nil {
+		if err := conn.QueryRow(context.Background(), "SELECT COUNT(*) FROM pg_tables WHERE schemaname = $1",
+			name).Scan(&n); err != nil {
 			t.Error(err)
 		}
 		return n
@@ -532,7 +579,7 @@ func TestREL007WrongAddress(t *testing.T) {
 	others, _ := schema(t)
 	open := func(cfg *config.Config, addr string) error {
 		cfg.Database = addr
-		d, err := openData(t.Context(), cfg, store.Options{}, blob.Options{})
+		d, err := openData(t.Context(), cfg, store.Options{}, blob.Options{}, true)
 		if err == nil {
 			err = d.Store.Close()
 		}
@@ -554,5 +601,22 @@ func TestREL007WrongAddress(t *testing.T) {
 	}
 	if n := tables(); n != 0 {
 		t.Errorf("%d tables were made in the empty database", n)
+	}
+}
+
+// A start is noted on both sides, so that a copy of the database from before it is told from the present one.
+func TestREL007AStartIsNoted(t *testing.T) {
+	n, log := watched(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); n.keepData(ctx) }()
+	for n.data.identityOf(t).Mark == 0 && t.Context().Err() == nil {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	<-done
+	in, err := n.Store.Installation(t.Context())
+	if f, _ := in.Folder(n.data.identityOf(t).Folder); err != nil || f.Mark != 1 || log.Len() != 0 {
+		t.Errorf("%+v, %v, %s", in, err, log)
 	}
 }

@@ -24,7 +24,10 @@ func TestREL012EvidenceFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Read(t, documents[0]))})
+	m, job, err := from.Submit(t.Context(), ap.Submission{
+		From: participant(t, c1), To: participant(t, c4),
+		Open: ap.Bytes(golden.Read(t, documents[0])),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,14 +61,18 @@ func TestREL012EvidenceFolder(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"README.txt", "answer.http", "document.xml", "envelope.xml", "own-cert.pem", "peer-cert.pem", "receipt.xml", "request.http", "sbdh.xml"}; !slices.Equal(parts, want) {
+	if want := []string{
+		"README.txt", "answer.http", "document.xml", "envelope.xml", "own-cert.pem", "peer-cert.pem",
+		"receipt.xml", "request.http", "sbdh.xml",
+	}; !slices.Equal(parts, want) {
 		t.Errorf("files %q", parts)
 	}
 	if err := os.WriteFile(filepath.Join(whole, "note.txt"), []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var coded *fault.Error
-	if err := from.WriteEvidence(t.Context(), m.ID, whole); !errors.As(err, &coded) || coded.Code != fault.FolderNotEmpty {
+	if err := from.WriteEvidence(t.Context(), m.ID, whole); !errors.As(err, &coded) ||
+		coded.Code != fault.FolderNotEmpty {
 		t.Errorf("into a folder that holds something: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(whole, "note.txt")); err != nil || !slices.Equal(names(), []string{"evidence"}) {

@@ -154,7 +154,7 @@ func (n *Node) show() error {
 func (n *Node) openRecord(ctx context.Context) (err error) {
 	n.data, err = openData(ctx, n.Config, store.Options{Hook: n.opts.Hook, Server: !n.opts.Command}, blob.Options{Hook: n.opts.Hook, Rescued: func(key string) {
 		n.failure(fault.New(fault.PayloadRescued, nil, "%s", key)).Msg("payload rescued")
-	}})
+	}}, true)
 	if err != nil {
 		return err
 	}
@@ -186,7 +186,9 @@ func (n *Node) wire() error {
 	}
 	lease := time.Duration(n.Config.Deliver.Lease)
 	n.inbox = &backend.Folder{Dir: n.Config.Path(n.Config.Deliver.Folder)}
-	n.Inbound = &ap.Inbound{Core: core, Lease: lease, Backend: n.inbox, Delivered: n.logDelivery, Alone: n.data.alone, Hook: n.opts.Hook}
+	n.Inbound = &ap.Inbound{
+		Core: core, Lease: lease, Backend: n.inbox, Delivered: n.logDelivery, Alone: n.data.alone, Hook: n.opts.Hook,
+	}
 	n.runner = &queue.Runner{
 		Store: n.Store, Work: map[store.Kind]queue.Work{store.Deliver: n.Inbound.Forward}, Owner: n.process.Name, Now: n.opts.Now, Lease: lease,
 		OnError: n.logJob,
@@ -232,7 +234,7 @@ func (n *Node) Serve(ctx context.Context) error {
 	defer cancel()
 	srv := n.server()
 	var wg sync.WaitGroup
-	for _, work := range []func(context.Context){n.runner.Run, n.keepTidy, n.watchRules, n.watchHealth, n.keepAccounts} {
+	for _, work := range []func(context.Context){n.runner.Run, n.keepData, n.watchRules, n.watchHealth, n.keepAccounts} {
 		wg.Go(func() { work(ctx) })
 	}
 	served := make(chan error, 1)

@@ -15,8 +15,8 @@ import (
 	"github.com/ravn-ap/ravn/internal/store/sqlite"
 )
 
-// The listener fails: Serve stops everything and comes back with the error. Nobody must take a server that nothing reaches for
-// one that works.
+// The listener fails: Serve stops everything and comes back with the error. Nobody must take a server that nothing
+// reaches for one that works.
 func TestServeEndsWithItsListener(t *testing.T) {
 	n, log := idleNode(t)
 	if err := n.Listen(); err != nil {
@@ -104,7 +104,8 @@ func TestREL065CommandOfAnotherVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenStore(t.Context(), cfg); code(err) != fault.DatabaseVersion || !strings.Contains(err.Error(), "process 4711 on elsewhere") {
+	if _, err := OpenStore(t.Context(), cfg); code(err) != fault.DatabaseVersion ||
+		!strings.Contains(err.Error(), "process 4711 on elsewhere") {
 		t.Errorf("got %v", err)
 	}
 	if err := sign.Leave(); err != nil {

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -200,5 +202,80 @@ func TestPKI031ForeignKeyInTheKeyring(t *testing.T) {
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Code != fault.KeyUntrusted || !strings.Contains(err.Error(), certs.Fingerprint(foreign.Cert)) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// REL-003: a sealed body that was lost or damaged is made again, with the same signed digests; a payload that was is not sent,
+// and the message waits for an operator.
+func TestREL003OutgoingPayloads(t *testing.T) {
+	_, dir := testPKI(t)
+	from, to := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002")
+	to.serve(t, c4, billing, process)
+	noise := make([]byte, 200_000) // a body that the record does not keep itself
+	for i := range noise {
+		noise[i] = "0123456789abcdef"[rand.IntN(16)]
+	}
+	large := bytes.Replace(golden.Invoice(t), []byte("<cbc:ID>DEMO-1"), fmt.Appendf(nil, "<!-- %s --><cbc:ID>DEMO-1", noise), 1)
+	nowhere := as4.Peer{URL: "http://127.0.0.1:1/as4", Cert: to.peer().Cert}
+	damage := func(key string, do func(string) error) {
+		t.Helper()
+		files, err := filepath.Glob(filepath.Join(from.Config.Path(from.Config.Data), "blobs", "??", key))
+		if err != nil || len(files) != 1 {
+			t.Fatal(key, files, err)
+		}
+		if err := do(files[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cut := func(file string) error { return os.Truncate(file, 100_000) }
+	for _, tc := range []struct {
+		name string
+		key  func(store.Message) string
+		do   func(string) error
+	}{
+		{"body removed", func(m store.Message) string { return m.Sealed.Key }, os.Remove},
+		{"body cut", func(m store.Message) string { return m.Sealed.Key }, cut},
+		{"payload cut, body whole", func(m store.Message) string { return m.Payload.Key }, cut},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(large)}
+			m, job, err := from.Submit(t.Context(), s)
+			if err == nil {
+				_, err = from.Attempt(t.Context(), m, job, nowhere)
+			}
+			if err == nil {
+				t.Fatal("sent to nowhere")
+			}
+			m, err = from.Store.Get(t.Context(), store.DefaultTenant, m.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			damage(tc.key(m), tc.do)
+			_, err = from.Send(t.Context(), m, to.peer())
+			after, gerr := from.Store.Get(t.Context(), store.DefaultTenant, m.ID)
+			if err != nil || gerr != nil || after.State != store.Sent || !bytes.Equal(after.Digests, m.Digests) {
+				t.Errorf("%s, %v %v", after.State, err, gerr)
+			}
+		})
+	}
+	for name, tc := range map[string]struct {
+		do   func(string) error
+		code fault.Code
+	}{"payload removed": {os.Remove, fault.PayloadMissing}, "payload cut": {cut, fault.PayloadDamaged}} {
+		t.Run(name, func(t *testing.T) {
+			m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(large)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			damage(m.Payload.Key, tc.do)
+			_, err = from.Attempt(t.Context(), m, job, to.peer())
+			var f *fault.Error
+			if state := from.state(t, m.ID); state != store.Quarantined || !errors.As(err, &f) || f.Code != tc.code {
+				t.Errorf("%s, %v", state, err)
+			}
+			if got := attempts(t, from, m.ID); got != "" {
+				t.Errorf("an attempt was made: %s", got)
+			}
+		})
 	}
 }

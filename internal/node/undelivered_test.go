@@ -23,7 +23,10 @@ import (
 func idleNode(t *testing.T) (*Node, *bytes.Buffer) {
 	t.Helper()
 	_, dir := testPKI(t)
-	w, err := setup.Write(setup.Node{Dir: filepath.Join(t.TempDir(), "n"), Environment: certs.Local, Listen: "127.0.0.1:0", PKI: dir, Seat: "POP900001"})
+	w, err := setup.Write(setup.Node{
+		Dir: filepath.Join(t.TempDir(), "n"), Environment: certs.Local,
+		Listen: "127.0.0.1:0", PKI: dir, Seat: "POP900001",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +59,8 @@ func received(t *testing.T, n *Node) (store.Message, string) {
 		t.Fatal(err)
 	}
 	m, err := n.Store.Accept(t.Context(), store.DefaultTenant, store.Acceptance{
-		Message: store.Message{ID: id, C2: "POP1", MessageID: id, Payload: ref}, Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, Bytes: []byte("r")}},
+		Message:  store.Message{ID: id, C2: "POP1", MessageID: id, Payload: ref},
+		Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, Bytes: []byte("r")}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -86,8 +90,8 @@ func tryDelivery(t *testing.T, n *Node, m store.Message) (store.State, string) {
 	return m.State, attempts[len(attempts)-1].Code
 }
 
-// What no repetition mends ends the attempts, with an alarm: a payload that is missing or damaged, something else in the place
-// of the document.
+// What no repetition mends ends the attempts, with an alarm: a payload that is missing or damaged, something else in
+// the place of the document.
 func TestREL003Undelivered(t *testing.T) {
 	for name, tc := range map[string]struct {
 		spoil func(n *Node, m store.Message, file string) error
@@ -95,14 +99,18 @@ func TestREL003Undelivered(t *testing.T) {
 		code  string
 		alarm string
 	}{
-		"missing": {func(_ *Node, _ store.Message, file string) error { return os.Remove(file) }, store.Quarantined, "RAVN-3004", "payload_missing"},
+		"missing": {
+			func(_ *Node, _ store.Message, file string) error { return os.Remove(file) }, store.Quarantined,
+			"RAVN-3004", "payload_missing",
+		},
 		"damaged": {func(_ *Node, _ store.Message, file string) error {
 			text, err := os.ReadFile(file)
 			return errors.Join(err, os.WriteFile(file, bytes.ToUpper(text), 0o600))
 		}, store.Quarantined, "RAVN-3003", "payload_damaged"},
 		"REL-012 something else there": {func(n *Node, m store.Message, _ string) error {
 			dir := filepath.Join(n.inbox.Dir, m.ID)
-			return errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(dir, "document.xml"), []byte("half"), 0o600))
+			return errors.Join(os.Mkdir(dir, 0o700),
+				os.WriteFile(filepath.Join(dir, "document.xml"), []byte("half"), 0o600))
 		}, store.Dead, "RAVN-3105", "delivery_conflict"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -117,7 +125,8 @@ func TestREL003Undelivered(t *testing.T) {
 			if got := raised(t, log); !slices.Equal(got, []string{tc.alarm}) {
 				t.Errorf("alarms %q", got)
 			}
-			if jobs, err := n.Store.Jobs(t.Context(), store.DefaultTenant, store.JobFilter{Dead: true}); err != nil || len(jobs) != 1 || strings.Count(jobs[0].Reason, tc.code) != 1 {
+			if jobs, err := n.Store.Jobs(t.Context(), store.DefaultTenant, store.JobFilter{Dead: true}); err != nil ||
+				len(jobs) != 1 || strings.Count(jobs[0].Reason, tc.code) != 1 {
 				t.Errorf("given up: %+v, %v", jobs, err)
 			}
 		})
@@ -162,7 +171,8 @@ func TestREL003PayloadOfAnotherNode(t *testing.T) {
 			t.Fatalf("attempt %d: %s, %s", try, state, code)
 		}
 	}
-	if got := raised(t, log); len(got) != 30 || slices.ContainsFunc(got, func(s string) bool { return s != "payload_missing" }) {
+	if got := raised(t, log); len(got) != 30 || slices.ContainsFunc(got,
+		func(s string) bool { return s != "payload_missing" }) {
 		t.Errorf("alarms %q", got)
 	}
 }

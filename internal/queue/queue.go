@@ -76,8 +76,8 @@ const (
 	crashDelay        = time.Minute
 )
 
-// Runner runs the jobs of an outbox. It never runs one job twice at once, also when its lease ran out and was claimed anew.
-// Fields must not change once Run was called; fields that are not above zero mean the defaults above.
+// Runner runs the jobs of an outbox. It never runs one job twice at once, also when its lease ran out and was claimed
+// anew. Fields must not change once Run was called; fields that are not above zero mean the defaults above.
 type Runner struct {
 	Store Store               // required
 	Work  map[store.Kind]Work // what to do, by kind; jobs of other kinds are left to others
@@ -353,8 +353,9 @@ func (r *Runner) do(ctx context.Context, job store.Job, work Work) {
 	}
 }
 
-// begin notes that a job is under way, until end is called. If it is under way already its lease must have run out, because
-// it was claimed again: then that work is told to stop, since nothing it says will be believed (REL-013), and end is nil.
+// begin notes that a job is under way, until end is called. If it is under way already its lease must have run out,
+// because it was claimed again: then that work is told to stop, since nothing it says will be believed (REL-013), and
+// end is nil.
 func (r *Runner) begin(ctx context.Context, id string) (_ context.Context, end func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

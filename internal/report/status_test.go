@@ -32,13 +32,17 @@ func TestRPT4MonthsEndInUTC(t *testing.T) {
 		}
 		for hours := -12; hours <= 14; hours++ {
 			zone := time.FixedZone("", hours*3600)
-			a := &Accounts{Store: s, Tenant: store.DefaultTenant, Seats: []peppol.SeatID{"POP000001"}, Now: func() time.Time { return at.In(zone) }}
+			a := &Accounts{
+				Store: s, Tenant: store.DefaultTenant, Seats: []peppol.SeatID{"POP000001"},
+				Now: func() time.Time { return at.In(zone) },
+			}
 			list, err := a.Status(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
 			if list[0].Month != want {
-				t.Errorf("%s: the last month that is over is called %s, not %s", at.In(zone).Format(time.RFC3339), list[0].Month, want)
+				t.Errorf("%s: the last month that is over is called %s, not %s", at.In(zone).Format(time.RFC3339),
+					list[0].Month, want)
 			}
 		}
 	}

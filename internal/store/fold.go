@@ -84,7 +84,8 @@ func (s *Store) foldSome(ctx context.Context, tenant string, classes *Classes) (
 		return false, err
 	}
 	for key := range rows {
-		if err := s.foldPart(ctx, tenant, rows.tally(key), classes.Version, st.folded, max(st.folded, c.ahead[key]), upTo); err != nil {
+		since := max(st.folded, c.ahead[key])
+		if err := s.foldPart(ctx, tenant, rows.tally(key), classes.Version, st.folded, since, upTo); err != nil {
 			return false, err
 		}
 	}
@@ -99,7 +100,9 @@ func (s *Store) foldSome(ctx context.Context, tenant string, classes *Classes) (
 }
 
 // collect counts the rows of the ledger up to a place that are in no part yet, of one month or, for 0, of all.
-func (s *Store) collect(ctx context.Context, tenant string, c *standing, upTo int64, m Month, classes *Classes) (tallies, error) {
+func (s *Store) collect(ctx context.Context, tenant string, c *standing, upTo int64, m Month, classes *Classes) (
+	tallies, error,
+) {
 	rows := tallies{}
 	var failed error
 	err := s.ledgerRows(ctx, tenant, c.state.folded, upTo, func(row *Counted) bool {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Installation is who a database is, and which data folders belong to it. Payloads lie in folders, what is known of them lies
-// here: the two must not be mixed up, because payloads that no row knows are removed in the end.
+// Installation is who a database is, and which data folders belong to it. Payloads lie in folders, what is known of
+// them lies here: the two must not be mixed up, because payloads that no row knows are removed in the end.
 type Installation struct {
 	ID      string // "" before the first folder joined
 	Folders []DataFolder
@@ -14,10 +14,10 @@ type Installation struct {
 
 // DataFolder is a data folder that belongs to a database.
 type DataFolder struct {
-	ID     string
-	Joined time.Time
-	Place  string // host and path, for people
-	Mark   int64  // see MarkFolder
+	ID     string    `json:"id"`
+	Joined time.Time `json:"joined"`
+	Place  string    `json:"place"` // host and path, for people
+	Mark   int64     `json:"mark"`  // see MarkFolder
 }
 
 // Folder returns the folder with an id.
@@ -50,20 +50,23 @@ func (s *Store) Installation(ctx context.Context) (Installation, error) {
 	if err != nil || len(ids) == 0 {
 		return Installation{}, err
 	}
-	folders, err := readAll(ctx, s, "data folders", scanFolder, `SELECT id, joined, place, mark FROM data_folder ORDER BY joined, id`)
+	folders, err := readAll(ctx, s, "data folders", scanFolder,
+		`SELECT id, joined, place, mark FROM data_folder ORDER BY joined, id`)
 	return Installation{ids[0], folders}, err
 }
 
 const (
 	beInstallation = `INSERT INTO installation (one, id) VALUES (1, ?) ON CONFLICT (one) DO NOTHING`
 	joinFolder     = `INSERT INTO data_folder (id, joined, place, mark) VALUES (?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET place = excluded.place, mark = CASE WHEN data_folder.mark > excluded.mark THEN data_folder.mark ELSE excluded.mark END`
+		ON CONFLICT (id) DO UPDATE SET place = excluded.place,
+		mark = CASE WHEN data_folder.mark > excluded.mark THEN data_folder.mark ELSE excluded.mark END`
 	leaveOthers = `DELETE FROM data_folder WHERE id <> ?`
 	markFolder  = `UPDATE data_folder SET mark = mark + 1 WHERE id = ? RETURNING mark`
 )
 
-// JoinFolder makes a folder belong to the database, with the higher of both marks, and returns the id of the installation, which
-// the first folder brings about. only means that no other folder does any more. audit, if it has an action, is written with it.
+// JoinFolder makes a folder belong to the database, with the higher of both marks, and returns the id of the
+// installation, which the first folder brings about. only means that no other folder does any more. audit, if it has an
+// action, is written with it.
 func (s *Store) JoinFolder(ctx context.Context, f DataFolder, only bool, audit Audit) (installation string, err error) {
 	err = s.Update(ctx, DefaultTenant, func(tx *Tx) error {
 		if _, err := tx.exec(beInstallation, NewID()); err != nil {
@@ -88,8 +91,8 @@ func (s *Store) JoinFolder(ctx context.Context, f DataFolder, only bool, audit A
 	return installation, err
 }
 
-// MarkFolder raises the mark of a folder, which the folder then notes as well: a database that has a lower one than its folder
-// is an older copy. ErrNotFound means that the folder does not belong to the database.
+// MarkFolder raises the mark of a folder, which the folder then notes as well: a database that has a lower one than its
+// folder is an older copy. ErrNotFound means that the folder does not belong to the database.
 func (s *Store) MarkFolder(ctx context.Context, id string) (mark int64, err error) {
 	err = s.Update(ctx, DefaultTenant, func(tx *Tx) error {
 		mark, err = change(tx, scanInt, markFolder, id)

@@ -70,7 +70,7 @@ type lane struct {
 	s     *Store
 	conn  *sql.Conn            // nil after a failure, until the next write
 	stmts map[string]*sql.Stmt // prepared on conn, by the query before its placeholders were rewritten
-	ended error                // the database has ended the transaction by itself, because of this; nothing more may run in it
+	ended error                // why the database has ended the transaction by itself; nothing more may run in it
 	pace  pace
 }
 
@@ -130,10 +130,11 @@ func (l *lane) serve(batch []*write) {
 	}
 }
 
-// commit runs the functions of a batch in one transaction. An error of the transaction itself is everybody's error, also of
-// those whose function had failed by itself: they may have seen what others of the batch wrote.
+// commit runs the functions of a batch in one transaction. An error of the transaction itself is everybody's error,
+// also of those whose function had failed by itself: they may have seen what others of the batch wrote.
 //
-// Savepoints cost time and are rarely of use, so they are taken only after a function failed with half of its work done.
+// Savepoints cost time and are rarely of use, so they are taken only after a function failed with half of its work
+// done.
 func (l *lane) commit(batch []*write) {
 	err := l.tryCommit(batch, false)
 	if err == errHalfDone {
@@ -173,7 +174,8 @@ func (l *lane) tryCommit(batch []*write, savepoints bool) error {
 		}
 	}
 	if good == 0 {
-		if err := l.exec(ctx, "ROLLBACK"); err != nil { // each has its own error, and the transaction goes with its connection
+		if err := l.exec(ctx,
+			"ROLLBACK"); err != nil { // each has its own error; the transaction goes with its connection
 			_ = l.s.fault("rollback", err)
 			l.drop()
 		}
@@ -207,8 +209,8 @@ func (l *lane) one(ctx context.Context, w *write, savepoint bool) (halfDone bool
 	return halfDone, l.s.fault("savepoint", err)
 }
 
-// check asks, after a statement failed, whether the transaction is still there. SQLite ends it by itself when the disk is full
-// or fails, and what came after would then be durable at once, each statement for itself.
+// check asks, after a statement failed, whether the transaction is still there. SQLite ends it by itself when the disk
+// is full or fails, and what came after would then be durable at once, each statement for itself.
 func (l *lane) check(ctx context.Context, cause error) {
 	if l.ended == nil && l.s.eng.InTx != nil && !l.s.eng.InTx(ctx, l.conn) {
 		l.ended = cause

@@ -226,8 +226,8 @@ func (tx *Tx) mayClose(st *ledgerState, m Month) error {
 	return nil
 }
 
-// Ledger yields the rows that are counted in a month, in the order of the ledger. It ends after the first error. While it yields
-// it holds no connection, so that the loop may read as well, and take its time.
+// Ledger yields the rows that are counted in a month, in the order of the ledger. It ends after the first error. While
+// it yields it holds no connection, so that the loop may read as well, and take its time.
 func (s *Store) Ledger(ctx context.Context, tenant string, m Month) iter.Seq2[Counted, error] {
 	return func(yield func(Counted, error) bool) {
 		st, err := readAll(ctx, s, "ledger", scanMonth, monthColumns+` AND month = ?`, tenant, int64(m))
@@ -247,11 +247,12 @@ func (s *Store) Ledger(ctx context.Context, tenant string, m Month) iter.Seq2[Co
 // ledgerPage is how many rows of the ledger are read together.
 const ledgerPage = 4096
 
-const rowsBetween = `SELECT ` + ledgerColumns + ` FROM ledger WHERE tenant = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?`
+const rowsBetween = `SELECT ` + ledgerColumns + ` FROM ledger WHERE tenant = ? AND seq > ? AND seq <= ?
+	ORDER BY seq LIMIT ?`
 
-// ledgerRows calls fn for the rows behind one place up to another, until it returns false. Rows never change and come at the
-// end only, so reading them in pieces gives what one long transaction would give, which would keep the database from cleaning
-// up as long as a report takes.
+// ledgerRows calls fn for the rows behind one place up to another, until it returns false. Rows never change and come
+// at the end only, so reading them in pieces gives what one long transaction would give, which would keep the database
+// from cleaning up as long as a report takes.
 func (s *Store) ledgerRows(ctx context.Context, tenant string, from, to int64, fn func(*Counted) bool) error {
 	for {
 		page, err := readAll(ctx, s, "ledger", scanCounted, rowsBetween, tenant, from, to, ledgerPage)

@@ -129,6 +129,7 @@ const (
 	EventQuarantined       = "quarantined"
 	EventCancelled         = "cancelled"
 	EventRequeued          = "requeued"
+	EventDiscarded         = "discarded"
 )
 
 // Attempt is one try to send a message to C3 or to deliver it to C4.

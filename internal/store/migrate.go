@@ -111,8 +111,8 @@ func apply(ctx context.Context, tx *sql.Tx, eng Engine, m migration, known int, 
 	return err
 }
 
-// mayMigrate refuses to change the schema below a running server of another version. A server may do so beside others if those
-// can share the new schema, so that nodes are upgraded one after the other (REL-064); a command never.
+// mayMigrate refuses to change the schema below a running server of another version. A server may do so beside others
+// if those can share the new schema, so that nodes are upgraded one after the other (REL-064); a command never.
 func mayMigrate(ctx context.Context, tx *sql.Tx, eng Engine, m migration, have int, server bool) error {
 	if have == 0 {
 		return nil
@@ -121,7 +121,8 @@ func mayMigrate(ctx context.Context, tx *sql.Tx, eng Engine, m migration, have i
 	if err != nil || len(users) == 0 || server && m.oldest <= have {
 		return err
 	}
-	return fmt.Errorf("%w: it has schema %d, this program would make it %d; stop the server or use its own program: %s", ErrInUse, have, m.version, strings.Join(users, ", "))
+	return fmt.Errorf("%w: it has schema %d, this program would make it %d; stop the server or use its own program: %s",
+		ErrInUse, have, m.version, strings.Join(users, ", "))
 }
 
 // Schema is the version of the schema that this program knows.

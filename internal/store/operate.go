@@ -66,6 +66,24 @@ func (s *Store) Requeue(ctx context.Context, tenant, id, actor, reason string) e
 	})
 }
 
+// Discard gives a received message up that is dead or in quarantine (REL-068). It is kept and never delivered. The decision is
+// audited.
+func (s *Store) Discard(ctx context.Context, tenant, id, actor, reason string) error {
+	return s.Update(ctx, tenant, func(tx *Tx) error {
+		m, err := tx.Get(id)
+		if err != nil {
+			return err
+		}
+		if m.Direction != In || m.State != Dead && m.State != Quarantined {
+			return fmt.Errorf("%w: a message that is %s cannot be discarded", ErrConflict, m.State)
+		}
+		if err := tx.Move(&m, Archived, Event{Kind: EventDiscarded, Detail: reason, Actor: actor}); err != nil {
+			return err
+		}
+		return tx.Audit(Audit{Actor: actor, Action: EventDiscarded, MessageID: id, Detail: reason})
+	})
+}
+
 // Both statements raise the token, so that a worker that holds the job loses it.
 const (
 	closeJob = `UPDATE outbox SET done = ?, lease_end = 0, token = token + 1, reason = ?

@@ -75,9 +75,10 @@ type hold struct {
 	lease time.Duration
 }
 
-const insertHeld = `INSERT INTO outbox (id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end, lease_boot,
-	lease_ticks, token, tries, unended, done, dead, reason)
-	VALUES (?, ?, ?, ?, ?, NULL, ?, ` + clock + `, ?, ` + clock + ` + ?, ?, ?, 1, 1, 1, 0, 0, '') ON CONFLICT (id) DO NOTHING`
+const insertHeld = `INSERT INTO outbox (id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end,
+	lease_boot, lease_ticks, token, tries, unended, done, dead, reason)
+	VALUES (?, ?, ?, ?, ?, NULL, ?, ` + clock + `, ?, ` + clock + ` + ?, ?, ?, 1, 1, 1, 0, 0, '')
+	ON CONFLICT (id) DO NOTHING`
 
 // enqueueHeld enters the work of a message that has just been created. A row that is there comes from the same write, tried
 // a second time.
@@ -115,11 +116,13 @@ func scanJob(row scanner) (Job, error) {
 	return j, err
 }
 
-// Leases are granted and end by the clock of the database, which all nodes share, or by the time since the host was started
-// (Engine.Boot): a jump of one node's clock ends none (REL-066). lease_end is written in both cases; people read it.
+// Leases are granted and end by the clock of the database, which all nodes share, or by the time since the host was
+// started (Engine.Boot): a jump of one node's clock ends none (REL-066). lease_end is written in both cases; people
+// read it.
 const (
 	grant = `lease_end = ` + clock + ` + ?, lease_boot = ?, lease_ticks = ?`
-	over  = `(lease_end = 0 OR CASE WHEN lease_boot = '' THEN lease_end <= ` + clock + ` ELSE lease_boot <> ? OR lease_ticks <= ? END)`
+	over  = `(lease_end = 0 OR CASE WHEN lease_boot = '' THEN lease_end <= ` + clock + `
+		ELSE lease_boot <> ? OR lease_ticks <= ? END)`
 )
 
 // lease returns the arguments of grant.
@@ -139,13 +142,15 @@ func (tx *Tx) overNow() []any {
 
 // claimJobs counts the claim before any work is done with it (REL-067), and takes rows whose lease has run out like
 // those never claimed: after a crash and after the loss of a node the same happens.
-const claimJobs = `UPDATE outbox SET owner = ?, ` + grant + `, token = token + 1, tries = tries + 1, unended = unended + 1
+const claimJobs = `UPDATE outbox SET owner = ?, ` + grant + `,
+	token = token + 1, tries = tries + 1, unended = unended + 1
 	WHERE id IN (SELECT id FROM outbox WHERE kind = ? AND done = 0 AND due <= ` + clock + ` AND ` + over + `
 		AND (? = '' OR tenant = ?) ORDER BY due, id LIMIT ?{skip locked})
 	RETURNING ` + jobColumns
 
-// Claim leases due work, the longest due first, and returns what it got (REL-010). With an error it got nothing: work whose
-// claim may have been committed all the same is given back, so that it does not look as if its worker had crashed.
+// Claim leases due work, the longest due first, and returns what it got (REL-010). With an error it got nothing: work
+// whose claim may have been committed all the same is given back, so that it does not look as if its worker had
+// crashed.
 func (s *Store) Claim(ctx context.Context, c Claim) ([]Job, error) {
 	var jobs []Job
 	err := s.update(ctx, &write{tenant: c.Tenant, fn: func(tx *Tx) (err error) {
@@ -167,8 +172,8 @@ func (s *Store) Claim(ctx context.Context, c Claim) ([]Job, error) {
 	return jobs, nil
 }
 
-// unclaim gives back what of jobs was claimed after all. A commit that is still under way holds its rows until it ends, so
-// that waiting for them comes first (REL-072).
+// unclaim gives back what of jobs was claimed after all. A commit that is still under way holds its rows until it ends,
+// so that waiting for them comes first (REL-072).
 func (s *Store) unclaim(ctx context.Context, jobs []Job) error {
 	return s.update(ctx, &write{fn: func(tx *Tx) error {
 		for _, j := range jobs {

@@ -186,8 +186,8 @@ const blobBatch = 200
 
 var messagesOf = `SELECT id, payload_key, sealed_key FROM message WHERE id IN (` + marks(blobBatch) + `)`
 
-// BlobUses tells what messages of any tenant know of blob keys that BlobKey made (REL-007). Keys of other making count as used,
-// so that nobody collects them.
+// BlobUses tells what messages of any tenant know of blob keys that BlobKey made (REL-007). Keys of other making count
+// as used, so that nobody collects them.
 func (s *Store) BlobUses(ctx context.Context, keys []string) (map[string]BlobUse, error) {
 	uses := make(map[string]BlobUse, len(keys))
 	for batch := range slices.Chunk(keys, blobBatch) {
@@ -233,10 +233,11 @@ type BlobRow struct {
 	Keys      []string
 }
 
-// BlobRows returns messages of any tenant in the order of their ids, from the one after a given id on. Those without a blob of
-// their own are among them, so that the last one says where to go on.
+// BlobRows returns messages of any tenant in the order of their ids, from the one after a given id on. Those without a
+// blob of their own are among them, so that the last one says where to go on.
 func (s *Store) BlobRows(ctx context.Context, after string, limit int) ([]BlobRow, error) {
-	list, err := readAll(ctx, s, "blob rows", scanBlobKeys, `SELECT id, payload_key, sealed_key FROM message WHERE id > ? ORDER BY id LIMIT ?`, after, limit)
+	list, err := readAll(ctx, s, "blob rows", scanBlobKeys,
+		`SELECT id, payload_key, sealed_key FROM message WHERE id > ? ORDER BY id LIMIT ?`, after, limit)
 	rows := make([]BlobRow, len(list))
 	for i, k := range list {
 		rows[i].MessageID = k.id

@@ -268,9 +268,10 @@ func (tx *Tx) unclear(id, answered string) (bool, error) {
 
 // NotSent says why a message whose turn had come was not sent.
 type NotSent struct {
-	GiveUp bool      // for good
-	Retry  time.Time // else: when to try again
-	Reason string
+	GiveUp     bool      // for good
+	Quarantine bool      // its payload is lost or damaged: an operator decides (REL-003)
+	Retry      time.Time // else: when to try again
+	Reason     string
 }
 
 // NotSent ends the turn of a message without an attempt (REL-026): it is given up, or waits. An attempt that a vanished
@@ -291,16 +292,19 @@ func (s *Store) NotSent(ctx context.Context, job Job, why NotSent) error {
 			return err
 		}
 		to := RetryWait
-		if why.GiveUp && !unclear {
+		switch {
+		case why.Quarantine:
+			to, err = Quarantined, tx.Bury(job, why.Reason)
+		case why.GiveUp && !unclear:
 			to, err = FailedPermanent, tx.Bury(job, why.Reason)
-		} else {
+		default:
 			err = tx.Release(job, why.Retry, why.Reason)
 		}
 		if err != nil {
 			return err
 		}
 		ev := Event{Kind: EventNotSent, Detail: why.Reason, Actor: job.Owner}
-		if m.State == to || m.State == Unknown {
+		if m.State == to || m.State == Unknown && to == RetryWait {
 			return tx.Note(m.ID, ev)
 		}
 		return tx.Move(&m, to, ev)

@@ -26,9 +26,9 @@ type Engine struct {
 	// local file.
 	Limit time.Duration
 
-	// Boot is the clock by which leases are granted and end when the database has none but the host's: the time since the
-	// host was started, a suspended machine included, in microseconds, and the name of that start. No correction of the
-	// clock touches it, and a lease of another start is over (REL-066). nil: leases go by Clock.
+	// Boot is the clock by which leases are granted and end when the database has none but the host's: the time since
+	// the host was started, a suspended machine included, in microseconds, and the name of that start. No correction of
+	// the clock touches it, and a lease of another start is over (REL-066). nil: leases go by Clock.
 	Boot func() (name string, micros int64)
 
 	Begin      string // statement that starts a transaction
@@ -39,13 +39,14 @@ type Engine struct {
 	Clock      string // expression: the database's clock in microseconds
 	SkipLocked string // clause that makes a claim pass over rows that another claim holds
 	LockSchema string // statement that keeps other nodes from migrating at the same time; may be empty
-	Sign       string // statement by which a connection of a server shows that the server lives; "" when it does so elsewhere
+	Sign       string // statement by which a connection shows that its server lives; "" when that shows elsewhere
 	Dollar     bool   // placeholders are $1, $2 … instead of ?
 
 	// Users names the servers that use the database now, and keeps new ones away until the transaction ends.
 	Users func(ctx context.Context, tx *sql.Tx) ([]string, error)
 
-	// InTx asks a connection whether a transaction is open on it. nil: the database never ends one by itself and goes on without.
+	// InTx asks a connection whether a transaction is open on it. nil: the database never ends one by itself and goes
+	// on without.
 	InTx func(ctx context.Context, conn *sql.Conn) bool
 
 	Fatal     func(error) bool // the storage itself failed (REL-002)
@@ -62,12 +63,12 @@ func (e *Engine) deadline() (context.Context, context.CancelFunc) {
 
 // Options are the parts of a Store that the caller may replace. The zero value is right for production.
 type Options struct {
-	Now       func() time.Time                   // nil means time.Now, and the clock of the database for due times (REL-066)
+	Now       func() time.Time                   // nil means time.Now, and the database's clock for due times (REL-066)
 	Boot      func() (name string, micros int64) // nil means that of the Engine for leases, or Now if that is set
 	ReadLimit time.Duration                      // of one read; 0 means DefaultReadLimit
 
-	Server bool               // the store of a server: while it is open no command of another version changes the schema
-	Used   bool               // the database must have been used before: an empty one is refused with ErrEmpty, untouched
+	Server bool               // of a server: while it is open no command of another version changes the schema
+	Used   bool               // the database must have been used before: an empty one is left alone, ErrEmpty
 	Hook   func(point string) // called at "store.before_commit" and "store.committed"; tests end the process there
 }
 
@@ -128,8 +129,8 @@ func New(ctx context.Context, eng Engine, opts Options) (*Store, error) {
 	return s, nil
 }
 
-// show has the sign of a server in the database before anything depends on the schema: what changed before it was there, is seen
-// by looking again.
+// show has the sign of a server in the database before anything depends on the schema: what changed before it was
+// there, is seen by looking again.
 func (s *Store) show(ctx context.Context) error {
 	if !s.opts.Server || s.eng.Sign == "" {
 		return nil

@@ -16,7 +16,7 @@ type Tx struct {
 	now     time.Time
 	ran     bool            // a statement changed something
 	learned map[term]TermID // terms that are not in the store's memory
-	failed  error           // of the first statement that failed; such a transaction is never committed, even if the function passed over the error
+	failed  error           // of the first statement that failed: such a transaction is never committed
 }
 
 // Tenant returns the tenant whose rows the transaction may touch.

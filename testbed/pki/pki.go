@@ -206,7 +206,8 @@ func (p *PKI) Save(dir string) error {
 		if err != nil {
 			return err
 		}
-		if err := durable.WriteFile(filepath.Join(dir, name+".pem"), 0o600, durable.Bytes(append(EncodeCerts((*ca).Cert), key...))); err != nil {
+		text := append(EncodeCerts((*ca).Cert), key...)
+		if err := durable.WriteFile(filepath.Join(dir, name+".pem"), 0o600, durable.Bytes(text)); err != nil {
 			return err
 		}
 	}

@@ -15,9 +15,9 @@ import (
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
-// Dir keeps blobs in a local folder: root/ab/key, where ab are two hex digits of the key's hash, root/tmp for files that are
-// being written, and root/quarantine for blobs that nobody seems to need. The file system must know hard links, which is how
-// an existing blob is never replaced.
+// Dir keeps blobs in a local folder: root/ab/key, where ab are two hex digits of the key's hash, root/tmp for files
+// that are being written, and root/quarantine for blobs that nobody seems to need. The file system must know hard
+// links, which is how an existing blob is never replaced.
 type Dir struct {
 	root    string
 	fs      durable.FS

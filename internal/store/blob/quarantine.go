@@ -13,14 +13,15 @@ import (
 	"github.com/ravn-ap/ravn/internal/durable"
 )
 
-// quarantineDir holds blobs that nobody seems to need, in a folder for each day on which some came, and the day up to which an
-// operator has looked at them.
+// quarantineDir holds blobs that nobody seems to need, in a folder for each day on which some came, and the day up to
+// which an operator has looked at them.
 const (
 	quarantineDir = "quarantine"
 	acceptedName  = "accepted"
 )
 
-// Keys yields the keys of blobs that were written before a time, or of all for the zero time. It ends after the first error.
+// Keys yields the keys of blobs that were written before a time, or of all for the zero time. It ends after the first
+// error.
 func (d *Dir) Keys(ctx context.Context, before time.Time) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		shards, err := d.fs.ReadDir(d.root)
@@ -134,7 +135,8 @@ func (d *Dir) Accept(now time.Time) error {
 	if err := durable.MkdirAll(dir, folderMode); err != nil {
 		return wrapped(err)
 	}
-	return wrapped(durable.WriteFile(filepath.Join(dir, acceptedName), fileMode, durable.Bytes([]byte(now.UTC().Format(time.DateOnly)))))
+	day := now.UTC().Format(time.DateOnly)
+	return wrapped(durable.WriteFile(filepath.Join(dir, acceptedName), fileMode, durable.Bytes([]byte(day))))
 }
 
 // accepted is the last day whose blobs an operator knows of.
@@ -165,7 +167,7 @@ func (d *Dir) rescue(key string) error {
 			return d.Release(h)
 		}
 	}
-	if _, err := d.fs.ReadDir(filepath.Join(d.root, tempDir)); err != nil { // OpenDir made it: the whole folder has gone
+	if _, err := d.fs.ReadDir(filepath.Join(d.root, tempDir)); err != nil { // OpenDir made it
 		return fmt.Errorf("blob: the folder of the payloads is not there: %w", err)
 	}
 	return fmt.Errorf("%w: %s", ErrNotFound, key)

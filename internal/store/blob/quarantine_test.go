@@ -53,7 +53,8 @@ func TestREL007Keys(t *testing.T) {
 			}
 		}
 	}
-	if err := os.WriteFile(filepath.Join(d.shard("old.a"), ".nfs0001"), nil, 0o600); err != nil { // the file system's own
+	if err := os.WriteFile(filepath.Join(d.shard("old.a"), ".nfs0001"), nil,
+		0o600); err != nil { // the file system's own
 		t.Fatal(err)
 	}
 	if got := keys(t, d, now.Add(-24*time.Hour)); !slices.Equal(got, []string{"old.a", "old.b"}) {

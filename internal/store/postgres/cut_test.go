@@ -149,7 +149,8 @@ func TestREL072ConnectionCutInTheMiddle(t *testing.T) {
 	}
 	defer s.Close()
 	enqueue := func(tx *store.Tx, key string) error { return tx.Enqueue(store.Task{Kind: store.Report, Key: key}) }
-	if err := s.Update(t.Context(), store.DefaultTenant, func(tx *store.Tx) error { return enqueue(tx, "before") }); err != nil {
+	if err := s.Update(t.Context(), store.DefaultTenant,
+		func(tx *store.Tx) error { return enqueue(tx, "before") }); err != nil {
 		t.Fatal(err)
 	}
 	for i, flag := range []*atomic.Bool{&c.request, &c.answer} {

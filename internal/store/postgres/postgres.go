@@ -77,8 +77,8 @@ func Engine(ctx context.Context, dsn string) (store.Engine, error) {
 	}, nil
 }
 
-// signKey is the advisory lock of the servers of a schema: shared by their writing connections, so that it is gone with them, and
-// taken alone to change the schema. Nothing in the path of a message waits for it (D-03).
+// signKey is the advisory lock of the servers of a schema: shared by their writing connections, so that it is gone with
+// them, and taken alone to change the schema. Nothing in the path of a message waits for it (D-03).
 const signKey = `1918990958, hashtext(current_schema())`
 
 // users names the sessions that hold the lock of the servers, or takes it.
@@ -87,9 +87,11 @@ func users(ctx context.Context, tx *sql.Tx) (list []string, err error) {
 	if err := tx.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock("+signKey+")").Scan(&free); err != nil || free {
 		return nil, err
 	}
-	rows, err := tx.QueryContext(ctx, `SELECT DISTINCT a.application_name || ' at ' || COALESCE(host(a.client_addr), 'the same host')
+	rows, err := tx.QueryContext(ctx, `SELECT DISTINCT
+			a.application_name || ' at ' || COALESCE(host(a.client_addr), 'the same host')
 		FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-		WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+		WHERE l.locktype = 'advisory' AND l.granted
+			AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 			AND l.classid = 1918990958 AND l.objid::bigint = hashtext(current_schema())::bigint & 4294967295`)
 	if err != nil {
 		return nil, err

@@ -11,8 +11,8 @@ import (
 // bootID is where Linux names the start of the host; a container sees that of its host.
 const bootID = "/proc/sys/kernel/random/boot_id"
 
-// bootClock returns the clock of leases (REL-066): all processes of the host share it, steps of the wall clock do not move
-// it, and it goes on while the machine is suspended.
+// bootClock returns the clock of leases (REL-066): all processes of the host share it, steps of the wall clock do not
+// move it, and it goes on while the machine is suspended.
 func bootClock() (func() (name string, micros int64), error) {
 	id, err := os.ReadFile(bootID)
 	if err != nil {

@@ -194,17 +194,20 @@ func TestREL066BootClock(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
-	m, job, err := s.SubmitHeld(t.Context(), store.DefaultTenant, store.Submission{Message: store.Message{ID: store.NewID(), MessageID: "m@x"}}, "w", time.Hour)
+	m, job, err := s.SubmitHeld(t.Context(), store.DefaultTenant,
+		store.Submission{Message: store.Message{ID: store.NewID(), MessageID: "m@x"}}, "w", time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var boot string
 	var ticks int64
-	row := eng.Read.QueryRowContext(t.Context(), "SELECT lease_boot, lease_ticks FROM outbox WHERE message_id = ?", m.ID)
+	row := eng.Read.QueryRowContext(t.Context(), "SELECT lease_boot, lease_ticks FROM outbox WHERE message_id = ?",
+		m.ID)
 	if err := row.Scan(&boot, &ticks); err != nil {
 		t.Fatal(err)
 	}
-	if _, now := one(); boot != name || ticks < now+(59*time.Minute).Microseconds() || ticks > now+time.Hour.Microseconds() {
+	if _, now := one(); boot != name || ticks < now+(59*time.Minute).Microseconds() ||
+		ticks > now+time.Hour.Microseconds() {
 		t.Errorf("lease of %s: %q until %d", job.ID, boot, ticks)
 	}
 }

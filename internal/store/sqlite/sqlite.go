@@ -15,6 +15,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/ravn-ap/ravn/internal/alive"
+	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
@@ -85,11 +86,7 @@ func create(path string) error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return errors.Join(err, f.Close())
-	}
-	return errors.Join(f.Close(), dir.Sync(), dir.Close())
+	return errors.Join(f.Close(), durable.SyncDir(durable.OS{}, filepath.Dir(path)))
 }
 
 // ProcessesDir is the folder beside the file in which processes show that they live (package alive), before they open it.
@@ -107,8 +104,8 @@ func servers(dir string) (list []string, err error) {
 	return list, err
 }
 
-// inTx asks for a second transaction, which SQLite refuses inside the first. When it cannot be told there is none: then nothing
-// more runs on the connection.
+// inTx asks for a second transaction, which SQLite refuses inside the first. When it cannot be told there is none: then
+// nothing more runs on the connection.
 func inTx(ctx context.Context, conn *sql.Conn) bool {
 	_, err := conn.ExecContext(ctx, "BEGIN")
 	if err == nil {

@@ -357,8 +357,8 @@ func (b *bench) pooled(opts store.Options) (*store.Store, *sql.DB) {
 	return s, eng.Read
 }
 
-// testNestedReads has many loops over the ledger and the counts at the same point, each of which reads something else there.
-// None of them may hold what another waits for.
+// testNestedReads has many loops over the ledger and the counts at the same point, each of which reads something else
+// there. None of them may hold what another waits for.
 func testNestedReads(b *bench) {
 	for i := range 3 {
 		b.accepted(i)
@@ -387,7 +387,10 @@ func testNestedReads(b *bench) {
 				}
 				return
 			}
-			classes := store.Classes{Version: 1, Of: func(id store.TermID) (string, error) { return "NO", read(&once, id) }}
+			classes := store.Classes{Version: 1, Of: func(id store.TermID) (string, error) {
+				return "NO",
+					read(&once, id)
+			}}
 			for t, err := range s.Tallies(b.ctx, tenant, 202609, classes) {
 				if err == nil {
 					err = read(&once, t.Seat)
@@ -416,7 +419,11 @@ func testReadLimit(b *bench) {
 		"all":      func() error { _, err := s.List(b.ctx, tenant, store.Filter{}); return err },
 		"snapshot": func() error { _, err := s.Months(b.ctx, tenant); return err },
 		"ping":     func() error { return s.Ping(b.ctx) },
-		"first use of a query, while others wait for theirs": func() error { _, err := s.Counts(b.ctx, tenant); return err },
+		"first use of a query, while others wait for theirs": func() error {
+			_,
+				err := s.Counts(b.ctx, tenant)
+			return err
+		},
 	}
 	var held []*sql.Conn
 	for range pool.Stats().MaxOpenConnections {

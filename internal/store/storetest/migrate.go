@@ -39,7 +39,8 @@ func old(t *testing.T, db Database, n int, rows ...string) store.Engine {
 		t.Fatal(files, err)
 	}
 	slices.Sort(files)
-	stmts := []string{`CREATE TABLE schema_migration (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, oldest BIGINT NOT NULL, applied BIGINT NOT NULL)`}
+	stmts := []string{`CREATE TABLE schema_migration (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL,
+		oldest BIGINT NOT NULL, applied BIGINT NOT NULL)`}
 	for i, file := range files[:n] {
 		script, err := os.ReadFile(file)
 		if err != nil {
@@ -50,8 +51,10 @@ func old(t *testing.T, db Database, n int, rows ...string) store.Engine {
 			before, _, _ := strings.Cut(line, "--")
 			code.WriteString(before + "\n")
 		}
-		text := strings.NewReplacer(" BYTES", " "+eng.Bytes, " CLUSTERED", eng.Clustered, " SERIAL", " "+eng.Serial).Replace(code.String())
-		stmts = append(append(stmts, strings.Split(text, ";")...), fmt.Sprintf(`INSERT INTO schema_migration VALUES (%d, '%s', %d, 0)`, i+1, filepath.Base(file), i+1))
+		text := strings.NewReplacer(" BYTES", " "+eng.Bytes, " CLUSTERED", eng.Clustered, " SERIAL",
+			" "+eng.Serial).Replace(code.String())
+		stmts = append(append(stmts, strings.Split(text, ";")...),
+			fmt.Sprintf(`INSERT INTO schema_migration VALUES (%d, '%s', %d, 0)`, i+1, filepath.Base(file), i+1))
 	}
 	for _, stmt := range append(stmts, rows...) {
 		if strings.TrimSpace(stmt) == "" {
@@ -86,8 +89,10 @@ func migrateCounting(t *testing.T, db Database) {
 	var rows []string
 	for _, id := range []string{"1", "2"} {
 		for _, direction := range []string{"in", "out"} {
-			rows = append(rows, `INSERT INTO exchange (tenant, direction, c2, message_id, at, c3, doctype_scheme, doctype, process_scheme, process, transport, country_c1, sender, receiver)
-				VALUES ('default', '`+direction+`', 'PNO000111', '`+id+`', 1788264000000000, 'PNO000222', 'ds', 'd`+id+`', 'ps', 'p', 't', 'NO', '0192:Sender', '0192:receiver')`)
+			rows = append(rows, `INSERT INTO exchange (tenant, direction, c2, message_id, at, c3, doctype_scheme, doctype,
+				process_scheme, process, transport, country_c1, sender, receiver)
+				VALUES ('default', '`+direction+`', 'PNO000111', '`+id+`', 1788264000000000, 'PNO000222', 'ds', 'd`+id+`',
+				'ps', 'p', 't', 'NO', '0192:Sender', '0192:receiver')`)
 		}
 	}
 	closeEngine(t, old(t, db, 1, rows...))
@@ -109,8 +114,10 @@ func migrateCounting(t *testing.T, db Database) {
 func migrateLeases(t *testing.T, db Database) {
 	b := oldBench(t, db)
 	end := b.clock.Now().Add(lease)
-	closeEngine(t, old(t, db, 2, fmt.Sprintf(`INSERT INTO outbox (id, tenant, kind, job_key, message_id, created, due, owner, lease_end, token, tries, unended, done, dead, reason)
-		VALUES ('report/default/a', 'default', 'report', 'a', '', 1, 1, 'older program', %d, 1, 1, 1, 0, 0, '')`, end.UnixMicro())))
+	closeEngine(t, old(t, db, 2, fmt.Sprintf(`INSERT INTO outbox (id, tenant, kind, job_key, message_id, created, due, owner,
+		lease_end, token, tries, unended, done, dead, reason)
+		VALUES ('report/default/a', 'default', 'report', 'a', '', 1, 1, 'older program', %d, 1, 1, 1, 0, 0, '')`,
+		end.UnixMicro())))
 	host := &hostClock{name: "start-1", micros: time.Hour.Microseconds()}
 	b.Store = b.open(store.Options{Now: b.clock.Now, Boot: host.boot})
 	want(b, "claimed during the old lease", b.claims(b.Store), false)
@@ -133,7 +140,8 @@ func sign(t *testing.T, eng store.Engine) (end func()) {
 			t.Fatal(err)
 		}
 		return func() {
-			if _, err := conn.ExecContext(context.Background(), "SELECT pg_terminate_backend(pg_backend_pid())"); err == nil {
+			if _, err := conn.ExecContext(context.Background(),
+				"SELECT pg_terminate_backend(pg_backend_pid())"); err == nil {
 				t.Error("the session lives on")
 			}
 			_ = conn.Close()
@@ -206,7 +214,8 @@ func migrateRolling(t *testing.T, db Database) {
 	}
 	want(b, "servers", users(), 2)
 	b.must(s.Close())
-	for end := time.Now().Add(10 * time.Second); users() != 1; time.Sleep(10 * time.Millisecond) { // the database ends a session a little later
+	// The database ends a session a little later.
+	for end := time.Now().Add(10 * time.Second); users() != 1; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			b.Fatal("a server that was stopped is still there")
 		}

@@ -187,7 +187,10 @@ func testBootClock(b *bench) {
 	want(b, "claimed after a restart of the host", b.claims(s), true)
 	want(b, "and held again", b.claims(s), false)
 
-	m, held, err := s.SubmitHeld(b.ctx, tenant, store.Submission{Message: store.Message{ID: store.NewID(), MessageID: "held@x"}}, "w", lease)
+	m, held, err := s.SubmitHeld(b.ctx, tenant, store.Submission{Message: store.Message{
+		ID:        store.NewID(),
+		MessageID: "held@x",
+	}}, "w", lease)
 	b.must(err)
 	take := func() error {
 		_, err := s.Take(b.ctx, tenant, store.Send, m.ID, "operator", lease)

@@ -288,7 +288,8 @@ func testInstallation(b *bench) {
 	for i := range ids {
 		wg.Go(func() {
 			var err error
-			if ids[i], err = b.JoinFolder(b.ctx, store.DataFolder{ID: fmt.Sprint("f", i/2), Place: "host:/data"}, false, store.Audit{}); err != nil {
+			if ids[i], err = b.JoinFolder(b.ctx, store.DataFolder{ID: fmt.Sprint("f", i/2), Place: "host:/data"},
+				false, store.Audit{}); err != nil {
 				b.Error(err)
 			}
 		})
@@ -313,7 +314,8 @@ func testInstallation(b *bench) {
 		b.must(err)
 	}
 	want(b, "folders", b.folders(), "f0@host:/data=0 f1@elsewhere:/data=7")
-	id, err := b.JoinFolder(b.ctx, store.DataFolder{ID: "f2", Place: "p"}, true, store.Audit{Actor: "me", Action: "adopted", Subject: "f2"})
+	id, err := b.JoinFolder(b.ctx, store.DataFolder{ID: "f2", Place: "p"}, true,
+		store.Audit{Actor: "me", Action: "adopted", Subject: "f2"})
 	b.must(err)
 	want(b, "installation", id, in.ID)
 	want(b, "folders", b.folders(), "f2@p=0")

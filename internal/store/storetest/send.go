@@ -25,6 +25,7 @@ var sendTests = []test{
 	{"REL-010 delivery from claim to DELIVERED", testDelivery},
 	{"REL-068 a dead delivery is listed and requeued", testDead},
 	{"REL-067 quarantine", testQuarantine},
+	{"REL-068 a dead delivery is discarded", testDiscard},
 }
 
 func testIdempotency(b *bench) {
@@ -357,6 +358,20 @@ func testDead(b *bench) {
 	b.must(err)
 	want(b, "requeue under way", errors.Is(b.Requeue(b.ctx, tenant, m.ID, "ola", ""), store.ErrConflict), true)
 	b.must(b.FinishAttempt(b.ctx, again, n, store.Result{State: store.Delivered}))
+}
+
+func testDiscard(b *bench) {
+	m := b.accepted(1)
+	want(b, "one that waits", errors.Is(b.Discard(b.ctx, tenant, m.ID, "ola", "unwanted"), store.ErrConflict), true)
+	b.must(b.Quarantine(b.ctx, b.claimed(store.Deliver), "crashed twice"))
+	b.must(b.Discard(b.ctx, tenant, m.ID, "ola", "unwanted"))
+	want(b, "state", b.state(m.ID), store.Archived)
+	rows, err := b.Audits(b.ctx, tenant, time.Time{}, time.Time{}, 10)
+	b.must(err)
+	want(b, "audit", rows[0].Actor+" "+rows[0].Action+" "+rows[0].MessageID+" "+rows[0].Detail, "ola discarded "+m.ID+" unwanted")
+	want(b, "work left", len(b.claim(store.Deliver, 1)), 0)
+	out := b.submitted(2)
+	want(b, "an outgoing one", errors.Is(b.Discard(b.ctx, tenant, out.ID, "ola", "unwanted"), store.ErrConflict), true)
 }
 
 func testQuarantine(b *bench) {

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestParse(t *testing.T) {
+	all, err := parse("# list\n\n== REL-1 a b\nfile a/b.go\ntest ./a TestA|TestB\n- if x {\n- \treturn\n+ if y {\n+ \treturn\n== c\nfile c.go\ntest ./c T\n- x\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []mutant{{"REL-1 a b", "a/b.go", "./a", "TestA|TestB", "if x {\n\treturn", "if y {\n\treturn"}, {"c", "c.go", "./c", "T", "x", ""}}
+	if len(all) != 2 || all[0] != want[0] || all[1] != want[1] {
+		t.Errorf("got %+v", all)
+	}
+	for _, bad := range []string{"file a.go\n", "== a\nfile a.go\n", "== a\nfile a.go\ntest ./a T\n- x\n+ x\n", "== a\nnonsense\n"} {
+		if _, err := parse(bad); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+}
+
+// Each text of the list is in its file once, so that a file that moves takes its mutants along, and there are enough of them.
+func TestList(t *testing.T) {
+	t.Chdir("../..")
+	b, err := os.ReadFile("internal/mutants/list.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := parse(string(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, m := range all {
+		if err := m.find(); err != nil {
+			t.Error(err)
+		}
+		if names[m.name] || strings.TrimSpace(m.name) == "" {
+			t.Errorf("the name %q is not its own", m.name)
+		}
+		names[m.name] = true
+	}
+}
