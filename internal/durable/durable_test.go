@@ -219,6 +219,32 @@ func TestWriteFile(t *testing.T) {
 	}
 }
 
+// A loss of power takes nothing of what was said to be written: bytes and names are synced, each after it came.
+func TestREL001NothingIsLeftUnsynced(t *testing.T) {
+	for what, write := range map[string]func(fsys durable.FS, root string) error{
+		"published file":   func(fsys durable.FS, root string) error { return ways["file"](fsys, root, "x") },
+		"published folder": func(fsys durable.FS, root string) error { return ways["folder"](fsys, root, "x") },
+		"new file": func(fsys durable.FS, root string) error {
+			return durable.WriteFileIn(fsys, filepath.Join(root, "x"), 0o600, durable.Bytes(content))
+		},
+		"replaced file": func(fsys durable.FS, root string) error {
+			err := durable.WriteFile(filepath.Join(root, "x"), 0o600, durable.Bytes([]byte("old")))
+			return errors.Join(err, durable.WriteFileIn(fsys, filepath.Join(root, "x"), 0o600, durable.Bytes(content)))
+		},
+		"folders": func(fsys durable.FS, root string) error {
+			return durable.MkdirAllIn(fsys, filepath.Join(root, "a", "b", "c"), 0o700)
+		},
+	} {
+		ffs, root := &faultfs.FS{}, t.TempDir()
+		if err := write(ffs, root); err != nil {
+			t.Fatal(what, err)
+		}
+		if left := ffs.Unsynced(); len(left) > 0 || len(tree(t, root)) == 0 {
+			t.Errorf("%s: a loss of power could take %q of %q", what, left, slices.Collect(maps.Keys(tree(t, root))))
+		}
+	}
+}
+
 func TestFolderStaysInside(t *testing.T) {
 	f, err := durable.CreateFolder(durable.OS{}, t.TempDir(), "x", 0o700)
 	if err != nil {
