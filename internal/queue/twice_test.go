@@ -202,6 +202,53 @@ func TestREL013AJobByReserveIsNotRunTwice(t *testing.T) {
 	})
 }
 
+// A job that came by Reserve is waited for like one that was claimed: as long as the grace lasts, and then until it has let go.
+// Run takes no more of them meanwhile.
+func TestREL063RunWaitsForJobsByReserve(t *testing.T) {
+	for name, tc := range map[string]struct {
+		takes time.Duration
+		cut   bool
+		want  time.Duration
+	}{
+		"it ends by itself": {20 * time.Second, false, 20 * time.Second},
+		"it is cut off":     {time.Hour, true, 31 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := &outbox{job: store.Job{ID: "report/default/a", Kind: store.Report, Token: 1}}
+				r := &queue.Runner{Store: o, Work: reports(nil), Grace: 30 * time.Second}
+				stop := start(t, r)
+				synctest.Wait()
+				ended, cut := false, false
+				r.Reserve().Do(o.job, func(ctx context.Context, _ store.Job) queue.Outcome {
+					select {
+					case <-ctx.Done():
+						cut = true
+						time.Sleep(time.Second) // what it does to let go
+					case <-time.After(tc.takes):
+					}
+					ended = true
+					return queue.Done()
+				})
+				begun := time.Now()
+				go func() {
+					time.Sleep(time.Second)
+					if r.Reserve() != nil {
+						t.Error("a place is given while the queue stops")
+					}
+				}()
+				stop()
+				if took := time.Since(begun); !ended || cut != tc.cut || took != tc.want {
+					t.Errorf("the queue stopped after %v, the job ended: %v, was cut off: %v", took, ended, cut)
+				}
+				if !slices.Equal(o.log, []string{"complete 1"}) {
+					t.Errorf("%q", o.log)
+				}
+			})
+		})
+	}
+}
+
 // A claim whose commit failed, or whose outcome is not known, starts nothing: its lease is not ours.
 func TestREL072AClaimThatFailedStartsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
