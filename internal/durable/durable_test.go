@@ -268,7 +268,7 @@ func TestSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer liveFile.Discard()
-	for _, name := range []string{".ravn-dead-X.tmp/sub/b", ".ravn-dead-Y.tmp/a", "delivered/a", ".rsync.tmp/a"} {
+	for _, name := range []string{".ravn-dead-X.tmp/sub/b", ".ravn-dead-Y.tmp/a", "delivered/a", ".rsync.tmp/a", ".ravn-notes/a"} {
 		if err := os.MkdirAll(filepath.Join(root, filepath.Dir(name)), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -295,7 +295,7 @@ func TestSweep(t *testing.T) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	if want := []string{".rsync.tmp/", ".rsync.tmp/a", "delivered/", "delivered/a", "live", "live"}; !slices.Equal(names, want) {
+	if want := []string{".ravn-notes/", ".ravn-notes/a", ".rsync.tmp/", ".rsync.tmp/a", "delivered/", "delivered/a", "live", "live"}; !slices.Equal(names, want) {
 		t.Errorf("left %q", names)
 	}
 	if err := live.Write("a", 0o600, durable.Bytes(content)); err != nil {
