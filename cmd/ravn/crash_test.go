@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/fault"
@@ -26,12 +28,12 @@ import (
 	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
-// TestMain lets the test binary be the program: the tests here run and kill real processes.
+// TestMain lets the test binary be the program: the tests here run and kill real processes, and scripts call it by its name.
 func TestMain(m *testing.M) {
 	if os.Getenv("RAVN_TEST_MAIN") == "1" {
 		os.Exit(program())
 	}
-	os.Exit(m.Run())
+	testscript.Main(m, map[string]func(){"ravn": main})
 }
 
 // ravn runs the program to its end and returns its output and exit code.
