@@ -11,11 +11,13 @@ import (
 	"encoding/asn1"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"math/big"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"runtime"
 	"strings"
@@ -616,6 +618,31 @@ func (u *uncounted) Place(ctx context.Context, id string) (Place, error) {
 	}
 	u.place.m = u.memory
 	return &u.place, nil
+}
+
+// SEC-001: an error of ours says nothing about the inside, and a stranger gets nothing signed for it. A sender who proved who it
+// is is asked in a signed error to come again (design.md §3).
+func TestSEC001InternalErrors(t *testing.T) {
+	a := newArena(t)
+	a.rx.once.Do(a.rx.defaults)
+	for authenticated, status := range map[bool]int{false: http.StatusServiceUnavailable, true: http.StatusOK} {
+		w := httptest.NewRecorder()
+		x := &exchange{rx: a.rx, w: w, r: httptest.NewRequest(http.MethodPost, "/as4", nil), keys: a.rx.Keys(), ref: "1@a.example"}
+		x.info.Authenticated = authenticated
+		got := x.fail(errors.New("open /var/lib/ravn: permission denied"))
+		if got.status != status || bytes.Contains(got.body, []byte("/var/lib")) {
+			t.Errorf("authenticated %v: HTTP %d, %s", authenticated, got.status, got.body)
+		}
+		if authenticated {
+			if x.info.Code != ebms.CodeDeliveryFailure || !bytes.Contains(got.body, []byte("SignatureValue")) || !bytes.Contains(got.body, []byte("EBMS:0202")) {
+				t.Errorf("the answer to a known sender: %s, %s", x.info.Code, got.body)
+			}
+			continue
+		}
+		if x.info.Cause != CauseInternal || string(got.body) != "try again later\n" || w.Header().Get("Retry-After") == "" {
+			t.Errorf("the answer to a stranger: cause %q, %s", x.info.Cause, got.body)
+		}
+	}
 }
 
 // SEC-001: after all hostile messages there was one body per code. run checks this as it goes; this test does so for

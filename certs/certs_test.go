@@ -98,6 +98,60 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// again is a certificate of the same CA for another time.
+func again(t *testing.T, ca, by *pki.CA, from, to time.Time) *x509.Certificate {
+	t.Helper()
+	tmpl := *ca.Cert
+	tmpl.NotBefore, tmpl.NotAfter = from, to
+	der, err := x509.CreateCertificate(rand.Reader, &tmpl, by.Cert, ca.Key.Public(), by.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// PKI-009: every certificate up to the anchor must be valid now, not the leaf alone.
+func TestPKI009ValidityOfCAs(t *testing.T) {
+	p := testPKI(t)
+	now := time.Now()
+	past, future := now.Add(-1000*time.Hour), now.Add(1000*time.Hour)
+	for _, tc := range []struct {
+		name             string
+		caFrom, caTo     time.Time
+		rootFrom, rootTo time.Time
+		want             certs.Class
+	}{
+		{"all valid", past, future, past, future, certs.Valid},
+		{"issuing CA expired", past, now.Add(-time.Minute), past, future, certs.Expired},
+		{"issuing CA not yet valid", now.Add(time.Hour), future, past, future, certs.NotYetValid},
+		{"root expired", past, future, past, now.Add(-time.Minute), certs.Expired},
+		{"root not yet valid", past, future, now.Add(time.Hour), future, certs.NotYetValid},
+	} {
+		root := again(t, p.Root, p.Root, tc.rootFrom, tc.rootTo)
+		for role, ca := range map[certs.Role]*pki.CA{certs.AP: p.AP, certs.SMP: p.SMP} {
+			issuers := []certs.Issuer{{CA: again(t, ca, p.Root, tc.caFrom, tc.caTo), Above: []*x509.Certificate{root}}}
+			v := certs.NewVerifier(certs.Anchors{AP: issuers, SMP: issuers}, certs.Unchecked{})
+			verify := v.VerifyAP
+			if role == certs.SMP {
+				verify = v.VerifySMP
+			}
+			id, err := ca.Issue(pki.Leaf{CN: "POP900001"}, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // the second time from memory
+				if err := verify(t.Context(), id.Cert, now); certs.ClassOf(err) != tc.want {
+					t.Errorf("%s, %s: %v, want %s", tc.name, role, err, tc.want)
+				}
+			}
+		}
+	}
+}
+
 // SEC-063: roles do not mix, whichever was seen first.
 func TestSEC063Roles(t *testing.T) {
 	p := testPKI(t)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ravn-ap/ravn/testbed"
+	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
 // call runs a command line inside this process.
@@ -20,61 +21,21 @@ func call(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	return out.String(), errs.String(), code
 }
 
-// quickNode makes a local node by quickstart and returns its configuration file.
+// quickNode makes a local node by quickstart, in the network of the tests, and returns its configuration file.
 func quickNode(t *testing.T, more ...string) string {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "node")
-	if _, errs, code := call(t, append([]string{"quickstart", "--environment", "local", "--dir", dir}, more...)...); code != 0 {
+	p, err := pki.Shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, cas := filepath.Join(t.TempDir(), "node"), t.TempDir()
+	if err := p.Save(cas); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs, code := call(t, append([]string{"quickstart", "--environment", "local", "--dir", dir, "--pki", cas}, more...)...); code != 0 {
 		t.Fatal(errs)
 	}
 	return filepath.Join(dir, "ravn.yaml")
-}
-
-func TestWrongUse(t *testing.T) {
-	cfg := quickNode(t)
-	invoice := filepath.Join(t.TempDir(), "invoice.xml")
-	notXML := filepath.Join(t.TempDir(), "not.xml")
-	noCountry := filepath.Join(t.TempDir(), "nocountry.xml")
-	for name, b := range map[string][]byte{invoice: testbed.Invoice, notXML: []byte("hello"), noCountry: []byte("<a/>")} {
-		if err := os.WriteFile(name, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	ids := []string{"--from", testbed.Sender, "--to", testbed.Receiver}
-	for _, tc := range []struct {
-		name string
-		args []string
-		code string
-		exit int
-	}{
-		{"unknown command", []string{"nonsense"}, "RAVN-1012", 2},
-		{"unknown flag", []string{"serve", "--bogus"}, "RAVN-1012", 2},
-		{"missing flags", []string{"--config", cfg, "participants", "add"}, "RAVN-1012", 2},
-		{"no configuration", []string{"--config", "/nowhere/ravn.yaml", "serve"}, "RAVN-1002", 2},
-		{"folder in use", []string{"quickstart", "--dir", filepath.Dir(cfg)}, "RAVN-1013", 2},
-		{"bad environment", []string{"quickstart", "--environment", "prod", "--dir", t.TempDir()}, "RAVN-1012", 2},
-		{"no PKCS#12 file", []string{"quickstart", "--dir", filepath.Join(t.TempDir(), "n"), "--p12", "/nowhere.p12"}, "RAVN-1003", 2},
-		{"no document", append([]string{"--config", cfg, "send"}, ids...), "RAVN-1012", 2},
-		{"document not there", append([]string{"--config", cfg, "send", "/nowhere.xml"}, ids...), "RAVN-1012", 2},
-		{"not XML", append([]string{"--config", cfg, "send", notXML}, ids...), "RAVN-2001", 1},
-		{"unknown document", append([]string{"--config", cfg, "send", noCountry}, ids...), "RAVN-2002", 2},
-		{"bad participant", []string{"--config", cfg, "send", "--from", "x", "--to", testbed.Receiver, invoice}, "RAVN-1012", 2},
-		{"no zone to look up in", append([]string{"--config", cfg, "send", invoice}, ids...), "RAVN-1001", 2},
-		{"endpoint without certificate", append([]string{"--config", cfg, "send", "--endpoint", "http://127.0.0.1:1/as4", invoice}, ids...), "RAVN-1012", 2},
-		{"no such message", []string{"--config", cfg, "send", "--resume", "nope"}, "RAVN-2301", 2},
-		{"capture not there", []string{"open", "/nowhere.http"}, "RAVN-1012", 2},
-		{"capture unreadable", []string{"open", notXML}, "RAVN-4001", 1},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			out, errs, code := call(t, tc.args...)
-			if code != tc.exit || !strings.Contains(errs+out, tc.code) {
-				t.Errorf("exit %d, want %d with %s\n%s%s", code, tc.exit, tc.code, out, errs)
-			}
-			if n := strings.Count(strings.TrimSpace(errs), "\n"); tc.code != "RAVN-4001" && n > 0 {
-				t.Errorf("more than one line: %s", errs)
-			}
-		})
-	}
 }
 
 func TestWrongConfiguration(t *testing.T) {

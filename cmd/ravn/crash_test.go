@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/fault"
@@ -26,12 +28,12 @@ import (
 	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
-// TestMain lets the test binary be the program: the tests here run and kill real processes.
+// TestMain lets the test binary be the program: the tests here run and kill real processes, and scripts call it by its name.
 func TestMain(m *testing.M) {
 	if os.Getenv("RAVN_TEST_MAIN") == "1" {
 		os.Exit(program())
 	}
-	os.Exit(m.Run())
+	testscript.Main(m, map[string]func(){"ravn": main})
 }
 
 // ravn runs the program to its end and returns its output and exit code.
@@ -124,29 +126,48 @@ func twoNodes(t *testing.T) (from, to, cert, invoice string) {
 	return files[0], files[1], filepath.Join(dir, "POP900002", "cert.pem"), invoice
 }
 
-// delivered returns the delivered folders, waiting until there are want and a moment longer.
+// openStore opens the record of a node, whose server may run.
+func openStore(t *testing.T, file string) *store.Store {
+	t.Helper()
+	cfg, err := config.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := node.OpenStore(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// delivered waits until there are want folders, and until the record has no delivery that is still to come: more of them would be
+// there by then. It returns their names.
 func delivered(t *testing.T, config string, want int) []string {
 	t.Helper()
-	inbox := filepath.Join(filepath.Dir(config), "inbox")
-	var names []string
-	for range 1000 {
-		names = nil
+	s, inbox := openStore(t, config), filepath.Join(filepath.Dir(config), "inbox")
+	for deadline := time.Now().Add(100 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		open, err := s.Jobs(t.Context(), store.DefaultTenant, store.JobFilter{Kind: store.Deliver})
+		if err != nil {
+			t.Fatal(err)
+		}
 		entries, err := os.ReadDir(inbox)
 		if err != nil {
 			t.Fatal(err)
 		}
+		var names []string
 		for _, e := range entries {
 			if !strings.HasPrefix(e.Name(), ".") {
 				names = append(names, e.Name())
 			}
 		}
-		if len(names) >= want {
-			break
+		if len(names) >= want && len(open) == 0 {
+			return names
 		}
-		time.Sleep(100 * time.Millisecond)
+		if time.Now().After(deadline) {
+			t.Fatalf("delivered %q, to come %+v", names, open)
+		}
 	}
-	time.Sleep(300 * time.Millisecond)
-	return names
 }
 
 // Each crash point of reliability.md §4: the receiver is killed there while a message arrives, started again, and the
@@ -209,16 +230,7 @@ func TestCrashPointsOfReceiver(t *testing.T) {
 // messageOf returns what a node has on record of a message.
 func messageOf(t *testing.T, file, id string) store.Message {
 	t.Helper()
-	cfg, err := config.Load(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := node.OpenStore(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = s.Close() }()
-	m, err := s.Get(t.Context(), store.DefaultTenant, id)
+	m, err := openStore(t, file).Get(t.Context(), store.DefaultTenant, id)
 	if err != nil {
 		t.Fatal(err)
 	}

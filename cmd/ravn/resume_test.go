@@ -12,8 +12,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/ravn-ap/ravn/internal/config"
-	"github.com/ravn-ap/ravn/internal/node"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/testbed"
 )
@@ -76,16 +74,7 @@ func (s *interrupted) end(t *testing.T, sig syscall.Signal) (exit int) {
 // outgoing lists the states of what a node has sent, oldest first.
 func outgoing(t *testing.T, file string) (states []store.State) {
 	t.Helper()
-	cfg, err := config.Load(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := node.OpenStore(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = s.Close() }()
-	list, err := s.List(t.Context(), store.DefaultTenant, store.Filter{Direction: store.Out})
+	list, err := openStore(t, file).List(t.Context(), store.DefaultTenant, store.Filter{Direction: store.Out})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -301,6 +301,37 @@ func TestREL012FailAtEachOperation(t *testing.T) {
 	}
 }
 
+// A loss of power takes nothing of what counts as delivered: neither of a document that was just written, nor of one that an
+// attempt left that died before its fsync and that a repeat finds.
+func TestREL012NothingDeliveredIsUnsynced(t *testing.T) {
+	ffs := &faultfs.FS{}
+	f := &Folder{Dir: t.TempDir(), FS: ffs}
+	if err := deliver(t, f, "a", whole); err != nil {
+		t.Fatal(err)
+	}
+	if left := ffs.Unsynced(); len(left) > 0 {
+		t.Errorf("delivered, and a loss of power could take %q", left)
+	}
+	final := filepath.Join(f.Dir, "b")
+	tmp, err := durable.CreateFolder(ffs, f.Dir, "b", folderMode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tmp.Discard()
+	if err := errors.Join(tmp.Write(PayloadName, fileMode, durable.Bytes([]byte(whole))), tmp.Publish(final)); err != nil {
+		t.Fatal(err)
+	}
+	if left := ffs.Unsynced(); !slices.Equal(left, []string{final}) {
+		t.Fatalf("the one that died left %q unsynced", left)
+	}
+	if err := deliver(t, f, "b", whole); err != nil {
+		t.Fatal(err)
+	}
+	if left := ffs.Unsynced(); len(left) > 0 {
+		t.Errorf("a repeat calls it delivered, and a loss of power could take %q", left)
+	}
+}
+
 // CP-R12: what dead attempts left is removed later; one that lives goes on.
 func TestSweepAfterCrash(t *testing.T) {
 	f := &Folder{Dir: t.TempDir()}

@@ -1,11 +1,21 @@
 package config
 
 import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"math/big"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/golden"
 )
 
@@ -45,6 +55,40 @@ func TestErrorsNameTheLine(t *testing.T) {
 	_, err := Parse([]byte("environment: local\nas4:\n  lissen: x\n"), "/", none)
 	if err == nil || !strings.Contains(err.Error(), "3") || !strings.Contains(err.Error(), "lissen") {
 		t.Errorf("%v", err)
+	}
+}
+
+// PKI-006: the CAs of a file stand in for those of the program, in every environment and for each role by itself.
+func TestPKI006AnchorsOfFiles(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "renewed CA"}, IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), certs.EncodePEM(der), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ours := func(list []certs.Issuer) bool { return len(list) == 1 && bytes.Equal(list[0].CA.Raw, der) && list[0].Above == nil }
+	for _, env := range []certs.Environment{certs.Local, certs.Test, certs.Production} {
+		builtin := certs.Builtin(env)
+		for key, want := range map[string]func(a certs.Anchors) bool{
+			"revocation":  func(a certs.Anchors) bool { return reflect.DeepEqual(a, builtin) },
+			"ap_anchors":  func(a certs.Anchors) bool { return ours(a.AP) && reflect.DeepEqual(a.SMP, builtin.SMP) },
+			"smp_anchors": func(a certs.Anchors) bool { return ours(a.SMP) && reflect.DeepEqual(a.AP, builtin.AP) },
+		} {
+			c, err := Parse(fmt.Appendf(nil, "environment: %s\ncerts:\n  %s: ca.pem\n", env, key), dir, none)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a, err := c.Anchors(); err != nil || !want(a) {
+				t.Errorf("%s with %s: %d and %d CAs, %v", env, key, len(a.AP), len(a.SMP), err)
+			}
+		}
 	}
 }
 

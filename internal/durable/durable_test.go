@@ -220,6 +220,32 @@ func TestWriteFile(t *testing.T) {
 	}
 }
 
+// A loss of power takes nothing of what was said to be written: bytes and names are synced, each after it came.
+func TestREL001NothingIsLeftUnsynced(t *testing.T) {
+	for what, write := range map[string]func(fsys durable.FS, root string) error{
+		"published file":   func(fsys durable.FS, root string) error { return ways["file"](fsys, root, "x") },
+		"published folder": func(fsys durable.FS, root string) error { return ways["folder"](fsys, root, "x") },
+		"new file": func(fsys durable.FS, root string) error {
+			return durable.WriteFileIn(fsys, filepath.Join(root, "x"), 0o600, durable.Bytes(content))
+		},
+		"replaced file": func(fsys durable.FS, root string) error {
+			err := durable.WriteFile(filepath.Join(root, "x"), 0o600, durable.Bytes([]byte("old")))
+			return errors.Join(err, durable.WriteFileIn(fsys, filepath.Join(root, "x"), 0o600, durable.Bytes(content)))
+		},
+		"folders": func(fsys durable.FS, root string) error {
+			return durable.MkdirAllIn(fsys, filepath.Join(root, "a", "b", "c"), 0o700)
+		},
+	} {
+		ffs, root := &faultfs.FS{}, t.TempDir()
+		if err := write(ffs, root); err != nil {
+			t.Fatal(what, err)
+		}
+		if left := ffs.Unsynced(); len(left) > 0 || len(tree(t, root)) == 0 {
+			t.Errorf("%s: a loss of power could take %q of %q", what, left, slices.Collect(maps.Keys(tree(t, root))))
+		}
+	}
+}
+
 func TestFolderStaysInside(t *testing.T) {
 	f, err := durable.CreateFolder(durable.OS{}, t.TempDir(), "x", 0o700)
 	if err != nil {
@@ -243,7 +269,7 @@ func TestSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer liveFile.Discard()
-	for _, name := range []string{".ravn-dead-X.tmp/sub/b", ".ravn-dead-Y.tmp/a", "delivered/a", ".rsync.tmp/a"} {
+	for _, name := range []string{".ravn-dead-X.tmp/sub/b", ".ravn-dead-Y.tmp/a", "delivered/a", ".rsync.tmp/a", ".ravn-notes/a"} {
 		if err := os.MkdirAll(filepath.Join(root, filepath.Dir(name)), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -270,10 +296,10 @@ func TestSweep(t *testing.T) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	if want := []string{
-		".rsync.tmp/", ".rsync.tmp/a", "delivered/", "delivered/a", "live",
-		"live",
-	}; !slices.Equal(names, want) {
+	want := []string{
+		".ravn-notes/", ".ravn-notes/a", ".rsync.tmp/", ".rsync.tmp/a", "delivered/", "delivered/a", "live", "live",
+	}
+	if !slices.Equal(names, want) {
 		t.Errorf("left %q", names)
 	}
 	if err := live.Write("a", 0o600, durable.Bytes(content)); err != nil {

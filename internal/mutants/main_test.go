@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -22,7 +23,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// Each text of the list is in its file once, so that a file that moves takes its mutants along, and there are enough of them.
+// Each text of the list is in its file once, so that a file that moves takes its mutants along. There are enough of them, and in
+// all rooms: fewer would say less of the tests than the name "make mutants" promises.
 func TestList(t *testing.T) {
 	t.Chdir("../..")
 	b, err := os.ReadFile("internal/mutants/list.txt")
@@ -33,7 +35,7 @@ func TestList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := map[string]bool{}
+	names, rooms := map[string]bool{}, map[string]bool{}
 	for _, m := range all {
 		if err := m.find(); err != nil {
 			t.Error(err)
@@ -41,6 +43,9 @@ func TestList(t *testing.T) {
 		if names[m.name] || strings.TrimSpace(m.name) == "" {
 			t.Errorf("the name %q is not its own", m.name)
 		}
-		names[m.name] = true
+		names[m.name], rooms[filepath.Dir(m.file)] = true, true
+	}
+	if len(all) < 60 || len(rooms) < 20 {
+		t.Errorf("%d mutants in %d rooms", len(all), len(rooms))
 	}
 }

@@ -67,7 +67,7 @@ func (n *Node) unready() *unready {
 	defer h.mu.Unlock()
 	if now := time.Now(); now.Sub(h.checked) > time.Second {
 		h.checked = now
-		h.disk = diskRoom(n.spool, 2*n.Config.AS4.MaxBytes)
+		h.disk = n.diskRoom(2 * n.Config.AS4.MaxBytes)
 	}
 	return h.disk
 }
@@ -119,8 +119,8 @@ func diskSpace(dir string) (free, total uint64, err error) {
 }
 
 // diskRoom wants need bytes free, but never more than a tenth of the disk (REL-060, REL-074).
-func diskRoom(dir string, need int64) *unready {
-	free, total, err := diskSpace(dir)
+func (n *Node) diskRoom(need int64) *unready {
+	free, total, err := n.opts.DiskSpace(n.spool)
 	if err != nil {
 		return &unready{causeStorage, err}
 	}

@@ -67,7 +67,7 @@ func (n *Node) spoolRoom() int64 {
 		return c.SpoolBytes
 	}
 	room := max(4<<30, 4*c.MaxBytes)
-	if free, _, err := diskSpace(n.spool); err == nil {
+	if free, _, err := n.opts.DiskSpace(n.spool); err == nil {
 		room = min(room, int64(min(free/4, 1<<62)))
 	}
 	return max(room, c.MaxBytes)

@@ -198,6 +198,34 @@ func TestOneIDPerMessage(t *testing.T) {
 	}
 }
 
+// While there is not room on the disk for two messages of the largest size no message is admitted, and it is admitted again
+// when there is. Of a small disk no more than a tenth is asked for.
+func TestREL074NoMessagesForAFullDisk(t *testing.T) {
+	n, _ := idleNode(t)
+	largest := uint64(n.Config.AS4.MaxBytes)
+	for _, tc := range []struct {
+		what        string
+		free, total uint64
+		err         error
+		cause       string
+	}{
+		{"room for two", 2 * largest, 1000 * largest, nil, ""},
+		{"not room for two", 2*largest - 1, 1000 * largest, nil, causeDisk},
+		{"nothing", 0, 1000 * largest, nil, causeDisk},
+		{"a tenth of a small disk", largest / 10, largest, nil, ""},
+		{"less than a tenth of a small disk", largest/10 - 1, largest, nil, causeDisk},
+		{"a disk that does not answer", 1000 * largest, 1000 * largest, errors.New("stale handle"), causeStorage},
+	} {
+		var asked string
+		n.opts.DiskSpace = func(dir string) (uint64, uint64, error) { asked = dir; return tc.free, tc.total, tc.err }
+		n.health.checked = time.Time{}
+		var u *unready
+		if err := n.ready(); errors.As(err, &u) != (tc.cause != "") || u != nil && u.cause != tc.cause || asked != n.spool {
+			t.Errorf("%s: %v, asked about %s", tc.what, err, asked)
+		}
+	}
+}
+
 // A 503 says why, in the log; what keeps us from accepting is an error, once, and its end is told.
 func TestREL060Causes(t *testing.T) {
 	_, dir := testPKI(t)

@@ -36,6 +36,8 @@ type Options struct {
 	Now  func() time.Time
 	Hook func(point string) // crash points of the store, the blobs and the endpoint
 
+	DiskSpace func(dir string) (free, total uint64, err error) // of the disk of a folder, in bytes
+
 	Command bool // the node does one thing and ends: it is no server to others, and leaves the schema of a running server alone
 }
 
@@ -77,6 +79,9 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) 
 	}
 	if opts.Hook == nil {
 		opts.Hook = func(string) {}
+	}
+	if opts.DiskSpace == nil {
+		opts.DiskSpace = diskSpace
 	}
 	n := &Node{Config: cfg, opts: opts, lines: newLines(opts.Log, opts.Now)}
 	if err := n.openKeys(ctx); err != nil {

@@ -108,20 +108,6 @@ func TestEachJobOnceWithinTheLimit(t *testing.T) {
 	}
 }
 
-func TestWake(t *testing.T) {
-	s := open(t, store.Options{})
-	var ran atomic.Bool
-	r := &queue.Runner{Store: s, Poll: time.Hour, Work: reports(func(context.Context, store.Job) queue.Outcome {
-		ran.Store(true)
-		return queue.Done()
-	})}
-	start(t, r)
-	time.Sleep(50 * time.Millisecond)
-	enter(t, s, 1)
-	r.Wake()
-	eventually(t, "the job ran", ran.Load)
-}
-
 func TestOutcomes(t *testing.T) {
 	s := open(t, store.Options{})
 	enter(t, s, 4)
@@ -150,24 +136,6 @@ func TestOutcomes(t *testing.T) {
 	}
 	if dead := jobs(t, s, true); dead[0].Reason != "refused" {
 		t.Errorf("dead: %+v", dead)
-	}
-}
-
-func TestLeaseIsKeptWhileWorkRuns(t *testing.T) {
-	s := open(t, store.Options{})
-	enter(t, s, 1)
-	var runs atomic.Int64
-	work := func(context.Context, store.Job) queue.Outcome {
-		runs.Add(1)
-		time.Sleep(2 * time.Second)
-		return queue.Done()
-	}
-	for range 2 {
-		start(t, &queue.Runner{Store: s, Work: reports(work), Lease: 900 * time.Millisecond, Poll: 20 * time.Millisecond})
-	}
-	eventually(t, "the job is done", func() bool { return len(jobs(t, s, false)) == 0 })
-	if runs.Load() != 1 {
-		t.Errorf("ran %d times", runs.Load())
 	}
 }
 

@@ -81,6 +81,35 @@ func (o *outbox) expire() {
 	o.free = true
 }
 
+// leased is an outbox whose lease ends by the clock.
+type leased struct {
+	outbox
+	until time.Time
+}
+
+func (l *leased) Claim(ctx context.Context, c store.Claim) ([]store.Job, error) {
+	l.mu.Lock()
+	l.free = l.free || !time.Now().Before(l.until)
+	l.mu.Unlock()
+	jobs, err := l.outbox.Claim(ctx, c)
+	if len(jobs) > 0 {
+		l.mu.Lock()
+		l.until = time.Now().Add(c.Lease)
+		l.mu.Unlock()
+	}
+	return jobs, err
+}
+
+func (l *leased) Extend(_ context.Context, job store.Job, d time.Duration) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if job.Token != l.job.Token {
+		return store.ErrLeaseLost
+	}
+	l.until = time.Now().Add(d)
+	return nil
+}
+
 // atOnce counts how often work runs at the same time.
 type atOnce struct {
 	mu        sync.Mutex
@@ -173,6 +202,44 @@ func TestREL013OneProcessRunsAJobOnceAtATime(t *testing.T) {
 	}
 }
 
+// Two nodes look for the same job, which takes far longer than its lease.
+func TestREL013LeaseIsKeptWhileWorkRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &leased{outbox: outbox{free: true, job: store.Job{ID: "report/default/a", Kind: store.Report}}}
+		var count atOnce
+		work := func(context.Context, store.Job) queue.Outcome {
+			count.enter()
+			defer count.leave()
+			time.Sleep(8 * time.Minute)
+			return queue.Done()
+		}
+		for range 2 {
+			defer start(t, &queue.Runner{Store: l, Work: reports(work), Lease: time.Minute})()
+		}
+		time.Sleep(10 * time.Minute)
+		if starts, _ := count.seen(); starts != 1 || !slices.Equal(l.log, []string{"claim 1", "complete 1"}) {
+			t.Errorf("started %d times: %q", starts, l.log)
+		}
+	})
+}
+
+// A Runner that is woken does not wait for its next look.
+func TestWake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &outbox{job: store.Job{ID: "report/default/a", Kind: store.Report}}
+		r := &queue.Runner{Store: o, Poll: time.Hour, Work: reports(func(context.Context, store.Job) queue.Outcome { return queue.Done() })}
+		defer start(t, r)()
+		synctest.Wait() // it has looked once
+		o.expire()
+		begun := time.Now()
+		r.Wake()
+		synctest.Wait()
+		if !o.done || time.Since(begun) != 0 {
+			t.Errorf("done %v after %v", o.done, time.Since(begun))
+		}
+	})
+}
+
 // A job that came by Reserve and is under way is not run a second time either.
 func TestREL013AJobByReserveIsNotRunTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -202,6 +269,53 @@ func TestREL013AJobByReserveIsNotRunTwice(t *testing.T) {
 			t.Errorf("%q", o.log)
 		}
 	})
+}
+
+// A job that came by Reserve is waited for like one that was claimed: as long as the grace lasts, and then until it has let go.
+// Run takes no more of them meanwhile.
+func TestREL063RunWaitsForJobsByReserve(t *testing.T) {
+	for name, tc := range map[string]struct {
+		takes time.Duration
+		cut   bool
+		want  time.Duration
+	}{
+		"it ends by itself": {20 * time.Second, false, 20 * time.Second},
+		"it is cut off":     {time.Hour, true, 31 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := &outbox{job: store.Job{ID: "report/default/a", Kind: store.Report, Token: 1}}
+				r := &queue.Runner{Store: o, Work: reports(nil), Grace: 30 * time.Second}
+				stop := start(t, r)
+				synctest.Wait()
+				ended, cut := false, false
+				r.Reserve().Do(o.job, func(ctx context.Context, _ store.Job) queue.Outcome {
+					select {
+					case <-ctx.Done():
+						cut = true
+						time.Sleep(time.Second) // what it does to let go
+					case <-time.After(tc.takes):
+					}
+					ended = true
+					return queue.Done()
+				})
+				begun := time.Now()
+				go func() {
+					time.Sleep(time.Second)
+					if r.Reserve() != nil {
+						t.Error("a place is given while the queue stops")
+					}
+				}()
+				stop()
+				if took := time.Since(begun); !ended || cut != tc.cut || took != tc.want {
+					t.Errorf("the queue stopped after %v, the job ended: %v, was cut off: %v", took, ended, cut)
+				}
+				if !slices.Equal(o.log, []string{"complete 1"}) {
+					t.Errorf("%q", o.log)
+				}
+			})
+		})
+	}
 }
 
 // A claim whose commit failed, or whose outcome is not known, starts nothing: its lease is not ours.

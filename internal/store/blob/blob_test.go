@@ -244,6 +244,9 @@ func TestREL001OrderOfOperations(t *testing.T) {
 	if got := strings.Join(ffs.Ops(), " "); got != want {
 		t.Errorf("operations\n got %s\nwant %s", got, want)
 	}
+	if left := ffs.Unsynced(); len(left) > 0 {
+		t.Errorf("a loss of power could take %q", left)
+	}
 	if got := strings.Join(points, " "); got != "blob.written blob.synced blob.renamed blob.dirsynced" {
 		t.Errorf("points %s", got)
 	}

@@ -24,6 +24,7 @@ var countTests = []test{
 	{"D-11 folding that is interrupted", testFoldInterrupted},
 	{"D-11 folding by two nodes", testFoldTwice},
 	{"D-11 classes that change", testRefold},
+	{"D-11 a month is dropped while another node folds it", testRefoldMeanwhile},
 	{"D-11 a loop that ends with its context", testStopped},
 	{"D-11 loops that read while they loop", testNestedReads},
 	{"REL-072 a read ends when the database does not answer", testReadLimit},
@@ -488,6 +489,30 @@ func testRefold(b *bench) {
 	b.must(err)
 	want(b, "versions", fmt.Sprint(versions), "[3]")
 	b.must(b.Refold(b.ctx, tenant, 202001)) // nothing there
+}
+
+// What a fold under way has collected of a month is not written after another node has dropped the counts of that month: the
+// part would look as if it held the rows before.
+func testRefoldMeanwhile(b *bench) {
+	b.accepted(1)
+	b.accepted(2)
+	month := b.ledger(tenant)[0].Month
+	b.must(b.Fold(b.ctx, tenant, b.classes(1)))
+	b.accepted(3)
+	b.ledger(tenant)
+	classes, other := b.classes(1), b.open(store.Options{Now: b.clock.Now})
+	of, dropped := classes.Of, false
+	classes.Of = func(id store.TermID) (string, error) {
+		if !dropped {
+			dropped = true
+			b.must(other.Refold(b.ctx, tenant, month))
+		}
+		return of(id)
+	}
+	want(b, "the fold that came too late", errors.Is(b.Fold(b.ctx, tenant, classes), store.ErrConflict) && dropped, true)
+	b.recount(b.Store, 1)
+	b.must(b.Fold(b.ctx, tenant, b.classes(1)))
+	b.recount(b.Store, 1)
 }
 
 func testCustomerEvents(b *bench) {

@@ -15,6 +15,7 @@ var outboxTests = []test{
 
 	{"REL-010 a lease keeps others away until it ends", testLease},
 	{"REL-013 an old token ends nothing", testFencing},
+	{"REL-013 what was given back is no longer the worker's", testGivenUp},
 	{"REL-067 claims are counted before the work", testUnended},
 	{"D-06 many workers claim each job once", testClaimRace},
 	{"REL-014 the longest due first", testOrder},
@@ -68,6 +69,43 @@ func testFencing(b *bench) {
 	want(b, "complete twice", b.Complete(b.ctx, job), store.ErrLeaseLost)
 	b.clock.advance(lease)
 	want(b, "jobs after completion", len(b.claim(store.Report, 10)), 0)
+}
+
+// However a worker lost its job, and before anybody else has claimed it: nothing that it says of the job counts any more.
+func testGivenUp(b *bench) {
+	soon, n := b.clock.Now().Add(time.Minute), 0
+	for what, giveUp := range map[string]func(m store.Message, j store.Job) error{
+		"released": func(_ store.Message, j store.Job) error { return b.Release(b.ctx, j, soon, "busy") },
+		"crashed":  func(_ store.Message, j store.Job) error { return b.Crash(b.ctx, j, soon, "panic") },
+		"unbegun":  func(_ store.Message, j store.Job) error { return b.GiveBack(b.ctx, j, soon, "busy") },
+		"requeued": func(m store.Message, _ store.Job) error { return b.Requeue(b.ctx, tenant, m.ID, "op", "now") },
+		"left":     func(_ store.Message, j store.Job) error { _, err := b.LeaveOwner(b.ctx, j.Owner); return err },
+		"buried":   func(_ store.Message, j store.Job) error { _, err := b.BuryOwner(b.ctx, j.Owner); return err },
+	} {
+		n++
+		m := b.submitted(n)
+		old := b.claimed(store.Send)
+		b.must(giveUp(m, old))
+		before, err := b.JobOf(b.ctx, tenant, store.Send, m.ID)
+		b.must(err)
+		_, _, started := b.StartAttempt(b.ctx, old, start)
+		for call, err := range map[string]error{
+			"start":     started,
+			"extend":    b.Extend(b.ctx, old, lease),
+			"complete":  b.Complete(b.ctx, old),
+			"release":   b.Release(b.ctx, old, b.clock.Now(), ""),
+			"give back": b.GiveBack(b.ctx, old, b.clock.Now(), ""),
+			"crash":     b.Crash(b.ctx, old, b.clock.Now(), ""),
+			"bury":      b.Bury(b.ctx, old, ""),
+		} {
+			want(b, call+" of a job that was "+what, errors.Is(err, store.ErrLeaseLost), true)
+		}
+		after, err := b.JobOf(b.ctx, tenant, store.Send, m.ID)
+		b.must(err)
+		want(b, "the job that was "+what, fmt.Sprint(after), fmt.Sprint(before))
+		b.clock.advance(time.Minute)
+		b.must(b.Complete(b.ctx, b.claimed(store.Send)))
+	}
 }
 
 func testUnended(b *bench) {

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ravn-ap/ravn/testbed"
+	"github.com/ravn-ap/ravn/testbed/pki"
+)
+
+// TestScripts runs the dialogues of testdata/script: what somebody types, and what the program answers. Each begins in a folder
+// of its own with the demo's invoice and the private CAs of the tests.
+func TestScripts(t *testing.T) {
+	p, err := pki.Shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("SENDER", testbed.Sender)
+			env.Setenv("RECEIVER", testbed.Receiver)
+			env.Setenv("DOCTYPE", testbed.DocType)
+			env.Setenv("PROCESS", testbed.Process)
+			invoice := filepath.Join(env.WorkDir, "invoice.xml")
+			return errors.Join(p.Save(filepath.Join(env.WorkDir, "pki")), os.WriteFile(invoice, testbed.Invoice, 0o600))
+		},
+	})
+}
+
+// exits runs a command that must end with an exit code: "exits 2 ravn nonsense".
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND ...")
+	}
+	code := 0
+	err := ts.Exec(args[1], args[2:]...)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit %d, want %s", code, args[0])
+	}
+}
