@@ -139,7 +139,10 @@ func (s *Size) turn(c byte) {
 		}
 	case tag:
 		if s.in = behind; c != '>' {
-			s.in, s.quote = value, string(rune(c))
+			s.in, s.quote = value, `"`
+			if c == '\'' {
+				s.quote = "'"
+			}
 			s.Nodes++ // an attribute
 		}
 	case value:

@@ -336,7 +336,9 @@ func (t *Tree) Len() int { return len(t.nodes) }
 func (t *Tree) Kind(n Node) Kind { return t.nodes[n].what.kind() }
 
 // Is tells whether n is an element or attribute, as kind says, with a name.
-func (t *Tree) Is(n Node, kind Kind, id NameID) bool { return t.nodes[n].what.plain() == whatOf(kind, int32(id)) }
+func (t *Tree) Is(n Node, kind Kind, id NameID) bool {
+	return t.nodes[n].what.plain() == whatOf(kind, int32(id))
+}
 
 // NameID returns the number of the name of an element or attribute, 0 for other nodes.
 func (t *Tree) NameID(n Node) NameID {
