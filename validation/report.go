@@ -1,8 +1,10 @@
 package validation
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"slices"
 
@@ -80,9 +82,21 @@ func (r *Report) end(v Verdict, reason string) *Report {
 func (r *Report) unreadable(err error) *Report {
 	var xe *xmlsafe.Error
 	if errors.As(err, &xe) {
+		if xe.Limit {
+			return r.end(NotChecked, "the document is more than is read: "+xe.Msg)
+		}
 		r.XSD = append(r.XSD, SchemaError{Rule: "well-formed", Location: "/", Line: xe.Line, Column: xe.Col, Text: xe.Msg})
 	}
 	return r.end(Invalid, "the document cannot be read: "+err.Error())
+}
+
+// unread ends a report of a document whose reading ended early: because it is not XML as it should be, because it has more of
+// something than is read, or because ctx ended.
+func (r *Report) unread(ctx context.Context, err error) (*Report, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return r.unreadable(err), nil
 }
 
 func (r *Report) addSchemaErrors(list []xsd.Error) error {
@@ -98,8 +112,11 @@ func (r *Report) addSchemaErrors(list []xsd.Error) error {
 	return nil
 }
 
-func (r *Report) addResult(s *schematron.Schema, t *xdm.Tree, res *schematron.Result) {
-	r.runs = append(r.runs, schematron.Run{Schema: s, Tree: t, Result: res})
+// addResult takes over what a rule file says. The tree is kept only if the run is to be written as it was.
+func (r *Report) addResult(s *schematron.Schema, t *xdm.Tree, res *schematron.Result, trace bool) {
+	if trace {
+		r.runs = append(r.runs, schematron.Run{Schema: s, Tree: t, Result: res})
+	}
 	first := len(r.Findings)
 	var offsets []int64
 	for i := range res.Findings {
@@ -129,30 +146,24 @@ func (r *Report) locate(list []Finding, offsets []int64) {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(offsets[a], offsets[b]) })
-	text := r.utf8()
-	line, start, pos := 1, 0, 0
+	in, err := xmlsafe.UTF8(bytes.NewReader(r.body)) // without byte order mark, as offsets count
+	if err != nil {
+		return // it has been read before
+	}
+	text := bufio.NewReader(in)
+	line, start, pos := 1, int64(0), int64(0)
 	for _, i := range order {
-		until := min(int(offsets[i]), len(text))
-		for ; pos < until; pos++ {
-			if text[pos] == '\n' {
+		for ; pos < offsets[i]; pos++ {
+			c, err := text.ReadByte()
+			if err != nil {
+				break
+			}
+			if c == '\n' {
 				line, start = line+1, pos+1
 			}
 		}
-		list[i].Line, list[i].Column = line, until-start+1
+		list[i].Line, list[i].Column = line, int(pos-start)+1
 	}
-}
-
-// utf8 returns the document in UTF-8, without byte order mark, as offsets count.
-func (r *Report) utf8() []byte {
-	in, err := xmlsafe.UTF8(bytes.NewReader(r.body))
-	if err != nil {
-		return r.body
-	}
-	var out bytes.Buffer
-	if _, err := out.ReadFrom(in); err != nil {
-		return r.body
-	}
-	return out.Bytes()
 }
 
 // judge ends a report by its findings: warnings never make a document invalid (schematron.md §8).

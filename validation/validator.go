@@ -15,6 +15,7 @@ import (
 	"github.com/ravn-ap/ravn/validation/pack"
 	"github.com/ravn-ap/ravn/validation/schematron"
 	"github.com/ravn-ap/ravn/validation/xdm"
+	"github.com/ravn-ap/ravn/validation/xpath"
 	"github.com/ravn-ap/ravn/validation/xsd"
 )
 
@@ -50,21 +51,37 @@ type Request struct {
 	DocType string    // value of the identifier; "" means it is read from the document or its envelope
 	Process string    // likewise
 	On      time.Time // the day whose rules apply
-	Budget  int64     // steps of a rule file; 0 means the default
-	Trace   bool      // keep what SVRL needs
-	All     bool      // run the rules also when the schema finds errors, as conformance runs do
+	Budget  Budget
+	Trace   bool // keep what SVRL needs
+	All     bool // run the rules also when the schema finds errors, as conformance runs do
 	Body    []byte
 }
 
-// Validate checks a document. What is wrong with it, or with the rules, is in the report; an error means that ctx ended.
+// Validate checks a document. What is wrong with it, or with the rules, is in the report. A document that takes longer than the
+// deadline of ctx, or more than its budget, is not checked, and the report says why; an error means that ctx was cancelled.
 func (v *Validator) Validate(ctx context.Context, r Request) (*Report, error) {
 	start := time.Now()
-	rep, err := v.validate(ctx, r)
-	if err != nil {
+	r.Budget = r.Budget.orDefault()
+	c := &check{Validator: v, ctx: ctx, req: r, rep: newReport(r), steps: r.Budget.Steps}
+	rep, err := c.document()
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		rep = newReport(r).end(NotChecked, "the check took longer than it may")
+	case err != nil:
 		return nil, err
 	}
+	rep.body = nil
 	rep.MS = float64(time.Since(start).Microseconds()) / 1000
 	return rep, nil
+}
+
+// check is the check of one document.
+type check struct {
+	*Validator
+	ctx   context.Context
+	req   Request
+	rep   *Report
+	steps int64 // that are left
 }
 
 // NoVerdict is the report of a document that was not checked, with the reason in a sentence.
@@ -73,8 +90,11 @@ func NoVerdict(r Request, v Verdict, reason string) *Report { return newReport(r
 // Unreadable is the report of a document whose file cannot be read.
 func Unreadable(r Request, err error) *Report { return newReport(r).unreadable(err) }
 
-func (v *Validator) validate(ctx context.Context, r Request) (*Report, error) {
-	rep := newReport(r)
+func (v *check) document() (*Report, error) {
+	rep, r := v.rep, v.req
+	if need := needOf(xdm.SizeOf(r.Body)); need.Bytes > r.Budget.Bytes {
+		return rep.end(NotChecked, (&TooLarge{need.Bytes, r.Budget.Bytes}).Error()), nil
+	}
 	about, err := detect(r.Body)
 	if err != nil {
 		return rep.unreadable(err), nil
@@ -91,9 +111,9 @@ func (v *Validator) validate(ctx context.Context, r Request) (*Report, error) {
 	if err != nil {
 		return rep.end(Error, fmt.Sprintf("the rules of pack %s %s cannot be used: %v", rep.Pack, rep.Version, err)), nil
 	}
-	tree, faults, err := v.read(r.Body, schema, about.envelope)
+	tree, faults, err := v.read(schema, about.envelope)
 	if err != nil {
-		return rep.unreadable(err), nil
+		return rep.unread(v.ctx, err)
 	}
 	if err := rep.addSchemaErrors(faults); err != nil {
 		return rep.unreadable(err), nil
@@ -101,14 +121,16 @@ func (v *Validator) validate(ctx context.Context, r Request) (*Report, error) {
 	if len(faults) > 0 && !r.All {
 		return rep.end(Invalid, ""), nil
 	}
-	err = rep.run(ctx, rules, tree, r)
+	err = v.run(rules, tree)
 	if err == nil && about.envelope && len(chosen.pack.Envelope) > 0 {
-		err = v.envelope(ctx, rep, chosen.pack, r)
+		err = v.envelope(chosen.pack)
 	}
 	switch {
+	case errors.Is(err, schematron.ErrMemory):
+		return rep.end(NotChecked, "the rules need more memory for this document than they may have"), nil
 	case errors.Is(err, schematron.ErrBudget):
-		return rep.end(NotChecked, "the document needs more steps than are allowed"), nil
-	case err != nil && ctx.Err() == nil:
+		return rep.end(NotChecked, "the rules need more steps for this document than they may take"), nil
+	case err != nil && v.ctx.Err() == nil:
 		return rep.end(Error, fmt.Sprintf("the rules of pack %s %s cannot be used: %v", rep.Pack, rep.Version, err)), nil
 	case err != nil:
 		return nil, err
@@ -116,39 +138,46 @@ func (v *Validator) validate(ctx context.Context, r Request) (*Report, error) {
 	return rep.judge(), nil
 }
 
-// run evaluates rule files on a tree.
-func (r *Report) run(ctx context.Context, rules []*schematron.Schema, tree *xdm.Tree, req Request) error {
+// run evaluates rule files on a tree. Values may take what document and tree have left of the memory.
+func (v *check) run(rules []*schematron.Schema, tree *xdm.Tree) error {
+	budget := xpath.Budget{Bytes: max(minValues, v.req.Budget.Bytes-int64(len(v.req.Body))-tree.Bytes())}
 	for _, s := range rules {
-		res, err := s.Validate(ctx, tree, schematron.Options{Budget: req.Budget, Trace: req.Trace})
+		budget.Steps = max(1, v.steps)
+		res, err := s.Validate(v.ctx, tree, schematron.Options{Budget: budget, Trace: v.req.Trace})
 		if err != nil {
 			return err
 		}
-		r.addResult(s, tree, res)
+		v.steps -= res.Work
+		v.rep.addResult(s, tree, res, v.req.Trace)
 	}
 	return nil
 }
 
 // envelope evaluates the rules for the envelope around a document on the whole of it.
-func (v *Validator) envelope(ctx context.Context, rep *Report, p *pack.Pack, r Request) error {
+func (v *check) envelope(p *pack.Pack) error {
 	_, rules, err := v.load(p, &pack.Document{Rules: p.Envelope})
 	if err != nil {
 		return err
 	}
-	tree, _, err := v.read(r.Body, nil, false)
+	tree, _, err := v.read(nil, false)
 	if err != nil {
 		return err
 	}
-	return rep.run(ctx, rules, tree, r)
+	return v.run(rules, tree)
 }
 
 // read parses a document once, for the schema and for the rules. The envelope around it is left out.
-func (v *Validator) read(doc []byte, schema *xsd.Schema, envelope bool) (*xdm.Tree, []xsd.Error, error) {
+func (v *check) read(schema *xsd.Schema, envelope bool) (*xdm.Tree, []xsd.Error, error) {
+	doc, events := v.req.Body, 0
 	build := xdm.NewBuilderOf(v.names, doc)
 	var run *xsd.Run
 	if schema != nil {
 		run = schema.NewRun()
 	}
 	feed := func(e *xmlsafe.Event) error {
+		if events++; events%eventsAtOnce == 0 && v.ctx.Err() != nil {
+			return v.ctx.Err()
+		}
 		if run != nil {
 			run.Event(e)
 		}
@@ -166,6 +195,9 @@ func (v *Validator) read(doc []byte, schema *xsd.Schema, envelope bool) (*xdm.Tr
 	}
 	return build.Tree(), faults, nil
 }
+
+// eventsAtOnce is after how many events of the reader it is asked whether the check is still wanted.
+const eventsAtOnce = 1 << 12
 
 // unwrapped passes on the business document in an envelope, as if it stood alone.
 func unwrapped(feed func(*xmlsafe.Event) error) func(*xmlsafe.Event) error {

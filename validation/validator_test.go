@@ -90,7 +90,7 @@ func TestValidateBadInput(t *testing.T) {
 		{"two documents in an envelope", sbd(inner + inner), Request{}, Invalid, "a second document"},
 		{"foreign identifiers", `<a xmlns:b="urn:b"><b:CustomizationID>c</b:CustomizationID><b:ProfileID>p</b:ProfileID></a>`, Request{}, Error, `customization ""`},
 		{"unknown process", string(base), Request{Process: "p"}, Error, "not with the process"},
-		{"too much work", string(base), Request{Budget: 100}, NotChecked, "steps"},
+		{"too much work", string(base), Request{Budget: Budget{Steps: 100}}, NotChecked, "steps"},
 	} {
 		c.r.Body, c.r.On = []byte(c.doc), day
 		rep, err := v.Validate(t.Context(), c.r)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/validation/xdm"
+	"github.com/ravn-ap/ravn/validation/xpath"
 )
 
 // invoice returns the base example with n lines and n payment means.
@@ -86,7 +87,7 @@ func FuzzLoad(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		res, err := s.Validate(t.Context(), tree, Options{Budget: 20_000, Trace: true})
+		res, err := s.Validate(t.Context(), tree, Options{Budget: xpath.Budget{Steps: 20_000}, Trace: true})
 		if err == nil {
 			if err := WriteSVRL(new(bytes.Buffer), "d", Run{s, tree, res}); err != nil {
 				t.Fatal(err)

@@ -65,6 +65,11 @@ func (p *places) join(n xdm.Node, step func(xdm.Node, xdm.Name) string) string {
 // index is the position of an element in brackets.
 func (p *places) index(n xdm.Node) string {
 	key := sibling{p.t.Parent(n), p.t.NameID(n)}
+	if p.t.Wide(key.parent) {
+		if i, found := slices.BinarySearch(p.t.Children(key.parent, key.name), n); found {
+			return "[" + strconv.Itoa(i+1) + "]"
+		}
+	}
 	at, ok := p.last[key]
 	if !ok || at.node > n {
 		at = counted{p.t.FirstChild(key.parent), 1}

@@ -3,6 +3,7 @@ package schematron
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/ravn-ap/ravn/validation/xdm"
@@ -60,12 +61,16 @@ type Step struct {
 
 // Options of a run. The zero value is right for production.
 type Options struct {
-	Budget int64 // steps, 0 means xpath.DefaultBudget
-	Trace  bool  // keep the steps, for SVRL
+	Budget xpath.Budget // its zero value means the defaults
+	Trace  bool         // keep the steps, for SVRL
 }
 
-// ErrBudget means that the document was too much work and is neither valid nor invalid.
-var ErrBudget = errors.New("schematron: the document needs more steps than are allowed")
+// ErrBudget means that the document was too much work and is neither valid nor invalid; ErrMemory that it was because of the
+// memory of values.
+var (
+	ErrBudget = errors.New("schematron: the document needs more steps than are allowed")
+	ErrMemory = fmt.Errorf("%w: their values take too much memory", ErrBudget)
+)
 
 // Validate evaluates all rules on a document. Errors are those of the context, and ErrBudget.
 func (s *Schema) Validate(ctx context.Context, t *xdm.Tree, o Options) (*Result, error) {
@@ -76,6 +81,9 @@ func (s *Schema) Validate(ctx context.Context, t *xdm.Tree, o Options) (*Result,
 		if err := r.pattern(p); err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
+			}
+			if xpath.IsMemory(err) {
+				return nil, ErrMemory
 			}
 			return nil, ErrBudget
 		}
@@ -115,6 +123,9 @@ func (r *run) found(f Finding) {
 
 // pattern gives each node to the first rule that matches it. Text, comments and instructions are never visited.
 func (r *run) pattern(p *pattern) error {
+	if err := r.ev.Spend(r.t.Len() >> 3); err != nil { // passing a node by is little work
+		return err
+	}
 	if p.index.docNode {
 		if err := r.node(p, 0, 0, 0); err != nil {
 			return err
@@ -196,6 +207,16 @@ func (r *run) failed(p *pattern, rule *rule, a *assertion, n xdm.Node, err error
 	r.found(f)
 }
 
+// maxText is how many bytes of a message are kept: a person reads no more, and a document may put all of itself in each.
+const maxText = 8 << 10
+
+func shortened(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxText], "") + " …"
+}
+
 // text resolves a message. A value in it that cannot be evaluated is left out.
 func (r *run) text(a *assertion, n xdm.Node) (string, error) {
 	var b strings.Builder
@@ -210,5 +231,5 @@ func (r *run) text(a *assertion, n xdm.Node) (string, error) {
 		}
 		b.WriteString(s)
 	}
-	return squeeze(b.String()), nil
+	return squeeze(shortened(b.String())), nil
 }

@@ -21,7 +21,7 @@ type Names struct {
 }
 
 // own is the first number of names that only one tree knows.
-const own NameID = 1 << 30
+const own NameID = 1 << 26
 
 // NewNames returns an empty table.
 func NewNames() *Names { return &Names{ids: map[Name]NameID{}, list: make([]Name, 1)} }

@@ -122,7 +122,7 @@ func TestBuilderReserves(t *testing.T) {
 	if n := b.Tree().Len(); cap(b.t.nodes) != room || room > n+n/4 {
 		t.Errorf("room for %d nodes, then for %d; there are %d", room, cap(b.t.nodes), n)
 	}
-	if b := NewBuilderOf(NewNames(), bytes.Repeat([]byte{'<'}, 12_000)); cap(b.t.nodes) > 1100 {
+	if b := NewBuilderOf(NewNames(), bytes.Repeat([]byte{'<'}, 12_000)); cap(b.t.nodes) > 12_100 {
 		t.Errorf("room for %d nodes in 12,000 bytes", cap(b.t.nodes))
 	}
 }

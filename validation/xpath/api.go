@@ -1,8 +1,6 @@
 package xpath
 
 import (
-	"strings"
-
 	"github.com/ravn-ap/ravn/validation/xdm"
 )
 
@@ -22,15 +20,17 @@ func (f *Evaluation) Test(e *Expr, n xdm.Node) (ok bool, err error) {
 
 // String returns the value of an expression as xsl:value-of gives it: the items, separated by spaces.
 func (f *Evaluation) String(e *Expr, n xdm.Node) (s string, err error) {
-	items, err := f.Items(e, n)
-	list := make([]string, len(items))
-	for i, v := range items {
-		if v.Type == NodeT {
-			v = f.value(v.Node())
-		}
-		list[i] = v.lexical()
+	f.reset()
+	defer rescue(&err)
+	f.begin(e, n)
+	mark := len(f.st)
+	e.code.push(f)
+	f.atomize(mark)
+	list := make([]string, len(f.st)-mark)
+	for i := range list {
+		list[i] = f.st[mark+i].lexical()
 	}
-	return strings.Join(list, " "), err
+	return f.joinedText(list, " "), nil
 }
 
 // Items returns the value of an expression with n as context item.

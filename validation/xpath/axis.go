@@ -8,19 +8,17 @@ import (
 
 // axis appends the nodes of an axis that fit, in the order of the axis.
 func (f *Evaluation) axis(a axis, t *test, n xdm.Node) {
-	tree, before := f.t, len(f.st)
+	tree := f.t
 	if t.kind == testName && !tree.Has(t.id) {
 		f.spend(1)
 		return
 	}
 	switch a {
-	case axisChild:
-		for c := tree.FirstChild(n); c != xdm.None; c = tree.NextSibling(c) {
-			f.take(t, c)
-		}
-	case axisAttribute:
-		for c := n + 1; c < tree.Next(n) && tree.Kind(c) == xdm.Attr; c++ {
-			f.take(t, c)
+	case axisChild, axisAttribute:
+		f.spend(1)
+		w := f.walk(&compiledStep{axis: a, test: *t}, n)
+		for c := w.next(f); c != xdm.None; c = w.next(f) {
+			f.push(nodeItem(c))
 		}
 	case axisSelf:
 		f.take(t, n)
@@ -38,21 +36,21 @@ func (f *Evaluation) axis(a axis, t *test, n xdm.Node) {
 			f.take(t, n)
 		}
 	case axisFollowingSibling:
-		for c := tree.NextSibling(n); c != xdm.None; c = tree.NextSibling(c) {
-			f.take(t, c)
-		}
+		f.siblings(t, n, n+1, xdm.Node(tree.Len()))
 	case axisPrecedingSibling:
-		f.precedingSiblings(t, n)
+		from := len(f.st)
+		f.siblings(t, n, 0, n)
+		slices.Reverse(f.st[from:])
 	case axisFollowing:
 		f.nodesBetween(t, f.afterAll(n), xdm.Node(tree.Len()))
 	case axisPreceding:
 		f.preceding(t, n)
 	}
-	f.spend(1 + len(f.st) - before)
 }
 
 // take appends a node if it fits.
 func (f *Evaluation) take(t *test, n xdm.Node) {
+	f.spend(1)
 	if t.matches(f.t, n) {
 		f.push(nodeItem(n))
 	}
@@ -97,9 +95,7 @@ func (f *Evaluation) attributesBetween(t *test, from, until xdm.Node) {
 
 func (f *Evaluation) stretch(t *test, from, until xdm.Node, named func(xdm.NameID) []xdm.Node, attrs bool) {
 	if t.kind == testName {
-		for _, n := range between(named(t.id), from, until) {
-			f.push(nodeItem(n))
-		}
+		f.pushAll(between(named(t.id), from, until))
 		return
 	}
 	f.spend(int(until - from))
@@ -117,17 +113,31 @@ func between(list []xdm.Node, from, until xdm.Node) []xdm.Node {
 	return list[i : i+j]
 }
 
-func (f *Evaluation) precedingSiblings(t *test, n xdm.Node) {
+// siblings appends the siblings of n from from on before until that fit, in document order.
+func (f *Evaluation) siblings(t *test, n, from, until xdm.Node) {
 	if f.t.Kind(n) == xdm.Attr || n == 0 {
 		return
 	}
-	from := len(f.st)
-	for c := f.t.FirstChild(f.t.Parent(n)); c != n; c = f.t.NextSibling(c) {
-		if t.matches(f.t, c) {
-			f.push(nodeItem(c))
-		}
+	parent := f.t.Parent(n)
+	if list, ok := f.children(t, parent); ok {
+		f.pushAll(between(list, from, until))
+		return
 	}
-	slices.Reverse(f.st[from:])
+	c := f.t.FirstChild(parent)
+	if from > n {
+		c = f.t.NextSibling(n)
+	}
+	for ; c != xdm.None && c < until; c = f.t.NextSibling(c) {
+		f.take(t, c)
+	}
+}
+
+// pushAll appends nodes.
+func (f *Evaluation) pushAll(list []xdm.Node) {
+	f.spend(1 + len(list))
+	for _, n := range list {
+		f.push(nodeItem(n))
+	}
 }
 
 // preceding appends what ends before n begins, the nearest first.

@@ -1,6 +1,10 @@
 package xpath
 
-import "github.com/ravn-ap/ravn/validation/xdm"
+import (
+	"slices"
+
+	"github.com/ravn-ap/ravn/validation/xdm"
+)
 
 // chain is a path of child steps by name without predicates, with at most one other plain step at its end: most of what rules
 // ask for. It is walked without values under way and stops as soon as the answer is known.
@@ -64,34 +68,9 @@ func (ch *chain) start(f *Evaluation) xdm.Node {
 	return n
 }
 
-// next returns the next node of a step behind c, or the first for None.
-func (s *compiledStep) next(t *xdm.Tree, parent, c xdm.Node) xdm.Node {
-	if s.axis == axisAttribute {
-		if c == xdm.None {
-			c = parent
-		}
-		for c++; c < t.Next(parent) && t.Kind(c) == xdm.Attr; c++ {
-			if s.test.matches(t, c) {
-				return c
-			}
-		}
-		return xdm.None
-	}
-	if c == xdm.None {
-		c = t.FirstChild(parent)
-	} else {
-		c = t.NextSibling(c)
-	}
-	for c != xdm.None && !s.test.matches(t, c) {
-		c = t.NextSibling(c)
-	}
-	return c
-}
-
 func (ch *chain) push(f *Evaluation, n xdm.Node, depth int) {
-	s := &ch.steps[depth]
-	for c := s.next(f.t, n, xdm.None); c != xdm.None; c = s.next(f.t, n, c) {
-		f.spend(1)
+	it := f.walk(&ch.steps[depth], n)
+	for c := it.next(f); c != xdm.None; c = it.next(f) {
 		if depth == len(ch.steps)-1 {
 			f.push(nodeItem(c))
 		} else {
@@ -101,9 +80,8 @@ func (ch *chain) push(f *Evaluation, n xdm.Node, depth int) {
 }
 
 func (ch *chain) exists(f *Evaluation, n xdm.Node, depth int) bool {
-	s := &ch.steps[depth]
-	for c := s.next(f.t, n, xdm.None); c != xdm.None; c = s.next(f.t, n, c) {
-		f.spend(1)
+	it := f.walk(&ch.steps[depth], n)
+	for c := it.next(f); c != xdm.None; c = it.next(f) {
 		if depth == len(ch.steps)-1 || ch.exists(f, c, depth+1) {
 			return true
 		}
@@ -113,9 +91,8 @@ func (ch *chain) exists(f *Evaluation, n xdm.Node, depth int) bool {
 
 // only finds the one node of the path; a second is XPTY0004.
 func (ch *chain) only(f *Evaluation, n xdm.Node, depth int, found *xdm.Node) {
-	s := &ch.steps[depth]
-	for c := s.next(f.t, n, xdm.None); c != xdm.None; c = s.next(f.t, n, c) {
-		f.spend(1)
+	it := f.walk(&ch.steps[depth], n)
+	for c := it.next(f); c != xdm.None; c = it.next(f) {
 		if depth < len(ch.steps)-1 {
 			ch.only(f, c, depth+1, found)
 			continue
@@ -125,4 +102,76 @@ func (ch *chain) only(f *Evaluation, n xdm.Node, depth int, found *xdm.Node) {
 		}
 		*found = c
 	}
+}
+
+// walk goes through the children or attributes of a node that fit a test, in document order.
+type walk struct {
+	test *test
+	at   xdm.Node // next to be looked at, unless found is used
+	end  xdm.Node // of attributes: where they end at the latest; None for children
+
+	byName bool
+	found  []xdm.Node // what is left of the children that are found by name
+}
+
+// walk begins a walk of a child or attribute step at n.
+func (f *Evaluation) walk(s *compiledStep, n xdm.Node) walk {
+	if s.axis == axisAttribute {
+		return walk{test: &s.test, at: n + 1, end: f.t.Next(n)}
+	}
+	w := walk{test: &s.test, end: xdm.None}
+	if w.found, w.byName = f.children(&s.test, n); !w.byName {
+		w.at = f.t.FirstChild(n)
+	}
+	return w
+}
+
+// next returns the next node, None at the end. Each node that is touched is a step.
+func (w *walk) next(f *Evaluation) xdm.Node {
+	if w.byName {
+		f.spend(1)
+		if len(w.found) == 0 {
+			return xdm.None
+		}
+		c := w.found[0]
+		w.found = w.found[1:]
+		return c
+	}
+	touched := 1
+	for c := w.at; c != xdm.None; touched++ {
+		n := c
+		if w.end == xdm.None {
+			c = f.t.NextSibling(n)
+		} else if c++; n >= w.end || f.t.Kind(n) != xdm.Attr {
+			break
+		}
+		if w.test.matches(f.t, n) {
+			w.at = c
+			f.spend(touched)
+			return n
+		}
+	}
+	w.at = xdm.None
+	f.spend(touched)
+	return xdm.None
+}
+
+// children returns the children of n that fit a test by name, if they can be found without a walk.
+func (f *Evaluation) children(t *test, n xdm.Node) (list []xdm.Node, ok bool) {
+	switch {
+	case t.kind != testName && t.kind != testNames || t.attr || !f.t.Wide(n):
+		return nil, false
+	case t.kind == testName:
+		return f.t.Children(n, t.id), true
+	}
+	for _, id := range t.ids {
+		if more := f.t.Children(n, id); len(list) == 0 {
+			list = more
+		} else if len(more) > 0 {
+			f.spend(len(list) + len(more))
+			list = slices.Concat(list, more)
+			slices.Sort(list)
+		}
+	}
+	return slices.Compact(list), true
 }

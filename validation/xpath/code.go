@@ -10,9 +10,11 @@ type code struct {
 	typ   Type // of all items, NoType when it is not known
 	konst bool // items is the value, which depends on nothing
 	items []Item
-	one   bool    // there is exactly one item
-	opt   bool    // there is at most one item
-	parts []*code // of what concat joins, nil for others
+	one   bool                    // there is exactly one item
+	opt   bool                    // there is at most one item
+	count func(f *Evaluation) int // how many items there are, where that is known without them; nil for others
+	parts []*code                 // of what concat joins, nil for others
+	memo  *memoRef                // the value is the same everywhere in a document; nil for others
 }
 
 // fromPush completes a code of its items.
@@ -67,7 +69,7 @@ func fromString(get func(f *Evaluation) string) *code {
 
 // fromItems is a constant.
 func fromItems(items []Item) *code {
-	c := fromPush(NoType, func(f *Evaluation) { f.st = append(f.st, items...) })
+	c := fromPush(NoType, func(f *Evaluation) { f.pushItems(items) })
 	c.konst, c.items, c.one, c.opt = true, items, len(items) == 1, len(items) <= 1
 	for i, v := range items {
 		if i == 0 {
@@ -90,12 +92,17 @@ func folded(c *code, operands ...*code) *code {
 			return c
 		}
 	}
-	f := &Evaluation{left: 1 << 20, ctx: noCancel}
+	f := constantEvaluation()
 	items, err := f.collect(c)
 	if err != nil {
 		return c
 	}
 	return fromItems(items)
+}
+
+// constantEvaluation is for what depends on nothing.
+func constantEvaluation() *Evaluation {
+	return &Evaluation{left: 1 << 20, bytes: 64 << 20, ctx: noCancel}
 }
 
 // collect evaluates a code to items of its own.

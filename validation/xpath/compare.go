@@ -68,6 +68,9 @@ func (u *unit) general(op string, l, r *code) *code {
 		if set := setOf(r); set != nil {
 			return inSet(l, r, set)
 		}
+		if r.memo != nil && !r.opt {
+			return inMemoSet(l, r)
+		}
 	}
 	if l.opt && r.opt {
 		return folded(fromTest(func(f *Evaluation) bool {
@@ -118,11 +121,41 @@ func oneOnTheRight(l, r *code, accept ordering) *code {
 	})
 }
 
+// inMemoSet compares with a sequence that is the same everywhere in the document: strings are looked up in it.
+func inMemoSet(l, r *code) *code {
+	return fromTest(func(f *Evaluation) bool {
+		mark := len(f.st)
+		l.push(f)
+		if len(f.st) == mark {
+			return false
+		}
+		f.atomize(mark)
+		mid := len(f.st)
+		found, known := false, false
+		if !slices.ContainsFunc(f.st[mark:], func(i Item) bool { return !isText(&i) }) {
+			set := f.memoSet(r.memo)
+			known = set != nil
+			for i := mark; i < mid && known && !found; i++ {
+				f.spend(1)
+				_, found = set[f.st[i].s]
+			}
+		}
+		if !known {
+			r.push(f)
+			f.atomize(mid)
+			found = f.anyPair(mark, mid, equal)
+		}
+		f.drop(mark)
+		return found
+	})
+}
+
 func (f *Evaluation) anyPair(mark, mid int, accept ordering) bool {
 	left, right := f.st[mark:mid], f.st[mid:]
 	if len(left)*len(right) > 64 {
 		if yes, known := hashPair(left, right, accept); known {
 			f.spend(len(left) + len(right))
+			f.alloc(int64(len(right)) * entryBytes)
 			return yes
 		}
 	}

@@ -16,6 +16,8 @@ type Compiler struct {
 	funcs map[funcKey]*userFunction
 	keys  map[string]*key
 	lets  int // numbers given out
+	memos int // likewise
+	steps int // of patterns, likewise
 }
 
 type funcKey struct {
@@ -44,6 +46,7 @@ type let struct {
 	local bool
 	code  *code
 	slots int
+	memo  *memoRef // of a let that has one value in a document
 }
 
 // Scope returns the empty scope.
@@ -60,6 +63,10 @@ func (s *Scope) Let(name, text string) (*Scope, error) {
 	}
 	l := &let{index: s.c.lets, local: s.local, code: code, slots: slots}
 	s.c.lets++
+	if !l.local {
+		l.memo = &memoRef{index: s.c.memos, push: func(f *Evaluation) { f.pushItems(f.let(l)) }}
+		s.c.memos++
+	}
 	q, err := s.c.name(name, "")
 	if err != nil {
 		return nil, err
@@ -103,8 +110,9 @@ func (s *Scope) Compile(text string) (*Expr, error) {
 
 func (s *Scope) compile(text string) (c *code, slots int, err error) {
 	defer rescue(&err)
-	u := &unit{scope: s, c: s.c}
-	c = u.compile(parse(text, s.c.ns))
+	u, n := &unit{scope: s, c: s.c}, parse(text, s.c.ns)
+	u.rooted = rooted(n)
+	c = u.compile(n)
 	return c, u.slots, nil
 }
 
@@ -114,6 +122,9 @@ type unit struct {
 	c     *Compiler
 	vars  []local
 	slots int
+
+	rooted bool // something in it speaks of the document node
+	inMemo bool // what is compiled is evaluated once anyway
 }
 
 type local struct {
@@ -131,6 +142,9 @@ func (u *unit) bind(name qname, one bool, typ Type) int {
 }
 
 func (u *unit) compile(n node) *code {
+	if c := u.once(n); c != nil {
+		return c
+	}
 	switch n := n.(type) {
 	case literal:
 		return fromItems([]Item{n.item})
@@ -197,7 +211,7 @@ func (u *unit) variable(n variable) *code {
 			continue
 		}
 		slot := v.slot
-		c := fromPush(v.typ, func(f *Evaluation) { f.st = append(f.st, f.variable(slot)...) })
+		c := fromPush(v.typ, func(f *Evaluation) { f.pushItems(f.variable(slot)) })
 		c.one, c.opt = v.one, v.one
 		if v.one {
 			c.atom = func(f *Evaluation) (Item, bool) {
@@ -217,8 +231,11 @@ func (u *unit) variable(n variable) *code {
 	if l.code.konst {
 		return l.code
 	}
-	c := fromPush(l.code.typ, func(f *Evaluation) { f.st = append(f.st, f.let(l)...) })
+	c := fromPush(l.code.typ, func(f *Evaluation) { f.pushItems(f.let(l)) })
 	c.one, c.opt = l.code.one, l.code.opt
+	if !l.local {
+		c.memo = l.memo
+	}
 	return c
 }
 
@@ -232,12 +249,23 @@ func (f *Evaluation) let(l *let) []Item {
 		gen, home = f.gen, f.home
 	}
 	if v := &f.lets[l.index]; v.gen == gen {
+		if v.err != nil {
+			panic(v.err)
+		}
 		return v.items
 	}
 	was, base, mark := f.save(), f.enter(l.slots), len(f.st)
 	f.setFocus(nodeItem(home), 1, 1)
-	l.code.push(f)
+	err := attempt(func() { l.code.push(f) })
 	v := &f.lets[l.index]
+	if err != nil {
+		v.err, v.gen = err, gen
+		panic(err)
+	}
+	v.err = nil
+	more := max(0, len(f.st)-mark-cap(v.items))
+	f.spend(len(f.st) - mark)
+	f.keep(int64(more) * itemBytes * 2) // as room is made in advance
 	v.items, v.gen = append(v.items[:0], f.st[mark:]...), gen
 	f.drop(mark)
 	f.leave(base)
@@ -324,7 +352,7 @@ func (u *unit) conditional(n conditional) *code {
 func (u *unit) forExpr(n forExpr) *code {
 	before := len(u.vars)
 	ins, slots := u.bindings(n.binds)
-	ret := u.compile(n.ret)
+	ret := u.repeated(n.ret)
 	u.vars = u.vars[:before]
 	return fromPush(ret.typ, func(f *Evaluation) {
 		loop(f, ins, slots, func() bool {
@@ -368,7 +396,7 @@ func (u *unit) quantified(n quantified) *code {
 	}
 	before := len(u.vars)
 	ins, slots := u.bindings(n.binds)
-	cond := u.compile(n.cond)
+	cond := u.repeated(n.cond)
 	u.vars = u.vars[:before]
 	every := n.every
 	return fromTest(func(f *Evaluation) bool {
@@ -535,6 +563,8 @@ func setOp(op string, l, r *code) *code {
 			f.order(mark)
 			return
 		}
+		f.spend(len(f.st) - mark)
+		f.alloc(int64(len(f.st)-mid) * entryBytes)
 		right := make(map[int64]bool, len(f.st)-mid)
 		for _, i := range f.st[mid:] {
 			right[i.n] = true

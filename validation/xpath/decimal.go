@@ -43,6 +43,9 @@ func small(v *big.Int, scale int32) decimal {
 	return decimal{big: v, scale: scale}
 }
 
+// maxDigits is how many digits a number may have. Reading one takes quadratic time; beyond it what is written is no number.
+const maxDigits = 10_000
+
 // parseDecimal reads the lexical form of xs:decimal without white space around it.
 func parseDecimal(s string) (decimal, bool) {
 	digits, neg := s, false
@@ -50,7 +53,7 @@ func parseDecimal(s string) (decimal, bool) {
 		digits, neg = s[1:], s[0] == '-'
 	}
 	whole, frac, _ := strings.Cut(digits, ".")
-	if whole == "" && frac == "" {
+	if whole == "" && frac == "" || len(digits) > maxDigits {
 		return decimal{}, false
 	}
 	var n int64

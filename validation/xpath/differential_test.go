@@ -128,7 +128,7 @@ func (q *question) ask(t *testing.T, lets [][2]string) answer {
 	if err != nil {
 		t.Fatalf("%v in %s", err, q.doc)
 	}
-	f := NewEvaluation(context.Background(), tree, genBudget)
+	f := NewEvaluation(context.Background(), tree, Budget{Steps: genBudget})
 	if p != nil {
 		ok, err := f.Matches(p, xdm.Node(q.Ctx))
 		if err != nil {

@@ -35,6 +35,7 @@ const (
 	codeCodepoint   = "FOCH0001"
 	codeBudget      = "RAVN0001" // the step budget is exhausted; not a code of the standard
 	codeCancelled   = "RAVN0002" // the caller has cancelled
+	codeMemory      = "RAVN0003" // values take too much memory
 )
 
 // UndefinedVariable is the code of an expression that reads a variable nobody has declared.
@@ -43,12 +44,36 @@ const UndefinedVariable = "XPST0008"
 // IsBudget tells whether an evaluation was given up because of its budget or its context, and says nothing of the document.
 func IsBudget(err error) bool {
 	e, ok := err.(*Error)
-	return ok && (e.Code == codeBudget || e.Code == codeCancelled)
+	return ok && (e.Code == codeBudget || e.Code == codeCancelled || e.Code == codeMemory)
+}
+
+// IsMemory tells whether an evaluation was given up because of the memory of its values.
+func IsMemory(err error) bool {
+	e, ok := err.(*Error)
+	return ok && e.Code == codeMemory
 }
 
 // fail ends an evaluation or a compilation. It is recovered in the entry points.
 func fail(code, format string, args ...any) {
 	panic(&Error{Code: code, Msg: fmt.Sprintf(format, args...)})
+}
+
+// attempt runs what may fail. That the evaluation is given up goes through it.
+func attempt(do func()) (failed *Error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case *Error:
+			if IsBudget(p) {
+				panic(p)
+			}
+			failed = p
+		default:
+			panic(p)
+		}
+	}()
+	do()
+	return nil
 }
 
 // rescue turns a fail into an error.

@@ -9,19 +9,16 @@ import (
 	"github.com/ravn-ap/ravn/validation/xdm"
 )
 
-// DefaultBudget is the number of steps of an evaluation: far above what rules need for the largest documents, and far below
-// what keeps a processor busy for minutes.
-const DefaultBudget = 2_000_000_000
-
-// maxItems limits the values under way at once.
-const maxItems = 8_000_000
-
 // Evaluation evaluates expressions on one document. It remembers lets and keys, and must be used by one goroutine.
 type Evaluation struct {
 	t      *xdm.Tree
 	ctx    context.Context
 	left   int64 // steps until the budget is exhausted
 	budget int64
+
+	bytes   int64 // that values may take
+	kept    int64 // of lets, memos and keys
+	passing int64 // of texts that the running entry has made, and the like
 
 	st []Item // values under way; who pushes leaves them for who called
 
@@ -32,6 +29,10 @@ type Evaluation struct {
 	slots []slot // variables of for, some, every, and of functions
 	base  int    // of the running unit
 	depth int    // calls of functions
+
+	memos []memo
+
+	matchedSteps []matched // of patterns
 
 	lets []letValue
 	gen  uint32   // of the values of local lets
@@ -53,16 +54,15 @@ type slot struct {
 // letValue is what is known of a let.
 type letValue struct {
 	gen   uint32 // when it was evaluated; 0 never
-	items []Item
+	items []Item // room for more may be left from before
+	err   *Error // or why it has no value
 }
 
-// NewEvaluation begins an evaluation on t. budget limits the steps; 0 means DefaultBudget.
-func NewEvaluation(ctx context.Context, t *xdm.Tree, budget int64) *Evaluation {
-	if budget == 0 {
-		budget = DefaultBudget
-	}
+// NewEvaluation begins an evaluation on t.
+func NewEvaluation(ctx context.Context, t *xdm.Tree, b Budget) *Evaluation {
+	b = b.orDefault()
 	f := evaluations.Get().(*Evaluation)
-	f.t, f.ctx, f.left, f.budget, f.gen = t, ctx, budget, budget, 1
+	f.t, f.ctx, f.left, f.budget, f.bytes, f.gen = t, ctx, b.Steps, b.Steps, b.Bytes, 1
 	return f
 }
 
@@ -77,26 +77,21 @@ func (f *Evaluation) Release() {
 	clear(f.st[:cap(f.st)])
 	clear(f.slots[:cap(f.slots)])
 	clear(f.lets)
-	*f = Evaluation{st: f.st[:0], slots: f.slots[:0], lets: f.lets[:0]}
+	clear(f.memos)
+	clear(f.matchedSteps)
+	*f = Evaluation{st: f.st[:0], slots: f.slots[:0], lets: f.lets[:0], memos: f.memos[:0], matchedSteps: f.matchedSteps[:0]}
 	evaluations.Put(f)
 }
 
 // Spent returns the number of steps so far, a measure of work that does not depend on the machine.
 func (f *Evaluation) Spent() int64 { return f.budget - f.left }
 
-// spend takes n steps off the budget, and now and then looks whether the caller has cancelled.
-func (f *Evaluation) spend(n int) {
-	before := f.left
-	f.left -= int64(n)
-	if f.left < 0 || len(f.st) > maxItems {
-		fail(codeBudget, "the evaluation takes too many steps")
-	}
-	if before>>14 != f.left>>14 && f.ctx.Err() != nil {
-		fail(codeCancelled, "the evaluation was cancelled")
-	}
+// Spend counts work of a caller on the same document. It returns the *Error of a budget that is exhausted.
+func (f *Evaluation) Spend(n int) (err error) {
+	defer rescue(&err)
+	f.spend(n)
+	return nil
 }
-
-func (f *Evaluation) push(i Item) { f.st = append(f.st, i) }
 
 // drop forgets the values from mark on.
 func (f *Evaluation) drop(mark int) { f.st = f.st[:mark] }
@@ -146,11 +141,12 @@ func (f *Evaluation) atomize(mark int) {
 
 // value returns the typed value of a node.
 func (f *Evaluation) value(n xdm.Node) Item {
+	s := f.read(f.t.Value(n))
 	switch f.t.Kind(n) {
 	case xdm.Comment, xdm.PI:
-		return stringItem(f.t.Value(n))
+		return stringItem(s)
 	}
-	return untypedItem(f.t.Value(n))
+	return untypedItem(s)
 }
 
 // single takes the values from mark on as at most one atomic item.
@@ -218,7 +214,7 @@ func (f *Evaluation) order(mark int) {
 	if sorted {
 		return
 	}
-	f.spend(len(list))
+	f.spend(sorting(len(list)))
 	slices.SortFunc(list, func(a, b Item) int { return int(a.n - b.n) })
 	list = slices.CompactFunc(list, func(a, b Item) bool { return a.n == b.n })
 	f.st = f.st[:mark+len(list)]
@@ -254,15 +250,23 @@ func (f *Evaluation) variable(i int) []Item {
 	c := s.later
 	mark := len(f.st)
 	c.push(f)
-	items := slices.Clone(f.st[mark:])
+	items := f.copied(mark)
 	f.drop(mark)
 	s = &f.slots[f.base+i]
 	s.items, s.later = items, nil
 	return items
 }
 
+// copied returns a copy of the items from mark on, which counts until the running entry ends.
+func (f *Evaluation) copied(mark int) []Item {
+	n := len(f.st) - mark
+	f.spend(n)
+	f.alloc(int64(n) * itemBytes)
+	return slices.Clone(f.st[mark:])
+}
+
 // reset makes the evaluation ready for another entry after a fail.
 func (f *Evaluation) reset() {
 	f.st, f.slots = f.st[:0], f.slots[:0]
-	f.base, f.depth = 0, 0
+	f.base, f.depth, f.passing = 0, 0, 0
 }

@@ -101,8 +101,7 @@ func text(f *Evaluation, c *code) string {
 	if v.Type != String && v.Type != Untyped {
 		fail(codeType, "%s where a string is wanted", v.Type)
 	}
-	f.spend(len(v.s) >> 6) // a long text is work as well
-	return v.s
+	return f.read(v.s)
 }
 
 // numeric takes an argument of a numeric type.
@@ -141,7 +140,7 @@ func concat(args []*code) *code {
 		var b strings.Builder
 		for _, a := range args {
 			if v, ok := a.atom(f); ok {
-				b.WriteString(v.lexical())
+				b.WriteString(f.made(v.lexical()))
 			}
 		}
 		return b.String()
@@ -180,6 +179,8 @@ func (fn *userFunction) call(args []*code) *code {
 		f.focus = false
 		start := mark
 		for i, end := range ends {
+			f.alloc(int64(end-start) * itemBytes)
+			f.spend(end - start)
 			f.slots[f.base+i].items = slices.Clone(f.st[start:end])
 			start = end
 		}
@@ -294,21 +295,36 @@ func (u *unit) keyCall(name node, value *code) *code {
 	if k == nil {
 		fail("XTDE1260", "the key %s is not declared", lit.item.s)
 	}
-	return fromPush(NodeT, func(f *Evaluation) {
-		var wanted []string
+	values := func(f *Evaluation) (list []string) {
 		atomizedArg(f, value, func(items []Item) {
 			for i := range items {
-				wanted = append(wanted, items[i].lexical())
+				list = append(list, items[i].lexical())
 			}
 		})
+		slices.Sort(list)
+		return slices.Compact(list)
+	}
+	push := func(f *Evaluation, wanted []string) {
 		mark := len(f.st)
 		for _, w := range wanted {
-			for _, n := range f.keyed(k)[w] {
-				f.push(nodeItem(n))
-			}
+			f.pushAll(f.keyed(k)[w])
 		}
 		f.order(mark)
-	})
+	}
+	c := fromPush(NodeT, func(f *Evaluation) { push(f, values(f)) })
+	c.count = func(f *Evaluation) int { // rules ask whether an id is there once; it may be there very often
+		wanted := values(f)
+		if len(wanted) == 1 {
+			return len(f.keyed(k)[wanted[0]])
+		}
+		mark := len(f.st)
+		push(f, wanted)
+		n := len(f.st) - mark
+		f.drop(mark)
+		return n
+	}
+	c.test = func(f *Evaluation) bool { return c.count(f) > 0 }
+	return c
 }
 
 // keyed returns the nodes of a key by value.
@@ -321,6 +337,7 @@ func (f *Evaluation) keyed(k *key) map[string][]xdm.Node {
 	}
 	m := map[string][]xdm.Node{}
 	f.keys[k] = m
+	f.spend(f.t.Len())
 	for n := xdm.Node(0); int(n) < f.t.Len(); n++ {
 		if f.t.Kind(n) != xdm.Element || !f.matches(k.match, n) {
 			continue
@@ -331,7 +348,10 @@ func (f *Evaluation) keyed(k *key) map[string][]xdm.Node {
 		f.atomize(mark)
 		for i := mark; i < len(f.st); i++ {
 			v := f.st[i].lexical()
-			m[v] = append(m[v], n)
+			if list := m[v]; len(list) == 0 || list[len(list)-1] != n {
+				f.keep(entryBytes + int64(len(v)))
+				m[v] = append(list, n)
+			}
 		}
 		f.drop(mark)
 		f.leave(base)

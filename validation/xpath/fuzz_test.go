@@ -35,7 +35,7 @@ func FuzzXPath(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ev := NewEvaluation(context.Background(), tree, 20_000)
+		ev := NewEvaluation(context.Background(), tree, Budget{Steps: 20_000})
 		defer ev.Release()
 		for range 2 { // a failed evaluation must not harm the next one
 			if _, err := ev.Items(e, tree.FirstChild(0)); err != nil && !errors.As(err, &xe) {

@@ -40,14 +40,15 @@ func (c *Compiler) test(n nodeTest, a axis) test {
 
 // matches tells whether a node fits.
 func (t *test) matches(tree *xdm.Tree, n xdm.Node) bool {
-	kind := tree.Kind(n)
 	principal := xdm.Element
 	if t.attr {
 		principal = xdm.Attr
 	}
+	if t.kind == testName {
+		return tree.Is(n, principal, t.id)
+	}
+	kind := tree.Kind(n)
 	switch t.kind {
-	case testName:
-		return tree.NameID(n) == t.id && kind == principal
 	case testNames:
 		return kind == principal && slices.Contains(t.ids, tree.NameID(n))
 	case testAny:
@@ -152,9 +153,13 @@ func (f *Evaluation) leads(steps []compiledStep, mark int) bool {
 
 func (f *Evaluation) leadsFrom(steps []compiledStep, n xdm.Node) bool {
 	s := &steps[0]
+	counts := slices.ContainsFunc(s.preds, func(p predicate) bool { return !p.plain })
+	if !counts && (s.axis == axisChild || s.axis == axisAttribute) {
+		return f.leadsDown(steps, n)
+	}
 	from := len(f.st)
 	f.axis(s.axis, &s.test, n)
-	if slices.ContainsFunc(s.preds, func(p predicate) bool { return !p.plain }) {
+	if counts {
 		for p := range s.preds {
 			f.filter(&s.preds[p], from)
 		}
@@ -167,6 +172,17 @@ func (f *Evaluation) leadsFrom(steps []compiledStep, n xdm.Node) bool {
 	}
 	f.drop(from)
 	return found
+}
+
+// leadsDown is leadsFrom for a step to children or attributes, of which no more are looked at than needed.
+func (f *Evaluation) leadsDown(steps []compiledStep, n xdm.Node) bool {
+	w := f.walk(&steps[0], n)
+	for c := w.next(f); c != xdm.None; c = w.next(f) {
+		if f.suits(steps[0].preds, nodeItem(c)) && (len(steps) == 1 || f.leadsFrom(steps[1:], c)) {
+			return true
+		}
+	}
+	return false
 }
 
 // suits tells whether an item fits predicates that do not ask for positions.
@@ -268,7 +284,7 @@ func (u *unit) steps(list []step) []compiledStep {
 	out := make([]compiledStep, len(list))
 	for i, s := range list {
 		if s.expr != nil {
-			out[i] = compiledStep{expr: u.compile(s.expr)}
+			out[i] = compiledStep{expr: u.repeated(s.expr)}
 			continue
 		}
 		out[i] = compiledStep{axis: s.axis, test: u.c.test(s.test, s.axis), preds: u.predicates(s.preds)}

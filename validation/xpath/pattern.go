@@ -23,6 +23,7 @@ type matchStep struct {
 	attr  bool
 	preds []predicate
 	plain bool // no predicate asks for positions
+	index int  // of what an evaluation remembers of the step
 	deep  bool // what the step before matches may be any ancestor
 }
 
@@ -31,7 +32,9 @@ func (s *Scope) Pattern(text string) (p *Pattern, err error) {
 	defer rescue(&err)
 	u := &unit{scope: s, c: s.c}
 	p = &Pattern{}
-	for _, n := range alternatives(parse(text, s.c.ns)) {
+	whole := parse(text, s.c.ns)
+	u.rooted = rooted(whole)
+	for _, n := range alternatives(whole) {
 		p.alts = append(p.alts, u.alternative(n))
 	}
 	p.slots = u.slots
@@ -91,6 +94,8 @@ func (u *unit) alternative(n node) alternative {
 			fail("XTSE0340", "a match pattern has child and attribute steps only")
 		}
 		m := matchStep{test: u.c.test(s.test, s.axis), attr: s.axis == axisAttribute, preds: u.predicates(s.preds), deep: deep}
+		m.index = u.c.steps
+		u.c.steps++
 		m.plain = !slices.ContainsFunc(m.preds, func(p predicate) bool { return !p.plain })
 		a.steps = append(a.steps, m)
 		deep = false
@@ -160,28 +165,59 @@ func (f *Evaluation) matchesFrom(a *alternative, i int, n xdm.Node) bool {
 	return false
 }
 
+// matched is what an evaluation remembers of a step of a pattern: the nodes that follow are often in the same place.
+type matched struct {
+	known bool
+	node  xdm.Node   // the last that was asked for; of a step that counts, its parent
+	holds bool       // for it
+	nodes []xdm.Node // of a step that counts: the children for which the predicates hold
+}
+
 // predicatesHold evaluates the predicates of a step with n as context item. Positions count among the siblings that fit the test.
 func (f *Evaluation) predicatesHold(s *matchStep, n xdm.Node) bool {
 	if len(s.preds) == 0 {
 		return true
 	}
-	if s.plain {
-		was := f.save()
-		f.setFocus(nodeItem(n), 1, 1)
-		ok := !slices.ContainsFunc(s.preds, func(p predicate) bool { return !p.code.test(f) })
-		f.restore(was)
-		return ok
+	for len(f.matchedSteps) <= s.index {
+		f.matchedSteps = append(f.matchedSteps, matched{})
 	}
-	mark := len(f.st)
-	a := axisChild
-	if s.attr {
-		a = axisAttribute
+	if !s.plain {
+		return f.counted(s, n)
 	}
-	f.axis(a, &s.test, f.t.Parent(n))
-	for i := range s.preds {
-		f.filter(&s.preds[i], mark)
+	if m := &f.matchedSteps[s.index]; m.known && m.node == n {
+		return m.holds
 	}
-	ok := slices.ContainsFunc(f.st[mark:], func(i Item) bool { return i.Node() == n })
-	f.drop(mark)
+	was := f.save()
+	f.setFocus(nodeItem(n), 1, 1)
+	ok := !slices.ContainsFunc(s.preds, func(p predicate) bool { return !p.code.test(f) })
+	f.restore(was)
+	f.matchedSteps[s.index] = matched{known: true, node: n, holds: ok}
 	return ok
+}
+
+// counted is predicatesHold for predicates that ask for positions: all children of the parent are looked at together.
+func (f *Evaluation) counted(s *matchStep, n xdm.Node) bool {
+	parent := f.t.Parent(n)
+	m := &f.matchedSteps[s.index]
+	if !m.known || m.node != parent {
+		mark := len(f.st)
+		a := axisChild
+		if s.attr {
+			a = axisAttribute
+		}
+		f.axis(a, &s.test, parent)
+		for i := range s.preds {
+			f.filter(&s.preds[i], mark)
+		}
+		m = &f.matchedSteps[s.index]
+		*m = matched{known: true, node: parent, nodes: m.nodes[:0]}
+		f.spend(len(f.st) - mark)
+		f.alloc(int64(len(f.st)-mark) * 4)
+		for _, i := range f.st[mark:] {
+			m.nodes = append(m.nodes, i.Node())
+		}
+		f.drop(mark)
+	}
+	_, found := slices.BinarySearch(m.nodes, n)
+	return found
 }

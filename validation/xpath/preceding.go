@@ -31,7 +31,7 @@ func (u *unit) seenBefore(n compare) *code {
 	id := u.c.names.ID(s.test.name.space, s.test.name.local)
 	return fromTest(func(f *Evaluation) bool {
 		at := f.contextNode()
-		end, ok := f.firstEnds(id)[f.t.Value(at)]
+		end, ok := f.firstEnds(id)[f.read(f.t.Value(at))]
 		if f.t.Kind(at) == xdm.Attr {
 			at = f.t.Parent(at)
 		}
@@ -47,9 +47,10 @@ func (f *Evaluation) firstEnds(id xdm.NameID) map[string]xdm.Node {
 	}
 	list := f.t.Elements(id)
 	f.spend(1 + len(list))
+	f.keep(int64(len(list)) * entryBytes)
 	m := make(map[string]xdm.Node, len(list))
 	for _, n := range list {
-		v := f.t.Value(n)
+		v := f.read(f.t.Value(n))
 		if end, ok := m[v]; !ok || f.t.Next(n) < end {
 			m[v] = f.t.Next(n)
 		}

@@ -12,7 +12,7 @@ type predicate struct {
 func (u *unit) predicates(list []node) []predicate {
 	var out []predicate
 	for _, n := range list {
-		c := u.compile(n)
+		c := u.repeated(n)
 		p := predicate{code: c, cond: c.typ == Boolean || c.typ == String || c.typ == NodeT || c.typ == Untyped}
 		p.plain = p.cond && !speaksOfPosition(n)
 		p.fixed = !readsFocus(n)

@@ -66,6 +66,9 @@ func exists(c *code) func(f *Evaluation) bool {
 }
 
 func count(f *Evaluation, c *code) int {
+	if c.count != nil {
+		return c.count(f)
+	}
 	mark := len(f.st)
 	c.push(f)
 	n := len(f.st) - mark
@@ -115,15 +118,19 @@ func distinct(f *Evaluation, c *code) {
 		if v.Type == Untyped {
 			v = stringItem(v.s)
 		}
+		f.spend(1)
 		if v.Type == String {
 			if seen[v.s] {
 				continue
 			}
+			f.alloc(entryBytes)
 			seen[v.s] = true
-		} else if slices.ContainsFunc(f.st[mark:kept], func(w Item) bool { return same(&w, &v) }) {
-			continue
+		} else {
+			f.spend(kept - mark)
+			if slices.ContainsFunc(f.st[mark:kept], func(w Item) bool { return same(&w, &v) }) {
+				continue
+			}
 		}
-		f.spend(1 + kept - mark)
 		f.st[kept] = f.st[i]
 		kept++
 	}

@@ -87,7 +87,7 @@ func inList(list, between *code) *code {
 			word = v.lexical()
 		}
 		if strings.Contains(word, " ") {
-			f.spend(len(all) >> 6)
+			f.spend(len(all) >> textStep)
 			return strings.Contains(all, " "+word+" ")
 		}
 		_, found := (*set)[word]

@@ -56,7 +56,11 @@ var stringFunctions = map[string]map[int]builder{
 		},
 	},
 	"translate": {3: func(a []*code) *code {
-		return fromString(func(f *Evaluation) string { return translate(text(f, a[0]), text(f, a[1]), text(f, a[2])) })
+		return fromString(func(f *Evaluation) string {
+			s, from, to := text(f, a[0]), text(f, a[1]), text(f, a[2])
+			f.spend(len(s) * len(from) >> textStep)
+			return f.made(translate(s, from, to))
+		})
 	}},
 	"string-join": {2: func(a []*code) *code {
 		return fromString(func(f *Evaluation) (s string) {
@@ -66,7 +70,7 @@ var stringFunctions = map[string]map[int]builder{
 				for i := range items {
 					list[i] = items[i].lexical()
 				}
-				s = strings.Join(list, sep)
+				s = f.joinedText(list, sep)
 			})
 			return s
 		})
@@ -109,7 +113,9 @@ func ofText(t Type, get func(string) Item) builder {
 }
 
 func ofString(get func(string) string) builder {
-	return func(a []*code) *code { return fromString(func(f *Evaluation) string { return get(text(f, a[0])) }) }
+	return func(a []*code) *code {
+		return fromString(func(f *Evaluation) string { return f.made(get(text(f, a[0]))) })
+	}
 }
 
 func ofTwo(test func(a, b string) bool) builder {
@@ -240,6 +246,12 @@ func translate(s, from, to string) string {
 	}, s)
 }
 
+// regexStep is how many bits of a length are not counted where a regular expression reads a text.
+const regexStep = 2
+
+// matchBytes is what the place of a match in a text takes.
+const matchBytes = 48
+
 type regexKey struct{ pattern, flags string }
 
 type regex struct {
@@ -296,7 +308,7 @@ func pattern(p, flags *code) func(f *Evaluation) *regex {
 func constantRegex(get func(*Evaluation) regexKey) (re *regex) {
 	var err error
 	defer rescue(&err)
-	k := get(&Evaluation{left: 1000, ctx: noCancel})
+	k := get(constantEvaluation())
 	return compileRegex(k.pattern, k.flags)
 }
 
@@ -304,6 +316,7 @@ func matches(x, p, flags *code) *code {
 	re := pattern(p, flags)
 	return fromTest(func(f *Evaluation) bool {
 		s := text(f, x)
+		f.spend(len(s) >> regexStep)
 		return re(f).re.MatchString(s)
 	})
 }
@@ -318,8 +331,11 @@ func tokenize(x, p, flags *code) *code {
 		if r.empty {
 			fail("FORX0003", "the regular expression matches the empty string")
 		}
-		from := 0
-		for _, at := range r.re.FindAllStringIndex(s, -1) {
+		f.spend(len(s) >> regexStep)
+		from, most := 0, int64(f.bytes/matchBytes)
+		all := r.re.FindAllStringIndex(s, int(most)+1)
+		f.alloc(int64(len(all)) * matchBytes)
+		for _, at := range all {
 			f.push(stringItem(s[from:at[0]]))
 			from = at[1]
 		}
@@ -335,6 +351,8 @@ func replace(x, p, with, flags *code) *code {
 			fail("FORX0003", "the regular expression matches the empty string")
 		}
 		to := replacement(text(f, with), r.re.NumSubexp())
+		f.spend(len(s) >> regexStep)
+		f.alloc(int64(len(s)) * int64(1+len(to))) // at most: each letter replaced
 		return r.re.ReplaceAllString(s, to)
 	})
 }

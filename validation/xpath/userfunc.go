@@ -1,7 +1,5 @@
 package xpath
 
-import "strings"
-
 // Function is an xsl:function as a rule file writes it.
 type Function struct {
 	Name   string // with its prefix
@@ -53,7 +51,7 @@ func (c *Compiler) Functions(list []Function) (err error) {
 		c.funcs[funcKey{name, len(fn.Params)}] = u
 	}
 	for i, fn := range list {
-		u := &unit{scope: c.Scope(), c: c}
+		u := &unit{scope: c.Scope(), c: c} // without a document node: a function has no context item
 		for _, p := range fn.Params {
 			name, err := c.name(p.Name, "")
 			if err != nil {
@@ -167,6 +165,6 @@ func joined(c *code) *code {
 				parts = append(parts, items[i].lexical())
 			}
 		})
-		f.push(untypedItem(strings.Join(parts, " ")))
+		f.push(untypedItem(f.joinedText(parts, " ")))
 	})
 }

@@ -24,7 +24,7 @@ func eval(t testing.TB, text string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := NewEvaluation(context.Background(), tree, 1_000_000)
+	f := NewEvaluation(context.Background(), tree, Budget{Steps: 1_000_000})
 	items, err := f.Items(e, tree.FirstChild(0))
 	if err != nil {
 		return err.(*Error).Code

@@ -1,0 +1,86 @@
+package core
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/ravn-ap/ravn/validation"
+	"github.com/ravn-ap/ravn/validation/pack"
+	"github.com/ravn-ap/ravn/validation/schematron"
+	"github.com/ravn-ap/ravn/validation/xdm"
+)
+
+// invoiceOf returns the invoice of the test network with n lines, each with its own number.
+func invoiceOf(t *testing.T, n int) []byte {
+	t.Helper()
+	doc, err := os.ReadFile("../../testbed/invoice.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := bytes.Index(doc, []byte("<cac:InvoiceLine>"))
+	j := bytes.Index(doc, []byte("</cac:InvoiceLine>")) + len("</cac:InvoiceLine>")
+	out := append([]byte(nil), doc[:i]...)
+	for k := range n {
+		out = append(out, bytes.Replace(doc[i:j], []byte("<cbc:ID>1</cbc:ID>"), fmt.Appendf(nil, "<cbc:ID>%d</cbc:ID>", k+1), 1)...)
+	}
+	return append(out, doc[j:]...)
+}
+
+// TestLinearCore counts the steps of the built-in rules on an invoice of 60,000 lines: not more than thirty times, and a little,
+// those of 2,000.
+func TestLinearCore(t *testing.T) {
+	names := xdm.NewNames()
+	for _, file := range []string{"en16931.sch", "peppol-billing.sch", "peppol-common.sch"} {
+		src, err := schematron.Load(Pack().Files, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := schematron.Compile(src, names, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		work := func(n int) int64 {
+			tree, err := xdm.Parse(invoiceOf(t, n), names)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := s.Validate(t.Context(), tree, schematron.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return res.Work
+		}
+		few, many := work(2000), work(60_000)
+		t.Logf("%s: %d steps for 2,000 lines, %d for 60,000", file, few, many)
+		if many > 31*few {
+			t.Errorf("%s: %d steps for 2,000 lines, %d for 60,000: %.1f times", file, few, many, float64(many)/float64(few))
+		}
+	}
+}
+
+// TestLinearTime compares times, which also show work that is not counted: eight times the lines may take thirty times as long,
+// where quadratic rules take sixty-four.
+func TestLinearTime(t *testing.T) {
+	v := validation.New([]pack.Pack{Pack()})
+	took := func(n int) time.Duration {
+		doc, best := invoiceOf(t, n), time.Duration(1<<62)
+		for range 3 {
+			start := time.Now()
+			rep, err := v.Validate(t.Context(), validation.Request{Body: doc, On: time.Now()})
+			if err != nil || rep.Verdict == validation.NotChecked {
+				t.Fatal(rep, err)
+			}
+			best = min(best, time.Since(start))
+		}
+		return best
+	}
+	took(10)
+	few, many := took(1000), took(8000)
+	t.Logf("1,000 lines: %v, 8,000 lines: %v", few, many)
+	if many > 30*few {
+		t.Errorf("1,000 lines take %v and 8,000 lines %v: %.0f times as long", few, many, float64(many)/float64(few))
+	}
+}

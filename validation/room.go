@@ -1,0 +1,143 @@
+package validation
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/ravn-ap/ravn/validation/xdm"
+)
+
+// Budget is what the check of one document may take. A field that is 0 means the default of a check that has the machine for
+// itself, which an invoice of 60,000 lines fits.
+type Budget struct {
+	Bytes int64 // of memory: the document, its tree, and the values of expressions
+	Steps int64 // of the rules, a measure of work that does not depend on the machine
+}
+
+// Defaults of a Budget.
+const (
+	DefaultBytes = 1 << 30
+	DefaultSteps = 4_000_000_000
+)
+
+func (b Budget) orDefault() Budget {
+	if b.Bytes == 0 {
+		b.Bytes = DefaultBytes
+	}
+	if b.Steps == 0 {
+		b.Steps = DefaultSteps
+	}
+	return b
+}
+
+// Parts of what a document needs.
+const (
+	minValues    = 1 << 20 // for the values of expressions, at least; else as many bytes as the document has
+	stepsPerByte = 16      // of what a document needs: some ten times what the linear rules of all known packs take
+)
+
+// Need is what a document takes: found by one look at its bytes in constant memory, before anything of it is kept.
+type Need struct {
+	Document int64 // bytes of the document itself
+	Bytes    int64 // of memory, at most
+}
+
+// NeedOf is the need of a document of which nothing is known but its length: at most xdm.PerByte bytes of tree for each of its own.
+func NeedOf(length int64) Need {
+	return Need{length, length*(1+xdm.PerByte) + max(minValues, length)}
+}
+
+// ReadNeed reads a document to find out what it needs. It stops when that is more than limit.
+func ReadNeed(r io.Reader, limit int64) (Need, error) {
+	size, err := xdm.ReadSize(r, limit)
+	return needOf(size), err
+}
+
+func needOf(size xdm.Size) Need {
+	return Need{size.Bytes, size.Bytes + size.Tree() + max(minValues, size.Bytes)}
+}
+
+// Room is the memory and the work that all checks of a node share. Checks wait for their place in the order in which they came,
+// with nothing of their documents in memory.
+type Room struct {
+	Bytes int64 // for all checks at once
+
+	mu    sync.Mutex
+	taken int64
+	queue []*waiting
+}
+
+// DefaultRoom is the size of a room for a node.
+const DefaultRoom = 256 << 20
+
+// waiting is a check that waits.
+type waiting struct {
+	need  int64
+	ready chan struct{} // closed when it has its place
+}
+
+// TooLarge says that a document needs more than the whole room has.
+type TooLarge struct{ Need, Room int64 }
+
+func (e *TooLarge) Error() string {
+	return fmt.Sprintf("the document needs %d MiB of memory to be checked, all checks together may take %d MiB", e.Need>>20, e.Room>>20)
+}
+
+// Place is the part of a room that a check has. Free gives it back.
+type Place struct {
+	room *Room
+	mine int64
+}
+
+// Take waits for room. What would never fit is refused at once, with a *TooLarge; other errors are those of ctx.
+func (r *Room) Take(ctx context.Context, need Need) (*Place, error) {
+	if need.Bytes > r.Bytes {
+		return nil, &TooLarge{need.Bytes, r.Bytes}
+	}
+	w := &waiting{need.Bytes, make(chan struct{})}
+	r.mu.Lock()
+	r.queue = append(r.queue, w)
+	r.admit()
+	r.mu.Unlock()
+	p := &Place{r, need.Bytes}
+	select {
+	case <-w.ready:
+		return p, nil
+	case <-ctx.Done():
+	}
+	r.mu.Lock()
+	i := slices.Index(r.queue, w)
+	if i >= 0 {
+		r.queue = slices.Delete(r.queue, i, i+1)
+		r.admit() // who stood behind may fit
+	}
+	r.mu.Unlock()
+	if i < 0 { // it got its place meanwhile
+		p.Free()
+	}
+	return nil, ctx.Err()
+}
+
+// admit gives places to those who wait, the first one first. The caller holds the lock.
+func (r *Room) admit() {
+	for len(r.queue) > 0 && r.taken+r.queue[0].need <= r.Bytes {
+		r.taken += r.queue[0].need
+		close(r.queue[0].ready)
+		r.queue = slices.Delete(r.queue, 0, 1)
+	}
+}
+
+// Budget is what the check in this place may take: its memory, and of the work of the node as large a part as of the memory.
+func (p *Place) Budget() Budget { return Budget{Bytes: p.mine, Steps: p.mine * stepsPerByte} }
+
+// Free gives the place back.
+func (p *Place) Free() {
+	p.room.mu.Lock()
+	defer p.room.mu.Unlock()
+	p.room.taken -= p.mine
+	p.mine = 0
+	p.room.admit()
+}

@@ -1,0 +1,206 @@
+package xdm
+
+import (
+	"bytes"
+	"io"
+)
+
+// Size says how large the tree of a document becomes at most. It is found by one look at the bytes, in constant memory, so that
+// whoever has a budget can ask before anything is built.
+type Size struct {
+	Bytes    int64 // of the document
+	Nodes    int64 // elements, attributes, texts, comments and instructions
+	Elements int64
+	Notes    int64 // comments, CDATA sections and instructions
+	Text     int64 // bytes of character data
+	Other    int64 // bytes of attributes, comments and instructions
+	wide     bool  // it is in UTF-16: nothing is known but its length
+
+	in    state
+	quote string  // around the value
+	last  [2]byte // the bytes before
+}
+
+// What parts of a tree take, in bytes. A document of nothing but markup has a node, a place and two entries of indexes, 28 bytes, in
+// the four bytes of <a/>, and 45 in the six of <?a?>x: no tree has more than PerByte times the bytes of its document.
+const (
+	nodeBytes  = 16
+	placeBytes = 4
+	noteBytes  = 12
+	indexBytes = 4   // of a name in the index of the document, and in that of many children
+	nameBytes  = 256 // of a name that is new in the document, in all its tables
+
+	PerByte = 8
+)
+
+type state uint8
+
+const (
+	start   state = iota
+	behind        // a tag
+	text          // between tags
+	opening       // behind <
+	bang          // behind <!
+	tag
+	value // in quotes
+	comment
+	cdata
+	instruction
+)
+
+// SizeOf is the size of a document in memory.
+func SizeOf(doc []byte) Size {
+	var s Size
+	s.add(doc)
+	return s
+}
+
+// ReadSize reads a document to its end, or until limit bytes were read, and returns its size.
+func ReadSize(r io.Reader, limit int64) (Size, error) {
+	var s Size
+	buf := make([]byte, 32<<10)
+	for s.Bytes < limit {
+		n, err := r.Read(buf[:min(int64(len(buf)), limit-s.Bytes)])
+		s.add(buf[:n])
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// add counts on. A document that is not well-formed is counted rightly up to its first fault, where its tree ends, too.
+func (s *Size) add(b []byte) {
+	s.Bytes += int64(len(b))
+	for i := 0; i < len(b) && !s.wide; {
+		stop, of := len(b), s.until()
+		if of == "" {
+			stop = i
+		} else if n := bytes.IndexAny(b[i:], of); n >= 0 {
+			stop = i + n
+		}
+		s.pass(b[i:stop])
+		if stop < len(b) {
+			s.turn(b[stop])
+		}
+		i = stop + 1
+	}
+}
+
+// until has the bytes that end what is read, "" where each byte counts.
+func (s *Size) until() string {
+	switch s.in {
+	case text:
+		return "<"
+	case tag:
+		return "\"'>"
+	case value:
+		return s.quote
+	case comment, cdata, instruction:
+		return ">"
+	}
+	return ""
+}
+
+// pass counts what does not change the state.
+func (s *Size) pass(b []byte) {
+	switch s.in {
+	case text, cdata:
+		s.Text += int64(len(b))
+	case value, comment, instruction:
+		s.Other += int64(len(b))
+	}
+	for _, c := range b[max(0, len(b)-len(s.last)):] {
+		s.last = [2]byte{s.last[1], c}
+	}
+}
+
+// turn takes a byte that may change the state.
+func (s *Size) turn(c byte) {
+	was := s.last
+	s.last = [2]byte{was[1], c}
+	switch s.in {
+	case start:
+		s.wide = c == 0 || c >= 0xFE // UTF-16: letters have two bytes, of which one may look like markup
+		s.begin(c)
+	case behind:
+		s.begin(c)
+	case text:
+		s.in = opening
+	case opening:
+		s.open(c)
+	case bang:
+		s.last = [2]byte{} // <!--> is no comment
+		if s.in = comment; c == '[' {
+			s.in = cdata
+		}
+	case tag:
+		if s.in = behind; c != '>' {
+			s.in, s.quote = value, `"`
+			if c == '\'' {
+				s.quote = "'"
+			}
+			s.Nodes++ // an attribute
+		}
+	case value:
+		s.in = tag
+	case comment:
+		s.end(was == [2]byte{'-', '-'})
+	case cdata:
+		s.end(was == [2]byte{']', ']'})
+	case instruction:
+		s.end(was[1] == '?')
+	}
+}
+
+// begin takes the first byte behind a tag.
+func (s *Size) begin(c byte) {
+	if s.in = opening; c != '<' {
+		s.in = text
+		s.Nodes++
+		s.Text++
+	}
+}
+
+// open takes the byte behind <.
+func (s *Size) open(c byte) {
+	s.in = tag
+	switch c {
+	case '/':
+		return
+	case '!':
+		s.in = bang
+		s.Notes++
+	case '?':
+		s.in, s.last = instruction, [2]byte{}
+		s.Notes++
+	default:
+		s.Elements++
+	}
+	s.Nodes++
+}
+
+// end takes a > where it may end a comment, a CDATA section or an instruction.
+func (s *Size) end(ends bool) {
+	if ends {
+		s.in = behind
+		return
+	}
+	s.Text++
+	s.Other++
+}
+
+// Tree returns how many bytes the tree takes at most, its indexes included.
+func (s *Size) Tree() int64 {
+	if s.wide {
+		return s.Bytes*PerByte + fixed
+	}
+	n := s.Nodes*(nodeBytes+indexBytes) + s.Elements*(placeBytes+indexBytes) + s.Notes*noteBytes + s.Text + s.Other
+	return min(n, s.Bytes*PerByte) + fixed
+}
+
+// fixed is what the smallest tree takes.
+const fixed = 4 << 10
