@@ -20,7 +20,7 @@ func TestCheckNeverKeepsAMessageBack(t *testing.T) {
 		t.Error("a document was read that is not checked")
 		return nil, errors.New("read")
 	}
-	rep, err := c.document(t.Context(), req, maxChecked+1, unread)
+	rep, err := c.document(t.Context(), req, validation.DefaultRoom, unread)
 	if err != nil || rep.Verdict != validation.NotChecked {
 		t.Errorf("too large: %+v %v", rep, err)
 	}
