@@ -13,7 +13,8 @@ POSTGRES = if dir=$$(mktemp -d) && dsn=$$(internal/store/postgres/testserver.sh 
 	export RAVN_TEST_POSTGRES=$$dsn; trap "internal/store/postgres/testserver.sh stop $$dir" EXIT; \
 	elif [ "$$RAVN_REQUIRE_TOOLS" = 1 ]; then echo "PostgreSQL is missing, and RAVN_REQUIRE_TOOLS=1 demands it"; exit 1; fi;
 
-.PHONY: build test check demo mutants interop interop-build bench bench-peers bench-reports bench-validation conformance-validation fuzz differential golden test-upgrade docs clean
+.PHONY: build test check demo mutants interop interop-build bench bench-peers bench-reports bench-validation bench-checks
+.PHONY: conformance-validation fuzz differential golden test-upgrade docs clean
 
 build: ## bin/ravn
 	go build -trimpath -o bin/ravn ./cmd/ravn
@@ -61,6 +62,9 @@ conformance-validation: ## every shared document and test set through the engine
 
 bench-validation: interop-build ## what rule packs cost, then Saxon and Ravn on the same documents in one run; the last line has the ratio for an invoice
 	set -o pipefail; RAVN_REQUIRE_INTEROP=1 RAVN_BENCH_VALIDATION=1 go test -count=1 -p 1 -v -run 'TestBench' -timeout 20m ./validation/ ./validation/schematron/ | grep -v '^=== \|^---\|^PASS\|^ok' | sed 's/^ *bench[a-z]*_test.go:[0-9]*: //'
+
+bench-checks: ## ten invoices of 57 MiB at once in a node: verdicts, time, and by how much its memory grows
+	set -o pipefail; RAVN_BENCH_CHECKS=1 go test -count=1 -v -run TestBenchChecks -timeout 20m ./internal/node/ | grep -v '^=== \|^---\|^PASS\|^ok' | sed 's/^ *[a-z]*_test.go:[0-9]*: //'
 
 ROWS ?= 1000000
 bench-reports: ## a month of ROWS exchanges in the record; the cost of counting

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -45,10 +46,8 @@ type Need struct {
 	Bytes    int64 // of memory, at most
 }
 
-// NeedOf is the need of a document of which nothing is known but its length: at most xdm.PerByte bytes of tree for each of its own.
-func NeedOf(length int64) Need {
-	return Need{length, length*(1+xdm.PerByte) + max(minValues, length)}
-}
+// LeastNeed is what a document needs at least of which nothing is known but its length.
+func LeastNeed(length int64) int64 { return length + max(minValues, length) }
 
 // ReadNeed reads a document to find out what it needs. It stops when that is more than limit.
 func ReadNeed(r io.Reader, limit int64) (Need, error) {
@@ -57,7 +56,7 @@ func ReadNeed(r io.Reader, limit int64) (Need, error) {
 }
 
 func needOf(size xdm.Size) Need {
-	return Need{size.Bytes, size.Bytes + size.Tree() + max(minValues, size.Bytes)}
+	return Need{size.Bytes, LeastNeed(size.Bytes) + size.Tree()}
 }
 
 // Room is the memory and the work that all checks of a node share. Checks wait for their place in the order in which they came,
@@ -133,8 +132,14 @@ func (r *Room) admit() {
 // Budget is what the check in this place may take: its memory, and of the work of the node as large a part as of the memory.
 func (p *Place) Budget() Budget { return Budget{Bytes: p.mine, Steps: p.mine * stepsPerByte} }
 
+// muchMemory is from how many bytes on a place is cleared before the next one gets it: what was in it is garbage until then.
+const muchMemory = 16 << 20
+
 // Free gives the place back.
 func (p *Place) Free() {
+	if p.mine >= muchMemory {
+		runtime.GC()
+	}
 	p.room.mu.Lock()
 	defer p.room.mu.Unlock()
 	p.room.taken -= p.mine

@@ -99,14 +99,23 @@ func (c *cli) runValidate(cmd *cobra.Command, f *validateFlags, files []string) 
 
 // validateFile reads and checks a file. One that cannot be read is invalid.
 func (c *cli) validateFile(cmd *cobra.Command, v *validation.Validator, r validation.Request) (*validation.Report, error) {
-	var err error
-	if r.Name == "-" {
-		r.Body, err = io.ReadAll(cmd.InOrStdin())
-	} else {
-		r.Body, err = os.ReadFile(r.Name)
+	in := cmd.InOrStdin()
+	if r.Name != "-" {
+		f, err := os.Open(r.Name)
+		if err != nil {
+			return validation.Unreadable(r, err), nil
+		}
+		defer func() { _ = f.Close() }() // only read
+		in = f
 	}
-	if err != nil {
+	const most = validation.DefaultBytes / 2 // a document is not alone in the memory of its check
+	var err error
+	if r.Body, err = io.ReadAll(io.LimitReader(in, most+1)); err != nil {
 		return validation.Unreadable(r, err), nil
+	}
+	if len(r.Body) > most {
+		r.Body = nil
+		return validation.NoVerdict(r, validation.NotChecked, fmt.Sprintf("the document is larger than %d MiB", most>>20)), nil
 	}
 	return v.Validate(cmd.Context(), r)
 }

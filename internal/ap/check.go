@@ -1,12 +1,14 @@
 package ap
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -27,27 +29,74 @@ const (
 
 // Check checks the documents of one direction. Its zero value checks nothing.
 type Check struct {
-	Rules  *validation.Validator
-	Policy Policy
+	Rules   *validation.Validator
+	Policy  Policy
+	Room    *validation.Room // what all checks of the node share; nil means one of the default size for each
+	Timeout time.Duration    // of waiting for room and checking; 0 means DefaultCheckTimeout
 }
 
-// maxChecked is the largest document that is checked; what is longer is reported as not checked.
-const maxChecked = 64 << 20
+// DefaultCheckTimeout is far below the time that the queue has for a delivery.
+const DefaultCheckTimeout = 5 * time.Minute
 
-// document checks one document, nil when there is nothing to say. size is its length, 0 when it is not known. A fault of the
-// checker itself is a verdict, too: it never keeps a message back.
-func (c *Check) document(ctx context.Context, req validation.Request, size int64, open func() (io.ReadCloser, error)) (rep *validation.Report, err error) {
+// document checks one document, nil when there is nothing to say. size is its length, 0 when it is not known. It is not checked
+// when it takes more time or memory than it may, and a fault of the checker itself is a verdict, too: nothing of that keeps a
+// message back (design.md §3).
+func (c *Check) document(ctx context.Context, req validation.Request, size int64, open func() (io.ReadCloser, error)) (*validation.Report, error) {
 	if c.Rules == nil || c.Policy == "" || c.Policy == CheckOff {
 		return nil, nil
 	}
-	if size <= maxChecked {
-		if req.Body, err = readAll(open); err != nil {
-			return nil, err
-		}
+	limit := c.timeout(ctx)
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	rep, err := c.inRoom(limited, req, size, open)
+	var large *validation.TooLarge
+	switch {
+	case errors.As(err, &large):
+		return validation.NoVerdict(req, validation.NotChecked, large.Error()), nil
+	case err != nil && ctx.Err() == nil && limited.Err() != nil:
+		return validation.NoVerdict(req, validation.NotChecked, fmt.Sprintf("other documents were being checked, and there was no room for it within %v", limit)), nil
 	}
-	if size > maxChecked || len(req.Body) > maxChecked {
-		return validation.NoVerdict(req, validation.NotChecked, fmt.Sprintf("the document is larger than %d MiB", maxChecked>>20)), nil
+	return rep, err
+}
+
+// timeout is how long a document may wait and be checked: never so long that nothing is left of what ctx has for its delivery.
+func (c *Check) timeout(ctx context.Context) time.Duration {
+	limit := cmp.Or(c.Timeout, DefaultCheckTimeout)
+	if end, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(end)/2)
 	}
+	return limit
+}
+
+// inRoom looks how large the document is, waits until there is room for it, and only then reads it into memory.
+func (c *Check) inRoom(ctx context.Context, req validation.Request, size int64, open func() (io.ReadCloser, error)) (*validation.Report, error) {
+	room := c.Room
+	if room == nil {
+		room = &validation.Room{Bytes: validation.DefaultRoom}
+	}
+	if least := validation.LeastNeed(size); least > room.Bytes {
+		return nil, &validation.TooLarge{Need: least, Room: room.Bytes}
+	}
+	var need validation.Need
+	err := reading(open, func(r io.Reader) (err error) { need, err = validation.ReadNeed(r, room.Bytes); return err })
+	if err != nil {
+		return nil, err
+	}
+	place, err := room.Take(ctx, need)
+	if err != nil {
+		return nil, err
+	}
+	defer place.Free()
+	req.Budget, req.Body = place.Budget(), make([]byte, need.Document)
+	err = reading(open, func(r io.Reader) error { _, err := io.ReadFull(r, req.Body); return err })
+	if err != nil {
+		return nil, err
+	}
+	return c.evaluate(ctx, req)
+}
+
+// evaluate checks a document that is in memory.
+func (c *Check) evaluate(ctx context.Context, req validation.Request) (rep *validation.Report, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			rep, err = validation.NoVerdict(req, validation.Error, fmt.Sprintf("the checker failed: %v", p)), nil
@@ -56,14 +105,13 @@ func (c *Check) document(ctx context.Context, req validation.Request, size int64
 	return c.Rules.Validate(ctx, req)
 }
 
-// readAll reads a document, or one byte more than is checked.
-func readAll(open func() (io.ReadCloser, error)) ([]byte, error) {
+// reading opens a document, hands it over and closes it.
+func reading(open func() (io.ReadCloser, error), read func(io.Reader) error) error {
 	r, err := open()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	b, err := io.ReadAll(io.LimitReader(r, maxChecked+1))
-	return b, errors.Join(err, r.Close())
+	return errors.Join(read(r), r.Close())
 }
 
 // reportEvidence keeps a report with its message.

@@ -73,6 +73,9 @@ type Config struct {
 		Rules    string `yaml:"rules,omitempty" doc:"Folder of rule packs (ravn rules install). Empty: rules in the data folder."`
 		Outgoing string `yaml:"outgoing,omitempty" doc:"What happens with the verdict on a document that is handed in: off, report (kept with the message) or reject (an invalid one is not taken over)." default:"off"`
 		Incoming string `yaml:"incoming,omitempty" doc:"Likewise for received documents, after the receipt has left: off or report (kept with the message and in metadata.json)." default:"off"`
+
+		RoomBytes int64    `yaml:"room_bytes,omitempty" doc:"Memory for all checks at once, in bytes: documents, their trees and the values of rules. A document waits on disk until there is room for it; one that needs more than all of it is delivered or sent unchecked, and its report says so." default:"268435456"`
+		Timeout   Duration `yaml:"timeout,omitempty" doc:"How long a document may wait for room and be checked; after that it goes on unchecked, and its report says so." default:"5m"`
 	} `yaml:"validation,omitempty"`
 
 	Reporting struct {

@@ -65,6 +65,7 @@ type Node struct {
 	lines    lines // what is logged of strangers
 
 	rules      *validation.Validator // nil when nothing is checked
+	room       *validation.Room      // of all checks
 	packs      []pack.Pack           // those of rules
 	unreadable []error               // rules that could not be read
 }

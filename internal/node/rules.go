@@ -29,7 +29,7 @@ func (n *Node) openRules() {
 	var packs []pack.Pack
 	packs, n.unreadable = LoadRules(n.Config.RulesDir())
 	n.packs = append(packs, core.Pack())
-	n.rules = validation.New(n.packs)
+	n.rules, n.room = validation.New(n.packs), &validation.Room{Bytes: v.RoomBytes}
 	n.Inbound.Check = n.check(v.Incoming)
 }
 
@@ -57,7 +57,7 @@ func LoadRules(dir string) (packs []pack.Pack, unreadable []error) {
 }
 
 func (n *Node) check(policy string) ap.Check {
-	return ap.Check{Rules: n.rules, Policy: ap.Policy(policy)}
+	return ap.Check{Rules: n.rules, Policy: ap.Policy(policy), Room: n.room, Timeout: time.Duration(n.Config.Validation.Timeout)}
 }
 
 // seenSpan is how far back the traffic is looked at for alarms.

@@ -55,10 +55,13 @@ func (f *Evaluation) read(s string) string {
 	return s
 }
 
-// made counts a text that was made, until the running entry ends: whether it is still in use is not known.
+// made counts a text that was made, until the running entry ends: whether it is still in use is not known. A short one is not
+// longer than the item that has it.
 func (f *Evaluation) made(s string) string {
-	f.spend(len(s) >> textStep)
-	f.alloc(int64(len(s)))
+	if n := len(s) >> textStep; n > 0 {
+		f.spend(n)
+		f.alloc(int64(len(s)))
+	}
 	return s
 }
 

@@ -57,14 +57,14 @@ func (s *Scope) Local() *Scope { return &Scope{c: s.c, outer: s, local: true} }
 
 // Let returns a scope that knows one let more. Its expression is compiled now and evaluated when it is first read.
 func (s *Scope) Let(name, text string) (*Scope, error) {
-	code, slots, err := s.compile(text)
+	code, slots, err := s.compileAs(text, !s.local) // a let of the whole document is evaluated once anyway
 	if err != nil {
 		return nil, err
 	}
 	l := &let{index: s.c.lets, local: s.local, code: code, slots: slots}
 	s.c.lets++
 	if !l.local {
-		l.memo = &memoRef{index: s.c.memos, push: func(f *Evaluation) { f.pushItems(f.let(l)) }}
+		l.memo = &memoRef{index: s.c.memos, let: l}
 		s.c.memos++
 	}
 	q, err := s.c.name(name, "")
@@ -108,9 +108,12 @@ func (s *Scope) Compile(text string) (*Expr, error) {
 	return &Expr{code, slots}, nil
 }
 
-func (s *Scope) compile(text string) (c *code, slots int, err error) {
+func (s *Scope) compile(text string) (c *code, slots int, err error) { return s.compileAs(text, false) }
+
+// compileAs compiles an expression; once tells that it is evaluated no more than once in a document.
+func (s *Scope) compileAs(text string, once bool) (c *code, slots int, err error) {
 	defer rescue(&err)
-	u, n := &unit{scope: s, c: s.c}, parse(text, s.c.ns)
+	u, n := &unit{scope: s, c: s.c, inMemo: once}, parse(text, s.c.ns)
 	u.rooted = rooted(n)
 	c = u.compile(n)
 	return c, u.slots, nil
@@ -256,6 +259,12 @@ func (f *Evaluation) let(l *let) []Item {
 	}
 	was, base, mark := f.save(), f.enter(l.slots), len(f.st)
 	f.setFocus(nodeItem(home), 1, 1)
+	if l.code.memo != nil { // it has one value in the document: no copy for each node
+		items := f.memoItems(l.code.memo)
+		f.leave(base)
+		f.restore(was)
+		return items
+	}
 	err := attempt(func() { l.code.push(f) })
 	v := &f.lets[l.index]
 	if err != nil {
@@ -263,9 +272,11 @@ func (f *Evaluation) let(l *let) []Item {
 		panic(err)
 	}
 	v.err = nil
-	more := max(0, len(f.st)-mark-cap(v.items))
+	if n := len(f.st) - mark; n > cap(v.items) {
+		f.keep(int64(n-cap(v.items)) * itemBytes)
+		v.items = make([]Item, 0, n)
+	}
 	f.spend(len(f.st) - mark)
-	f.keep(int64(more) * itemBytes * 2) // as room is made in advance
 	v.items, v.gen = append(v.items[:0], f.st[mark:]...), gen
 	f.drop(mark)
 	f.leave(base)

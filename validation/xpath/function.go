@@ -177,7 +177,7 @@ func (fn *userFunction) call(args []*code) *code {
 		f.spend(1)
 		base, was := f.enter(fn.slots), f.save()
 		f.focus = false
-		start := mark
+		start, arguments := mark, int64(len(f.st)-mark)*itemBytes
 		for i, end := range ends {
 			f.alloc(int64(end-start) * itemBytes)
 			f.spend(end - start)
@@ -190,6 +190,7 @@ func (fn *userFunction) call(args []*code) *code {
 		f.restore(was)
 		f.leave(base)
 		f.depth--
+		f.passing -= arguments // they are gone
 	})
 }
 

@@ -71,6 +71,7 @@ func (u *unit) once(n node) *code {
 type memoRef struct {
 	index int
 	push  func(f *Evaluation)
+	let   *let // set: it keeps the items itself
 }
 
 // repeated compiles a part of an expression that is evaluated many times, also when the whole is evaluated once.
@@ -106,7 +107,9 @@ func (f *Evaluation) memo(i int) *memo {
 // memoItems returns the items of a part, from its memo if they are few enough to be kept. They are valid until the next call.
 func (f *Evaluation) memoItems(r *memoRef) []Item {
 	mark := len(f.st)
-	if !f.atNode() {
+	if r.let != nil {
+		return f.let(r.let)
+	} else if !f.atNode() {
 		r.push(f)
 	} else if m := f.memo(r.index); m.pushed {
 		return m.items
@@ -127,11 +130,10 @@ func (f *Evaluation) memoItems(r *memoRef) []Item {
 func (f *Evaluation) memoSet(r *memoRef) map[string]struct{} {
 	items := f.memoItems(r)
 	m := f.memo(r.index)
-	if m.set != nil || m.mixed || !m.pushed {
+	if m.set != nil || m.mixed || r.let == nil && !m.pushed {
 		return m.set
 	}
-	set := make(map[string]struct{}, len(items))
-	f.keep(int64(len(items)) * entryBytes)
+	set := map[string]struct{}{}
 	for _, i := range items {
 		f.spend(1)
 		if i.Type == NodeT {
@@ -141,7 +143,10 @@ func (f *Evaluation) memoSet(r *memoRef) map[string]struct{} {
 			m.mixed = true
 			return nil
 		}
-		set[i.s] = struct{}{}
+		if _, there := set[i.s]; !there {
+			f.keep(entryBytes)
+			set[i.s] = struct{}{}
+		}
 	}
 	m.set = set
 	return set

@@ -77,7 +77,7 @@ func (u *unit) path(n path) *code {
 	if s, ok := oneOf(n.from); ok {
 		n = path{steps: append([]step{s}, n.steps...)}
 	}
-	steps := u.steps(simplified(n.steps))
+	steps := u.steps(u.c.simplified(n.steps))
 	_, fromRoot := n.from.(root)
 	var from *code
 	if n.from != nil && !fromRoot {
@@ -200,14 +200,14 @@ func (f *Evaluation) suits(preds []predicate, i Item) bool {
 
 // simplified takes out the steps of // where what follows can look at all descendants itself: //x is /descendant::x unless a
 // predicate counts positions.
-func simplified(steps []step) []step {
+func (c *Compiler) simplified(steps []step) []step {
 	var out []step
 	for i := 0; i < len(steps); i++ {
 		s := steps[i]
 		if one, ok := oneOf(s.expr); ok {
 			s = one
 		}
-		if last := len(out) - 1; last >= 0 && isAnywhere(out[last]) && s.expr == nil && !slices.ContainsFunc(s.preds, mayCount) {
+		if last := len(out) - 1; last >= 0 && isAnywhere(out[last]) && s.expr == nil && !slices.ContainsFunc(s.preds, c.mayCount) {
 			switch s.axis {
 			case axisChild:
 				s.axis = axisDescendant
@@ -256,7 +256,7 @@ func oneOf(n node) (step, bool) {
 }
 
 // mayCount tells whether a predicate may depend on positions.
-func mayCount(n node) bool {
+func (c *Compiler) mayCount(n node) bool {
 	switch n := n.(type) {
 	case compare:
 		return speaksOfPosition(n.l) || speaksOfPosition(n.r)
@@ -265,6 +265,9 @@ func mayCount(n node) bool {
 	case path:
 		return speaksOfPosition(n) || len(n.steps) > 0 && n.steps[len(n.steps)-1].expr != nil
 	case call:
+		if fn := c.funcs[funcKey{n.name, len(n.args)}]; fn != nil {
+			return fn.result.atomic != Boolean || speaksOfPosition(n)
+		}
 		switch n.name.local {
 		case "not", "exists", "empty", "contains", "starts-with", "ends-with", "boolean", "true", "false", "matches":
 			return n.name.space != nsFn || speaksOfPosition(n)

@@ -34,29 +34,29 @@ func (s *Scope) Pattern(text string) (p *Pattern, err error) {
 	p = &Pattern{}
 	whole := parse(text, s.c.ns)
 	u.rooted = rooted(whole)
-	for _, n := range alternatives(whole) {
+	for _, n := range s.c.alternatives(whole) {
 		p.alts = append(p.alts, u.alternative(n))
 	}
 	p.slots = u.slots
 	return p, nil
 }
 
-func alternatives(n node) []node {
+func (c *Compiler) alternatives(n node) []node {
 	switch b := n.(type) {
 	case binary:
 		if b.op == "|" {
-			return append(alternatives(b.l), alternatives(b.r)...)
+			return append(c.alternatives(b.l), c.alternatives(b.r)...)
 		}
 	case sequence:
 		if len(b.list) == 1 {
-			return alternatives(b.list[0])
+			return c.alternatives(b.list[0])
 		}
 	case filter: // (a | b)[p] is a[p] | b[p] unless p counts
-		if slices.ContainsFunc(b.preds, mayCount) {
+		if slices.ContainsFunc(b.preds, c.mayCount) {
 			fail("XTSE0340", "a predicate behind parentheses must not depend on positions")
 		}
 		var out []node
-		for _, alt := range alternatives(b.x) {
+		for _, alt := range c.alternatives(b.x) {
 			if p, ok := alt.(path); ok {
 				last := len(p.steps) - 1
 				p.steps = slices.Clone(p.steps)
