@@ -19,6 +19,7 @@ var countTests = []test{
 	{"D-11 counting rows of a month", testMonth},
 	{"D-11 a row counts once", testCountedOnce},
 	{"RPT-4 closing a month", testCloseMonth},
+	{"RPT-4 what comes while a month is closed is in it", testCloseMonthMeanwhile},
 	{"RPT-4 a row of a closed month counts in the first open one", testLateRow},
 	{"D-11 counts equal the rows", testFold},
 	{"D-11 folding that is interrupted", testFoldInterrupted},
@@ -161,6 +162,29 @@ func testCloseMonth(b *bench) {
 	}
 	want(b, "closed", months[2].Closed, b.clock.Now())
 	want(b, "of another tenant", b.CloseMonth(b.ctx, "other", 202611, "op"), nil)
+}
+
+// An exchange of the month that enters the record between the posting of rows and the closing is not a late one.
+func testCloseMonthMeanwhile(b *bench) {
+	b.clock.set("2026-09-20T00:00:00Z")
+	b.accepted(1)
+	b.clock.set("2026-10-01T00:10:00Z")
+	came := false
+	s := b.open(store.Options{Now: b.clock.Now, Hook: func(point string) {
+		if point == "store.committed" && !came {
+			came = true
+			b.clock.set("2026-09-30T23:59:59Z")
+			b.accepted(2)
+			b.clock.set("2026-10-01T00:10:00Z")
+		}
+	}})
+	b.must(s.CloseMonth(b.ctx, tenant, 202609, "op"))
+	rows := b.ledger(tenant)
+	want(b, "rows", len(rows), 2)
+	for _, row := range rows {
+		want(b, "counted in", row.Month, 202609)
+		want(b, "late", row.Late(), false)
+	}
 }
 
 func testLateRow(b *bench) {
