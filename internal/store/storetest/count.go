@@ -18,6 +18,7 @@ import (
 var countTests = []test{
 	{"D-11 counting rows of a month", testMonth},
 	{"D-11 a row counts once", testCountedOnce},
+	{"D-11 a term of a write that failed is not believed", testTermUndone},
 	{"RPT-4 closing a month", testCloseMonth},
 	{"RPT-4 what comes while a month is closed is in it", testCloseMonthMeanwhile},
 	{"RPT-4 a row of a closed month counts in the first open one", testLateRow},
@@ -128,6 +129,52 @@ func testCountedOnce(b *bench) {
 	b.must(err)
 	want(b, "places", b.ledger(tenant)[1].Seq, 2)
 	want(b, "months", len(months), 2)
+}
+
+// handingIn tells when a write is about to be handed in.
+type handingIn struct {
+	context.Context
+	told chan struct{}
+}
+
+func (h handingIn) Done() <-chan struct{} {
+	select {
+	case h.told <- struct{}{}:
+	default:
+	}
+	return h.Context.Done()
+}
+
+// A write that fails after it has counted shares its commit with one that does not. What it counted by is undone with it, and is
+// entered again by the next one that needs it: else a row would count something that nobody can name.
+func testTermUndone(b *bench) {
+	in := inbound(1)
+	in.Message.DocType = "a type that is new"
+	ctx := handingIn{b.ctx, make(chan struct{}, 2)}
+	var s *store.Store
+	var failed error
+	var once sync.Once
+	var wg sync.WaitGroup
+	s = b.open(store.Options{Now: b.clock.Now, Hook: func(string) {
+		once.Do(func() { // while the first one commits, the other two come
+			wg.Go(func() { _, failed = s.Accept(ctx, tenant, in) })
+			wg.Go(func() { b.must(s.AppendAudit(ctx, tenant, store.Audit{Action: "second"})) })
+			<-ctx.told
+			<-ctx.told
+		})
+	}})
+	b.exec("ALTER TABLE outbox RENAME TO outbox_gone") // where an accept ends
+	b.must(s.AppendAudit(b.ctx, tenant, store.Audit{Action: "first"}))
+	wg.Wait()
+	want(b, "the accept failed", failed != nil, true)
+	b.exec("ALTER TABLE outbox_gone RENAME TO outbox")
+	_, err := s.Accept(b.ctx, tenant, in)
+	b.must(err)
+	rows := b.ledger(tenant)
+	want(b, "rows", len(rows), 1)
+	t, err := b.Glossary(tenant).Term(b.ctx, rows[0].DocType)
+	b.must(err)
+	want(b, "counted by", t.Value, in.Message.DocType)
 }
 
 func testCloseMonth(b *bench) {
