@@ -132,6 +132,9 @@ func TestSenderHostileTransport(t *testing.T) {
 			if (se.Answer != nil && len(se.Answer.Body) > 0) != tc.kept {
 				t.Errorf("the answer is kept: %v", se.Answer != nil)
 			}
+			if se.Answer != nil && len(se.Answer.Body) > maxAnswer {
+				t.Errorf("REL-040, SEC-113: %d octets of the answer are kept", len(se.Answer.Body))
+			}
 		})
 	}
 }

@@ -75,6 +75,7 @@ func TestRead(t *testing.T) {
 		{"SBDH-001 no header", good[strings.Index(good, "<StandardBusinessDocumentHeader>") : strings.Index(good, "</StandardBusinessDocumentHeader>")+len("</StandardBusinessDocumentHeader>")], "", "missing-sbdh", 0},
 		{"SBDH-001 no business document", good[strings.Index(good, "  <Invoice"):strings.Index(good, "</StandardBusinessDocument>")], "", "invalid-business-message", 0},
 		{"SBDH-001 two business documents", "</Invoice>", "</Invoice><Invoice/>", "invalid-business-message", 0},
+		{"SBDH-001 two of the same kind", "</Invoice>", `</Invoice><Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"/>`, "invalid-business-message", 0},
 		{"SBDH-001 text beside the document", "</Invoice>", "</Invoice>x", "invalid-sbd-xml", 0},
 		{"SBDH-002 a DTD", "<StandardBusinessDocument ", "<!DOCTYPE x><StandardBusinessDocument ", "invalid-sbd-xml", 0},
 		{"SBDH-003 an envelope in the envelope", `<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"> ... </Invoice>`, "<StandardBusinessDocument/>", "invalid-business-message", 0},

@@ -195,6 +195,12 @@ func TestWriterReadsBack(t *testing.T) {
 	if n, err := m.WriteTo(&b); err != nil || n != int64(b.Len()) {
 		t.Fatalf("%d bytes, %v", n, err)
 	}
+	// AS4-013, AS4-014, AS4-017: every octet of it.
+	const want = "--b\r\nContent-Type: application/soap+xml; charset=UTF-8\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <s@x>\r\n\r\n<soap/>" +
+		"\r\n--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <p@x>\r\n\r\nDATA\r\n\r\n--b--\r\n"
+	if b.String() != want {
+		t.Errorf("%q", b.String())
+	}
 	parts, fault, err := split(&b)
 	if err != nil || fault != nil || strings.Join(parts, " ") != "s@x=<soap/> p@x=DATA\r\n" {
 		t.Errorf("%q, %v, %v", parts, fault, err)

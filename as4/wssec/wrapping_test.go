@@ -176,6 +176,8 @@ func TestSEC051Coverage(t *testing.T) {
 	body := canonicalBody(bodyID(el))
 	good := []Digest{digest("#msg-1", el.Bytes), digest("#body-msg-1", body)}
 	stamp := `<wsu:Timestamp xmlns:wsu="` + nsWSU + `" wsu:Id="ts-1"><wsu:Created>2026-11-21T12:00:00Z</wsu:Created></wsu:Timestamp>`
+	created := `<wsu:Created xmlns:wsu="` + nsWSU + `" wsu:Id="c-1">2026-11-21T12:00:00Z</wsu:Created>`
+	around := `<wsu:Timestamp xmlns:wsu="` + nsWSU + `">` + created + `</wsu:Timestamp>`
 	inner := `<x:SBD xmlns:wsu="` + nsWSU + `" xmlns:x="u:x" wsu:Id="sbd-1"></x:SBD>`
 	cid := func(url string) Digest {
 		return Digest{URI: url, Transform: swaSignature, Method: xmldsig.SHA256, Value: make([]byte, 32)}
@@ -214,6 +216,7 @@ func TestSEC051Coverage(t *testing.T) {
 		{"SEC-044 xpointer of all", append(good[:2:2], digest("#xpointer(/)", body)), "", "", false, Authentication},
 		{"SEC-044 fragment of a file", append(good[:2:2], digest("a.xml#msg-1", el.Bytes)), "", "", false, Authentication},
 		{"11 an element in the Body", append(good[:2:2], digest("#sbd-1", []byte(inner))), "", inner, false, Authentication},
+		{"SEC-041 an element within the timestamp", append(good[:2:2], digest("#c-1", []byte(created))), around, "", false, Authentication},
 		{"SEC-047 a wrong digest", []Digest{digest("#msg-1", []byte("x")), good[1]}, "", "", false, Authentication},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

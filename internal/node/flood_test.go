@@ -77,6 +77,16 @@ func newFlood(addr string, n, sources int) *flood {
 	return f
 }
 
+// await waits until so many connections were made.
+func (f *flood) await(t *testing.T, connections int64) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); f.dialed.Load() < connections; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d connections were made, want %d", f.dialed.Load(), connections)
+		}
+	}
+}
+
 func (f *flood) end() {
 	f.stop()
 	f.wg.Wait()
@@ -104,10 +114,9 @@ func TestSEC012SlowClientsDelayNobody(t *testing.T) {
 	n := clients(t)
 	f := newFlood(to.Addr(), n, 20)
 	defer f.end()
-	for deadline := time.Now().Add(20 * time.Second); f.dialed.Load() < int64(n) || to.gate.Held().Connections < 200; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d of %d clients are connected, held %+v", f.dialed.Load(), n, to.gate.Held())
-		}
+	f.await(t, int64(n))
+	if held := to.gate.Held(); held.Connections < 200 {
+		t.Fatalf("held %+v", held)
 	}
 	var took []time.Duration
 	const good = 20
@@ -124,7 +133,7 @@ func TestSEC012SlowClientsDelayNobody(t *testing.T) {
 		}
 		took = append(took, time.Since(start))
 		from.Outbound.Sender.HTTP.CloseIdleConnections()
-		time.Sleep(200 * time.Millisecond) // they go on meanwhile
+		f.await(t, f.dialed.Load()+int64(n/20)) // they go on meanwhile
 	}
 	slices.Sort(took)
 	held := to.gate.Held()

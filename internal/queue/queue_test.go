@@ -139,29 +139,6 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-func TestREL013LostLeaseStopsTheWork(t *testing.T) {
-	s := open(t, store.Options{})
-	enter(t, s, 1)
-	errs := make(chan error, 10)
-	begun := make(chan store.Job, 1)
-	r := &queue.Runner{
-		Store: s, Lease: 150 * time.Millisecond, Poll: time.Hour,
-		OnError: func(_ store.Job, err error) { errs <- err },
-		Work: reports(func(ctx context.Context, job store.Job) queue.Outcome {
-			begun <- job
-			<-ctx.Done()
-			return queue.Done()
-		}),
-	}
-	start(t, r)
-	if err := s.Bury(t.Context(), <-begun, "an operator gave it up"); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-errs; !errors.Is(err, store.ErrLeaseLost) {
-		t.Errorf("got %v", err)
-	}
-}
-
 func TestREL067Panic(t *testing.T) {
 	clock := time.Now()
 	var mu sync.Mutex

@@ -223,6 +223,36 @@ func TestREL013LeaseIsKeptWhileWorkRuns(t *testing.T) {
 	})
 }
 
+// Work whose lease is another's is told to stop by the next sign of life, and says nothing of the job any more.
+func TestREL013LostLeaseStopsTheWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &leased{outbox: outbox{free: true, job: store.Job{ID: "report/default/a", Kind: store.Report}}}
+		var told reported
+		var took time.Duration
+		stop := start(t, &queue.Runner{
+			Store: l, Lease: time.Minute, Poll: time.Hour, OnError: told.add,
+			Work: reports(func(ctx context.Context, _ store.Job) queue.Outcome {
+				begun := time.Now()
+				<-ctx.Done()
+				took = time.Since(begun)
+				return queue.Done()
+			}),
+		})
+		synctest.Wait()
+		if err := l.write("bury", l.job, time.Time{}, func() { l.done = true }); err != nil { // by an operator
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		stop()
+		if took != 20*time.Second || len(told.errs) != 1 || !errors.Is(told.errs[0], store.ErrLeaseLost) {
+			t.Errorf("the work was stopped after %v: %v", took, told.errs)
+		}
+		if !slices.Equal(l.log, []string{"claim 1", "bury 1"}) {
+			t.Errorf("%q", l.log)
+		}
+	})
+}
+
 // A Runner that is woken does not wait for its next look.
 func TestWake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

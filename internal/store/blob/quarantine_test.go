@@ -182,12 +182,15 @@ func TestREL007NothingIsLostWhileItMoves(t *testing.T) {
 			d := openDir(t, root, Options{FS: ffs})
 			ffs.Restart(n)
 			err = d.Quarantine("a.sbd", time.Now())
+			if left := ffs.Unsynced(); err == nil && len(left) > 0 {
+				t.Errorf("n = %d: it is out of its place, and a loss of power could take %q", n, left)
+			}
 			if err == nil {
 				err = Verify(t.Context(), d, ref)
 			}
 			if ffs.Failed() == "" {
-				if err != nil || n < 8 {
-					t.Fatalf("n = %d: %v", n, err)
+				if left := ffs.Unsynced(); err != nil || n < 8 || len(left) > 0 {
+					t.Fatalf("n = %d: %v, a loss of power could take %q", n, err, left)
 				}
 				break
 			}

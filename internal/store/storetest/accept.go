@@ -234,7 +234,7 @@ func testTenants(b *bench) {
 
 func testForget(b *bench) {
 	m := b.accepted(1)
-	b.clock.advance(store.DuplicateMemory - time.Second)
+	b.clock.advance(400*24*time.Hour - time.Second)
 	n, err := b.ForgetDuplicates(b.ctx, tenant, 10)
 	b.must(err)
 	want(b, "forgotten early", n, 0)
@@ -243,6 +243,12 @@ func testForget(b *bench) {
 	if !bytes.Equal(prior.Receipt, []byte("<Receipt 1/>")) {
 		b.Fatalf("receipt %q", prior.Receipt)
 	}
+	b.clock.advance(time.Second)
+	n, err = b.ForgetDuplicates(b.ctx, tenant, 10)
+	b.must(err)
+	want(b, "forgotten in time", n, 1)
+	_, err = b.Known(b.ctx, tenant, string(m.C2), m.MessageID)
+	want(b, "known afterwards", err, store.ErrNotFound)
 }
 
 func testAcceptIncomplete(b *bench) {

@@ -18,7 +18,9 @@ import (
 var countTests = []test{
 	{"D-11 counting rows of a month", testMonth},
 	{"D-11 a row counts once", testCountedOnce},
+	{"D-11 a term of a write that failed is not believed", testTermUndone},
 	{"RPT-4 closing a month", testCloseMonth},
+	{"RPT-4 what comes while a month is closed is in it", testCloseMonthMeanwhile},
 	{"RPT-4 a row of a closed month counts in the first open one", testLateRow},
 	{"D-11 counts equal the rows", testFold},
 	{"D-11 folding that is interrupted", testFoldInterrupted},
@@ -129,6 +131,52 @@ func testCountedOnce(b *bench) {
 	want(b, "months", len(months), 2)
 }
 
+// handingIn tells when a write is about to be handed in.
+type handingIn struct {
+	context.Context
+	told chan struct{}
+}
+
+func (h handingIn) Done() <-chan struct{} {
+	select {
+	case h.told <- struct{}{}:
+	default:
+	}
+	return h.Context.Done()
+}
+
+// A write that fails after it has counted shares its commit with one that does not. What it counted by is undone with it, and is
+// entered again by the next one that needs it: else a row would count something that nobody can name.
+func testTermUndone(b *bench) {
+	in := inbound(1)
+	in.Message.DocType = "a type that is new"
+	ctx := handingIn{b.ctx, make(chan struct{}, 2)}
+	var s *store.Store
+	var failed error
+	var once sync.Once
+	var wg sync.WaitGroup
+	s = b.open(store.Options{Now: b.clock.Now, Hook: func(string) {
+		once.Do(func() { // while the first one commits, the other two come
+			wg.Go(func() { _, failed = s.Accept(ctx, tenant, in) })
+			wg.Go(func() { b.must(s.AppendAudit(ctx, tenant, store.Audit{Action: "second"})) })
+			<-ctx.told
+			<-ctx.told
+		})
+	}})
+	b.exec("ALTER TABLE outbox RENAME TO outbox_gone") // where an accept ends
+	b.must(s.AppendAudit(b.ctx, tenant, store.Audit{Action: "first"}))
+	wg.Wait()
+	want(b, "the accept failed", failed != nil, true)
+	b.exec("ALTER TABLE outbox_gone RENAME TO outbox")
+	_, err := s.Accept(b.ctx, tenant, in)
+	b.must(err)
+	rows := b.ledger(tenant)
+	want(b, "rows", len(rows), 1)
+	t, err := b.Glossary(tenant).Term(b.ctx, rows[0].DocType)
+	b.must(err)
+	want(b, "counted by", t.Value, in.Message.DocType)
+}
+
 func testCloseMonth(b *bench) {
 	b.clock.set("2026-08-15T00:00:00Z")
 	b.accepted(1)
@@ -161,6 +209,29 @@ func testCloseMonth(b *bench) {
 	}
 	want(b, "closed", months[2].Closed, b.clock.Now())
 	want(b, "of another tenant", b.CloseMonth(b.ctx, "other", 202611, "op"), nil)
+}
+
+// An exchange of the month that enters the record between the posting of rows and the closing is not a late one.
+func testCloseMonthMeanwhile(b *bench) {
+	b.clock.set("2026-09-20T00:00:00Z")
+	b.accepted(1)
+	b.clock.set("2026-10-01T00:10:00Z")
+	came := false
+	s := b.open(store.Options{Now: b.clock.Now, Hook: func(point string) {
+		if point == "store.committed" && !came {
+			came = true
+			b.clock.set("2026-09-30T23:59:59Z")
+			b.accepted(2)
+			b.clock.set("2026-10-01T00:10:00Z")
+		}
+	}})
+	b.must(s.CloseMonth(b.ctx, tenant, 202609, "op"))
+	rows := b.ledger(tenant)
+	want(b, "rows", len(rows), 2)
+	for _, row := range rows {
+		want(b, "counted in", row.Month, 202609)
+		want(b, "late", row.Late(), false)
+	}
 }
 
 func testLateRow(b *bench) {
