@@ -2,7 +2,6 @@ package node
 
 import (
 	"crypto/tls"
-	"errors"
 	"log"
 	"net"
 	"net/http"
@@ -18,18 +17,20 @@ import (
 
 // Listen binds the AS4 address, so that Addr is known before Serve.
 func (n *Node) Listen() error {
-	l, err := net.Listen("tcp", n.Config.AS4.Listen)
+	c := &n.Config.AS4
+	cert := &reloading{certFile: n.Config.Path(c.TLSCert), keyFile: n.Config.Path(c.TLSKey), reloaded: n.logReload}
+	if !c.Plain {
+		if _, err := cert.get(nil); err != nil {
+			return fault.New(fault.TLSUnreadable, err, "")
+		}
+	}
+	l, err := net.Listen("tcp", c.Listen)
 	if err != nil {
-		return fault.New(fault.ListenFailed, err, "%s", n.Config.AS4.Listen)
+		return fault.New(fault.ListenFailed, err, "%s", c.Listen)
 	}
 	n.gate = n.newGate()
 	l = n.gate.Listener(l)
-	if !n.Config.AS4.Plain {
-		c := &n.Config.AS4
-		cert := &reloading{certFile: n.Config.Path(c.TLSCert), keyFile: n.Config.Path(c.TLSKey), reloaded: n.logReload}
-		if _, err := cert.get(nil); err != nil {
-			return errors.Join(fault.New(fault.TLSUnreadable, err, ""), l.Close())
-		}
+	if !c.Plain {
 		l = tls.NewListener(l, serverTLS(cert))
 	}
 	n.listener = l
