@@ -47,8 +47,8 @@ interop: interop-build ## phase4, Santuario, the Peppol SMP client, xmlsec1 and 
 	RAVN_REQUIRE_INTEROP=1 RAVN_REQUIRE_TOOLS=1 go test -count=1 -run 'Interop' $(PKGS)
 
 differential: interop-build ## CASES random documents: our canonical form against Santuario and libxml2, signatures against xmlsec1, XML Schema against Xerces; XPath and rule files against Saxon
-	RAVN_REQUIRE_INTEROP=1 RAVN_REQUIRE_TOOLS=1 RAVN_DIFFERENTIAL_CASES=$(or $(CASES),10000) go test -count=1 -v -run 'Differential' ./internal/xmldsig/ ./validation/xsd/
-	RAVN_REQUIRE_INTEROP=1 RAVN_DIFFERENTIAL_CASES=$(or $(CASES),20000) go test -count=1 -v -run 'Differential' ./validation/xpath/ ./validation/schematron/
+	RAVN_REQUIRE_INTEROP=1 RAVN_REQUIRE_TOOLS=1 RAVN_DIFFERENTIAL_CASES=$(or $(CASES),10000) go test -count=1 -v -run 'Differential' ./xml/dsig/ ./xml/xsd/
+	RAVN_REQUIRE_INTEROP=1 RAVN_DIFFERENTIAL_CASES=$(or $(CASES),20000) go test -count=1 -v -run 'Differential' ./xml/xpath/ ./xml/schematron/
 
 bench: build ## benchmarks of the rooms, then of two whole nodes
 	go test -run '^$$' -bench . -benchtime 1s $(PKGS)
@@ -58,10 +58,10 @@ bench-peers: build interop-build ## the same traffic through phase4 and through 
 	RAVN_REQUIRE_INTEROP=1 RAVN_BENCH_PEERS=1 go test -count=1 -v -run BenchPeers -timeout 20m ./internal/node/
 
 conformance-validation: ## every shared document and test set through the engines, held against what Saxon and Xerces found
-	set -o pipefail; RAVN_REQUIRE_SHARED=1 go test -count=1 -v -run 'Expected|Reporting|Compiled|RunTests|Shared' ./validation/... | grep -v '^=== '
+	set -o pipefail; RAVN_REQUIRE_SHARED=1 go test -count=1 -v -run 'Expected|Reporting|Compiled|RunTests|Shared' ./validation/... ./xml/... | grep -v '^=== '
 
 bench-validation: interop-build ## what rule packs cost, then Saxon and Ravn on the same documents in one run; the last line has the ratio for an invoice
-	set -o pipefail; RAVN_REQUIRE_INTEROP=1 RAVN_BENCH_VALIDATION=1 go test -count=1 -p 1 -v -run 'TestBench' -timeout 20m ./validation/ ./validation/schematron/ | grep -v '^=== \|^---\|^PASS\|^ok' | sed 's/^ *bench[a-z]*_test.go:[0-9]*: //'
+	set -o pipefail; RAVN_REQUIRE_INTEROP=1 RAVN_BENCH_VALIDATION=1 go test -count=1 -p 1 -v -run 'TestBench' -timeout 20m ./validation/ ./xml/schematron/ | grep -v '^=== \|^---\|^PASS\|^ok' | sed 's/^ *bench[a-z]*_test.go:[0-9]*: //'
 
 bench-checks: ## ten invoices of 57 MiB at once in a node: verdicts, time, and by how much its memory grows
 	set -o pipefail; RAVN_BENCH_CHECKS=1 go test -count=1 -v -run TestBenchChecks -timeout 20m ./internal/node/ | grep -v '^=== \|^---\|^PASS\|^ok' | sed 's/^ *[a-z]*_test.go:[0-9]*: //'

@@ -16,9 +16,9 @@ import (
 	"github.com/ravn-ap/ravn/as4/wssec"
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/ebms"
-	"github.com/ravn-ap/ravn/internal/xmldsig"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/sbdh"
+	"github.com/ravn-ap/ravn/xml/dsig"
 )
 
 var errPartyNotCN = errors.New("as4: From/PartyId is not the CN of the certificate (AS4-039)")
@@ -259,7 +259,7 @@ func references(signed *wssec.Signed) ([]ebms.Reference, error) {
 	return out, err
 }
 
-func reference(r xmldsig.Reference) ebms.Reference {
+func reference(r dsig.Reference) ebms.Reference {
 	return ebms.Reference{URI: r.URI, Transforms: []string{r.Transform}, Method: r.Digest, Value: r.Value, Raw: r.Canonical}
 }
 

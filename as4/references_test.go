@@ -14,8 +14,8 @@ import (
 	"github.com/ravn-ap/ravn/as4/mime"
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/ebms"
-	"github.com/ravn-ap/ravn/internal/xmldsig"
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
+	"github.com/ravn-ap/ravn/xml/dsig"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 const swaTransform = "http://docs.oasis-open.org/wss/oasis-wss-SwAProfile-1.1#Attachment-Content-Signature-Transform"
@@ -31,14 +31,14 @@ func resign(t testing.TB, soap []byte, by *certs.Identity, change func(info stri
 		t.Fatal("no SignedInfo")
 	}
 	text = text[:i] + change(text[i:j]) + text[j:]
-	doc, err := xmlsafe.Parse([]byte(text), xmlsafe.Envelope)
+	doc, err := safe.Parse([]byte(text), safe.Envelope)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var canonical []byte
 	for k := range doc.Len() {
-		if n := doc.At(k); n.Is(xmldsig.NS, "SignedInfo") {
-			if canonical, err = (xmldsig.Canon{Method: xmldsig.Exclusive}).Bytes(n); err != nil {
+		if n := doc.At(k); n.Is(dsig.NS, "SignedInfo") {
+			if canonical, err = (dsig.Canon{Method: dsig.Exclusive}).Bytes(n); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -55,7 +55,7 @@ func resign(t testing.TB, soap []byte, by *certs.Identity, change func(info stri
 func attachmentReference(url string) string {
 	return fmt.Sprintf(`<ds:Reference URI="%s"><ds:Transforms><ds:Transform Algorithm="%s"></ds:Transform></ds:Transforms>`+
 		`<ds:DigestMethod Algorithm="%s"></ds:DigestMethod><ds:DigestValue>%s</ds:DigestValue></ds:Reference>`,
-		url, swaTransform, xmldsig.SHA256, base64.StdEncoding.EncodeToString(make([]byte, 32)))
+		url, swaTransform, dsig.SHA256, base64.StdEncoding.EncodeToString(make([]byte, 32)))
 }
 
 // referring adds a reference to an attachment.

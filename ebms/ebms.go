@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // Namespaces (as4.md §1).
@@ -151,7 +151,7 @@ type Reference struct {
 }
 
 // invalid makes an EBMS:0009 for a header that is not built as the schema says (AS4-032).
-func invalid(n xmlsafe.Node, format string, args ...any) error {
+func invalid(n safe.Node, format string, args ...any) error {
 	line, col := n.Pos()
 	return &Error{Code: CodeInvalidHeader, Detail: "Invalid ebMS header", Err: fmt.Errorf("line %d column %d: %s", line, col, fmt.Sprintf(format, args...))}
 }

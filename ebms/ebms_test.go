@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 func user() *UserMessage {
@@ -23,7 +23,7 @@ func user() *UserMessage {
 
 func read(t testing.TB, b []byte) (*Messaging, error) {
 	t.Helper()
-	doc, err := xmlsafe.Parse(b, xmlsafe.Envelope)
+	doc, err := safe.Parse(b, safe.Envelope)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +273,7 @@ func TestClaimedID(t *testing.T) {
 		if want == "-" {
 			continue
 		}
-		doc, err := xmlsafe.Parse([]byte(xml), xmlsafe.Envelope)
+		doc, err := safe.Parse([]byte(xml), safe.Envelope)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -281,7 +281,7 @@ func TestClaimedID(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	if ClaimedID(xmlsafe.Node{}) != "" {
+	if ClaimedID(safe.Node{}) != "" {
 		t.Error("an id of nothing")
 	}
 }
@@ -289,7 +289,7 @@ func TestClaimedID(t *testing.T) {
 func fuzz(f *testing.F, seed *Messaging) {
 	f.Add(seed.Bytes("id-1"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		doc, err := xmlsafe.Parse(b, xmlsafe.Envelope)
+		doc, err := safe.Parse(b, safe.Envelope)
 		if err != nil {
 			return
 		}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // Options of Read.
@@ -16,7 +16,7 @@ type Options struct {
 
 // Read reads an eb:Messaging element. Its errors are *Error: EBMS:0003 for a wrong number of messages or parties,
 // EBMS:0009 for any other deviation from the schema (AS4-029, AS4-032).
-func Read(n xmlsafe.Node, opt Options) (*Messaging, error) {
+func Read(n safe.Node, opt Options) (*Messaging, error) {
 	kids := n.Elements()
 	if !n.Is(NS, "Messaging") {
 		return nil, invalid(n, "want eb:Messaging")
@@ -46,7 +46,7 @@ type reader struct {
 	err error
 }
 
-func (r *reader) fail(n xmlsafe.Node, format string, args ...any) {
+func (r *reader) fail(n safe.Node, format string, args ...any) {
 	if r.err == nil {
 		r.err = invalid(n, format, args...)
 	}
@@ -55,11 +55,11 @@ func (r *reader) fail(n xmlsafe.Node, format string, args ...any) {
 // seq steps through the children of an element in the order of the schema.
 type seq struct {
 	r    *reader
-	n    xmlsafe.Node
-	kids []xmlsafe.Node
+	n    safe.Node
+	kids []safe.Node
 }
 
-func (r *reader) seq(n xmlsafe.Node) *seq {
+func (r *reader) seq(n safe.Node) *seq {
 	s := &seq{r: r, n: n}
 	if r.err == nil && !n.IsZero() {
 		s.kids = n.Elements()
@@ -68,9 +68,9 @@ func (r *reader) seq(n xmlsafe.Node) *seq {
 }
 
 // opt takes the next child if it has this name.
-func (s *seq) opt(local string) (xmlsafe.Node, bool) {
+func (s *seq) opt(local string) (safe.Node, bool) {
 	if len(s.kids) == 0 || !s.kids[0].Is(NS, local) {
-		return xmlsafe.Node{}, false
+		return safe.Node{}, false
 	}
 	n := s.kids[0]
 	s.kids = s.kids[1:]
@@ -78,7 +78,7 @@ func (s *seq) opt(local string) (xmlsafe.Node, bool) {
 }
 
 // need takes the next child, which must have this name.
-func (s *seq) need(local string) xmlsafe.Node {
+func (s *seq) need(local string) safe.Node {
 	n, ok := s.opt(local)
 	if !ok && s.r.err == nil {
 		s.r.fail(s.n, "want %s inside %s", local, s.n.Name().Local)
@@ -94,7 +94,7 @@ func (s *seq) end() {
 }
 
 // text returns the trimmed text of a leaf (AS4-054).
-func (r *reader) text(n xmlsafe.Node) string {
+func (r *reader) text(n safe.Node) string {
 	if n.IsZero() || r.err != nil {
 		return ""
 	}
@@ -106,9 +106,9 @@ func (r *reader) text(n xmlsafe.Node) string {
 }
 
 // token returns the text of a leaf of type xs:token.
-func (r *reader) token(n xmlsafe.Node) string { return strings.Join(strings.Fields(r.text(n)), " ") }
+func (r *reader) token(n safe.Node) string { return strings.Join(strings.Fields(r.text(n)), " ") }
 
-func attr(n xmlsafe.Node, local string) string {
+func attr(n safe.Node, local string) string {
 	if n.IsZero() {
 		return ""
 	}
@@ -116,9 +116,9 @@ func attr(n xmlsafe.Node, local string) string {
 	return v
 }
 
-func (r *reader) typed(n xmlsafe.Node) Typed { return Typed{Type: attr(n, "type"), Value: r.text(n)} }
+func (r *reader) typed(n safe.Node) Typed { return Typed{Type: attr(n, "type"), Value: r.text(n)} }
 
-func (r *reader) userMessage(n xmlsafe.Node) *UserMessage {
+func (r *reader) userMessage(n safe.Node) *UserMessage {
 	m := &UserMessage{MPC: attr(n, "mpc")}
 	s := r.seq(n)
 	info := r.seq(s.need("MessageInfo"))
@@ -145,7 +145,7 @@ func (r *reader) userMessage(n xmlsafe.Node) *UserMessage {
 	return m
 }
 
-func (r *reader) collaboration(m *UserMessage, n xmlsafe.Node) {
+func (r *reader) collaboration(m *UserMessage, n safe.Node) {
 	s := r.seq(n)
 	if a, ok := s.opt("AgreementRef"); ok {
 		m.Agreement, m.AgreementType, m.AgreementPMode = r.text(a), attr(a, "type"), attr(a, "pmode")
@@ -157,7 +157,7 @@ func (r *reader) collaboration(m *UserMessage, n xmlsafe.Node) {
 }
 
 // party reads From or To; two party ids are EBMS:0003 (AS4-037, AS4-038).
-func (r *reader) party(n xmlsafe.Node) Party {
+func (r *reader) party(n safe.Node) Party {
 	s := r.seq(n)
 	p := Party{ID: r.typed(s.need("PartyId"))}
 	if _, second := s.opt("PartyId"); second && r.err == nil {
@@ -169,7 +169,7 @@ func (r *reader) party(n xmlsafe.Node) Party {
 }
 
 // properties reads Property elements; a name may stand once.
-func (r *reader) properties(n xmlsafe.Node) []Property {
+func (r *reader) properties(n safe.Node) []Property {
 	var out []Property
 	seen := map[string]bool{}
 	for s := r.seq(n); len(s.kids) > 0 && r.err == nil; {
@@ -185,7 +185,7 @@ func (r *reader) properties(n xmlsafe.Node) []Property {
 }
 
 // part reads PartInfo; Schema and Description are tolerated (AS4-053).
-func (r *reader) part(n xmlsafe.Node) Part {
+func (r *reader) part(n safe.Node) Part {
 	p := Part{Href: attr(n, "href")}
 	s := r.seq(n)
 	s.opt("Schema")
@@ -197,7 +197,7 @@ func (r *reader) part(n xmlsafe.Node) Part {
 	return p
 }
 
-func (r *reader) messageID(n xmlsafe.Node) MessageID {
+func (r *reader) messageID(n safe.Node) MessageID {
 	parse := ParseMessageID
 	if r.opt.LenientMessageID {
 		parse = LenientMessageID
@@ -228,7 +228,7 @@ func ParseTime(s string) (time.Time, bool) {
 	return t.UTC(), err == nil
 }
 
-func (r *reader) time(n xmlsafe.Node) time.Time {
+func (r *reader) time(n safe.Node) time.Time {
 	t, ok := ParseTime(r.text(n))
 	if !ok {
 		r.fail(n, "Timestamp is not an xs:dateTime")
@@ -237,7 +237,7 @@ func (r *reader) time(n xmlsafe.Node) time.Time {
 }
 
 // signal reads SignalMessage. It is lenient about ids, which come from any product and are only compared.
-func (r *reader) signal(n xmlsafe.Node) *Signal {
+func (r *reader) signal(n safe.Node) *Signal {
 	r.opt.LenientMessageID = true
 	sig := &Signal{}
 	s := r.seq(n)
@@ -272,7 +272,7 @@ func (r *reader) signal(n xmlsafe.Node) *Signal {
 }
 
 // error reads eb:Error; unknown codes and severities are kept as they are (AS4-097, AS4-098).
-func (r *reader) error(n xmlsafe.Node) *Error {
+func (r *reader) error(n safe.Node) *Error {
 	e := &Error{
 		Code: Code(attr(n, "errorCode")), Severity: attr(n, "severity"), Short: attr(n, "shortDescription"),
 		RefTo: MessageID(attr(n, "refToMessageInError")),
@@ -292,7 +292,7 @@ func (r *reader) error(n xmlsafe.Node) *Error {
 }
 
 // receipt reads the non-repudiation information; a receipt without any has no references.
-func (r *reader) receipt(n xmlsafe.Node) *Receipt {
+func (r *reader) receipt(n safe.Node) *Receipt {
 	out := &Receipt{}
 	nri, ok := n.Child(nsBP, "NonRepudiationInformation")
 	if !ok {
@@ -309,7 +309,7 @@ func (r *reader) receipt(n xmlsafe.Node) *Receipt {
 	return out
 }
 
-func (r *reader) reference(n xmlsafe.Node) Reference {
+func (r *reader) reference(n safe.Node) Reference {
 	ref := Reference{URI: attr(n, "URI")}
 	for _, k := range n.Elements() {
 		switch {
@@ -332,7 +332,7 @@ func (r *reader) reference(n xmlsafe.Node) Reference {
 
 // ClaimedID returns the MessageId of a header that nobody verified, or "", for the RefToMessageId of an error (AS4-090
 // step 4, AS4-114).
-func ClaimedID(messaging xmlsafe.Node) MessageID {
+func ClaimedID(messaging safe.Node) MessageID {
 	if messaging.IsZero() {
 		return ""
 	}

@@ -4,7 +4,7 @@ import (
 	"encoding/base64"
 	"time"
 
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // Bytes writes the eb:Messaging element in exclusive canonical form, so that its digest is that of the bytes. id is its
@@ -30,7 +30,7 @@ func (w *writer) open(name string, attrs ...string) {
 	w.b = append(append(w.b, '<'), name...)
 	for i := 0; i < len(attrs); i += 2 {
 		w.b = append(append(append(w.b, ' '), attrs[i]...), `="`...)
-		w.b = append(xmlsafe.AppendAttr(w.b, attrs[i+1]), '"')
+		w.b = append(safe.AppendAttr(w.b, attrs[i+1]), '"')
 	}
 	w.b = append(w.b, '>')
 }
@@ -39,7 +39,7 @@ func (w *writer) close(name string) { w.b = append(append(append(w.b, "</"...), 
 
 func (w *writer) leaf(name, text string, attrs ...string) {
 	w.open(name, attrs...)
-	w.b = xmlsafe.AppendText(w.b, text)
+	w.b = safe.AppendText(w.b, text)
 	w.close(name)
 }
 

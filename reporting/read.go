@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // ReadTSR reads a Transaction Statistics Report of the structure that its schema prescribes; the texts in it may be wrong,
@@ -49,14 +49,14 @@ func ReadEUSR(b []byte) (*EUSR, error) {
 
 // reader takes the child elements of an element one after the other. The first fault stays.
 type reader struct {
-	at    xmlsafe.Node
-	list  []xmlsafe.Node
+	at    safe.Node
+	list  []safe.Node
 	space string
 	err   *error // shared by all readers of a document
 }
 
 func read(b []byte, space, root string) (*reader, error) {
-	doc, err := xmlsafe.Parse(b, xmlsafe.Document)
+	doc, err := safe.Parse(b, safe.Document)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func read(b []byte, space, root string) (*reader, error) {
 
 func (r *reader) fault() error { return *r.err }
 
-func (r *reader) fail(at xmlsafe.Node, format string, args ...any) {
+func (r *reader) fail(at safe.Node, format string, args ...any) {
 	if *r.err == nil {
 		line, _ := at.Pos()
 		*r.err = fmt.Errorf("reporting: line %d: %s", line, fmt.Sprintf(format, args...))
@@ -78,25 +78,25 @@ func (r *reader) fail(at xmlsafe.Node, format string, args ...any) {
 func (r *reader) more() bool { return len(r.list) > 0 && *r.err == nil }
 
 // one returns the next child, which must have this name. After a fault it is no node.
-func (r *reader) one(name string) xmlsafe.Node {
+func (r *reader) one(name string) safe.Node {
 	if *r.err != nil {
-		return xmlsafe.Node{}
+		return safe.Node{}
 	}
 	if len(r.list) == 0 {
 		r.fail(r.at, "%s ends where %s is needed", r.at.Name(), name)
-		return xmlsafe.Node{}
+		return safe.Node{}
 	}
 	n := r.list[0]
 	if !n.Is(r.space, name) {
 		r.fail(n, "%s stands where %s is needed", n.Name(), name)
-		return xmlsafe.Node{}
+		return safe.Node{}
 	}
 	r.list = r.list[1:]
 	return n
 }
 
 // inside reads the children of n.
-func (r *reader) inside(n xmlsafe.Node) *reader { return &reader{n, n.Elements(), r.space, r.err} }
+func (r *reader) inside(n safe.Node) *reader { return &reader{n, n.Elements(), r.space, r.err} }
 
 func (r *reader) done() {
 	if r.more() {

@@ -12,8 +12,8 @@ import (
 	"testing"
 
 	"github.com/ravn-ap/ravn/internal/golden"
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
 	"github.com/ravn-ap/ravn/validation"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 const shared = "rules/reporting/"
@@ -45,7 +45,7 @@ func official(t testing.TB) []judged {
 // embedded returns the report in a document. A misplaced XML declaration is removed, as the README of the set says.
 func embedded(t testing.TB, b []byte) []byte {
 	t.Helper()
-	doc, err := xmlsafe.Parse(bytes.TrimSpace(xmlDecl.ReplaceAll(b, nil)), xmlsafe.Document)
+	doc, err := safe.Parse(bytes.TrimSpace(xmlDecl.ReplaceAll(b, nil)), safe.Document)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/golden"
-	"github.com/ravn-ap/ravn/internal/xmldsig"
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
 	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/xml/dsig"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // Short names of the worked example (RPT-8).
@@ -189,11 +189,11 @@ func TestWriteIsCanonical(t *testing.T) {
 	for _, rows := range [][]row{counted(), {odd}, {}} {
 		rep := mustBuild(t, october, rows)
 		for _, b := range [][]byte{rep.TSR.XML(), rep.EUSR.XML()} {
-			doc, err := xmlsafe.Parse(b, xmlsafe.Document)
+			doc, err := safe.Parse(b, safe.Document)
 			if err != nil {
 				t.Fatal(err)
 			}
-			canon, err := xmldsig.Canon{Method: xmldsig.Inclusive}.Bytes(doc.Root())
+			canon, err := dsig.Canon{Method: dsig.Inclusive}.Bytes(doc.Root())
 			if err != nil || string(canon) != string(b) {
 				t.Errorf("canonical form (%v)\n%s\nwritten\n%s", err, canon, b)
 			}

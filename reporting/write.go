@@ -5,7 +5,7 @@ import (
 	"io"
 	"strconv"
 
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // WriteTo writes the report in its canonical form (Canonical XML 1.0), indented.
@@ -75,8 +75,8 @@ func (x *writer) begin(root, space string, t *Top) {
 	x.leaf(3, "EndDate", t.End)
 	x.close(2, "ReportPeriod")
 	x.b = append(x.b, `    <ReporterID schemeID="`...)
-	x.b = append(xmlsafe.AppendAttr(x.b, t.ReporterScheme), `">`...)
-	x.b = append(xmlsafe.AppendText(x.b, t.Reporter), "</ReporterID>\n"...)
+	x.b = append(safe.AppendAttr(x.b, t.ReporterScheme), `">`...)
+	x.b = append(safe.AppendText(x.b, t.Reporter), "</ReporterID>\n"...)
 	x.close(1, "Header")
 }
 
@@ -102,7 +102,7 @@ func (x *writer) open(depth int, name, typ string) {
 	x.indent(depth)
 	x.b = append(append(x.b, '<'), name...)
 	if typ != "" {
-		x.b = append(xmlsafe.AppendAttr(append(x.b, ` type="`...), typ), '"')
+		x.b = append(safe.AppendAttr(append(x.b, ` type="`...), typ), '"')
 	}
 	x.b = append(x.b, ">\n"...)
 }
@@ -118,7 +118,7 @@ func (x *writer) close(depth int, name string) {
 func (x *writer) leaf(depth int, name, value string) {
 	x.indent(depth)
 	x.b = append(append(append(x.b, '<'), name...), '>')
-	x.b = xmlsafe.AppendText(x.b, value)
+	x.b = safe.AppendText(x.b, value)
 	x.b = append(append(append(x.b, "</"...), name...), ">\n"...)
 }
 
@@ -128,9 +128,9 @@ func (x *writer) number(depth int, name string, n uint64) {
 
 func (x *writer) keys(keys []Key) {
 	for _, k := range keys {
-		x.b = xmlsafe.AppendAttr(append(x.b, `    <Key metaSchemeID="`...), k.Meta)
-		x.b = xmlsafe.AppendAttr(append(x.b, `" schemeID="`...), k.Scheme)
-		x.b = xmlsafe.AppendText(append(x.b, `">`...), k.Value)
+		x.b = safe.AppendAttr(append(x.b, `    <Key metaSchemeID="`...), k.Meta)
+		x.b = safe.AppendAttr(append(x.b, `" schemeID="`...), k.Scheme)
+		x.b = safe.AppendText(append(x.b, `">`...), k.Value)
 		x.b = append(x.b, "</Key>\n"...)
 	}
 }

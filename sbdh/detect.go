@@ -4,14 +4,14 @@ import (
 	"io"
 	"strings"
 
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
 	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // Detected is what a document says about itself. Fields that it does not say are zero.
 type Detected struct {
 	Envelope bool // it is a StandardBusinessDocument already
-	Root     xmlsafe.Name
+	Root     safe.Name
 	DocType  peppol.DocTypeID
 	Process  peppol.ProcessID
 	Country  string // of the supplier or other sending party of a UBL document
@@ -34,7 +34,7 @@ var senders = map[string]bool{
 // UBL, from the context parameters of Cross Industry Invoice. An envelope is only recognised as one.
 func Detect(r io.Reader) (Detected, error) {
 	var d detector
-	err := xmlsafe.Scan(r, xmlsafe.Document, d.event)
+	err := safe.Scan(r, safe.Document, d.event)
 	if err == io.EOF {
 		err = nil
 	}
@@ -51,9 +51,9 @@ type detector struct {
 	customization, profile, version string
 }
 
-func (d *detector) event(ev *xmlsafe.Event) error {
+func (d *detector) event(ev *safe.Event) error {
 	switch ev.Kind {
-	case xmlsafe.Element:
+	case safe.Element:
 		if ev.Depth == 0 {
 			d.out.Root = ev.Name
 			if d.out.Envelope = ev.Name.Is(NS, "StandardBusinessDocument"); d.out.Envelope {
@@ -62,11 +62,11 @@ func (d *detector) event(ev *xmlsafe.Event) error {
 		}
 		d.path = append(d.path, ev.Name.Local)
 		d.text.Reset()
-	case xmlsafe.Text:
+	case safe.Text:
 		if d.text.Len() < maxValue {
 			d.text.Write(ev.Value)
 		}
-	case xmlsafe.End:
+	case safe.End:
 		d.leaf(ev.Name, strings.TrimSpace(d.text.String()))
 		d.path = d.path[:len(d.path)-1]
 		d.text.Reset()
@@ -75,7 +75,7 @@ func (d *detector) event(ev *xmlsafe.Event) error {
 }
 
 // leaf looks at the text of an element that ends.
-func (d *detector) leaf(name xmlsafe.Name, text string) {
+func (d *detector) leaf(name safe.Name, text string) {
 	switch {
 	case name.Space == nsCBC && len(d.path) == 2:
 		switch name.Local {

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
 	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // Options of Read.
@@ -22,7 +22,7 @@ type Options struct {
 // Read reads a StandardBusinessDocument from r to its end, in constant memory, and checks SBDH-001 to SBDH-047 as far as
 // they concern the document alone. Its errors are *Error, or those of r.
 func Read(r io.Reader, opt Options) (*Header, *Payload, error) {
-	s, err := xmlsafe.NewScanner(r, xmlsafe.Document)
+	s, err := safe.NewScanner(r, safe.Document)
 	if err != nil {
 		return nil, nil, notXML(err)
 	}
@@ -50,7 +50,7 @@ func Read(r io.Reader, opt Options) (*Header, *Payload, error) {
 
 // notXML turns a reader's refusal into an envelope error and leaves read errors as they are.
 func notXML(err error) error {
-	var x *xmlsafe.Error
+	var x *safe.Error
 	if !errors.As(err, &x) {
 		return err
 	}
@@ -69,15 +69,15 @@ type document struct {
 
 // element is an element of the header.
 type element struct {
-	name  xmlsafe.Name
-	attrs []xmlsafe.Attr
+	name  safe.Name
+	attrs []safe.Attr
 	text  strings.Builder
 	kids  []*element
 }
 
-func (d *document) event(ev *xmlsafe.Event) error {
+func (d *document) event(ev *safe.Event) error {
 	switch {
-	case ev.Depth == 0 && ev.Kind == xmlsafe.Element:
+	case ev.Depth == 0 && ev.Kind == safe.Element:
 		if !ev.Name.Is(NS, "StandardBusinessDocument") {
 			return bad("invalid-sbd-xml", "SBDH-001", "the payload is not a StandardBusinessDocument")
 		}
@@ -90,12 +90,12 @@ func (d *document) event(ev *xmlsafe.Event) error {
 }
 
 // inHeader collects the header, which comes first (SBDH-037) and is small (SBDH-047).
-func (d *document) inHeader(ev *xmlsafe.Event) error {
+func (d *document) inHeader(ev *safe.Event) error {
 	if ev.Until > maxHeader {
 		return bad("invalid-sbd-xml", "SBDH-047", "the header is longer than 64 KiB")
 	}
 	switch ev.Kind {
-	case xmlsafe.Element:
+	case safe.Element:
 		if len(d.tree) == 0 && !ev.Name.Is(NS, "StandardBusinessDocumentHeader") {
 			return bad("missing-sbdh", "SBDH-001", "the envelope does not start with its header")
 		}
@@ -108,13 +108,13 @@ func (d *document) inHeader(ev *xmlsafe.Event) error {
 			d.payload.HeaderStart = ev.Offset
 		}
 		d.tree = append(d.tree, e)
-	case xmlsafe.Text:
+	case safe.Text:
 		if len(d.tree) > 0 {
 			d.tree[len(d.tree)-1].text.Write(ev.Value)
 		} else if !blank(string(ev.Value)) {
 			return bad("invalid-sbd-xml", "SBDH-039", "text outside the header")
 		}
-	case xmlsafe.End:
+	case safe.End:
 		if len(d.tree) == 0 {
 			return nil // the empty document: Read reports it
 		}
@@ -129,17 +129,17 @@ func (d *document) inHeader(ev *xmlsafe.Event) error {
 }
 
 // inBody walks the business document and decodes wrapped content.
-func (d *document) inBody(ev *xmlsafe.Event) error {
+func (d *document) inBody(ev *safe.Event) error {
 	if ev.Depth == 1 {
 		switch ev.Kind {
-		case xmlsafe.Element:
+		case safe.Element:
 			return d.startBody(ev)
-		case xmlsafe.End:
+		case safe.End:
 			d.payload.End = ev.Until
 			if d.content != nil {
 				return d.content.close()
 			}
-		case xmlsafe.Text:
+		case safe.Text:
 			if !blank(string(ev.Value)) {
 				return bad("invalid-sbd-xml", "SBDH-039", "text beside the business document")
 			}
@@ -150,16 +150,16 @@ func (d *document) inBody(ev *xmlsafe.Event) error {
 		return nil
 	}
 	switch ev.Kind {
-	case xmlsafe.Element:
+	case safe.Element:
 		return bad("invalid-business-message", "SBDH-032", "an element inside wrapped content")
-	case xmlsafe.Text:
+	case safe.Text:
 		return d.content.write(ev.Value)
 	}
 	return nil
 }
 
 // startBody checks the root of the business document against the header (SBDH-003, SBDH-022, SBDH-023, SBDH-027).
-func (d *document) startBody(ev *xmlsafe.Event) error {
+func (d *document) startBody(ev *safe.Event) error {
 	p, h := &d.payload, d.header
 	if p.Root.Local != "" {
 		return bad("invalid-business-message", "SBDH-001", "the envelope holds more than one business document")
@@ -180,7 +180,7 @@ func (d *document) startBody(ev *xmlsafe.Event) error {
 	return d.checkStandard(h, ev.Name)
 }
 
-func (d *document) checkStandard(h *Header, root xmlsafe.Name) error {
+func (d *document) checkStandard(h *Header, root safe.Name) error {
 	full := d.opt.FullStandard != nil && d.opt.FullStandard(h.DocType)
 	switch {
 	case full && h.Standard == h.DocType.Value():

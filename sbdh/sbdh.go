@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
 	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // Namespaces (sbdh.md §1).
@@ -54,10 +54,10 @@ type Scope struct{ Type, Value, Identifier string }
 
 // Payload describes what the envelope carries.
 type Payload struct {
-	Root       xmlsafe.Name // root element of the business document, or the wrapper element
-	Wrapped    bool         // BinaryContent or TextContent
-	MimeType   string       // of a wrapped payload
-	Start, End int64        // place of the business document in the UTF-8 form of the envelope, in bytes
+	Root       safe.Name // root element of the business document, or the wrapper element
+	Wrapped    bool      // BinaryContent or TextContent
+	MimeType   string    // of a wrapped payload
+	Start, End int64     // place of the business document in the UTF-8 form of the envelope, in bytes
 
 	HeaderStart, HeaderEnd int64 // place of the header, likewise
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
 	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // check refuses an envelope that lacks something; nothing is defaulted (SBDH-034, SBDH-016, SBDH-021).
@@ -57,7 +57,7 @@ func Wrap(dst io.Writer, h *Header, body io.Reader) error {
 	if err := errors.Join(h.check(), h.derive()); err != nil {
 		return err
 	}
-	src, err := xmlsafe.UTF8(body)
+	src, err := safe.UTF8(body)
 	if err != nil {
 		return notXML(err)
 	}
@@ -69,8 +69,8 @@ func Wrap(dst io.Writer, h *Header, body io.Reader) error {
 		return err
 	}
 	first := true
-	err = xmlsafe.Scan(io.TeeReader(br, dst), xmlsafe.Document, func(ev *xmlsafe.Event) error {
-		if ev.Kind != xmlsafe.Element || !first {
+	err = safe.Scan(io.TeeReader(br, dst), safe.Document, func(ev *safe.Event) error {
+		if ev.Kind != safe.Element || !first {
 			return nil
 		}
 		first = false
@@ -166,10 +166,10 @@ func copyText(dst io.Writer, text io.Reader) error {
 		if err != nil {
 			return err
 		}
-		if c == utf8.RuneError && size == 1 || !xmlsafe.IsChar(c) {
+		if c == utf8.RuneError && size == 1 || !safe.IsChar(c) {
 			return bad("invalid-business-message", "SBDH-031", "the text is not UTF-8, or has a character that XML does not allow")
 		}
-		out = xmlsafe.AppendText(out, utf8.AppendRune(nil, c))
+		out = safe.AppendText(out, utf8.AppendRune(nil, c))
 	}
 }
 
@@ -181,7 +181,7 @@ func (h *Header) wrapper(mimeType string) error {
 }
 
 func open(name, mimeType string) []byte {
-	b := append([]byte("<"+name+` xmlns="`+Wrapper+`" mimeType="`), xmlsafe.AppendAttr(nil, mimeType)...)
+	b := append([]byte("<"+name+` xmlns="`+Wrapper+`" mimeType="`), safe.AppendAttr(nil, mimeType)...)
 	return append(b, `">`...)
 }
 
@@ -241,13 +241,13 @@ func (w *writer) raw(s string) { w.b = append(w.b, s...) }
 
 func (w *writer) leaf(name, text string) {
 	w.raw("<sh:" + name + ">")
-	w.b = xmlsafe.AppendText(w.b, text)
+	w.b = safe.AppendText(w.b, text)
 	w.raw("</sh:" + name + ">")
 }
 
 func (w *writer) party(name string, p peppol.ParticipantID) {
 	w.raw("<sh:" + name + `><sh:Identifier Authority="` + p.Scheme() + `">`)
-	w.b = xmlsafe.AppendText(w.b, p.Value())
+	w.b = safe.AppendText(w.b, p.Value())
 	w.raw("</sh:Identifier></sh:" + name + ">")
 }
 

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ravn-ap/ravn/internal/xmldsig"
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
 	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/xml/dsig"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // Namespaces of Peppol SMP 1.4.0.
@@ -82,7 +82,7 @@ func (s *signed) read(r peppol.ParticipantID, d peppol.DocTypeID) (*metadata, er
 }
 
 // sameParticipant compares the participant in n with r, without regard to case (DISC-072).
-func sameParticipant(n xmlsafe.Node, r peppol.ParticipantID) error {
+func sameParticipant(n safe.Node, r peppol.ParticipantID) error {
 	scheme, value := identifier(n, "ParticipantIdentifier")
 	if p, err := peppol.ParseParticipant(scheme + "::" + value); err != nil || !p.Equal(r) {
 		return fail(OtherIdentifier, "DISC-072", "the metadata are about another participant than "+r.Value(), nil)
@@ -91,7 +91,7 @@ func sameParticipant(n xmlsafe.Node, r peppol.ParticipantID) error {
 }
 
 // readEndpoint reads one Endpoint element.
-func readEndpoint(n xmlsafe.Node) endpoint {
+func readEndpoint(n safe.Node) endpoint {
 	var e endpoint
 	e.profile, _ = n.Attr("", "transportProfile")
 	ref, _ := n.Child(nsWSA, "EndpointReference")
@@ -126,7 +126,7 @@ func dateTime(s string) (time.Time, error) {
 func certificate(s string) (*x509.Certificate, error) {
 	s = strings.TrimPrefix(s, "-----BEGIN CERTIFICATE-----")
 	s = strings.TrimSuffix(s, "-----END CERTIFICATE-----")
-	der, err := xmldsig.DecodeBase64(s)
+	der, err := dsig.DecodeBase64(s)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +135,7 @@ func certificate(s string) (*x509.Certificate, error) {
 
 // readGroup reads an unsigned ServiceGroup (DISC-069).
 func readGroup(body []byte, r peppol.ParticipantID) (*Group, error) {
-	doc, err := xmlsafe.Parse(body, xmlsafe.Metadata)
+	doc, err := safe.Parse(body, safe.Metadata)
 	if err != nil {
 		return nil, fail(BadResponse, "DISC-089", "the answer is not acceptable XML", err)
 	}
@@ -226,7 +226,7 @@ func (c *Client) usable(e endpoint) (string, *Error) {
 }
 
 // identifier returns scheme and value of an identifier element of n, without blanks around them (DISC-073).
-func identifier(n xmlsafe.Node, local string) (scheme, value string) {
+func identifier(n safe.Node, local string) (scheme, value string) {
 	id, ok := n.Child(nsIDs, local)
 	if !ok {
 		return "", ""
@@ -237,7 +237,7 @@ func identifier(n xmlsafe.Node, local string) (scheme, value string) {
 }
 
 // text returns the trimmed character data of the one child of n with this name, or "" (DISC-073).
-func text(n xmlsafe.Node, space, local string) string {
+func text(n safe.Node, space, local string) string {
 	if n.IsZero() {
 		return ""
 	}
@@ -250,11 +250,11 @@ func text(n xmlsafe.Node, space, local string) string {
 }
 
 // children returns the child elements of n with this name.
-func children(n xmlsafe.Node, local string) []xmlsafe.Node {
+func children(n safe.Node, local string) []safe.Node {
 	if n.IsZero() {
 		return nil
 	}
-	var out []xmlsafe.Node
+	var out []safe.Node
 	for _, c := range n.Elements() {
 		if c.Is(nsSMP, local) {
 			out = append(out, c)

@@ -6,32 +6,32 @@ import (
 	"errors"
 
 	"github.com/ravn-ap/ravn/certs"
-	"github.com/ravn-ap/ravn/internal/xmldsig"
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
+	"github.com/ravn-ap/ravn/xml/dsig"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // signed is a ServiceMetadata element out of the very bytes that a trusted SMP signed. Only verify makes one.
 type signed struct {
-	metadata xmlsafe.Node
+	metadata safe.Node
 	signer   *x509.Certificate
 }
 
 // policy is the one form of signature that Peppol has (SMP 1.4.0 §5.5.1; DISC-086): enveloped, RSA with SHA-256, inclusive
 // canonicalization, which may be named as second transform or left to the default (SEC-114).
-func (c *Client) policy() xmldsig.Policy {
-	canon := []string{xmldsig.Inclusive}
+func (c *Client) policy() dsig.Policy {
+	canon := []string{dsig.Inclusive}
 	if c.OldCanonicalization {
-		canon = append(canon, xmldsig.Exclusive)
+		canon = append(canon, dsig.Exclusive)
 	}
-	return xmldsig.Policy{
-		Signature: []string{xmldsig.RSASHA256}, Digest: []string{xmldsig.SHA256},
+	return dsig.Policy{
+		Signature: []string{dsig.RSASHA256}, Digest: []string{dsig.SHA256},
 		Canon: canon, Same: canon, Enveloped: true, References: 1,
 	}
 }
 
 // verify checks a SignedServiceMetadata and returns what its signature covers (DISC-085, SEC-114).
 func (c *Client) verify(ctx context.Context, body []byte) (*signed, error) {
-	doc, err := xmlsafe.Parse(body, xmlsafe.Metadata) // DISC-089
+	doc, err := safe.Parse(body, safe.Metadata) // DISC-089
 	if err != nil {
 		return nil, fail(BadResponse, "DISC-089", "the answer is not acceptable XML", err)
 	}
@@ -39,7 +39,7 @@ func (c *Client) verify(ctx context.Context, body []byte) (*signed, error) {
 	if err != nil {
 		return nil, err
 	}
-	sig, err := xmldsig.Parse(element, c.policy())
+	sig, err := dsig.Parse(element, c.policy())
 	if err != nil {
 		return nil, fail(BadSignature, "DISC-086", "the signature is not of Peppol's form", err)
 	}
@@ -62,46 +62,46 @@ func (c *Client) verify(ctx context.Context, body []byte) (*signed, error) {
 
 // onlySignature finds the signature by its place: the document is a SignedServiceMetadata, and the one ds:Signature in it,
 // however deep one looks, is a child of the top element (DISC-088).
-func onlySignature(doc *xmlsafe.Doc) (xmlsafe.Node, error) {
+func onlySignature(doc *safe.Doc) (safe.Node, error) {
 	if !doc.Top().Is(nsSMP, "SignedServiceMetadata") {
-		return xmlsafe.Node{}, fail(BadResponse, "DISC-098", "the answer is not a SignedServiceMetadata of Peppol's", nil)
+		return safe.Node{}, fail(BadResponse, "DISC-098", "the answer is not a SignedServiceMetadata of Peppol's", nil)
 	}
 	count := 0
 	for i := range doc.Len() {
-		if doc.At(i).Is(xmldsig.NS, "Signature") {
+		if doc.At(i).Is(dsig.NS, "Signature") {
 			count++
 		}
 	}
-	sig, ok := doc.Top().Child(xmldsig.NS, "Signature")
+	sig, ok := doc.Top().Child(dsig.NS, "Signature")
 	switch {
 	case count == 0:
-		return xmlsafe.Node{}, fail(BadSignature, "DISC-085", "the metadata are not signed", nil)
+		return safe.Node{}, fail(BadSignature, "DISC-085", "the metadata are not signed", nil)
 	case count > 1 || !ok:
-		return xmlsafe.Node{}, fail(BadSignature, "DISC-088", "want one signature, at the top of the document", nil)
+		return safe.Node{}, fail(BadSignature, "DISC-088", "want one signature, at the top of the document", nil)
 	}
 	return sig, nil
 }
 
 // signerOf takes the signer's certificate from KeyInfo, which tells who claims to have signed and nothing about trust
 // (DISC-090). CA certificates beside it are not looked at (PKI-003).
-func signerOf(info xmlsafe.Node) (*x509.Certificate, error) {
+func signerOf(info safe.Node) (*x509.Certificate, error) {
 	no := func(msg string, err error) (*x509.Certificate, error) {
 		return nil, fail(BadSignature, "DISC-090", msg, err)
 	}
 	if info.IsZero() {
 		return no("the signature does not say who signed", nil)
 	}
-	data, ok := info.Child(xmldsig.NS, "X509Data")
+	data, ok := info.Child(dsig.NS, "X509Data")
 	if !ok {
 		return no("want one X509Data in KeyInfo", nil)
 	}
 	var signer *x509.Certificate
 	for _, n := range data.Elements() {
-		if !n.Is(xmldsig.NS, "X509Certificate") {
+		if !n.Is(dsig.NS, "X509Certificate") {
 			continue
 		}
 		text, _ := n.Leaf()
-		der, err := xmldsig.DecodeBase64(text)
+		der, err := dsig.DecodeBase64(text)
 		if err != nil {
 			return no("the signer's certificate is not base64", err)
 		}
@@ -138,7 +138,7 @@ func (c *Client) checkSigner(ctx context.Context, signer *x509.Certificate) erro
 
 // readSigned reads the covered bytes again; the document they came from plays no further part (DISC-088).
 func readSigned(covered []byte, signer *x509.Certificate) (*signed, error) {
-	doc, err := xmlsafe.Parse(covered, xmlsafe.Metadata)
+	doc, err := safe.Parse(covered, safe.Metadata)
 	if err != nil {
 		return nil, fail(BadResponse, "DISC-089", "the signed content does not stand alone", err)
 	}

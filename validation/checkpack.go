@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"github.com/ravn-ap/ravn/validation/pack"
-	"github.com/ravn-ap/ravn/validation/schematron"
-	"github.com/ravn-ap/ravn/validation/xsd"
+	"github.com/ravn-ap/ravn/xml/schematron"
+	"github.com/ravn-ap/ravn/xml/xsd"
 )
 
 // maxProblems limits what CheckPack names.

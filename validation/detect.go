@@ -5,12 +5,12 @@ import (
 	"io"
 	"strings"
 
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // subject is what a document says about itself: enough to choose its rules.
 type subject struct {
-	root                   xmlsafe.Name
+	root                   safe.Name
 	customization, profile string
 	envelope               bool   // it is wrapped in a StandardBusinessDocument
 	docType, process       string // from the envelope
@@ -25,7 +25,7 @@ const (
 // detect reads the beginning of a document. It stops as soon as it knows enough; that the rest is well-formed is not said.
 func detect(doc []byte) (subject, error) {
 	var d detector
-	err := xmlsafe.Scan(bytes.NewReader(doc), xmlsafe.Document, d.event)
+	err := safe.Scan(bytes.NewReader(doc), safe.Document, d.event)
 	if err == io.EOF {
 		err = nil
 	}
@@ -45,15 +45,15 @@ type detector struct {
 	scope map[string]string // of the scope under way: element to text
 }
 
-func (d *detector) event(e *xmlsafe.Event) error {
+func (d *detector) event(e *safe.Event) error {
 	switch e.Kind {
-	case xmlsafe.Element:
+	case safe.Element:
 		return d.start(e)
-	case xmlsafe.Text:
+	case safe.Text:
 		if d.text.Len() < maxValue {
 			d.text.Write(e.Value)
 		}
-	case xmlsafe.End:
+	case safe.End:
 		d.end(e)
 		d.path = d.path[:len(d.path)-1]
 		if d.customization != "" && d.profile != "" {
@@ -63,7 +63,7 @@ func (d *detector) event(e *xmlsafe.Event) error {
 	return nil
 }
 
-func (d *detector) start(e *xmlsafe.Event) error {
+func (d *detector) start(e *safe.Event) error {
 	depth := e.Depth
 	if depth == 0 && e.Name.Is(nsSBD, "StandardBusinessDocument") {
 		d.envelope = true
@@ -82,7 +82,7 @@ func (d *detector) start(e *xmlsafe.Event) error {
 	return nil
 }
 
-func (d *detector) end(e *xmlsafe.Event) {
+func (d *detector) end(e *safe.Event) {
 	text := strings.TrimSpace(d.text.String())
 	d.text.Reset()
 	level := len(d.path)

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/ravn-ap/ravn/validation/schematron"
+	"github.com/ravn-ap/ravn/xml/schematron"
 )
 
 // maxLine is how much of a line of the document is shown.

@@ -8,10 +8,10 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
-	"github.com/ravn-ap/ravn/validation/schematron"
-	"github.com/ravn-ap/ravn/validation/xdm"
-	"github.com/ravn-ap/ravn/validation/xsd"
+	"github.com/ravn-ap/ravn/xml/safe"
+	"github.com/ravn-ap/ravn/xml/schematron"
+	"github.com/ravn-ap/ravn/xml/xdm"
+	"github.com/ravn-ap/ravn/xml/xsd"
 )
 
 // Verdict is what a check comes to.
@@ -80,7 +80,7 @@ func (r *Report) end(v Verdict, reason string) *Report {
 
 // unreadable ends a report of a document that is not XML as it should be.
 func (r *Report) unreadable(err error) *Report {
-	var xe *xmlsafe.Error
+	var xe *safe.Error
 	if errors.As(err, &xe) {
 		if xe.Limit {
 			return r.end(NotChecked, "the document is more than is read: "+xe.Msg)
@@ -146,7 +146,7 @@ func (r *Report) locate(list []Finding, offsets []int64) {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(offsets[a], offsets[b]) })
-	in, err := xmlsafe.UTF8(bytes.NewReader(r.body)) // without byte order mark, as offsets count
+	in, err := safe.UTF8(bytes.NewReader(r.body)) // without byte order mark, as offsets count
 	if err != nil {
 		return // it has been read before
 	}

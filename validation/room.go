@@ -8,7 +8,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/ravn-ap/ravn/validation/xdm"
+	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
 // Budget is what the check of one document may take. A field that is 0 means the default of a check that has the machine for

@@ -9,9 +9,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/ravn-ap/ravn/validation/schematron"
 	"github.com/ravn-ap/ravn/validation/testset"
-	"github.com/ravn-ap/ravn/validation/xdm"
+	"github.com/ravn-ap/ravn/xml/schematron"
+	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
 // RuleFile is one rule file on its own, for people who write rules and for comparing engines.

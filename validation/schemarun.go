@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/ravn-ap/ravn/validation/xsd"
+	"github.com/ravn-ap/ravn/xml/xsd"
 )
 
 // SchemaFile is one schema on its own.

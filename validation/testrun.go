@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/validation/pack"
-	"github.com/ravn-ap/ravn/validation/schematron"
 	"github.com/ravn-ap/ravn/validation/testset"
+	"github.com/ravn-ap/ravn/xml/schematron"
 )
 
 // TestResult says whether rules did what a test expects of them.

@@ -11,12 +11,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
 	"github.com/ravn-ap/ravn/validation/pack"
-	"github.com/ravn-ap/ravn/validation/schematron"
-	"github.com/ravn-ap/ravn/validation/xdm"
-	"github.com/ravn-ap/ravn/validation/xpath"
-	"github.com/ravn-ap/ravn/validation/xsd"
+	"github.com/ravn-ap/ravn/xml/safe"
+	"github.com/ravn-ap/ravn/xml/schematron"
+	"github.com/ravn-ap/ravn/xml/xdm"
+	"github.com/ravn-ap/ravn/xml/xpath"
+	"github.com/ravn-ap/ravn/xml/xsd"
 )
 
 // Validator checks documents by the packs that it has. Rules are compiled when they are first needed. It may be used by many at
@@ -174,7 +174,7 @@ func (v *check) read(schema *xsd.Schema, envelope bool) (*xdm.Tree, []xsd.Error,
 	if schema != nil {
 		run = schema.NewRun()
 	}
-	feed := func(e *xmlsafe.Event) error {
+	feed := func(e *safe.Event) error {
 		if events++; events%eventsAtOnce == 0 && v.ctx.Err() != nil {
 			return v.ctx.Err()
 		}
@@ -186,7 +186,7 @@ func (v *check) read(schema *xsd.Schema, envelope bool) (*xdm.Tree, []xsd.Error,
 	if envelope {
 		feed = unwrapped(feed)
 	}
-	if err := xmlsafe.Scan(bytes.NewReader(doc), xmlsafe.Document, feed); err != nil {
+	if err := safe.Scan(bytes.NewReader(doc), safe.Document, feed); err != nil {
 		return nil, nil, err
 	}
 	var faults []xsd.Error
@@ -200,10 +200,10 @@ func (v *check) read(schema *xsd.Schema, envelope bool) (*xdm.Tree, []xsd.Error,
 const eventsAtOnce = 1 << 12
 
 // unwrapped passes on the business document in an envelope, as if it stood alone.
-func unwrapped(feed func(*xmlsafe.Event) error) func(*xmlsafe.Event) error {
+func unwrapped(feed func(*safe.Event) error) func(*safe.Event) error {
 	inside, done := false, false
-	return func(e *xmlsafe.Event) error {
-		if e.Kind == xmlsafe.Element && e.Depth == 1 {
+	return func(e *safe.Event) error {
+		if e.Kind == safe.Element && e.Depth == 1 {
 			if inside = e.Name.Space != nsSBD; inside && done {
 				return errors.New("there is a second document in the envelope")
 			}
@@ -214,7 +214,7 @@ func unwrapped(feed func(*xmlsafe.Event) error) func(*xmlsafe.Event) error {
 		}
 		inner := *e
 		inner.Depth--
-		if e.Kind == xmlsafe.End && e.Depth == 1 {
+		if e.Kind == safe.End && e.Depth == 1 {
 			inside = false
 		}
 		return feed(&inner)

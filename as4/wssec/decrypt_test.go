@@ -16,7 +16,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ravn-ap/ravn/internal/xmldsig"
+	"github.com/ravn-ap/ravn/xml/dsig"
 )
 
 // changed returns the message with other encryption elements; the signature does not cover them.
@@ -41,7 +41,7 @@ func TestSEC090Algorithms(t *testing.T) {
 	bad := []string{
 		"", "u:unknown", xenc + "rsa-1_5", xenc + "rsa-oaep-mgf1p", xenc + "aes128-cbc", xenc + "aes256-cbc", xenc + "tripledes-cbc", nsXENC11 + "aes192-gcm", nsXENC11 + "aes256-gcm",
 		xenc + "kw-aes128", xenc + "kw-tripledes", nsXENC11 + "kw-aes-128-pad", xenc + "dh", nsXENC11 + "ECDH-ES", nsXENC11 + "dh-es", nsXENC11 + "ConcatKDF", nsXENC11 + "pbkdf2",
-		xmldsig.NS + "sha1", more + "md5", more + "sha384", xenc + "sha512", xenc + "ripemd160", nsXENC11 + "mgf1sha1", nsXENC11 + "mgf1sha224", nsXENC11 + "mgf1sha384", nsXENC11 + "mgf1sha512",
+		dsig.NS + "sha1", more + "md5", more + "sha384", xenc + "sha512", xenc + "ripemd160", nsXENC11 + "mgf1sha1", nsXENC11 + "mgf1sha224", nsXENC11 + "mgf1sha384", nsXENC11 + "mgf1sha512",
 	}
 	for place, good := range map[string]string{
 		"key transport":      EDelivery1.KeyTransport + `"><ds:Dig`,
@@ -360,7 +360,7 @@ func TestAS4071AttachmentForms(t *testing.T) {
 					sum[0] ^= 1
 				}
 				el := messagingElement(t)
-				digests := append(EDelivery1.digests(el), Digest{URI: "cid:" + m.cid, Transform: swaSignature, Method: xmldsig.SHA256, Value: sum[:]})
+				digests := append(EDelivery1.digests(el), Digest{URI: "cid:" + m.cid, Transform: swaSignature, Method: dsig.SHA256, Value: sum[:]})
 				e := &edit{t, string(m.soap)}
 				from, _, _ := e.find("BinarySecurityToken", 0)
 				_, to, _ := e.find("EncryptedData", 0)

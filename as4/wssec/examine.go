@@ -3,12 +3,12 @@ package wssec
 import (
 	"io"
 
-	"github.com/ravn-ap/ravn/internal/xmldsig"
+	"github.com/ravn-ap/ravn/xml/dsig"
 )
 
 // Check is one reference of a signature and what became of it.
 type Check struct {
-	Reference  xmldsig.Reference
+	Reference  dsig.Reference
 	Target     string // local name of the element it points to; "" for an attachment, or when it points to nothing
 	Attachment bool   // a cid: reference; its digest was not computed, Err is nil
 	Err        error  // the element is not there, stands at a wrong place, or was changed

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ravn-ap/ravn/internal/xmldsig"
+	"github.com/ravn-ap/ravn/xml/dsig"
 )
 
 // layout is a way in which another access point may write the same envelope.
@@ -41,10 +41,10 @@ func (l layout) write(by *party, attachment, encryption string) string {
 		if s == "" {
 			return ""
 		}
-		return `<ec:InclusiveNamespaces xmlns:ec="` + xmldsig.ExcNS + `" PrefixList="` + s + `"/>`
+		return `<ec:InclusiveNamespaces xmlns:ec="` + dsig.ExcNS + `" PrefixList="` + s + `"/>`
 	}
 	ref := func(uri, alg, content, digest string) string {
-		return `<DS:Reference URI="` + uri + `"><DS:Transforms><DS:Transform Algorithm="` + alg + `">` + content + `</DS:Transform></DS:Transforms><DS:DigestMethod Algorithm="` + xmldsig.SHA256 +
+		return `<DS:Reference URI="` + uri + `"><DS:Transforms><DS:Transform Algorithm="` + alg + `">` + content + `</DS:Transform></DS:Transforms><DS:DigestMethod Algorithm="` + dsig.SHA256 +
 			`"/><DS:DigestValue>` + digest + `</DS:DigestValue></DS:Reference>`
 	}
 	token := base64.StdEncoding.EncodeToString(by.cert.Raw)
@@ -55,7 +55,7 @@ func (l layout) write(by *party, attachment, encryption string) string {
 		}
 		token = "\n" + b.String() + token + "\n"
 	}
-	refs := ref("#m-1", xmldsig.Exclusive, list(l.list), "") + ref("#b-1", xmldsig.Exclusive, list(l.list), "")
+	refs := ref("#m-1", dsig.Exclusive, list(l.list), "") + ref("#b-1", dsig.Exclusive, list(l.list), "")
 	if attachment != "" {
 		refs += ref("cid:"+testCID, swaSignature, "", attachment)
 	}
@@ -68,8 +68,8 @@ func (l layout) write(by *party, attachment, encryption string) string {
 	if attr == "" {
 		attr = "sa"
 	}
-	signature := `<DS:Signature` + decl(l.ds, nsDS) + `><DS:SignedInfo><DS:CanonicalizationMethod Algorithm="` + xmldsig.Exclusive + `">` + list(l.canonList) +
-		`</DS:CanonicalizationMethod><DS:SignatureMethod Algorithm="` + xmldsig.RSASHA256 + `"/>` + refs + `</DS:SignedInfo><DS:SignatureValue></DS:SignatureValue><DS:KeyInfo>` +
+	signature := `<DS:Signature` + decl(l.ds, nsDS) + `><DS:SignedInfo><DS:CanonicalizationMethod Algorithm="` + dsig.Exclusive + `">` + list(l.canonList) +
+		`</DS:CanonicalizationMethod><DS:SignatureMethod Algorithm="` + dsig.RSASHA256 + `"/>` + refs + `</DS:SignedInfo><DS:SignatureValue></DS:SignatureValue><DS:KeyInfo>` +
 		`<WSSE:SecurityTokenReference><WSSE:Reference URI="#t-1" ValueType="` + x509v3 + `"/></WSSE:SecurityTokenReference></DS:KeyInfo></DS:Signature>`
 	if l.wsse == "" { // the default namespace is another one inside ds:Signature
 		signature = strings.Replace(signature, "<WSSE:SecurityTokenReference>", `<WSSE:SecurityTokenReference`+decl("", nsWSSE)+`>`, 1)

@@ -11,8 +11,8 @@ import (
 	"mime"
 	"strings"
 
-	"github.com/ravn-ap/ravn/internal/xmldsig"
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
+	"github.com/ravn-ap/ravn/xml/dsig"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // Keys finds the private key of a certificate of ours that the function matches; ok is false when there is none.
@@ -75,7 +75,7 @@ func attachmentForm(w io.Writer, r io.Reader, mimeType string) error {
 	case err != nil:
 	case media == "text/xml" || media == "application/xml" ||
 		(strings.HasPrefix(media, "application/") || strings.HasPrefix(media, "image/")) && strings.HasSuffix(media, "+xml"):
-		return xmldsig.Stream(w, r)
+		return dsig.Stream(w, r)
 	case strings.HasPrefix(media, "text/"):
 		w = &crlf{w: w}
 	}
@@ -133,13 +133,13 @@ func (s *Signed) encryption(id string) (*encHeader, error) {
 	return h, s.readData(h, data[0], attr(keys[0], "Id"), id)
 }
 
-func attr(n xmlsafe.Node, local string) string {
+func attr(n safe.Node, local string) string {
 	v, _ := n.Attr("", local)
 	return v
 }
 
 // readKey reads xenc:EncryptedKey; data is the id of the one EncryptedData.
-func (u *Unverified) readKey(h *encHeader, n xmlsafe.Node, data string) error {
+func (u *Unverified) readKey(h *encHeader, n safe.Node, data string) error {
 	kids := n.Elements()
 	if len(kids) != 4 || !kids[0].Is(nsXENC, "EncryptionMethod") || !kids[1].Is(nsDS, "KeyInfo") || !kids[2].Is(nsXENC, "CipherData") || !kids[3].Is(nsXENC, "ReferenceList") {
 		return undecryptable("AS4-080", "an EncryptedKey of another shape")
@@ -161,7 +161,7 @@ func (u *Unverified) readKey(h *encHeader, n xmlsafe.Node, data string) error {
 		return undecryptable("AS4-080", "an EncryptedKey without value")
 	}
 	var err error
-	if h.wrapped, err = xmldsig.DecodeBase64(text); err != nil {
+	if h.wrapped, err = dsig.DecodeBase64(text); err != nil {
 		return undecryptable("SEC-047", "malformed base64")
 	}
 	ref, ok := only(kids[3], nsXENC, "DataReference")
@@ -173,7 +173,7 @@ func (u *Unverified) readKey(h *encHeader, n xmlsafe.Node, data string) error {
 
 // readRecipient reads for which certificate the key was wrapped: by a token, issuer and serial number, subject key
 // identifier or thumbprint (AS4-078, AS4-079).
-func (u *Unverified) readRecipient(h *encHeader, keyInfo xmlsafe.Node) error {
+func (u *Unverified) readRecipient(h *encHeader, keyInfo safe.Node) error {
 	if id, err := directReference(keyInfo); err == nil {
 		t := u.security.token(id)
 		if t == nil {
@@ -191,7 +191,7 @@ func (u *Unverified) readRecipient(h *encHeader, keyInfo xmlsafe.Node) error {
 	}
 	id, ok := only(str, nsWSSE, "KeyIdentifier")
 	text, _ := id.Leaf()
-	value, err := xmldsig.DecodeBase64(text)
+	value, err := dsig.DecodeBase64(text)
 	if !ok || err != nil || len(value) == 0 {
 		return undecryptable("SEC-095", "the key is wrapped for nobody that is named")
 	}
@@ -206,7 +206,7 @@ func (u *Unverified) readRecipient(h *encHeader, keyInfo xmlsafe.Node) error {
 	return nil
 }
 
-func issuerSerial(h *encHeader, data xmlsafe.Node) error {
+func issuerSerial(h *encHeader, data safe.Node) error {
 	is, ok := only(data, nsDS, "X509IssuerSerial")
 	serial, ok2 := is.Child(nsDS, "X509SerialNumber")
 	if !ok || !ok2 {
@@ -219,7 +219,7 @@ func issuerSerial(h *encHeader, data xmlsafe.Node) error {
 }
 
 // readData reads xenc:EncryptedData, which must be that of the attachment; key is the id of the EncryptedKey.
-func (s *Signed) readData(h *encHeader, n xmlsafe.Node, key, id string) error {
+func (s *Signed) readData(h *encHeader, n safe.Node, key, id string) error {
 	kids := n.Elements()
 	if len(kids) != 3 || !kids[0].Is(nsXENC, "EncryptionMethod") || !kids[1].Is(nsDS, "KeyInfo") || !kids[2].Is(nsXENC, "CipherData") ||
 		attr(n, "Type") != swaContent {

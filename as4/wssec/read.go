@@ -7,34 +7,34 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ravn-ap/ravn/internal/xmldsig"
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
+	"github.com/ravn-ap/ravn/xml/dsig"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // Unverified is an envelope whose structure and algorithms are in order. Nothing in it is believed yet.
 type Unverified struct {
 	suite     Suite
-	messaging xmlsafe.Node
-	body      xmlsafe.Node
+	messaging safe.Node
+	body      safe.Node
 	security  security
-	signature *xmldsig.Signature // nil for an unsigned signal
-	token     *token             // the token that the signature refers to
+	signature *dsig.Signature // nil for an unsigned signal
+	token     *token          // the token that the signature refers to
 	fault     bool
 }
 
 // security is the wsse:Security header by kinds of children.
 type security struct {
-	node      xmlsafe.Node
+	node      safe.Node
 	tokens    []*token
-	keys      []xmlsafe.Node // EncryptedKey
-	data      []xmlsafe.Node // EncryptedData
-	signature []xmlsafe.Node
-	stamps    []xmlsafe.Node // Timestamp: ignored (AS4-088)
+	keys      []safe.Node // EncryptedKey
+	data      []safe.Node // EncryptedData
+	signature []safe.Node
+	stamps    []safe.Node // Timestamp: ignored (AS4-088)
 }
 
 // token is a wsse:BinarySecurityToken.
 type token struct {
-	node xmlsafe.Node
+	node safe.Node
 	id   string
 	cert *x509.Certificate
 	used bool
@@ -64,7 +64,7 @@ func ReadSignal(soap []byte, suite Suite) (*Unverified, error) {
 // read returns what it could find even with an error, for Claimed.
 func read(soap []byte, suite Suite) (*Unverified, error) {
 	u := &Unverified{suite: suite}
-	doc, err := xmlsafe.Parse(soap, xmlsafe.Envelope)
+	doc, err := safe.Parse(soap, safe.Envelope)
 	if err != nil {
 		return u, &Error{Class: Malformed, Rule: "AS4-031", Msg: "the SOAP part is not acceptable XML", Err: err}
 	}
@@ -81,7 +81,7 @@ func read(soap []byte, suite Suite) (*Unverified, error) {
 }
 
 // locate finds the three places by their fixed path, never by search (SEC-041, SEC-043).
-func (u *Unverified) locate(env xmlsafe.Node) error {
+func (u *Unverified) locate(env safe.Node) error {
 	if env.Is(nsSOAP11, "Envelope") {
 		return refuse(VersionMismatch, "SEC-023", "a SOAP 1.1 envelope")
 	}
@@ -99,7 +99,7 @@ func (u *Unverified) locate(env xmlsafe.Node) error {
 }
 
 // locateBlocks finds the two header blocks.
-func (u *Unverified) locateBlocks(header xmlsafe.Node) error {
+func (u *Unverified) locateBlocks(header safe.Node) error {
 	var messagings, securities int
 	for _, h := range header.Elements() {
 		switch {
@@ -116,7 +116,7 @@ func (u *Unverified) locateBlocks(header xmlsafe.Node) error {
 		}
 	}
 	if messagings > 1 || securities > 1 {
-		u.messaging = xmlsafe.Node{}
+		u.messaging = safe.Node{}
 		return refuse(Authentication, "SEC-043", "a header block stands twice")
 	}
 	if messagings == 0 {
@@ -125,20 +125,20 @@ func (u *Unverified) locateBlocks(header xmlsafe.Node) error {
 	return nil
 }
 
-func hasFault(body xmlsafe.Node) bool {
+func hasFault(body safe.Node) bool {
 	_, ok := body.Child(nsSOAP, "Fault")
 	return ok
 }
 
-func isTrue(n xmlsafe.Node, local string) bool {
+func isTrue(n safe.Node, local string) bool {
 	v, _ := n.Attr(nsSOAP, local)
 	return v == "1" || v == "true"
 }
 
 // blankBetween tells whether n has nothing but elements and blanks as children.
-func blankBetween(n xmlsafe.Node) bool {
+func blankBetween(n safe.Node) bool {
 	for c := range n.Children() {
-		if c.Kind() == xmlsafe.Text && strings.TrimSpace(string(c.Value())) != "" {
+		if c.Kind() == safe.Text && strings.TrimSpace(string(c.Value())) != "" {
 			return false
 		}
 	}
@@ -185,7 +185,7 @@ func (s *security) read() error {
 const maxToken = 16 << 10
 
 // readToken reads a token with exactly one X.509 certificate (AS4-065, AS4-067, SEC-048).
-func readToken(n xmlsafe.Node) (*token, error) {
+func readToken(n safe.Node) (*token, error) {
 	t := &token{node: n}
 	t.id, _ = n.Attr(nsWSU, "Id")
 	if v, _ := n.Attr("", "ValueType"); v != x509v3 {
@@ -198,7 +198,7 @@ func readToken(n xmlsafe.Node) (*token, error) {
 	if !ok || len(text) > maxToken {
 		return nil, refuse(Authentication, "SEC-048", "a malformed security token")
 	}
-	der, err := xmldsig.DecodeBase64(text)
+	der, err := dsig.DecodeBase64(text)
 	if err != nil {
 		return nil, &Error{Class: Authentication, Rule: "SEC-048", Msg: "a malformed security token", Err: err}
 	}
@@ -213,7 +213,7 @@ func (u *Unverified) readSignature() error {
 	if len(u.security.signature) == 0 {
 		return nil
 	}
-	sig, err := xmldsig.Parse(u.security.signature[0], u.suite.policy())
+	sig, err := dsig.Parse(u.security.signature[0], u.suite.policy())
 	if err != nil {
 		return &Error{Class: Authentication, Rule: "AS4-070", Msg: "the signature is not acceptable", Err: err}
 	}
@@ -237,7 +237,7 @@ func (u *Unverified) readSignature() error {
 
 // directReference reads KeyInfo/SecurityTokenReference/Reference and returns the id of the token. Every other way to name
 // a key is refused (AS4-065, AS4-066).
-func directReference(keyInfo xmlsafe.Node) (string, error) {
+func directReference(keyInfo safe.Node) (string, error) {
 	str, ok := only(keyInfo, nsWSSE, "SecurityTokenReference")
 	if !ok {
 		return "", refuse(Policy, "AS4-066", "the key is not given by a security token reference")
@@ -258,10 +258,10 @@ func directReference(keyInfo xmlsafe.Node) (string, error) {
 }
 
 // only returns the only child element of n, if it has that name.
-func only(n xmlsafe.Node, space, local string) (xmlsafe.Node, bool) {
+func only(n safe.Node, space, local string) (safe.Node, bool) {
 	kids := n.Elements()
 	if len(kids) != 1 || !kids[0].Is(space, local) || !blankBetween(n) {
-		return xmlsafe.Node{}, false
+		return safe.Node{}, false
 	}
 	return kids[0], true
 }
@@ -304,7 +304,7 @@ func (u *Unverified) Signer() *x509.Certificate {
 
 // Claimed returns the eb:Messaging element as somebody wrote it, the zero Node if it was not found. It serves for the
 // RefToMessageId of an error, and for reading an unsigned error (AS4-110); nothing else may be based on it.
-func (u *Unverified) Claimed() xmlsafe.Node { return u.messaging }
+func (u *Unverified) Claimed() safe.Node { return u.messaging }
 
 // Fault tells whether the body holds a SOAP fault (AS4-115).
 func (u *Unverified) Fault() bool { return u.fault }
@@ -324,9 +324,9 @@ func (a Attachments) find(url string) (id string, ok bool) {
 type Signed struct {
 	u     *Unverified
 	parts Attachments
-	refs  []xmldsig.Reference
-	cids  map[string]*xmldsig.Reference // by content id
-	loose bool                          // a reference to an attachment names none that is there
+	refs  []dsig.Reference
+	cids  map[string]*dsig.Reference // by content id
+	loose bool                       // a reference to an attachment names none that is there
 }
 
 // Verify checks the signature value, then that exactly Messaging, Body and attachments are covered, then the digests
@@ -339,8 +339,8 @@ func (u *Unverified) Verify(parts Attachments) (*Signed, error) {
 	if err := u.signature.VerifyValue(u.token.cert.PublicKey); err != nil {
 		return nil, &Error{Class: Authentication, Rule: "SEC-050", Msg: "the signature does not fit", Err: err}
 	}
-	s := &Signed{u: u, parts: parts, refs: u.signature.References(), cids: map[string]*xmldsig.Reference{}}
-	covered := map[xmlsafe.Node]bool{}
+	s := &Signed{u: u, parts: parts, refs: u.signature.References(), cids: map[string]*dsig.Reference{}}
+	covered := map[safe.Node]bool{}
 	for i := range s.refs {
 		r := &s.refs[i]
 		if isCID(r.URI) {
@@ -368,7 +368,7 @@ func isCID(uri string) bool { return strings.HasPrefix(uri, "cid:") }
 
 // attach notes a reference to an attachment. Of two to one attachment, in two spellings, only one would be digested
 // (SEC-024).
-func (s *Signed) attach(r *xmldsig.Reference) error {
+func (s *Signed) attach(r *dsig.Reference) error {
 	id, ok := s.parts.find(r.URI)
 	switch {
 	case !ok:
@@ -383,24 +383,24 @@ func (s *Signed) attach(r *xmldsig.Reference) error {
 
 // target resolves a same-document reference. It must be the Messaging or Body that was found by its place, or a token or
 // timestamp directly in the security header (SEC-041, SEC-044); only wsu:Id counts (SEC-042).
-func (u *Unverified) target(r *xmldsig.Reference) (xmlsafe.Node, error) {
+func (u *Unverified) target(r *dsig.Reference) (safe.Node, error) {
 	id, ok := strings.CutPrefix(r.URI, "#")
 	if !ok {
-		return xmlsafe.Node{}, refuse(Authentication, "SEC-044", "a reference that leaves the message")
+		return safe.Node{}, refuse(Authentication, "SEC-044", "a reference that leaves the message")
 	}
 	n, ok := u.messaging.Doc().ByID(id)
 	if !ok {
-		return xmlsafe.Node{}, refuse(Authentication, "SEC-042", "a reference to an id that is not there")
+		return safe.Node{}, refuse(Authentication, "SEC-042", "a reference to an id that is not there")
 	}
 	inHeader := n.Parent() == u.security.node && (n.Is(nsWSSE, "BinarySecurityToken") || n.Is(nsWSU, "Timestamp"))
 	if n != u.messaging && n != u.body && !inHeader {
-		return xmlsafe.Node{}, refuse(Authentication, "SEC-041", "a reference to an element at another place")
+		return safe.Node{}, refuse(Authentication, "SEC-041", "a reference to an element at another place")
 	}
 	return n, nil
 }
 
 // Messaging returns the verified eb:Messaging element.
-func (s *Signed) Messaging() xmlsafe.Node { return s.u.messaging }
+func (s *Signed) Messaging() safe.Node { return s.u.messaging }
 
 // Signer returns the certificate that signed.
 func (s *Signed) Signer() *x509.Certificate { return s.u.token.cert }
@@ -408,7 +408,7 @@ func (s *Signed) Signer() *x509.Certificate { return s.u.token.cert }
 // References returns the verified references in the order of the message; they go into the receipt (AS4-101,
 // AS4-102). It fails if one names an attachment that is not there: nobody can have digested it, so no receipt may
 // repeat it (SEC-044).
-func (s *Signed) References() ([]xmldsig.Reference, error) {
+func (s *Signed) References() ([]dsig.Reference, error) {
 	if s.loose {
 		return nil, refuse(Authentication, "SEC-044", "a reference to an attachment that is not there")
 	}
@@ -419,4 +419,4 @@ func (s *Signed) References() ([]xmldsig.Reference, error) {
 func (s *Signed) Covers(id string) bool { return s.cids[id] != nil }
 
 // IsDigest tells whether err says that signed content was changed.
-func IsDigest(err error) bool { return errors.Is(err, xmldsig.ErrDigest) }
+func IsDigest(err error) bool { return errors.Is(err, dsig.ErrDigest) }

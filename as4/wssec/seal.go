@@ -14,7 +14,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/ravn-ap/ravn/internal/xmldsig"
+	"github.com/ravn-ap/ravn/xml/dsig"
 )
 
 // Identity is who signs: a key and the certificate that goes with it.
@@ -141,7 +141,7 @@ func canonicalBody(id string) []byte {
 // envelope signs and writes an envelope; encryption is what precedes the signer's token in the security header.
 func (s Suite) envelope(by Identity, messaging Element, digests []Digest, encryption string) ([]byte, error) {
 	info := s.signedInfo(digests)
-	value, err := xmldsig.Sign(rand.Reader, by.Key, s.Signature, []byte(info))
+	value, err := dsig.Sign(rand.Reader, by.Key, s.Signature, []byte(info))
 	if err != nil {
 		return nil, fmt.Errorf("wssec: sign: %w", err)
 	}

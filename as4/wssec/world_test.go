@@ -22,8 +22,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ravn-ap/ravn/internal/xmldsig"
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
+	"github.com/ravn-ap/ravn/xml/dsig"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // party is one access point of this test run.
@@ -98,16 +98,16 @@ const testCID = "att-1@ap.example"
 
 func messagingElement(t testing.TB) Element {
 	t.Helper()
-	d, err := xmlsafe.Parse([]byte(messagingText), xmlsafe.Envelope)
+	d, err := safe.Parse([]byte(messagingText), safe.Envelope)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return Element{ID: "msg-1", Bytes: canonicalOf(t, d.Top())}
 }
 
-func canonicalOf(t testing.TB, n xmlsafe.Node) []byte {
+func canonicalOf(t testing.TB, n safe.Node) []byte {
 	t.Helper()
-	b, err := xmldsig.Canon{Method: xmldsig.Exclusive}.Bytes(n)
+	b, err := dsig.Canon{Method: dsig.Exclusive}.Bytes(n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,9 +220,9 @@ type edit struct {
 	text string
 }
 
-func (e *edit) doc() *xmlsafe.Doc {
+func (e *edit) doc() *safe.Doc {
 	e.t.Helper()
-	d, err := xmlsafe.Parse([]byte(e.text), xmlsafe.Document)
+	d, err := safe.Parse([]byte(e.text), safe.Document)
 	if err != nil {
 		e.t.Fatalf("%v\n%s", err, e.text)
 	}
@@ -234,7 +234,7 @@ func (e *edit) find(local string, n int) (from, to int, text string) {
 	e.t.Helper()
 	d := e.doc()
 	for i := range d.Len() {
-		if c := d.At(i); c.Kind() == xmlsafe.Element && c.Name().Local == local {
+		if c := d.At(i); c.Kind() == safe.Element && c.Name().Local == local {
 			if n == 0 {
 				return c.Offset(), c.Offset() + len(c.Raw()), string(c.Raw())
 			}
@@ -311,7 +311,7 @@ func (e *edit) resign(by *party) {
 	sig := first(d, nsDS, "Signature")
 	info, _ := sig.Child(nsDS, "SignedInfo")
 	method, _ := info.Child(nsDS, "CanonicalizationMethod")
-	value, err := xmldsig.Sign(rand.Reader, by.key, xmldsig.RSASHA256, e.canonical(method, info))
+	value, err := dsig.Sign(rand.Reader, by.key, dsig.RSASHA256, e.canonical(method, info))
 	if err != nil {
 		e.t.Fatal(err)
 	}
@@ -320,11 +320,11 @@ func (e *edit) resign(by *party) {
 }
 
 // canonical is the form of n by a Transform or CanonicalizationMethod element.
-func (e *edit) canonical(how, n xmlsafe.Node) []byte {
+func (e *edit) canonical(how, n safe.Node) []byte {
 	e.t.Helper()
 	alg, _ := how.Attr("", "Algorithm")
-	c := xmldsig.Canon{Method: alg}
-	if list, ok := how.Child(xmldsig.ExcNS, "InclusiveNamespaces"); ok {
+	c := dsig.Canon{Method: alg}
+	if list, ok := how.Child(dsig.ExcNS, "InclusiveNamespaces"); ok {
 		s, _ := list.Attr("", "PrefixList")
 		c.Prefixes = strings.Fields(s)
 	}
@@ -336,13 +336,13 @@ func (e *edit) canonical(how, n xmlsafe.Node) []byte {
 }
 
 // fill replaces the text of a leaf.
-func (e *edit) fill(leaf xmlsafe.Node, text string) {
+func (e *edit) fill(leaf safe.Node, text string) {
 	from, raw := leaf.Offset(), string(leaf.Raw())
 	open, end := strings.Index(raw, ">")+1, strings.LastIndex(raw, "</")
 	e.text = e.text[:from] + raw[:open] + text + raw[end:] + e.text[from+len(raw):]
 }
 
-func first(d *xmlsafe.Doc, space, local string, in ...xmlsafe.Node) xmlsafe.Node {
+func first(d *safe.Doc, space, local string, in ...safe.Node) safe.Node {
 	from, to := 0, d.Len()
 	if len(in) > 0 {
 		from, to = in[0].Index(), in[0].End()
@@ -352,16 +352,16 @@ func first(d *xmlsafe.Doc, space, local string, in ...xmlsafe.Node) xmlsafe.Node
 			return n
 		}
 	}
-	return xmlsafe.Node{}
+	return safe.Node{}
 }
 
-func byID(d *xmlsafe.Doc, id string) xmlsafe.Node {
+func byID(d *safe.Doc, id string) safe.Node {
 	for i := range d.Len() {
 		if v, ok := d.At(i).Attr(nsWSU, "Id"); ok && v == id {
 			return d.At(i)
 		}
 	}
-	return xmlsafe.Node{}
+	return safe.Node{}
 }
 
 // never is a key store that must not be asked.

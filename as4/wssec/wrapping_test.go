@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ravn-ap/ravn/internal/xmldsig"
+	"github.com/ravn-ap/ravn/xml/dsig"
 )
 
 // forged is a Messaging with other content under an id of its own or a stolen one.
@@ -171,7 +171,7 @@ func TestSEC051Coverage(t *testing.T) {
 	el := messagingElement(t)
 	digest := func(uri string, b []byte) Digest {
 		sum := sha256.Sum256(b)
-		return Digest{URI: uri, Transform: xmldsig.Exclusive, Method: xmldsig.SHA256, Value: sum[:]}
+		return Digest{URI: uri, Transform: dsig.Exclusive, Method: dsig.SHA256, Value: sum[:]}
 	}
 	body := canonicalBody(bodyID(el))
 	good := []Digest{digest("#msg-1", el.Bytes), digest("#body-msg-1", body)}
@@ -180,7 +180,7 @@ func TestSEC051Coverage(t *testing.T) {
 	around := `<wsu:Timestamp xmlns:wsu="` + nsWSU + `">` + created + `</wsu:Timestamp>`
 	inner := `<x:SBD xmlns:wsu="` + nsWSU + `" xmlns:x="u:x" wsu:Id="sbd-1"></x:SBD>`
 	cid := func(url string) Digest {
-		return Digest{URI: url, Transform: swaSignature, Method: xmldsig.SHA256, Value: make([]byte, 32)}
+		return Digest{URI: url, Transform: swaSignature, Method: dsig.SHA256, Value: make([]byte, 32)}
 	}
 	for _, tc := range []struct {
 		name    string
@@ -192,7 +192,7 @@ func TestSEC051Coverage(t *testing.T) {
 	}{
 		{"as it should be", good, "", "", true, 0},
 		{"the timestamp as well", append(good[:2:2], digest("#ts-1", []byte(stamp))), stamp, "", true, 0},
-		{"an attachment as well", append(good[:2:2], Digest{URI: "cid:" + testCID, Transform: swaSignature, Method: xmldsig.SHA256, Value: make([]byte, 32)}), "", "", true, 0},
+		{"an attachment as well", append(good[:2:2], Digest{URI: "cid:" + testCID, Transform: swaSignature, Method: dsig.SHA256, Value: make([]byte, 32)}), "", "", true, 0},
 		{"10 only the timestamp", []Digest{digest("#ts-1", []byte(stamp))}, stamp, "", false, Policy},
 		{"10 timestamp and Body", []Digest{digest("#ts-1", []byte(stamp)), good[1]}, stamp, "", false, Policy},
 		{"10 timestamp and Messaging", []Digest{digest("#ts-1", []byte(stamp)), good[0]}, stamp, "", false, Policy},
@@ -205,7 +205,7 @@ func TestSEC051Coverage(t *testing.T) {
 		{"SEC-024 SEC-044 an attachment twice, in two spellings", append(good[:2:2], cid("cid:"+testCID), cid("cid:att%2D1@ap.example")), "", "", false, Authentication},
 		{"SEC-024 another letter case", append(good[:2:2], cid("cid:ATT-1@ap.example")), "", "", false, Authentication},
 		{"SEC-024 another scheme", append(good[:2:2], cid("CID:"+testCID)), "", "", false, Authentication},
-		{"SEC-044 only an attachment", []Digest{{URI: "cid:" + testCID, Transform: swaSignature, Method: xmldsig.SHA256, Value: make([]byte, 32)}}, "", "", false, Policy},
+		{"SEC-044 only an attachment", []Digest{{URI: "cid:" + testCID, Transform: swaSignature, Method: dsig.SHA256, Value: make([]byte, 32)}}, "", "", false, Policy},
 		{"SEC-044 no reference", nil, "", "", false, Authentication},
 		{"SEC-044 twice Messaging", append(good[:2:2], good[0]), "", "", false, Authentication},
 		{"SEC-044 too many", many(good, 15), "", "", false, Authentication},
@@ -244,7 +244,7 @@ func TestSEC051Coverage(t *testing.T) {
 func many(list []Digest, n int) []Digest {
 	list = list[:len(list):len(list)]
 	for i := range n {
-		list = append(list, Digest{URI: fmt.Sprintf("cid:%d", i), Transform: swaSignature, Method: xmldsig.SHA256, Value: make([]byte, 32)})
+		list = append(list, Digest{URI: fmt.Sprintf("cid:%d", i), Transform: swaSignature, Method: dsig.SHA256, Value: make([]byte, 32)})
 	}
 	return list
 }

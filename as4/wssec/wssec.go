@@ -8,7 +8,7 @@ package wssec
 import (
 	"fmt"
 
-	"github.com/ravn-ap/ravn/internal/xmldsig"
+	"github.com/ravn-ap/ravn/xml/dsig"
 )
 
 // Namespaces (as4.md §1).
@@ -19,7 +19,7 @@ const (
 	nsWSSE   = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 	nsWSSE11 = "http://docs.oasis-open.org/wss/oasis-wss-wssecurity-secext-1.1.xsd"
 	nsWSU    = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
-	nsDS     = xmldsig.NS
+	nsDS     = dsig.NS
 	nsXENC   = "http://www.w3.org/2001/04/xmlenc#"
 	nsXENC11 = "http://www.w3.org/2009/xmlenc11#"
 )
@@ -51,18 +51,18 @@ type Suite struct {
 
 // EDelivery1 is the suite of eDelivery AS4 1.14, which Peppol AS4 2.0.3 pins (AS4-061, AS4-075, AS4-076, AS4-082).
 var EDelivery1 = Suite{
-	Signature:    xmldsig.RSASHA256,
-	Digest:       xmldsig.SHA256,
-	Canon:        xmldsig.Exclusive,
+	Signature:    dsig.RSASHA256,
+	Digest:       dsig.SHA256,
+	Canon:        dsig.Exclusive,
 	Data:         nsXENC11 + "aes128-gcm",
 	KeyTransport: nsXENC11 + "rsa-oaep",
-	KeyDigest:    xmldsig.SHA256,
+	KeyDigest:    dsig.SHA256,
 	KeyMask:      nsXENC11 + "mgf1sha256",
 }
 
 // policy is what a signature under the suite may be made of (SEC-044 to SEC-047).
-func (s Suite) policy() xmldsig.Policy {
-	return xmldsig.Policy{
+func (s Suite) policy() dsig.Policy {
+	return dsig.Policy{
 		Signature: []string{s.Signature}, Digest: []string{s.Digest}, Canon: []string{s.Canon},
 		Same: []string{s.Canon}, External: []string{swaSignature}, References: 16,
 	}

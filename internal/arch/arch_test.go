@@ -17,28 +17,29 @@ const module = "github.com/ravn-ap/ravn/"
 // allowed lists, for each package, the packages of this project that it may import outside of tests.
 var allowed = map[string]string{
 	"peppol":                   "",
-	"internal/xmlsafe":         "",
-	"internal/xmldsig":         "internal/xmlsafe",
-	"ebms":                     "internal/xmlsafe",
-	"sbdh":                     "peppol internal/xmlsafe",
+	"xml":                      "",
+	"xml/safe":                 "",
+	"xml/dsig":                 "xml/safe",
+	"ebms":                     "xml/safe",
+	"sbdh":                     "peppol xml/safe",
 	"certs":                    "peppol",
 	"as4/mime":                 "",
 	"as4/intake":               "",
-	"as4/wssec":                "internal/xmlsafe internal/xmldsig",
+	"as4/wssec":                "xml/safe xml/dsig",
 	"internal/ttl":             "",
-	"validation/xregex":        "",
-	"validation/xdm":           "internal/xmlsafe",
-	"validation/xpath":         "validation/xdm validation/xregex",
+	"xml/regex":                "",
+	"xml/xdm":                  "xml/safe",
+	"xml/xpath":                "xml/xdm xml/regex",
 	"validation/pack":          "internal/durable",
-	"validation/core":          "validation/pack validation/schematron",
-	"validation":               "internal/xmlsafe validation/pack validation/schematron validation/testset validation/xdm validation/xpath validation/xsd",
-	"validation/testset":       "internal/xmlsafe validation/xdm",
-	"validation/schematron":    "internal/xmlsafe validation/xdm validation/xpath",
-	"validation/xsd":           "internal/xmlsafe validation/xregex",
+	"validation/core":          "validation/pack xml/schematron",
+	"validation":               "xml/safe validation/pack xml/schematron validation/testset xml/xdm xml/xpath xml/xsd",
+	"validation/testset":       "xml/safe xml/xdm",
+	"xml/schematron":           "xml/safe xml/xdm xml/xpath",
+	"xml/xsd":                  "xml/safe xml/regex",
 	"sml":                      "peppol internal/ttl",
-	"reporting":                "peppol internal/xmlsafe internal/durable",
-	"smp":                      "peppol certs internal/ttl internal/xmlsafe internal/xmldsig",
-	"as4":                      "ebms as4/intake as4/mime as4/wssec certs peppol sbdh internal/xmldsig",
+	"reporting":                "peppol xml/safe internal/durable",
+	"smp":                      "peppol certs internal/ttl xml/safe xml/dsig",
+	"as4":                      "ebms as4/intake as4/mime as4/wssec certs peppol sbdh xml/dsig",
 	"internal/durable":         "",
 	"internal/durable/faultfs": "internal/durable",
 	"internal/fault":           "",
@@ -47,7 +48,7 @@ var allowed = map[string]string{
 	"internal/store":           "peppol",
 	"internal/queue":           "internal/store",
 	"internal/backend":         "internal/durable internal/fault",
-	"internal/explain":         "as4 as4/mime as4/wssec certs ebms peppol sbdh internal/xmlsafe internal/xmldsig internal/fault",
+	"internal/explain":         "as4 as4/mime as4/wssec certs ebms peppol sbdh xml/safe xml/dsig internal/fault",
 	"internal/ap":              "as4 certs ebms peppol reporting sbdh smp internal/backend internal/fault internal/queue internal/store internal/store/blob validation",
 	"internal/node":            "as4 as4/intake certs ebms peppol smp sml sbdh internal/alive internal/ap internal/backend internal/config internal/fault internal/queue internal/report internal/store internal/store/blob internal/store/postgres internal/store/sqlite reporting validation validation/core validation/pack internal/durable",
 	"internal/setup":           "certs internal/fault testbed/pki internal/durable",
@@ -77,7 +78,7 @@ var homes = map[string]string{
 	"github.com/russellhaering/goxmldsig": "testbed/smp",
 	"github.com/miekg/dns":                "sml testbed/sml",
 	"modernc.org/sqlite":                  "internal/store/sqlite",
-	"golang.org/x/text":                   "validation/xpath",
+	"golang.org/x/text":                   "xml/xpath",
 	"golang.org/x/sys":                    "internal/store/sqlite",
 	"github.com/jackc/pgx":                "internal/store/postgres",
 	"github.com/rs/zerolog":               "internal/node cmd/ravn testbed",
@@ -144,7 +145,7 @@ func TestImports(t *testing.T) {
 func checkHome(t *testing.T, name, imp string) {
 	t.Helper()
 	if rooms, ok := foreignXML[imp]; ok && !slices.Contains(strings.Fields(rooms), name) {
-		t.Errorf("%s imports %s: foreign XML is read by internal/xmlsafe alone (SEC-030)", name, imp)
+		t.Errorf("%s imports %s: foreign XML is read by xml/safe alone (SEC-030)", name, imp)
 	}
 	if first, _, _ := strings.Cut(imp, "/"); !strings.Contains(first, ".") {
 		return // standard library

@@ -11,22 +11,22 @@ import (
 
 	"github.com/ravn-ap/ravn/as4/mime"
 	"github.com/ravn-ap/ravn/as4/wssec"
-	"github.com/ravn-ap/ravn/internal/xmldsig"
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
+	"github.com/ravn-ap/ravn/xml/dsig"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // security returns the wsse:Security header block.
-func (x *explainer) security() (xmlsafe.Node, bool) {
+func (x *explainer) security() (safe.Node, bool) {
 	header, _ := x.doc.Top().Child(nsSOAP, "Header")
 	return header.Child(nsWSSE, "Security")
 }
 
 // first returns the first child element with this name.
-func first(n xmlsafe.Node, space, local string) (xmlsafe.Node, bool) {
+func first(n safe.Node, space, local string) (safe.Node, bool) {
 	kids := n.Elements()
-	i := slices.IndexFunc(kids, func(k xmlsafe.Node) bool { return k.Is(space, local) })
+	i := slices.IndexFunc(kids, func(k safe.Node) bool { return k.Is(space, local) })
 	if i < 0 {
-		return xmlsafe.Node{}, false
+		return safe.Node{}, false
 	}
 	return kids[i], true
 }
@@ -62,7 +62,7 @@ func (x *explainer) encryption() {
 }
 
 // recipient reads for whom the content key was wrapped (AS4-078, AS4-079).
-func recipient(doc *xmlsafe.Doc, info xmlsafe.Node) *Recipient {
+func recipient(doc *safe.Doc, info safe.Node) *Recipient {
 	str, _ := first(info, nsWSSE, "SecurityTokenReference")
 	if ref, ok := first(str, nsWSSE, "Reference"); ok {
 		token, ok := doc.ByID(strings.TrimPrefix(attr(ref, "URI"), "#"))
@@ -84,11 +84,11 @@ func recipient(doc *xmlsafe.Doc, info xmlsafe.Node) *Recipient {
 	return &Recipient{Value: "nobody is named"}
 }
 
-func tokenCertificate(token xmlsafe.Node) *x509.Certificate {
+func tokenCertificate(token safe.Node) *x509.Certificate {
 	if !token.Is(nsWSSE, "BinarySecurityToken") {
 		return nil
 	}
-	der, err := xmldsig.DecodeBase64(token.Text())
+	der, err := dsig.DecodeBase64(token.Text())
 	if err != nil {
 		return nil
 	}

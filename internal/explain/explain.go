@@ -17,7 +17,7 @@ import (
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/internal/fault"
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // Options of Explain. The zero value explains what can be seen without keys.
@@ -55,7 +55,7 @@ type explainer struct {
 
 	soap     []byte
 	parts    []part // beside the SOAP part
-	doc      *xmlsafe.Doc
+	doc      *safe.Doc
 	message  *wssec.Unverified
 	signed   *wssec.Signed // nil unless the signature is valid
 	user     *ebms.UserMessage

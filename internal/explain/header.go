@@ -7,7 +7,7 @@ import (
 
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/ebms"
-	"github.com/ravn-ap/ravn/internal/xmldsig"
+	"github.com/ravn-ap/ravn/xml/dsig"
 )
 
 // header reads the eb:Messaging header, verified or not, and says which.
@@ -113,7 +113,7 @@ func (x *explainer) match() error {
 		return fmt.Errorf("the receipt is for %s, the request given is %s (AS4-107)", orUnknown(string(x.signal.RefTo)), req.user.ID)
 	}
 	signed, err := req.message.Verify(req.attached)
-	var refs []xmldsig.Reference
+	var refs []dsig.Reference
 	if err == nil {
 		refs, err = signed.References()
 	}

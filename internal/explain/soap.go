@@ -6,7 +6,7 @@ import (
 
 	"github.com/ravn-ap/ravn/as4/wssec"
 	"github.com/ravn-ap/ravn/ebms"
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // Namespaces (as4.md §1).
@@ -23,7 +23,7 @@ const (
 func (x *explainer) envelope() bool {
 	s := &SOAP{Bytes: int64(len(x.soap)), Blocks: []Block{}}
 	x.rep.SOAP = s
-	doc, err := xmlsafe.Parse(x.soap, xmlsafe.Envelope)
+	doc, err := safe.Parse(x.soap, safe.Envelope)
 	if err != nil {
 		s.Fault = x.unreadable(err)
 		return false
@@ -56,7 +56,7 @@ func (x *explainer) envelope() bool {
 // unreadable reports a SOAP part that is not acceptable XML.
 func (x *explainer) unreadable(err error) *Fault {
 	f := &Fault{Rule: "AS4-031", Text: err.Error()}
-	var xe *xmlsafe.Error
+	var xe *safe.Error
 	if errors.As(err, &xe) && xe.Rule != "" {
 		f.Rule = xe.Rule
 	}
@@ -65,7 +65,7 @@ func (x *explainer) unreadable(err error) *Fault {
 }
 
 // describe lists what is in the envelope; nothing of it is verified.
-func (s *SOAP) describe(env xmlsafe.Node) {
+func (s *SOAP) describe(env safe.Node) {
 	switch {
 	case env.Is(nsSOAP, "Envelope"):
 		s.Version = "1.2"
@@ -97,7 +97,7 @@ func (s *SOAP) describe(env xmlsafe.Node) {
 }
 
 // messageKind tells what the one child of eb:Messaging is.
-func messageKind(messaging xmlsafe.Node) string {
+func messageKind(messaging safe.Node) string {
 	if _, ok := messaging.Child(ebms.NS, "UserMessage"); ok {
 		return MessageUser
 	}
@@ -114,7 +114,7 @@ func messageKind(messaging xmlsafe.Node) string {
 }
 
 // path returns the text of the element at the end of a path of only children.
-func path(n xmlsafe.Node, space string, names ...string) string {
+func path(n safe.Node, space string, names ...string) string {
 	for _, name := range names {
 		var ok bool
 		if n, ok = n.Child(space, name); !ok {
@@ -124,7 +124,7 @@ func path(n xmlsafe.Node, space string, names ...string) string {
 	return strings.TrimSpace(n.Text())
 }
 
-func attr(n xmlsafe.Node, local string) string {
+func attr(n safe.Node, local string) string {
 	v, _ := n.Attr("", local)
 	return v
 }

@@ -20,9 +20,9 @@ import (
 
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/reporting"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // shortTypes abbreviates identifiers of the worked example.
@@ -113,7 +113,7 @@ func checkCells(t testing.TB, dir, name string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		doc, err := xmlsafe.Read(r, xmlsafe.Document)
+		doc, err := safe.Read(r, safe.Document)
 		if err != nil {
 			t.Fatalf("%s %s: %v", name, part.Name, err)
 		}

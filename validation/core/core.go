@@ -11,7 +11,7 @@ import (
 	"sync"
 
 	"github.com/ravn-ap/ravn/validation/pack"
-	"github.com/ravn-ap/ravn/validation/schematron"
+	"github.com/ravn-ap/ravn/xml/schematron"
 )
 
 // Name and Version of the pack. The version is that of the official rules that it was compared with.

@@ -12,9 +12,9 @@ import (
 	"testing"
 
 	"github.com/ravn-ap/ravn/internal/golden"
-	"github.com/ravn-ap/ravn/validation/schematron"
 	"github.com/ravn-ap/ravn/validation/testset"
-	"github.com/ravn-ap/ravn/validation/xdm"
+	"github.com/ravn-ap/ravn/xml/schematron"
+	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
 // pairs are our rule files with the official ones that they must agree with.

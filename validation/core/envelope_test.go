@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"github.com/ravn-ap/ravn/internal/golden"
-	"github.com/ravn-ap/ravn/validation/schematron"
-	"github.com/ravn-ap/ravn/validation/xdm"
+	"github.com/ravn-ap/ravn/xml/schematron"
+	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
 // goodEnvelope is an envelope without fault, from sbdh.md.

@@ -10,8 +10,8 @@ import (
 
 	"github.com/ravn-ap/ravn/validation"
 	"github.com/ravn-ap/ravn/validation/pack"
-	"github.com/ravn-ap/ravn/validation/schematron"
-	"github.com/ravn-ap/ravn/validation/xdm"
+	"github.com/ravn-ap/ravn/xml/schematron"
+	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
 // invoiceOf returns the invoice of the test network with n lines, each with its own number.

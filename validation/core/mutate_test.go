@@ -7,26 +7,26 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
-	"github.com/ravn-ap/ravn/validation/xdm"
+	"github.com/ravn-ap/ravn/xml/safe"
+	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
 var mutants = flag.Int("mutants", 3, "changed copies of each document for TestMutants")
 
 // elem is an element of a document that can be changed.
 type elem struct {
-	name  xmlsafe.Name
-	attrs []xmlsafe.Attr
+	name  safe.Name
+	attrs []safe.Attr
 	kids  []*elem
 	text  string // of an element without children
 }
 
 func elemOf(t *xdm.Tree, n xdm.Node) *elem {
 	name := t.Name(n)
-	e := &elem{name: xmlsafe.Name{Space: name.Space, Local: name.Local}}
+	e := &elem{name: safe.Name{Space: name.Space, Local: name.Local}}
 	for a := n + 1; int(a) < t.Len() && t.Kind(a) == xdm.Attr && t.Parent(a) == n; a++ {
 		name := t.Name(a)
-		e.attrs = append(e.attrs, xmlsafe.Attr{Name: xmlsafe.Name{Space: name.Space, Local: name.Local}, Value: t.Value(a)})
+		e.attrs = append(e.attrs, safe.Attr{Name: safe.Name{Space: name.Space, Local: name.Local}, Value: t.Value(a)})
 	}
 	for c := t.FirstChild(n); c != xdm.None; c = t.NextSibling(c) {
 		if t.Kind(c) == xdm.Element {
@@ -67,9 +67,9 @@ func (e *elem) all() []*elem {
 
 func (e *elem) feed(t *testing.T, b *xdm.Builder, depth int) {
 	t.Helper()
-	events := []xmlsafe.Event{{Kind: xmlsafe.Element, Name: e.name, Attrs: e.attrs, Depth: depth}}
+	events := []safe.Event{{Kind: safe.Element, Name: e.name, Attrs: e.attrs, Depth: depth}}
 	if e.text != "" {
-		events = append(events, xmlsafe.Event{Kind: xmlsafe.Text, Value: []byte(e.text), Depth: depth + 1})
+		events = append(events, safe.Event{Kind: safe.Text, Value: []byte(e.text), Depth: depth + 1})
 	}
 	for i := range events {
 		if err := b.Event(&events[i]); err != nil {
@@ -79,7 +79,7 @@ func (e *elem) feed(t *testing.T, b *xdm.Builder, depth int) {
 	for _, k := range e.kids {
 		k.feed(t, b, depth+1)
 	}
-	if err := b.Event(&xmlsafe.Event{Kind: xmlsafe.End, Name: e.name, Depth: depth}); err != nil {
+	if err := b.Event(&safe.Event{Kind: safe.End, Name: e.name, Depth: depth}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -94,12 +94,12 @@ func (e *elem) tree(t *testing.T, names *xdm.Names) *xdm.Tree {
 type pool struct {
 	parts map[string][]*elem
 	texts map[string][]string
-	attrs map[string][]xmlsafe.Attr
+	attrs map[string][]safe.Attr
 	under map[string][]*elem // children by the name of their parent
 }
 
 func newPool(docs []*elem) *pool {
-	p := &pool{map[string][]*elem{}, map[string][]string{}, map[string][]xmlsafe.Attr{}, map[string][]*elem{}}
+	p := &pool{map[string][]*elem{}, map[string][]string{}, map[string][]safe.Attr{}, map[string][]*elem{}}
 	for _, d := range docs {
 		for _, e := range d.all()[1:] {
 			p.parts[e.name.Local] = append(p.parts[e.name.Local], e)
@@ -159,7 +159,7 @@ func (p *pool) change(r *rand.Rand, top *elem) {
 			if r.IntN(2) == 0 {
 				a.Value = pick(r, oddAttrs)
 			}
-			e.attrs = []xmlsafe.Attr{a}
+			e.attrs = []safe.Attr{a}
 		}
 	default:
 		if len(e.kids) > 0 {

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/ravn-ap/ravn/validation/pack"
-	"github.com/ravn-ap/ravn/validation/schematron"
-	"github.com/ravn-ap/ravn/validation/xdm"
+	"github.com/ravn-ap/ravn/xml/schematron"
+	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
 // The pack is whole: each document type names files that are there and compile, each file is used, and each rule has an id, a

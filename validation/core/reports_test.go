@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/ravn-ap/ravn/internal/golden"
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
-	"github.com/ravn-ap/ravn/validation/xdm"
+	"github.com/ravn-ap/ravn/xml/safe"
+	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
 // xmlDecl is misplaced in one of the unit tests.
@@ -24,8 +24,8 @@ func reports(t *testing.T, names *xdm.Names) []document {
 		b := xmlDecl.ReplaceAll(golden.Read(t, "rules/reporting/"+file), nil)
 		build, depth := (*xdm.Builder)(nil), 0
 		root := ""
-		err := xmlsafe.Scan(bytes.NewReader(b), xmlsafe.Document, func(e *xmlsafe.Event) error {
-			if build == nil && e.Kind == xmlsafe.Element && strings.HasPrefix(e.Name.Space, "urn:fdc:peppol:") {
+		err := safe.Scan(bytes.NewReader(b), safe.Document, func(e *safe.Event) error {
+			if build == nil && e.Kind == safe.Element && strings.HasPrefix(e.Name.Space, "urn:fdc:peppol:") {
 				build, depth, root = xdm.NewBuilder(names, len(b)), e.Depth, e.Name.Local
 			}
 			if build == nil || e.Depth < depth {

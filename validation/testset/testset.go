@@ -10,8 +10,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ravn-ap/ravn/internal/xmlsafe"
-	"github.com/ravn-ap/ravn/validation/xdm"
+	"github.com/ravn-ap/ravn/xml/safe"
+	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
 // Namespace of test sets.
@@ -68,7 +68,7 @@ func (e *expectation) join(o expectation) {
 // Read reads a file. Rules must be compiled before, with the same names.
 func Read(b []byte, names *xdm.Names) (*File, error) {
 	r := &reader{names: names, size: len(b), f: &File{}, whole: newExpectation()}
-	if err := xmlsafe.Scan(bytes.NewReader(b), xmlsafe.Document, r.event); err != nil {
+	if err := safe.Scan(bytes.NewReader(b), safe.Document, r.event); err != nil {
 		return nil, err
 	}
 	if !r.f.Set {
@@ -96,8 +96,8 @@ type reader struct {
 	num   int
 }
 
-func (r *reader) event(e *xmlsafe.Event) error {
-	if e.Kind == xmlsafe.Element && e.Depth == 0 {
+func (r *reader) event(e *safe.Event) error {
+	if e.Kind == safe.Element && e.Depth == 0 {
 		r.f.Set = e.Name.Is(Namespace, "testSet") || e.Name.Is(Namespace, "test")
 		r.doc = nil
 	}
@@ -109,33 +109,33 @@ func (r *reader) event(e *xmlsafe.Event) error {
 		return r.doc.Event(e)
 	case r.doc != nil:
 		return r.inside(e)
-	case e.Kind == xmlsafe.Element && e.Name.Space == Namespace:
+	case e.Kind == safe.Element && e.Name.Space == Namespace:
 		return r.element(e)
-	case e.Kind == xmlsafe.Element:
+	case e.Kind == safe.Element:
 		if len(r.f.Tests) == 0 {
 			return fmt.Errorf("testset: the document %s stands outside of a test", e.Name.Local)
 		}
 		r.doc, r.top = xdm.NewBuilder(r.names, r.size), e.Depth
 		return r.doc.Event(e)
-	case e.Kind == xmlsafe.Text:
+	case e.Kind == safe.Text:
 		r.text.Write(e.Value)
-	case e.Kind == xmlsafe.End:
+	case e.Kind == safe.End:
 		r.end(e)
 	}
 	return nil
 }
 
 // inside feeds the document under way.
-func (r *reader) inside(e *xmlsafe.Event) error {
+func (r *reader) inside(e *safe.Event) error {
 	err := r.doc.Event(e)
-	if e.Kind == xmlsafe.End && e.Depth == r.top {
+	if e.Kind == safe.End && e.Depth == r.top {
 		r.f.Tests[len(r.f.Tests)-1].Doc = r.doc.Tree()
 		r.doc = nil
 	}
 	return err
 }
 
-func (r *reader) element(e *xmlsafe.Event) error {
+func (r *reader) element(e *safe.Event) error {
 	configuration, _ := e.Attr("", "configuration")
 	switch e.Name.Local {
 	case "testSet":
@@ -156,7 +156,7 @@ func (r *reader) element(e *xmlsafe.Event) error {
 	return nil
 }
 
-func (r *reader) end(e *xmlsafe.Event) {
+func (r *reader) end(e *safe.Event) {
 	if r.leaf == "" || e.Name.Local != r.leaf {
 		return
 	}
@@ -253,8 +253,8 @@ func levelOf(flag string) string {
 func Configurations(b []byte) ([]string, error) {
 	var names []string
 	whole, set := "", false
-	err := xmlsafe.Scan(bytes.NewReader(b), xmlsafe.Document, func(e *xmlsafe.Event) error {
-		if e.Kind != xmlsafe.Element || e.Depth > 1 {
+	err := safe.Scan(bytes.NewReader(b), safe.Document, func(e *safe.Event) error {
+		if e.Kind != safe.Element || e.Depth > 1 {
 			return nil
 		}
 		name, _ := e.Attr("", "configuration")

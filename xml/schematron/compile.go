@@ -1,0 +1,250 @@
+package schematron
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/ravn-ap/ravn/xml/xdm"
+	"github.com/ravn-ap/ravn/xml/xpath"
+)
+
+// Schema is a compiled rule file. It may be used by many at once.
+type Schema struct {
+	Source   *Source
+	patterns []*pattern
+}
+
+type pattern struct {
+	src   *Pattern
+	rules []rule
+	index index
+}
+
+type rule struct {
+	src     *Rule
+	context *xpath.Pattern
+	asserts []assertion
+}
+
+type assertion struct {
+	src  *Assert
+	test *xpath.Expr
+	text []textPart
+}
+
+type textPart struct {
+	text  string
+	value *xpath.Expr
+}
+
+// Compile compiles the rules of a phase, "" for the default. Trees to validate must be built with the same names, after
+// compiling. The error joins what was found wrong, each a *Problem.
+func Compile(src *Source, names *xdm.Names, phase string) (*Schema, error) {
+	s, wrong := compile(src, names, phase)
+	if err := wrong.err(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func compile(src *Source, names *xdm.Names, phase string) (*Schema, problems) {
+	c := &compilation{src: src, c: xpath.NewCompiler(names, src.Prefixes)}
+	s := &Schema{Source: src}
+	if phase == "" {
+		phase = src.Default
+	}
+	active, known := src.Phases[phase]
+	if phase != "" && phase != "#ALL" && !known {
+		return nil, problems{problem(Place{src.Name, 1}, "there is no phase %s", phase)}
+	}
+	var patterns []*Pattern
+	for i := range src.Patterns {
+		if p := &src.Patterns[i]; !known || slices.Contains(active, p.ID) {
+			patterns = append(patterns, p)
+		}
+	}
+	scope := c.globals(patterns)
+	for _, p := range patterns {
+		s.patterns = append(s.patterns, c.pattern(scope, p))
+	}
+	return s, c.problems
+}
+
+type compilation struct {
+	src      *Source
+	c        *xpath.Compiler
+	shared   map[string]int // how many patterns have a let of this name
+	problems problems
+}
+
+func (c *compilation) note(at Place, what string, err error) {
+	if err != nil {
+		c.problems.note(problem(at, "%s: %v", what, err))
+	}
+}
+
+// globals compiles functions, lets and keys of the schema. A let of a pattern is seen in the whole schema, as the ISO
+// skeleton makes a global variable of it, unless two patterns have one of the same name.
+func (c *compilation) globals(patterns []*Pattern) *xpath.Scope {
+	c.note(Place{c.src.Name, 1}, "a function", c.c.Functions(c.src.Functions))
+	c.shared = map[string]int{}
+	all := slices.Clone(c.src.Lets)
+	for _, p := range patterns {
+		for _, l := range p.Lets {
+			c.shared[l.Name]++
+		}
+	}
+	for _, p := range patterns {
+		all = append(all, slices.DeleteFunc(slices.Clone(p.Lets), func(l Let) bool { return c.shared[l.Name] > 1 })...)
+	}
+	scope := c.lets(c.c.Scope(), all)
+	for _, k := range c.src.Keys {
+		c.note(k.At, "key "+k.Name, scope.Key(k.Name, k.Match, k.Use))
+	}
+	return scope
+}
+
+// lets compiles lets. One may speak of another that stands behind it.
+func (c *compilation) lets(scope *xpath.Scope, list []Let) *xpath.Scope {
+	for len(list) > 0 {
+		var later []Let
+		for _, l := range list {
+			next, err := scope.Let(l.Name, l.Value)
+			var xe *xpath.Error
+			switch {
+			case err == nil:
+				scope = next
+			case errors.As(err, &xe) && xe.Code == xpath.UndefinedVariable:
+				later = append(later, l)
+			default:
+				c.note(l.At, "let "+l.Name, err)
+			}
+		}
+		if len(later) == len(list) {
+			_, err := scope.Let(later[0].Name, later[0].Value)
+			c.note(later[0].At, "let "+later[0].Name, err)
+			later = later[1:]
+		}
+		list = later
+	}
+	return scope
+}
+
+func (c *compilation) pattern(scope *xpath.Scope, src *Pattern) *pattern {
+	p := &pattern{src: src}
+	scope = c.lets(scope, slices.DeleteFunc(slices.Clone(src.Lets), func(l Let) bool { return c.shared[l.Name] == 1 }))
+	for i := range src.Rules {
+		p.rules = append(p.rules, c.rule(scope, &src.Rules[i]))
+	}
+	p.index.build(p.rules)
+	return p
+}
+
+func (c *compilation) rule(scope *xpath.Scope, src *Rule) rule {
+	r := rule{src: src}
+	var err error
+	r.context, err = scope.Pattern(src.Context)
+	c.note(src.At, "context", err)
+	scope = scope.Local()
+	for _, part := range src.Parts {
+		if part.Let != nil {
+			scope = c.lets(scope, []Let{*part.Let})
+			continue
+		}
+		a := assertion{src: part.Assert}
+		a.test, err = scope.Compile(part.Assert.Test)
+		c.note(part.Assert.At, "test of "+part.Assert.ID, err)
+		for _, t := range part.Assert.Text {
+			tp := textPart{text: t.Text}
+			if t.Select != "" {
+				tp.value, err = scope.Compile(t.Select)
+				c.note(part.Assert.At, "text of "+part.Assert.ID, err)
+			}
+			a.text = append(a.text, tp)
+		}
+		r.asserts = append(r.asserts, a)
+	}
+	return r
+}
+
+// index finds the rules that may match a node, without trying each: by the name of the node, then by that of its parent.
+type index struct {
+	byName  map[xdm.NameID]*candidates
+	any     *candidates // contexts without a name
+	attrs   bool        // some context matches attributes
+	docNode bool        // some context matches the document node
+}
+
+// candidates are the numbers of rules in ascending order.
+type candidates struct {
+	byParent map[xdm.NameID][]int32 // for the parents that some context names
+	other    []int32                // for all other parents
+}
+
+// entry is a rule with what one alternative of its context asks for; 0 means any name.
+type entry struct {
+	rule         int32
+	name, parent xdm.NameID
+}
+
+func (x *index) build(rules []rule) {
+	var list []entry
+	for i, r := range rules {
+		if r.context == nil { // it did not compile
+			continue
+		}
+		for _, t := range r.context.Targets() {
+			x.docNode = x.docNode || t.Kind == xdm.Root
+			x.attrs = x.attrs || t.Kind == xdm.Attr
+			e := entry{rule: int32(i), name: t.Name}
+			if len(t.Chain) > 0 {
+				e.parent = t.Chain[0]
+			}
+			list = append(list, e)
+		}
+	}
+	x.byName, x.any = map[xdm.NameID]*candidates{}, &candidates{byParent: map[xdm.NameID][]int32{}}
+	for _, e := range list {
+		if e.name != 0 && x.byName[e.name] == nil {
+			x.byName[e.name] = &candidates{byParent: map[xdm.NameID][]int32{}}
+		}
+	}
+	for _, e := range list { // in the order of the rules
+		if e.name != 0 {
+			x.byName[e.name].add(e)
+			continue
+		}
+		x.any.add(e)
+		for _, c := range x.byName {
+			c.add(e)
+		}
+	}
+}
+
+// add enters a rule, which comes after those that are there.
+func (c *candidates) add(e entry) {
+	if e.parent != 0 {
+		list, ok := c.byParent[e.parent]
+		if !ok { // until now this parent was like any other
+			list = slices.Clone(c.other)
+		}
+		c.byParent[e.parent] = append(list, e.rule)
+		return
+	}
+	c.other = append(c.other, e.rule)
+	for parent := range c.byParent {
+		c.byParent[parent] = append(c.byParent[parent], e.rule)
+	}
+}
+
+// rules returns the numbers of the rules that may match a node with this name and parent.
+func (x *index) rules(name, parent xdm.NameID) []int32 {
+	c := x.byName[name]
+	if c == nil {
+		c = x.any
+	}
+	if list, ok := c.byParent[parent]; ok {
+		return list
+	}
+	return c.other
+}

@@ -1,0 +1,217 @@
+package schematron
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ravn-ap/ravn/xml/safe"
+)
+
+// compiledRules recovers the rules from a stylesheet that the ISO skeleton made: one mode for each pattern, one template for
+// each rule with a priority that falls in the order of the text, a choose for each assert and an if for each report.
+// Whatever does not fit that form is refused, so that no rule is lost silently.
+func compiledRules(name string, e element) (*Source, problems) {
+	c := &compiledForm{src: compiledSource(name, e), rules: map[string][]ranked{}}
+	for _, n := range e.Elements() {
+		c.note(c.top(e.in(n)))
+	}
+	if c.setup.Node.IsZero() {
+		c.note(problem(e.place(), "this is not a stylesheet of the ISO skeleton or of SchXslt: it has no template for the document node"))
+		return nil, c.problems
+	}
+	c.patterns(c.setup)
+	for mode := range c.rules {
+		c.note(problem(c.rules[mode][0].rule.At, "the rules of mode %s belong to no pattern", mode))
+	}
+	return c.src, c.problems
+}
+
+// compiledSource begins the source of a stylesheet: the prefixes of the rules are declared on its element.
+func compiledSource(name string, e element) *Source {
+	s := &Source{Name: name, Prefixes: map[string]string{}, Phases: map[string][]string{}}
+	for prefix, uri := range e.Decls() {
+		if prefix != "" {
+			s.Prefixes[prefix] = uri
+		}
+	}
+	return s
+}
+
+type compiledForm struct {
+	problems
+	src   *Source
+	rules map[string][]ranked // by mode
+	setup element             // the template that begins the patterns
+}
+
+type ranked struct {
+	priority float64
+	rule     Rule
+}
+
+// inOrder returns rules in the order of the text: the first has the highest priority.
+func inOrder(list []ranked) []Rule {
+	slices.SortStableFunc(list, func(a, b ranked) int { return cmp.Compare(b.priority, a.priority) })
+	var out []Rule
+	for _, r := range list {
+		out = append(out, r.rule)
+	}
+	return out
+}
+
+// helperModes are those of templates that every compiled file has.
+var helperModes = []string{
+	"schematron-select-full-path", "schematron-get-full-path", "schematron-get-full-path-2", "schematron-get-full-path-3",
+	"generate-id-from-path", "generate-id-2",
+}
+
+func (c *compiledForm) top(e element) error {
+	if e.Name().Space != nsXSL {
+		return nil // svrl:text: the title of the rules
+	}
+	switch e.Name().Local {
+	case "function":
+		fn, err := function(e)
+		c.src.Functions = append(c.src.Functions, fn)
+		return err
+	case "key":
+		c.src.Keys = append(c.src.Keys, Key{e.attr("name"), e.attr("match"), e.attr("use"), e.place()})
+	case "param", "variable":
+		if sel, ok := e.Attr("", "select"); ok {
+			c.src.Lets = append(c.src.Lets, Let{e.attr("name"), sel, e.place()})
+		} // else a parameter or variable of the skeleton itself
+	case "output":
+	case "template":
+		return c.template(e)
+	default:
+		return problem(e.place(), "xsl:%s is not supported in compiled rules", e.Name().Local)
+	}
+	return nil
+}
+
+func (c *compiledForm) template(e element) error {
+	mode, match := e.attr("mode"), e.attr("match")
+	switch {
+	case mode == "" && match == "/":
+		c.setup = e
+		return nil
+	case mode == "" && match == "text()", slices.Contains(helperModes, mode):
+		return nil
+	case match == "text()" && e.attr("priority") == "-1", match == "@*|node()" && e.attr("priority") == "-2":
+		return nil // the walk through what no rule matches
+	}
+	priority, err := strconv.ParseFloat(e.attr("priority"), 64)
+	if err != nil || priority < 1000 || mode == "" {
+		return problem(e.place(), "a template that is no rule of the ISO skeleton: match %q, mode %q", match, mode)
+	}
+	r := Rule{Context: match, At: e.place()}
+	for _, n := range e.Elements() {
+		c.note(c.rulePart(&r, e.in(n)))
+	}
+	c.rules[mode] = append(c.rules[mode], ranked{priority, r})
+	return nil
+}
+
+func (c *compiledForm) rulePart(r *Rule, e element) error {
+	switch {
+	case e.is(nsSVRL, "fired-rule"):
+		r.ID = attributeOf(e, "id")
+		return nil
+	case e.is(nsXSL, "apply-templates"):
+		return nil
+	case e.is(nsXSL, "variable"):
+		sel, ok := e.Attr("", "select")
+		if !ok {
+			return problem(e.place(), "a variable without select is not supported in a rule")
+		}
+		r.Parts = append(r.Parts, RulePart{Let: &Let{e.attr("name"), sel, e.place()}})
+		return nil
+	case e.is(nsXSL, "choose"):
+		list := e.Elements()
+		if len(list) != 2 || !list[0].Is(nsXSL, "when") || !list[1].Is(nsXSL, "otherwise") || len(list[0].Elements()) > 0 {
+			return problem(e.place(), "a choose that is not an assert")
+		}
+		test, _ := list[0].Attr("", "test")
+		return c.outcome(r, e.in(list[1]), "failed-assert", test)
+	case e.is(nsXSL, "if"):
+		return c.outcome(r, e, "successful-report", e.attr("test"))
+	}
+	return problem(e.place(), "%s is not supported in a rule", e.Name())
+}
+
+// outcome reads what is written when an assert fails or a report holds.
+func (c *compiledForm) outcome(r *Rule, e element, local, test string) error {
+	list := e.Elements()
+	if len(list) != 1 || !list[0].Is(nsSVRL, local) {
+		return problem(e.place(), "a test without svrl:%s", local)
+	}
+	out := e.in(list[0])
+	a := &Assert{ID: attributeOf(out, "id"), Flag: attributeOf(out, "flag"), Test: test, Report: local == "successful-report", At: out.place()}
+	for _, n := range out.Elements() {
+		if n.Is(nsSVRL, "text") {
+			a.Text = append(a.Text, compiledText(n)...)
+		}
+	}
+	if a.ID == "" {
+		a.ID = idOf(a.Text)
+	}
+	r.Parts = append(r.Parts, RulePart{Assert: a})
+	return nil
+}
+
+// attributeOf returns an attribute that is written directly or by xsl:attribute.
+func attributeOf(e element, name string) string {
+	if v := e.attr(name); v != "" {
+		return v
+	}
+	for _, n := range e.Elements() {
+		if v, _ := n.Attr("", "name"); n.Is(nsXSL, "attribute") && v == name {
+			return strings.TrimSpace(n.Text())
+		}
+	}
+	return ""
+}
+
+func compiledText(n safe.Node) []TextPart {
+	var out []TextPart
+	for c := range n.Children() {
+		switch {
+		case c.Kind() == safe.Text:
+			out = append(out, TextPart{Text: string(c.Value())})
+		case c.Is(nsXSL, "text"):
+			out = append(out, TextPart{Text: c.Text()})
+		case c.Is(nsXSL, "value-of"):
+			sel, _ := c.Attr("", "select")
+			out = append(out, TextPart{Select: sel})
+		case c.Kind() == safe.Element:
+			out = append(out, compiledText(c)...)
+		}
+	}
+	return out
+}
+
+// patterns finds the order of the modes, and takes the rules of each.
+func (c *compiledForm) patterns(setup element) {
+	var p Pattern
+	var walk func(e element)
+	walk = func(e element) {
+		for _, n := range e.Elements() {
+			child := e.in(n)
+			switch {
+			case child.is(nsSVRL, "schematron-output"):
+				c.src.Title = child.attr("title")
+				walk(child)
+			case child.is(nsSVRL, "active-pattern"):
+				p = Pattern{ID: attributeOf(child, "id"), Title: attributeOf(child, "name")}
+			case child.is(nsXSL, "apply-templates"):
+				list := c.rules[child.attr("mode")]
+				delete(c.rules, child.attr("mode"))
+				p.Rules = append(p.Rules, inOrder(list)...)
+				c.src.Patterns = append(c.src.Patterns, p)
+			}
+		}
+	}
+	walk(setup)
+}

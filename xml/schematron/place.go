@@ -1,0 +1,87 @@
+package schematron
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ravn-ap/ravn/xml/xdm"
+)
+
+// places writes the paths of nodes. It remembers how far it has counted below each parent, so that many findings among many
+// siblings cost no more than their number.
+type places struct {
+	t    *xdm.Tree
+	last map[sibling]counted
+}
+
+type sibling struct {
+	parent xdm.Node
+	name   xdm.NameID
+}
+
+type counted struct {
+	node xdm.Node
+	pos  int
+}
+
+// path returns the path of a node: local names with their position among siblings of the same expanded name.
+func (p *places) path(n xdm.Node) string {
+	return p.join(n, func(n xdm.Node, name xdm.Name) string {
+		if p.t.Kind(n) == xdm.Attr {
+			return "@" + name.Local
+		}
+		return name.Local + p.index(n)
+	})
+}
+
+// skeleton returns the path of a node as the ISO skeleton writes it.
+func (p *places) skeleton(n xdm.Node) string {
+	return p.join(n, func(n xdm.Node, name xdm.Name) string {
+		switch {
+		case p.t.Kind(n) == xdm.Attr && name.Space == "":
+			return "@" + name.Local
+		case p.t.Kind(n) == xdm.Attr:
+			return "@*[local-name()='" + name.Local + "' and namespace-uri()='" + name.Space + "']"
+		case name.Space == "":
+			return name.Local + p.index(n)
+		}
+		return "*:" + name.Local + "[namespace-uri()='" + name.Space + "']" + p.index(n)
+	})
+}
+
+func (p *places) join(n xdm.Node, step func(xdm.Node, xdm.Name) string) string {
+	if n == 0 {
+		return "/"
+	}
+	var steps []string
+	for ; n > 0; n = p.t.Parent(n) {
+		steps = append(steps, "/"+step(n, p.t.Name(n)))
+	}
+	slices.Reverse(steps)
+	return strings.Join(steps, "")
+}
+
+// index is the position of an element in brackets.
+func (p *places) index(n xdm.Node) string {
+	key := sibling{p.t.Parent(n), p.t.NameID(n)}
+	if p.t.Wide(key.parent) {
+		if i, found := slices.BinarySearch(p.t.Children(key.parent, key.name), n); found {
+			return "[" + strconv.Itoa(i+1) + "]"
+		}
+	}
+	at, ok := p.last[key]
+	if !ok || at.node > n {
+		at = counted{p.t.FirstChild(key.parent), 1}
+	}
+	for ; at.node != n; at.node = p.t.NextSibling(at.node) {
+		if p.t.Kind(at.node) == xdm.Element && p.t.NameID(at.node) == key.name {
+			at.pos++
+		}
+	}
+	if p.last == nil {
+		p.last = map[sibling]counted{}
+	}
+	p.last[key] = at
+	return "[" + strconv.Itoa(at.pos) + "]"
+}

@@ -1,0 +1,235 @@
+package schematron
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ravn-ap/ravn/xml/xdm"
+	"github.com/ravn-ap/ravn/xml/xpath"
+)
+
+// Finding is an assert that failed, a report that holds, or a test that could not be evaluated.
+type Finding struct {
+	Pattern  *Pattern
+	Rule     *Rule
+	Assert   *Assert // nil when the context of the rule could not be evaluated
+	Node     xdm.Node
+	Location string // /Invoice[1]/cac:X[2] without prefixes
+	Text     string
+	Code     string // of the XPath error of a test that could not be evaluated, "" otherwise
+}
+
+// Flag returns the flag as published; a test that could not be evaluated is fatal.
+func (f *Finding) Flag() string {
+	if f.Assert == nil || f.Code != "" {
+		return "fatal"
+	}
+	return f.Assert.Flag
+}
+
+// ID returns the id of the assert, or of the rule.
+func (f *Finding) ID() string {
+	if f.Assert == nil {
+		return f.Rule.ID
+	}
+	return f.Assert.ID
+}
+
+// maxFindings is how many findings of a rule file are kept: enough for a person, and no way to fill the memory with a document
+// that is wrong in a million places.
+const maxFindings = 1000
+
+// Result is what the rules say of a document.
+type Result struct {
+	Findings []Finding
+	More     int    // findings beyond those that are kept
+	MoreBad  bool   // one of them was no warning
+	Fired    int    // how many times a rule matched a node
+	Work     int64  // steps of the evaluation
+	Steps    []Step // with Options.Trace: what happened, in order
+}
+
+// Step is a step of a run: a pattern begins, a rule fires for a node, or there is a finding.
+type Step struct {
+	Pattern *Pattern // a pattern begins
+	Rule    *Rule    // a rule fires
+	Node    xdm.Node
+	Finding int // index of a finding, when neither Pattern nor Rule is set
+}
+
+// Options of a run. The zero value is right for production.
+type Options struct {
+	Budget xpath.Budget // its zero value means the defaults
+	Trace  bool         // keep the steps, for SVRL
+}
+
+// ErrBudget means that the document was too much work and is neither valid nor invalid; ErrMemory that it was because of the
+// memory of values.
+var (
+	ErrBudget = errors.New("schematron: the document needs more steps than are allowed")
+	ErrMemory = fmt.Errorf("%w: their values take too much memory", ErrBudget)
+)
+
+// Validate evaluates all rules on a document. Errors are those of the context, and ErrBudget.
+func (s *Schema) Validate(ctx context.Context, t *xdm.Tree, o Options) (*Result, error) {
+	r := &run{t: t, ev: xpath.NewEvaluation(ctx, t, o.Budget), places: places{t: t}, trace: o.Trace}
+	defer r.ev.Release()
+	for _, p := range s.patterns {
+		r.step(Step{Pattern: p.src})
+		if err := r.pattern(p); err != nil {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			if xpath.IsMemory(err) {
+				return nil, ErrMemory
+			}
+			return nil, ErrBudget
+		}
+	}
+	r.res.Work = r.ev.Spent()
+	return &r.res, nil
+}
+
+type run struct {
+	t      *xdm.Tree
+	ev     *xpath.Evaluation
+	res    Result
+	places places
+	trace  bool
+}
+
+func (r *run) step(s Step) {
+	if r.trace {
+		r.res.Steps = append(r.res.Steps, s)
+	}
+}
+
+// full tells whether no more findings are kept, and counts the one that would come.
+func (r *run) full(flag string) bool {
+	if len(r.res.Findings) < maxFindings {
+		return false
+	}
+	r.res.More++
+	r.res.MoreBad = r.res.MoreBad || flag != "warning"
+	return true
+}
+
+func (r *run) found(f Finding) {
+	r.step(Step{Node: f.Node, Finding: len(r.res.Findings)})
+	r.res.Findings = append(r.res.Findings, f)
+}
+
+// pattern gives each node to the first rule that matches it. Text, comments and instructions are never visited.
+func (r *run) pattern(p *pattern) error {
+	if err := r.ev.Spend(r.t.Len() >> 3); err != nil { // passing a node by is little work
+		return err
+	}
+	if p.index.docNode {
+		if err := r.node(p, 0, 0, 0); err != nil {
+			return err
+		}
+	}
+	for n := xdm.Node(1); int(n) < r.t.Len(); n++ {
+		switch r.t.Kind(n) {
+		case xdm.Attr:
+			if !p.index.attrs {
+				continue
+			}
+		case xdm.Element:
+		default:
+			continue
+		}
+		if err := r.node(p, n, r.t.NameID(n), r.t.NameID(r.t.Parent(n))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) node(p *pattern, n xdm.Node, name, parent xdm.NameID) error {
+	for _, i := range p.index.rules(name, parent) {
+		rule := &p.rules[i]
+		ok, err := r.ev.Matches(rule.context, n)
+		if err != nil {
+			if xpath.IsBudget(err) {
+				return err
+			}
+			r.failed(p, rule, nil, n, err)
+			continue
+		}
+		if ok {
+			return r.fire(p, rule, n)
+		}
+	}
+	return nil
+}
+
+func (r *run) fire(p *pattern, rule *rule, n xdm.Node) error {
+	r.res.Fired++
+	r.step(Step{Rule: rule.src, Node: n})
+	r.ev.Home(n)
+	for i := range rule.asserts {
+		a := &rule.asserts[i]
+		ok, err := r.ev.Test(a.test, n)
+		if err != nil {
+			if xpath.IsBudget(err) {
+				return err
+			}
+			r.failed(p, rule, a, n, err)
+			continue
+		}
+		if ok == a.src.Report && !r.full(a.src.Flag) {
+			text, err := r.text(a, n)
+			if err != nil {
+				return err
+			}
+			r.found(Finding{Pattern: p.src, Rule: rule.src, Assert: a.src, Node: n, Location: r.places.path(n), Text: text})
+		}
+	}
+	return nil
+}
+
+// failed records an evaluation that failed; the rest goes on.
+func (r *run) failed(p *pattern, rule *rule, a *assertion, n xdm.Node, err error) {
+	if r.full("fatal") {
+		return
+	}
+	f := Finding{Pattern: p.src, Rule: rule.src, Node: n, Location: r.places.path(n), Text: "The rule cannot be evaluated on this document: " + err.Error()}
+	if a != nil {
+		f.Assert = a.src
+	}
+	var xe *xpath.Error
+	if errors.As(err, &xe) {
+		f.Code = xe.Code
+	}
+	r.found(f)
+}
+
+// maxText is how many bytes of a message are kept: a person reads no more, and a document may put all of itself in each.
+const maxText = 8 << 10
+
+func shortened(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxText], "") + " …"
+}
+
+// text resolves a message. A value in it that cannot be evaluated is left out.
+func (r *run) text(a *assertion, n xdm.Node) (string, error) {
+	var b strings.Builder
+	for _, t := range a.text {
+		if t.value == nil {
+			b.WriteString(t.text)
+			continue
+		}
+		s, err := r.ev.String(t.value, n)
+		if err != nil && xpath.IsBudget(err) {
+			return "", err
+		}
+		b.WriteString(s)
+	}
+	return squeeze(shortened(b.String())), nil
+}

@@ -1,0 +1,85 @@
+// Package schematron reads ISO Schematron rules for the query language XSLT 2.0 and evaluates them (schematron.md §7). Rules
+// come as .sch files, modular or flattened, or in the compiled form that the ISO skeleton or SchXslt makes of them.
+package schematron
+
+import (
+	"fmt"
+
+	"github.com/ravn-ap/ravn/xml/xpath"
+)
+
+// Source is a rule file as it was written, with its includes and abstract patterns resolved.
+type Source struct {
+	Name      string // path of the file
+	Title     string
+	Prefixes  map[string]string
+	Lets      []Let
+	Functions []xpath.Function
+	Keys      []Key
+	Patterns  []Pattern
+	Phases    map[string][]string // ids of the active patterns
+	Default   string              // phase that applies when none is asked for; "" means all patterns
+}
+
+// Let is a named value.
+type Let struct {
+	Name, Value string
+	At          Place
+}
+
+// Key is an xsl:key.
+type Key struct {
+	Name, Match, Use string
+	At               Place
+}
+
+// Pattern is a list of rules of which at most one fires for a node.
+type Pattern struct {
+	ID, Title string
+	Lets      []Let
+	Rules     []Rule
+}
+
+// Rule is a context with its assertions. Lets and asserts stand in their order.
+type Rule struct {
+	ID, Context string
+	Parts       []RulePart
+	At          Place
+}
+
+// RulePart is a let or an assert of a rule; one of them is set.
+type RulePart struct {
+	Let    *Let
+	Assert *Assert
+}
+
+// Assert is a test of a rule. A report fires when its test holds, an assert when it does not.
+type Assert struct {
+	ID, Flag, Test string
+	Report         bool
+	Text           []TextPart
+	At             Place
+}
+
+// TextPart is a piece of a message: text, or the value of an expression.
+type TextPart struct{ Text, Select string }
+
+// Place is where something stands in a rule file.
+type Place struct {
+	File string
+	Line int
+}
+
+func (p Place) String() string { return fmt.Sprintf("%s:%d", p.File, p.Line) }
+
+// Problem is what makes a rule file unusable, by place.
+type Problem struct {
+	At   Place
+	What string
+}
+
+func (p *Problem) Error() string { return p.At.String() + ": " + p.What }
+
+func problem(at Place, format string, args ...any) error {
+	return &Problem{at, fmt.Sprintf(format, args...)}
+}

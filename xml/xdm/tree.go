@@ -1,0 +1,448 @@
+package xdm
+
+import (
+	"bytes"
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/ravn-ap/ravn/xml/safe"
+)
+
+// Kind is the kind of a node.
+type Kind uint8
+
+// Kinds of nodes. There are no namespace nodes: no rule looks at them.
+const (
+	Root Kind = iota
+	Element
+	Attr
+	Text
+	Comment
+	PI
+)
+
+// Node is the number of a node in its Tree: 0 is the document node, and a larger number comes later in the document.
+type Node int32
+
+// None is no node.
+const None Node = -1
+
+// node has 16 bytes, so that a document of nothing but markup becomes a tree of a few times its own size (see Size).
+type node struct {
+	what   what
+	parent Node
+	next   Node  // the first node behind this one, its attributes and its descendants; of an Attr the end of its value in other
+	from   int32 // how much text stands before the node; of an Attr the start of its value in other
+}
+
+// what is the kind of a node, two marks, and a number: of the name of an element or attribute, of the note of a comment or an
+// instruction.
+type what uint32
+
+const (
+	kindBits      = 7
+	wide     what = 8  // an element with many children, which are found by name
+	odd      what = 16 // the name is not written as in its first place
+	markBits      = 5
+)
+
+func (w what) kind() Kind   { return Kind(w & kindBits) }
+func (w what) name() NameID { return NameID(w >> markBits) }
+
+// plain is what without its marks: two nodes with the same are of the same kind and name.
+func (w what) plain() what { return w &^ (wide | odd) }
+
+func whatOf(k Kind, number int32) what { return what(number)<<markBits | what(k) }
+
+// note has what a comment or an instruction says.
+type note struct{ from, to, target int32 }
+
+// Tree is an immutable document. It may be used by many at once.
+type Tree struct {
+	names   *Names
+	local   []Name // names that no rule speaks of
+	nodes   []node
+	text    string           // the character data of the whole document
+	other   string           // values of attributes, comments and instructions
+	notes   []note           // of comments and instructions
+	written []string         // names as they are written, and targets of instructions
+	first   map[NameID]int32 // how a name is written in its first place
+	odd     []oddName        // nodes where it is written otherwise
+	places  places
+	indexed int32    // elements and attributes with names that rules speak of
+	present []uint64 // bit n: the name n occurs, of those that rules speak of
+
+	once   sync.Once
+	sorted []Node              // elements and attributes with names that rules speak of: each name in document order
+	named  map[NameID][2]int32 // where the nodes of a name stand in sorted: elements
+	attrs  map[NameID][2]int32 // and attributes
+
+	children sync.Once
+	wide     []Node  // elements with many children
+	starts   []int32 // where the children of each begin in kids
+	kids     []Node  // by name, each name in document order
+}
+
+// oddName is a node whose name is written with another prefix than that of its first place.
+type oddName struct {
+	node    Node
+	written int32
+}
+
+// Parse builds the tree of a document in memory. An error is an *safe.Error.
+func Parse(b []byte, names *Names) (*Tree, error) {
+	build := NewBuilderOf(names, b)
+	if err := safe.Scan(bytes.NewReader(b), safe.Document, build.Event); err != nil {
+		return nil, err
+	}
+	return build.Tree(), nil
+}
+
+// Builder makes a tree of the events of a scan, which may feed others as well.
+type Builder struct {
+	t           *Tree
+	open        Node
+	kids        []int32 // how many children each open element has
+	text, other strings.Builder
+	ids         map[safe.Name]nameRef // names seen in this document
+	own         map[Name]NameID
+	targets     map[string]int32 // of instructions
+}
+
+type nameRef struct {
+	id  NameID
+	odd int32 // how it is written, if not as in its first place
+}
+
+// NewBuilder returns a builder for a document of about size bytes.
+func NewBuilder(names *Names, size int) *Builder {
+	n := int64(size)
+	return NewBuilderFor(names, Size{Bytes: n, Nodes: n / 32, Elements: n / 64, Text: n / 3})
+}
+
+// NewBuilderOf returns a builder for a document in memory.
+func NewBuilderOf(names *Names, doc []byte) *Builder { return NewBuilderFor(names, SizeOf(doc)) }
+
+// NewBuilderFor returns a builder with room for a document of a size from the beginning, so that nothing is copied while the tree
+// grows.
+func NewBuilderFor(names *Names, size Size) *Builder {
+	b := &Builder{
+		t: &Tree{
+			names: names, nodes: make([]node, 1, 16+size.Nodes), written: []string{""}, first: map[NameID]int32{},
+			places: newPlaces(size), notes: make([]note, 0, size.Notes),
+		},
+		open: 0, ids: seen.Get().(map[safe.Name]nameRef), kids: make([]int32, 1, 16),
+	}
+	b.text.Grow(int(size.Text))
+	b.other.Grow(int(size.Other))
+	return b
+}
+
+// seen keeps the maps of builders that are done.
+var seen = sync.Pool{New: func() any { return map[safe.Name]nameRef{} }}
+
+// maxSeen is how many names a map that is kept may have held.
+const maxSeen = 1024
+
+// MaxSize is the largest document that a tree is made of, in bytes.
+const MaxSize = math.MaxInt32
+
+// maxNames is how many different names a document may have: each costs much more than a node. The largest schemas have a third.
+const maxNames = 1 << 14
+
+// manyChildren is from how many children on they are found by name instead of one after another.
+const manyChildren = 32
+
+func limit(e *safe.Event, msg string) error {
+	return &safe.Error{Msg: msg, Line: 1, Col: 1, Offset: e.Offset, Limit: true}
+}
+
+// Event takes the next event of the scan. It fails when the document is too large.
+func (b *Builder) Event(e *safe.Event) error {
+	if e.Offset > MaxSize {
+		return limit(e, "the document is larger than 2 GiB")
+	}
+	t := b.t
+	switch e.Kind {
+	case safe.Element:
+		el := b.named(Element, e.Name, int32(b.text.Len()))
+		t.places.add(len(t.nodes)-1, e.Offset)
+		for i := range e.Attrs {
+			from := int32(b.other.Len())
+			b.other.WriteString(e.Attrs[i].Value)
+			a := &t.nodes[b.named(Attr, e.Attrs[i].Name, from)]
+			a.parent, a.next = el, Node(b.other.Len())
+		}
+		b.open = el
+		b.kids = append(b.kids, 0)
+		if len(b.ids) > maxNames {
+			return limit(e, "the document has too many different names")
+		}
+	case safe.End:
+		n := &t.nodes[b.open]
+		last := len(b.kids) - 1
+		if b.kids[last] > manyChildren {
+			n.what |= wide
+			t.wide = append(t.wide, b.open)
+		}
+		b.kids = b.kids[:last]
+		n.next = Node(len(t.nodes))
+		b.open = n.parent
+	case safe.Text:
+		b.character(e)
+	case safe.Comment:
+		b.note(Comment, e.Value, 0)
+	case safe.PI:
+		b.note(PI, e.Value, b.target(e.Target))
+	}
+	return nil
+}
+
+// character adds character data; what follows a text directly belongs to it.
+func (b *Builder) character(e *safe.Event) {
+	if b.open == 0 || len(e.Value) == 0 {
+		return // white space around the top element
+	}
+	last := &b.t.nodes[len(b.t.nodes)-1]
+	from := int32(b.text.Len())
+	b.text.Write(e.Value)
+	if last.what.kind() != Text || last.parent != b.open {
+		b.add(whatOf(Text, 0), from)
+	}
+}
+
+func (b *Builder) add(w what, from int32) Node {
+	id := Node(len(b.t.nodes))
+	b.t.nodes = append(b.t.nodes, node{what: w, parent: b.open, next: id + 1, from: from})
+	if w.kind() != Attr {
+		b.kids[len(b.kids)-1]++
+	}
+	return id
+}
+
+// named adds an element or attribute.
+func (b *Builder) named(k Kind, name safe.Name, from int32) Node {
+	ref := b.ref(name)
+	n := b.add(whatOf(k, int32(ref.id)), from)
+	if ref.id < own {
+		b.t.indexed++
+	}
+	if ref.odd != 0 {
+		b.t.nodes[n].what |= odd
+		b.t.odd = append(b.t.odd, oddName{n, ref.odd})
+	}
+	return n
+}
+
+// note adds a comment or an instruction.
+func (b *Builder) note(k Kind, value []byte, target int32) {
+	from := int32(b.other.Len())
+	b.other.Write(value)
+	b.add(whatOf(k, int32(len(b.t.notes))), int32(b.text.Len()))
+	b.t.notes = append(b.t.notes, note{from, int32(b.other.Len()), target})
+}
+
+func (b *Builder) ref(name safe.Name) nameRef {
+	if r, ok := b.ids[name]; ok {
+		return r
+	}
+	n := Name{name.Space, name.Local}
+	id, ok := b.own[n] // first: rules that are compiled meanwhile may have entered the name, and it keeps one number
+	if !ok {
+		if id, ok = b.t.names.find(n); ok {
+			b.t.mark(id)
+		} else {
+			id = b.unknown(n)
+		}
+	}
+	text := name.Local
+	if name.Prefix != "" {
+		text = name.Prefix + ":" + text
+	}
+	r := nameRef{id: id}
+	if _, there := b.t.first[id]; there {
+		r.odd = b.write(text)
+	} else {
+		b.t.first[id] = b.write(text)
+	}
+	b.ids[name] = r
+	return r
+}
+
+// unknown numbers a name that no rule speaks of.
+func (b *Builder) unknown(n Name) NameID {
+	if b.own == nil {
+		b.own = map[Name]NameID{}
+	}
+	id := own + NameID(len(b.t.local))
+	b.own[n] = id
+	b.t.local = append(b.t.local, n)
+	return id
+}
+
+// mark notes that a name occurs.
+func (t *Tree) mark(id NameID) {
+	for int(id>>6) >= len(t.present) {
+		t.present = append(t.present, 0)
+	}
+	t.present[id>>6] |= 1 << (id & 63)
+}
+
+// Has tells whether an element or attribute with a name that rules speak of occurs.
+func (t *Tree) Has(id NameID) bool {
+	return int(id>>6) < len(t.present) && t.present[id>>6]&(1<<(id&63)) != 0
+}
+
+// write numbers a name as it is written.
+func (b *Builder) write(s string) int32 {
+	b.t.written = append(b.t.written, s)
+	return int32(len(b.t.written) - 1)
+}
+
+// target numbers the target of an instruction.
+func (b *Builder) target(s string) int32 {
+	id, ok := b.targets[s]
+	if !ok {
+		if b.targets == nil {
+			b.targets = map[string]int32{}
+		}
+		id = b.write(s)
+		b.targets[s] = id
+	}
+	return id
+}
+
+// Tree returns the tree after the last event. It ends the builder.
+func (b *Builder) Tree() *Tree {
+	t := b.t
+	t.text, t.other = b.text.String(), b.other.String()
+	if len(b.ids) <= maxSeen {
+		clear(b.ids)
+		seen.Put(b.ids)
+	}
+	b.ids = nil
+	t.nodes[0].next = Node(len(t.nodes))
+	slices.Sort(t.wide)
+	return t
+}
+
+// Len returns the number of nodes.
+func (t *Tree) Len() int { return len(t.nodes) }
+
+// Kind returns the kind of n.
+func (t *Tree) Kind(n Node) Kind { return t.nodes[n].what.kind() }
+
+// Is tells whether n is an element or attribute, as kind says, with a name.
+func (t *Tree) Is(n Node, kind Kind, id NameID) bool {
+	return t.nodes[n].what.plain() == whatOf(kind, int32(id))
+}
+
+// NameID returns the number of the name of an element or attribute, 0 for other nodes.
+func (t *Tree) NameID(n Node) NameID {
+	if w := t.nodes[n].what; w.kind() == Element || w.kind() == Attr {
+		return w.name()
+	}
+	return 0
+}
+
+// Name returns the name of an element or attribute; the local name of an instruction is its target.
+func (t *Tree) Name(n Node) Name {
+	id := t.NameID(n)
+	switch {
+	case t.Kind(n) == PI:
+		return Name{Local: t.Written(n)}
+	case id == 0:
+		return Name{}
+	case id >= own:
+		return t.local[id-own]
+	}
+	return t.names.name(id)
+}
+
+// Written returns the name of an element, attribute or instruction as it is written: prefix:local or local; "" for other nodes.
+func (t *Tree) Written(n Node) string {
+	w := t.nodes[n].what
+	switch {
+	case w.kind() == PI:
+		return t.written[t.notes[w.name()].target]
+	case w.kind() != Element && w.kind() != Attr:
+		return ""
+	case w&odd != 0:
+		i, _ := slices.BinarySearchFunc(t.odd, n, func(o oddName, n Node) int { return cmp.Compare(o.node, n) })
+		return t.written[t.odd[i].written]
+	}
+	return t.written[t.first[w.name()]]
+}
+
+// Parent returns the parent; None for the document node.
+func (t *Tree) Parent(n Node) Node {
+	if n == 0 {
+		return None
+	}
+	return t.nodes[n].parent
+}
+
+// Next returns the first node behind n, its attributes and its descendants: its next sibling if that has the same parent.
+func (t *Tree) Next(n Node) Node {
+	if d := &t.nodes[n]; d.what.kind() != Attr {
+		return d.next
+	}
+	return n + 1
+}
+
+// FirstChild returns the first child of n, or None.
+func (t *Tree) FirstChild(n Node) Node {
+	d := &t.nodes[n]
+	if d.what.kind() == Attr {
+		return None
+	}
+	for c := n + 1; c < d.next; c++ {
+		if t.nodes[c].what.kind() != Attr {
+			return c
+		}
+	}
+	return None
+}
+
+// NextSibling returns the next sibling of n, or None. Attributes have no siblings.
+func (t *Tree) NextSibling(n Node) Node {
+	d := &t.nodes[n]
+	if d.what.kind() == Attr || n == 0 || d.next >= t.nodes[d.parent].next {
+		return None
+	}
+	return d.next
+}
+
+// Value returns the string value of n.
+func (t *Tree) Value(n Node) string {
+	d := &t.nodes[n]
+	switch d.what.kind() {
+	case Attr:
+		return t.other[d.from:d.next]
+	case Comment, PI:
+		x := t.notes[d.what.name()]
+		return t.other[x.from:x.to]
+	}
+	if int(d.next) == len(t.nodes) {
+		return t.text[d.from:]
+	}
+	return t.text[d.from:t.nodes[d.next].from] // what follows is no attribute: it starts where the text of n ends
+}
+
+// Offset returns where an element starts in the document's UTF-8 form, in bytes; for other nodes, where their parent does.
+func (t *Tree) Offset(n Node) int64 {
+	for n > 0 && t.Kind(n) != Element {
+		n = t.nodes[n].parent
+	}
+	return t.places.of(t, n)
+}
+
+// Bytes returns how much memory the tree has, the indexes of its names included, which are made when they are needed.
+func (t *Tree) Bytes() int64 {
+	n := int64(cap(t.nodes))*nodeBytes + int64(len(t.text)+len(t.other)) + t.places.bytes()
+	n += int64(cap(t.notes))*noteBytes + int64(cap(t.odd))*8
+	return n + int64(len(t.written)+len(t.local))*nameBytes + int64(t.indexed)*2*indexBytes
+}

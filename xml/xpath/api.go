@@ -1,0 +1,63 @@
+package xpath
+
+import (
+	"github.com/ravn-ap/ravn/xml/xdm"
+)
+
+// Home makes n the node that local lets are evaluated at, and forgets their values.
+func (f *Evaluation) Home(n xdm.Node) {
+	f.gen++
+	f.home = n
+}
+
+// Test returns the effective boolean value of an expression with n as context item. Errors are *Error.
+func (f *Evaluation) Test(e *Expr, n xdm.Node) (ok bool, err error) {
+	f.reset()
+	defer rescue(&err)
+	f.begin(e, n)
+	return e.code.test(f), nil
+}
+
+// String returns the value of an expression as xsl:value-of gives it: the items, separated by spaces.
+func (f *Evaluation) String(e *Expr, n xdm.Node) (s string, err error) {
+	f.reset()
+	defer rescue(&err)
+	f.begin(e, n)
+	mark := len(f.st)
+	e.code.push(f)
+	f.atomize(mark)
+	list := make([]string, len(f.st)-mark)
+	for i := range list {
+		list[i] = f.st[mark+i].lexical()
+	}
+	return f.joinedText(list, " "), nil
+}
+
+// Items returns the value of an expression with n as context item.
+func (f *Evaluation) Items(e *Expr, n xdm.Node) (items []Item, err error) {
+	f.reset()
+	defer rescue(&err)
+	f.begin(e, n)
+	return f.collect(e.code)
+}
+
+// Matches tells whether a pattern matches a node.
+func (f *Evaluation) Matches(p *Pattern, n xdm.Node) (ok bool, err error) {
+	f.reset()
+	defer rescue(&err)
+	f.focus = false
+	return f.matches(p, n), nil
+}
+
+func (f *Evaluation) begin(e *Expr, n xdm.Node) {
+	f.enter(e.slots)
+	f.setFocus(nodeItem(n), 1, 1)
+}
+
+// Text returns the string value of an item.
+func (f *Evaluation) Text(i Item) string {
+	if i.Type == NodeT {
+		return f.t.Value(i.Node())
+	}
+	return i.lexical()
+}

@@ -1,0 +1,177 @@
+package xpath
+
+import (
+	"slices"
+
+	"github.com/ravn-ap/ravn/xml/xdm"
+)
+
+// chain is a path of child steps by name without predicates, with at most one other plain step at its end: most of what rules
+// ask for. It is walked without values under way and stops as soon as the answer is known.
+type chain struct {
+	steps []compiledStep
+	root  bool
+	names []xdm.NameID // of all steps: where one does not occur in the document, the path is empty
+}
+
+func chainCode(steps []compiledStep, fromRoot bool) *code {
+	for i, s := range steps {
+		last := i == len(steps)-1
+		if s.expr != nil || len(s.preds) > 0 || s.axis != axisChild && !(last && s.axis == axisAttribute) {
+			return nil
+		}
+		if !last && s.test.kind != testName && s.test.kind != testNames && s.test.kind != testAny {
+			return nil
+		}
+	}
+	ch := &chain{steps: steps, root: fromRoot}
+	for _, s := range steps {
+		if s.test.kind == testName {
+			ch.names = append(ch.names, s.test.id)
+		}
+	}
+	return &code{
+		typ: NodeT,
+		push: func(f *Evaluation) {
+			if n := ch.start(f); n != xdm.None {
+				ch.push(f, n, 0)
+			}
+		},
+		test: func(f *Evaluation) bool {
+			n := ch.start(f)
+			return n != xdm.None && ch.exists(f, n, 0)
+		},
+		atom: func(f *Evaluation) (Item, bool) {
+			start, n := ch.start(f), xdm.None
+			if start != xdm.None {
+				ch.only(f, start, 0, &n)
+			}
+			if n == xdm.None {
+				return Item{}, false
+			}
+			return f.value(n), true
+		},
+	}
+}
+
+// start returns the node that the path begins at; None when it leads nowhere in this document.
+func (ch *chain) start(f *Evaluation) xdm.Node {
+	n := f.contextNode()
+	for _, id := range ch.names {
+		if !f.t.Has(id) {
+			return xdm.None
+		}
+	}
+	if ch.root {
+		return 0
+	}
+	return n
+}
+
+func (ch *chain) push(f *Evaluation, n xdm.Node, depth int) {
+	it := f.walk(&ch.steps[depth], n)
+	for c := it.next(f); c != xdm.None; c = it.next(f) {
+		if depth == len(ch.steps)-1 {
+			f.push(nodeItem(c))
+		} else {
+			ch.push(f, c, depth+1)
+		}
+	}
+}
+
+func (ch *chain) exists(f *Evaluation, n xdm.Node, depth int) bool {
+	it := f.walk(&ch.steps[depth], n)
+	for c := it.next(f); c != xdm.None; c = it.next(f) {
+		if depth == len(ch.steps)-1 || ch.exists(f, c, depth+1) {
+			return true
+		}
+	}
+	return false
+}
+
+// only finds the one node of the path; a second is XPTY0004.
+func (ch *chain) only(f *Evaluation, n xdm.Node, depth int, found *xdm.Node) {
+	it := f.walk(&ch.steps[depth], n)
+	for c := it.next(f); c != xdm.None; c = it.next(f) {
+		if depth < len(ch.steps)-1 {
+			ch.only(f, c, depth+1, found)
+			continue
+		}
+		if *found != xdm.None {
+			fail(codeType, "several nodes where one is wanted")
+		}
+		*found = c
+	}
+}
+
+// walk goes through the children or attributes of a node that fit a test, in document order.
+type walk struct {
+	test *test
+	at   xdm.Node // next to be looked at, unless found is used
+	end  xdm.Node // of attributes: where they end at the latest; None for children
+
+	byName bool
+	found  []xdm.Node // what is left of the children that are found by name
+}
+
+// walk begins a walk of a child or attribute step at n.
+func (f *Evaluation) walk(s *compiledStep, n xdm.Node) walk {
+	if s.axis == axisAttribute {
+		return walk{test: &s.test, at: n + 1, end: f.t.Next(n)}
+	}
+	w := walk{test: &s.test, end: xdm.None}
+	if w.found, w.byName = f.children(&s.test, n); !w.byName {
+		w.at = f.t.FirstChild(n)
+	}
+	return w
+}
+
+// next returns the next node, None at the end. Each node that is touched is a step.
+func (w *walk) next(f *Evaluation) xdm.Node {
+	if w.byName {
+		f.spend(1)
+		if len(w.found) == 0 {
+			return xdm.None
+		}
+		c := w.found[0]
+		w.found = w.found[1:]
+		return c
+	}
+	touched := 1
+	for c := w.at; c != xdm.None; touched++ {
+		n := c
+		if w.end == xdm.None {
+			c = f.t.NextSibling(n)
+		} else if c++; n >= w.end || f.t.Kind(n) != xdm.Attr {
+			break
+		}
+		if w.test.matches(f.t, n) {
+			w.at = c
+			f.spend(touched)
+			return n
+		}
+	}
+	w.at = xdm.None
+	f.spend(touched)
+	return xdm.None
+}
+
+// children returns the children of n that fit a test by name, if they can be found without a walk.
+func (f *Evaluation) children(t *test, n xdm.Node) (list []xdm.Node, ok bool) {
+	switch {
+	case t.kind != testName && t.kind != testNames || t.attr || !f.t.Wide(n):
+		return nil, false
+	case t.kind == testName:
+		return f.t.Children(n, t.id), true
+	}
+	for _, id := range t.ids {
+		if more := f.t.Children(n, id); len(list) == 0 {
+			list = more
+		} else if len(more) > 0 {
+			f.spend(len(list) + len(more))
+			list = slices.Concat(list, more)
+			slices.Sort(list)
+		}
+	}
+	return slices.Compact(list), true
+}

@@ -1,0 +1,602 @@
+package xpath
+
+import (
+	"context"
+	"slices"
+
+	"github.com/ravn-ap/ravn/xml/xdm"
+)
+
+var noCancel = context.Background()
+
+// Compiler compiles expressions that share names, functions and keys: those of one rule file.
+type Compiler struct {
+	names *xdm.Names
+	ns    map[string]string
+	funcs map[funcKey]*userFunction
+	keys  map[string]*key
+	lets  int // numbers given out
+	memos int // likewise
+	steps int // of patterns, likewise
+}
+
+type funcKey struct {
+	name  qname
+	arity int
+}
+
+// NewCompiler returns a compiler for expressions with these prefixes. Trees to evaluate them on must be built with the same
+// names, after compiling.
+func NewCompiler(names *xdm.Names, ns map[string]string) *Compiler {
+	return &Compiler{names: names, ns: ns, funcs: map[funcKey]*userFunction{}, keys: map[string]*key{}}
+}
+
+// Scope holds the lets that expressions see. A scope is immutable; each Let gives a new one.
+type Scope struct {
+	c     *Compiler
+	outer *Scope
+	name  qname
+	let   *let
+	local bool // lets of this scope are evaluated anew for each node
+}
+
+// let is a named value that is evaluated when it is first read.
+type let struct {
+	index int
+	local bool
+	code  *code
+	slots int
+	memo  *memoRef // of a let that has one value in a document
+}
+
+// Scope returns the empty scope.
+func (c *Compiler) Scope() *Scope { return &Scope{c: c} }
+
+// Local returns a scope with the same lets, whose further lets belong to one node (Evaluation.Home).
+func (s *Scope) Local() *Scope { return &Scope{c: s.c, outer: s, local: true} }
+
+// Let returns a scope that knows one let more. Its expression is compiled now and evaluated when it is first read.
+func (s *Scope) Let(name, text string) (*Scope, error) {
+	code, slots, err := s.compileAs(text, !s.local) // a let of the whole document is evaluated once anyway
+	if err != nil {
+		return nil, err
+	}
+	l := &let{index: s.c.lets, local: s.local, code: code, slots: slots}
+	s.c.lets++
+	if !l.local {
+		l.memo = &memoRef{index: s.c.memos, let: l}
+		s.c.memos++
+	}
+	q, err := s.c.name(name, "")
+	if err != nil {
+		return nil, err
+	}
+	return &Scope{c: s.c, outer: s, name: q, let: l, local: s.local}, nil
+}
+
+func (c *Compiler) name(text, def string) (q qname, err error) {
+	defer rescue(&err)
+	p := &parser{toks: lex(nil, text), ns: c.ns}
+	t := p.peek()
+	if t.kind != tokName || len(p.toks) != 2 {
+		return q, &Error{Code: codeSyntax, Msg: "not a name: " + text}
+	}
+	return p.resolve(t, def), nil
+}
+
+func (s *Scope) find(name qname) *let {
+	for ; s != nil; s = s.outer {
+		if s.let != nil && s.name == name {
+			return s.let
+		}
+	}
+	return nil
+}
+
+// Expr is a compiled expression. It may be used by many evaluations at once.
+type Expr struct {
+	code  *code
+	slots int
+}
+
+// Compile compiles an expression.
+func (s *Scope) Compile(text string) (*Expr, error) {
+	code, slots, err := s.compile(text)
+	if err != nil {
+		return nil, err
+	}
+	return &Expr{code, slots}, nil
+}
+
+func (s *Scope) compile(text string) (c *code, slots int, err error) { return s.compileAs(text, false) }
+
+// compileAs compiles an expression; once tells that it is evaluated no more than once in a document.
+func (s *Scope) compileAs(text string, once bool) (c *code, slots int, err error) {
+	defer rescue(&err)
+	u, n := &unit{scope: s, c: s.c, inMemo: once}, parse(text, s.c.ns)
+	u.rooted = rooted(n)
+	c = u.compile(n)
+	return c, u.slots, nil
+}
+
+// unit is one expression being compiled, with its local variables.
+type unit struct {
+	scope *Scope
+	c     *Compiler
+	vars  []local
+	slots int
+
+	rooted bool // something in it speaks of the document node
+	inMemo bool // what is compiled is evaluated once anyway
+}
+
+type local struct {
+	name qname
+	slot int
+	one  bool // always exactly one item
+	typ  Type
+}
+
+func (u *unit) bind(name qname, one bool, typ Type) int {
+	slot := u.slots
+	u.slots++
+	u.vars = append(u.vars, local{name, slot, one, typ})
+	return slot
+}
+
+func (u *unit) compile(n node) *code {
+	if c := u.once(n); c != nil {
+		return c
+	}
+	switch n := n.(type) {
+	case literal:
+		return fromItems([]Item{n.item})
+	case variable:
+		return u.variable(n)
+	case context_:
+		return u.contextItem()
+	case sequence:
+		return u.sequence(n)
+	case binary:
+		return u.binary(n)
+	case negate:
+		x := u.compile(n.x)
+		return folded(fromAtom(numericOf(x.typ), func(f *Evaluation) (Item, bool) {
+			v, ok := x.atom(f)
+			if !ok {
+				return v, false
+			}
+			return negateItem(v), true
+		}), x)
+	case compare:
+		return u.compare(n)
+	case logic:
+		return u.logic(n)
+	case conditional:
+		return u.conditional(n)
+	case forExpr:
+		return u.forExpr(n)
+	case quantified:
+		return u.quantified(n)
+	case castExpr:
+		return u.cast(n)
+	case instance:
+		return u.instance(n)
+	case call:
+		return u.call(n)
+	case path:
+		return u.path(n)
+	case root:
+		return fromPush(NodeT, func(f *Evaluation) {
+			f.contextNode()
+			f.push(nodeItem(0))
+		})
+	case filter:
+		return u.filter(n)
+	}
+	panic("xpath: unknown expression")
+}
+
+// numericOf is the type of arithmetic on one operand.
+func numericOf(t Type) Type {
+	switch t {
+	case Untyped, NodeT:
+		return Double
+	case Integer, Decimal, Double:
+		return t
+	}
+	return NoType
+}
+
+func (u *unit) variable(n variable) *code {
+	for _, v := range slices.Backward(u.vars) {
+		if v.name != n.name {
+			continue
+		}
+		slot := v.slot
+		c := fromPush(v.typ, func(f *Evaluation) { f.pushItems(f.variable(slot)) })
+		c.one, c.opt = v.one, v.one
+		if v.one {
+			c.atom = func(f *Evaluation) (Item, bool) {
+				i := f.variable(slot)[0]
+				if i.Type == NodeT {
+					i = f.value(i.Node())
+				}
+				return i, true
+			}
+		}
+		return c
+	}
+	l := u.scope.find(n.name)
+	if l == nil {
+		fail(UndefinedVariable, "the variable $%s is not declared", n.name.local)
+	}
+	if l.code.konst {
+		return l.code
+	}
+	c := fromPush(l.code.typ, func(f *Evaluation) { f.pushItems(f.let(l)) })
+	c.one, c.opt = l.code.one, l.code.opt
+	if !l.local {
+		c.memo = l.memo
+	}
+	return c
+}
+
+// let returns the value of a let, evaluating it when it is first read.
+func (f *Evaluation) let(l *let) []Item {
+	for len(f.lets) <= l.index {
+		f.lets = append(f.lets, letValue{})
+	}
+	gen, home := uint32(1), xdm.Node(0)
+	if l.local {
+		gen, home = f.gen, f.home
+	}
+	if v := &f.lets[l.index]; v.gen == gen {
+		if v.err != nil {
+			panic(v.err)
+		}
+		return v.items
+	}
+	was, base, mark := f.save(), f.enter(l.slots), len(f.st)
+	f.setFocus(nodeItem(home), 1, 1)
+	if l.code.memo != nil { // it has one value in the document: no copy for each node
+		items := f.memoItems(l.code.memo)
+		f.leave(base)
+		f.restore(was)
+		return items
+	}
+	err := attempt(func() { l.code.push(f) })
+	v := &f.lets[l.index]
+	if err != nil {
+		v.err, v.gen = err, gen
+		panic(err)
+	}
+	v.err = nil
+	if n := len(f.st) - mark; n > cap(v.items) {
+		f.keep(int64(n-cap(v.items)) * itemBytes)
+		v.items = make([]Item, 0, n)
+	}
+	f.spend(len(f.st) - mark)
+	v.items, v.gen = append(v.items[:0], f.st[mark:]...), gen
+	f.drop(mark)
+	f.leave(base)
+	f.restore(was)
+	return v.items
+}
+
+func (u *unit) contextItem() *code {
+	c := fromPush(NoType, func(f *Evaluation) {
+		if !f.focus {
+			fail(codeNoContext, "there is no context item")
+		}
+		f.push(f.item)
+	})
+	c.atom = func(f *Evaluation) (Item, bool) {
+		if !f.focus {
+			fail(codeNoContext, "there is no context item")
+		}
+		if f.item.Type == NodeT {
+			return f.value(f.item.Node()), true
+		}
+		return f.item, true
+	}
+	c.one, c.opt = true, true
+	return c
+}
+
+func (u *unit) compileAll(list []node) []*code {
+	out := make([]*code, len(list))
+	for i, n := range list {
+		out[i] = u.compile(n)
+	}
+	return out
+}
+
+func (u *unit) sequence(n sequence) *code {
+	list := u.compileAll(n.list)
+	if len(list) == 1 {
+		return list[0]
+	}
+	typ := NoType
+	for i, c := range list {
+		if i == 0 {
+			typ = c.typ
+		} else if typ != c.typ {
+			typ = NoType
+		}
+	}
+	return folded(fromPush(typ, func(f *Evaluation) {
+		for _, c := range list {
+			c.push(f)
+		}
+	}), list...)
+}
+
+func (u *unit) logic(n logic) *code {
+	l, r := u.compile(n.l), u.compile(n.r)
+	if n.and {
+		return fromTest(func(f *Evaluation) bool { return l.test(f) && r.test(f) })
+	}
+	return fromTest(func(f *Evaluation) bool { return l.test(f) || r.test(f) })
+}
+
+func (u *unit) conditional(n conditional) *code {
+	cond, then, els := u.compile(n.cond), u.compile(n.then), u.compile(n.els)
+	typ := then.typ
+	if typ != els.typ {
+		typ = NoType
+	}
+	pick := func(f *Evaluation) *code {
+		if cond.test(f) {
+			return then
+		}
+		return els
+	}
+	return &code{
+		typ: typ, one: then.one && els.one, opt: then.opt && els.opt,
+		push: func(f *Evaluation) { pick(f).push(f) },
+		test: func(f *Evaluation) bool { return pick(f).test(f) },
+		atom: func(f *Evaluation) (Item, bool) { return pick(f).atom(f) },
+	}
+}
+
+func (u *unit) forExpr(n forExpr) *code {
+	before := len(u.vars)
+	ins, slots := u.bindings(n.binds)
+	ret := u.repeated(n.ret)
+	u.vars = u.vars[:before]
+	return fromPush(ret.typ, func(f *Evaluation) {
+		loop(f, ins, slots, func() bool {
+			ret.push(f)
+			return true
+		})
+	})
+}
+
+func (u *unit) bindings(binds []binding) (ins []*code, slots []int) {
+	for _, b := range binds {
+		in := u.compile(b.in)
+		ins = append(ins, in)
+		slots = append(slots, u.bind(b.name, true, in.typ))
+	}
+	return ins, slots
+}
+
+// loop runs body for each combination of the variables until it says false. The values of a variable stay on the stack
+// below those of body while it runs, and are taken out afterwards.
+func loop(f *Evaluation, ins []*code, slots []int, body func() bool) bool {
+	if len(ins) == 0 {
+		return body()
+	}
+	mark := len(f.st)
+	ins[0].push(f)
+	end := len(f.st)
+	goOn := true
+	for i := mark; i < end && goOn; i++ {
+		f.spend(1)
+		f.bindOne(slots[0], f.st[i])
+		goOn = loop(f, ins[1:], slots[1:], body)
+	}
+	f.lift(mark, end)
+	return goOn
+}
+
+func (u *unit) quantified(n quantified) *code {
+	if c := u.listTest(n); c != nil {
+		return c
+	}
+	before := len(u.vars)
+	ins, slots := u.bindings(n.binds)
+	cond := u.repeated(n.cond)
+	u.vars = u.vars[:before]
+	every := n.every
+	return fromTest(func(f *Evaluation) bool {
+		return loop(f, ins, slots, func() bool { return cond.test(f) == every }) == every
+	})
+}
+
+// listTest compiles "some $x in LIST satisfies E = $x" as "E = LIST" when LIST is constant and E does not speak of $x:
+// official rules look values up in code lists in this form.
+func (u *unit) listTest(n quantified) *code {
+	cond, ok := n.cond.(compare)
+	if n.every || len(n.binds) != 1 || !ok || cond.op != "=" {
+		return nil
+	}
+	name := n.binds[0].name
+	isVar := func(x node) bool { v, ok := x.(variable); return ok && v.name == name }
+	other := cond.l
+	switch {
+	case isVar(cond.r):
+	case isVar(cond.l):
+		other = cond.r
+	default:
+		return nil
+	}
+	if mentions(other, name) {
+		return nil
+	}
+	list := u.compile(n.binds[0].in)
+	if !list.konst || len(list.items) == 0 {
+		return nil
+	}
+	return u.general("=", u.compile(other), list)
+}
+
+func (u *unit) cast(n castExpr) *code {
+	x := u.compile(n.x)
+	to, optional := n.to, n.optional
+	if n.test {
+		return folded(fromTest(func(f *Evaluation) bool {
+			mark := len(f.st)
+			x.push(f)
+			count := len(f.st) - mark
+			if count != 1 {
+				f.drop(mark)
+				return count == 0 && optional
+			}
+			v, _ := f.single(mark)
+			_, code := tryCast(v, to)
+			return code == ""
+		}), x)
+	}
+	return folded(fromAtom(to, func(f *Evaluation) (Item, bool) {
+		v, ok := x.atom(f)
+		if !ok {
+			if !optional {
+				fail(codeType, "an empty sequence cannot be cast to %s", to)
+			}
+			return v, false
+		}
+		return cast(v, to), true
+	}), x)
+}
+
+func (u *unit) instance(n instance) *code {
+	x, of := u.compile(n.x), u.c.seqType(n.of)
+	return fromTest(func(f *Evaluation) bool {
+		mark := len(f.st)
+		x.push(f)
+		ok := of.matches(f, f.st[mark:])
+		f.drop(mark)
+		return ok
+	})
+}
+
+func (u *unit) binary(n binary) *code {
+	l, r := u.compile(n.l), u.compile(n.r)
+	switch n.op {
+	case "to":
+		return u.rangeOf(l, r)
+	case "|", "intersect", "except":
+		return setOp(n.op, l, r)
+	}
+	op := n.op[0] // + - * d i m
+	switch n.op {
+	case "div":
+		op = '/'
+	case "idiv":
+		op = 'i'
+	case "mod":
+		op = 'm'
+	}
+	return folded(fromAtom(arithmeticType(op, l.typ, r.typ), func(f *Evaluation) (Item, bool) {
+		a, ok := l.atom(f)
+		if !ok {
+			return a, false
+		}
+		a = operand(a) // which may fail, before anybody looks at the other
+		b, ok := r.atom(f)
+		if !ok {
+			return b, false
+		}
+		return arithmetic(op, a, b), true
+	}), l, r)
+}
+
+// arithmeticType is the type of a result as far as it is known.
+func arithmeticType(op byte, l, r Type) Type {
+	l, r = numericOf(l), numericOf(r)
+	switch {
+	case l == NoType || r == NoType:
+		return NoType
+	case op == 'i':
+		return Integer
+	case l == Double || r == Double:
+		return Double
+	case l == Decimal || r == Decimal || op == '/':
+		return Decimal
+	}
+	return Integer
+}
+
+func (u *unit) rangeOf(l, r *code) *code {
+	bound := func(f *Evaluation, c *code) (int64, bool) {
+		v, ok := c.atom(f)
+		if !ok {
+			return 0, false
+		}
+		if v.Type == Untyped {
+			v = cast(v, Integer)
+		}
+		if v.Type != Integer {
+			fail(codeType, "a range of %s", v.Type)
+		}
+		if v.big != nil {
+			fail(codeOverflow, "a range of too large numbers")
+		}
+		return v.n, true
+	}
+	return folded(fromPush(Integer, func(f *Evaluation) {
+		a, ok := bound(f, l)
+		if !ok {
+			return
+		}
+		b, ok := bound(f, r)
+		if !ok {
+			return
+		}
+		for ; a <= b; a++ {
+			f.spend(1)
+			f.push(intItem(a))
+		}
+	}), l, r)
+}
+
+func setOp(op string, l, r *code) *code {
+	return fromPush(NodeT, func(f *Evaluation) {
+		mark := len(f.st)
+		l.push(f)
+		f.nodesOnly(mark)
+		mid := len(f.st)
+		r.push(f)
+		f.nodesOnly(mid)
+		if op == "|" {
+			f.order(mark)
+			return
+		}
+		f.spend(len(f.st) - mark)
+		f.alloc(int64(len(f.st)-mid) * entryBytes)
+		right := make(map[int64]bool, len(f.st)-mid)
+		for _, i := range f.st[mid:] {
+			right[i.n] = true
+		}
+		f.drop(mid)
+		keep := f.st[:mark]
+		for _, i := range f.st[mark:] {
+			if right[i.n] == (op == "intersect") {
+				keep = append(keep, i)
+			}
+		}
+		f.st = keep
+		f.order(mark)
+	})
+}
+
+// nodesOnly makes sure that all values from mark on are nodes.
+func (f *Evaluation) nodesOnly(mark int) {
+	for i := mark; i < len(f.st); i++ {
+		if f.st[i].Type != NodeT {
+			fail(codeType, "%s where nodes are wanted", f.st[i].Type)
+		}
+	}
+}

@@ -1,0 +1,362 @@
+package xpath
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ravn-ap/ravn/xml/xdm"
+)
+
+// call compiles the call of a function: of the library, of a constructor, or of the rule file.
+func (u *unit) call(n call) *code {
+	args := u.compileAll(n.args)
+	if fn, ok := u.c.funcs[funcKey{n.name, len(args)}]; ok {
+		return fn.call(args)
+	}
+	switch n.name.space {
+	case nsXS:
+		if t, ok := typeByName(n.name); ok && len(args) == 1 && t != AnyAtomic {
+			return constructor(t, args[0])
+		}
+	case nsFn:
+		if c := u.library(n.name.local, n.args, args); c != nil {
+			return c
+		}
+	}
+	panic(&Error{Code: codeFunction, Msg: "there is no function " + n.name.local + " with " + strconv.Itoa(len(args)) + " arguments", Pos: n.pos})
+}
+
+// constructor is xs:type(x), a cast that lets an empty sequence pass.
+func constructor(to Type, x *code) *code {
+	return folded(fromAtom(to, func(f *Evaluation) (Item, bool) {
+		v, ok := x.atom(f)
+		if !ok {
+			return v, false
+		}
+		return cast(v, to), true
+	}), x)
+}
+
+// focusNames are functions that take the context item when they are called without arguments.
+var focusNames = []string{"string", "string-length", "normalize-space", "number", "name", "local-name", "namespace-uri", "root"}
+
+// library compiles a function of XPath Functions; nil if there is none.
+func (u *unit) library(name string, nodes []node, args []*code) *code {
+	if len(args) == 0 && slices.Contains(focusNames, name) {
+		args = []*code{u.contextItem()}
+	}
+	for _, table := range []map[string]map[int]builder{stringFunctions, numberFunctions, sequenceFunctions, timeFunctions} {
+		if b := table[name][len(args)]; b != nil {
+			c := b(args)
+			if impure[name] {
+				return c
+			}
+			return folded(c, args...)
+		}
+	}
+	switch {
+	case name == "concat" && len(args) >= 2:
+		return folded(concat(args), args...)
+	case name == "key" && len(args) == 2:
+		return u.keyCall(nodes[0], args[1])
+	case len(args) == 0:
+		return noArguments(name)
+	}
+	return nil
+}
+
+// impure are functions of the context or of the time, which must not be computed beforehand.
+var impure = map[string]bool{"current-date": true, "current-dateTime": true, "root": true}
+
+type builder func(args []*code) *code
+
+func noArguments(name string) *code {
+	switch name {
+	case "true", "false":
+		return fromItems([]Item{boolItem(name == "true")})
+	case "position", "last":
+		last := name == "last"
+		c := fromAtom(Integer, func(f *Evaluation) (Item, bool) {
+			if !f.focus {
+				fail(codeNoContext, "there is no context item")
+			}
+			if last {
+				return intItem(int64(f.size)), true
+			}
+			return intItem(int64(f.pos)), true
+		})
+		c.one = true
+		return c
+	}
+	return nil
+}
+
+// text takes an argument of type xs:string?, with "" for nothing.
+func text(f *Evaluation, c *code) string {
+	v, ok := c.atom(f)
+	if !ok {
+		return ""
+	}
+	if v.Type != String && v.Type != Untyped {
+		fail(codeType, "%s where a string is wanted", v.Type)
+	}
+	return f.read(v.s)
+}
+
+// numeric takes an argument of a numeric type.
+func numeric(f *Evaluation, c *code) (Item, bool) {
+	v, ok := c.atom(f)
+	if !ok {
+		return v, false
+	}
+	v = operand(v)
+	if !v.Type.numeric() {
+		fail(codeType, "%s where a number is wanted", v.Type)
+	}
+	return v, true
+}
+
+// required is numeric for an argument that must be there.
+func required(f *Evaluation, c *code) float64 {
+	v, ok := numeric(f, c)
+	if !ok {
+		fail(codeType, "nothing where a number is wanted")
+	}
+	return v.double()
+}
+
+// atomizedArg calls do with the atomized items of an argument, which are gone afterwards.
+func atomizedArg(f *Evaluation, c *code, do func(items []Item)) {
+	mark := len(f.st)
+	c.push(f)
+	f.atomize(mark)
+	do(f.st[mark:])
+	f.drop(mark)
+}
+
+func concat(args []*code) *code {
+	c := fromString(func(f *Evaluation) string {
+		var b strings.Builder
+		for _, a := range args {
+			if v, ok := a.atom(f); ok {
+				b.WriteString(f.made(v.lexical()))
+			}
+		}
+		return b.String()
+	})
+	c.parts = args
+	return c
+}
+
+// userFunction is an xsl:function of a rule file.
+type userFunction struct {
+	name   string
+	params []seqType
+	slots  int
+	body   *code
+	result seqType
+}
+
+// maxCalls limits the recursion of functions.
+const maxCalls = 2000
+
+func (fn *userFunction) call(args []*code) *code {
+	return fromPush(fn.result.atomic, func(f *Evaluation) {
+		mark := len(f.st)
+		ends := make([]int, len(args))
+		for i, a := range args {
+			start := len(f.st)
+			a.push(f)
+			fn.params[i].convert(f, start, "parameter of "+fn.name)
+			ends[i] = len(f.st)
+		}
+		if f.depth++; f.depth > maxCalls {
+			fail(codeBudget, "too many calls within calls of %s", fn.name)
+		}
+		f.spend(1)
+		base, was := f.enter(fn.slots), f.save()
+		f.focus = false
+		start, arguments := mark, int64(len(f.st)-mark)*itemBytes
+		for i, end := range ends {
+			f.alloc(int64(end-start) * itemBytes)
+			f.spend(end - start)
+			f.slots[f.base+i].items = slices.Clone(f.st[start:end])
+			start = end
+		}
+		f.drop(mark)
+		fn.body.push(f)
+		fn.result.convert(f, mark, "result of "+fn.name)
+		f.restore(was)
+		f.leave(base)
+		f.depth--
+		f.passing -= arguments // they are gone
+	})
+}
+
+// convert applies the function conversion rules to the values from mark on (XPath §3.1.5).
+func (s *seqType) convert(f *Evaluation, mark int, what string) {
+	if s.atomic != NoType {
+		f.atomize(mark)
+		for i := mark; i < len(f.st); i++ {
+			f.st[i] = s.convertItem(f.st[i], what)
+		}
+	}
+	n := len(f.st) - mark
+	if n < s.min || s.max >= 0 && n > s.max {
+		fail(codeType, "%d items as %s", n, what)
+	}
+	for _, i := range f.st[mark:] {
+		if s.node && i.Type != NodeT {
+			fail(codeType, "%s as %s", i.Type, what)
+		}
+	}
+}
+
+func (s *seqType) convertItem(v Item, what string) Item {
+	switch {
+	case v.Type == s.atomic || s.atomic == AnyAtomic:
+		return v
+	case v.Type == Untyped:
+		return cast(v, s.atomic)
+	case s.atomic == Double && v.Type.numeric():
+		return doubleItem(v.double())
+	case s.atomic == Decimal && v.Type == Integer:
+		return v
+	}
+	fail(codeType, "%s as %s", v.Type, what)
+	return v
+}
+
+// seqType prepares a type for matching.
+func (c *Compiler) seqType(s seqType) *compiledType {
+	t := &compiledType{seqType: s}
+	if s.node {
+		t.test = c.test(s.test, axisChild)
+	}
+	return t
+}
+
+type compiledType struct {
+	seqType
+	test test
+}
+
+// matches is "instance of".
+func (s *compiledType) matches(f *Evaluation, items []Item) bool {
+	if s.empty {
+		return len(items) == 0
+	}
+	if len(items) < s.min || s.max >= 0 && len(items) > s.max {
+		return false
+	}
+	for _, i := range items {
+		switch {
+		case s.item:
+		case s.node:
+			if i.Type != NodeT || !s.test.matches(f.t, i.Node()) {
+				return false
+			}
+		case i.Type == NodeT:
+			return false
+		case i.Type == s.atomic, s.atomic == AnyAtomic, s.atomic == Decimal && i.Type == Integer:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// key is an xsl:key: elements found by a value.
+type key struct {
+	match *Pattern
+	use   *Expr
+}
+
+// Key declares a key, which key('name', value) reads.
+func (s *Scope) Key(name, match, use string) error {
+	m, err := s.Pattern(match)
+	if err != nil {
+		return err
+	}
+	e, err := s.Compile(use)
+	if err != nil {
+		return err
+	}
+	s.c.keys[name] = &key{m, e}
+	return nil
+}
+
+func (u *unit) keyCall(name node, value *code) *code {
+	lit, ok := name.(literal)
+	if !ok || lit.item.Type != String {
+		fail(codeFunction, "the name of a key must be a string")
+	}
+	k := u.c.keys[lit.item.s]
+	if k == nil {
+		fail("XTDE1260", "the key %s is not declared", lit.item.s)
+	}
+	values := func(f *Evaluation) (list []string) {
+		atomizedArg(f, value, func(items []Item) {
+			for i := range items {
+				list = append(list, items[i].lexical())
+			}
+		})
+		slices.Sort(list)
+		return slices.Compact(list)
+	}
+	push := func(f *Evaluation, wanted []string) {
+		mark := len(f.st)
+		for _, w := range wanted {
+			f.pushAll(f.keyed(k)[w])
+		}
+		f.order(mark)
+	}
+	c := fromPush(NodeT, func(f *Evaluation) { push(f, values(f)) })
+	c.count = func(f *Evaluation) int { // rules ask whether an id is there once; it may be there very often
+		wanted := values(f)
+		if len(wanted) == 1 {
+			return len(f.keyed(k)[wanted[0]])
+		}
+		mark := len(f.st)
+		push(f, wanted)
+		n := len(f.st) - mark
+		f.drop(mark)
+		return n
+	}
+	c.test = func(f *Evaluation) bool { return c.count(f) > 0 }
+	return c
+}
+
+// keyed returns the nodes of a key by value.
+func (f *Evaluation) keyed(k *key) map[string][]xdm.Node {
+	if m := f.keys[k]; m != nil {
+		return m
+	}
+	if f.keys == nil {
+		f.keys = map[*key]map[string][]xdm.Node{}
+	}
+	m := map[string][]xdm.Node{}
+	f.keys[k] = m
+	f.spend(f.t.Len())
+	for n := xdm.Node(0); int(n) < f.t.Len(); n++ {
+		if f.t.Kind(n) != xdm.Element || !f.matches(k.match, n) {
+			continue
+		}
+		was, base, mark := f.save(), f.enter(k.use.slots), len(f.st)
+		f.setFocus(nodeItem(n), 1, 1)
+		k.use.code.push(f)
+		f.atomize(mark)
+		for i := mark; i < len(f.st); i++ {
+			v := f.st[i].lexical()
+			if list := m[v]; len(list) == 0 || list[len(list)-1] != n {
+				f.keep(entryBytes + int64(len(v)))
+				m[v] = append(list, n)
+			}
+		}
+		f.drop(mark)
+		f.leave(base)
+		f.restore(was)
+	}
+	return m
+}

@@ -1,0 +1,108 @@
+package xpath
+
+import (
+	"math"
+	"math/big"
+
+	"github.com/ravn-ap/ravn/xml/xdm"
+)
+
+// Type is a type of items. The atomic ones are those of XML Schema.
+type Type uint8
+
+// Types of items.
+const (
+	NoType  Type = iota
+	NodeT        // a node
+	Untyped      // xs:untypedAtomic: what a node's value is without a schema
+	String
+	Boolean
+	Integer
+	Decimal
+	Double
+	Date
+	Time
+	DateTime
+	Duration // xs:dayTimeDuration
+	AnyAtomic
+)
+
+var typeNames = map[string]Type{
+	"untypedAtomic": Untyped, "string": String, "boolean": Boolean, "integer": Integer, "decimal": Decimal, "double": Double,
+	"date": Date, "time": Time, "dateTime": DateTime, "dayTimeDuration": Duration, "anyAtomicType": AnyAtomic,
+}
+
+func typeByName(n qname) (Type, bool) {
+	t, ok := typeNames[n.local]
+	return t, ok && n.space == nsXS
+}
+
+func (t Type) String() string {
+	for name, v := range typeNames {
+		if v == t {
+			return "xs:" + name
+		}
+	}
+	return "node()"
+}
+
+func (t Type) numeric() bool { return t == Integer || t == Decimal || t == Double }
+
+// Item is one item of a sequence.
+type Item struct {
+	Type  Type
+	scale int32     // Integer, Decimal: decimal places
+	n     int64     // node, boolean, unscaled number, bits of a double
+	s     string    // String, Untyped
+	big   *big.Int  // Integer, Decimal: unscaled number that does not fit n
+	when  *temporal // Date, Time, DateTime, Duration
+}
+
+func nodeItem(n xdm.Node) Item       { return Item{Type: NodeT, n: int64(n)} }
+func stringItem(s string) Item       { return Item{Type: String, s: s} }
+func untypedItem(s string) Item      { return Item{Type: Untyped, s: s} }
+func intItem(n int64) Item           { return Item{Type: Integer, n: n} }
+func doubleItem(f float64) Item      { return Item{Type: Double, n: int64(math.Float64bits(f))} }
+func numItem(t Type, d decimal) Item { return Item{Type: t, n: d.n, big: d.big, scale: d.scale} }
+func timeItem(t Type, w *temporal) Item {
+	return Item{Type: t, when: w}
+}
+
+func boolItem(b bool) Item {
+	if b {
+		return Item{Type: Boolean, n: 1}
+	}
+	return Item{Type: Boolean}
+}
+
+// Node returns the node of an item of type NodeT.
+func (i *Item) Node() xdm.Node { return xdm.Node(i.n) }
+
+func (i *Item) float() float64 { return math.Float64frombits(uint64(i.n)) }
+func (i *Item) dec() decimal   { return decimal{n: i.n, big: i.big, scale: i.scale} }
+
+// double returns the value of a numeric item as xs:double.
+func (i *Item) double() float64 {
+	if i.Type == Double {
+		return i.float()
+	}
+	return i.dec().float()
+}
+
+// lexical returns the string value of an atomic item (XPath Functions §17.1.2).
+func (i *Item) lexical() string {
+	switch i.Type {
+	case String, Untyped:
+		return i.s
+	case Boolean:
+		if i.n != 0 {
+			return "true"
+		}
+		return "false"
+	case Integer, Decimal:
+		return i.dec().String()
+	case Double:
+		return formatDouble(i.float())
+	}
+	return i.when.lexical(i.Type)
+}

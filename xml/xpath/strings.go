@@ -1,0 +1,390 @@
+package xpath
+
+import (
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/language"
+
+	"github.com/ravn-ap/ravn/xml/regex"
+)
+
+// stringFunctions are the functions on strings (XPath Functions §7), by name and number of arguments.
+var stringFunctions = map[string]map[int]builder{
+	"string": {1: func(a []*code) *code {
+		return fromString(func(f *Evaluation) string { return stringOf(f, a[0]) })
+	}},
+	"string-length":   {1: ofText(Integer, func(s string) Item { return intItem(int64(utf8.RuneCountInString(s))) })},
+	"normalize-space": {1: ofString(normalizeSpace)},
+	"upper-case":      {1: ofString(func(s string) string { return changeCase(s, strings.ToUpper, cases.Upper) })},
+	"lower-case":      {1: ofString(func(s string) string { return changeCase(s, strings.ToLower, cases.Lower) })},
+	"string-to-codepoints": {1: func(a []*code) *code {
+		return fromPush(Integer, func(f *Evaluation) {
+			for _, r := range text(f, a[0]) {
+				f.push(intItem(int64(r)))
+			}
+		})
+	}},
+	"codepoints-to-string": {1: func(a []*code) *code {
+		return fromString(func(f *Evaluation) string { return fromCodepoints(f, a[0]) })
+	}},
+	"contains":    {2: contains},
+	"starts-with": {2: ofTwo(strings.HasPrefix)},
+	"ends-with":   {2: ofTwo(strings.HasSuffix)},
+	"substring-before": {2: ofTwoStrings(func(s, sep string) string {
+		before, _, found := strings.Cut(s, sep)
+		if !found {
+			return ""
+		}
+		return before
+	})},
+	"substring-after": {2: ofTwoStrings(func(s, sep string) string {
+		_, after, _ := strings.Cut(s, sep)
+		return after
+	})},
+	"substring": {
+		2: func(a []*code) *code {
+			return fromString(func(f *Evaluation) string { return substring(text(f, a[0]), required(f, a[1]), math.Inf(1)) })
+		},
+		3: func(a []*code) *code {
+			return fromString(func(f *Evaluation) string { return substring(text(f, a[0]), required(f, a[1]), required(f, a[2])) })
+		},
+	},
+	"translate": {3: func(a []*code) *code {
+		return fromString(func(f *Evaluation) string {
+			s, from, to := text(f, a[0]), text(f, a[1]), text(f, a[2])
+			f.spend(len(s) * len(from) >> textStep)
+			return f.made(translate(s, from, to))
+		})
+	}},
+	"string-join": {2: func(a []*code) *code {
+		return fromString(func(f *Evaluation) (s string) {
+			sep := text(f, a[1])
+			atomizedArg(f, a[0], func(items []Item) {
+				list := make([]string, len(items))
+				for i := range items {
+					list[i] = items[i].lexical()
+				}
+				s = f.joinedText(list, sep)
+			})
+			return s
+		})
+	}},
+	"compare": {2: func(a []*code) *code {
+		return fromAtom(Integer, func(f *Evaluation) (Item, bool) {
+			x, ok := a[0].atom(f)
+			y, ok2 := a[1].atom(f)
+			return intItem(int64(strings.Compare(x.lexicalText(), y.lexicalText()))), ok && ok2
+		})
+	}},
+	"matches": {
+		2: func(a []*code) *code { return matches(a[0], a[1], nil) },
+		3: func(a []*code) *code { return matches(a[0], a[1], a[2]) },
+	},
+	"replace": {
+		3: func(a []*code) *code { return replace(a[0], a[1], a[2], nil) },
+		4: func(a []*code) *code { return replace(a[0], a[1], a[2], a[3]) },
+	},
+	"tokenize": {
+		2: func(a []*code) *code { return tokenize(a[0], a[1], nil) },
+		3: func(a []*code) *code { return tokenize(a[0], a[1], a[2]) },
+	},
+}
+
+// lexicalText is lexical for a string.
+func (i *Item) lexicalText() string {
+	if i.Type != String && i.Type != Untyped && i.Type != NoType {
+		fail(codeType, "%s where a string is wanted", i.Type)
+	}
+	return i.s
+}
+
+func ofText(t Type, get func(string) Item) builder {
+	return func(a []*code) *code {
+		c := fromAtom(t, func(f *Evaluation) (Item, bool) { return get(text(f, a[0])), true })
+		c.one = true
+		return c
+	}
+}
+
+func ofString(get func(string) string) builder {
+	return func(a []*code) *code {
+		return fromString(func(f *Evaluation) string { return f.made(get(text(f, a[0]))) })
+	}
+}
+
+func ofTwo(test func(a, b string) bool) builder {
+	return func(a []*code) *code {
+		return fromTest(func(f *Evaluation) bool {
+			x := text(f, a[0])
+			return test(x, text(f, a[1]))
+		})
+	}
+}
+
+// contains is fn:contains. Rule files ask in this way whether a code is in a list: contains(' A B ', concat(' ', ., ' ')).
+func contains(a []*code) *code {
+	if code := inList(a[0], a[1]); code != nil {
+		return code
+	}
+	return ofTwo(strings.Contains)(a)
+}
+
+func ofTwoStrings(get func(a, b string) string) builder {
+	return func(a []*code) *code {
+		return fromString(func(f *Evaluation) string {
+			x := text(f, a[0])
+			return get(x, text(f, a[1]))
+		})
+	}
+}
+
+// stringOf is fn:string of at most one item.
+func stringOf(f *Evaluation, c *code) string {
+	v, ok := c.atom(f)
+	if !ok {
+		return ""
+	}
+	return v.lexical()
+}
+
+// normalizeSpace takes off and joins the white space of XML, and no other.
+func normalizeSpace(s string) string {
+	clean, space := true, true // space: at the start or behind a space
+	for i := range len(s) {
+		switch s[i] {
+		case ' ':
+			if space {
+				clean = false
+			}
+			space = true
+		case '\t', '\n', '\r':
+			clean = false
+		default:
+			space = false
+		}
+		if !clean {
+			break
+		}
+	}
+	if clean && (!space || s == "") {
+		return s
+	}
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\t' || r == '\n' || r == '\r' }), " ")
+}
+
+// changeCase maps by the full rules of Unicode, where one character may become several.
+func changeCase(s string, ascii func(string) string, full func(language.Tag, ...cases.Option) cases.Caser) string {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return full(language.Und).String(s)
+		}
+	}
+	return ascii(s)
+}
+
+func fromCodepoints(f *Evaluation, c *code) string {
+	var b strings.Builder
+	atomizedArg(f, c, func(items []Item) {
+		for _, v := range items {
+			if v.Type == Untyped {
+				v = cast(v, Integer)
+			}
+			if v.Type != Integer {
+				fail(codeType, "%s where an integer is wanted", v.Type)
+			}
+			if v.big != nil || v.n > utf8.MaxRune || v.n < 0x20 && v.n != 9 && v.n != 10 && v.n != 13 || v.n >= 0xD800 && v.n < 0xE000 || v.n == 0xFFFE || v.n == 0xFFFF {
+				fail(codeCodepoint, "not a character of XML")
+			}
+			b.WriteRune(rune(v.n))
+		}
+	})
+	return b.String()
+}
+
+// substring counts characters from 1; both numbers are rounded.
+func substring(s string, start, length float64) string {
+	from := roundDouble(start)
+	until := from + roundDouble(length)
+	if math.IsNaN(from) || math.IsNaN(until) {
+		return ""
+	}
+	pos, begin := 1.0, -1
+	for i := range s {
+		if begin < 0 && pos >= from {
+			begin = i
+		}
+		if pos >= until {
+			if begin < 0 || begin > i {
+				return ""
+			}
+			return s[begin:i]
+		}
+		pos++
+	}
+	if begin < 0 {
+		return ""
+	}
+	return s[begin:]
+}
+
+func translate(s, from, to string) string {
+	src, dst := []rune(from), []rune(to)
+	return strings.Map(func(r rune) rune {
+		switch i := slices.Index(src, r); {
+		case i < 0:
+			return r
+		case i < len(dst):
+			return dst[i]
+		}
+		return -1
+	}, s)
+}
+
+// regexStep is how many bits of a length are not counted where a regular expression reads a text.
+const regexStep = 2
+
+// matchBytes is what the place of a match in a text takes.
+const matchBytes = 48
+
+type regexKey struct{ pattern, flags string }
+
+type compiledRegex struct {
+	re    *regexp.Regexp
+	empty bool // it matches the empty string
+}
+
+// compileRegex translates a pattern, and fails with FORX0001 or FORX0002.
+func compileRegex(pattern, flags string) *compiledRegex {
+	goPattern, err := regex.XPath(pattern, flags)
+	if err != nil {
+		code := "FORX0002"
+		if e, ok := err.(*regex.Error); ok && e.Code != "" {
+			code = e.Code
+		}
+		fail(code, "%v", err)
+	}
+	re, err := regexp.Compile(goPattern)
+	if err != nil {
+		fail("FORX0002", "the regular expression cannot be used: %v", err)
+	}
+	return &compiledRegex{re, re.MatchString("")}
+}
+
+// pattern returns how to find the regular expression of a call: compiled once if it is constant.
+func pattern(p, flags *code) func(f *Evaluation) *compiledRegex {
+	get := func(f *Evaluation) regexKey {
+		k := regexKey{pattern: text(f, p)}
+		if flags != nil {
+			k.flags = text(f, flags)
+		}
+		return k
+	}
+	if p.konst && (flags == nil || flags.konst) {
+		if re := constantRegex(get); re != nil {
+			return func(*Evaluation) *compiledRegex { return re }
+		}
+	}
+	return func(f *Evaluation) *compiledRegex {
+		k := get(f)
+		if re := f.regex[k]; re != nil {
+			return re
+		}
+		if f.regex == nil || len(f.regex) > 1000 {
+			f.regex = map[regexKey]*compiledRegex{}
+		}
+		re := compileRegex(k.pattern, k.flags)
+		f.regex[k] = re
+		return re
+	}
+}
+
+// constantRegex compiles now; nil leaves the error to the evaluation.
+func constantRegex(get func(*Evaluation) regexKey) (re *compiledRegex) {
+	var err error
+	defer rescue(&err)
+	k := get(constantEvaluation())
+	return compileRegex(k.pattern, k.flags)
+}
+
+func matches(x, p, flags *code) *code {
+	re := pattern(p, flags)
+	return fromTest(func(f *Evaluation) bool {
+		s := text(f, x)
+		f.spend(len(s) >> regexStep)
+		return re(f).re.MatchString(s)
+	})
+}
+
+func tokenize(x, p, flags *code) *code {
+	re := pattern(p, flags)
+	return fromPush(String, func(f *Evaluation) {
+		s, r := text(f, x), re(f)
+		if s == "" {
+			return
+		}
+		if r.empty {
+			fail("FORX0003", "the regular expression matches the empty string")
+		}
+		f.spend(len(s) >> regexStep)
+		from, most := 0, int64(f.bytes/matchBytes)
+		all := r.re.FindAllStringIndex(s, int(most)+1)
+		f.alloc(int64(len(all)) * matchBytes)
+		for _, at := range all {
+			f.push(stringItem(s[from:at[0]]))
+			from = at[1]
+		}
+		f.push(stringItem(s[from:]))
+	})
+}
+
+func replace(x, p, with, flags *code) *code {
+	re := pattern(p, flags)
+	return fromString(func(f *Evaluation) string {
+		s, r := text(f, x), re(f)
+		if r.empty {
+			fail("FORX0003", "the regular expression matches the empty string")
+		}
+		to := replacement(text(f, with), r.re.NumSubexp())
+		f.spend(len(s) >> regexStep)
+		f.alloc(int64(len(s)) * int64(1+len(to))) // at most: each letter replaced
+		return r.re.ReplaceAllString(s, to)
+	})
+}
+
+// replacement translates the replacement of fn:replace, where $n, \$ and \\ mean something, to that of regexp.
+func replacement(s string, groups int) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\' && i+1 < len(s) && (s[i+1] == '\\' || s[i+1] == '$'):
+			i++
+			if s[i] == '$' {
+				b.WriteByte('$')
+			}
+			b.WriteByte(s[i])
+		case c == '\\', c == '$' && (i+1 == len(s) || s[i+1] < '0' || s[i+1] > '9'):
+			fail("FORX0004", "the replacement is wrong")
+		case c == '$':
+			end := i + 2
+			for end < len(s) && s[end] >= '0' && s[end] <= '9' {
+				if n, _ := strconv.Atoi(s[i+1 : end+1]); n > groups {
+					break
+				}
+				end++
+			}
+			if n, _ := strconv.Atoi(s[i+1 : end]); n <= groups {
+				b.WriteString("${" + s[i+1:end] + "}")
+			}
+			i = end - 1
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}

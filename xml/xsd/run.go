@@ -1,0 +1,361 @@
+package xsd
+
+import (
+	"bytes"
+
+	"github.com/ravn-ap/ravn/xml/safe"
+)
+
+// Run validates one document, event by event.
+type Run struct {
+	parts  *assembly
+	frames []frame     // the open elements; behind its length lie used ones, whose memory is used again
+	skip   int         // open elements within one that is not assessed
+	ns     []safe.Decl // namespace declarations in scope
+	ids    ids
+	scope  scope
+	value  value
+	cache  [4]vocabulary
+	turn   int
+	errs   []Error
+}
+
+// vocabulary is the ids of the names of one namespace.
+type vocabulary struct {
+	space  string
+	own    map[string]int32
+	base   map[string]int32
+	filled bool
+}
+
+// frame is an open element.
+type frame struct {
+	name    safe.Name
+	nth     int // among its siblings of the same name
+	offset  int64
+	elem    *element // nil if there is no declaration
+	typ     *typ
+	cur     cursor
+	kids    bool // it has child elements
+	text    bool // it has character data
+	chars   bool // that is not white space, when the content is elements only
+	nilled  bool
+	ns      int // declarations in scope before its own
+	counted counter
+}
+
+// NewRun starts the validation of a document.
+func (s *Schema) NewRun() *Run {
+	r := &Run{parts: s.parts}
+	r.scope = scope{prefix: r.prefix, ids: &r.ids}
+	return r
+}
+
+// Event takes the next event of a scanner with the profile Document.
+func (r *Run) Event(ev *safe.Event) {
+	switch ev.Kind {
+	case safe.Element:
+		if r.skip > 0 {
+			r.skip++
+		} else {
+			r.start(ev)
+		}
+	case safe.Text:
+		if r.skip == 0 {
+			r.characters(ev.Value)
+		}
+	case safe.End:
+		if r.skip > 0 {
+			r.skip--
+		} else {
+			r.end()
+		}
+	}
+}
+
+// End returns the errors of the document, in the order in which they were found and at most the first hundred.
+func (r *Run) End() []Error { return r.errs }
+
+// top returns the innermost open element.
+func (r *Run) top() *frame { return &r.frames[len(r.frames)-1] }
+
+// push opens an element.
+func (r *Run) push() *frame {
+	n := len(r.frames)
+	if n < cap(r.frames) {
+		r.frames = r.frames[:n+1]
+	} else {
+		r.frames = append(r.frames, frame{})
+	}
+	f := &r.frames[n]
+	f.counted.reset()
+	*f = frame{counted: f.counted, ns: len(r.ns)}
+	return f
+}
+
+// start handles a start tag as the cvc rules for elements say (XML Schema Part 1, §3.3.4 and §3.4.4).
+func (r *Run) start(ev *safe.Event) {
+	var elem *element
+	var wild *wildcard
+	var missed *model
+	var before cursor
+	id, nth := r.id(ev.Name.Space, ev.Name.Local), 1
+	if len(r.frames) > 0 {
+		parent := r.top()
+		parent.kids = true
+		nth = parent.counted.next(ev.Name)
+		if m := parent.typ.model; m != nil {
+			before = parent.cur
+			elem, wild = r.step(m, &parent.cur, ev.Name, id)
+			if parent.cur.bad && !before.bad {
+				missed = m
+			}
+		}
+	}
+	if wild != nil && wild.process == skip && missed == nil {
+		r.skip = 1
+		return
+	}
+	f := r.push()
+	f.name, f.nth, f.offset = ev.Name, nth, ev.Offset
+	r.ns = append(r.ns, ev.Decls...)
+	if missed != nil {
+		r.unexpected(missed, &before)
+	}
+	if wild != nil && wild.process == skip {
+		r.close()
+		r.skip = 1
+		return
+	}
+	if elem == nil && id != 0 {
+		elem = r.parts.element(qname{ev.Name.Space, ev.Name.Local})
+	}
+	r.assess(f, ev, elem, wild)
+}
+
+// step moves through the content model of the parent. After a child that is not expected it looks for a declaration only.
+func (r *Run) step(m *model, c *cursor, name safe.Name, id int32) (*element, *wildcard) {
+	if !c.bad {
+		if e, w := m.next(c, name, id, r.parts); e != nil || w != nil {
+			return e, w
+		}
+		c.bad = true
+	}
+	return m.anywhere(name, id, r.parts)
+}
+
+// assess chooses the type of an element and checks what can be checked at its start.
+func (r *Run) assess(f *frame, ev *safe.Event, elem *element, wild *wildcard) {
+	f.elem = elem
+	if elem != nil {
+		f.typ = elem.typ
+	}
+	if v, ok := ev.Attr(nsXSI, "type"); ok {
+		f.typ = r.instanceType(f, v)
+	}
+	if f.typ == nil {
+		switch {
+		case len(r.frames) == 1:
+			r.report("cvc-elt.1", "the schema has no element "+f.name.String(), nil)
+		case wild != nil && wild.process == strict:
+			r.report("cvc-complex-type.2.4.c", "the schema has no element "+f.name.String()+", and its place demands one that is declared", nil)
+		}
+		f.typ = anyType
+	}
+	if elem != nil && elem.abstract {
+		r.report("cvc-elt.2", "the element "+f.name.String()+" is abstract: another one of its substitution group must stand here", nil)
+	}
+	if f.typ.abstract {
+		r.report("cvc-type.2", "the type "+f.typ.name.local+" is abstract: xsi:type must name another", nil)
+	}
+	if v, ok := ev.Attr(nsXSI, "nil"); ok && elem != nil {
+		r.instanceNil(f, v)
+	}
+	r.attributes(f, ev)
+	r.value.begin(f)
+}
+
+// instanceType handles xsi:type.
+func (r *Run) instanceType(f *frame, v string) *typ {
+	old := f.typ
+	if old == nil {
+		old = anyType
+	}
+	text := normalize([]byte(v), collapse)
+	if !isQName(text, &r.scope) {
+		r.report("cvc-elt.4.1", "the value "+quote(v)+" of xsi:type is not a qualified name", nil)
+		return old
+	}
+	prefix, local := splitQName(text)
+	uri, _ := r.prefix(string(prefix))
+	t := r.parts.typ(qname{uri, string(local)})
+	if t == nil {
+		r.report("cvc-elt.4.2", "the type "+quote(v)+" of xsi:type is not declared", nil)
+		return old
+	}
+	if f.typ != nil {
+		block := f.typ.block
+		if f.elem != nil {
+			block |= f.elem.block
+		}
+		if !t.derives(f.typ, block) {
+			r.report("cvc-elt.4.3", "the type "+quote(v)+" of xsi:type is not derived from the type of "+f.name.String(), nil)
+		}
+	}
+	return t
+}
+
+// instanceNil handles xsi:nil.
+func (r *Run) instanceNil(f *frame, v string) {
+	if !f.elem.nillable {
+		r.report("cvc-elt.3.1", "the element "+f.name.String()+" cannot be nil", nil)
+		return
+	}
+	v = string(normalize([]byte(v), collapse))
+	if f.nilled = v == "true" || v == "1"; f.nilled && f.elem.value != nil && f.elem.value.fixed {
+		r.report("cvc-elt.3.2.2", "the element "+f.name.String()+" has a fixed value and cannot be nil", nil)
+	}
+}
+
+func (r *Run) characters(v []byte) {
+	if len(v) == 0 || len(r.frames) == 0 {
+		return
+	}
+	f := r.top()
+	f.text = true
+	switch f.typ.kind {
+	case elementOnly:
+		f.chars = f.chars || len(bytes.Trim(v, " \t\r\n")) > 0
+	case emptyContent:
+	default:
+		r.value.add(v)
+	}
+}
+
+// end checks what can be checked at the end of an element.
+func (r *Run) end() {
+	f := r.top()
+	if f.nilled {
+		if f.kids || f.text {
+			r.report("cvc-elt.3.2.1", "the element "+f.name.String()+" is nil and has content", nil)
+		}
+	} else {
+		r.content(f)
+	}
+	if len(r.frames) == 1 {
+		r.references()
+	}
+	r.close()
+}
+
+// close forgets the innermost element.
+func (r *Run) close() {
+	r.ns = r.ns[:r.top().ns]
+	r.frames = r.frames[:len(r.frames)-1]
+	r.value.stop()
+}
+
+// content checks the content of an element that ends (XML Schema Part 1, §3.3.4 clause 5 and §3.4.4 clause 2).
+func (r *Run) content(f *frame) {
+	t := f.typ
+	switch t.kind {
+	case simpleType, simpleContent:
+		r.text(f)
+		return
+	case emptyContent:
+		if f.kids || f.text {
+			r.report("cvc-complex-type.2.1", "the element "+f.name.String()+" must be empty", nil)
+		}
+		return
+	case elementOnly:
+		if f.chars {
+			r.report("cvc-complex-type.2.3", "text stands in "+f.name.String()+", where only elements are allowed", nil)
+		}
+	}
+	if !f.cur.bad && !t.model.done(&f.cur) {
+		names := r.names(t.model.expected(&f.cur))
+		r.report("cvc-complex-type.2.4.b", "the content of "+f.name.String()+" is not complete: "+oneOf(names)+" is expected", names)
+	}
+	if v := f.constraint(); v != nil && v.fixed && (f.kids || f.text) {
+		switch {
+		case f.kids:
+			r.report("cvc-elt.5.2.2.1", "the element "+f.name.String()+" has a fixed value and must have no child elements", nil)
+		case string(r.value.buf) != v.text:
+			r.report("cvc-elt.5.2.2.2.1", "the content of "+f.name.String()+" is not the fixed one "+quote(v.text), []string{v.text})
+		}
+	}
+}
+
+// constraint returns the default or fixed value of an element.
+func (f *frame) constraint() *constraint {
+	if f.elem == nil {
+		return nil
+	}
+	return f.elem.value
+}
+
+// text checks the text of an element with simple content.
+func (r *Run) text(f *frame) {
+	if f.kids {
+		code := "cvc-complex-type.2.2"
+		if f.typ.kind == simpleType {
+			code = "cvc-type.3.1.2"
+		}
+		r.report(code, "child elements stand in "+f.name.String()+", where only text is allowed", nil)
+		return
+	}
+	v := f.constraint()
+	if v != nil && !f.text {
+		return // the default or fixed value, which is valid
+	}
+	key, bad := r.value.check(f, &r.scope)
+	switch {
+	case bad != nil:
+		r.report(bad.code, "the value of "+f.name.String()+" is not allowed: "+bad.msg, bad.expected)
+	case v != nil && v.fixed && key != v.key:
+		r.report("cvc-elt.5.2.2.2.2", "the value of "+f.name.String()+" is not the fixed one "+quote(v.text), []string{v.text})
+	}
+}
+
+// references checks at the end of the document that every IDREF found its ID.
+func (r *Run) references() {
+	for _, ref := range sortedKeys(r.ids.refs) {
+		r.report("cvc-id.1", "no element has the ID "+quote(ref), nil)
+	}
+}
+
+// id returns the id of a name. The last namespaces are remembered: a document has few.
+func (r *Run) id(space, local string) int32 {
+	var v *vocabulary
+	for i := range r.cache {
+		if c := &r.cache[i]; c.filled && c.space == space {
+			v = c
+			break
+		}
+	}
+	if v == nil {
+		v = &r.cache[r.turn%len(r.cache)]
+		r.turn++
+		*v = vocabulary{space: space, own: r.parts.names[space], filled: true}
+		if r.parts.base != nil {
+			v.base = r.parts.base.names[space]
+		}
+	}
+	if id := v.base[local]; id != 0 {
+		return id
+	}
+	return v.own[local]
+}
+
+// prefix returns the namespace that a prefix is bound to.
+func (r *Run) prefix(p string) (string, bool) {
+	for i := len(r.ns) - 1; i >= 0; i-- {
+		if r.ns[i].Prefix == p {
+			return r.ns[i].URI, true
+		}
+	}
+	if p == "xml" {
+		return nsXML, true
+	}
+	return "", p == ""
+}
