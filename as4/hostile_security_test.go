@@ -26,8 +26,8 @@ import (
 
 	"github.com/ravn-ap/ravn/as4/mime"
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/ebms"
-	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
 func soap(old, text string) func(*testing.T, *draft) {
@@ -123,7 +123,7 @@ func TestHostileMIME(t *testing.T) {
 		{"SEC-025 an unknown encoding", setup(func(d *draft) { encoding(d, "x-none") }), badPart},
 		{"SEC-022 SEC-001 a faulty part of a stranger is not told", func(t *testing.T, d *draft) {
 			encoding(d, "base64")
-			d.by = party(t, shared(t).SMP, pki.Leaf{CN: "POP900001"})
+			d.by = party(t, shared(t).SMP, localca.Leaf{CN: "POP900001"})
 		}, badTrust},
 		{"SEC-027 the PartInfo twice", setup(func(d *draft) { d.m.Parts = append(d.m.Parts, d.m.Parts[0]) }), want{code: ebms.CodeOther, step: StepProfile}},
 	})
@@ -349,9 +349,9 @@ func TestHostileSEC051OldHeader(t *testing.T) {
 func TestHostileSender(t *testing.T) {
 	p := shared(t)
 	now := time.Now()
-	twin := func(t *testing.T) *pki.CA { // another CA of the same name
+	twin := func(t *testing.T) *localca.CA { // another CA of the same name
 		t.Helper()
-		id := party(t, p.Root, pki.Leaf{CN: "x", CA: true})
+		id := party(t, p.Root, localca.Leaf{CN: "x", CA: true})
 		tmpl := *p.AP.Cert
 		tmpl.SerialNumber, tmpl.PublicKey = big.NewInt(7), nil
 		der, err := x509.CreateCertificate(rand.Reader, &tmpl, &tmpl, id.Key.Public(), id.Key)
@@ -364,7 +364,7 @@ func TestHostileSender(t *testing.T) {
 		}
 		return authority(t, c, id)
 	}
-	by := func(ca *pki.CA, l pki.Leaf) func(*testing.T, *draft) {
+	by := func(ca *localca.CA, l localca.Leaf) func(*testing.T, *draft) {
 		return func(t *testing.T, d *draft) {
 			if l.CN == "" {
 				l.CN = "POP900001"
@@ -373,40 +373,40 @@ func TestHostileSender(t *testing.T) {
 		}
 	}
 	run(t, []hostile{
-		{"SEC-060 SEC-061 another CA of the same name", func(t *testing.T, d *draft) { d.by = party(t, twin(t), pki.Leaf{CN: "POP900001"}) }, badTrust},
-		{"SEC-062 another environment", by(p.TLS, pki.Leaf{}), badTrust},
-		{"SEC-063 a certificate of the SMP CA", by(p.SMP, pki.Leaf{}), badTrust},
-		{"SEC-060 issued by the root", by(p.Root, pki.Leaf{}), badTrust},
+		{"SEC-060 SEC-061 another CA of the same name", func(t *testing.T, d *draft) { d.by = party(t, twin(t), localca.Leaf{CN: "POP900001"}) }, badTrust},
+		{"SEC-062 another environment", by(p.TLS, localca.Leaf{}), badTrust},
+		{"SEC-063 a certificate of the SMP CA", by(p.SMP, localca.Leaf{}), badTrust},
+		{"SEC-060 issued by the root", by(p.Root, localca.Leaf{}), badTrust},
 		{"SEC-060 a leaf issued by a leaf", func(t *testing.T, d *draft) {
-			d.by = party(t, authority(t, seat(t, "a").Cert, seat(t, "a")), pki.Leaf{CN: "POP900001"})
+			d.by = party(t, authority(t, seat(t, "a").Cert, seat(t, "a")), localca.Leaf{CN: "POP900001"})
 		}, badTrust},
-		{"SEC-064 expired", by(p.AP, pki.Leaf{NotBefore: now.Add(-100 * time.Hour), Valid: 50 * time.Hour}), badTrust},
-		{"SEC-064 not yet valid", by(p.AP, pki.Leaf{NotBefore: now.Add(10 * time.Minute)}), badTrust},
-		{"SEC-064 1024 bit", by(p.AP, pki.Leaf{Bits: 1024}), badSender},
-		{"SEC-064 a CA certificate", by(p.AP, pki.Leaf{CA: true, Usage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment}), badTrust},
-		{"SEC-064 no digitalSignature", by(p.AP, pki.Leaf{Usage: x509.KeyUsageKeyEncipherment}), badTrust},
-		{"SEC-064 serverAuth", by(p.AP, pki.Leaf{ExtUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}), badTrust},
-		{"SEC-066 the PartyId of another access point", by(p.AP, pki.Leaf{CN: "POP900003"}), want{code: ebms.CodeFailedAuthentication, step: StepProfile}},
-		{"SEC-066 a CN that is no seat id", by(p.AP, pki.Leaf{CN: "Somebody"}), badTrust},
+		{"SEC-064 expired", by(p.AP, localca.Leaf{NotBefore: now.Add(-100 * time.Hour), Valid: 50 * time.Hour}), badTrust},
+		{"SEC-064 not yet valid", by(p.AP, localca.Leaf{NotBefore: now.Add(10 * time.Minute)}), badTrust},
+		{"SEC-064 1024 bit", by(p.AP, localca.Leaf{Bits: 1024}), badSender},
+		{"SEC-064 a CA certificate", by(p.AP, localca.Leaf{CA: true, Usage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment}), badTrust},
+		{"SEC-064 no digitalSignature", by(p.AP, localca.Leaf{Usage: x509.KeyUsageKeyEncipherment}), badTrust},
+		{"SEC-064 serverAuth", by(p.AP, localca.Leaf{ExtUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}), badTrust},
+		{"SEC-066 the PartyId of another access point", by(p.AP, localca.Leaf{CN: "POP900003"}), want{code: ebms.CodeFailedAuthentication, step: StepProfile}},
+		{"SEC-066 a CN that is no seat id", by(p.AP, localca.Leaf{CN: "Somebody"}), badTrust},
 		{"SEC-066 two CNs", func(t *testing.T, d *draft) { d.by = twoNames(t, p.AP) }, badTrust},
-		{"SEC-066 a homoglyph", by(p.AP, pki.Leaf{CN: "P\u041eP900001"}), badTrust},
+		{"SEC-066 a homoglyph", by(p.AP, localca.Leaf{CN: "P\u041eP900001"}), badTrust},
 		{"SEC-068 a message for another access point, encrypted again for us", setup(func(d *draft) { d.m.To.ID.Value = "POP900003" }), want{code: ebms.CodeOther, step: StepProfile}},
 	})
 }
 
 // authority makes a CA of a certificate and a key that may not be one.
-func authority(t testing.TB, c *x509.Certificate, id *certs.Identity) *pki.CA {
+func authority(t testing.TB, c *x509.Certificate, id *certs.Identity) *localca.CA {
 	t.Helper()
 	key, ok := id.Key.(*rsa.PrivateKey)
 	if !ok {
 		t.Fatal("not an RSA key")
 	}
-	return &pki.CA{Cert: c, Key: key}
+	return &localca.CA{Cert: c, Key: key}
 }
 
-func twoNames(t testing.TB, ca *pki.CA) *certs.Identity {
+func twoNames(t testing.TB, ca *localca.CA) *certs.Identity {
 	t.Helper()
-	id := party(t, ca, pki.Leaf{CN: "POP900001"})
+	id := party(t, ca, localca.Leaf{CN: "POP900001"})
 	cn := asn1.ObjectIdentifier{2, 5, 4, 3}
 	tmpl := &x509.Certificate{
 		SerialNumber: big.NewInt(99), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
@@ -465,7 +465,7 @@ func TestHostileSEC073(t *testing.T) {
 			a := newArena(t)
 			d := newDraft(t)
 			a.clock.Store(int64(tc.age))
-			d.by = party(t, shared(t).AP, pki.Leaf{CN: "POP900001", NotBefore: time.Now().Add(-2 * time.Hour)})
+			d.by = party(t, shared(t).AP, localca.Leaf{CN: "POP900001", NotBefore: time.Now().Add(-2 * time.Hour)})
 			r := a.post(t, d)
 			if tc.ok {
 				if r.signal == nil || r.signal.Receipt == nil {
@@ -654,13 +654,13 @@ func TestHostileSEC001(t *testing.T) {
 		change func(*testing.T, *draft)
 		code   ebms.Code
 	}{
-		{"untrusted", func(t *testing.T, d *draft) { d.by = party(t, shared(t).SMP, pki.Leaf{CN: "POP900001"}) }, ebms.CodeFailedAuthentication},
+		{"untrusted", func(t *testing.T, d *draft) { d.by = party(t, shared(t).SMP, localca.Leaf{CN: "POP900001"}) }, ebms.CodeFailedAuthentication},
 		{"changed", rewrite(`0192:991825827`, `0192:991825828`), ebms.CodeFailedAuthentication},
 		{"algorithm", rewrite(`rsa-sha256`, `rsa-sha384`), ebms.CodeFailedAuthentication},
 		{"party", setup(func(d *draft) { d.m.From.ID.Value = "POP900003" }), ebms.CodeFailedAuthentication},
 		{"no id known", func(t *testing.T, d *draft) {
 			d.m.ID = "x y"
-			d.by = party(t, shared(t).SMP, pki.Leaf{CN: "POP900001"})
+			d.by = party(t, shared(t).SMP, localca.Leaf{CN: "POP900001"})
 		}, ebms.CodeFailedAuthentication},
 		{"tag", setup(func(d *draft) { d.cipher = func(b []byte) []byte { b[40] ^= 1; return b } }), ebms.CodeFailedDecryption},
 		{"algorithm of the cipher", rewrite(`#aes128-gcm`, `#aes128-cbc`), ebms.CodeFailedDecryption},

@@ -25,8 +25,8 @@ import (
 	"github.com/ravn-ap/ravn/as4/mime"
 	"github.com/ravn-ap/ravn/as4/wssec"
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/ebms"
-	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
 // countedKey counts private decryptions (SEC-050).
@@ -42,13 +42,13 @@ func (k countedKey) Decrypt(r io.Reader, msg []byte, opts crypto.DecrypterOpts) 
 
 // seats are made once: a2 is a second access point, b ours.
 var seats = sync.OnceValues(func() (map[string]*certs.Identity, error) {
-	p, err := pki.Shared()
+	p, err := localca.Shared()
 	if err != nil {
 		return nil, err
 	}
 	out := map[string]*certs.Identity{}
 	for name, cn := range map[string]string{"a": "POP900001", "a2": "POP900003", "b": "POP900002"} {
-		if out[name], err = p.AP.Issue(pki.Leaf{CN: cn}, time.Now()); err != nil {
+		if out[name], err = p.AP.Issue(localca.Leaf{CN: cn}, time.Now()); err != nil {
 			return nil, err
 		}
 	}
@@ -78,7 +78,7 @@ type arena struct {
 
 func newArena(t testing.TB, change ...func(*Receiver)) *arena {
 	t.Helper()
-	p, err := pki.Shared()
+	p, err := localca.Shared()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -437,7 +437,7 @@ func uniform(t testing.TB, r *reply) {
 }
 
 // party makes an identity of some CA.
-func party(t testing.TB, ca *pki.CA, l pki.Leaf) *certs.Identity {
+func party(t testing.TB, ca *localca.CA, l localca.Leaf) *certs.Identity {
 	t.Helper()
 	id, err := ca.Issue(l, time.Now())
 	if err != nil {
@@ -446,9 +446,9 @@ func party(t testing.TB, ca *pki.CA, l pki.Leaf) *certs.Identity {
 	return id
 }
 
-func shared(t testing.TB) *pki.PKI {
+func shared(t testing.TB) *localca.PKI {
 	t.Helper()
-	p, err := pki.Shared()
+	p, err := localca.Shared()
 	if err != nil {
 		t.Fatal(err)
 	}

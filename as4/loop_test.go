@@ -13,10 +13,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/sbdh"
-	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
 // memory is a Handler that keeps everything in memory.
@@ -77,7 +77,7 @@ type pair struct {
 	*Sender
 	rx     *Receiver
 	mem    *memory
-	pki    *pki.PKI
+	pki    *localca.PKI
 	own    *certs.Identity // of the sender
 	peer   Peer
 	server *httptest.Server
@@ -91,16 +91,16 @@ const (
 
 func newPair(t testing.TB) *pair {
 	t.Helper()
-	p, err := pki.Shared()
+	p, err := localca.Shared()
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	a, err := p.AP.Issue(pki.Leaf{CN: "POP900001"}, now)
+	a, err := p.AP.Issue(localca.Leaf{CN: "POP900001"}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := p.AP.Issue(pki.Leaf{CN: "POP900002"}, now)
+	b, err := p.AP.Issue(localca.Leaf{CN: "POP900002"}, now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,9 +17,9 @@ import (
 	"github.com/ravn-ap/ravn/as4/mime"
 	"github.com/ravn-ap/ravn/as4/wssec"
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/internal/golden"
-	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
 // recording is a captured request of another product.
@@ -225,11 +225,11 @@ func TestReplayPing(t *testing.T) {
 
 func TestReplayRefused(t *testing.T) {
 	// A certificate that b has for the seat of a, so that the message addressed to a passes AS4-040.
-	shared, err := pki.Shared()
+	shared, err := localca.Shared()
 	if err != nil {
 		t.Fatal(err)
 	}
-	seatOfA, err := shared.AP.Issue(pki.Leaf{CN: "PNO000001"}, time.Now())
+	seatOfA, err := shared.AP.Issue(localca.Leaf{CN: "PNO000001"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,8 +17,8 @@ import (
 
 	"github.com/ravn-ap/ravn/as4/wssec"
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/ebms"
-	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
 // rawAnswer writes an HTTP answer.
@@ -220,8 +220,8 @@ func TestSenderHostileSignals(t *testing.T) {
 	wrong := sentRefs()
 	wrong[1].Value = bytes.Repeat([]byte{9}, 32)
 	good := sign(b, sentID, receipt(sentRefs()))
-	renewed := party(t, shared(t).AP, pki.Leaf{CN: "POP900002"})
-	foreign := party(t, shared(t).SMP, pki.Leaf{CN: "POP900002"})
+	renewed := party(t, shared(t).AP, localca.Leaf{CN: "POP900002"})
+	foreign := party(t, shared(t).SMP, localca.Leaf{CN: "POP900002"})
 	multipart := func(parts ...string) (typ, body string) {
 		typ = `multipart/related; type="application/soap+xml"; boundary="bb"`
 		for i, p := range parts {

@@ -18,13 +18,13 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/internal/golden"
-	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
-func testPKI(t *testing.T) *pki.PKI {
+func testPKI(t *testing.T) *localca.PKI {
 	t.Helper()
-	p, err := pki.Shared()
+	p, err := localca.Shared()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,35 +42,35 @@ func TestVerify(t *testing.T) {
 	p := testPKI(t)
 	now := time.Now()
 	twin := lookalike(t, p.AP) // same name, another key
-	leaf, err := p.AP.Issue(pki.Leaf{CN: "POP900001", CA: true}, now)
+	leaf, err := p.AP.Issue(localca.Leaf{CN: "POP900001", CA: true}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sub := &pki.CA{Cert: leaf.Cert, Key: leaf.Key.(*rsa.PrivateKey)}
+	sub := &localca.CA{Cert: leaf.Cert, Key: leaf.Key.(*rsa.PrivateKey)}
 	for _, tc := range []struct {
 		name string
-		ca   *pki.CA
-		leaf pki.Leaf
+		ca   *localca.CA
+		leaf localca.Leaf
 		rev  certs.Class
 		want certs.Class
 	}{
-		{"PKI-010 a good one", p.AP, pki.Leaf{}, certs.Valid, certs.Valid},
-		{"PKI-010 without extended usage", p.AP, pki.Leaf{ExtUsage: []x509.ExtKeyUsage{}}, certs.Valid, certs.Valid},
-		{"pki.md §2 without BasicConstraints", p.AP, pki.Leaf{NoConstraints: true}, certs.Valid, certs.Valid},
-		{"PKI-009 expired", p.AP, pki.Leaf{NotBefore: now.Add(-721 * 24 * time.Hour)}, certs.Valid, certs.Expired},
-		{"PKI-009 not yet valid", p.AP, pki.Leaf{NotBefore: now.Add(time.Hour)}, certs.Valid, certs.NotYetValid},
-		{"SEC-064 a clock four minutes ahead", p.AP, pki.Leaf{NotBefore: now.Add(4 * time.Minute)}, certs.Valid, certs.Valid},
-		{"PKI-002 issued by the SMP CA", p.SMP, pki.Leaf{}, certs.Valid, certs.UnsupportedIssuer},
-		{"SEC-061 a CA of the same name", twin, pki.Leaf{}, certs.Valid, certs.UnsupportedIssuer},
-		{"PKI-008 a chain of four", sub, pki.Leaf{}, certs.Valid, certs.UnsupportedIssuer},
-		{"PKI-007 RSA 1024", p.AP, pki.Leaf{Bits: 1024}, certs.Valid, certs.Unsuitable},
-		{"SEC-064 a CA certificate", p.AP, pki.Leaf{CA: true}, certs.Valid, certs.Unsuitable},
-		{"PKI-010 serverAuth only", p.AP, pki.Leaf{ExtUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}, certs.Valid, certs.Unsuitable},
-		{"PKI-010 no digitalSignature", p.AP, pki.Leaf{Usage: x509.KeyUsageKeyEncipherment}, certs.Valid, certs.Unsuitable},
-		{"PKI-010 no encipherment", p.AP, pki.Leaf{Usage: x509.KeyUsageDigitalSignature}, certs.Valid, certs.Unsuitable},
-		{"PKI-011 CN is no seat id", p.AP, pki.Leaf{CN: "example.org"}, certs.Valid, certs.Unsuitable},
-		{"PKI-012 PKI-018 revoked", p.AP, pki.Leaf{}, certs.Revoked, certs.Revoked},
-		{"PKI-012 PKI-019 revocation unknown", p.AP, pki.Leaf{}, certs.RevocationUnknown, certs.RevocationUnknown},
+		{"PKI-010 a good one", p.AP, localca.Leaf{}, certs.Valid, certs.Valid},
+		{"PKI-010 without extended usage", p.AP, localca.Leaf{ExtUsage: []x509.ExtKeyUsage{}}, certs.Valid, certs.Valid},
+		{"pki.md §2 without BasicConstraints", p.AP, localca.Leaf{NoConstraints: true}, certs.Valid, certs.Valid},
+		{"PKI-009 expired", p.AP, localca.Leaf{NotBefore: now.Add(-721 * 24 * time.Hour)}, certs.Valid, certs.Expired},
+		{"PKI-009 not yet valid", p.AP, localca.Leaf{NotBefore: now.Add(time.Hour)}, certs.Valid, certs.NotYetValid},
+		{"SEC-064 a clock four minutes ahead", p.AP, localca.Leaf{NotBefore: now.Add(4 * time.Minute)}, certs.Valid, certs.Valid},
+		{"PKI-002 issued by the SMP CA", p.SMP, localca.Leaf{}, certs.Valid, certs.UnsupportedIssuer},
+		{"SEC-061 a CA of the same name", twin, localca.Leaf{}, certs.Valid, certs.UnsupportedIssuer},
+		{"PKI-008 a chain of four", sub, localca.Leaf{}, certs.Valid, certs.UnsupportedIssuer},
+		{"PKI-007 RSA 1024", p.AP, localca.Leaf{Bits: 1024}, certs.Valid, certs.Unsuitable},
+		{"SEC-064 a CA certificate", p.AP, localca.Leaf{CA: true}, certs.Valid, certs.Unsuitable},
+		{"PKI-010 serverAuth only", p.AP, localca.Leaf{ExtUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}, certs.Valid, certs.Unsuitable},
+		{"PKI-010 no digitalSignature", p.AP, localca.Leaf{Usage: x509.KeyUsageKeyEncipherment}, certs.Valid, certs.Unsuitable},
+		{"PKI-010 no encipherment", p.AP, localca.Leaf{Usage: x509.KeyUsageDigitalSignature}, certs.Valid, certs.Unsuitable},
+		{"PKI-011 CN is no seat id", p.AP, localca.Leaf{CN: "example.org"}, certs.Valid, certs.Unsuitable},
+		{"PKI-012 PKI-018 revoked", p.AP, localca.Leaf{}, certs.Revoked, certs.Revoked},
+		{"PKI-012 PKI-019 revocation unknown", p.AP, localca.Leaf{}, certs.RevocationUnknown, certs.RevocationUnknown},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if tc.leaf.CN == "" {
@@ -99,7 +99,7 @@ func TestVerify(t *testing.T) {
 }
 
 // again is a certificate of the same CA for another time.
-func again(t *testing.T, ca, by *pki.CA, from, to time.Time) *x509.Certificate {
+func again(t *testing.T, ca, by *localca.CA, from, to time.Time) *x509.Certificate {
 	t.Helper()
 	tmpl := *ca.Cert
 	tmpl.NotBefore, tmpl.NotAfter = from, to
@@ -132,14 +132,14 @@ func TestPKI009ValidityOfCAs(t *testing.T) {
 		{"root not yet valid", past, future, now.Add(time.Hour), future, certs.NotYetValid},
 	} {
 		root := again(t, p.Root, p.Root, tc.rootFrom, tc.rootTo)
-		for role, ca := range map[certs.Role]*pki.CA{certs.AP: p.AP, certs.SMP: p.SMP} {
+		for role, ca := range map[certs.Role]*localca.CA{certs.AP: p.AP, certs.SMP: p.SMP} {
 			issuers := []certs.Issuer{{CA: again(t, ca, p.Root, tc.caFrom, tc.caTo), Above: []*x509.Certificate{root}}}
 			v := certs.NewVerifier(certs.Anchors{AP: issuers, SMP: issuers}, certs.Unchecked{})
 			verify := v.VerifyAP
 			if role == certs.SMP {
 				verify = v.VerifySMP
 			}
-			id, err := ca.Issue(pki.Leaf{CN: "POP900001"}, now)
+			id, err := ca.Issue(localca.Leaf{CN: "POP900001"}, now)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -156,11 +156,11 @@ func TestPKI009ValidityOfCAs(t *testing.T) {
 func TestSEC063Roles(t *testing.T) {
 	p := testPKI(t)
 	v := certs.NewVerifier(p.Anchors(), certs.Unchecked{})
-	ap, err := p.AP.Issue(pki.Leaf{CN: "POP900001"}, time.Now())
+	ap, err := p.AP.Issue(localca.Leaf{CN: "POP900001"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	smp, err := p.SMP.Issue(pki.Leaf{CN: "POP900002"}, time.Now())
+	smp, err := p.SMP.Issue(localca.Leaf{CN: "POP900002"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,18 +201,18 @@ func TestPKI001Environments(t *testing.T) {
 // PKI-004: two generations side by side; an issuing CA is found whatever the order in the file.
 func TestPKI004Anchors(t *testing.T) {
 	p := testPKI(t)
-	other, err := pki.New(time.Now())
+	other, err := localca.New(time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := pki.EncodeCerts(p.Root.Cert, other.AP.Cert, p.AP.Cert, other.Root.Cert)
+	text := localca.EncodeCerts(p.Root.Cert, other.AP.Cert, p.AP.Cert, other.Root.Cert)
 	issuers, err := certs.ParseAnchors(text)
 	if err != nil || len(issuers) != 2 || len(issuers[0].Above) != 1 || len(issuers[1].Above) != 1 {
 		t.Fatalf("%d issuers, %v", len(issuers), err)
 	}
 	v := certs.NewVerifier(certs.Anchors{AP: issuers}, certs.Unchecked{})
-	for _, ca := range []*pki.CA{p.AP, other.AP} {
-		id, err := ca.Issue(pki.Leaf{CN: "POP900001"}, time.Now())
+	for _, ca := range []*localca.CA{p.AP, other.AP} {
+		id, err := ca.Issue(localca.Leaf{CN: "POP900001"}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -220,11 +220,11 @@ func TestPKI004Anchors(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	leaf, err := p.AP.Issue(pki.Leaf{CN: "POP900001"}, time.Now())
+	leaf, err := p.AP.Issue(localca.Leaf{CN: "POP900001"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := certs.ParseAnchors(pki.EncodeCerts(leaf.Cert)); err == nil {
+	if _, err := certs.ParseAnchors(localca.EncodeCerts(leaf.Cert)); err == nil {
 		t.Error("a leaf is taken for an anchor")
 	}
 	if _, err := certs.ParseAnchors([]byte("nothing")); err == nil {
@@ -237,7 +237,7 @@ func TestKeyring(t *testing.T) {
 	p := testPKI(t)
 	now := time.Now()
 	issue := func(cn string, from time.Duration) *certs.Identity {
-		id, err := p.AP.Issue(pki.Leaf{CN: cn, NotBefore: now.Add(from)}, now)
+		id, err := p.AP.Issue(localca.Leaf{CN: cn, NotBefore: now.Add(from)}, now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -267,7 +267,7 @@ func TestKeyring(t *testing.T) {
 // PKI-030: keys from files, and what is wrong with them.
 func TestPKI030Files(t *testing.T) {
 	p := testPKI(t)
-	id, err := p.AP.Issue(pki.Leaf{CN: "POP900001"}, time.Now())
+	id, err := p.AP.Issue(localca.Leaf{CN: "POP900001"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +279,7 @@ func TestPKI030Files(t *testing.T) {
 		}
 		return path
 	}
-	key, err := pki.EncodeKey(id.Key)
+	key, err := localca.EncodeKey(id.Key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func TestPKI030Files(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cert, keyFile, p12File := write("c.pem", pki.EncodeCerts(id.Cert)), write("k.pem", key), write("k.p12", p12)
+	cert, keyFile, p12File := write("c.pem", localca.EncodeCerts(id.Cert)), write("k.pem", key), write("k.p12", p12)
 	if got, err := certs.LoadPEM(cert, keyFile); err != nil || got.Seat != "POP900001" {
 		t.Errorf("PEM: %v", err)
 	}
@@ -297,7 +297,7 @@ func TestPKI030Files(t *testing.T) {
 	if _, err := certs.LoadP12(p12File, "wrong"); !errors.Is(err, certs.ErrPassword) {
 		t.Errorf("wrong password: %v", err)
 	}
-	other, err := pki.EncodeKey(freshKey(t))
+	other, err := localca.EncodeKey(freshKey(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -342,7 +342,7 @@ func freshKey(t *testing.T) *rsa.PrivateKey {
 }
 
 // lookalike makes a self-signed CA with the name of another one.
-func lookalike(t *testing.T, ca *pki.CA) *pki.CA {
+func lookalike(t *testing.T, ca *localca.CA) *localca.CA {
 	t.Helper()
 	tmpl := &x509.Certificate{
 		SerialNumber: ca.Cert.SerialNumber, Subject: ca.Cert.Subject, NotBefore: ca.Cert.NotBefore, NotAfter: ca.Cert.NotAfter,
@@ -357,7 +357,7 @@ func lookalike(t *testing.T, ca *pki.CA) *pki.CA {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &pki.CA{Cert: c, Key: key}
+	return &localca.CA{Cert: c, Key: key}
 }
 
 // FuzzPKCS12: no panic leaves the wrapper.

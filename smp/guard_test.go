@@ -20,7 +20,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/ravn-ap/ravn/certs"
-	"github.com/ravn-ap/ravn/testbed/pki"
+	"github.com/ravn-ap/ravn/certs/localca"
 )
 
 func forbidden(err error) bool {
@@ -274,7 +274,7 @@ func TestGuardTLS(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	now := time.Now()
-	issue := func(l pki.Leaf) *certs.Identity { return must[*certs.Identity](t)(w.pki.TLS.Issue(l, now)) }
+	issue := func(l localca.Leaf) *certs.Identity { return must[*certs.Identity](t)(w.pki.TLS.Issue(l, now)) }
 	local := []string{"127.0.0.1"}
 	for _, tc := range []struct {
 		name string
@@ -285,9 +285,9 @@ func TestGuardTLS(t *testing.T) {
 		{"SEC-122 good", w.tls, 0, true},
 		{"SEC-122 TLS 1.2", w.tls, tls.VersionTLS12, true},
 		{"SEC-122 TLS 1.1", w.tls, tls.VersionTLS11, false},
-		{"SEC-122 other host", issue(pki.Leaf{CN: "x", DNS: []string{"ap.example.org"}}), 0, false},
-		{"SEC-122 expired", issue(pki.Leaf{CN: "x", DNS: local, NotBefore: now.Add(-48 * time.Hour), Valid: time.Hour}), 0, false},
-		{"SEC-122 Peppol certificate", must[*certs.Identity](t)(w.pki.SMP.Issue(pki.Leaf{CN: "x", DNS: local}, now)), 0, false},
+		{"SEC-122 other host", issue(localca.Leaf{CN: "x", DNS: []string{"ap.example.org"}}), 0, false},
+		{"SEC-122 expired", issue(localca.Leaf{CN: "x", DNS: local, NotBefore: now.Add(-48 * time.Hour), Valid: time.Hour}), 0, false},
+		{"SEC-122 Peppol certificate", must[*certs.Identity](t)(w.pki.SMP.Issue(localca.Leaf{CN: "x", DNS: local}, now)), 0, false},
 	} {
 		s := httptest.NewUnstartedServer(http.NotFoundHandler())
 		s.Config.ErrorLog = log.New(io.Discard, "", 0)

@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/testbed/interop"
-	"github.com/ravn-ap/ravn/testbed/pki"
 	smptest "github.com/ravn-ap/ravn/testbed/smp"
 )
 
@@ -25,8 +25,8 @@ func TestInteropSMP(t *testing.T) {
 		}
 		return []string{file}
 	}
-	right := cas("smp.pem", pki.EncodeCerts(w.pki.SMP.Cert, w.pki.Root.Cert))
-	wrong := cas("ap.pem", pki.EncodeCerts(w.pki.AP.Cert, w.pki.Root.Cert))
+	right := cas("smp.pem", localca.EncodeCerts(w.pki.SMP.Cert, w.pki.Root.Cert))
+	wrong := cas("ap.pem", localca.EncodeCerts(w.pki.AP.Cert, w.pki.Root.Cert))
 	get := func(ca []string) interop.Fields {
 		return peer.Try(t, "smp.get", interop.Fields{
 			"url": w.smp.URL() + "/", "participant": receiver, "doctype": invoice, "process": billing, "smp_ca_pem": ca,

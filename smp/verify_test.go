@@ -10,7 +10,7 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/ravn-ap/ravn/certs"
-	"github.com/ravn-ap/ravn/testbed/pki"
+	"github.com/ravn-ap/ravn/certs/localca"
 	smptest "github.com/ravn-ap/ravn/testbed/smp"
 )
 
@@ -297,4 +297,4 @@ func b64(c *x509.Certificate) string {
 	return strings.Join(strings.Fields(strings.NewReplacer("-----BEGIN CERTIFICATE-----", "", "-----END CERTIFICATE-----", "").Replace(pemLines(c))), "")
 }
 
-func pemLines(c *x509.Certificate) string { return strings.TrimSpace(string(pki.EncodeCerts(c))) }
+func pemLines(c *x509.Certificate) string { return strings.TrimSpace(string(localca.EncodeCerts(c))) }

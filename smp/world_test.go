@@ -15,8 +15,8 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/peppol"
-	"github.com/ravn-ap/ravn/testbed/pki"
 	smptest "github.com/ravn-ap/ravn/testbed/smp"
 )
 
@@ -32,13 +32,13 @@ const (
 
 // identities are made once for all tests.
 type identities struct {
-	pki                                        *pki.PKI
+	pki                                        *localca.PKI
 	signer, other, expired, future, ap, forged *certs.Identity
 	tls                                        *certs.Identity
 }
 
 var shared = sync.OnceValues(func() (*identities, error) {
-	p, err := pki.Shared()
+	p, err := localca.Shared()
 	if err != nil {
 		return nil, err
 	}
@@ -47,22 +47,22 @@ var shared = sync.OnceValues(func() (*identities, error) {
 		return nil, err
 	}
 	now, ids := time.Now(), &identities{pki: p}
-	smpLeaf := func(cn string) pki.Leaf { return pki.Leaf{CN: cn, Unit: "PEPPOL TEST SMP"} }
+	smpLeaf := func(cn string) localca.Leaf { return localca.Leaf{CN: cn, Unit: "PEPPOL TEST SMP"} }
 	old, young := smpLeaf("PNO000003"), smpLeaf("PNO000004")
 	old.NotBefore, old.Valid = now.Add(-20*24*time.Hour), 24*time.Hour
 	young.NotBefore = now.Add(24 * time.Hour)
 	for _, x := range []struct {
 		to   **certs.Identity
-		ca   *pki.CA
-		leaf pki.Leaf
+		ca   *localca.CA
+		leaf localca.Leaf
 	}{
 		{&ids.signer, p.SMP, smpLeaf("PNO000001")},
 		{&ids.other, p.SMP, smpLeaf("PNO000002")},
 		{&ids.expired, p.SMP, old},
 		{&ids.future, p.SMP, young},
-		{&ids.ap, p.AP, pki.Leaf{CN: "PNO000005"}},
+		{&ids.ap, p.AP, localca.Leaf{CN: "PNO000005"}},
 		{&ids.forged, fake, smpLeaf("PNO000001")},
-		{&ids.tls, p.TLS, pki.Leaf{CN: "localhost", DNS: []string{"localhost", "127.0.0.1"}}},
+		{&ids.tls, p.TLS, localca.Leaf{CN: "localhost", DNS: []string{"localhost", "127.0.0.1"}}},
 	} {
 		if *x.to, err = x.ca.Issue(x.leaf, now); err != nil {
 			return nil, err
@@ -72,7 +72,7 @@ var shared = sync.OnceValues(func() (*identities, error) {
 })
 
 // impostor makes a CA with the name and the key identifier of another one.
-func impostor(of *x509.Certificate) (*pki.CA, error) {
+func impostor(of *x509.Certificate) (*localca.CA, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func impostor(of *x509.Certificate) (*pki.CA, error) {
 		return nil, err
 	}
 	cert, err := x509.ParseCertificate(der)
-	return &pki.CA{Cert: cert, Key: key}, err
+	return &localca.CA{Cert: cert, Key: key}, err
 }
 
 // at is a Locator that knows one SMP, or returns an error.

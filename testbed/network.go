@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/durable"
@@ -19,7 +20,6 @@ import (
 	"github.com/ravn-ap/ravn/internal/setup"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
-	"github.com/ravn-ap/ravn/testbed/pki"
 	"github.com/ravn-ap/ravn/testbed/sml"
 	"github.com/ravn-ap/ravn/testbed/smp"
 )
@@ -49,7 +49,7 @@ type AccessPoint struct {
 // Network is a running private network.
 type Network struct {
 	Dir  string
-	PKI  *pki.PKI
+	PKI  *localca.PKI
 	SML  *sml.Server
 	SMP  *smp.Server
 	A, B *AccessPoint // A serves Sender, B serves Receiver, both for the invoice
@@ -73,7 +73,7 @@ func Start(ctx context.Context, o Options) (*Network, error) {
 
 func (n *Network) start(ctx context.Context, o Options) (err error) {
 	now := time.Now()
-	if n.PKI, err = pki.New(now); err != nil {
+	if n.PKI, err = localca.New(now); err != nil {
 		return err
 	}
 	if err := n.save(now); err != nil {
@@ -103,25 +103,25 @@ func (n *Network) save(now time.Time) error {
 	if err := n.PKI.Save(n.path("pki")); err != nil {
 		return err
 	}
-	id, err := n.PKI.TLS.Issue(pki.Leaf{CN: "127.0.0.1", DNS: []string{"127.0.0.1", "localhost"}}, now)
+	id, err := n.PKI.TLS.Issue(localca.Leaf{CN: "127.0.0.1", DNS: []string{"127.0.0.1", "localhost"}}, now)
 	if err != nil {
 		return err
 	}
-	key, err := pki.EncodeKey(id.Key)
+	key, err := localca.EncodeKey(id.Key)
 	if err != nil {
 		return err
 	}
 	return errors.Join(
-		durable.WriteFile(n.path("tls.pem"), 0o600, durable.Bytes(pki.EncodeCerts(id.Cert))),
+		durable.WriteFile(n.path("tls.pem"), 0o600, durable.Bytes(localca.EncodeCerts(id.Cert))),
 		durable.WriteFile(n.path("tls.key"), 0o600, durable.Bytes(key)),
-		durable.WriteFile(n.path("tls-ca.pem"), 0o600, durable.Bytes(pki.EncodeCerts(n.PKI.TLS.Cert))),
-		durable.WriteFile(n.path("ap-ca.pem"), 0o600, durable.Bytes(pki.EncodeCerts(n.PKI.AP.Cert, n.PKI.Root.Cert))),
-		durable.WriteFile(n.path("smp-ca.pem"), 0o600, durable.Bytes(pki.EncodeCerts(n.PKI.SMP.Cert, n.PKI.Root.Cert))),
+		durable.WriteFile(n.path("tls-ca.pem"), 0o600, durable.Bytes(localca.EncodeCerts(n.PKI.TLS.Cert))),
+		durable.WriteFile(n.path("ap-ca.pem"), 0o600, durable.Bytes(localca.EncodeCerts(n.PKI.AP.Cert, n.PKI.Root.Cert))),
+		durable.WriteFile(n.path("smp-ca.pem"), 0o600, durable.Bytes(localca.EncodeCerts(n.PKI.SMP.Cert, n.PKI.Root.Cert))),
 	)
 }
 
 func (n *Network) startSMP(now time.Time) error {
-	signer, err := n.PKI.SMP.Issue(pki.Leaf{CN: "POP900003", Unit: "PEPPOL TEST SMP"}, now)
+	signer, err := n.PKI.SMP.Issue(localca.Leaf{CN: "POP900003", Unit: "PEPPOL TEST SMP"}, now)
 	if err != nil {
 		return err
 	}

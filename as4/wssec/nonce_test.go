@@ -6,16 +6,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ravn-ap/ravn/testbed/pki"
+	"github.com/ravn-ap/ravn/certs/localca"
 )
 
 // Each message has a content key and an IV of its own, also when the same message is sealed again.
 func TestSEC096FreshKeys(t *testing.T) {
-	p, err := pki.Shared()
+	p, err := localca.Shared()
 	if err != nil {
 		t.Fatal(err)
 	}
-	to, err := p.AP.Issue(pki.Leaf{CN: "POP900002"}, time.Now())
+	to, err := p.AP.Issue(localca.Leaf{CN: "POP900002"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

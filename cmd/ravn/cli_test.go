@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/testbed"
-	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
 // call runs a command line inside this process.
@@ -24,7 +24,7 @@ func call(t *testing.T, args ...string) (stdout, stderr string, code int) {
 // quickNode makes a local node by quickstart, in the network of the tests, and returns its configuration file.
 func quickNode(t *testing.T, more ...string) string {
 	t.Helper()
-	p, err := pki.Shared()
+	p, err := localca.Shared()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,13 +19,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/node"
 	"github.com/ravn-ap/ravn/internal/setup"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/testbed"
-	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
 // TestMain lets the test binary be the program: the tests here run and kill real processes, and scripts call it by its name.
@@ -100,7 +100,7 @@ func (s *server) kill() {
 // twoNodes makes the configurations of a sender and a receiver that serves the demo's invoice.
 func twoNodes(t *testing.T) (from, to, cert, invoice string) {
 	t.Helper()
-	p, err := pki.Shared()
+	p, err := localca.Shared()
 	if err != nil {
 		t.Fatal(err)
 	}

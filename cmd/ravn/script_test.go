@@ -10,14 +10,14 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/testbed"
-	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
 // TestScripts runs the dialogues of testdata/script: what somebody types, and what the program answers. Each begins in a folder
 // of its own with the demo's invoice and the private CAs of the tests.
 func TestScripts(t *testing.T) {
-	p, err := pki.Shared()
+	p, err := localca.Shared()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ var allowed = map[string]string{
 	"internal/explain":         "as4 as4/mime as4/wssec certs ebms peppol sbdh xml/safe xml/dsig internal/fault",
 	"internal/ap":              "as4 certs ebms peppol reporting sbdh smp internal/backend internal/fault internal/queue internal/store internal/store/blob validation",
 	"internal/node":            "as4 as4/intake certs ebms peppol smp sml sbdh internal/alive internal/ap internal/backend internal/config internal/fault internal/queue internal/report internal/store internal/store/blob internal/store/postgres internal/store/sqlite reporting validation validation/core validation/pack internal/durable",
-	"internal/setup":           "certs internal/fault testbed/pki internal/durable",
+	"internal/setup":           "certs internal/fault certs/localca internal/durable",
 	"internal/bench":           "",
 	"internal/report":          "internal/fault internal/store peppol reporting validation",
 	"internal/gendata":         "internal/store internal/store/blob peppol",
@@ -63,12 +63,12 @@ var allowed = map[string]string{
 	"internal/store/postgres":  "internal/store",
 	"internal/store/sqlite":    "internal/store internal/alive internal/durable",
 	"internal/store/storetest": "internal/golden internal/store peppol internal/alive",
-	"testbed/pki":              "certs internal/durable",
+	"certs/localca":            "certs internal/durable",
 	"testbed/sml":              "peppol sml",
 	"testbed/smp":              "certs peppol",
 	"testbed/interop":          "internal/golden",
 	"testbed/saxon":            "internal/golden testbed/interop",
-	"testbed":                  "as4 certs peppol sbdh internal/ap internal/config internal/explain internal/fault internal/node internal/setup internal/store reporting testbed/pki testbed/sml testbed/smp internal/durable",
+	"testbed":                  "as4 certs peppol sbdh internal/ap internal/config internal/explain internal/fault internal/node internal/setup internal/store reporting certs/localca testbed/sml testbed/smp internal/durable",
 	"cmd/ravn":                 "as4 certs ebms peppol sbdh smp sml internal/ap internal/bench internal/gendata internal/config internal/download internal/explain internal/fault internal/node internal/report internal/setup internal/store reporting testbed validation validation/core validation/pack internal/durable",
 }
 

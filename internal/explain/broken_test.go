@@ -11,10 +11,10 @@ import (
 
 	"github.com/ravn-ap/ravn/as4/mime"
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/golden"
-	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
 // flip returns a copy with one bit of the byte at i changed.
@@ -263,7 +263,7 @@ func TestHeaderUnreadable(t *testing.T) {
 func TestSignals(t *testing.T) {
 	w, opt := newWorld(t)
 	past := time.Now().Add(-10 * time.Hour).Truncate(time.Second) // the CA is a day old
-	old := pki.Leaf{CN: "POP900002", NotBefore: past, Valid: 2 * time.Hour}
+	old := localca.Leaf{CN: "POP900002", NotBefore: past, Valid: 2 * time.Hour}
 	receipt := &ebms.Signal{Timestamp: past.Add(time.Hour), ID: "2@b.example", RefTo: "1@a.example", Receipt: &ebms.Receipt{References: []ebms.Reference{{URI: "#m", Value: []byte{1}}}}}
 	t.Run("expired, but valid when it was made", func(t *testing.T) {
 		r := explain(t, w.signed(t, old, receipt), opt)
@@ -388,7 +388,7 @@ func TestHTTPRules(t *testing.T) {
 		})
 	}
 	t.Run("SEC-021 shorter than its Content-Length", func(t *testing.T) {
-		soap := w.signed(t, pki.Leaf{CN: "POP900002"}, &ebms.Signal{Timestamp: time.Now(), ID: "2@b", RefTo: "1@a", Receipt: &ebms.Receipt{}})
+		soap := w.signed(t, localca.Leaf{CN: "POP900002"}, &ebms.Signal{Timestamp: time.Now(), ID: "2@b", RefTo: "1@a", Receipt: &ebms.Receipt{}})
 		r := explain(t, append([]byte("HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\nContent-Length: 100000\r\n\r\n"), soap...), opt)
 		if r.Verdict.Code != fault.CaptureUnreadable || r.MIME.Complete || r.MIME.Fault == nil || r.Receipt == nil {
 			t.Errorf("%+v %+v", r.Verdict, r.MIME)
@@ -396,7 +396,7 @@ func TestHTTPRules(t *testing.T) {
 	})
 	t.Run("AS4-104 an answer with an attachment", func(t *testing.T) {
 		s := w.seal(t, goodMessage(), zip(t, envelope(t)))
-		s.msg.Root = w.signed(t, pki.Leaf{CN: "POP900002"}, &ebms.Signal{
+		s.msg.Root = w.signed(t, localca.Leaf{CN: "POP900002"}, &ebms.Signal{
 			Timestamp: time.Now(), ID: "2@b.example", RefTo: "1@a.example", Errors: []*ebms.Error{{Code: ebms.CodeOther, Detail: "errorDetail=PEPPOL:NOT_SERVICED"}},
 		})
 		wantRules(t, explain(t, s.bytes(t), opt), "AS4-069", "AS4-104", "AS4-092")

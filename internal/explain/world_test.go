@@ -13,10 +13,10 @@ import (
 	"github.com/ravn-ap/ravn/as4/mime"
 	"github.com/ravn-ap/ravn/as4/wssec"
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/sbdh"
-	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
 func gunzip(t testing.TB, b []byte) []byte {
@@ -34,19 +34,19 @@ func gunzip(t testing.TB, b []byte) []byte {
 
 // world is a private PKI with two access points.
 type world struct {
-	pki  *pki.PKI
+	pki  *localca.PKI
 	a, b *certs.Identity
 }
 
 var private = sync.OnceValues(func() (*world, error) {
-	p, err := pki.Shared()
+	p, err := localca.Shared()
 	if err != nil {
 		return nil, err
 	}
 	w := &world{pki: p}
 	var errA, errB error
-	w.a, errA = p.AP.Issue(pki.Leaf{CN: "POP900001"}, time.Now())
-	w.b, errB = p.AP.Issue(pki.Leaf{CN: "POP900002"}, time.Now())
+	w.a, errA = p.AP.Issue(localca.Leaf{CN: "POP900001"}, time.Now())
+	w.b, errB = p.AP.Issue(localca.Leaf{CN: "POP900002"}, time.Now())
 	return w, errors.Join(errA, errB)
 })
 
@@ -159,7 +159,7 @@ func zip(t testing.TB, b []byte) []byte {
 }
 
 // signed makes a signal signed by a certificate with these properties.
-func (w *world) signed(t *testing.T, leaf pki.Leaf, s *ebms.Signal) []byte {
+func (w *world) signed(t *testing.T, leaf localca.Leaf, s *ebms.Signal) []byte {
 	t.Helper()
 	id, err := w.pki.AP.Issue(leaf, time.Now())
 	if err != nil {

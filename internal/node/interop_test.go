@@ -17,6 +17,7 @@ import (
 
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/explain"
@@ -26,7 +27,6 @@ import (
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/sbdh"
 	"github.com/ravn-ap/ravn/testbed/interop"
-	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
 // phase4 is the Java peer with a key of our private hierarchy.
@@ -37,11 +37,11 @@ type phase4 struct {
 	ca  []string // PEM files of the CAs
 }
 
-func startPhase4(t *testing.T, p *pki.PKI) *phase4 {
+func startPhase4(t *testing.T, p *localca.PKI) *phase4 {
 	t.Helper()
 	x := &phase4{Peer: interop.Start(t), dir: t.TempDir()}
-	x.id = x.issue(t, p.AP, "phase4", pki.Leaf{CN: "POP900099"})
-	x.ca = []string{x.file(t, "ap.pem", pki.EncodeCerts(p.AP.Cert)), x.file(t, "root.pem", pki.EncodeCerts(p.Root.Cert))}
+	x.id = x.issue(t, p.AP, "phase4", localca.Leaf{CN: "POP900099"})
+	x.ca = []string{x.file(t, "ap.pem", localca.EncodeCerts(p.AP.Cert)), x.file(t, "root.pem", localca.EncodeCerts(p.Root.Cert))}
 	return x
 }
 
@@ -55,18 +55,18 @@ func (x *phase4) file(t *testing.T, name string, b []byte) string {
 }
 
 // issue makes a leaf and writes NAME.pem and NAME.key.
-func (x *phase4) issue(t *testing.T, ca *pki.CA, name string, leaf pki.Leaf) *certs.Identity {
+func (x *phase4) issue(t *testing.T, ca *localca.CA, name string, leaf localca.Leaf) *certs.Identity {
 	t.Helper()
 	id, err := ca.Issue(leaf, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := pki.EncodeKey(id.Key)
+	key, err := localca.EncodeKey(id.Key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	x.file(t, name+".key", key)
-	x.file(t, name+".pem", pki.EncodeCerts(id.Cert))
+	x.file(t, name+".pem", localca.EncodeCerts(id.Cert))
 	return id
 }
 
@@ -258,13 +258,13 @@ func noise(n int) []byte {
 }
 
 // failsTo sends what we must refuse.
-func (x *phase4) failsTo(t *testing.T, n *tested, p *pki.PKI) {
-	foreign, err := pki.New(time.Now())
+func (x *phase4) failsTo(t *testing.T, n *tested, p *localca.PKI) {
+	foreign, err := localca.New(time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	x.issue(t, foreign.AP, "foreign", pki.Leaf{CN: "POP900098"})
-	x.issue(t, p.AP, "expired", pki.Leaf{CN: "POP900097", NotBefore: time.Now().Add(-721 * 24 * time.Hour)})
+	x.issue(t, foreign.AP, "foreign", localca.Leaf{CN: "POP900098"})
+	x.issue(t, p.AP, "expired", localca.Leaf{CN: "POP900097", NotBefore: time.Now().Add(-721 * 24 * time.Hour)})
 	before := len(n.inbox(t, 0))
 	good := x.to(t, n, golden.Shared(t, documents[0]))
 	for _, tc := range []struct {

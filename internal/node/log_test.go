@@ -19,10 +19,10 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ravn-ap/ravn/as4"
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/store"
-	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
 // talkative runs a node that logs everything, with more keys of as4.
@@ -338,16 +338,16 @@ func TestSEC037PanicsAreLogged(t *testing.T) {
 func TestHandshakesAreLogged(t *testing.T) {
 	p, dir := testPKI(t)
 	file := nodeFile(t, dir, "POP900002", "")
-	id, err := p.TLS.Issue(pki.Leaf{CN: "127.0.0.1", DNS: []string{"127.0.0.1"}}, time.Now())
+	id, err := p.TLS.Issue(localca.Leaf{CN: "127.0.0.1", DNS: []string{"127.0.0.1"}}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := pki.EncodeKey(id.Key)
+	key, err := localca.EncodeKey(id.Key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	rewrite(t, file, "plain: true", "tls_cert: tls.pem\n  tls_key: tls.key")
-	if err := errors.Join(os.WriteFile(filepath.Join(filepath.Dir(file), "tls.pem"), pki.EncodeCerts(id.Cert), 0o600),
+	if err := errors.Join(os.WriteFile(filepath.Join(filepath.Dir(file), "tls.pem"), localca.EncodeCerts(id.Cert), 0o600),
 		os.WriteFile(filepath.Join(filepath.Dir(file), "tls.key"), key, 0o600)); err != nil {
 		t.Fatal(err)
 	}
@@ -409,17 +409,17 @@ func TestTLSReloadIsLogged(t *testing.T) {
 	stamp := time.Now()
 	write := func(key []byte) (serial string) {
 		t.Helper()
-		id, err := p.TLS.Issue(pki.Leaf{CN: "127.0.0.1"}, time.Now())
+		id, err := p.TLS.Issue(localca.Leaf{CN: "127.0.0.1"}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
 		if key == nil {
-			if key, err = pki.EncodeKey(id.Key); err != nil {
+			if key, err = localca.EncodeKey(id.Key); err != nil {
 				t.Fatal(err)
 			}
 		}
 		stamp = stamp.Add(time.Minute)
-		for name, text := range map[string][]byte{cert.certFile: pki.EncodeCerts(id.Cert), cert.keyFile: key} {
+		for name, text := range map[string][]byte{cert.certFile: localca.EncodeCerts(id.Cert), cert.keyFile: key} {
 			if err := errors.Join(os.WriteFile(name, text, 0o600), os.Chtimes(name, stamp, stamp)); err != nil {
 				t.Fatal(err)
 			}

@@ -10,13 +10,13 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/as4"
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/smp"
-	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
 // register is a directory that gives one answer until it is told to forget, and the other one after that.
@@ -46,7 +46,7 @@ func TestAS4125NotServiced(t *testing.T) {
 	from, old, other := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002"), newNode(t, dir, "POP900003")
 	serving := newNode(t, dir, "POP900004")
 	serving.serve(t, c4, billing, process)
-	renewed, err := p.AP.Issue(pki.Leaf{CN: "POP900002"}, time.Now())
+	renewed, err := p.AP.Issue(localca.Leaf{CN: "POP900002"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,17 +11,17 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/setup"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
-	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
 // testPKI is the private hierarchy of this process, and the folder it is saved in.
-func testPKI(t testing.TB) (*pki.PKI, string) {
+func testPKI(t testing.TB) (*localca.PKI, string) {
 	t.Helper()
-	p, err := pki.Shared()
+	p, err := localca.Shared()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/certs"
-	"github.com/ravn-ap/ravn/testbed/pki"
+	"github.com/ravn-ap/ravn/certs/localca"
 )
 
 // TestSEC012StalledHeader connects to the listener of a node, whose limits are shortened, and does not finish a handshake or
@@ -19,7 +19,7 @@ import (
 func TestSEC012StalledHeader(t *testing.T) {
 	p, dir := testPKI(t)
 	n := newNode(t, dir, "POP900001")
-	id, err := p.TLS.Issue(pki.Leaf{CN: "127.0.0.1", DNS: []string{"127.0.0.1"}}, time.Now())
+	id, err := p.TLS.Issue(localca.Leaf{CN: "127.0.0.1", DNS: []string{"127.0.0.1"}}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,14 +11,14 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/certs"
-	"github.com/ravn-ap/ravn/testbed/pki"
+	"github.com/ravn-ap/ravn/certs/localca"
 )
 
 // TestSEC121Server scans our side of TLS with clients that can do one thing each.
 func TestSEC121Server(t *testing.T) {
 	p, _ := testPKI(t)
 	issue := func() *certs.Identity {
-		id, err := p.TLS.Issue(pki.Leaf{CN: "127.0.0.1", DNS: []string{"127.0.0.1"}}, time.Now())
+		id, err := p.TLS.Issue(localca.Leaf{CN: "127.0.0.1", DNS: []string{"127.0.0.1"}}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -27,8 +27,8 @@ func TestSEC121Server(t *testing.T) {
 	dir := t.TempDir()
 	cert := &reloading{certFile: filepath.Join(dir, "tls.pem"), keyFile: filepath.Join(dir, "tls.key")}
 	write := func(id *certs.Identity) {
-		key, err := pki.EncodeKey(id.Key)
-		if err = errors.Join(err, os.WriteFile(cert.certFile, pki.EncodeCerts(id.Cert), 0o600), os.WriteFile(cert.keyFile, key, 0o600)); err != nil {
+		key, err := localca.EncodeKey(id.Key)
+		if err = errors.Join(err, os.WriteFile(cert.certFile, localca.EncodeCerts(id.Cert), 0o600), os.WriteFile(cert.keyFile, key, 0o600)); err != nil {
 			t.Fatal(err)
 		}
 	}

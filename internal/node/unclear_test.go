@@ -17,12 +17,12 @@ import (
 
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/smp"
-	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
 // taken submits an invoice from one node for the receiver at another.
@@ -125,7 +125,7 @@ func TestREL021SealedAnewByOurRenewedKey(t *testing.T) {
 	p, dir := testPKI(t)
 	from, to := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002")
 	to.serve(t, c4, billing, process)
-	issue := func(l pki.Leaf) *certs.Identity {
+	issue := func(l localca.Leaf) *certs.Identity {
 		l.CN = "POP900001"
 		id, err := p.AP.Issue(l, time.Now())
 		if err != nil {
@@ -133,8 +133,8 @@ func TestREL021SealedAnewByOurRenewedKey(t *testing.T) {
 		}
 		return id
 	}
-	old := issue(pki.Leaf{NotBefore: time.Now().Add(-20 * time.Hour), Valid: 19 * time.Hour})
-	renewed := issue(pki.Leaf{NotBefore: time.Now().Add(-6 * time.Hour)})
+	old := issue(localca.Leaf{NotBefore: time.Now().Add(-20 * time.Hour), Valid: 19 * time.Hour})
+	renewed := issue(localca.Leaf{NotBefore: time.Now().Add(-6 * time.Hour)})
 	from.Outbound.Keys = func() *certs.Keyring { return certs.NewKeyring(old, renewed) }
 	from.Outbound.Now = func() time.Time { return time.Now().Add(-12 * time.Hour) }
 	m, job := from.taken(t)
@@ -183,16 +183,16 @@ func TestREL021SealedAnewByOurRenewedKey(t *testing.T) {
 func TestPKI031ForeignKeyInTheKeyring(t *testing.T) {
 	p, dir := testPKI(t)
 	n := newNode(t, dir, "POP900001")
-	foreign, err := p.SMP.Issue(pki.Leaf{CN: "POP900001", NotBefore: time.Now().Add(-48 * time.Hour)}, time.Now())
+	foreign, err := p.SMP.Issue(localca.Leaf{CN: "POP900001", NotBefore: time.Now().Add(-48 * time.Hour)}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := pki.EncodeKey(foreign.Key)
+	key, err := localca.EncodeKey(foreign.Key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	file := n.Dir + "/foreign.pem"
-	if err := os.WriteFile(file, append(pki.EncodeCerts(foreign.Cert), key...), 0o600); err != nil {
+	if err := os.WriteFile(file, append(localca.EncodeCerts(foreign.Cert), key...), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cfg := *n.Node.Config

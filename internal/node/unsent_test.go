@@ -11,12 +11,12 @@ import (
 
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/smp"
-	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
 // revocation answers with a class.
@@ -32,7 +32,7 @@ func TestUnsent(t *testing.T) {
 	from, to := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002")
 	to.serve(t, c4, billing, process)
 	trust := from.Outbound.Trust
-	issue := func(ca *pki.CA, l pki.Leaf) *x509.Certificate {
+	issue := func(ca *localca.CA, l localca.Leaf) *x509.Certificate {
 		l.CN = "POP900002"
 		id, err := ca.Issue(l, time.Now())
 		if err != nil {
@@ -49,9 +49,9 @@ func TestUnsent(t *testing.T) {
 		state store.State
 		code  fault.Code
 	}{
-		{"AS4-141 issued by the CA of SMPs", issue(p.SMP, pki.Leaf{}), certs.Valid, nil, store.FailedPermanent, fault.ReceiverCert},
-		{"AS4-141 issued by a TLS CA", issue(p.TLS, pki.Leaf{}), certs.Valid, nil, store.FailedPermanent, fault.ReceiverCert},
-		{"AS4-141 expired", issue(p.AP, pki.Leaf{NotBefore: time.Now().Add(-721 * 24 * time.Hour)}), certs.Valid, nil, store.FailedPermanent, fault.ReceiverCert},
+		{"AS4-141 issued by the CA of SMPs", issue(p.SMP, localca.Leaf{}), certs.Valid, nil, store.FailedPermanent, fault.ReceiverCert},
+		{"AS4-141 issued by a TLS CA", issue(p.TLS, localca.Leaf{}), certs.Valid, nil, store.FailedPermanent, fault.ReceiverCert},
+		{"AS4-141 expired", issue(p.AP, localca.Leaf{NotBefore: time.Now().Add(-721 * 24 * time.Hour)}), certs.Valid, nil, store.FailedPermanent, fault.ReceiverCert},
 		{"AS4-141 revoked", good, certs.Revoked, nil, store.FailedPermanent, fault.ReceiverCert},
 		{"AS4-141 revocation unknown", good, certs.RevocationUnknown, nil, store.RetryWait, fault.LookupFailed},
 		{"REL-026 the SMP does not answer", good, certs.Valid, &smp.Error{Kind: smp.Unavailable.Kind(), Reason: smp.Unavailable}, store.RetryWait, fault.LookupFailed},

@@ -17,9 +17,9 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/fault"
-	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
 // Node describes the node to be written.
@@ -142,35 +142,35 @@ func (n *Node) privateKey(f *file, w *Written) error {
 	if err != nil {
 		return err
 	}
-	id, err := p.AP.Issue(pki.Leaf{CN: w.Seat}, time.Now())
+	id, err := p.AP.Issue(localca.Leaf{CN: w.Seat}, time.Now())
 	if err != nil {
 		return err
 	}
-	key, err := pki.EncodeKey(id.Key)
+	key, err := localca.EncodeKey(id.Key)
 	if err != nil {
 		return err
 	}
 	if f.Country == "" {
 		f.Country = "NO"
 	}
-	err = errors.Join(n.save("cert.pem", pki.EncodeCerts(id.Cert)), n.save("key.pem", key))
+	err = errors.Join(n.save("cert.pem", localca.EncodeCerts(id.Cert)), n.save("key.pem", key))
 	if n.APAnchors == "" {
 		f.Certs["ap_anchors"], f.Certs["smp_anchors"] = "ap-anchors.pem", "smp-anchors.pem"
-		err = errors.Join(err, n.save("ap-anchors.pem", pki.EncodeCerts(p.AP.Cert, p.Root.Cert)), n.save("smp-anchors.pem", pki.EncodeCerts(p.SMP.Cert, p.Root.Cert)))
+		err = errors.Join(err, n.save("ap-anchors.pem", localca.EncodeCerts(p.AP.Cert, p.Root.Cert)), n.save("smp-anchors.pem", localca.EncodeCerts(p.SMP.Cert, p.Root.Cert)))
 	}
 	return err
 }
 
 // hierarchy makes the private CAs, or reads those of another node.
-func (n *Node) hierarchy() (*pki.PKI, error) {
+func (n *Node) hierarchy() (*localca.PKI, error) {
 	if n.PKI != "" {
-		p, err := pki.Load(n.PKI)
+		p, err := localca.Load(n.PKI)
 		if err != nil {
 			return nil, fault.New(fault.KeyUnreadable, err, "%s", n.PKI)
 		}
 		return p, nil
 	}
-	p, err := pki.New(time.Now())
+	p, err := localca.New(time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +186,7 @@ func (n *Node) request(w *Written) error {
 	if err != nil {
 		return err
 	}
-	text, err := pki.EncodeKey(key)
+	text, err := localca.EncodeKey(key)
 	if err != nil {
 		return err
 	}

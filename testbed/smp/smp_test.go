@@ -11,18 +11,18 @@ import (
 	dsig "github.com/russellhaering/goxmldsig"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/peppol"
-	"github.com/ravn-ap/ravn/testbed/pki"
 )
 
 // TestSignature lets goxmldsig verify what the server signs: the second opinion beside our own verifier.
 func TestSignature(t *testing.T) {
 	t.Parallel()
-	p, err := pki.Shared()
+	p, err := localca.Shared()
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := p.SMP.Issue(pki.Leaf{CN: "PNO000001", Unit: "PEPPOL TEST SMP"}, time.Now())
+	id, err := p.SMP.Issue(localca.Leaf{CN: "PNO000001", Unit: "PEPPOL TEST SMP"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
-// Package pki makes a private certificate hierarchy in the shape of Peppol's: a root, a CA for access points, one for SMPs,
+// Package localca makes a private certificate hierarchy in the shape of Peppol's: a root, a CA for access points, one for SMPs,
 // and leafs with the profile of pki.md §2, good ones and bad ones. Its keys are worth nothing outside a test.
-package pki
+package localca
 
 import (
 	"crypto"
