@@ -68,7 +68,7 @@ bench-checks: ## ten invoices of 57 MiB at once in a node: verdicts, time, and b
 
 ROWS ?= 1000000
 bench-reports: ## a month of ROWS exchanges in the record; the cost of counting
-	set -o pipefail; RAVN_BENCH_REPORTS=$(ROWS) go test -count=1 -p 1 -v -run 'TestBenchCounting|TestBenchAccounts' -timeout 60m ./internal/store/sqlite/ ./internal/report/ | grep -v '^=== \|^---\|^PASS\|^ok' | sed 's/^ *bench[a-z]*_test.go:[0-9]*: //'
+	set -o pipefail; RAVN_BENCH_REPORTS=$(ROWS) go test -count=1 -p 1 -v -run 'TestBenchCounting|TestBenchAccounts' -timeout 60m ./internal/store/sqlite/ ./internal/accounts/ | grep -v '^=== \|^---\|^PASS\|^ok' | sed 's/^ *bench[a-z]*_test.go:[0-9]*: //'
 
 FUZZTIME ?= 60s
 fuzz: ## each fuzz target for FUZZTIME

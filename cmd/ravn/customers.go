@@ -14,8 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ravn-ap/ravn/internal/accounts"
 	"github.com/ravn-ap/ravn/internal/fault"
-	"github.com/ravn-ap/ravn/internal/report"
 	"github.com/ravn-ap/ravn/reporting"
 )
 
@@ -26,13 +26,13 @@ func (c *cli) customers() *cobra.Command {
 }
 
 func (c *cli) customersSet() *cobra.Command {
-	var to report.Customer
+	var to accounts.Customer
 	var replace bool
 	cmd := &cobra.Command{
 		Use: "set ID", Short: "Add or change a customer; what is not named stays as it is", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.withAccounts(cmd.Context(), func(a *report.Accounts) error {
-				r, err := a.Registry(cmd.Context(), report.Latest)
+			return c.withAccounts(cmd.Context(), func(a *accounts.Accounts) error {
+				r, err := a.Registry(cmd.Context(), accounts.Latest)
 				if err != nil {
 					return err
 				}
@@ -49,7 +49,7 @@ func (c *cli) customersSet() *cobra.Command {
 						keep("counts-as", &to.CountsAs, was.CountsAs)
 					}
 				}
-				return c.changeCustomers(cmd.Context(), a, []report.Customer{to}, replace)
+				return c.changeCustomers(cmd.Context(), a, []accounts.Customer{to}, replace)
 			})
 		},
 	}
@@ -62,13 +62,13 @@ func (c *cli) customersSet() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) changeCustomers(ctx context.Context, a *report.Accounts, list []report.Customer, replace bool) error {
+func (c *cli) changeCustomers(ctx context.Context, a *accounts.Accounts, list []accounts.Customer, replace bool) error {
 	change := a.Change
 	if replace {
 		change = a.Replace
 	}
 	n, err := change(ctx, actor(), list)
-	var bad *report.CustomerError
+	var bad *accounts.CustomerError
 	if errors.As(err, &bad) && bad.Replaces {
 		err = fmt.Errorf("%w; with --replace it is done", err)
 	}
@@ -92,7 +92,7 @@ func (c *cli) customersImport() *cobra.Command {
 			if errors.As(err, &unreadable) {
 				return fault.New(fault.BadArguments, err, "")
 			}
-			var list []report.Customer
+			var list []accounts.Customer
 			var lines []int
 			if err == nil {
 				list, lines, err = readCustomers(bytes.NewReader(text))
@@ -100,9 +100,9 @@ func (c *cli) customersImport() *cobra.Command {
 			if err != nil {
 				return fault.New(fault.CustomersInvalid, err, "%s", args[0])
 			}
-			return c.withAccounts(cmd.Context(), func(a *report.Accounts) error {
+			return c.withAccounts(cmd.Context(), func(a *accounts.Accounts) error {
 				err := c.changeCustomers(cmd.Context(), a, list, replace)
-				var bad *report.CustomerError
+				var bad *accounts.CustomerError
 				if !errors.As(err, &bad) {
 					return err
 				}
@@ -119,7 +119,7 @@ func (c *cli) customersImport() *cobra.Command {
 }
 
 // readCustomers reads the CSV form, with the line of each customer.
-func readCustomers(in io.Reader) (list []report.Customer, lines []int, err error) {
+func readCustomers(in io.Reader) (list []accounts.Customer, lines []int, err error) {
 	r := csv.NewReader(in)
 	head, err := r.Read()
 	if err != nil {
@@ -138,7 +138,7 @@ func readCustomers(in io.Reader) (list []report.Customer, lines []int, err error
 			return nil, nil, err
 		}
 		line, _ := r.FieldPos(0)
-		list = append(list, report.Customer{ID: row[0], Name: row[1], Country: row[2], CountsAs: row[3], Participants: strings.Fields(row[4])})
+		list = append(list, accounts.Customer{ID: row[0], Name: row[1], Country: row[2], CountsAs: row[3], Participants: strings.Fields(row[4])})
 		lines = append(lines, line)
 	}
 }
@@ -147,8 +147,8 @@ func (c *cli) customersExport() *cobra.Command {
 	return &cobra.Command{
 		Use: "export", Short: "Write all customers as CSV, in the form that import reads", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.withAccounts(cmd.Context(), func(a *report.Accounts) error {
-				r, err := a.Registry(cmd.Context(), report.Latest)
+			return c.withAccounts(cmd.Context(), func(a *accounts.Accounts) error {
+				r, err := a.Registry(cmd.Context(), accounts.Latest)
 				if err != nil {
 					return err
 				}
@@ -167,8 +167,8 @@ func (c *cli) customersList() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the customers", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.withAccounts(cmd.Context(), func(a *report.Accounts) error {
-				r, err := a.Registry(cmd.Context(), report.Latest)
+			return c.withAccounts(cmd.Context(), func(a *accounts.Accounts) error {
+				r, err := a.Registry(cmd.Context(), accounts.Latest)
 				if err != nil {
 					return err
 				}
@@ -191,7 +191,7 @@ func (c *cli) customersRelease() *cobra.Command {
 	return &cobra.Command{
 		Use: "release PARTICIPANT...", Short: "Take participants away from their customers", Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.withAccounts(cmd.Context(), func(a *report.Accounts) error {
+			return c.withAccounts(cmd.Context(), func(a *accounts.Accounts) error {
 				n, err := a.Release(cmd.Context(), actor(), args)
 				if err != nil {
 					return fault.New(fault.CustomersInvalid, err, "")
@@ -209,7 +209,7 @@ func (c *cli) customersWorklist() *cobra.Command {
 	}, c.worklist)
 }
 
-func (c *cli) worklist(ctx context.Context, a *report.Accounts, m reporting.Month) error {
+func (c *cli) worklist(ctx context.Context, a *accounts.Accounts, m reporting.Month) error {
 	pairs, err := a.Preview(ctx, m)
 	if err != nil {
 		return err
@@ -244,7 +244,7 @@ func (c *cli) customersHistory() *cobra.Command {
 	return &cobra.Command{
 		Use: "history", Short: "List all corrections: who, when, what it was, what it became", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.withAccounts(cmd.Context(), func(a *report.Accounts) error {
+			return c.withAccounts(cmd.Context(), func(a *accounts.Accounts) error {
 				list, err := a.Store.CustomerEvents(cmd.Context(), a.Tenant, 0)
 				if err != nil {
 					return err

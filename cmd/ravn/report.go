@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ravn-ap/ravn/internal/accounts"
 	"github.com/ravn-ap/ravn/internal/fault"
-	"github.com/ravn-ap/ravn/internal/report"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/reporting"
 	"github.com/ravn-ap/ravn/validation"
@@ -20,7 +20,7 @@ import (
 
 func (c *cli) report() *cobra.Command {
 	cmd := &cobra.Command{Use: "report", Short: "Monthly reports to OpenPeppol: transaction and end user statistics (TSR, EUSR)"}
-	cmd.AddCommand(c.reportPreview(), c.reportClose(), c.reportBuild(), c.reportArchive(), c.reportVerify(), c.reportDiff(), c.reportExplain(), c.reportExport(), c.reportSend(), c.reportStatus())
+	cmd.AddCommand(c.reportPreview(), c.reportClose(), c.reportBuild(), c.reportArchive(), c.reportVerify(), c.reportDiff(), c.reportRows(), c.reportExport(), c.reportSend(), c.reportStatus())
 	return cmd
 }
 
@@ -105,7 +105,7 @@ func (c *cli) runReportBuild(ctx context.Context, f *buildFlags) error {
 	if err != nil {
 		return c.itemsRefused(f.items, err)
 	}
-	checks, err := report.CheckInstalled(ctx, validation.New(packs), rep, time.Now())
+	checks, err := accounts.CheckInstalled(ctx, validation.New(packs), rep, time.Now())
 	if err != nil {
 		return err
 	}

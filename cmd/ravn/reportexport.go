@@ -9,15 +9,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ravn-ap/ravn/internal/accounts"
 	"github.com/ravn-ap/ravn/internal/fault"
-	"github.com/ravn-ap/ravn/internal/report"
 	"github.com/ravn-ap/ravn/reporting"
 )
 
 // exportFlags are the flags of report export.
 type exportFlags struct {
 	month, out, lang, template string
-	report.ExportOptions
+	accounts.ExportOptions
 }
 
 func (c *cli) reportExport() *cobra.Command {
@@ -42,7 +42,7 @@ func (c *cli) reportExport() *cobra.Command {
 }
 
 // options reads the flags.
-func (f *exportFlags) options() (m reporting.Month, o report.ExportOptions, err error) {
+func (f *exportFlags) options() (m reporting.Month, o accounts.ExportOptions, err error) {
 	for _, x := range [...]struct{ name, value string }{{"month", f.month}, {"out", f.out}} {
 		if x.value == "" {
 			return m, o, badArgs("--%s is needed", x.name)
@@ -60,7 +60,7 @@ func (f *exportFlags) options() (m reporting.Month, o report.ExportOptions, err 
 	if err != nil {
 		return m, o, fault.New(fault.BadArguments, err, "--template")
 	}
-	if o.Template, err = report.ParseTemplate(text); err != nil {
+	if o.Template, err = accounts.ParseTemplate(text); err != nil {
 		return m, o, fault.New(fault.BadArguments, err, "--template %s", f.template)
 	}
 	return m, o, nil
@@ -81,7 +81,7 @@ func (c *cli) runReportExport(ctx context.Context, f *exportFlags) error {
 	if err != nil {
 		return err
 	}
-	return c.withAccounts(ctx, func(a *report.Accounts) error {
+	return c.withAccounts(ctx, func(a *accounts.Accounts) error {
 		e, err := a.Export(ctx, m, o)
 		if err != nil {
 			return exportRefused(err)
@@ -97,7 +97,7 @@ func (c *cli) runReportExport(ctx context.Context, f *exportFlags) error {
 
 // exportRefused gives wrong flags their code.
 func exportRefused(err error) error {
-	var option *report.OptionError
+	var option *accounts.OptionError
 	if errors.As(err, &option) {
 		return fault.New(fault.BadArguments, err, "")
 	}

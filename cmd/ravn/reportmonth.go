@@ -15,17 +15,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ravn-ap/ravn/as4"
+	"github.com/ravn-ap/ravn/internal/accounts"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/node"
-	"github.com/ravn-ap/ravn/internal/report"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/reporting"
 )
 
 // withAccounts opens the record and does something with its accounts.
-func (c *cli) withAccounts(ctx context.Context, do func(*report.Accounts) error) error {
+func (c *cli) withAccounts(ctx context.Context, do func(*accounts.Accounts) error) error {
 	return c.withRecord(ctx, func(cfg *config.Config, s *store.Store) error {
 		a, err := c.accounts(cfg, s)
 		if err != nil {
@@ -36,7 +36,7 @@ func (c *cli) withAccounts(ctx context.Context, do func(*report.Accounts) error)
 }
 
 // accounts are those of a record.
-func (c *cli) accounts(cfg *config.Config, s *store.Store) (*report.Accounts, error) {
+func (c *cli) accounts(cfg *config.Config, s *store.Store) (*accounts.Accounts, error) {
 	packs, err := c.packs("")
 	if err != nil {
 		return nil, err
@@ -46,9 +46,9 @@ func (c *cli) accounts(cfg *config.Config, s *store.Store) (*report.Accounts, er
 
 // reportFault gives the errors of accounts their code.
 func reportFault(err error) error {
-	var work *report.WorklistError
+	var work *accounts.WorklistError
 	var rule *reporting.RuleError
-	var customer *report.CustomerError
+	var customer *accounts.CustomerError
 	var coded *fault.Error
 	switch {
 	case errors.As(err, &coded):
@@ -59,9 +59,9 @@ func reportFault(err error) error {
 		return fault.New(fault.ReportInvalid, err, "")
 	case errors.As(err, &customer):
 		return fault.New(fault.CustomersInvalid, err, "")
-	case errors.Is(err, report.ErrDrift):
+	case errors.Is(err, accounts.ErrDrift):
 		return fault.New(fault.ReportDrift, err, "")
-	case errors.Is(err, report.ErrOpen), errors.Is(err, report.ErrWindow), errors.Is(err, store.ErrMonthNotOver), errors.Is(err, store.ErrMonthClosed), errors.Is(err, store.ErrEarlierOpen):
+	case errors.Is(err, accounts.ErrOpen), errors.Is(err, accounts.ErrWindow), errors.Is(err, store.ErrMonthNotOver), errors.Is(err, store.ErrMonthClosed), errors.Is(err, store.ErrEarlierOpen):
 		return fault.New(fault.MonthRefused, err, "")
 	case errors.Is(err, store.ErrNotFound):
 		return fault.New(fault.BadArguments, err, "")
@@ -93,7 +93,7 @@ func monthFlag(cmd *cobra.Command) func() (reporting.Month, error) {
 }
 
 // monthly makes a command that does something with a month.
-func (c *cli) monthly(cmd *cobra.Command, do func(context.Context, *report.Accounts, reporting.Month) error) *cobra.Command {
+func (c *cli) monthly(cmd *cobra.Command, do func(context.Context, *accounts.Accounts, reporting.Month) error) *cobra.Command {
 	month := monthFlag(cmd)
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -101,7 +101,7 @@ func (c *cli) monthly(cmd *cobra.Command, do func(context.Context, *report.Accou
 		if err != nil {
 			return err
 		}
-		return c.withAccounts(cmd.Context(), func(a *report.Accounts) error { return do(cmd.Context(), a, m) })
+		return c.withAccounts(cmd.Context(), func(a *accounts.Accounts) error { return do(cmd.Context(), a, m) })
 	}
 	return cmd
 }
@@ -111,7 +111,7 @@ func (c *cli) reportPreview() *cobra.Command {
 	cmd := c.monthly(&cobra.Command{
 		Use: "preview --month YYYY-MM", Short: "Show what a month comes to by now, on any day",
 		Long: "Makes both reports of what is counted so far. A country that is not known yet is ZZ.\n\nExit codes: 0; 1 end users without a country are named.",
-	}, func(ctx context.Context, a *report.Accounts, m reporting.Month) error {
+	}, func(ctx context.Context, a *accounts.Accounts, m reporting.Month) error {
 		pairs, err := a.Preview(ctx, m)
 		if err != nil {
 			return err
@@ -129,22 +129,22 @@ func (c *cli) reportPreview() *cobra.Command {
 
 // previewed is what report preview shows of a seat.
 type previewed struct {
-	Month     reporting.Month  `json:"month"`
-	Seat      string           `json:"seat"`
-	Incoming  uint64           `json:"incoming"`
-	Outgoing  uint64           `json:"outgoing"`
-	Sending   uint64           `json:"sending_end_users"`
-	Receiving uint64           `json:"receiving_end_users"`
-	Either    uint64           `json:"sending_or_receiving_end_users"`
-	Missing   []report.Missing `json:"missing_countries"`
-	Files     []reporting.File `json:"files,omitempty"`
+	Month     reporting.Month    `json:"month"`
+	Seat      string             `json:"seat"`
+	Incoming  uint64             `json:"incoming"`
+	Outgoing  uint64             `json:"outgoing"`
+	Sending   uint64             `json:"sending_end_users"`
+	Receiving uint64             `json:"receiving_end_users"`
+	Either    uint64             `json:"sending_or_receiving_end_users"`
+	Missing   []accounts.Missing `json:"missing_countries"`
+	Files     []reporting.File   `json:"files,omitempty"`
 }
 
-func (c *cli) printPreview(m reporting.Month, p *report.Pair, out string) error {
+func (c *cli) printPreview(m reporting.Month, p *accounts.Pair, out string) error {
 	total, users := p.Report.TSR.Total, p.Report.EUSR.FullSet
 	v := previewed{Month: m, Seat: string(p.Seat), Incoming: total.Incoming, Outgoing: total.Outgoing, Sending: users.Sending, Receiving: users.Receiving, Either: users.Either, Missing: p.Missing}
 	if v.Missing == nil {
-		v.Missing = []report.Missing{}
+		v.Missing = []accounts.Missing{}
 	}
 	if out != "" {
 		var err error
@@ -164,7 +164,7 @@ func (c *cli) reportClose() *cobra.Command {
 	return c.monthly(&cobra.Command{
 		Use: "close --month YYYY-MM", Short: "Close a month for good; what comes later is counted in the next",
 		Long: "Possible from ten minutes after the end of the month in UTC, after the months before it, and when each end user has a country.",
-	}, func(ctx context.Context, a *report.Accounts, m reporting.Month) error {
+	}, func(ctx context.Context, a *accounts.Accounts, m reporting.Month) error {
 		if err := a.Close(ctx, m, actor()); err != nil {
 			return err
 		}
@@ -184,7 +184,7 @@ func (c *cli) buildRecord(ctx context.Context, f *buildFlags) error {
 	if err != nil {
 		return fault.New(fault.BadArguments, err, "--month")
 	}
-	return c.withAccounts(ctx, func(a *report.Accounts) error {
+	return c.withAccounts(ctx, func(a *accounts.Accounts) error {
 		if !m.Ended(a.Now()) {
 			return badArgs("--month %s is not over; see ravn report preview", m)
 		}
@@ -201,7 +201,7 @@ func (c *cli) buildRecord(ctx context.Context, f *buildFlags) error {
 	})
 }
 
-func (c *cli) printBuilt(b *report.Built, out string) error {
+func (c *cli) printBuilt(b *accounts.Built, out string) error {
 	if out != "" {
 		if _, err := reporting.Save(filepath.Join(out, string(b.Seat)), b.Documents()...); err != nil {
 			return fault.New(fault.FolderUnusable, err, "%s", out)
@@ -218,7 +218,7 @@ func (c *cli) printBuilt(b *report.Built, out string) error {
 func (c *cli) reportArchive() *cobra.Command {
 	var out string
 	cmd := c.monthly(&cobra.Command{Use: "archive --month YYYY-MM", Short: "List what was built of a month, and write the files of the newest"},
-		func(ctx context.Context, a *report.Accounts, m reporting.Month) error {
+		func(ctx context.Context, a *accounts.Accounts, m reporting.Month) error {
 			list, err := a.Archive(ctx, m)
 			if err != nil {
 				return err
@@ -242,7 +242,7 @@ func (c *cli) reportVerify() *cobra.Command {
 	return c.monthly(&cobra.Command{
 		Use: "verify --month YYYY-MM", Short: "Make everything of a month again from its rows, and compare",
 		Long: "Recomputes the counts from the rows, and each archived report with the customers as they were then.\n\nExit codes: 0 all agree; 1 something does not.",
-	}, func(ctx context.Context, a *report.Accounts, m reporting.Month) error {
+	}, func(ctx context.Context, a *accounts.Accounts, m reporting.Month) error {
 		v, err := a.Verify(ctx, m)
 		if err != nil {
 			return err
@@ -260,7 +260,7 @@ func (c *cli) reportDiff() *cobra.Command {
 	var seat string
 	var first, second int64
 	cmd := c.monthly(&cobra.Command{Use: "diff --month YYYY-MM --a N --b N", Short: "Compare two revisions of a month's reports, number by number"},
-		func(ctx context.Context, a *report.Accounts, m reporting.Month) error {
+		func(ctx context.Context, a *accounts.Accounts, m reporting.Month) error {
 			if first < 1 || second < 1 {
 				return badArgs("--a and --b are needed: revisions, see ravn report archive")
 			}
@@ -290,14 +290,14 @@ func orNothing(s string) string {
 	return s
 }
 
-func (c *cli) reportExplain() *cobra.Command {
-	var q report.Query
+func (c *cli) reportRows() *cobra.Command {
+	var q accounts.Query
 	cmd := c.monthly(&cobra.Command{
-		Use: "explain --month YYYY-MM", Short: "List the messages behind a number of a report",
+		Use: "rows --month YYYY-MM", Short: "List the messages behind a number of a report",
 		Long: "Lists the exchanges with the keys given, as a subtotal of a report has them. Without keys: all of the month.\nIt shows participants, which are personal data where they stand for a person.",
-	}, func(ctx context.Context, a *report.Accounts, m reporting.Month) error {
+	}, func(ctx context.Context, a *accounts.Accounts, m reporting.Month) error {
 		n := 0
-		err := a.Explain(ctx, m, q, func(x *report.Exchange) error {
+		err := a.Rows(ctx, m, q, func(x *accounts.Exchange) error {
 			n++
 			return c.print(x, "%s %s %s %s → %s %s %s", x.At.Format(time.RFC3339), x.Direction, x.C2, x.Sender, x.Receiver, x.C3, x.MessageID)
 		})
@@ -330,7 +330,7 @@ func (c *cli) reportStatus() *cobra.Command {
 	month := monthFlag(cmd)
 	cmd.Flags().StringVar(&done, "done", "", "note that the report to DFØ was handed over: dfo, with --month")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return c.withAccounts(cmd.Context(), func(a *report.Accounts) error {
+		return c.withAccounts(cmd.Context(), func(a *accounts.Accounts) error {
 			if done != "" {
 				m, err := month()
 				if err != nil {
@@ -393,7 +393,7 @@ func (c *cli) reportSend() *cobra.Command {
 }
 
 // sendReports sends what is unsent.
-func (c *cli) sendReports(ctx context.Context, n *node.Node, a *report.Accounts, m reporting.Month, again bool) error {
+func (c *cli) sendReports(ctx context.Context, n *node.Node, a *accounts.Accounts, m reporting.Month, again bool) error {
 	list, err := a.Unsent(ctx, m, again)
 	if err != nil {
 		return reportFault(err)
@@ -416,7 +416,7 @@ func (c *cli) sendReports(ctx context.Context, n *node.Node, a *report.Accounts,
 	return first
 }
 
-func (c *cli) sendReport(ctx context.Context, n *node.Node, a *report.Accounts, m reporting.Month, u report.Unsent, sub ap.Submission) error {
+func (c *cli) sendReport(ctx context.Context, n *node.Node, a *accounts.Accounts, m reporting.Month, u accounts.Unsent, sub ap.Submission) error {
 	if err := c.print(map[string]any{"month": m, "seat": u.Seat, "report": u.What, "revision": u.Revision}, "%s %s %s revision %d", m, u.Seat, u.What, u.Revision); err != nil {
 		return err
 	}

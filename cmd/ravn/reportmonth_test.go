@@ -55,7 +55,7 @@ func TestReportOfRecord(t *testing.T) {
 	run(0, `"revision":1,`, "report", "archive", "--month", past, "--json")
 	run(2, "revision 2", "report", "diff", "--month", past, "--a", "1", "--b", "2")
 	run(0, "", "report", "diff", "--month", past, "--a", "1", "--b", "1")
-	run(0, "0 exchanges", "report", "explain", "--month", past)
+	run(0, "0 exchanges", "report", "rows", "--month", past)
 	run(1, past+" tsr         POP900001 overdue", "report", "status")
 	run(1, past+" dfo                   done", "report", "status", "--done", "dfo", "--month", past)
 	run(2, "--done takes dfo", "report", "status", "--done", "tsr", "--month", past)

@@ -5,10 +5,10 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/accounts"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/fault"
-	"github.com/ravn-ap/ravn/internal/report"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/reporting"
@@ -20,12 +20,12 @@ import (
 const openPeppol = "9925:be0848934496"
 
 // Accounts returns the monthly accounts of a record. Reports are checked by the packs.
-func Accounts(cfg *config.Config, s *store.Store, packs []pack.Pack, program string) (*report.Accounts, error) {
+func Accounts(cfg *config.Config, s *store.Store, packs []pack.Pack, program string) (*accounts.Accounts, error) {
 	keys, err := cfg.Keyring()
 	if err != nil {
 		return nil, err
 	}
-	a := &report.Accounts{
+	a := &accounts.Accounts{
 		Store: s, Tenant: store.DefaultTenant, Own: cfg.Reporting.SPID, Country: country(cfg),
 		Rules: validation.New(packs), Program: program, Now: time.Now,
 	}
@@ -47,7 +47,7 @@ func country(cfg *config.Config) string {
 
 // ReportSubmission makes the submission of a report: from the service provider itself to OpenPeppol (RPT-6). It is signed by the
 // seat that it is about.
-func (n *Node) ReportSubmission(u *report.Unsent) (ap.Submission, error) {
+func (n *Node) ReportSubmission(u *accounts.Unsent) (ap.Submission, error) {
 	cfg := n.Config
 	receiver := cfg.Reporting.Receiver
 	if receiver == "" && cfg.Env() == certs.Production {

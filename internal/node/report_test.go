@@ -4,8 +4,8 @@ import (
 	"io"
 	"testing"
 
+	"github.com/ravn-ap/ravn/internal/accounts"
 	"github.com/ravn-ap/ravn/internal/fault"
-	"github.com/ravn-ap/ravn/internal/report"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/reporting"
@@ -16,7 +16,7 @@ import (
 func TestRPT6Submission(t *testing.T) {
 	n, _ := idleNode(t)
 	n.Config.Country, n.Config.Reporting.Country = "NO", ""
-	u := &report.Unsent{Seat: "POP900009", What: store.MarkTSR, XML: []byte("<tsr/>")}
+	u := &accounts.Unsent{Seat: "POP900009", What: store.MarkTSR, XML: []byte("<tsr/>")}
 	for _, missing := range []struct{ spid, receiver string }{{"", "9925:be0848934496"}, {"0242:900001", ""}} {
 		n.Config.Reporting.SPID, n.Config.Reporting.Receiver = missing.spid, missing.receiver
 		if _, err := n.ReportSubmission(u); code(err) != fault.ConfigInvalid {

@@ -1,4 +1,4 @@
-package report
+package accounts
 
 import (
 	"path/filepath"

@@ -1,4 +1,4 @@
-package report
+package accounts
 
 import "github.com/ravn-ap/ravn/internal/fault"
 

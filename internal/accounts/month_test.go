@@ -1,4 +1,4 @@
-package report
+package accounts
 
 import (
 	"bytes"
@@ -216,7 +216,7 @@ func TestExplain(t *testing.T) {
 		{"sent by us to us", Query{Provider: own, C4Country: "NO"}, 1},
 	} {
 		n := 0
-		err := w.Accounts.Explain(t.Context(), october, tc.q, func(x *Exchange) error {
+		err := w.Accounts.Rows(t.Context(), october, tc.q, func(x *Exchange) error {
 			n++
 			if x.MessageID == "" || x.Customer == "" && x.DocType != mls {
 				t.Errorf("%s: %+v", tc.name, x)

@@ -1,4 +1,4 @@
-package report
+package accounts
 
 import (
 	"context"
@@ -42,9 +42,9 @@ type Exchange struct {
 	endUser     string
 }
 
-// Explain calls yield for each exchange of a month that a query chooses, until it returns an error. Participants are personal
+// Rows calls yield for each exchange of a month that a query chooses, until it returns an error. Participants are personal
 // data where they stand for a person: what it yields is for the operator alone.
-func (a *Accounts) Explain(ctx context.Context, m reporting.Month, q Query, yield func(*Exchange) error) error {
+func (a *Accounts) Rows(ctx context.Context, m reporting.Month, q Query, yield func(*Exchange) error) error {
 	if _, err := a.Store.Post(ctx, a.Tenant); err != nil {
 		return err
 	}

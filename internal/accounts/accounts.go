@@ -1,6 +1,6 @@
-// Package report keeps the monthly accounts of a node: which customers stand behind its participants, what a month comes to,
+// Package accounts keeps the monthly accounts of a node: which customers stand behind its participants, what a month comes to,
 // its closing, the reports that were built of it, and what was handed over to OpenPeppol and DFØ.
-package report
+package accounts
 
 import (
 	"context"
