@@ -73,7 +73,9 @@ func TestPKI006AnchorsOfFiles(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), certs.EncodePEM(der), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ours := func(list []certs.Issuer) bool { return len(list) == 1 && bytes.Equal(list[0].CA.Raw, der) && list[0].Above == nil }
+	ours := func(list []certs.Issuer) bool {
+		return len(list) == 1 && bytes.Equal(list[0].CA.Raw, der) && list[0].Above == nil
+	}
 	for _, env := range []certs.Environment{certs.Local, certs.Test, certs.Production} {
 		builtin := certs.Builtin(env)
 		for key, want := range map[string]func(a certs.Anchors) bool{
