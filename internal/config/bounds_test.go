@@ -179,3 +179,15 @@ func TestChecksNameTheLine(t *testing.T) {
 		}
 	}
 }
+
+// D-20: in a private network the endpoint is for this machine alone.
+func TestD20LocalListensOnLoopback(t *testing.T) {
+	for listen, ok := range map[string]bool{
+		"127.0.0.1:1": true, "localhost:1": true, "'[::1]:1'": true, "0.0.0.0:1": false, "192.0.2.1:1": false, "':1'": false, "ravn.example:1": false,
+	} {
+		_, bad := checked(t, withMore(strings.Replace(inOrder, "127.0.0.1:1", listen, 1)), nil)
+		if (bad == "") != ok || !ok && !strings.Contains(bad, "D-20") {
+			t.Errorf("%s: %q", listen, bad)
+		}
+	}
+}

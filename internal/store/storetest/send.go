@@ -39,7 +39,7 @@ func testIdempotency(b *bench) {
 	b.must(err)
 	want(b, "repeated", repeated, true)
 	want(b, "same message", second.ID, first.ID)
-	sub.Digest = []byte("other")
+	sub.Digest = []byte("DIGEST")
 	_, _, err = b.Submit(b.ctx, tenant, sub)
 	want(b, "other request", errors.Is(err, store.ErrKeyReused), true)
 	want(b, "jobs", len(b.claim(store.Send, 10)), 1)
@@ -130,6 +130,8 @@ func testInterrupted(b *bench) {
 	want(b, "state", b.state(m.ID), store.Sending)
 	err = b.FinishAttempt(b.ctx, job, n, store.Result{State: store.RetryWait})
 	want(b, "end of an attempt that is over", errors.Is(err, store.ErrConflict), true)
+	b.must(b.FinishAttempt(b.ctx, job, n2, store.Result{State: store.RetryWait, Retry: b.clock.Now()}))
+	want(b, "after an attempt that was not taken", b.state(m.ID), store.Unknown) // the first one may have arrived
 }
 
 func testOutcomes(b *bench) {
@@ -312,6 +314,12 @@ func testCancel(b *bench) {
 	want(b, "cancel in flight", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), store.ErrConflict), true)
 	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.Unknown, Retry: b.clock.Now()}))
 	want(b, "cancel of UNKNOWN", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), store.ErrConflict), true)
+
+	want(b, "a receipt that does not fit", b.try(m.ID, start, store.Result{State: store.ReceiptInvalid}), store.ReceiptInvalid)
+	b.must(b.Requeue(b.ctx, tenant, m.ID, "kari", "once more"))
+	want(b, "requeued", b.state(m.ID), store.RetryWait)
+	want(b, "cancel of what may have arrived", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), store.ErrConflict), true)
+	want(b, "state", b.state(m.ID), store.RetryWait)
 }
 
 func testDelivery(b *bench) {
