@@ -171,7 +171,7 @@ func TestAS4095CannotTellIsNotNotServiced(t *testing.T) {
 	_, err = from.Attempt(t.Context(), m, job, to.peer())
 	var se *as4.SendError
 	if !errors.As(err, &se) || se.Outcome != as4.Later || se.Signal == nil || se.Signal.Code != ebms.CodeDeliveryFailure || se.Signal.IsNotServiced() {
-		t.Errorf("got %v", err)
+		t.Fatalf("got %v", err)
 	}
 	if state := from.state(t, m.ID); state != store.RetryWait {
 		t.Errorf("the sender has it as %s", state)

@@ -233,10 +233,19 @@ func TestREL060Causes(t *testing.T) {
 	n.health.mu.Lock()
 	n.health.checked, n.health.disk = time.Now().Add(time.Hour), &unready{cause: causeDisk}
 	n.health.mu.Unlock()
+	connected := func(want int) { // one connection of the source is allowed, and the server ends it a little later
+		t.Helper()
+		for deadline := time.Now().Add(10 * time.Second); n.gate.Held().Connections != want; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%d connections, want %d", n.gate.Held().Connections, want)
+			}
+		}
+	}
 	for range 3 {
 		if status := n.post(t, "/as4"); status != http.StatusServiceUnavailable {
 			t.Errorf("HTTP %d", status)
 		}
+		connected(0)
 	}
 	for _, l := range n.await(t, "refused", 3) {
 		if l["cause"] != "the disk is nearly full" || l["level"] != "warn" {
@@ -260,14 +269,14 @@ func TestREL060Causes(t *testing.T) {
 		t.Errorf("%v", l)
 	}
 	n.health.fatal.Store(nil)
+	connected(0)
 
 	hold, err := net.Dial("tcp", n.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = hold.Close() }() // it was only there
-	for deadline := time.Now().Add(10 * time.Second); n.gate.Held().Connections == 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-	}
+	connected(1)
 	second, err := net.Dial("tcp", n.Addr())
 	if err != nil {
 		t.Fatal(err)
