@@ -213,10 +213,13 @@ func TestREL013LeaseIsKeptWhileWorkRuns(t *testing.T) {
 			time.Sleep(8 * time.Minute)
 			return queue.Done()
 		}
-		for range 2 {
-			defer start(t, &queue.Runner{Store: l, Work: reports(work), Lease: time.Minute})()
+		var stop [2]func()
+		for i := range stop {
+			stop[i] = start(t, &queue.Runner{Store: l, Work: reports(work), Lease: time.Minute})
 		}
 		time.Sleep(10 * time.Minute)
+		stop[0]()
+		stop[1]()
 		if starts, _ := count.seen(); starts != 1 || !slices.Equal(l.log, []string{"claim 1", "complete 1"}) {
 			t.Errorf("started %d times: %q", starts, l.log)
 		}
