@@ -37,7 +37,7 @@ func (b Budget) orDefault() Budget {
 // Parts of what a document needs.
 const (
 	minValues    = 1 << 20 // for the values of expressions, at least; else as many bytes as the document has
-	stepsPerByte = 16      // of what a document needs: some ten times what the linear rules of all known packs take
+	stepsPerByte = 16      // of what a document needs: far more than the rules of all known packs take, which is up to two for each byte of the document
 )
 
 // Need is what a document takes: found by one look at its bytes in constant memory, before anything of it is kept.

@@ -82,6 +82,7 @@ type check struct {
 	req   Request
 	rep   *Report
 	steps int64 // that are left
+	size  xdm.Size
 }
 
 // NoVerdict is the report of a document that was not checked, with the reason in a sentence.
@@ -92,7 +93,8 @@ func Unreadable(r Request, err error) *Report { return newReport(r).unreadable(e
 
 func (v *check) document() (*Report, error) {
 	rep, r := v.rep, v.req
-	if need := needOf(xdm.SizeOf(r.Body)); need.Bytes > r.Budget.Bytes {
+	v.size = xdm.SizeOf(r.Body)
+	if need := needOf(v.size); need.Bytes > r.Budget.Bytes {
 		return rep.end(NotChecked, (&TooLarge{need.Bytes, r.Budget.Bytes}).Error()), nil
 	}
 	about, err := detect(r.Body)
@@ -169,7 +171,7 @@ func (v *check) envelope(p *pack.Pack) error {
 // read parses a document once, for the schema and for the rules. The envelope around it is left out.
 func (v *check) read(schema *xsd.Schema, envelope bool) (*xdm.Tree, []xsd.Error, error) {
 	doc, events := v.req.Body, 0
-	build := xdm.NewBuilderOf(v.names, doc)
+	build := xdm.NewBuilderFor(v.names, v.size)
 	var run *xsd.Run
 	if schema != nil {
 		run = schema.NewRun()

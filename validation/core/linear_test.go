@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -14,12 +15,16 @@ import (
 	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
-// invoiceOf returns the invoice of the test network with n lines, each with its own number.
+// invoiceOf returns the invoice of the test network with n lines, each with its own number and period.
 func invoiceOf(t *testing.T, n int) []byte {
 	t.Helper()
 	doc, err := os.ReadFile("../../testbed/invoice.xml")
 	if err != nil {
 		t.Fatal(err)
+	}
+	period := []byte("<cac:InvoicePeriod><cbc:StartDate>2026-01-01</cbc:StartDate></cac:InvoicePeriod>")
+	for _, before := range []string{"<cac:AccountingSupplierParty>", "<cac:Item>"} { // of the document and of each line, which are compared
+		doc = bytes.Replace(doc, []byte(before), slices.Concat(period, []byte(before)), 1)
 	}
 	i := bytes.Index(doc, []byte("<cac:InvoiceLine>"))
 	j := bytes.Index(doc, []byte("</cac:InvoiceLine>")) + len("</cac:InvoiceLine>")

@@ -17,7 +17,7 @@ type Size struct {
 	wide     bool  // it is in UTF-16: nothing is known but its length
 
 	in    state
-	quote string  // around the value
+	quote byte    // around the value
 	last  [2]byte // the bytes before
 }
 
@@ -75,34 +75,41 @@ func ReadSize(r io.Reader, limit int64) (Size, error) {
 // add counts on. A document that is not well-formed is counted rightly up to its first fault, where its tree ends, too.
 func (s *Size) add(b []byte) {
 	s.Bytes += int64(len(b))
-	for i := 0; i < len(b) && !s.wide; {
-		stop, of := len(b), s.until()
-		if of == "" {
-			stop = i
-		} else if n := bytes.IndexAny(b[i:], of); n >= 0 {
-			stop = i + n
+	for len(b) > 0 && !s.wide {
+		n := s.run(b)
+		s.pass(b[:n])
+		if n < len(b) {
+			s.turn(b[n])
+			n++
 		}
-		s.pass(b[i:stop])
-		if stop < len(b) {
-			s.turn(b[stop])
-		}
-		i = stop + 1
+		b = b[n:]
 	}
 }
 
-// until has the bytes that end what is read, "" where each byte counts.
-func (s *Size) until() string {
+// run returns how many bytes at the start of b do not change the state.
+func (s *Size) run(b []byte) int {
+	n := 0
 	switch s.in {
 	case text:
-		return "<"
-	case tag:
-		return "\"'>"
+		n = bytes.IndexByte(b, '<')
 	case value:
-		return s.quote
+		n = bytes.IndexByte(b, s.quote)
 	case comment, cdata, instruction:
-		return ">"
+		n = bytes.IndexByte(b, '>')
+	case tag:
+		if n = bytes.IndexByte(b, '>'); n >= 0 {
+			b = b[:n]
+		}
+		for _, quote := range [2]byte{'"', '\''} {
+			if q := bytes.IndexByte(b, quote); q >= 0 {
+				n, b = q, b[:q]
+			}
+		}
 	}
-	return ""
+	if n < 0 {
+		n = len(b)
+	}
+	return n
 }
 
 // pass counts what does not change the state.
@@ -112,6 +119,9 @@ func (s *Size) pass(b []byte) {
 		s.Text += int64(len(b))
 	case value, comment, instruction:
 		s.Other += int64(len(b))
+	}
+	if s.in < comment {
+		return
 	}
 	for _, c := range b[max(0, len(b)-len(s.last)):] {
 		s.last = [2]byte{s.last[1], c}
@@ -139,10 +149,7 @@ func (s *Size) turn(c byte) {
 		}
 	case tag:
 		if s.in = behind; c != '>' {
-			s.in, s.quote = value, `"`
-			if c == '\'' {
-				s.quote = "'"
-			}
+			s.in, s.quote = value, c
 			s.Nodes++ // an attribute
 		}
 	case value:

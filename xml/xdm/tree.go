@@ -325,6 +325,10 @@ func (b *Builder) Tree() *Tree {
 	}
 	b.ids = nil
 	t.nodes[0].next = Node(len(t.nodes))
+	if b.kids[0] > manyChildren { // comments around the top element
+		t.nodes[0].what |= wide
+		t.wide = append(t.wide, 0)
+	}
 	slices.Sort(t.wide)
 	return t
 }

@@ -16,7 +16,8 @@ func (f *Evaluation) axis(a axis, t *test, n xdm.Node) {
 	switch a {
 	case axisChild, axisAttribute:
 		f.spend(1)
-		w := f.walk(&compiledStep{axis: a, test: *t}, n)
+		var w walk
+		w.begin(f, a, t, n)
 		for c := w.next(f); c != xdm.None; c = w.next(f) {
 			f.push(nodeItem(c))
 		}

@@ -69,7 +69,8 @@ func (ch *chain) start(f *Evaluation) xdm.Node {
 }
 
 func (ch *chain) push(f *Evaluation, n xdm.Node, depth int) {
-	it := f.walk(&ch.steps[depth], n)
+	var it walk
+	it.begin(f, ch.steps[depth].axis, &ch.steps[depth].test, n)
 	for c := it.next(f); c != xdm.None; c = it.next(f) {
 		if depth == len(ch.steps)-1 {
 			f.push(nodeItem(c))
@@ -80,7 +81,8 @@ func (ch *chain) push(f *Evaluation, n xdm.Node, depth int) {
 }
 
 func (ch *chain) exists(f *Evaluation, n xdm.Node, depth int) bool {
-	it := f.walk(&ch.steps[depth], n)
+	var it walk
+	it.begin(f, ch.steps[depth].axis, &ch.steps[depth].test, n)
 	for c := it.next(f); c != xdm.None; c = it.next(f) {
 		if depth == len(ch.steps)-1 || ch.exists(f, c, depth+1) {
 			return true
@@ -91,7 +93,8 @@ func (ch *chain) exists(f *Evaluation, n xdm.Node, depth int) bool {
 
 // only finds the one node of the path; a second is XPTY0004.
 func (ch *chain) only(f *Evaluation, n xdm.Node, depth int, found *xdm.Node) {
-	it := f.walk(&ch.steps[depth], n)
+	var it walk
+	it.begin(f, ch.steps[depth].axis, &ch.steps[depth].test, n)
 	for c := it.next(f); c != xdm.None; c = it.next(f) {
 		if depth < len(ch.steps)-1 {
 			ch.only(f, c, depth+1, found)
@@ -107,53 +110,64 @@ func (ch *chain) only(f *Evaluation, n xdm.Node, depth int, found *xdm.Node) {
 // walk goes through the children or attributes of a node that fit a test, in document order.
 type walk struct {
 	test *test
+	how  way
 	at   xdm.Node // next to be looked at, unless found is used
-	end  xdm.Node // of attributes: where they end at the latest; None for children
+	end  xdm.Node // where attributes end at the latest
 
-	byName bool
-	found  []xdm.Node // what is left of the children that are found by name
+	found []xdm.Node // what is left of the children that are found by name
 }
 
-// walk begins a walk of a child or attribute step at n.
-func (f *Evaluation) walk(s *compiledStep, n xdm.Node) walk {
-	if s.axis == axisAttribute {
-		return walk{test: &s.test, at: n + 1, end: f.t.Next(n)}
+type way uint8
+
+const (
+	children way = iota
+	attributes
+	byName
+)
+
+// begin begins a walk of a child or attribute step at n.
+func (w *walk) begin(f *Evaluation, a axis, t *test, n xdm.Node) {
+	w.test = t
+	if a == axisAttribute {
+		w.how, w.at, w.end = attributes, n+1, f.t.Next(n)
+		return
 	}
-	w := walk{test: &s.test, end: xdm.None}
-	if w.found, w.byName = f.children(&s.test, n); !w.byName {
-		w.at = f.t.FirstChild(n)
+	if f.t.Wide(n) {
+		if list, ok := f.children(t, n); ok {
+			w.how, w.found = byName, list
+			return
+		}
 	}
-	return w
+	w.at = f.t.FirstChild(n)
 }
 
 // next returns the next node, None at the end. Each node that is touched is a step.
 func (w *walk) next(f *Evaluation) xdm.Node {
-	if w.byName {
-		f.spend(1)
-		if len(w.found) == 0 {
-			return xdm.None
+	t, touched, n := w.test, 1, xdm.None
+	switch w.how {
+	case children:
+		for n = w.at; n != xdm.None && !t.matches(f.t, n); touched++ {
+			n = f.t.NextSibling(n)
 		}
-		c := w.found[0]
-		w.found = w.found[1:]
-		return c
+		if n != xdm.None {
+			w.at = f.t.NextSibling(n)
+		} else {
+			w.at = n
+		}
+	case attributes:
+		for ; w.at < w.end && f.t.Kind(w.at) == xdm.Attr && n == xdm.None; touched++ {
+			if t.matches(f.t, w.at) {
+				n = w.at
+			}
+			w.at++
+		}
+	case byName:
+		if len(w.found) > 0 {
+			n, w.found = w.found[0], w.found[1:]
+		}
 	}
-	touched := 1
-	for c := w.at; c != xdm.None; touched++ {
-		n := c
-		if w.end == xdm.None {
-			c = f.t.NextSibling(n)
-		} else if c++; n >= w.end || f.t.Kind(n) != xdm.Attr {
-			break
-		}
-		if w.test.matches(f.t, n) {
-			w.at = c
-			f.spend(touched)
-			return n
-		}
-	}
-	w.at = xdm.None
 	f.spend(touched)
-	return xdm.None
+	return n
 }
 
 // children returns the children of n that fit a test by name, if they can be found without a walk.

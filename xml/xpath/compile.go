@@ -265,13 +265,14 @@ func (f *Evaluation) let(l *let) []Item {
 		f.restore(was)
 		return items
 	}
-	err := attempt(func() { l.code.push(f) })
-	v := &f.lets[l.index]
-	if err != nil {
+	if l.local {
+		l.code.push(f)
+	} else if err := attempt(func() { l.code.push(f) }); err != nil {
+		v := &f.lets[l.index]
 		v.err, v.gen = err, gen
 		panic(err)
 	}
-	v.err = nil
+	v := &f.lets[l.index]
 	if n := len(f.st) - mark; n > cap(v.items) {
 		f.keep(int64(n-cap(v.items)) * itemBytes)
 		v.items = make([]Item, 0, n)

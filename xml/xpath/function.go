@@ -101,7 +101,10 @@ func text(f *Evaluation, c *code) string {
 	if v.Type != String && v.Type != Untyped {
 		fail(codeType, "%s where a string is wanted", v.Type)
 	}
-	return f.read(v.s)
+	if n := len(v.s) >> textStep; n > 0 {
+		f.spend(n) // a long text is work as well
+	}
+	return v.s
 }
 
 // numeric takes an argument of a numeric type.

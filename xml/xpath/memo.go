@@ -154,10 +154,20 @@ func (f *Evaluation) memoSet(r *memoRef) map[string]struct{} {
 
 // fixed tells whether an expression begins at the document node and depends on nothing but the document.
 func (u *unit) fixed(n node) bool {
-	if _, ok := n.(root); ok {
-		return false // as fast as a memo
+	switch n := n.(type) { // these are as fast as a memo
+	case root:
+		return false
+	case path:
+		if _, ok := n.from.(root); ok && len(n.steps) == 1 && isNamedChild(n.steps[0]) {
+			return false
+		}
 	}
 	return rooted(n) && u.independent(n, nil)
+}
+
+// isNamedChild tells whether a step goes to the children of a name, without a condition.
+func isNamedChild(s step) bool {
+	return s.expr == nil && s.axis == axisChild && s.test.kind == testName && len(s.preds) == 0
 }
 
 // rooted tells whether an expression speaks of the document node.

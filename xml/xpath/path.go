@@ -24,11 +24,16 @@ type test struct {
 	pi    string
 	any   bool
 	attr  bool // the principal node kind is attribute
+
+	principal xdm.Kind
 }
 
 func (c *Compiler) test(n nodeTest, a axis) test {
 	t := test{kind: n.kind, space: n.name.space, local: n.name.local, pi: n.pi, any: n.any}
-	t.attr = a == axisAttribute || a == axisDescendantAttribute
+	t.principal = xdm.Element
+	if t.attr = a == axisAttribute || a == axisDescendantAttribute; t.attr {
+		t.principal = xdm.Attr
+	}
 	for _, q := range n.names {
 		t.ids = append(t.ids, c.names.ID(q.space, q.local))
 	}
@@ -40,14 +45,10 @@ func (c *Compiler) test(n nodeTest, a axis) test {
 
 // matches tells whether a node fits.
 func (t *test) matches(tree *xdm.Tree, n xdm.Node) bool {
-	principal := xdm.Element
-	if t.attr {
-		principal = xdm.Attr
-	}
 	if t.kind == testName {
-		return tree.Is(n, principal, t.id)
+		return tree.Is(n, t.principal, t.id)
 	}
-	kind := tree.Kind(n)
+	kind, principal := tree.Kind(n), t.principal
 	switch t.kind {
 	case testNames:
 		return kind == principal && slices.Contains(t.ids, tree.NameID(n))
@@ -176,7 +177,8 @@ func (f *Evaluation) leadsFrom(steps []compiledStep, n xdm.Node) bool {
 
 // leadsDown is leadsFrom for a step to children or attributes, of which no more are looked at than needed.
 func (f *Evaluation) leadsDown(steps []compiledStep, n xdm.Node) bool {
-	w := f.walk(&steps[0], n)
+	var w walk
+	w.begin(f, steps[0].axis, &steps[0].test, n)
 	for c := w.next(f); c != xdm.None; c = w.next(f) {
 		if f.suits(steps[0].preds, nodeItem(c)) && (len(steps) == 1 || f.leadsFrom(steps[1:], c)) {
 			return true

@@ -23,6 +23,7 @@ type matchStep struct {
 	attr  bool
 	preds []predicate
 	plain bool // no predicate asks for positions
+	last  bool // of the path: each node is asked for once
 	index int  // of what an evaluation remembers of the step
 	deep  bool // what the step before matches may be any ancestor
 }
@@ -100,6 +101,9 @@ func (u *unit) alternative(n node) alternative {
 		a.steps = append(a.steps, m)
 		deep = false
 	}
+	if n := len(a.steps); n > 0 {
+		a.steps[n-1].last = true
+	}
 	slices.Reverse(a.steps)
 	return a
 }
@@ -167,8 +171,8 @@ func (f *Evaluation) matchesFrom(a *alternative, i int, n xdm.Node) bool {
 
 // matched is what an evaluation remembers of a step of a pattern: the nodes that follow are often in the same place.
 type matched struct {
-	known bool
-	node  xdm.Node   // the last that was asked for; of a step that counts, its parent
+	node  xdm.Node   // the last that was asked for, 0 for none; of a step that counts, its parent
+	known bool       // there was one
 	holds bool       // for it
 	nodes []xdm.Node // of a step that counts: the children for which the predicates hold
 }
@@ -177,6 +181,9 @@ type matched struct {
 func (f *Evaluation) predicatesHold(s *matchStep, n xdm.Node) bool {
 	if len(s.preds) == 0 {
 		return true
+	}
+	if s.plain && s.last {
+		return f.suits(s.preds, nodeItem(n))
 	}
 	for len(f.matchedSteps) <= s.index {
 		f.matchedSteps = append(f.matchedSteps, matched{})
@@ -187,11 +194,9 @@ func (f *Evaluation) predicatesHold(s *matchStep, n xdm.Node) bool {
 	if m := &f.matchedSteps[s.index]; m.known && m.node == n {
 		return m.holds
 	}
-	was := f.save()
-	f.setFocus(nodeItem(n), 1, 1)
-	ok := !slices.ContainsFunc(s.preds, func(p predicate) bool { return !p.code.test(f) })
-	f.restore(was)
-	f.matchedSteps[s.index] = matched{known: true, node: n, holds: ok}
+	ok := f.suits(s.preds, nodeItem(n))
+	m := &f.matchedSteps[s.index]
+	m.node, m.known, m.holds = n, true, ok
 	return ok
 }
 
@@ -210,7 +215,7 @@ func (f *Evaluation) counted(s *matchStep, n xdm.Node) bool {
 			f.filter(&s.preds[i], mark)
 		}
 		m = &f.matchedSteps[s.index]
-		*m = matched{known: true, node: parent, nodes: m.nodes[:0]}
+		m.node, m.known, m.nodes = parent, true, m.nodes[:0]
 		f.spend(len(f.st) - mark)
 		f.alloc(int64(len(f.st)-mark) * 4)
 		for _, i := range f.st[mark:] {
