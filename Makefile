@@ -28,7 +28,7 @@ check: build ## everything a change must pass
 	go run $(STATICCHECK) $(PKGS)
 	@command -v gcc >/dev/null || { apt-get update -q && apt-get install -y -q gcc libc6-dev; }
 	go mod tidy -diff
-	@$(POSTGRES) CGO_ENABLED=1 go run ./internal/testrun -race $(PKGS)
+	@$(POSTGRES) CGO_ENABLED=1 go run ./internal/testrun -race -timeout 30m $(PKGS)
 	@if go run $(GOVULNCHECK) $(PKGS) >/tmp/ravn-vuln.$$$$ 2>&1; then echo "govulncheck: nothing found"; \
 		elif grep -q "Vulnerability #" /tmp/ravn-vuln.$$$$; then cat /tmp/ravn-vuln.$$$$; rm -f /tmp/ravn-vuln.$$$$; exit 1; \
 		else echo "govulncheck: not run, its database does not answer"; fi; rm -f /tmp/ravn-vuln.$$$$
