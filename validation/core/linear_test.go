@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/validation"
 	"github.com/ravn-ap/ravn/validation/pack"
 	"github.com/ravn-ap/ravn/xml/schematron"
@@ -38,6 +39,9 @@ func invoiceOf(t *testing.T, n int) []byte {
 // TestLinearCore counts the steps of the built-in rules on an invoice of 60,000 lines: not more than thirty times, and a little,
 // those of 2,000.
 func TestLinearCore(t *testing.T) {
+	if golden.Race {
+		t.Skip("counts work: the run without the race detector does it")
+	}
 	names := xdm.NewNames()
 	for _, file := range []string{"en16931.sch", "peppol-billing.sch", "peppol-common.sch"} {
 		src, err := schematron.Load(Pack().Files, file)
@@ -80,6 +84,9 @@ func spent(t *testing.T) time.Duration {
 // TestLinearTime compares times, which also show work that is not counted: eight times the lines may take twenty-five times as
 // long, where quadratic rules take sixty-four.
 func TestLinearTime(t *testing.T) {
+	if golden.Race {
+		t.Skip("compares times: the run without the race detector does it")
+	}
 	v := validation.New([]pack.Pack{Pack()})
 	took := func(n int) time.Duration {
 		doc, best := invoiceOf(t, n), time.Duration(1<<62)
