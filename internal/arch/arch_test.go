@@ -31,7 +31,7 @@ var allowed = map[string]string{
 	"validation/xpath":         "validation/xdm validation/xregex",
 	"validation/pack":          "internal/durable",
 	"validation/core":          "validation/pack validation/schematron",
-	"validation":               "internal/xmlsafe validation/pack validation/schematron validation/testset validation/xdm validation/xsd",
+	"validation":               "internal/xmlsafe validation/pack validation/schematron validation/testset validation/xdm validation/xpath validation/xsd",
 	"validation/testset":       "internal/xmlsafe validation/xdm",
 	"validation/schematron":    "internal/xmlsafe validation/xdm validation/xpath",
 	"validation/xsd":           "internal/xmlsafe validation/xregex",
