@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,14 +27,16 @@ func TestRoomInOrder(t *testing.T) {
 		if _, err := room.Take(t.Context(), Need{Bytes: 101}); !errors.As(err, &large) || *large != (TooLarge{101, 100}) {
 			t.Errorf("larger than the room: %v", err)
 		}
+		var mu sync.Mutex
 		var came []int64
 		places := map[int64]*Place{}
 		take := func(ctx context.Context, need int64) {
 			go func() {
 				p, err := room.Take(ctx, Need{Bytes: need})
+				mu.Lock()
+				defer mu.Unlock()
 				if err != nil {
-					came = append(came, -need)
-					return
+					need = -need // it gave up
 				}
 				came, places[need] = append(came, need), p
 			}()
@@ -48,6 +51,7 @@ func TestRoomInOrder(t *testing.T) {
 		}
 		stop()
 		synctest.Wait()
+		slices.Sort(came)
 		if !slices.Equal(came, []int64{-70, 30}) {
 			t.Fatalf("%v, want that 70 gives up and 30 gets its place", came)
 		}
