@@ -31,19 +31,11 @@ var allowed = map[string]string{
 	"xml/xdm":                  "xml/safe",
 	"xml/xpath":                "xml/xdm xml/regex",
 	"validation/pack":          "internal/durable",
-<<<<<<< HEAD
 	"validation/core":          "validation/pack xml/schematron",
 	"validation":               "xml/safe validation/pack xml/schematron validation/testset xml/xdm xml/xpath xml/xsd",
 	"validation/testset":       "xml/safe xml/xdm",
 	"xml/schematron":           "xml/safe xml/xdm xml/xpath",
 	"xml/xsd":                  "xml/safe xml/regex",
-=======
-	"validation/core":          "validation/pack validation/schematron",
-	"validation":               "internal/xmlsafe validation/pack validation/schematron validation/testset validation/xdm validation/xpath validation/xsd",
-	"validation/testset":       "internal/xmlsafe validation/xdm",
-	"validation/schematron":    "internal/xmlsafe validation/xdm validation/xpath",
-	"validation/xsd":           "internal/xmlsafe validation/xregex",
->>>>>>> rules
 	"sml":                      "peppol internal/ttl",
 	"reporting":                "peppol xml/safe internal/durable",
 	"smp":                      "peppol certs internal/ttl xml/safe xml/dsig",
