@@ -136,6 +136,9 @@ func largeAtOnce(t *testing.T, count, lines int, room int64) (map[string]validat
 // Ten documents of which each takes more than half of the room for checks arrive at once: all are delivered, each with its
 // verdict, and memory grows by no more than twice the room.
 func TestLargeDocumentsAtOnce(t *testing.T) {
+	if golden.Race {
+		t.Skip("measures memory: the run without the race detector does it")
+	}
 	const room = 32 << 20
 	reports, length, grown := largeAtOnce(t, 10, 10_000, room)
 	t.Logf("ten invoices of %.1f MiB: memory grew by %.1f MiB", float64(length)/(1<<20), float64(grown)/(1<<20))
@@ -151,6 +154,9 @@ func TestLargeDocumentsAtOnce(t *testing.T) {
 
 // A document that alone needs more than the room is delivered at once, and its report says why it was not checked.
 func TestTooLargeForTheRoom(t *testing.T) {
+	if golden.Race {
+		t.Skip("measures memory: the run without the race detector does it")
+	}
 	reports, _, _ := largeAtOnce(t, 1, 15_000, 16<<20)
 	for id, rep := range reports {
 		if rep.Verdict != validation.NotChecked || !strings.Contains(rep.Reason, "all checks together may take 16 MiB") {
