@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ravn-ap/ravn/as4/intake"
+	"github.com/ravn-ap/ravn/internal/config"
 )
 
 // The bounds of the intake are those of the configuration.
@@ -40,8 +41,7 @@ func TestGateFollowsTheConfiguration(t *testing.T) {
 // Without a configured size the spool takes what some large messages need, and never more than a quarter of what is
 // free, but room for one message.
 func TestSpoolRoom(t *testing.T) {
-	_, dir := testPKI(t)
-	n := talkative(t, dir, "POP900002", "", nil)
+	n := &Node{Config: &config.Config{}, spool: t.TempDir(), opts: Options{DiskSpace: diskSpace}} // one that runs reads its configuration
 	free, _, err := diskSpace(n.spool)
 	if err != nil {
 		t.Fatal(err)
