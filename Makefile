@@ -9,8 +9,8 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 
 # A throwaway PostgreSQL for the tests of a recipe line, where PostgreSQL is installed.
-POSTGRES = if dir=$$(mktemp -d) && dsn=$$(internal/store/postgres/testserver.sh start $$dir 2>/dev/null); then \
-	export RAVN_TEST_POSTGRES=$$dsn; trap "internal/store/postgres/testserver.sh stop $$dir" EXIT; \
+POSTGRES = if dir=$$(mktemp -d) && dsn=$$(internal/db/postgres/testserver.sh start $$dir 2>/dev/null); then \
+	export RAVN_TEST_POSTGRES=$$dsn; trap "internal/db/postgres/testserver.sh stop $$dir" EXIT; \
 	elif [ "$$RAVN_REQUIRE_TOOLS" = 1 ]; then echo "PostgreSQL is missing, and RAVN_REQUIRE_TOOLS=1 demands it"; exit 1; fi;
 
 .PHONY: build test check demo mutants interop interop-build bench bench-peers bench-reports bench-validation bench-checks
@@ -68,7 +68,7 @@ bench-checks: ## ten invoices of 57 MiB at once in a node: verdicts, time, and b
 
 ROWS ?= 1000000
 bench-reports: ## a month of ROWS exchanges in the record; the cost of counting
-	set -o pipefail; RAVN_BENCH_REPORTS=$(ROWS) go test -count=1 -p 1 -v -run 'TestBenchCounting|TestBenchAccounts' -timeout 60m ./internal/store/sqlite/ ./internal/accounts/ | grep -v '^=== \|^---\|^PASS\|^ok' | sed 's/^ *bench[a-z]*_test.go:[0-9]*: //'
+	set -o pipefail; RAVN_BENCH_REPORTS=$(ROWS) go test -count=1 -p 1 -v -run 'TestBenchCounting|TestBenchAccounts' -timeout 60m ./internal/db/sqlite/ ./internal/accounts/ | grep -v '^=== \|^---\|^PASS\|^ok' | sed 's/^ *bench[a-z]*_test.go:[0-9]*: //'
 
 FUZZTIME ?= 60s
 fuzz: ## each fuzz target for FUZZTIME
@@ -79,7 +79,7 @@ golden: ## rewrite the golden files; review the diff like code
 	go test $(PKGS) -update
 
 test-upgrade: build ## data of each tagged version opens in this one
-	./internal/store/test-upgrade.sh
+	./internal/db/test-upgrade.sh
 
 docs: build ## regenerate what is generated
 	@{ sed '/^<!-- generated -->$$/q' docs/configuration.md; echo; bin/ravn config doc; } > docs/configuration.md.new && mv docs/configuration.md.new docs/configuration.md

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/ravn-ap/ravn/peppol"
@@ -46,8 +45,8 @@ type Summary struct {
 
 // MonthRows is the number of rows of a month.
 type MonthRows struct {
-	Month Month `json:"month"`
-	Rows  int64 `json:"rows"`
+	Month peppol.Month `json:"month"`
+	Rows  int64        `json:"rows"`
 }
 
 // CSVError says why a file was refused.
@@ -374,7 +373,7 @@ func (b *csvBuild) result() (*Report, *Summary, error) {
 		if m < 0 {
 			year = -1
 		}
-		b.sum.Other = append(b.sum.Other, MonthRows{Month{year, time.Month(m - 12*year + 1)}, b.others[m]})
+		b.sum.Other = append(b.sum.Other, MonthRows{peppol.Month(100*year + m - 12*year + 1), b.others[m]})
 	}
 	rep, err := t.report(b.header)
 	return rep, &b.sum, err

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/ravn-ap/ravn/peppol"
 )
 
 const header = "time,direction,c2,c3,doctype_scheme,doctype,process_scheme,process,transport,c1_country,c4_country,end_user,message_id"
@@ -73,7 +75,7 @@ func TestCSVWorkedExample(t *testing.T) {
 	if !bytes.Equal(rep.TSR.XML(), same.TSR.XML()) || !bytes.Equal(rep.EUSR.XML(), same.EUSR.XML()) {
 		t.Error("the file gives other bytes than the items")
 	}
-	september, _ := ParseMonth("2026-09")
+	september, _ := peppol.ParseMonth("2026-09")
 	want := &Summary{Rows: 15, Counted: 12, Duplicates: 1, Reports: 1, Other: []MonthRows{{september, 1}}}
 	if !reflect.DeepEqual(sum, want) {
 		t.Errorf("summary %+v, want %+v", sum, want)

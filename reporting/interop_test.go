@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/golden"
+	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/testbed/interop"
 )
 
@@ -68,7 +69,7 @@ func peerItems(t *testing.T, rows []row, mls bool) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if kind == report || kind == status && !mls || MonthOf(at) != october.Month {
+		if kind == report || kind == status && !mls || peppol.MonthOf(at) != october.Month {
 			continue
 		}
 		if r.EndUser == "" {

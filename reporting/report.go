@@ -3,6 +3,9 @@ package reporting
 import (
 	"cmp"
 	"slices"
+	"time"
+
+	"github.com/ravn-ap/ravn/peppol"
 )
 
 // Process is the process, of scheme peppol.SchemeProcess, in which both reports are sent (RPT-6).
@@ -93,7 +96,7 @@ type Subset struct {
 type Users struct{ Sending, Receiving, Either uint64 }
 
 func top(h Header, customization string) Top {
-	first, last := h.Month.days()
+	first, last := days(h.Month)
 	return Top{customization, profileID, first, last, schemeSeat, string(h.Seat)}
 }
 
@@ -119,3 +122,9 @@ var (
 	subtotalTypes = []string{perTP, perSPDTPR, perSPDTPRCC}
 	subsetTypes   = []string{perDTPR, perDTPREUC, perDTEUC, perEUC}
 )
+
+// days returns the first and the last day of a month as they stand in a report, without zone (SCH-TSR-40, SCH-TSR-41).
+func days(m peppol.Month) (first, last string) {
+	from, to := m.Bounds()
+	return from.Format(time.DateOnly), to.AddDate(0, 0, -1).Format(time.DateOnly)
+}

@@ -47,7 +47,7 @@ type Item struct {
 
 // Header says what a report is about.
 type Header struct {
-	Month Month
+	Month peppol.Month
 	Seat  peppol.SeatID // the reporter: subject CN of its certificate (RPT-5.3)
 
 	// Preview lets end users without a known country pass as ZZ. The EUSR of such a report breaks SCH-EUSR-30.

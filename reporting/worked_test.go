@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/peppol"
@@ -32,7 +31,7 @@ var (
 		tsr: {peppol.SchemeProcess, "urn:fdc:peppol.eu:edec:bis:reporting:1.0"},
 	}
 	own     = peppol.SeatID("PNO000777")
-	october = Header{Month: Month{2026, time.October}, Seat: own}
+	october = Header{Month: peppol.Month(202610), Seat: own}
 )
 
 // row is an exchange as a row of the CSV form.

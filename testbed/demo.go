@@ -10,10 +10,10 @@ import (
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/node"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
-	"github.com/ravn-ap/ravn/reporting"
 )
 
 // DemoResult is the outcome of a demo.
@@ -118,7 +118,7 @@ func (d *demo) preview(ctx context.Context, who string, at *AccessPoint) error {
 	if err != nil {
 		return err
 	}
-	month := reporting.MonthOf(time.Now())
+	month := peppol.MonthOf(time.Now())
 	pairs, err := a.Preview(ctx, month)
 	if err != nil {
 		return err
@@ -135,7 +135,7 @@ func (d *demo) delivered(ctx context.Context, m store.Message) (string, error) {
 	wait, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	for {
-		list, err := d.n.B.Store.ByMessageID(wait, store.DefaultTenant, store.In, m.MessageID)
+		list, err := d.n.B.Store.ByMessageID(wait, db.DefaultTenant, store.In, m.MessageID)
 		if err != nil {
 			return "", err
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/config"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/node"
 	"github.com/ravn-ap/ravn/internal/setup"
@@ -185,7 +186,7 @@ func (n *Network) register(ctx context.Context, at *AccessPoint, participant str
 	}
 	n.SMP.Register(smp.Service{Participant: p, DocType: d, Process: proc, URL: at.URL(), Cert: id.Cert})
 	n.SML.Register(p, n.SMP.URL())
-	return at.Store.AddServed(ctx, store.DefaultTenant, store.Served{Participant: p, DocType: d, Process: proc, Domain: "eProcurement"})
+	return at.Store.AddServed(ctx, db.DefaultTenant, store.Served{Participant: p, DocType: d, Process: proc, Domain: "eProcurement"})
 }
 
 // Close stops everything. The folder stays.

@@ -19,6 +19,7 @@ import (
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/bench"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/node"
@@ -139,7 +140,7 @@ func serveDemo(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	return sub.withStore(ctx, func(st *store.Store) error { return st.AddServed(ctx, store.DefaultTenant, e) })
+	return sub.withStore(ctx, func(st *store.Store) error { return st.AddServed(ctx, db.DefaultTenant, e) })
 }
 
 // benchSend is the sending process of bench; it is started by bench alone.

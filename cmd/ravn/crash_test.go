@@ -21,6 +21,7 @@ import (
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/internal/config"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/node"
 	"github.com/ravn-ap/ravn/internal/setup"
@@ -147,7 +148,7 @@ func delivered(t *testing.T, config string, want int) []string {
 	t.Helper()
 	s, inbox := openStore(t, config), filepath.Join(filepath.Dir(config), "inbox")
 	for deadline := time.Now().Add(100 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		open, err := s.Jobs(t.Context(), store.DefaultTenant, store.JobFilter{Kind: store.Deliver})
+		open, err := s.Jobs(t.Context(), db.DefaultTenant, store.JobFilter{Kind: store.Deliver})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,13 +182,13 @@ func TestCrashPointsOfReceiver(t *testing.T) {
 		{"CP-R5", "receive.accept>blob.synced"},
 		{"CP-R6", "receive.accept>blob.renamed"},
 		{"CP-R7", "receive.accept>blob.dirsynced"},
-		{"CP-R8", "receive.accept>store.before_commit"},
-		{"CP-R9", "receive.accept>store.committed"},
+		{"CP-R8", "receive.accept>db.before_commit"},
+		{"CP-R9", "receive.accept>db.committed"},
 		{"CP-R10", "answer.half"},
 		{"CP-R11", "receive.end"},
 		{"CP-R12", "deliver.claimed"},
 		{"CP-R13", "deliver.done"},
-		{"CP-R14", "deliver.done>store.before_commit"},
+		{"CP-R14", "deliver.done>db.before_commit"},
 	} {
 		t.Run(tc.id, func(t *testing.T) {
 			t.Parallel()
@@ -230,7 +231,7 @@ func TestCrashPointsOfReceiver(t *testing.T) {
 // messageOf returns what a node has on record of a message.
 func messageOf(t *testing.T, file, id string) store.Message {
 	t.Helper()
-	m, err := openStore(t, file).Get(t.Context(), store.DefaultTenant, id)
+	m, err := openStore(t, file).Get(t.Context(), db.DefaultTenant, id)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 
 	"github.com/ravn-ap/ravn/internal/accounts"
 	"github.com/ravn-ap/ravn/internal/fault"
-	"github.com/ravn-ap/ravn/reporting"
+	"github.com/ravn-ap/ravn/peppol"
 )
 
 func (c *cli) customers() *cobra.Command {
@@ -209,7 +209,7 @@ func (c *cli) customersWorklist() *cobra.Command {
 	}, c.worklist)
 }
 
-func (c *cli) worklist(ctx context.Context, a *accounts.Accounts, m reporting.Month) error {
+func (c *cli) worklist(ctx context.Context, a *accounts.Accounts, m peppol.Month) error {
 	pairs, err := a.Preview(ctx, m)
 	if err != nil {
 		return err
@@ -245,7 +245,7 @@ func (c *cli) customersHistory() *cobra.Command {
 		Use: "history", Short: "List all corrections: who, when, what it was, what it became", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withAccounts(cmd.Context(), func(a *accounts.Accounts) error {
-				list, err := a.Store.CustomerEvents(cmd.Context(), a.Tenant, 0)
+				list, err := a.Ledger.CustomerEvents(cmd.Context(), a.Tenant, 0)
 				if err != nil {
 					return err
 				}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
@@ -52,7 +53,7 @@ func TestREL007DataCommands(t *testing.T) {
 
 	old := time.Now().Add(-48 * time.Hour)
 	for range 10 {
-		key := store.BlobKey(store.NewID(), "sbd")
+		key := store.BlobKey(db.NewID(), "sbd")
 		sum := sha256.Sum256([]byte(key))
 		file := filepath.Join(data, "blobs", fmt.Sprintf("%x", sum[:1]), key)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte("x"), 0o600),

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ravn-ap/ravn/internal/config"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/node"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -87,7 +88,7 @@ func (c *cli) participantsAdd() *cobra.Command {
 				return fault.New(fault.BadArguments, err, "")
 			}
 			return c.withStore(cmd.Context(), func(st *store.Store) error {
-				if err := st.AddServed(cmd.Context(), store.DefaultTenant, e); err != nil {
+				if err := st.AddServed(cmd.Context(), db.DefaultTenant, e); err != nil {
 					return fault.New(fault.RecordUnreadable, err, "")
 				}
 				return c.print(row(e), "%s is served for %s", e.Participant.Value(), e.DocType.Value())
@@ -108,8 +109,8 @@ func (c *cli) participantsRemove() *cobra.Command {
 				return fault.New(fault.BadArguments, err, "")
 			}
 			return c.withStore(cmd.Context(), func(st *store.Store) error {
-				err := st.RemoveServed(cmd.Context(), store.DefaultTenant, e)
-				if errors.Is(err, store.ErrNotFound) {
+				err := st.RemoveServed(cmd.Context(), db.DefaultTenant, e)
+				if errors.Is(err, db.ErrNotFound) {
 					return fault.New(fault.BadArguments, nil, "there is no such entry")
 				}
 				if err != nil {
@@ -140,7 +141,7 @@ func (c *cli) participantsList() *cobra.Command {
 		Use: "list", Short: "List who is served", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withStore(cmd.Context(), func(st *store.Store) error {
-				list, err := st.ListServed(cmd.Context(), store.DefaultTenant, peppol.ParticipantID{})
+				list, err := st.ListServed(cmd.Context(), db.DefaultTenant, peppol.ParticipantID{})
 				if err != nil {
 					return fault.New(fault.RecordUnreadable, err, "")
 				}
@@ -166,7 +167,7 @@ func (c *cli) participantsImport() *cobra.Command {
 				return err
 			}
 			return c.withStore(cmd.Context(), func(st *store.Store) error {
-				if err := st.AddServed(cmd.Context(), store.DefaultTenant, list...); err != nil {
+				if err := st.AddServed(cmd.Context(), db.DefaultTenant, list...); err != nil {
 					return fault.New(fault.RecordUnreadable, err, "")
 				}
 				return c.print(map[string]int{"imported": len(list)}, "%d entries are served", len(list))

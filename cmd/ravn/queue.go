@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
 )
@@ -63,7 +64,7 @@ func (c *cli) queueList() *cobra.Command {
 }
 
 func (c *cli) listJobs(ctx context.Context, s *store.Store, f store.JobFilter) error {
-	jobs, err := s.Jobs(ctx, store.DefaultTenant, f)
+	jobs, err := s.Jobs(ctx, db.DefaultTenant, f)
 	if err != nil {
 		return fault.New(fault.RecordUnreadable, err, "")
 	}
@@ -75,10 +76,10 @@ func (c *cli) listJobs(ctx context.Context, s *store.Store, f store.JobFilter) e
 		if !j.LeaseEnd.IsZero() {
 			r.Owner = j.Owner
 		}
-		m, err := s.Get(ctx, store.DefaultTenant, j.MessageID)
+		m, err := s.Get(ctx, db.DefaultTenant, j.MessageID)
 		if err == nil {
 			r.MessageID, r.State = m.MessageID, string(m.State)
-		} else if !errors.Is(err, store.ErrNotFound) {
+		} else if !errors.Is(err, db.ErrNotFound) {
 			return fault.New(fault.RecordUnreadable, err, "")
 		}
 		if j.Dead && decided(m.State) {
@@ -146,16 +147,16 @@ func (c *cli) queueDecision(d decision) *cobra.Command {
 				return badArgs("--reason: want %d to %d characters", reasonMin, reasonMax)
 			}
 			return c.withStore(cmd.Context(), func(s *store.Store) error {
-				err := d.do(s, cmd.Context(), store.DefaultTenant, args[0], actor(), reason)
+				err := d.do(s, cmd.Context(), db.DefaultTenant, args[0], actor(), reason)
 				switch {
-				case errors.Is(err, store.ErrNotFound):
+				case errors.Is(err, db.ErrNotFound):
 					return fault.New(fault.NoSuchMessage, nil, "%s", args[0])
-				case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrTransition):
+				case errors.Is(err, db.ErrConflict), errors.Is(err, store.ErrTransition):
 					return fault.New(fault.NotResumable, err, "%s", args[0])
 				case err != nil:
 					return fault.New(fault.RecordUnreadable, err, "")
 				}
-				m, err := s.Get(cmd.Context(), store.DefaultTenant, args[0])
+				m, err := s.Get(cmd.Context(), db.DefaultTenant, args[0])
 				if err != nil {
 					return fault.New(fault.RecordUnreadable, err, "")
 				}

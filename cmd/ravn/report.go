@@ -61,7 +61,7 @@ func (f *buildFlags) header() (h reporting.Header, err error) {
 			return h, badArgs("--%s is needed", x.name)
 		}
 	}
-	if h.Month, err = reporting.ParseMonth(f.month); err != nil {
+	if h.Month, err = peppol.ParseMonth(f.month); err != nil {
 		return h, fault.New(fault.BadArguments, err, "--month")
 	}
 	if _, to := h.Month.Bounds(); !h.Month.Ended(time.Now()) {
@@ -75,8 +75,8 @@ func (f *buildFlags) header() (h reporting.Header, err error) {
 
 // built is what report build shows.
 type built struct {
-	Month reporting.Month `json:"month"`
-	Seat  peppol.SeatID   `json:"seat"`
+	Month peppol.Month  `json:"month"`
+	Seat  peppol.SeatID `json:"seat"`
 	*reporting.Summary
 	Incoming  uint64           `json:"incoming"`
 	Outgoing  uint64           `json:"outgoing"`

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ravn-ap/ravn/internal/accounts"
 	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/reporting"
 )
 
@@ -42,13 +43,13 @@ func (c *cli) reportExport() *cobra.Command {
 }
 
 // options reads the flags.
-func (f *exportFlags) options() (m reporting.Month, o accounts.ExportOptions, err error) {
+func (f *exportFlags) options() (m peppol.Month, o accounts.ExportOptions, err error) {
 	for _, x := range [...]struct{ name, value string }{{"month", f.month}, {"out", f.out}} {
 		if x.value == "" {
 			return m, o, badArgs("--%s is needed", x.name)
 		}
 	}
-	if m, err = reporting.ParseMonth(f.month); err != nil {
+	if m, err = peppol.ParseMonth(f.month); err != nil {
 		return m, o, fault.New(fault.BadArguments, err, "--month")
 	}
 	o = f.ExportOptions
@@ -68,7 +69,7 @@ func (f *exportFlags) options() (m reporting.Month, o accounts.ExportOptions, er
 
 // exported is what report export shows.
 type exported struct {
-	Month    reporting.Month  `json:"month"`
+	Month    peppol.Month     `json:"month"`
 	Preview  bool             `json:"preview"`
 	Sent     int64            `json:"sent"`
 	Received int64            `json:"received"`

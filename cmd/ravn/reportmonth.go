@@ -18,9 +18,12 @@ import (
 	"github.com/ravn-ap/ravn/internal/accounts"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/config"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/ledger"
 	"github.com/ravn-ap/ravn/internal/node"
 	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/reporting"
 )
 
@@ -61,9 +64,9 @@ func reportFault(err error) error {
 		return fault.New(fault.CustomersInvalid, err, "")
 	case errors.Is(err, accounts.ErrDrift):
 		return fault.New(fault.ReportDrift, err, "")
-	case errors.Is(err, accounts.ErrOpen), errors.Is(err, accounts.ErrWindow), errors.Is(err, store.ErrMonthNotOver), errors.Is(err, store.ErrMonthClosed), errors.Is(err, store.ErrEarlierOpen):
+	case errors.Is(err, accounts.ErrOpen), errors.Is(err, accounts.ErrWindow), errors.Is(err, ledger.ErrMonthNotOver), errors.Is(err, ledger.ErrMonthClosed), errors.Is(err, ledger.ErrEarlierOpen):
 		return fault.New(fault.MonthRefused, err, "")
-	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, db.ErrNotFound):
 		return fault.New(fault.BadArguments, err, "")
 	}
 	return err
@@ -78,13 +81,13 @@ func actor() string {
 }
 
 // monthFlag adds --month to a command and makes the function that reads it.
-func monthFlag(cmd *cobra.Command) func() (reporting.Month, error) {
+func monthFlag(cmd *cobra.Command) func() (peppol.Month, error) {
 	text := cmd.Flags().String("month", "", "month in UTC, YYYY-MM")
-	return func() (reporting.Month, error) {
+	return func() (peppol.Month, error) {
 		if *text == "" {
-			return reporting.Month{}, badArgs("--month is needed")
+			return 0, badArgs("--month is needed")
 		}
-		m, err := reporting.ParseMonth(*text)
+		m, err := peppol.ParseMonth(*text)
 		if err != nil {
 			err = fault.New(fault.BadArguments, err, "--month")
 		}
@@ -93,7 +96,7 @@ func monthFlag(cmd *cobra.Command) func() (reporting.Month, error) {
 }
 
 // monthly makes a command that does something with a month.
-func (c *cli) monthly(cmd *cobra.Command, do func(context.Context, *accounts.Accounts, reporting.Month) error) *cobra.Command {
+func (c *cli) monthly(cmd *cobra.Command, do func(context.Context, *accounts.Accounts, peppol.Month) error) *cobra.Command {
 	month := monthFlag(cmd)
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -111,7 +114,7 @@ func (c *cli) reportPreview() *cobra.Command {
 	cmd := c.monthly(&cobra.Command{
 		Use: "preview --month YYYY-MM", Short: "Show what a month comes to by now, on any day",
 		Long: "Makes both reports of what is counted so far. A country that is not known yet is ZZ.\n\nExit codes: 0; 1 end users without a country are named.",
-	}, func(ctx context.Context, a *accounts.Accounts, m reporting.Month) error {
+	}, func(ctx context.Context, a *accounts.Accounts, m peppol.Month) error {
 		pairs, err := a.Preview(ctx, m)
 		if err != nil {
 			return err
@@ -129,7 +132,7 @@ func (c *cli) reportPreview() *cobra.Command {
 
 // previewed is what report preview shows of a seat.
 type previewed struct {
-	Month     reporting.Month    `json:"month"`
+	Month     peppol.Month       `json:"month"`
 	Seat      string             `json:"seat"`
 	Incoming  uint64             `json:"incoming"`
 	Outgoing  uint64             `json:"outgoing"`
@@ -140,7 +143,7 @@ type previewed struct {
 	Files     []reporting.File   `json:"files,omitempty"`
 }
 
-func (c *cli) printPreview(m reporting.Month, p *accounts.Pair, out string) error {
+func (c *cli) printPreview(m peppol.Month, p *accounts.Pair, out string) error {
 	total, users := p.Report.TSR.Total, p.Report.EUSR.FullSet
 	v := previewed{Month: m, Seat: string(p.Seat), Incoming: total.Incoming, Outgoing: total.Outgoing, Sending: users.Sending, Receiving: users.Receiving, Either: users.Either, Missing: p.Missing}
 	if v.Missing == nil {
@@ -164,7 +167,7 @@ func (c *cli) reportClose() *cobra.Command {
 	return c.monthly(&cobra.Command{
 		Use: "close --month YYYY-MM", Short: "Close a month for good; what comes later is counted in the next",
 		Long: "Possible from ten minutes after the end of the month in UTC, after the months before it, and when each end user has a country.",
-	}, func(ctx context.Context, a *accounts.Accounts, m reporting.Month) error {
+	}, func(ctx context.Context, a *accounts.Accounts, m peppol.Month) error {
 		if err := a.Close(ctx, m, actor()); err != nil {
 			return err
 		}
@@ -180,7 +183,7 @@ func (c *cli) buildRecord(ctx context.Context, f *buildFlags) error {
 	if f.month == "" {
 		return badArgs("--month is needed")
 	}
-	m, err := reporting.ParseMonth(f.month)
+	m, err := peppol.ParseMonth(f.month)
 	if err != nil {
 		return fault.New(fault.BadArguments, err, "--month")
 	}
@@ -218,7 +221,7 @@ func (c *cli) printBuilt(b *accounts.Built, out string) error {
 func (c *cli) reportArchive() *cobra.Command {
 	var out string
 	cmd := c.monthly(&cobra.Command{Use: "archive --month YYYY-MM", Short: "List what was built of a month, and write the files of the newest"},
-		func(ctx context.Context, a *accounts.Accounts, m reporting.Month) error {
+		func(ctx context.Context, a *accounts.Accounts, m peppol.Month) error {
 			list, err := a.Archive(ctx, m)
 			if err != nil {
 				return err
@@ -242,7 +245,7 @@ func (c *cli) reportVerify() *cobra.Command {
 	return c.monthly(&cobra.Command{
 		Use: "verify --month YYYY-MM", Short: "Make everything of a month again from its rows, and compare",
 		Long: "Recomputes the counts from the rows, and each archived report with the customers as they were then.\n\nExit codes: 0 all agree; 1 something does not.",
-	}, func(ctx context.Context, a *accounts.Accounts, m reporting.Month) error {
+	}, func(ctx context.Context, a *accounts.Accounts, m peppol.Month) error {
 		v, err := a.Verify(ctx, m)
 		if err != nil {
 			return err
@@ -260,7 +263,7 @@ func (c *cli) reportDiff() *cobra.Command {
 	var seat string
 	var first, second int64
 	cmd := c.monthly(&cobra.Command{Use: "diff --month YYYY-MM --a N --b N", Short: "Compare two revisions of a month's reports, number by number"},
-		func(ctx context.Context, a *accounts.Accounts, m reporting.Month) error {
+		func(ctx context.Context, a *accounts.Accounts, m peppol.Month) error {
 			if first < 1 || second < 1 {
 				return badArgs("--a and --b are needed: revisions, see ravn report archive")
 			}
@@ -295,7 +298,7 @@ func (c *cli) reportRows() *cobra.Command {
 	cmd := c.monthly(&cobra.Command{
 		Use: "rows --month YYYY-MM", Short: "List the messages behind a number of a report",
 		Long: "Lists the exchanges with the keys given, as a subtotal of a report has them. Without keys: all of the month.\nIt shows participants, which are personal data where they stand for a person.",
-	}, func(ctx context.Context, a *accounts.Accounts, m reporting.Month) error {
+	}, func(ctx context.Context, a *accounts.Accounts, m peppol.Month) error {
 		n := 0
 		err := a.Rows(ctx, m, q, func(x *accounts.Exchange) error {
 			n++
@@ -336,10 +339,10 @@ func (c *cli) reportStatus() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if done != store.MarkDFO {
+				if done != ledger.MarkDFO {
 					return badArgs("--done takes dfo; reports to OpenPeppol are noted when they are sent")
 				}
-				if err := a.Done(cmd.Context(), m, "", store.MarkDFO, 0, actor(), "by hand"); err != nil {
+				if err := a.Done(cmd.Context(), m, "", ledger.MarkDFO, 0, actor(), "by hand"); err != nil {
 					return err
 				}
 			}
@@ -393,7 +396,7 @@ func (c *cli) reportSend() *cobra.Command {
 }
 
 // sendReports sends what is unsent.
-func (c *cli) sendReports(ctx context.Context, n *node.Node, a *accounts.Accounts, m reporting.Month, again bool) error {
+func (c *cli) sendReports(ctx context.Context, n *node.Node, a *accounts.Accounts, m peppol.Month, again bool) error {
 	list, err := a.Unsent(ctx, m, again)
 	if err != nil {
 		return reportFault(err)
@@ -416,7 +419,7 @@ func (c *cli) sendReports(ctx context.Context, n *node.Node, a *accounts.Account
 	return first
 }
 
-func (c *cli) sendReport(ctx context.Context, n *node.Node, a *accounts.Accounts, m reporting.Month, u accounts.Unsent, sub ap.Submission) error {
+func (c *cli) sendReport(ctx context.Context, n *node.Node, a *accounts.Accounts, m peppol.Month, u accounts.Unsent, sub ap.Submission) error {
 	if err := c.print(map[string]any{"month": m, "seat": u.Seat, "report": u.What, "revision": u.Revision}, "%s %s %s revision %d", m, u.Seat, u.What, u.Revision); err != nil {
 		return err
 	}

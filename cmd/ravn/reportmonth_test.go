@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/reporting"
@@ -20,7 +21,7 @@ import (
 
 // earlier is the month n months before this one.
 func earlier(n int) string {
-	return reporting.MonthOf(time.Now().UTC().AddDate(0, -n, -time.Now().UTC().Day()+1)).String()
+	return peppol.MonthOf(time.Now().UTC().AddDate(0, -n, -time.Now().UTC().Day()+1)).String()
 }
 
 // The month of a record from its preview to the archive, as an operator does it; what is not possible says why.
@@ -139,7 +140,7 @@ func TestReportSend(t *testing.T) {
 		}
 		n.SMP.Register(smp.Service{Participant: to, DocType: d, Process: p, URL: n.B.URL(), Cert: id.Cert})
 		n.SML.Register(to, n.SMP.URL())
-		if err := n.B.Store.AddServed(t.Context(), store.DefaultTenant, store.Served{Participant: to, DocType: d, Process: p, Domain: "eProcurement"}); err != nil {
+		if err := n.B.Store.AddServed(t.Context(), db.DefaultTenant, store.Served{Participant: to, DocType: d, Process: p, Domain: "eProcurement"}); err != nil {
 			t.Fatal(err)
 		}
 	}

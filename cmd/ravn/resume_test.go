@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/testbed"
 )
@@ -74,7 +75,7 @@ func (s *interrupted) end(t *testing.T, sig syscall.Signal) (exit int) {
 // outgoing lists the states of what a node has sent, oldest first.
 func outgoing(t *testing.T, file string) (states []store.State) {
 	t.Helper()
-	list, err := openStore(t, file).List(t.Context(), store.DefaultTenant, store.Filter{Direction: store.Out})
+	list, err := openStore(t, file).List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.Out})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +157,7 @@ func TestREL020FoundByContent(t *testing.T) {
 	send := []string{
 		"--config", from, "send", "--from", testbed.Sender, "--to", testbed.Receiver, "--endpoint", receiver.url, "--endpoint-cert", cert, invoice,
 	}
-	if out, code := ravn(t, []string{"RAVN_FAILPOINT=blob.dirsynced>store.committed"}, send...); out != "" || code == 0 {
+	if out, code := ravn(t, []string{"RAVN_FAILPOINT=blob.dirsynced>db.committed"}, send...); out != "" || code == 0 {
 		t.Fatalf("exit %d, it said %q", code, out)
 	}
 	same(t, "after the death", outgoing(t, from), store.Ready)

@@ -15,6 +15,7 @@ import (
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/node"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -136,7 +137,7 @@ func (c *cli) attempt(ctx context.Context, n *node.Node, m store.Message, send f
 	}
 	sendErr := send()
 	l.Event = "finished"
-	if after, err := n.Store.Get(context.WithoutCancel(ctx), store.DefaultTenant, m.ID); err == nil {
+	if after, err := n.Store.Get(context.WithoutCancel(ctx), db.DefaultTenant, m.ID); err == nil {
 		l.State = string(after.State)
 	}
 	if sendErr == nil {

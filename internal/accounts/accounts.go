@@ -7,7 +7,7 @@ import (
 	"iter"
 	"time"
 
-	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/ledger"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/reporting"
 	"github.com/ravn-ap/ravn/validation"
@@ -15,7 +15,7 @@ import (
 
 // Accounts answers and changes what concerns the months of a tenant.
 type Accounts struct {
-	Store  *store.Store
+	Ledger *ledger.Ledger
 	Tenant string
 
 	Seats   []peppol.SeatID       // ours, which report also when nothing was exchanged
@@ -25,9 +25,6 @@ type Accounts struct {
 	Program string                // version of the program, for the archive
 	Now     func() time.Time
 }
-
-// monthOf is the stored form of a month.
-func monthOf(m reporting.Month) store.Month { return store.Month(m.Year*100 + int(m.Month)) }
 
 // Missing is a participant of ours whose country or customer is not known: an entry of the worklist.
 type Missing struct {
@@ -46,7 +43,7 @@ type Pair struct {
 
 // Preview makes the reports of a month as they would be now, of the counts that are kept beside the rows. Countries that are not
 // known are ZZ.
-func (a *Accounts) Preview(ctx context.Context, m reporting.Month) ([]Pair, error) {
+func (a *Accounts) Preview(ctx context.Context, m peppol.Month) ([]Pair, error) {
 	w, err := a.settled(ctx, m)
 	if err != nil {
 		return nil, err
@@ -54,34 +51,34 @@ func (a *Accounts) Preview(ctx context.Context, m reporting.Month) ([]Pair, erro
 	return w.pairs(m, w.counts(m), true)
 }
 
-// Fold moves counting rows to the ledger and advances the counts beside it.
-func (a *Accounts) Fold(ctx context.Context) error {
-	if _, err := a.Store.Post(ctx, a.Tenant); err != nil {
+// UpdateTotals moves counting rows to the ledger and advances the counts beside it.
+func (a *Accounts) UpdateTotals(ctx context.Context) error {
+	if _, err := a.Ledger.Post(ctx, a.Tenant); err != nil {
 		return err
 	}
 	reg, err := a.Registry(ctx, Latest)
 	if err != nil {
 		return err
 	}
-	months, err := a.Store.Months(ctx, a.Tenant)
+	months, err := a.Ledger.Months(ctx, a.Tenant)
 	if err != nil {
 		return err
 	}
 	w := a.worker(ctx, reg)
 	for i := range months {
-		if months[i].Folded {
+		if months[i].Summed {
 			continue
 		}
 		if err := w.settle(months[i].Month); err != nil {
 			return err
 		}
 	}
-	return a.Store.Fold(ctx, a.Tenant, w.classes())
+	return a.Ledger.UpdateTotals(ctx, a.Tenant, w.classes())
 }
 
 // settled returns a worker with the customers of now, by which the counts of a month are right.
-func (a *Accounts) settled(ctx context.Context, m reporting.Month) (*worker, error) {
-	if _, err := a.Store.Post(ctx, a.Tenant); err != nil {
+func (a *Accounts) settled(ctx context.Context, m peppol.Month) (*worker, error) {
+	if _, err := a.Ledger.Post(ctx, a.Tenant); err != nil {
 		return nil, err
 	}
 	reg, err := a.Registry(ctx, Latest)
@@ -89,8 +86,8 @@ func (a *Accounts) settled(ctx context.Context, m reporting.Month) (*worker, err
 		return nil, err
 	}
 	w := a.worker(ctx, reg)
-	return w, w.settle(monthOf(m))
+	return w, w.settle(m)
 }
 
 // source yields what was exchanged in a month: counts, or rows one by one. It may be asked several times.
-type source = iter.Seq2[store.Tally, error]
+type source = iter.Seq2[ledger.Totals, error]

@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/db/sqlite"
+	"github.com/ravn-ap/ravn/internal/ledger"
 	"github.com/ravn-ap/ravn/internal/store"
-	"github.com/ravn-ap/ravn/internal/store/sqlite"
 	"github.com/ravn-ap/ravn/peppol"
 )
 
@@ -56,18 +58,18 @@ func TestBenchAccounts(t *testing.T) {
 
 // benchPart does one part and writes how long it took.
 func benchPart(t *testing.T, part, file string) {
-	s, err := sqlite.Open(t.Context(), file, store.Options{})
+	s, err := store.Open(sqlite.Open(t.Context(), file, db.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
-	a := &Accounts{Store: s, Tenant: store.DefaultTenant, Seats: []peppol.SeatID{own}, Country: "NO", Now: time.Now}
+	a := &Accounts{Ledger: s.Ledger, Tenant: db.DefaultTenant, Seats: []peppol.SeatID{own}, Country: "NO", Now: time.Now}
 	ctx := t.Context()
 	start := time.Now()
 	switch part {
 	case "scan":
 		rows := 0
-		for _, rerr := range s.Ledger(ctx, a.Tenant, monthOf(october)) {
+		for _, rerr := range s.Ledger.Entries(ctx, a.Tenant, october) {
 			if err = rerr; err != nil {
 				break
 			}
@@ -83,7 +85,7 @@ func benchPart(t *testing.T, part, file string) {
 			_, err = w.pairs(october, w.rows(october), true)
 		}
 	case "fold":
-		err = a.Fold(ctx)
+		err = a.UpdateTotals(ctx)
 	case "preview":
 		_, err = a.Preview(ctx, october)
 	case "verify":
@@ -110,7 +112,7 @@ const (
 
 // fill makes a record whose ledger has n rows of October.
 func fill(t *testing.T, file string, n int) {
-	s, err := sqlite.Open(t.Context(), file, store.Options{})
+	s, err := store.Open(sqlite.Open(t.Context(), file, db.Options{}))
 	if err == nil {
 		err = s.Close()
 	}
@@ -130,7 +132,7 @@ func fill(t *testing.T, file string, n int) {
 	}
 	do("BEGIN")
 	next := 0
-	term := func(kind store.TermKind, scheme, value string) int {
+	term := func(kind ledger.TermKind, scheme, value string) int {
 		next++
 		do("INSERT INTO term (id, tenant, kind, scheme, value) VALUES (?, 'default', ?, ?, ?)", next, int(kind), scheme, value)
 		return next
@@ -142,17 +144,17 @@ func fill(t *testing.T, file string, n int) {
 		}
 		return out
 	}
-	us := term(store.TermSeat, "", own)
-	seats := list(providers, func(i int) int { return term(store.TermSeat, "", fmt.Sprintf("PNO%06d", i+1000)) })
-	docs := list(types, func(i int) int { return term(store.TermDocType, peppol.SchemeBusdox, fmt.Sprintf("%s%d", inv, i)) })
+	us := term(ledger.TermSeat, "", own)
+	seats := list(providers, func(i int) int { return term(ledger.TermSeat, "", fmt.Sprintf("PNO%06d", i+1000)) })
+	docs := list(types, func(i int) int { return term(ledger.TermDocType, peppol.SchemeBusdox, fmt.Sprintf("%s%d", inv, i)) })
 	procs := list(types, func(i int) int {
-		return term(store.TermProcess, peppol.SchemeProcess, fmt.Sprintf("%s%d", processes[inv], i))
+		return term(ledger.TermProcess, peppol.SchemeProcess, fmt.Sprintf("%s%d", processes[inv], i))
 	})
-	users := list(endUsers, func(i int) int { return term(store.TermParticipant, "", fmt.Sprintf("0192:%09d", i)) })
+	users := list(endUsers, func(i int) int { return term(ledger.TermParticipant, "", fmt.Sprintf("0192:%09d", i)) })
 	countries := list(10, func(i int) int {
-		return term(store.TermCountry, "", []string{"NO", "SE", "DK", "FI", "DE", "NL", "BE", "FR", "IT", "PL"}[i])
+		return term(ledger.TermCountry, "", []string{"NO", "SE", "DK", "FI", "DE", "NL", "BE", "FR", "IT", "PL"}[i])
 	})
-	transport, domain := term(store.TermTransport, "", peppol.TransportAS4), term(store.TermDomain, "", "eProcurement")
+	transport, domain := term(ledger.TermTransport, "", peppol.TransportAS4), term(ledger.TermDomain, "", "eProcurement")
 	do("INSERT INTO ledger_state (tenant, seq, closed, events, folded) VALUES ('default', ?, 0, 0, 0)", n)
 	do("INSERT INTO ledger_month (tenant, month, first, last, row_count, late, closed, actor) VALUES ('default', 202610, 1, ?, ?, 0, 0, '')", n, n)
 	insert := "INSERT INTO ledger (tenant, seq, month, direction, c2, message_id, at, c3, doctype, process, transport, country_c1, sender, receiver, domain) VALUES " +

@@ -3,7 +3,7 @@ package accounts
 import (
 	"strings"
 
-	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/ledger"
 )
 
 // column is something that can be shown of a line.
@@ -67,7 +67,7 @@ func columnNames(customers bool) string {
 }
 
 func (e *Export) direction(l *line) string {
-	if l.direction == store.In {
+	if l.direction == ledger.Incoming {
 		return e.text(textReceived)
 	}
 	return e.text(textSent)

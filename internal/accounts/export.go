@@ -26,7 +26,7 @@ type ExportOptions struct {
 
 // Export is what leaves the house, or goes to those who write invoices, of a month.
 type Export struct {
-	Month    reporting.Month
+	Month    peppol.Month
 	Preview  bool         // the month is not closed
 	Totals   []SeatTotals // by seat
 	Sent     int64
@@ -85,7 +85,7 @@ func (o *ExportOptions) complete() error {
 
 // Export counts a month for DFØ and for invoices. The numbers are those of the TSR: those of the newest build if there is one, with
 // the countries that customers had then. Of a closed month, rows that come to something else are ErrDrift.
-func (a *Accounts) Export(ctx context.Context, m reporting.Month, o ExportOptions) (*Export, error) {
+func (a *Accounts) Export(ctx context.Context, m peppol.Month, o ExportOptions) (*Export, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"github.com/ravn-ap/ravn/internal/fault"
-	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/ledger"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/reporting"
 	"github.com/ravn-ap/ravn/xml/safe"
@@ -47,7 +47,7 @@ func (w *world) closed(list []Customer) []Built {
 	_, err := w.Change(ctx, "op", list)
 	w.must(err)
 	w.set("2026-11-02T08:00:00Z")
-	w.must(w.Close(ctx, reporting.Month{Year: 2026, Month: time.September}, "op"))
+	w.must(w.Close(ctx, peppol.Month(202609), "op"))
 	w.must(w.Close(ctx, october, "op"))
 	built, err := w.Build(ctx, october, "op")
 	w.must(err)
@@ -325,7 +325,7 @@ func TestExportDrift(t *testing.T) {
 	w.closed(customers())
 	rep, err := reporting.Build(reporting.Header{Month: october, Seat: own}, func(func(reporting.Item, error) bool) {})
 	w.must(err)
-	w.must(w.Store.ArchiveReport(t.Context(), w.Tenant, &store.ReportBuild{
+	w.must(w.Ledger.ArchiveReport(t.Context(), w.Tenant, &ledger.ReportBuild{
 		Month: 202610, Seat: own, TSR: rep.TSR.XML(), EUSR: rep.EUSR.XML(), Events: 13, Protocol: "{}",
 	}))
 	if _, err := w.Export(t.Context(), october, ExportOptions{}); !errors.Is(err, ErrDrift) {

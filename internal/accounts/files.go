@@ -122,8 +122,8 @@ func (e *Export) state() string {
 // summary is the first sheet for DFØ (RPT-9.2). It has no time of its making: the same numbers give the same bytes.
 func (e *Export) summary() *table {
 	rows := [][]any{
-		{e.text(summaryYear), int64(e.Month.Year)},
-		{e.text(summaryMonth), int64(e.Month.Month)},
+		{e.text(summaryYear), int64(e.Month) / 100},
+		{e.text(summaryMonth), int64(e.Month) % 100},
 		{e.text(summaryState), e.state()},
 		{e.text(summaryProvider), e.provider()},
 		{e.text(summaryOrg), e.orMissing(e.opts.Org)},

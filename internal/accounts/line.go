@@ -7,13 +7,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/ledger"
 	"github.com/ravn-ap/ravn/reporting"
 )
 
 // line is a number of exchanges that have everything in common.
 type line struct {
-	direction         store.Direction
+	direction         ledger.Direction
 	seat, counterpart string
 	docType, process  reporting.Identifier
 	transport, domain string
@@ -28,7 +28,7 @@ type line struct {
 }
 
 func (l *line) sent() int64 {
-	if l.direction == store.Out {
+	if l.direction == ledger.Outgoing {
 		return l.count
 	}
 	return 0
@@ -47,10 +47,10 @@ func (l *line) customerID() string {
 type gatherer struct {
 	*worker           // with the customers that the reports were made with
 	latest  *Registry // the customers as they are now
-	counts  map[store.Counted]int64
-	groups  map[group]store.TermID        // the first participant of each
-	alike   map[store.TermID]store.TermID // participant to the first of its group
-	own     map[store.TermID]store.TermID // likewise, of ours
+	counts  map[ledger.Entry]int64
+	groups  map[group]ledger.TermID         // the first participant of each
+	alike   map[ledger.TermID]ledger.TermID // participant to the first of its group
+	own     map[ledger.TermID]ledger.TermID // likewise, of ours
 }
 
 // group is what is told of a participant.
@@ -64,10 +64,10 @@ type group struct {
 // gather fills lines and sums from the rows of the month.
 func (e *Export) gather(w *worker, latest *Registry) error {
 	g := &gatherer{
-		worker: w, latest: latest, counts: map[store.Counted]int64{}, groups: map[group]store.TermID{},
-		alike: map[store.TermID]store.TermID{}, own: map[store.TermID]store.TermID{},
+		worker: w, latest: latest, counts: map[ledger.Entry]int64{}, groups: map[group]ledger.TermID{},
+		alike: map[ledger.TermID]ledger.TermID{}, own: map[ledger.TermID]ledger.TermID{},
 	}
-	for c, err := range w.accounts.Store.Ledger(w.ctx, w.accounts.Tenant, monthOf(e.Month)) {
+	for c, err := range w.accounts.Ledger.Entries(w.ctx, w.accounts.Tenant, e.Month) {
 		if err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func (e *Export) gather(w *worker, latest *Registry) error {
 }
 
 // compareCounted puts combinations in an order.
-func compareCounted(a, b store.Counted) int {
+func compareCounted(a, b ledger.Entry) int {
 	return cmp.Or(
 		cmp.Compare(a.Direction, b.Direction), cmp.Compare(a.C2, b.C2), cmp.Compare(a.C3, b.C3), cmp.Compare(a.DocType, b.DocType),
 		cmp.Compare(a.Process, b.Process), cmp.Compare(a.Transport, b.Transport), cmp.Compare(a.CountryC1, b.CountryC1),
@@ -103,11 +103,11 @@ func compareCounted(a, b store.Counted) int {
 }
 
 // add counts a row as one of its combination: without what only it has, and with the first participants of whom the same is told.
-func (g *gatherer) add(c *store.Counted) (err error) {
+func (g *gatherer) add(c *ledger.Entry) (err error) {
 	k := *c
 	k.Seq, k.Month, k.At, k.MessageID = 0, 0, time.Time{}, ""
 	ours, other := &k.Sender, &k.Receiver
-	if k.Direction == store.In {
+	if k.Direction == ledger.Incoming {
 		ours, other = other, ours
 	}
 	if *ours, err = g.first(*ours, g.own, g.ours); err != nil {
@@ -121,7 +121,7 @@ func (g *gatherer) add(c *store.Counted) (err error) {
 }
 
 // first returns the first participant of the group of another.
-func (g *gatherer) first(id store.TermID, known map[store.TermID]store.TermID, groupOf func(store.TermID) (group, error)) (store.TermID, error) {
+func (g *gatherer) first(id ledger.TermID, known map[ledger.TermID]ledger.TermID, groupOf func(ledger.TermID) (group, error)) (ledger.TermID, error) {
 	if first, ok := known[id]; ok {
 		return first, nil
 	}
@@ -139,7 +139,7 @@ func (g *gatherer) first(id store.TermID, known map[store.TermID]store.TermID, g
 }
 
 // ours is the group of a participant of ours.
-func (g *gatherer) ours(id store.TermID) (group, error) {
+func (g *gatherer) ours(id ledger.TermID) (group, error) {
 	u, err := g.user(id)
 	if err != nil {
 		return group{}, err
@@ -154,7 +154,7 @@ func (g *gatherer) ours(id store.TermID) (group, error) {
 }
 
 // other is the group of a participant of somebody else.
-func (g *gatherer) other(id store.TermID) (group, error) {
+func (g *gatherer) other(id ledger.TermID) (group, error) {
 	p, err := g.text(id)
 	return group{scheme: scheme(p)}, err
 }
@@ -169,7 +169,7 @@ func scheme(participant string) string {
 }
 
 // line puts a combination in texts, without its count.
-func (g *gatherer) line(c *store.Counted) (l line, err error) {
+func (g *gatherer) line(c *ledger.Entry) (l line, err error) {
 	x, err := g.exchange(c)
 	if err != nil {
 		return l, err
@@ -178,7 +178,7 @@ func (g *gatherer) line(c *store.Counted) (l line, err error) {
 		direction: c.Direction, seat: x.C2, counterpart: x.C3, customer: g.latest.Customer(x.participant),
 		senderScheme: scheme(x.Sender), receiverScheme: scheme(x.Receiver), senderCountry: x.C1Country, receiverCountry: x.C4Country,
 	}
-	if c.Direction == store.In {
+	if c.Direction == ledger.Incoming {
 		l.seat, l.counterpart = x.C3, x.C2
 	}
 	if l.customer == nil {

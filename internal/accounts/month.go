@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/ledger"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/reporting"
 )
@@ -48,9 +48,9 @@ func (e *WorklistError) Error() string {
 
 // Close closes a month for good: what comes later is counted in the next one. Before, each end user must have a country, and
 // the reports must be such that they can be sent.
-func (a *Accounts) Close(ctx context.Context, m reporting.Month, actor string) error {
+func (a *Accounts) Close(ctx context.Context, m peppol.Month, actor string) error {
 	if _, end := m.Bounds(); a.Now().Before(end) {
-		return fmt.Errorf("%w: %s can be closed from %s", store.ErrMonthNotOver, m, end.Add(store.CloseDelay).Format(time.RFC3339))
+		return fmt.Errorf("%w: %s can be closed from %s", ledger.ErrMonthNotOver, m, end.Add(ledger.CloseDelay).Format(time.RFC3339))
 	}
 	pairs, err := a.Preview(ctx, m)
 	if err != nil {
@@ -68,7 +68,7 @@ func (a *Accounts) Close(ctx context.Context, m reporting.Month, actor string) e
 			return &reporting.RuleError{Findings: list}
 		}
 	}
-	return a.Store.CloseMonth(ctx, a.Tenant, monthOf(m), actor)
+	return a.Ledger.CloseMonth(ctx, a.Tenant, m, actor)
 }
 
 // Built is an entry of the archive.
@@ -109,7 +109,7 @@ type Protocol struct {
 
 // Build makes the reports of a closed month and archives them as a new revision for each seat. They are made of the rows, and
 // must equal what the counts come to.
-func (a *Accounts) Build(ctx context.Context, m reporting.Month, actor string) ([]Built, error) {
+func (a *Accounts) Build(ctx context.Context, m peppol.Month, actor string) ([]Built, error) {
 	if err := a.mayBuild(ctx, m); err != nil {
 		return nil, err
 	}
@@ -138,11 +138,11 @@ func (a *Accounts) Build(ctx context.Context, m reporting.Month, actor string) (
 		if err != nil {
 			return nil, err
 		}
-		b := store.ReportBuild{
-			Month: monthOf(m), Seat: string(p.Seat), Actor: actor, Events: w.reg.Events,
+		b := ledger.ReportBuild{
+			Month: m, Seat: string(p.Seat), Actor: actor, Events: w.reg.Events,
 			TSR: p.Report.TSR.XML(), EUSR: p.Report.EUSR.XML(), Protocol: string(text),
 		}
-		if err := a.Store.ArchiveReport(ctx, a.Tenant, &b); err != nil {
+		if err := a.Ledger.ArchiveReport(ctx, a.Tenant, &b); err != nil {
 			return nil, err
 		}
 		e, err := entry(&b)
@@ -155,7 +155,7 @@ func (a *Accounts) Build(ctx context.Context, m reporting.Month, actor string) (
 }
 
 // mayBuild refuses open months, and corrections that nobody would process.
-func (a *Accounts) mayBuild(ctx context.Context, m reporting.Month) error {
+func (a *Accounts) mayBuild(ctx context.Context, m peppol.Month) error {
 	st, err := a.state(ctx, m)
 	if err != nil {
 		return err
@@ -163,7 +163,7 @@ func (a *Accounts) mayBuild(ctx context.Context, m reporting.Month) error {
 	if st.Closed.IsZero() {
 		return fmt.Errorf("%w: %s", ErrOpen, m)
 	}
-	earlier, err := a.Store.ReportBuilds(ctx, a.Tenant, monthOf(m))
+	earlier, err := a.Ledger.ReportBuilds(ctx, a.Tenant, m)
 	if err == nil && len(earlier) > 0 && a.Now().After(DueOpenPeppol(m)) {
 		err = fmt.Errorf("%w: revision %d of %s counts", ErrWindow, earlier[len(earlier)-1].Revision, m)
 	}
@@ -171,14 +171,14 @@ func (a *Accounts) mayBuild(ctx context.Context, m reporting.Month) error {
 }
 
 // state is what the record knows of a month; the zero value when it knows nothing.
-func (a *Accounts) state(ctx context.Context, m reporting.Month) (store.MonthState, error) {
-	list, err := a.Store.Months(ctx, a.Tenant)
+func (a *Accounts) state(ctx context.Context, m peppol.Month) (ledger.MonthState, error) {
+	list, err := a.Ledger.Months(ctx, a.Tenant)
 	for _, st := range list {
-		if st.Month == monthOf(m) {
+		if st.Month == m {
 			return st, err
 		}
 	}
-	return store.MonthState{Month: monthOf(m)}, err
+	return ledger.MonthState{Month: m}, err
 }
 
 func equal(a, b []Pair) bool {
@@ -194,7 +194,7 @@ func equal(a, b []Pair) bool {
 }
 
 // entry describes a build of the archive.
-func entry(b *store.ReportBuild) (Built, error) {
+func entry(b *ledger.ReportBuild) (Built, error) {
 	e := Built{
 		Month: b.Month.String(), Seat: peppol.SeatID(b.Seat), Revision: b.Revision, At: b.At, Actor: b.Actor, Events: b.Events,
 		TSR: hash(b.TSR), EUSR: hash(b.EUSR), XML: reports{b.TSR, b.EUSR},
@@ -208,8 +208,8 @@ func hash(b []byte) string {
 }
 
 // Archive returns the builds of a month by seat, the oldest first.
-func (a *Accounts) Archive(ctx context.Context, m reporting.Month) ([]Built, error) {
-	list, err := a.Store.ReportBuilds(ctx, a.Tenant, monthOf(m))
+func (a *Accounts) Archive(ctx context.Context, m peppol.Month) ([]Built, error) {
+	list, err := a.Ledger.ReportBuilds(ctx, a.Tenant, m)
 	if err != nil {
 		return nil, err
 	}
@@ -241,7 +241,7 @@ type Verified struct {
 
 // Verify recomputes a month from its rows: the counts beside them, and each report of the archive with the customers as they
 // were then.
-func (a *Accounts) Verify(ctx context.Context, m reporting.Month) (*Verified, error) {
+func (a *Accounts) Verify(ctx context.Context, m peppol.Month) (*Verified, error) {
 	w, err := a.settled(ctx, m)
 	if err != nil {
 		return nil, err
@@ -299,7 +299,7 @@ func (v *Verified) wrong(file string, b *Built) {
 
 // recount compares the counts with the rows: both are added up by a hash of all that is counted, which no two different sets of
 // rows have in common.
-func (w *worker) recount(m reporting.Month, v *Verified) error {
+func (w *worker) recount(m peppol.Month, v *Verified) error {
 	kept, counted, err := added(w.counts(m))
 	if err != nil {
 		return err
@@ -318,12 +318,12 @@ var seed = maphash.MakeSeed()
 // added adds up hashes of all that is counted, each as often as it is.
 func added(src source) (sum [2]uint64, rows int64, err error) {
 	type user struct {
-		store.TallyKey
-		store.TallyUser
+		ledger.TotalsKey
+		ledger.UserTotal
 	}
 	type peer struct {
-		store.TallyKey
-		store.TallyPeer
+		ledger.TotalsKey
+		ledger.PeerTotal
 	}
 	for t, err := range src {
 		if err != nil {
@@ -332,13 +332,13 @@ func added(src source) (sum [2]uint64, rows int64, err error) {
 		for _, u := range t.Users {
 			n := u.N
 			u.N = 0
-			sum[0] += maphash.Comparable(seed, user{t.TallyKey, u}) * uint64(n)
+			sum[0] += maphash.Comparable(seed, user{t.TotalsKey, u}) * uint64(n)
 			rows += n
 		}
 		for _, p := range t.Peers {
 			n := p.N
 			p.N = 0
-			sum[1] += maphash.Comparable(seed, peer{t.TallyKey, p}) * uint64(n)
+			sum[1] += maphash.Comparable(seed, peer{t.TotalsKey, p}) * uint64(n)
 		}
 	}
 	return sum, rows, nil

@@ -7,14 +7,15 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/ledger"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/reporting"
 )
 
-var october = reporting.Month{Year: 2026, Month: time.October}
+var october = peppol.Month(202610)
 
 // The worked example of RPT-8, exchanged by a record, comes out to the byte; the month closes only with a customer for each
 // participant, and only when it is over.
@@ -33,14 +34,14 @@ func TestWorkedExampleRPT8(t *testing.T) {
 	if got := fmt.Sprint(pairs[0].Unowned); got != "[{0088:7080000000012  2} {0192:910000001  2} {0192:910000002  3} {0192:910000003  2} {0192:910000004  2}]" {
 		t.Errorf("of no customer %s", got)
 	}
-	if err := w.Close(ctx, october, "op"); !errors.Is(err, store.ErrMonthNotOver) {
+	if err := w.Close(ctx, october, "op"); !errors.Is(err, ledger.ErrMonthNotOver) {
 		t.Errorf("closed before its end: %v", err)
 	}
 	if _, err := w.Build(ctx, october, "op"); !errors.Is(err, ErrOpen) {
 		t.Errorf("built while open: %v", err)
 	}
 	w.set("2026-11-01T00:10:00Z")
-	w.must(w.Close(ctx, reporting.Month{Year: 2026, Month: time.September}, "op")) // nothing incoming in it
+	w.must(w.Close(ctx, peppol.Month(202609), "op")) // nothing incoming in it
 	var missing *WorklistError
 	if err := w.Close(ctx, october, "op"); !errors.As(err, &missing) || len(missing.Missing) != 4 || !strings.Contains(err.Error(), custD) {
 		t.Errorf("closed without customers: %v", err)
@@ -57,11 +58,11 @@ func TestWorkedExampleRPT8(t *testing.T) {
 	if x := built[0].XML; !bytes.Equal(x.TSR, worked(t, reporting.FileTSR)) || !bytes.Equal(x.EUSR, worked(t, reporting.FileEUSR)) {
 		t.Errorf("others than those of the worked example:\n%s\n%s", x.TSR, x.EUSR)
 	}
-	w.must(w.Fold(ctx))
+	w.must(w.UpdateTotals(ctx))
 	pairs, err = w.Preview(ctx, october)
 	w.must(err)
 	if len(pairs[0].Missing) != 0 || len(pairs[0].Unowned) != 0 || !bytes.Equal(pairs[0].Report.EUSR.XML(), worked(t, "eusr.xml")) {
-		t.Error("the preview differs when all is folded and known")
+		t.Error("the preview differs when all is counted and known")
 	}
 	v, err := w.Verify(ctx, october)
 	w.must(err)
@@ -77,7 +78,7 @@ func closedOctober(t *testing.T) *world {
 	_, err := w.Change(t.Context(), "op", customers())
 	w.must(err)
 	w.set("2026-11-02T08:00:00Z")
-	w.must(w.Close(t.Context(), reporting.Month{Year: 2026, Month: time.September}, "op"))
+	w.must(w.Close(t.Context(), peppol.Month(202609), "op"))
 	w.must(w.Close(t.Context(), october, "op"))
 	return w
 }
@@ -118,32 +119,32 @@ func TestRevisions(t *testing.T) {
 	if _, err := w.Build(ctx, october, "op"); !errors.Is(err, ErrWindow) {
 		t.Errorf("a correction on the 16th: %v", err)
 	}
-	if _, err := w.Diff(ctx, october, own, 1, 9); !errors.Is(err, store.ErrNotFound) {
+	if _, err := w.Diff(ctx, october, own, 1, 9); !errors.Is(err, db.ErrNotFound) {
 		t.Errorf("a revision that is not there: %v", err)
 	}
 }
 
 // The counts advance also when a month was closed before all of its rows were in them, and the customers have changed since.
-func TestFoldAfterClose(t *testing.T) {
+func TestTotalsAfterClose(t *testing.T) {
 	w := newWorld(t)
 	w.october()
 	ctx := t.Context()
 	_, err := w.Change(ctx, "op", customers())
 	w.must(err)
-	w.must(w.Fold(ctx))
+	w.must(w.UpdateTotals(ctx))
 	w.received("2026-10-31T23:59:00Z", "PNO000888", inv, custD, "NO")
 	w.set("2026-11-01T00:10:00Z")
-	w.must(w.Close(ctx, reporting.Month{Year: 2026, Month: time.September}, "op"))
+	w.must(w.Close(ctx, peppol.Month(202609), "op"))
 	w.must(w.Close(ctx, october, "op"))
 	_, err = w.Change(ctx, "op", []Customer{{ID: "D", Name: "Delta AS", Country: "SE"}})
 	w.must(err)
 	w.received("2026-11-02T00:00:00Z", "PNO000888", inv, custD, "NO")
-	w.must(w.Fold(ctx))
-	months, err := w.Store.Months(ctx, w.Tenant)
+	w.must(w.UpdateTotals(ctx))
+	months, err := w.Ledger.Months(ctx, w.Tenant)
 	w.must(err)
 	for _, m := range months {
-		if !m.Folded {
-			t.Errorf("%s is not folded", m.Month)
+		if !m.Summed {
+			t.Errorf("%s has no totals", m.Month)
 		}
 	}
 	v, err := w.Verify(ctx, october)
@@ -170,17 +171,17 @@ func TestEmptyMonth(t *testing.T) {
 func TestVerifyFinds(t *testing.T) {
 	w := closedOctober(t)
 	ctx := t.Context()
-	w.must(w.Store.ArchiveReport(ctx, w.Tenant, &store.ReportBuild{
+	w.must(w.Ledger.ArchiveReport(ctx, w.Tenant, &ledger.ReportBuild{
 		Month: 202610, Seat: own, TSR: []byte("<forged/>"), EUSR: worked(t, "eusr.xml"), Events: 13, Protocol: "{}",
 	}))
-	w.must(w.Store.ArchiveReport(ctx, w.Tenant, &store.ReportBuild{Month: 202610, Seat: "PNO000999", TSR: []byte{}, EUSR: []byte{}, Protocol: "{}"}))
+	w.must(w.Ledger.ArchiveReport(ctx, w.Tenant, &ledger.ReportBuild{Month: 202610, Seat: "PNO000999", TSR: []byte{}, EUSR: []byte{}, Protocol: "{}"}))
 	v, err := w.Verify(ctx, october)
 	w.must(err)
 	if len(v.Wrong) != 2 || !strings.Contains(v.Wrong[0], "tsr.xml of PNO000777, revision 1") || !strings.Contains(v.Wrong[1], "PNO000999") {
 		t.Errorf("%+v", v)
 	}
 
-	w.must(w.Fold(ctx))
+	w.must(w.UpdateTotals(ctx))
 	db, err := sql.Open("sqlite", w.file)
 	w.must(err)
 	defer func() { _ = db.Close() }()
@@ -255,12 +256,12 @@ func TestStatus(t *testing.T) {
 			t.Errorf("%s:\n got %s\nwant %s", at, got, want)
 		}
 	}
-	september := reporting.Month{Year: 2026, Month: time.September}
-	for _, what := range []string{store.MarkTSR, store.MarkEUSR} {
+	september := peppol.Month(202609)
+	for _, what := range []string{ledger.MarkTSR, ledger.MarkEUSR} {
 		w.must(w.Done(ctx, september, own, what, 1, "op", "message"))
 	}
-	w.must(w.Done(ctx, september, "", store.MarkDFO, 0, "op", "mail"))
-	w.must(w.Done(ctx, october, own, store.MarkTSR, 1, "op", "message"))
+	w.must(w.Done(ctx, september, "", ledger.MarkDFO, 0, "op", "mail"))
+	w.must(w.Done(ctx, october, own, ledger.MarkTSR, 1, "op", "message"))
 	if got, want := show("2026-11-12T00:00:00Z"), "10 dfo overdue, 10 tsr done, 10 eusr near"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

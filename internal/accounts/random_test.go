@@ -48,7 +48,7 @@ func (m *model) items(rnd *rand.Rand) iter.Seq2[reporting.Item, error] {
 	}
 }
 
-// TestRandomMonths: whatever is exchanged, folded, corrected and looked at in whatever order, counts and rows come to what
+// TestRandomMonths: whatever is exchanged, added up, corrected and looked at in whatever order, counts and rows come to what
 // reporting makes of a plain list.
 func TestRandomMonths(t *testing.T) {
 	rnd := golden.Random(t)
@@ -60,9 +60,9 @@ func TestRandomMonths(t *testing.T) {
 		for n := range 120 {
 			switch rnd.IntN(8) {
 			case 0:
-				w.must(w.Fold(t.Context()))
+				w.must(w.UpdateTotals(t.Context()))
 			case 1:
-				_, err := w.Store.Post(t.Context(), w.Tenant)
+				_, err := w.Ledger.Post(t.Context(), w.Tenant)
 				w.must(err)
 			case 2:
 				_, err := w.Preview(t.Context(), october)

@@ -8,7 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/ledger"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/reporting"
 )
@@ -47,7 +48,7 @@ func (a *Accounts) Registry(ctx context.Context, last int64) (*Registry, error) 
 	if last == 0 {
 		return r, nil
 	}
-	events, err := a.Store.CustomerEvents(ctx, a.Tenant, max(last, 0))
+	events, err := a.Ledger.CustomerEvents(ctx, a.Tenant, max(last, 0))
 	if err != nil {
 		return nil, err
 	}
@@ -58,9 +59,9 @@ func (a *Accounts) Registry(ctx context.Context, last int64) (*Registry, error) 
 }
 
 // apply lets an event take effect.
-func (r *Registry) apply(e *store.CustomerEvent) {
+func (r *Registry) apply(e *ledger.CustomerEvent) {
 	r.Events = e.Seq
-	if e.Kind == store.EventParticipant {
+	if e.Kind == ledger.EventParticipant {
 		r.owner[e.Subject] = e.New
 		if e.New == "" {
 			delete(r.owner, e.Subject)
@@ -153,7 +154,7 @@ func (a *Accounts) change(ctx context.Context, actor string, customers []Custome
 		return 0, err
 	}
 	last := r.Events
-	var events []store.CustomerEvent
+	var events []ledger.CustomerEvent
 	given := map[string]string{} // participant to customer, in this call
 	first := map[string]int{}    // customer to its place in the list
 	for i := range customers {
@@ -177,7 +178,7 @@ func (a *Accounts) change(ctx context.Context, actor string, customers []Custome
 			return 0, &CustomerError{Index: i, First: -1, ID: customers[i].ID, Err: err}
 		}
 	}
-	return len(events), a.Store.CorrectCustomers(ctx, a.Tenant, last, events)
+	return len(events), a.Ledger.CorrectCustomers(ctx, a.Tenant, last, events)
 }
 
 // CustomerError says which customer of a change is wrong.
@@ -195,12 +196,12 @@ func (e *CustomerError) Error() string { return fmt.Sprintf("customer %q: %v", e
 func (e *CustomerError) Unwrap() error { return e.Err }
 
 // change returns the events that make a customer what it shall be.
-func (r *Registry) change(to *Customer, given map[string]string, replace bool) ([]store.CustomerEvent, error) {
+func (r *Registry) change(to *Customer, given map[string]string, replace bool) ([]ledger.CustomerEvent, error) {
 	if to.ID == "" || strings.TrimSpace(to.ID) != to.ID {
 		return nil, errNoID
 	}
 	for _, text := range []string{to.ID, to.Name, to.CountsAs} {
-		if err := store.CheckText(text); err != nil {
+		if err := db.CheckText(text); err != nil {
 			return nil, err
 		}
 	}
@@ -212,10 +213,10 @@ func (r *Registry) change(to *Customer, given map[string]string, replace bool) (
 	if fresh {
 		was = &Customer{}
 	}
-	var events []store.CustomerEvent
+	var events []ledger.CustomerEvent
 	for _, name := range []string{fieldName, fieldCountry, fieldCountsAs} {
 		if before, after := *was.field(name), *to.field(name); before != after || fresh && name == fieldName {
-			events = append(events, store.CustomerEvent{Kind: store.EventCustomer, Subject: to.ID, Field: name, Old: before, New: after})
+			events = append(events, ledger.CustomerEvent{Kind: ledger.EventCustomer, Subject: to.ID, Field: name, Old: before, New: after})
 		}
 	}
 	for _, text := range to.Participants {
@@ -233,7 +234,7 @@ func (r *Registry) change(to *Customer, given map[string]string, replace bool) (
 		}
 		given[key] = to.ID
 		if before != to.ID {
-			events = append(events, store.CustomerEvent{Kind: store.EventParticipant, Subject: key, Field: fieldCustomer, Old: before, New: to.ID})
+			events = append(events, ledger.CustomerEvent{Kind: ledger.EventParticipant, Subject: key, Field: fieldCustomer, Old: before, New: to.ID})
 		}
 	}
 	return events, nil
@@ -261,15 +262,15 @@ func (a *Accounts) Release(ctx context.Context, actor string, participants []str
 		return 0, err
 	}
 	last := r.Events
-	var events []store.CustomerEvent
+	var events []ledger.CustomerEvent
 	for _, text := range participants {
 		key := strings.ToLower(text)
 		if r.owner[key] == "" {
 			return 0, fmt.Errorf("report: participant %s belongs to no customer", key)
 		}
-		e := store.CustomerEvent{Actor: actor, Kind: store.EventParticipant, Subject: key, Field: fieldCustomer, Old: r.owner[key]}
+		e := ledger.CustomerEvent{Actor: actor, Kind: ledger.EventParticipant, Subject: key, Field: fieldCustomer, Old: r.owner[key]}
 		r.apply(&e)
 		events = append(events, e)
 	}
-	return len(events), a.Store.CorrectCustomers(ctx, a.Tenant, last, events)
+	return len(events), a.Ledger.CorrectCustomers(ctx, a.Tenant, last, events)
 }

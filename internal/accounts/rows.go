@@ -6,7 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/ledger"
+	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/reporting"
 )
 
@@ -44,8 +46,8 @@ type Exchange struct {
 
 // Rows calls yield for each exchange of a month that a query chooses, until it returns an error. Participants are personal
 // data where they stand for a person: what it yields is for the operator alone.
-func (a *Accounts) Rows(ctx context.Context, m reporting.Month, q Query, yield func(*Exchange) error) error {
-	if _, err := a.Store.Post(ctx, a.Tenant); err != nil {
+func (a *Accounts) Rows(ctx context.Context, m peppol.Month, q Query, yield func(*Exchange) error) error {
+	if _, err := a.Ledger.Post(ctx, a.Tenant); err != nil {
 		return err
 	}
 	reg, err := a.Registry(ctx, Latest)
@@ -53,7 +55,7 @@ func (a *Accounts) Rows(ctx context.Context, m reporting.Month, q Query, yield f
 		return err
 	}
 	w := a.worker(ctx, reg)
-	for c, err := range a.Store.Ledger(ctx, a.Tenant, monthOf(m)) {
+	for c, err := range a.Ledger.Entries(ctx, a.Tenant, m) {
 		if err != nil {
 			return err
 		}
@@ -72,7 +74,7 @@ func (a *Accounts) Rows(ctx context.Context, m reporting.Month, q Query, yield f
 }
 
 // exchange puts a row in texts, with the countries as they are reported in a preview.
-func (w *worker) exchange(c *store.Counted) (*Exchange, error) {
+func (w *worker) exchange(c *ledger.Entry) (*Exchange, error) {
 	_, own, _ := c.Own()
 	u, err := w.user(own)
 	if err != nil {
@@ -81,7 +83,7 @@ func (w *worker) exchange(c *store.Counted) (*Exchange, error) {
 	x := &Exchange{At: c.At, Direction: string(reporting.Outgoing), MessageID: c.MessageID, Late: c.Late(), participant: u.participant, endUser: u.id}
 	for _, f := range []struct {
 		to *string
-		id store.TermID
+		id ledger.TermID
 	}{{&x.C2, c.C2}, {&x.C3, c.C3}, {&x.DocType, c.DocType}, {&x.Process, c.Process}, {&x.Sender, c.Sender}, {&x.Receiver, c.Receiver}, {&x.C1Country, c.CountryC1}} {
 		if *f.to, err = w.text(f.id); err != nil {
 			return nil, err
@@ -90,7 +92,7 @@ func (w *worker) exchange(c *store.Counted) (*Exchange, error) {
 	if cust := w.reg.Customer(u.participant); cust != nil {
 		x.Customer = cust.ID
 	}
-	if c.Direction == store.In {
+	if c.Direction == ledger.Incoming {
 		x.Direction = string(reporting.Incoming)
 		x.C4Country = reported(u.country)
 	} else if _, ok := reporting.Country(x.C1Country); !ok {
@@ -140,7 +142,7 @@ type Difference struct {
 }
 
 // Diff compares two revisions of a seat's reports.
-func (a *Accounts) Diff(ctx context.Context, m reporting.Month, seat string, first, second int64) ([]Difference, error) {
+func (a *Accounts) Diff(ctx context.Context, m peppol.Month, seat string, first, second int64) ([]Difference, error) {
 	list, err := a.Archive(ctx, m)
 	if err != nil {
 		return nil, err
@@ -151,7 +153,7 @@ func (a *Accounts) Diff(ctx context.Context, m reporting.Month, seat string, fir
 				return &list[i], nil
 			}
 		}
-		return nil, fmt.Errorf("%w: revision %d of %s %s", store.ErrNotFound, revision, m, seat)
+		return nil, fmt.Errorf("%w: revision %d of %s %s", db.ErrNotFound, revision, m, seat)
 	}
 	x, err := find(first)
 	if err != nil {

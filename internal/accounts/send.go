@@ -4,28 +4,29 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/ravn-ap/ravn/internal/store"
-	"github.com/ravn-ap/ravn/reporting"
+	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/ledger"
+	"github.com/ravn-ap/ravn/peppol"
 )
 
 // Unsent is a report that is to be sent.
 type Unsent struct {
 	Seat     string
-	What     string // store.MarkTSR or store.MarkEUSR
+	What     string // ledger.MarkTSR or ledger.MarkEUSR
 	Revision int64
 	XML      []byte
 }
 
 // Unsent returns the newest reports of a month that were not sent, or all of them again.
-func (a *Accounts) Unsent(ctx context.Context, m reporting.Month, again bool) ([]Unsent, error) {
+func (a *Accounts) Unsent(ctx context.Context, m peppol.Month, again bool) ([]Unsent, error) {
 	list, err := a.Archive(ctx, m)
 	if err != nil {
 		return nil, err
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("%w: no report of %s was built", store.ErrNotFound, m)
+		return nil, fmt.Errorf("%w: no report of %s was built", db.ErrNotFound, m)
 	}
-	marks, err := a.Store.ReportMarks(ctx, a.Tenant, monthOf(m))
+	marks, err := a.Ledger.ReportMarks(ctx, a.Tenant, m)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +36,7 @@ func (a *Accounts) Unsent(ctx context.Context, m reporting.Month, again bool) ([
 		if b.Replaced != 0 {
 			continue
 		}
-		for _, u := range []Unsent{{string(b.Seat), store.MarkTSR, b.Revision, b.XML.TSR}, {string(b.Seat), store.MarkEUSR, b.Revision, b.XML.EUSR}} {
+		for _, u := range []Unsent{{string(b.Seat), ledger.MarkTSR, b.Revision, b.XML.TSR}, {string(b.Seat), ledger.MarkEUSR, b.Revision, b.XML.EUSR}} {
 			if again || !sent(marks, &u) {
 				out = append(out, u)
 			}
@@ -44,7 +45,7 @@ func (a *Accounts) Unsent(ctx context.Context, m reporting.Month, again bool) ([
 	return out, nil
 }
 
-func sent(marks []store.ReportMark, u *Unsent) bool {
+func sent(marks []ledger.ReportMark, u *Unsent) bool {
 	for _, m := range marks {
 		if m.Seat == u.Seat && m.What == u.What && m.Revision == u.Revision {
 			return true

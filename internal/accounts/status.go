@@ -5,21 +5,22 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ravn-ap/ravn/internal/store"
-	"github.com/ravn-ap/ravn/reporting"
+	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/ledger"
+	"github.com/ravn-ap/ravn/peppol"
 )
 
 // DueOpenPeppol is the end of the time in which OpenPeppol takes the reports of a month: day 15 of the next one, in UTC (RPT-4).
-func DueOpenPeppol(m reporting.Month) time.Time { return due(m, 15) }
+func DueOpenPeppol(m peppol.Month) time.Time { return due(m, 15) }
 
 // DueDFO is the end of the time in which DFØ takes its report: day 10 (RPT-9.2).
-func DueDFO(m reporting.Month) time.Time { return due(m, 10) }
+func DueDFO(m peppol.Month) time.Time { return due(m, 10) }
 
 // DuePayment is the same for the payments domain: day 5 (NO-j.7).
-func DuePayment(m reporting.Month) time.Time { return due(m, 5) }
+func DuePayment(m peppol.Month) time.Time { return due(m, 5) }
 
 // due is the last moment of a day of the month after m.
-func due(m reporting.Month, day int) time.Time {
+func due(m peppol.Month, day int) time.Time {
 	_, next := m.Bounds()
 	return next.AddDate(0, 0, day).Add(-time.Second)
 }
@@ -54,19 +55,19 @@ const paymentDomain = "payment"
 // Status returns what was, is and comes to be handed over of the months that are over: the last one, and those before it since the
 // record began of which something is unmet.
 func (a *Accounts) Status(ctx context.Context) ([]Duty, error) {
-	if _, err := a.Store.Post(ctx, a.Tenant); err != nil {
+	if _, err := a.Ledger.Post(ctx, a.Tenant); err != nil {
 		return nil, err
 	}
 	now := a.Now().UTC() // months end in UTC, wherever the machine stands
-	last := reporting.MonthOf(now.AddDate(0, 0, -now.Day()))
-	months := []reporting.Month{last}
-	known, err := a.Store.Months(ctx, a.Tenant)
+	last := peppol.MonthOf(now.AddDate(0, 0, -now.Day()))
+	months := []peppol.Month{last}
+	known, err := a.Ledger.Months(ctx, a.Tenant)
 	if err != nil {
 		return nil, err
 	}
 	for _, st := range slices.Backward(known) {
-		if from, _ := st.Month.Bounds(); st.Month < monthOf(last) {
-			months = append(months, reporting.MonthOf(from))
+		if from, _ := st.Month.Bounds(); st.Month < last {
+			months = append(months, peppol.MonthOf(from))
 		}
 	}
 	var out []Duty
@@ -83,8 +84,8 @@ func (a *Accounts) Status(ctx context.Context) ([]Duty, error) {
 }
 
 // duties are those of one month.
-func (a *Accounts) duties(ctx context.Context, m reporting.Month, now time.Time) ([]Duty, error) {
-	marks, err := a.Store.ReportMarks(ctx, a.Tenant, monthOf(m))
+func (a *Accounts) duties(ctx context.Context, m peppol.Month, now time.Time) ([]Duty, error) {
+	marks, err := a.Ledger.ReportMarks(ctx, a.Tenant, m)
 	if err != nil {
 		return nil, err
 	}
@@ -111,31 +112,31 @@ func (a *Accounts) duties(ctx context.Context, m reporting.Month, now time.Time)
 		return nil, err
 	}
 	if payments {
-		add("dfo-payment", store.MarkDFO, "", DuePayment(m))
+		add("dfo-payment", ledger.MarkDFO, "", DuePayment(m))
 	}
-	add("dfo", store.MarkDFO, "", DueDFO(m))
+	add("dfo", ledger.MarkDFO, "", DueDFO(m))
 	for _, seat := range a.Seats {
-		add("tsr", store.MarkTSR, string(seat), DueOpenPeppol(m))
-		add("eusr", store.MarkEUSR, string(seat), DueOpenPeppol(m))
+		add("tsr", ledger.MarkTSR, string(seat), DueOpenPeppol(m))
+		add("eusr", ledger.MarkEUSR, string(seat), DueOpenPeppol(m))
 	}
 	return out, nil
 }
 
 // hasDomain tells whether something of a domain was exchanged in a month.
-func (a *Accounts) hasDomain(ctx context.Context, m reporting.Month, domain string) (bool, error) {
-	id, err := a.Store.FindTerm(ctx, a.Tenant, store.Term{Kind: store.TermDomain, Value: domain})
-	if err == store.ErrNotFound {
+func (a *Accounts) hasDomain(ctx context.Context, m peppol.Month, domain string) (bool, error) {
+	id, err := a.Ledger.FindTerm(ctx, a.Tenant, ledger.Term{Kind: ledger.TermDomain, Value: domain})
+	if err == db.ErrNotFound {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	return a.Store.LedgerHas(ctx, a.Tenant, monthOf(m), id)
+	return a.Ledger.Has(ctx, a.Tenant, m, id)
 }
 
 // Done notes that a report was handed over: what is a mark of the store, revision 0 when there is none.
-func (a *Accounts) Done(ctx context.Context, m reporting.Month, seat, what string, revision int64, actor, detail string) error {
-	return a.Store.MarkReport(ctx, a.Tenant, store.ReportMark{
-		Month: monthOf(m), Seat: seat, What: what, Revision: revision, Actor: actor, Detail: detail,
+func (a *Accounts) Done(ctx context.Context, m peppol.Month, seat, what string, revision int64, actor, detail string) error {
+	return a.Ledger.MarkReport(ctx, a.Tenant, ledger.ReportMark{
+		Month: m, Seat: seat, What: what, Revision: revision, Actor: actor, Detail: detail,
 	})
 }

@@ -5,14 +5,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/db/sqlite"
 	"github.com/ravn-ap/ravn/internal/store"
-	"github.com/ravn-ap/ravn/internal/store/sqlite"
 	"github.com/ravn-ap/ravn/peppol"
 )
 
 // RPT-4: months end in UTC, whatever the zone of the machine. A month is over when it is over there.
 func TestRPT4MonthsEndInUTC(t *testing.T) {
-	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "r.db"), store.Options{})
+	s, err := store.Open(sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "r.db"), db.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +34,7 @@ func TestRPT4MonthsEndInUTC(t *testing.T) {
 		for hours := -12; hours <= 14; hours++ {
 			zone := time.FixedZone("", hours*3600)
 			a := &Accounts{
-				Store: s, Tenant: store.DefaultTenant, Seats: []peppol.SeatID{"POP000001"},
+				Ledger: s.Ledger, Tenant: db.DefaultTenant, Seats: []peppol.SeatID{"POP000001"},
 				Now: func() time.Time { return at.In(zone) },
 			}
 			list, err := a.Status(t.Context())

@@ -7,7 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/ledger"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/reporting"
 )
@@ -17,8 +18,8 @@ type worker struct {
 	accounts *Accounts
 	ctx      context.Context // of one call, within which the worker lives
 	reg      *Registry
-	terms    *store.Glossary
-	users    map[store.TermID]*user
+	terms    *ledger.Glossary
+	users    map[ledger.TermID]*user
 	seats    []peppol.SeatID
 	missing  worklist // of the seat at hand, like the next three
 	unowned  worklist
@@ -28,7 +29,7 @@ type worker struct {
 }
 
 func (a *Accounts) worker(ctx context.Context, reg *Registry) *worker {
-	return &worker{accounts: a, ctx: ctx, reg: reg, terms: a.Store.Glossary(a.Tenant), users: map[store.TermID]*user{}}
+	return &worker{accounts: a, ctx: ctx, reg: reg, terms: a.Ledger.Glossary(a.Tenant), users: map[ledger.TermID]*user{}}
 }
 
 // user is what is known of a participant of ours.
@@ -40,17 +41,17 @@ type user struct {
 }
 
 // text returns the text of a term.
-func (w *worker) text(id store.TermID) (string, error) {
+func (w *worker) text(id ledger.TermID) (string, error) {
 	t, err := w.terms.Term(w.ctx, id)
 	return t.Value, err
 }
 
-func (w *worker) identifier(id store.TermID) (reporting.Identifier, error) {
+func (w *worker) identifier(id ledger.TermID) (reporting.Identifier, error) {
 	t, err := w.terms.Term(w.ctx, id)
 	return reporting.Identifier{Scheme: t.Scheme, Value: t.Value}, err
 }
 
-func (w *worker) user(id store.TermID) (*user, error) {
+func (w *worker) user(id ledger.TermID) (*user, error) {
 	if u := w.users[id]; u != nil {
 		return u, nil
 	}
@@ -71,18 +72,18 @@ func (w *worker) user(id store.TermID) (*user, error) {
 }
 
 // counts are the counts that are kept beside the rows.
-func (w *worker) counts(m reporting.Month) source {
-	return w.accounts.Store.Tallies(w.ctx, w.accounts.Tenant, monthOf(m), w.classes())
+func (w *worker) counts(m peppol.Month) source {
+	return w.accounts.Ledger.Totals(w.ctx, w.accounts.Tenant, m, w.classes())
 }
 
 // rows are the rows themselves, as counts of one each.
-func (w *worker) rows(m reporting.Month) source {
-	return func(yield func(store.Tally, error) bool) {
-		users, peers := make([]store.TallyUser, 1), make([]store.TallyPeer, 1)
-		for c, err := range w.accounts.Store.Ledger(w.ctx, w.accounts.Tenant, monthOf(m)) {
-			t := store.Tally{Users: users, Peers: peers}
+func (w *worker) rows(m peppol.Month) source {
+	return func(yield func(ledger.Totals, error) bool) {
+		users, peers := make([]ledger.UserTotal, 1), make([]ledger.PeerTotal, 1)
+		for c, err := range w.accounts.Ledger.Entries(w.ctx, w.accounts.Tenant, m) {
+			t := ledger.Totals{Users: users, Peers: peers}
 			if err == nil {
-				t.TallyKey, users[0], peers[0] = c.Tally()
+				t.TotalsKey, users[0], peers[0] = c.Place()
 				var u *user
 				if u, err = w.user(users[0].User); err == nil {
 					peers[0].Class = u.country
@@ -97,9 +98,9 @@ func (w *worker) rows(m reporting.Month) source {
 
 // settle makes the counts of a month right by the customers of now: those that were counted by an earlier state of the registry
 // stay if it says the same of all participants in them, and are made again if it does not.
-func (w *worker) settle(m store.Month) error {
-	s, tenant := w.accounts.Store, w.accounts.Tenant
-	versions, err := s.Versions(w.ctx, tenant, m)
+func (w *worker) settle(m peppol.Month) error {
+	l, tenant := w.accounts.Ledger, w.accounts.Tenant
+	versions, err := l.Versions(w.ctx, tenant, m)
 	if err != nil {
 		return err
 	}
@@ -112,15 +113,15 @@ func (w *worker) settle(m store.Month) error {
 			return err
 		}
 		if !same {
-			if err := s.Refold(w.ctx, tenant, m); err != nil {
+			if err := l.DropTotals(w.ctx, tenant, m); err != nil {
 				return err
 			}
-			if err := s.Fold(w.ctx, tenant, w.classes()); err != nil && !errors.Is(err, store.ErrConflict) {
+			if err := l.UpdateTotals(w.ctx, tenant, w.classes()); err != nil && !errors.Is(err, db.ErrConflict) {
 				return err
 			}
-			return nil // after a conflict, over another month for example, rows that are not folded are read as they are
+			return nil // after a conflict, over another month for example, entries that are in no total are read as they are
 		}
-		if err := s.Reclass(w.ctx, tenant, m, v, w.reg.Events); err != nil {
+		if err := l.Reclass(w.ctx, tenant, m, v, w.reg.Events); err != nil {
 			return err
 		}
 	}
@@ -128,14 +129,14 @@ func (w *worker) settle(m store.Month) error {
 }
 
 // same tells whether an earlier state of the registry says the same of all participants of a month.
-func (w *worker) same(m store.Month, version int64) (bool, error) {
+func (w *worker) same(m peppol.Month, version int64) (bool, error) {
 	reg, err := w.accounts.Registry(w.ctx, version)
 	if err != nil {
 		return false, err
 	}
 	before := w.accounts.worker(w.ctx, reg)
-	seen := map[store.TermID]bool{}
-	for t, err := range w.accounts.Store.Tallies(w.ctx, w.accounts.Tenant, m, w.classes()) {
+	seen := map[ledger.TermID]bool{}
+	for t, err := range w.accounts.Ledger.Totals(w.ctx, w.accounts.Tenant, m, w.classes()) {
 		if err != nil {
 			return false, err
 		}
@@ -161,7 +162,7 @@ func (w *worker) same(m store.Month, version int64) (bool, error) {
 }
 
 // pairs makes the reports of all seats: ours, and those that the month has exchanges of.
-func (w *worker) pairs(m reporting.Month, src source, preview bool) ([]Pair, error) {
+func (w *worker) pairs(m peppol.Month, src source, preview bool) ([]Pair, error) {
 	w.seats = slices.Clone(w.accounts.Seats)
 	if len(w.seats) == 0 {
 		if err := w.findSeats(src); err != nil {
@@ -194,7 +195,7 @@ func (w *worker) findSeats(src source) error {
 }
 
 // seat returns the text of a seat of ours.
-func (w *worker) seat(id store.TermID) (peppol.SeatID, error) {
+func (w *worker) seat(id ledger.TermID) (peppol.SeatID, error) {
 	text, err := w.text(id)
 	if seat := peppol.SeatID(text); err == nil && !slices.Contains(w.seats, seat) {
 		w.seats = append(w.seats, seat)
@@ -223,8 +224,8 @@ func (w *worker) build(h reporting.Header, src source) (*reporting.Report, error
 
 // sharedKey is what decides about all of an item but its end user. Peer and transport are 0 where only end users are seen.
 type sharedKey struct {
-	direction                             store.Direction
-	docType, process, peer, transport, c1 store.TermID
+	direction                             ledger.Direction
+	docType, process, peer, transport, c1 ledger.TermID
 	class                                 string // country of our participant
 }
 
@@ -235,8 +236,8 @@ type sharedItem struct {
 }
 
 // classes divides our participants by country.
-func (w *worker) classes() store.Classes {
-	return store.Classes{Version: w.reg.Events, Of: func(id store.TermID) (string, error) {
+func (w *worker) classes() ledger.Classes {
+	return ledger.Classes{Version: w.reg.Events, Of: func(id ledger.TermID) (string, error) {
 		u, err := w.user(id)
 		if err != nil {
 			return "", err
@@ -246,7 +247,7 @@ func (w *worker) classes() store.Classes {
 }
 
 // add adds one part of the counts.
-func (w *worker) add(b *reporting.Builder, seat peppol.SeatID, t *store.Tally) error {
+func (w *worker) add(b *reporting.Builder, seat peppol.SeatID, t *ledger.Totals) error {
 	for _, e := range t.Users {
 		u, err := w.user(e.User)
 		if err != nil {
@@ -319,7 +320,7 @@ func (w *worker) share(b *reporting.Builder, seat peppol.SeatID, k *sharedKey) (
 		}
 	}
 	country := &it.C1Country
-	if it.C2, it.C3 = seat, peppol.SeatID(peer); k.direction == store.In {
+	if it.C2, it.C3 = seat, peppol.SeatID(peer); k.direction == ledger.Incoming {
 		it.Direction, it.C2, it.C3, it.C4Country = reporting.Incoming, it.C3, it.C2, k.class
 		country = &it.C4Country
 	} else if _, ok := reporting.Country(it.C1Country); !ok && k.class != "" {

@@ -7,9 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/db/sqlite"
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/store"
-	"github.com/ravn-ap/ravn/internal/store/sqlite"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/validation"
 	"github.com/ravn-ap/ravn/validation/core"
@@ -43,22 +44,24 @@ var processes = map[string]string{
 type world struct {
 	testing.TB
 	*Accounts
-	file string
-	now  time.Time
-	n    int
+	Store *store.Store
+	file  string
+	now   time.Time
+	n     int
 }
 
 func newWorld(t testing.TB) *world {
 	w := &world{TB: t, file: filepath.Join(t.TempDir(), "ravn.db")}
 	w.set("2026-09-30T22:00:00Z")
 	clock := func() time.Time { return w.now }
-	s, err := sqlite.Open(t.Context(), w.file, store.Options{Now: clock})
+	s, err := store.Open(sqlite.Open(t.Context(), w.file, db.Options{Now: clock}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
+	w.Store = s
 	w.Accounts = &Accounts{
-		Store: s, Tenant: store.DefaultTenant, Seats: []peppol.SeatID{own}, Own: us, Country: "NO",
+		Ledger: s.Ledger, Tenant: db.DefaultTenant, Seats: []peppol.SeatID{own}, Own: us, Country: "NO",
 		Rules: validation.New([]pack.Pack{core.Pack()}), Program: "test", Now: clock,
 	}
 	return w

@@ -25,7 +25,7 @@ type Directory interface {
 
 // Core is what both directions share.
 type Core struct {
-	Tenant string // store.DefaultTenant in a single installation
+	Tenant string // db.DefaultTenant in a single installation
 	Store  *store.Store
 	Blobs  blob.Store
 	Trust  *certs.Verifier

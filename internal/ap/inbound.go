@@ -14,6 +14,7 @@ import (
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/internal/backend"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -61,7 +62,7 @@ func reused() error {
 func (in *Inbound) Known(ctx context.Context, key as4.DuplicateKey, digests []byte) (*as4.Answer, error) {
 	prior, err := in.Store.Known(ctx, in.Tenant, string(key.Sender), string(key.ID))
 	switch {
-	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, db.ErrNotFound):
 		return nil, nil
 	case err != nil:
 		return nil, err
@@ -162,7 +163,7 @@ func deliverBackoff(n int) time.Duration {
 func (in *Inbound) Forward(ctx context.Context, job store.Job) queue.Outcome {
 	m, n, err := in.Store.StartAttempt(ctx, job, store.Start{Endpoint: in.Backend.Name(), Lease: in.Lease})
 	switch {
-	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrTransition):
+	case errors.Is(err, db.ErrConflict), errors.Is(err, store.ErrTransition):
 		return queue.Dead(err.Error()) // the message moved on without its job
 	case err != nil:
 		return queue.Retry(deliverBackoff(1), err.Error())
@@ -282,7 +283,7 @@ func metadata(m store.Message) backend.Metadata {
 
 // Refused writes the audit row of a message that an authenticated sender got back (design.md §3).
 func (in *Inbound) Refused(ctx context.Context, x *as4.Exchange) error {
-	return in.Store.AppendAudit(ctx, in.Tenant, store.Audit{
+	return in.Store.AppendAudit(ctx, in.Tenant, db.Audit{
 		Actor: string(x.C2), Action: "refused", MessageID: string(x.MessageID), Code: string(x.Code),
 		Subject: x.ID, Detail: string(x.Step) + ": " + reason(x.Err),
 	})

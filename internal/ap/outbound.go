@@ -10,6 +10,7 @@ import (
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/ebms"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/internal/store/blob"
@@ -247,7 +248,7 @@ func (out *Outbound) sealBody(ctx context.Context, m store.Message, by *certs.Id
 		return store.BlobRef{}, nil, err
 	}
 	defer func() { _ = sbd.Close() }() // only read
-	w, err := out.Blobs.Create(ctx, store.BlobKey(m.ID, "sealed-"+store.NewID()))
+	w, err := out.Blobs.Create(ctx, store.BlobKey(m.ID, "sealed-"+db.NewID()))
 	if err != nil {
 		return store.BlobRef{}, nil, err
 	}

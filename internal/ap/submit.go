@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
@@ -60,7 +61,7 @@ func (out *Outbound) SubmitHeld(ctx context.Context, s Submission, owner string)
 
 // take makes or checks the envelope, checks the document, syncs the envelope and describes the message for the record.
 func (out *Outbound) take(ctx context.Context, s Submission) (store.Submission, error) {
-	if err := errors.Join(store.CheckText(s.Conversation), store.CheckText(s.MimeType)); err != nil {
+	if err := errors.Join(db.CheckText(s.Conversation), db.CheckText(s.MimeType)); err != nil {
 		return store.Submission{}, fault.New(fault.BadArguments, err, "")
 	}
 	h, wrap, err := out.prepare(s)
@@ -71,7 +72,7 @@ func (out *Outbound) take(ctx context.Context, s Submission) (store.Submission, 
 	if err != nil {
 		return store.Submission{}, err
 	}
-	id := store.NewID()
+	id := db.NewID()
 	w, err := out.Blobs.Create(ctx, store.BlobKey(id, "sbd"))
 	if err != nil {
 		return store.Submission{}, fault.New(fault.RecordUnreadable, err, "")

@@ -9,6 +9,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/ledger"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/internal/store/blob"
 	"github.com/ravn-ap/ravn/peppol"
@@ -46,7 +48,7 @@ func Write(ctx context.Context, s *store.Store, blobs blob.Store) error {
 		g.outbound(fmt.Sprintf("%d-%s", i, outID), size)
 	}
 	g.do(func() error {
-		return s.AppendAudit(ctx, store.DefaultTenant, store.Audit{Actor: "PNO000111", Action: "refused", Code: "EBMS:0004", Detail: "gendata"})
+		return s.AppendAudit(ctx, db.DefaultTenant, db.Audit{Actor: "PNO000111", Action: "refused", Code: "EBMS:0004", Detail: "gendata"})
 	})
 	return g.err
 }
@@ -84,7 +86,7 @@ func (g *gen) served() {
 		if err != nil {
 			return err
 		}
-		return g.s.AddServed(g.ctx, store.DefaultTenant, e)
+		return g.s.AddServed(g.ctx, db.DefaultTenant, e)
 	})
 }
 
@@ -116,11 +118,11 @@ func message(id, messageID string) store.Message {
 
 // inbound accepts and delivers a message.
 func (g *gen) inbound(messageID string, size int) {
-	id := store.NewID()
+	id := db.NewID()
 	m := message(id, messageID)
 	m.Payload = g.put(id, "sbd", size)
 	g.do(func() error {
-		_, err := g.s.Accept(g.ctx, store.DefaultTenant, store.Acceptance{
+		_, err := g.s.Accept(g.ctx, db.DefaultTenant, store.Acceptance{
 			Message: m, Count: true, Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, ContentType: "application/soap+xml", Bytes: []byte("receipt")}},
 		})
 		return err
@@ -130,11 +132,11 @@ func (g *gen) inbound(messageID string, size int) {
 
 // outbound submits, seals and sends a message.
 func (g *gen) outbound(messageID string, size int) {
-	id := store.NewID()
+	id := db.NewID()
 	m := message(id, messageID)
 	m.Payload = g.put(id, "sbd", size)
 	g.do(func() error {
-		_, _, err := g.s.Submit(g.ctx, store.DefaultTenant, store.Submission{Message: m})
+		_, _, err := g.s.Submit(g.ctx, db.DefaultTenant, store.Submission{Message: m})
 		return err
 	})
 	g.attempt(store.Send, id, store.Result{
@@ -144,7 +146,7 @@ func (g *gen) outbound(messageID string, size int) {
 
 func (g *gen) attempt(kind store.Kind, id string, res store.Result) {
 	g.do(func() error {
-		job, err := g.s.Take(g.ctx, store.DefaultTenant, kind, id, "gendata", lease)
+		job, err := g.s.Take(g.ctx, db.DefaultTenant, kind, id, "gendata", lease)
 		if err != nil {
 			return err
 		}
@@ -163,22 +165,22 @@ func Check(ctx context.Context, s *store.Store, blobs blob.Store) error {
 	if err != nil {
 		return err
 	}
-	if _, ok, err := s.Serves(ctx, store.DefaultTenant, e.Participant, e.DocType, e.Process); err != nil || !ok {
+	if _, ok, err := s.Serves(ctx, db.DefaultTenant, e.Participant, e.DocType, e.Process); err != nil || !ok {
 		errs = append(errs, fmt.Errorf("gendata: the served participant is gone: %w", err))
 	}
 	for i, size := range sizes {
 		errs = append(errs,
 			checkMessage(ctx, s, blobs, store.In, fmt.Sprintf("%d-%s", i, inID), store.Delivered, size),
 			checkMessage(ctx, s, blobs, store.Out, fmt.Sprintf("%d-%s", i, outID), store.Sent, size))
-		if p, err := s.Known(ctx, store.DefaultTenant, "PNO000111", fmt.Sprintf("%d-%s", i, inID)); err != nil || string(p.Receipt) != "receipt" {
+		if p, err := s.Known(ctx, db.DefaultTenant, "PNO000111", fmt.Sprintf("%d-%s", i, inID)); err != nil || string(p.Receipt) != "receipt" {
 			errs = append(errs, fmt.Errorf("gendata: the duplicate key or its receipt is gone: %w", err))
 		}
 	}
 	counted := int64(0)
-	_, err = s.Post(ctx, store.DefaultTenant)
+	_, err = s.Ledger.Post(ctx, db.DefaultTenant)
 	if err == nil {
-		var months []store.MonthState
-		months, err = s.Months(ctx, store.DefaultTenant)
+		var months []ledger.MonthState
+		months, err = s.Ledger.Months(ctx, db.DefaultTenant)
 		for _, m := range months {
 			counted += m.Rows
 		}
@@ -193,7 +195,7 @@ func Check(ctx context.Context, s *store.Store, blobs blob.Store) error {
 }
 
 func checkMessage(ctx context.Context, s *store.Store, blobs blob.Store, d store.Direction, messageID string, state store.State, size int) error {
-	list, err := s.ByMessageID(ctx, store.DefaultTenant, d, messageID)
+	list, err := s.ByMessageID(ctx, db.DefaultTenant, d, messageID)
 	if err != nil || len(list) != 1 {
 		return fmt.Errorf("gendata: message %s: %d found, %w", messageID, len(list), err)
 	}
@@ -201,7 +203,7 @@ func checkMessage(ctx context.Context, s *store.Store, blobs blob.Store, d store
 	if m.State != state || m.CountryC1 != "NO" || m.MLSTo != "0242:000111" || m.Accepted.IsZero() {
 		return fmt.Errorf("gendata: message %s changed: %+v", messageID, m)
 	}
-	events, err := s.Timeline(ctx, store.DefaultTenant, m.ID)
+	events, err := s.Timeline(ctx, db.DefaultTenant, m.ID)
 	if err != nil || len(events) < 3 {
 		return fmt.Errorf("gendata: message %s: %d events, %w", messageID, len(events), err)
 	}

@@ -7,7 +7,7 @@
 // that must notice:
 //
 //	== REL-001 SQLite commits without fsync
-//	file internal/store/sqlite/sqlite.go
+//	file internal/db/sqlite/sqlite.go
 //	test ./cmd/ravn SeenByTheKernel
 //	- "synchronous(FULL)"
 //	+ "synchronous(OFF)"

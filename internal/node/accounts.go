@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/db"
 )
 
 // How often counting rows are moved to the ledger, and after how many moves at least the counts are advanced.
@@ -31,12 +31,12 @@ func (n *Node) keepAccounts(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		moved, err := n.Store.Post(ctx, store.DefaultTenant)
+		moved, err := n.Store.Ledger.Post(ctx, db.DefaultTenant)
 		if waiting, moves = waiting+moved, moves+1; err == nil && waiting > 0 && (waiting >= foldRows || moves >= foldEvery) {
-			err = accounts.Fold(ctx)
+			err = accounts.UpdateTotals(ctx)
 			waiting, moves = 0, 0
 		}
-		if err != nil && !errors.Is(err, store.ErrConflict) && ctx.Err() == nil { // a conflict: another node is at it
+		if err != nil && !errors.Is(err, db.ErrConflict) && ctx.Err() == nil { // a conflict: another node is at it
 			n.opts.Log.Error().Err(err).Msg("accounts")
 		}
 	}

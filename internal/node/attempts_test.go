@@ -16,6 +16,7 @@ import (
 
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/ebms"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
@@ -72,7 +73,7 @@ func TestREL021EachAttemptSendsTheSameBytes(t *testing.T) {
 	if _, err := from.Attempt(t.Context(), m, job, peer); err == nil {
 		t.Fatal("an answer that was lost is a receipt")
 	}
-	first, err := from.Store.Get(t.Context(), store.DefaultTenant, m.ID)
+	first, err := from.Store.Get(t.Context(), db.DefaultTenant, m.ID)
 	if err != nil || first.State != store.Unknown {
 		t.Fatalf("%s, %v", first.State, err)
 	}
@@ -86,11 +87,11 @@ func TestREL021EachAttemptSendsTheSameBytes(t *testing.T) {
 	if len(between.bodies) != 3 || !bytes.Equal(between.bodies[0], between.bodies[1]) || !bytes.Equal(between.bodies[0], between.bodies[2]) {
 		t.Errorf("%d attempts, which sent different bytes", len(between.bodies))
 	}
-	last, err := from.Store.Get(t.Context(), store.DefaultTenant, m.ID)
+	last, err := from.Store.Get(t.Context(), db.DefaultTenant, m.ID)
 	if err != nil || last.State != store.Sent || last.Sealed != first.Sealed {
 		t.Errorf("%s, sealed %s and then %s, %v", last.State, first.Sealed.Key, last.Sealed.Key, err)
 	}
-	pieces, err := from.Store.AllEvidence(t.Context(), store.DefaultTenant, m.ID)
+	pieces, err := from.Store.AllEvidence(t.Context(), db.DefaultTenant, m.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +115,7 @@ func (n *tested) postEnvelope(t *testing.T, to as4.Peer, id ebms.MessageID, inst
 	if err := errors.Join(err, perr, sbdh.Wrap(&sbd, h, bytes.NewReader(golden.Invoice(t)))); err != nil {
 		t.Fatal(err)
 	}
-	out := as4.Outgoing{ID: id, Ref: store.NewID(), Timestamp: time.Now(), ConversationID: "c", Header: h, SBD: &sbd}
+	out := as4.Outgoing{ID: id, Ref: db.NewID(), Timestamp: time.Now(), ConversationID: "c", Header: h, SBD: &sbd}
 	sealed, err := n.Outbound.Sender.Seal(n.Keys.Identities()[0], to, out, &body)
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +144,7 @@ func TestREL031ReusedMessageID(t *testing.T) {
 	if envelope := string(got[string(id)]); len(got) != 1 || !strings.Contains(envelope, ">first<") {
 		t.Errorf("delivered: %d, %.500s", len(got), envelope)
 	}
-	list, err := to.Store.Audits(t.Context(), store.DefaultTenant, time.Time{}, time.Time{}, 10)
+	list, err := to.Store.Audits(t.Context(), db.DefaultTenant, time.Time{}, time.Time{}, 10)
 	if err != nil || len(list) != 1 || list[0].Action != "refused" || list[0].MessageID != string(id) || list[0].Code != string(ebms.CodeValueInconsistent) {
 		t.Errorf("audit %+v, %v", list, err)
 	}

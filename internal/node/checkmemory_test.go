@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
@@ -74,7 +75,7 @@ func (n *tested) delivered(t *testing.T, want int) map[string]validation.Report 
 	var list []store.Message
 	for end := time.Now().Add(4 * time.Minute); len(list) < want; time.Sleep(20 * time.Millisecond) {
 		var err error
-		if list, err = n.Store.List(t.Context(), store.DefaultTenant, store.Filter{Direction: store.In, State: store.Delivered, Limit: want + 1}); err != nil {
+		if list, err = n.Store.List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.In, State: store.Delivered, Limit: want + 1}); err != nil {
 			t.Fatal(err)
 		}
 		if time.Now().After(end) {

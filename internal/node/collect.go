@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/internal/store/blob"
@@ -152,8 +153,8 @@ func (d *Data) collect(ctx context.Context, now time.Time) error {
 // CollectAll moves all payloads without a row into quarantine that are old enough, however many they are, for an
 // operator who knows that they may go. It returns their number. The decision is audited.
 func (d *Data) CollectAll(ctx context.Context, now time.Time, actor string) (moved int, err error) {
-	decision := store.Audit{Actor: actor, Action: "data_collected", Subject: d.place()}
-	if err := d.Store.AppendAudit(ctx, store.DefaultTenant, decision); err != nil {
+	decision := db.Audit{Actor: actor, Action: "data_collected", Subject: d.place()}
+	if err := d.Store.AppendAudit(ctx, db.DefaultTenant, decision); err != nil {
 		return 0, err
 	}
 	err = d.look(ctx, now.Add(-orphanAge), func(key string, use store.BlobUse) error {
@@ -272,11 +273,11 @@ func (n *Node) findLost(ctx context.Context) error {
 
 // DataReport is what Check found.
 type DataReport struct {
-	Place    string             `json:"place"`
-	Identity Identity           `json:"identity"`
-	Database string             `json:"database"`           // its installation; "" when no folder has joined it
-	Folders  []store.DataFolder `json:"folders"`            // that belong to the database
-	Stranger string             `json:"stranger,omitempty"` // why folder and database do not belong together
+	Place    string          `json:"place"`
+	Identity Identity        `json:"identity"`
+	Database string          `json:"database"`           // its installation; "" when no folder has joined it
+	Folders  []db.DataFolder `json:"folders"`            // that belong to the database
+	Stranger string          `json:"stranger,omitempty"` // why folder and database do not belong together
 	Census
 	Needed  int      `json:"needed"` // in quarantine, although a message refers to them
 	Rows    int      `json:"rows"`

@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/config"
+	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/db/postgres"
+	"github.com/ravn-ap/ravn/internal/db/sqlite"
 	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/internal/store/blob"
-	"github.com/ravn-ap/ravn/internal/store/postgres"
-	"github.com/ravn-ap/ravn/internal/store/sqlite"
 )
 
 // identityName is the file in a data folder that says who it is and which database it belongs to.
@@ -39,7 +40,7 @@ type Data struct {
 
 // openData opens record and payloads, and refuses two that do not belong together. A folder that was never used joins
 // the database if join says so: then payloads will lie there.
-func openData(ctx context.Context, cfg *config.Config, opts store.Options, files blob.Options, join bool) (
+func openData(ctx context.Context, cfg *config.Config, opts db.Options, files blob.Options, join bool) (
 	*Data, error,
 ) {
 	d, err := openStrangers(ctx, cfg, opts, files)
@@ -54,10 +55,10 @@ func openData(ctx context.Context, cfg *config.Config, opts store.Options, files
 
 // OpenData opens record and payloads for who looks into two that may not belong together.
 func OpenData(ctx context.Context, cfg *config.Config) (*Data, error) {
-	return openStrangers(ctx, cfg, store.Options{}, blob.Options{})
+	return openStrangers(ctx, cfg, db.Options{}, blob.Options{})
 }
 
-func openStrangers(ctx context.Context, cfg *config.Config, opts store.Options, files blob.Options) (*Data, error) {
+func openStrangers(ctx context.Context, cfg *config.Config, opts db.Options, files blob.Options) (*Data, error) {
 	dir, blobs, spool, _, err := cfg.Folders()
 	if err != nil {
 		return nil, err
@@ -73,10 +74,10 @@ func openStrangers(ctx context.Context, cfg *config.Config, opts store.Options, 
 	opts.Used = mine.Installation != "" // no table is made in an empty database whose address is a mistake
 	d.Store, err = openStore(ctx, cfg, dir, opts)
 	switch {
-	case errors.Is(err, store.ErrEmpty):
+	case errors.Is(err, db.ErrEmpty):
 		return nil, fault.New(fault.WrongDatabase, err, "%s belongs to installation %s, and the database is empty",
 			dir, mine.Installation)
-	case errors.Is(err, store.ErrNewerSchema), errors.Is(err, store.ErrInUse):
+	case errors.Is(err, db.ErrNewerSchema), errors.Is(err, db.ErrInUse):
 		return nil, fault.New(fault.DatabaseVersion, err, "")
 	case err != nil:
 		return nil, fault.New(fault.DatabaseUnusable, err, "")
@@ -84,20 +85,20 @@ func openStrangers(ctx context.Context, cfg *config.Config, opts store.Options, 
 	return d, nil
 }
 
-func openStore(ctx context.Context, cfg *config.Config, dir string, opts store.Options) (*store.Store, error) {
+func openStore(ctx context.Context, cfg *config.Config, dir string, opts db.Options) (*store.Store, error) {
 	if cfg.Database != "" {
-		return postgres.Open(ctx, cfg.Database, opts)
+		return store.Open(postgres.Open(ctx, cfg.Database, opts))
 	}
 	file := filepath.Join(dir, "ravn.db")
 	if _, err := os.Stat(file); opts.Used && errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %w", store.ErrEmpty, err) // SQLite would make it
+		return nil, fmt.Errorf("%w: %w", db.ErrEmpty, err) // SQLite would make it
 	}
-	return sqlite.Open(ctx, file, opts)
+	return store.Open(sqlite.Open(ctx, file, opts))
 }
 
 // OpenStore opens the record alone, for commands that need nothing else of a node.
 func OpenStore(ctx context.Context, cfg *config.Config) (*store.Store, error) {
-	d, err := openData(ctx, cfg, store.Options{}, blob.Options{}, false)
+	d, err := openData(ctx, cfg, db.Options{}, blob.Options{}, false)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +138,7 @@ func (d *Data) baptise() (Identity, error) {
 		return Identity{}, err
 	}
 	defer t.Discard()
-	if err := json.NewEncoder(t).Encode(Identity{Folder: store.NewID()}); err != nil {
+	if err := json.NewEncoder(t).Encode(Identity{Folder: db.NewID()}); err != nil {
 		return Identity{}, err
 	}
 	if err := t.PublishNew(filepath.Join(d.dir, identityName)); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -169,7 +170,7 @@ func (d *Data) meet(ctx context.Context, join bool) error {
 		if err := d.familiar(ctx); err != nil || !join {
 			return err
 		}
-		return d.join(ctx, mine, false, store.Audit{})
+		return d.join(ctx, mine, false, db.Audit{})
 	}
 	return d.recognise(ctx, mine)
 }
@@ -187,7 +188,7 @@ func (d *Data) recognise(ctx context.Context, mine Identity) error {
 }
 
 // strangerTo says why a folder does not belong to a database; "" if it does.
-func (id Identity) strangerTo(in *store.Installation) string {
+func (id Identity) strangerTo(in *db.Installation) string {
 	f, member := in.Folder(id.Folder)
 	switch {
 	case in.ID == "":
@@ -238,13 +239,13 @@ func (d *Data) familiar(ctx context.Context) error {
 }
 
 // join makes the folder belong to the database, whatever it belonged to before.
-func (d *Data) join(ctx context.Context, mine Identity, only bool, audit store.Audit) (err error) {
+func (d *Data) join(ctx context.Context, mine Identity, only bool, audit db.Audit) (err error) {
 	if mine.Folder == "" {
 		if mine, err = d.baptise(); err != nil {
 			return fault.New(fault.FolderUnusable, err, "%s", d.dir)
 		}
 	}
-	folder := store.DataFolder{ID: mine.Folder, Place: d.place(), Mark: mine.Mark}
+	folder := db.DataFolder{ID: mine.Folder, Place: d.place(), Mark: mine.Mark}
 	if mine.Installation, err = d.Store.JoinFolder(ctx, folder, only, audit); err != nil {
 		return fault.New(fault.DatabaseUnusable, err, "")
 	}
@@ -263,7 +264,7 @@ func (d *Data) Adopt(ctx context.Context, actor string, only bool) error {
 	}
 	detail := fmt.Sprintf("before: installation %q, folder %q, mark %d; only folder: %v",
 		was.Installation, was.Folder, was.Mark, only)
-	return d.join(ctx, was, only, store.Audit{Actor: actor, Action: "data_adopted", Subject: d.place(), Detail: detail})
+	return d.join(ctx, was, only, db.Audit{Actor: actor, Action: "data_adopted", Subject: d.place(), Detail: detail})
 }
 
 // mark raises the mark of the folder on both sides, after looking whether the database is still the folder's own: it

@@ -21,6 +21,7 @@ import (
 
 	"github.com/ravn-ap/ravn/internal/backend"
 	"github.com/ravn-ap/ravn/internal/config"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/internal/store/blob"
@@ -39,7 +40,7 @@ func dataConfig(t *testing.T) *config.Config {
 
 func dataOf(t *testing.T, cfg *config.Config) *Data {
 	t.Helper()
-	d, err := openData(t.Context(), cfg, store.Options{}, blob.Options{}, true)
+	d, err := openData(t.Context(), cfg, db.Options{}, blob.Options{}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,10 +77,10 @@ func plant(t *testing.T, d *Data, key string, age time.Duration) string {
 // accepted stores a message whose payload is a file of some age, and returns the file.
 func accepted(t *testing.T, d *Data, age time.Duration) (key, file string) {
 	t.Helper()
-	id := store.NewID()
+	id := db.NewID()
 	key = store.BlobKey(id, "sbd")
 	file = plant(t, d, key, age)
-	_, err := d.Store.Accept(t.Context(), store.DefaultTenant, store.Acceptance{
+	_, err := d.Store.Accept(t.Context(), db.DefaultTenant, store.Acceptance{
 		Message:  store.Message{ID: id, C2: "POP1", MessageID: id, Payload: store.BlobRef{Key: key, Length: 9}},
 		Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, Bytes: []byte("r")}},
 	})
@@ -113,60 +114,62 @@ func TestREL007WrongDatabaseIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, tc := range map[string]struct {
-		spoil func(t *testing.T, db, older string)
+		spoil func(t *testing.T, record, older string)
 		want  string
 	}{
 		"another installation": {
-			func(t *testing.T, db, _ string) { copyFile(t, filepath.Join(other.Path(other.Data), "ravn.db"), db) },
+			func(t *testing.T, record, _ string) {
+				copyFile(t, filepath.Join(other.Path(other.Data), "ravn.db"), record)
+			},
 			"the database is installation",
 		},
-		"no database":   {func(t *testing.T, db, _ string) { _ = os.Remove(db) }, "the database is empty"},
-		"an empty file": {func(t *testing.T, db, _ string) { _ = os.Truncate(db, 0) }, "the database is empty"},
+		"no database":   {func(t *testing.T, record, _ string) { _ = os.Remove(record) }, "the database is empty"},
+		"an empty file": {func(t *testing.T, record, _ string) { _ = os.Truncate(record, 0) }, "the database is empty"},
 		"an older copy": {
-			func(t *testing.T, db, older string) { copyFile(t, older, db) },
+			func(t *testing.T, record, older string) { copyFile(t, older, record) },
 			"older than what the folder has seen",
 		},
-		"a copy from before it joined": {func(t *testing.T, db, _ string) {
+		"a copy from before it joined": {func(t *testing.T, record, _ string) {
 			d, err := OpenData(t.Context(), other)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var mine Identity
-			text, err := os.ReadFile(filepath.Join(filepath.Dir(db), identityName))
+			text, err := os.ReadFile(filepath.Join(filepath.Dir(record), identityName))
 			if err == nil {
 				err = json.Unmarshal(text, &mine)
 			}
 			theirs, ierr := d.Store.Installation(t.Context())
 			mine.Installation = theirs.ID
-			if err := errors.Join(err, ierr, (&Data{dir: filepath.Dir(db)}).save(mine), d.Store.Close()); err != nil {
+			if err := errors.Join(err, ierr, (&Data{dir: filepath.Dir(record)}).save(mine), d.Store.Close()); err != nil {
 				t.Fatal(err)
 			}
-			copyFile(t, filepath.Join(other.Path(other.Data), "ravn.db"), db)
+			copyFile(t, filepath.Join(other.Path(other.Data), "ravn.db"), record)
 		}, "does not know the folder"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := dataConfig(t)
 			d := dataOf(t, cfg)
 			_, file := accepted(t, d, 48*time.Hour)
-			db, older := filepath.Join(d.dir, "ravn.db"), filepath.Join(t.TempDir(), "older.db")
+			record, older := filepath.Join(d.dir, "ravn.db"), filepath.Join(t.TempDir(), "older.db")
 			if err := d.Store.Close(); err != nil {
 				t.Fatal(err)
 			}
-			copyFile(t, db, older)
+			copyFile(t, record, older)
 			if d = dataOf(t, cfg); d.mark(t.Context()) != nil || d.Store.Close() != nil {
 				t.Fatal("not marked")
 			}
-			tc.spoil(t, db, older)
-			was := exists(db)
-			_, err := openData(t.Context(), cfg, store.Options{}, blob.Options{}, true)
+			tc.spoil(t, record, older)
+			was := exists(record)
+			_, err := openData(t.Context(), cfg, db.Options{}, blob.Options{}, true)
 			if code(err) != fault.WrongDatabase || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v", err)
 			}
 			if _, err := OpenStore(t.Context(), cfg); code(err) != fault.WrongDatabase {
 				t.Errorf("a command got %v", err)
 			}
-			if !exists(file) || exists(db) != was {
-				t.Errorf("the payload is there: %v, a database was made: %v", exists(file), exists(db) != was)
+			if !exists(file) || exists(record) != was {
+				t.Errorf("the payload is there: %v, a database was made: %v", exists(file), exists(record) != was)
 			}
 		})
 	}
@@ -198,10 +201,10 @@ func TestREL007FirstStart(t *testing.T) {
 				accepted(t, d, time.Hour)
 			}
 			for range tc.unknown {
-				plant(t, d, store.BlobKey(store.NewID(), "sbd"), time.Hour)
+				plant(t, d, store.BlobKey(db.NewID(), "sbd"), time.Hour)
 			}
 			strip(t, d)
-			again, err := openData(t.Context(), cfg, store.Options{}, blob.Options{}, true)
+			again, err := openData(t.Context(), cfg, db.Options{}, blob.Options{}, true)
 			if code(err) != tc.want {
 				t.Fatalf("got %v", err)
 			}
@@ -240,7 +243,7 @@ func TestREL007TwoFirstStartsAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			d, err := openData(t.Context(), cfg, store.Options{}, blob.Options{}, true)
+			d, err := openData(t.Context(), cfg, db.Options{}, blob.Options{}, true)
 			if err != nil {
 				t.Error(err)
 				return
@@ -281,7 +284,7 @@ func TestREL007Adopt(t *testing.T) {
 		len(r.Folders) != 1 {
 		t.Errorf("after: %+v, %v", r, err)
 	}
-	audits, err := s.Store.Audits(t.Context(), store.DefaultTenant, time.Time{}, time.Time{}, 10)
+	audits, err := s.Store.Audits(t.Context(), db.DefaultTenant, time.Time{}, time.Time{}, 10)
 	if err != nil || len(audits) != 1 || audits[0].Action != "data_adopted" || audits[0].Actor != "me" ||
 		!strings.Contains(audits[0].Detail, d.identityOf(t).Folder) {
 		t.Errorf("%+v, %v", audits, err)
@@ -327,9 +330,9 @@ func TestREL007Collector(t *testing.T) {
 	d := dataOf(t, dataConfig(t))
 	now := time.Now()
 	_, used := accepted(t, d, 48*time.Hour)
-	young := plant(t, d, store.BlobKey(store.NewID(), "sbd"), 23*time.Hour)
+	young := plant(t, d, store.BlobKey(db.NewID(), "sbd"), 23*time.Hour)
 	foreign := plant(t, d, "foreign", 48*time.Hour)
-	key := store.BlobKey(store.NewID(), "sbd")
+	key := store.BlobKey(db.NewID(), "sbd")
 	orphan := plant(t, d, key, 25*time.Hour)
 	collect := func(at time.Time) {
 		t.Helper()
@@ -366,12 +369,12 @@ func TestREL007CollectorStops(t *testing.T) {
 	now := time.Now()
 	var orphans []string
 	for range 9 {
-		orphans = append(orphans, plant(t, d, store.BlobKey(store.NewID(), "sbd"), 25*time.Hour))
+		orphans = append(orphans, plant(t, d, store.BlobKey(db.NewID(), "sbd"), 25*time.Hour))
 	}
 	if err := d.collect(t.Context(), now); err != nil {
 		t.Fatal(err)
 	}
-	tenth := plant(t, d, store.BlobKey(store.NewID(), "sbd"), 25*time.Hour)
+	tenth := plant(t, d, store.BlobKey(db.NewID(), "sbd"), 25*time.Hour)
 	for _, days := range []int{0, 30} { // those in quarantine count as well, and are not deleted
 		if err := d.collect(t.Context(), now.AddDate(0, 0, days)); code(err) != fault.PayloadsUnknown ||
 			!strings.Contains(err.Error(), "10 of 10") {
@@ -493,7 +496,7 @@ func TestREL007RowsWithoutAFile(t *testing.T) {
 		t.Errorf("at the end: %q, %d, %v", next, rows, err)
 	}
 	// In a database with another folder a payload may lie there.
-	if _, err := n.Store.JoinFolder(t.Context(), store.DataFolder{ID: "another"}, false, store.Audit{}); err != nil {
+	if _, err := n.Store.JoinFolder(t.Context(), db.DataFolder{ID: "another"}, false, db.Audit{}); err != nil {
 		t.Fatal(err)
 	}
 	n.tidy(t.Context())
@@ -505,13 +508,13 @@ func TestREL007RowsWithoutAFile(t *testing.T) {
 // The database is exchanged for an older copy, or another, while the server runs: nothing is removed.
 func TestREL007DatabaseExchangedWhileRunning(t *testing.T) {
 	n, log := watched(t)
-	orphan := plant(t, n.data, store.BlobKey(store.NewID(), "sbd"), 48*time.Hour)
+	orphan := plant(t, n.data, store.BlobKey(db.NewID(), "sbd"), 48*time.Hour)
 	id := n.data.identityOf(t)
 	id.Mark = 7
 	for _, spoil := range []func() error{
 		func() error { return n.data.save(id) },
 		func() error {
-			_, err := n.Store.JoinFolder(t.Context(), store.DataFolder{ID: "another"}, true, store.Audit{})
+			_, err := n.Store.JoinFolder(t.Context(), db.DataFolder{ID: "another"}, true, db.Audit{})
 			return err
 		},
 	} {
@@ -552,7 +555,7 @@ func schema(t *testing.T) (addr string, tables func() int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := strings.ReplaceAll("test_"+store.NewID(), "-", "")
+	name := strings.ReplaceAll("test_"+db.NewID(), "-", "")
 	if _, err := conn.Exec(t.Context(), "CREATE SCHEMA "+name); err != nil {
 		t.Fatal(err)
 	}
@@ -579,7 +582,7 @@ func TestREL007WrongAddress(t *testing.T) {
 	others, _ := schema(t)
 	open := func(cfg *config.Config, addr string) error {
 		cfg.Database = addr
-		d, err := openData(t.Context(), cfg, store.Options{}, blob.Options{}, true)
+		d, err := openData(t.Context(), cfg, db.Options{}, blob.Options{}, true)
 		if err == nil {
 			err = d.Store.Close()
 		}

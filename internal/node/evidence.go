@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -41,7 +42,7 @@ verify them as well.
 
 // WriteEvidence writes what is kept of a sent message into a new folder, which appears when it is complete.
 func (n *Node) WriteEvidence(ctx context.Context, id, dir string) error {
-	m, err := n.Store.Get(ctx, store.DefaultTenant, id)
+	m, err := n.Store.Get(ctx, db.DefaultTenant, id)
 	if err != nil {
 		return err
 	}
@@ -117,7 +118,7 @@ func (e *evidence) answer(ctx context.Context) {
 	if e.err != nil {
 		return
 	}
-	r, err := e.n.Store.Evidence(ctx, store.DefaultTenant, e.m.ID, store.EvidenceReceipt)
+	r, err := e.n.Store.Evidence(ctx, db.DefaultTenant, e.m.ID, store.EvidenceReceipt)
 	if err != nil {
 		e.err = err
 		return
@@ -159,7 +160,7 @@ func (e *evidence) certs(ctx context.Context) {
 	if e.err != nil {
 		return
 	}
-	own, err := e.n.Store.Evidence(ctx, store.DefaultTenant, e.m.ID, store.EvidenceOwnCert)
+	own, err := e.n.Store.Evidence(ctx, db.DefaultTenant, e.m.ID, store.EvidenceOwnCert)
 	if err != nil {
 		e.err = err
 		return

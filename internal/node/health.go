@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/as4"
-	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/db"
 )
 
 // health decides whether new messages are admitted.
@@ -139,7 +139,7 @@ func (n *Node) finished(x *as4.Exchange) {
 		}
 	}()
 	n.opts.Hook("receive.end")
-	if store.IsFatal(x.Err) {
+	if db.IsFatal(x.Err) {
 		n.health.fatal.CompareAndSwap(nil, &x.Err)
 	}
 	if x.Err == nil {

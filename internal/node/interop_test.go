@@ -20,6 +20,7 @@ import (
 	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/explain"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/golden"
@@ -332,7 +333,7 @@ func (x *phase4) receivesFrom(t *testing.T, n *tested, examples []string) {
 			t.Fatal(err)
 		}
 		_, err = n.Send(t.Context(), m, peer)
-		m, gerr := n.Store.Get(t.Context(), store.DefaultTenant, m.ID)
+		m, gerr := n.Store.Get(t.Context(), db.DefaultTenant, m.ID)
 		if gerr != nil {
 			t.Fatal(gerr)
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/as4/intake"
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
-	"github.com/ravn-ap/ravn/internal/store"
 )
 
 // Listen binds the AS4 address, so that Addr is known before Serve.
@@ -118,6 +118,6 @@ func (n *Node) Receiver() *as4.Receiver {
 		Keys: func() *certs.Keyring { return n.Keys }, Trust: n.Trust, Handler: n.Inbound, Seat: n.Seat,
 		Host: n.Config.Host, Path: c.Path, Spool: n.spool, MaxBytes: c.MaxBytes, MaxExpanded: c.MaxSize,
 		Intake: n.gate, InFlight: c.InFlight, Lenient: c.Lenient,
-		Ready: n.ready, Done: n.finished, NewID: store.NewID, Hook: n.opts.Hook, Now: n.opts.Now,
+		Ready: n.ready, Done: n.finished, NewID: db.NewID, Hook: n.opts.Hook, Now: n.opts.Now,
 	}
 }

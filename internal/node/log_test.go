@@ -21,6 +21,7 @@ import (
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/store"
 )
@@ -173,7 +174,7 @@ func TestOneIDPerMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	to.inbox(t, 1)
-	m, err = from.Store.Get(t.Context(), store.DefaultTenant, m.ID)
+	m, err = from.Store.Get(t.Context(), db.DefaultTenant, m.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +188,7 @@ func TestOneIDPerMessage(t *testing.T) {
 	}
 	_ = res.Body.Close() // only the log matters
 	received := to.await(t, "received", 2)
-	list, err := to.Store.List(t.Context(), store.DefaultTenant, store.Filter{Direction: store.In, Limit: 2})
+	list, err := to.Store.List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.In, Limit: 2})
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}

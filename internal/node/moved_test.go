@@ -12,6 +12,7 @@ import (
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -87,7 +88,7 @@ func TestAS4125NotServiced(t *testing.T) {
 			if (reg.forgotten == 1) != (tc.direct.URL == "") {
 				t.Errorf("asked to forget %d times", reg.forgotten)
 			}
-			if m, err = from.Store.Get(t.Context(), store.DefaultTenant, m.ID); err != nil || m.State != tc.state || m.MessageID != id {
+			if m, err = from.Store.Get(t.Context(), db.DefaultTenant, m.ID); err != nil || m.State != tc.state || m.MessageID != id {
 				t.Errorf("%s is %s, %v; want %s in state %s", m.MessageID, m.State, err, id, tc.state)
 			}
 			if m.State == store.Sent {
@@ -111,7 +112,7 @@ func TestAS4125NotServiced(t *testing.T) {
 // waits tells whether the job of sending a message is open, or given up, and in nobody's hands.
 func waits(t *testing.T, n *tested, id string, dead bool) bool {
 	t.Helper()
-	jobs, err := n.Store.Jobs(t.Context(), store.DefaultTenant, store.JobFilter{Kind: store.Send, Dead: dead})
+	jobs, err := n.Store.Jobs(t.Context(), db.DefaultTenant, store.JobFilter{Kind: store.Send, Dead: dead})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,11 +131,11 @@ func participant(t *testing.T, value string) peppol.ParticipantID {
 // attempts lists where a message was sent and what came back. Each attempt that got an error has it as evidence.
 func attempts(t *testing.T, n *tested, id string) string {
 	t.Helper()
-	list, err := n.Store.Attempts(t.Context(), store.DefaultTenant, id)
+	list, err := n.Store.Attempts(t.Context(), db.DefaultTenant, id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept, err := n.Store.AllEvidence(t.Context(), store.DefaultTenant, id)
+	kept, err := n.Store.AllEvidence(t.Context(), db.DefaultTenant, id)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,11 +20,12 @@ import (
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/backend"
 	"github.com/ravn-ap/ravn/internal/config"
+	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/db/sqlite"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/internal/store/blob"
-	"github.com/ravn-ap/ravn/internal/store/sqlite"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/validation"
 	"github.com/ravn-ap/ravn/validation/pack"
@@ -136,7 +137,7 @@ func (n *Node) show() error {
 	if err != nil {
 		return err
 	}
-	schema, err := store.Schema()
+	schema, err := db.Schema()
 	if err != nil {
 		return err
 	}
@@ -158,7 +159,7 @@ func (n *Node) show() error {
 
 // openRecord opens folders, database and blobs.
 func (n *Node) openRecord(ctx context.Context) (err error) {
-	n.data, err = openData(ctx, n.Config, store.Options{Hook: n.opts.Hook, Server: !n.opts.Command}, blob.Options{Hook: n.opts.Hook, Rescued: func(key string) {
+	n.data, err = openData(ctx, n.Config, db.Options{Hook: n.opts.Hook, Server: !n.opts.Command}, blob.Options{Hook: n.opts.Hook, Rescued: func(key string) {
 		n.failure(fault.New(fault.PayloadRescued, nil, "%s", key)).Msg("payload rescued")
 	}}, true)
 	if err != nil {
@@ -187,7 +188,7 @@ func (n *Node) buryDead(ctx context.Context) {
 // wire joins the parts.
 func (n *Node) wire() error {
 	core := ap.Core{
-		Tenant: store.DefaultTenant, Store: n.Store, Blobs: n.Blobs, Trust: n.Trust, Keys: func() *certs.Keyring { return n.Keys }, Now: n.opts.Now,
+		Tenant: db.DefaultTenant, Store: n.Store, Blobs: n.Blobs, Trust: n.Trust, Keys: func() *certs.Keyring { return n.Keys }, Now: n.opts.Now,
 		Uncounted: n.Config.Env() == certs.Test,
 	}
 	lease := time.Duration(n.Config.Deliver.Lease)
@@ -217,7 +218,7 @@ const inlineMax = 64 << 10
 
 // inline reads a small payload from the record.
 func (n *Node) inline(ctx context.Context, messageID, name string) ([]byte, error) {
-	e, err := n.Store.Evidence(ctx, store.DefaultTenant, messageID, name)
+	e, err := n.Store.Evidence(ctx, db.DefaultTenant, messageID, name)
 	return e.Bytes, err
 }
 

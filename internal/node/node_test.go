@@ -13,6 +13,7 @@ import (
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/internal/config"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/setup"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
@@ -131,7 +132,7 @@ func (n *tested) serve(t testing.TB, participant, docType, process string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.Store.AddServed(t.Context(), store.DefaultTenant, store.Served{Participant: p, DocType: d, Process: proc}); err != nil {
+	if err := n.Store.AddServed(t.Context(), db.DefaultTenant, store.Served{Participant: p, DocType: d, Process: proc}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -141,7 +142,7 @@ func (n *tested) inbox(t testing.TB, want int) map[string][]byte {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		list, err := n.Store.List(t.Context(), store.DefaultTenant, store.Filter{Direction: store.In, State: store.Delivered, Limit: want + 1})
+		list, err := n.Store.List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.In, State: store.Delivered, Limit: want + 1})
 		if err != nil {
 			t.Fatal(err)
 		}

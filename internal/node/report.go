@@ -8,7 +8,9 @@ import (
 	"github.com/ravn-ap/ravn/internal/accounts"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/config"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/ledger"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/reporting"
@@ -26,7 +28,7 @@ func Accounts(cfg *config.Config, s *store.Store, packs []pack.Pack, program str
 		return nil, err
 	}
 	a := &accounts.Accounts{
-		Store: s, Tenant: store.DefaultTenant, Own: cfg.Reporting.SPID, Country: country(cfg),
+		Ledger: s.Ledger, Tenant: db.DefaultTenant, Own: cfg.Reporting.SPID, Country: country(cfg),
 		Rules: validation.New(packs), Program: program, Now: time.Now,
 	}
 	for _, id := range keys.Identities() {
@@ -57,7 +59,7 @@ func (n *Node) ReportSubmission(u *accounts.Unsent) (ap.Submission, error) {
 		return ap.Submission{}, fault.New(fault.ConfigInvalid, nil, "reporting.spid and, outside of production, reporting.receiver are needed to send reports")
 	}
 	docType := peppol.TypeTSR
-	if u.What == store.MarkEUSR {
+	if u.What == ledger.MarkEUSR {
 		docType = peppol.TypeEUSR
 	}
 	s := ap.Submission{Seat: peppol.SeatID(u.Seat), Open: ap.Bytes(u.XML), Country: country(cfg)}

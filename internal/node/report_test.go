@@ -6,7 +6,7 @@ import (
 
 	"github.com/ravn-ap/ravn/internal/accounts"
 	"github.com/ravn-ap/ravn/internal/fault"
-	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/ledger"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/reporting"
 )
@@ -16,7 +16,7 @@ import (
 func TestRPT6Submission(t *testing.T) {
 	n, _ := idleNode(t)
 	n.Config.Country, n.Config.Reporting.Country = "NO", ""
-	u := &accounts.Unsent{Seat: "POP900009", What: store.MarkTSR, XML: []byte("<tsr/>")}
+	u := &accounts.Unsent{Seat: "POP900009", What: ledger.MarkTSR, XML: []byte("<tsr/>")}
 	for _, missing := range []struct{ spid, receiver string }{{"", "9925:be0848934496"}, {"0242:900001", ""}} {
 		n.Config.Reporting.SPID, n.Config.Reporting.Receiver = missing.spid, missing.receiver
 		if _, err := n.ReportSubmission(u); code(err) != fault.ConfigInvalid {
@@ -28,10 +28,10 @@ func TestRPT6Submission(t *testing.T) {
 		env, receiver, country, what string
 		to, from, doc                string
 	}{
-		{"test", "0192:991825827", "", store.MarkTSR, "0192:991825827", "NO", peppol.TypeTSR},
-		{"test", "0192:991825827", "SE", store.MarkEUSR, "0192:991825827", "SE", peppol.TypeEUSR},
-		{"production", "", "", store.MarkTSR, "9925:be0848934496", "NO", peppol.TypeTSR},
-		{"production", "0192:991825827", "", store.MarkEUSR, "0192:991825827", "NO", peppol.TypeEUSR},
+		{"test", "0192:991825827", "", ledger.MarkTSR, "0192:991825827", "NO", peppol.TypeTSR},
+		{"test", "0192:991825827", "SE", ledger.MarkEUSR, "0192:991825827", "SE", peppol.TypeEUSR},
+		{"production", "", "", ledger.MarkTSR, "9925:be0848934496", "NO", peppol.TypeTSR},
+		{"production", "0192:991825827", "", ledger.MarkEUSR, "0192:991825827", "NO", peppol.TypeEUSR},
 	} {
 		n.Config.Environment, n.Config.Reporting.Receiver, n.Config.Reporting.Country, u.What = tc.env, tc.receiver, tc.country, tc.what
 		s, err := n.ReportSubmission(u)

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/validation"
@@ -72,7 +73,7 @@ func RuleAlarms(
 	for _, err := range unreadable {
 		list = append(list, unreadableAlarm(err))
 	}
-	types, err := s.Types(ctx, store.DefaultTenant, now.Add(-seenSpan))
+	types, err := s.Types(ctx, db.DefaultTenant, now.Add(-seenSpan))
 	if err != nil {
 		return list, fault.New(fault.DatabaseUnusable, err, "")
 	}

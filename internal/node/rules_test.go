@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -58,7 +59,7 @@ func documentsAreChecked(t *testing.T, rules string) {
 	if !errors.As(err, &f) || f.Code != fault.DocumentInvalid || !strings.Contains(err.Error(), "BR-S-08") {
 		t.Fatalf("an invalid invoice: %v", err)
 	}
-	if list, err := from.Store.List(t.Context(), store.DefaultTenant, store.Filter{Limit: 1}); err != nil || len(list) > 0 {
+	if list, err := from.Store.List(t.Context(), db.DefaultTenant, store.Filter{Limit: 1}); err != nil || len(list) > 0 {
 		t.Errorf("stored of an invalid invoice: %v %v", list, err)
 	}
 
@@ -76,13 +77,13 @@ func documentsAreChecked(t *testing.T, rules string) {
 			t.Errorf("%s: %s %v", n.Seat, b, err)
 		}
 	}
-	e, err := from.Store.Evidence(t.Context(), store.DefaultTenant, m.ID, store.EvidenceValidation)
+	e, err := from.Store.Evidence(t.Context(), db.DefaultTenant, m.ID, store.EvidenceValidation)
 	if err != nil {
 		t.Fatal(err)
 	}
 	verdict(from, e.Bytes)
 	to.inbox(t, 1)
-	list, err := to.Store.List(t.Context(), store.DefaultTenant, store.Filter{Direction: store.In, Limit: 1})
+	list, err := to.Store.List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.In, Limit: 1})
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}

@@ -8,17 +8,18 @@ import (
 
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
 // FindOutgoing returns an outgoing message by its id or by its eb:MessageId.
 func (n *Node) FindOutgoing(ctx context.Context, id string) (store.Message, error) {
-	m, err := n.Store.Get(ctx, store.DefaultTenant, id)
+	m, err := n.Store.Get(ctx, db.DefaultTenant, id)
 	if err == nil && m.Direction == store.Out {
 		return m, nil
 	}
-	list, err := n.Store.ByMessageID(ctx, store.DefaultTenant, store.Out, id)
+	list, err := n.Store.ByMessageID(ctx, db.DefaultTenant, store.Out, id)
 	if err != nil {
 		return store.Message{}, fault.New(fault.RecordUnreadable, err, "")
 	}
@@ -52,8 +53,8 @@ func (n *Node) Attempt(ctx context.Context, m store.Message, job store.Job, dire
 
 // Send makes one attempt to send a message now, due or not. direct, when it has a URL, replaces the lookup.
 func (n *Node) Send(ctx context.Context, m store.Message, direct as4.Peer) (*as4.Evidence, error) {
-	job, err := n.Store.Take(ctx, store.DefaultTenant, store.Send, m.ID, n.process.Name, takeLease)
-	if errors.Is(err, store.ErrConflict) {
+	job, err := n.Store.Take(ctx, db.DefaultTenant, store.Send, m.ID, n.process.Name, takeLease)
+	if errors.Is(err, db.ErrConflict) {
 		return nil, n.notNow(ctx, m)
 	}
 	if err != nil {
@@ -65,7 +66,7 @@ func (n *Node) Send(ctx context.Context, m store.Message, direct as4.Peer) (*as4
 // notNow says why a message cannot be taken: somebody who lives is at it, or there is nothing to do. The leases of dead
 // processes were given back when the node was opened.
 func (n *Node) notNow(ctx context.Context, m store.Message) error {
-	job, err := n.Store.JobOf(ctx, store.DefaultTenant, store.Send, m.ID)
+	job, err := n.Store.JobOf(ctx, db.DefaultTenant, store.Send, m.ID)
 	if err != nil {
 		return fault.New(fault.RecordUnreadable, err, "")
 	}
@@ -78,7 +79,7 @@ func (n *Node) notNow(ctx context.Context, m store.Message) error {
 // Unfinished returns the outgoing message with the same content whose fate is open, if there is one: a caller that was
 // interrupted before it learned the id finds it so (REL-020).
 func (n *Node) Unfinished(ctx context.Context, content []byte) (m store.Message, found bool, err error) {
-	list, err := n.Store.ByContent(ctx, store.DefaultTenant, content)
+	list, err := n.Store.ByContent(ctx, db.DefaultTenant, content)
 	if err != nil {
 		return m, false, fault.New(fault.RecordUnreadable, err, "")
 	}

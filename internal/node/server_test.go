@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/alive"
+	"github.com/ravn-ap/ravn/internal/db/sqlite"
 	"github.com/ravn-ap/ravn/internal/fault"
-	"github.com/ravn-ap/ravn/internal/store/sqlite"
 )
 
 // The listener fails: Serve stops everything and comes back with the error. Nobody must take a server that nothing

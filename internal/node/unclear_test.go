@@ -19,6 +19,7 @@ import (
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -37,7 +38,7 @@ func (n *tested) taken(t *testing.T) (store.Message, store.Job) {
 
 func (n *tested) state(t *testing.T, id string) store.State {
 	t.Helper()
-	m, err := n.Store.Get(t.Context(), store.DefaultTenant, id)
+	m, err := n.Store.Get(t.Context(), db.DefaultTenant, id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,10 +65,10 @@ func TestREL027UnclearWhenTheTurnEndsBeforeTheNetwork(t *testing.T) {
 			if state := from.state(t, m.ID); state != store.Unknown {
 				t.Errorf("state %s, although attempt 1 may have arrived", state)
 			}
-			if list, err := from.Store.Attempts(t.Context(), store.DefaultTenant, m.ID); err != nil || len(list) != 1 || list[0].Outcome != store.OutcomeInterrupted {
+			if list, err := from.Store.Attempts(t.Context(), db.DefaultTenant, m.ID); err != nil || len(list) != 1 || list[0].Outcome != store.OutcomeInterrupted {
 				t.Errorf("attempts %+v %v", list, err)
 			}
-			if err := from.Store.Cancel(t.Context(), store.DefaultTenant, m.ID, "me", "oops"); !errors.Is(err, store.ErrConflict) {
+			if err := from.Store.Cancel(t.Context(), db.DefaultTenant, m.ID, "me", "oops"); !errors.Is(err, db.ErrConflict) {
 				t.Errorf("an operator could cancel it: %v", err)
 			}
 			if !waits(t, from, m.ID, false) {
@@ -109,7 +110,7 @@ func TestREL027UnclearUntilASignedRefusal(t *testing.T) {
 	if state := from.state(t, m.ID); state != store.Unknown || !errors.As(err, &f) || f.Code != fault.PeerUnreachable {
 		t.Errorf("after an unsigned error: %s, %v", state, err)
 	}
-	list, err := from.Store.Attempts(t.Context(), store.DefaultTenant, m.ID)
+	list, err := from.Store.Attempts(t.Context(), db.DefaultTenant, m.ID)
 	if err != nil || len(list) != 2 || list[1].Code != "EBMS:0101" {
 		t.Errorf("attempts %+v %v", list, err)
 	}
@@ -142,7 +143,7 @@ func TestREL021SealedAnewByOurRenewedKey(t *testing.T) {
 	if _, err := from.Attempt(t.Context(), m, job, nowhere); err == nil {
 		t.Fatal("sent to nowhere")
 	}
-	first, err := from.Store.Get(t.Context(), store.DefaultTenant, m.ID)
+	first, err := from.Store.Get(t.Context(), db.DefaultTenant, m.ID)
 	if err != nil || first.Sealed.IsZero() {
 		t.Fatal(first, err)
 	}
@@ -150,14 +151,14 @@ func TestREL021SealedAnewByOurRenewedKey(t *testing.T) {
 	if _, err := from.Send(t.Context(), m, to.peer()); err != nil {
 		t.Fatal(err)
 	}
-	second, err := from.Store.Get(t.Context(), store.DefaultTenant, m.ID)
+	second, err := from.Store.Get(t.Context(), db.DefaultTenant, m.ID)
 	if err != nil || second.State != store.Sent || second.Sealed.Key == first.Sealed.Key || !bytes.Equal(second.Digests, first.Digests) {
 		t.Errorf("%s, sealed %s then %s, digests\n%s\n%s, %v", second.State, first.Sealed.Key, second.Sealed.Key, first.Digests, second.Digests, err)
 	}
 	if second.Endpoint != to.URL() {
 		t.Errorf("the address of the message that was answered is %s", second.Endpoint)
 	}
-	pieces, err := from.Store.AllEvidence(t.Context(), store.DefaultTenant, m.ID)
+	pieces, err := from.Store.AllEvidence(t.Context(), db.DefaultTenant, m.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,13 +247,13 @@ func TestREL003OutgoingPayloads(t *testing.T) {
 			if err == nil {
 				t.Fatal("sent to nowhere")
 			}
-			m, err = from.Store.Get(t.Context(), store.DefaultTenant, m.ID)
+			m, err = from.Store.Get(t.Context(), db.DefaultTenant, m.ID)
 			if err != nil {
 				t.Fatal(err)
 			}
 			damage(tc.key(m), tc.do)
 			_, err = from.Send(t.Context(), m, to.peer())
-			after, gerr := from.Store.Get(t.Context(), store.DefaultTenant, m.ID)
+			after, gerr := from.Store.Get(t.Context(), db.DefaultTenant, m.ID)
 			if err != nil || gerr != nil || after.State != store.Sent || !bytes.Equal(after.Digests, m.Digests) {
 				t.Errorf("%s, %v %v", after.State, err, gerr)
 			}

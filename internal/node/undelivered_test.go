@@ -14,6 +14,7 @@ import (
 
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/config"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/setup"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -46,7 +47,7 @@ func idleNode(t *testing.T) (*Node, *bytes.Buffer) {
 // received stores a message of 100 kB for C4, and returns it with the file of its payload.
 func received(t *testing.T, n *Node) (store.Message, string) {
 	t.Helper()
-	id := store.NewID()
+	id := db.NewID()
 	w, err := n.Blobs.Create(t.Context(), store.BlobKey(id, "sbd"))
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +59,7 @@ func received(t *testing.T, n *Node) (store.Message, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := n.Store.Accept(t.Context(), store.DefaultTenant, store.Acceptance{
+	m, err := n.Store.Accept(t.Context(), db.DefaultTenant, store.Acceptance{
 		Message:  store.Message{ID: id, C2: "POP1", MessageID: id, Payload: ref},
 		Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, Bytes: []byte("r")}},
 	})
@@ -75,15 +76,15 @@ func received(t *testing.T, n *Node) (store.Message, string) {
 // tryDelivery makes one attempt to deliver a message, and returns its state and the code of the attempt.
 func tryDelivery(t *testing.T, n *Node, m store.Message) (store.State, string) {
 	t.Helper()
-	job, err := n.Store.Take(t.Context(), store.DefaultTenant, store.Deliver, m.ID, "test", time.Minute)
+	job, err := n.Store.Take(t.Context(), db.DefaultTenant, store.Deliver, m.ID, "test", time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if out := n.Inbound.Forward(t.Context(), job); out != queue.Settled() {
 		t.Errorf("outcome %+v", out)
 	}
-	m, err = n.Store.Get(t.Context(), store.DefaultTenant, m.ID)
-	attempts, aerr := n.Store.Attempts(t.Context(), store.DefaultTenant, m.ID)
+	m, err = n.Store.Get(t.Context(), db.DefaultTenant, m.ID)
+	attempts, aerr := n.Store.Attempts(t.Context(), db.DefaultTenant, m.ID)
 	if err := errors.Join(err, aerr); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +126,7 @@ func TestREL003Undelivered(t *testing.T) {
 			if got := raised(t, log); !slices.Equal(got, []string{tc.alarm}) {
 				t.Errorf("alarms %q", got)
 			}
-			if jobs, err := n.Store.Jobs(t.Context(), store.DefaultTenant, store.JobFilter{Dead: true}); err != nil ||
+			if jobs, err := n.Store.Jobs(t.Context(), db.DefaultTenant, store.JobFilter{Dead: true}); err != nil ||
 				len(jobs) != 1 || strings.Count(jobs[0].Reason, tc.code) != 1 {
 				t.Errorf("given up: %+v, %v", jobs, err)
 			}
@@ -155,7 +156,7 @@ func TestREL003FolderGone(t *testing.T) {
 // Where nodes have folders of their own, a payload that is not here may be there: not for ever.
 func TestREL003PayloadOfAnotherNode(t *testing.T) {
 	n, log := idleNode(t)
-	if _, err := n.Store.JoinFolder(t.Context(), store.DataFolder{ID: "another"}, false, store.Audit{}); err != nil {
+	if _, err := n.Store.JoinFolder(t.Context(), db.DataFolder{ID: "another"}, false, db.Audit{}); err != nil {
 		t.Fatal(err)
 	}
 	m, file := received(t, n)

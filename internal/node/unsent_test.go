@@ -13,6 +13,7 @@ import (
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -68,7 +69,7 @@ func TestUnsent(t *testing.T) {
 			if !errors.As(err, &f) || f.Code != tc.code {
 				t.Errorf("got %v, want %s", err, tc.code)
 			}
-			m, err = from.Store.Get(t.Context(), store.DefaultTenant, m.ID)
+			m, err = from.Store.Get(t.Context(), db.DefaultTenant, m.ID)
 			if err != nil || m.State != tc.state || !m.Sealed.IsZero() {
 				t.Errorf("state %s, sealed %v, %v", m.State, !m.Sealed.IsZero(), err)
 			}
@@ -80,7 +81,7 @@ func TestUnsent(t *testing.T) {
 			}
 		})
 	}
-	if list, err := to.Store.List(t.Context(), store.DefaultTenant, store.Filter{Direction: store.In}); err != nil || len(list) > 0 {
+	if list, err := to.Store.List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.In}); err != nil || len(list) > 0 {
 		t.Errorf("%d messages arrived, %v", len(list), err)
 	}
 }
@@ -98,15 +99,15 @@ func TestAS4106Evidence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := from.Store.Evidence(t.Context(), store.DefaultTenant, m.ID, store.EvidenceReceipt)
+	got, err := from.Store.Evidence(t.Context(), db.DefaultTenant, m.ID, store.EvidenceReceipt)
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := to.Store.ByMessageID(t.Context(), store.DefaultTenant, store.In, m.MessageID)
+	list, err := to.Store.ByMessageID(t.Context(), db.DefaultTenant, store.In, m.MessageID)
 	if err != nil || len(list) != 1 {
 		t.Fatalf("%d messages, %v", len(list), err)
 	}
-	sent, err := to.Store.Evidence(t.Context(), store.DefaultTenant, list[0].ID, store.EvidenceReceipt)
+	sent, err := to.Store.Evidence(t.Context(), db.DefaultTenant, list[0].ID, store.EvidenceReceipt)
 	if err != nil {
 		t.Fatal(err)
 	}

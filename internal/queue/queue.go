@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
@@ -412,7 +413,7 @@ const endTries = 3
 func (r *Runner) end(ctx context.Context, job store.Job, out Outcome, crash error) error {
 	for n := 1; ; n++ {
 		err := r.tryEnd(ctx, job, out, crash)
-		if err == nil || n == endTries || errors.Is(err, store.ErrLeaseLost) || store.IsFatal(err) {
+		if err == nil || n == endTries || errors.Is(err, store.ErrLeaseLost) || db.IsFatal(err) {
 			return err
 		}
 		time.Sleep(r.Poll)

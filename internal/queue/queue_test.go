@@ -12,16 +12,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/db/sqlite"
 	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/store"
-	"github.com/ravn-ap/ravn/internal/store/sqlite"
 )
 
-const tenant = store.DefaultTenant
+const tenant = db.DefaultTenant
 
-func open(t *testing.T, opts store.Options) *store.Store {
+func open(t *testing.T, opts db.Options) *store.Store {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "queue.db"), opts)
+	s, err := store.Open(sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "queue.db"), opts))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +81,7 @@ func reports(w queue.Work) map[store.Kind]queue.Work {
 }
 
 func TestEachJobOnceWithinTheLimit(t *testing.T) {
-	s := open(t, store.Options{})
+	s := open(t, db.Options{})
 	enter(t, s, 40)
 	var mu sync.Mutex
 	seen := map[string]int{}
@@ -109,7 +110,7 @@ func TestEachJobOnceWithinTheLimit(t *testing.T) {
 }
 
 func TestOutcomes(t *testing.T) {
-	s := open(t, store.Options{})
+	s := open(t, db.Options{})
 	enter(t, s, 4)
 	stop := start(t, &queue.Runner{Store: s, Poll: 10 * time.Millisecond, Work: reports(func(_ context.Context, job store.Job) queue.Outcome {
 		switch job.Key {
@@ -143,7 +144,7 @@ func TestREL067Panic(t *testing.T) {
 	clock := time.Now()
 	var mu sync.Mutex
 	now := func() time.Time { mu.Lock(); defer mu.Unlock(); return clock }
-	s := open(t, store.Options{Now: now})
+	s := open(t, db.Options{Now: now})
 	m, err := s.Accept(t.Context(), tenant, store.Acceptance{Message: store.Message{C2: "PNO000111", MessageID: "m"}})
 	if err != nil {
 		t.Fatal(err)
@@ -183,7 +184,7 @@ func TestREL067Panic(t *testing.T) {
 }
 
 func TestREL067ProcessDiedTwice(t *testing.T) {
-	s := open(t, store.Options{})
+	s := open(t, db.Options{})
 	enter(t, s, 1)
 	for range 2 { // claimed, then the process was killed
 		if _, err := s.Claim(t.Context(), store.Claim{Kind: store.Report, Owner: "dead", Limit: 1, Lease: time.Minute}); err != nil {
@@ -208,7 +209,7 @@ type mortal struct {
 
 func (m *mortal) do(f func() error) error {
 	if m.dead.Load() {
-		return store.ErrClosed
+		return db.ErrClosed
 	}
 	return f()
 }
@@ -237,7 +238,7 @@ func (m *mortal) Quarantine(ctx context.Context, j store.Job, reason string) err
 // One of eight jobs kills every process that runs it. It is found and put aside, and the seven that were under way with it
 // each time are done, once, and not suspected.
 func TestREL067TheOneThatKills(t *testing.T) {
-	s := open(t, store.Options{})
+	s := open(t, db.Options{})
 	enter(t, s, 8)
 	var mu sync.Mutex
 	ended := map[string]int{}
@@ -287,7 +288,7 @@ func TestREL067TheOneThatKills(t *testing.T) {
 }
 
 func TestREL067Timeout(t *testing.T) {
-	s := open(t, store.Options{})
+	s := open(t, db.Options{})
 	enter(t, s, 1)
 	start(t, &queue.Runner{
 		Store: s, Poll: 10 * time.Millisecond, Timeout: 30 * time.Millisecond,
@@ -303,7 +304,7 @@ func TestREL067Timeout(t *testing.T) {
 }
 
 func TestREL063RunWaitsForItsWorkers(t *testing.T) {
-	s := open(t, store.Options{})
+	s := open(t, db.Options{})
 	enter(t, s, 2)
 	begun := make(chan struct{}, 2)
 	var ended, cut atomic.Int64
@@ -352,7 +353,7 @@ func (f *flaky) Complete(ctx context.Context, job store.Job) error {
 }
 
 func TestDatabaseAway(t *testing.T) {
-	f := &flaky{Store: open(t, store.Options{})}
+	f := &flaky{Store: open(t, db.Options{})}
 	enter(t, f.Store, 1)
 	var runs, errs atomic.Int64
 	start(t, &queue.Runner{

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/store"
 )
@@ -355,7 +356,7 @@ func TestREL063RunWaitsForJobsByReserve(t *testing.T) {
 func TestREL072AClaimThatFailedStartsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &outbox{
-			free: true, unknown: errors.Join(store.ErrOutcomeUnknown, errors.New("connection lost")),
+			free: true, unknown: errors.Join(db.ErrOutcomeUnknown, errors.New("connection lost")),
 			job: store.Job{ID: "report/default/a", Kind: store.Report},
 		}
 		var count atOnce

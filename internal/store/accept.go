@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/ledger"
 )
 
 // DuplicateMemory is how long the key of an accepted message is kept (REL-032).
@@ -24,7 +27,7 @@ type Acceptance struct {
 func (s *Store) Accept(ctx context.Context, tenant string, a Acceptance) (Message, error) {
 	m := a.Message
 	if m.ID == "" {
-		m.ID = NewID()
+		m.ID = db.NewID()
 	}
 	if m.C2 == "" || m.MessageID == "" {
 		return m, errors.New("store: accept: no duplicate key: C2 and MessageID are required")
@@ -47,7 +50,7 @@ func (s *Store) Accept(ctx context.Context, tenant string, a Acceptance) (Messag
 // under way holds its keys until it ends, so that the second try knows for sure, which mere reading would not (REL-072).
 func (s *Store) twice(ctx context.Context, tenant string, fn func(*Tx) error) error {
 	err := s.Update(ctx, tenant, fn)
-	if !errors.Is(err, ErrOutcomeUnknown) {
+	if !errors.Is(err, db.ErrOutcomeUnknown) {
 		return err
 	}
 	again := s.Update(context.WithoutCancel(ctx), tenant, fn)
@@ -93,19 +96,19 @@ const insertDuplicate = `INSERT INTO duplicate (tenant, seat, message_id, digest
 // accept inserts the duplicate key first: of two that hold the same key one waits here for the other's commit, and then
 // inserts nothing (SEC-070, REL-031). The message enters the record in state, which the events more lead to.
 func (tx *Tx) accept(m *Message, a *Acceptance, state State, more ...Event) error {
-	n, err := tx.exec(insertDuplicate, tx.tenant, string(m.C2), m.MessageID, m.Digests, m.ID,
-		micros(tx.now), micros(tx.now.Add(DuplicateMemory)))
+	n, err := tx.Exec(insertDuplicate, tx.Tenant(), string(m.C2), m.MessageID, m.Digests, m.ID,
+		db.Micros(tx.Now()), db.Micros(tx.Now().Add(DuplicateMemory)))
 	if err != nil {
 		return err
 	}
 	if n == 0 {
-		prior, err := one(tx, scanPrior, knownQuery, tx.tenant, string(m.C2), m.MessageID)
+		prior, err := db.One(tx.Tx, scanPrior, knownQuery, tx.Tenant(), string(m.C2), m.MessageID)
 		if err != nil {
 			return err
 		}
 		return &Duplicate{prior}
 	}
-	m.Direction, m.State, m.Accepted = In, state, tx.now
+	m.Direction, m.State, m.Accepted = In, state, tx.Now()
 	events := append(a.Events[:len(a.Events):len(a.Events)], Event{Kind: EventAccepted, From: Verified, To: Accepted})
 	if err := tx.create(m, a.Message.PossibleDuplicate, append(events, more...)); err != nil {
 		return err
@@ -114,9 +117,22 @@ func (tx *Tx) accept(m *Message, a *Acceptance, state State, more ...Event) erro
 		return err
 	}
 	if a.Count {
-		return tx.count(m) // D-11
+		return tx.count(m)
 	}
 	return nil
+}
+
+// count has the ledger count a message whose receipt this transaction makes durable (D-11).
+func (tx *Tx) count(m *Message) error {
+	direction := ledger.Incoming
+	if m.Direction == Out {
+		direction = ledger.Outgoing
+	}
+	return tx.ledger.Count(tx.Tx, ledger.Exchange{
+		Direction: direction, MessageID: m.MessageID, C2: m.C2, C3: m.C3, DocTypeScheme: m.DocTypeScheme, DocType: m.DocType,
+		ProcessScheme: m.ProcessScheme, Process: m.Process, Transport: m.Transport, CountryC1: m.CountryC1,
+		Sender: m.Sender, Receiver: m.Receiver, Domain: m.Domain,
+	})
 }
 
 // insertMessage flags a message whose SBDH instance id came before between the same two parties (SBDH-046, AS4-133).
@@ -133,10 +149,10 @@ const countEvents = `UPDATE message SET events = ? WHERE id = ? AND tenant = ?`
 // create inserts a message with its first events. flagged says that the caller knows it to be a possible duplicate. An id
 // that is there already is errExists.
 func (tx *Tx) create(m *Message, flagged bool, events []Event) error {
-	m.Tenant, m.Version, m.Created = tx.tenant, 1, tx.now
-	args := append(m.values(), bit(flagged), tx.tenant, m.InstanceID, string(m.Direction), m.Sender, m.Receiver, len(events))
-	flag, err := change(tx, scanInt, insertMessage, args...)
-	if err == ErrNotFound {
+	m.Tenant, m.Version, m.Created = tx.Tenant(), 1, tx.Now()
+	args := append(m.values(), bit(flagged), tx.Tenant(), m.InstanceID, string(m.Direction), m.Sender, m.Receiver, len(events))
+	flag, err := db.Change(tx.Tx, db.ScanInt, insertMessage, args...)
+	if err == db.ErrNotFound {
 		return errExists
 	}
 	if err != nil {
@@ -144,7 +160,7 @@ func (tx *Tx) create(m *Message, flagged bool, events []Event) error {
 	}
 	if m.PossibleDuplicate = flag == 1; m.PossibleDuplicate {
 		events = append(events, Event{Kind: EventPossibleDuplicate})
-		if _, err := tx.exec(countEvents, len(events), m.ID, tx.tenant); err != nil {
+		if _, err := tx.Exec(countEvents, len(events), m.ID, tx.Tenant()); err != nil {
 			return err
 		}
 	}
@@ -160,18 +176,18 @@ const knownQuery = `SELECT d.ref, d.digests, d.accepted, COALESCE(m.state, ''), 
 	LEFT JOIN evidence e ON e.message_id = d.ref AND e.tenant = d.tenant AND e.kind = '` + EvidenceReceipt + `' AND e.attempt = 0
 	WHERE d.tenant = ? AND d.seat = ? AND d.message_id = ?`
 
-func scanPrior(row scanner) (Prior, error) {
+func scanPrior(row db.Row) (Prior, error) {
 	var p Prior
 	var accepted int64
 	err := row.Scan(&p.ID, &p.Digests, &accepted, (*string)(&p.State), &p.ReceiptType, &p.Receipt)
-	p.Accepted = fromMicros(accepted)
+	p.Accepted = db.FromMicros(accepted)
 	return p, err
 }
 
-// Known returns what is stored of an accepted message by its duplicate key, or ErrNotFound. The receipt in it is the
+// Known returns what is stored of an accepted message by its duplicate key, or db.ErrNotFound. The receipt in it is the
 // answer to a repeat (REL-031, AS4-129).
 func (s *Store) Known(ctx context.Context, tenant string, seat string, messageID string) (Prior, error) {
-	return readOne(ctx, s, "known", scanPrior, knownQuery, tenant, seat, messageID)
+	return db.ReadOne(ctx, s.DB, "known", scanPrior, knownQuery, tenant, seat, messageID)
 }
 
 // ForgetDuplicates deletes up to limit duplicate keys that were kept long enough, and returns how many. It is for the
@@ -179,9 +195,9 @@ func (s *Store) Known(ctx context.Context, tenant string, seat string, messageID
 func (s *Store) ForgetDuplicates(ctx context.Context, tenant string, limit int) (int64, error) {
 	var n int64
 	err := s.Update(ctx, tenant, func(tx *Tx) (err error) {
-		n, err = tx.exec(`DELETE FROM duplicate WHERE tenant = ? AND message_id IN (SELECT message_id FROM duplicate
+		n, err = tx.Exec(`DELETE FROM duplicate WHERE tenant = ? AND message_id IN (SELECT message_id FROM duplicate
 			WHERE tenant = ? AND kept_until <= ? LIMIT ?) AND kept_until <= ?`,
-			tenant, tenant, micros(tx.now), limit, micros(tx.now))
+			tenant, tenant, db.Micros(tx.Now()), limit, db.Micros(tx.Now()))
 		return err
 	})
 	return n, err

@@ -4,18 +4,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/ravn-ap/ravn/peppol"
 )
-
-// DefaultTenant is the tenant of an installation that serves one company.
-const DefaultTenant = "default"
 
 // Message is one document on its way, in either direction. It holds what is searched, counted and decided upon; large
 // bytes are blobs or [Evidence].
 type Message struct {
-	ID        string    // UUIDv7, made by NewID; chosen by the caller when a blob is written first, else by the store
+	ID        string    // UUIDv7, made by db.NewID; chosen by the caller when a blob is written first, else by the store
 	Tenant    string    // set by the store
 	Domain    string    // eProcurement, eGov, payment; "" when the installation does not tell them apart
 	Direction Direction // set by the store
@@ -85,9 +80,6 @@ func (r *BlobRef) inline() []Evidence {
 // message by the first part of the key.
 func BlobKey(messageID, name string) string { return messageID + "." + name }
 
-// NewID returns a new UUIDv7, the key of messages and other rows. Its text sorts by time.
-func NewID() string { return uuid.Must(uuid.NewV7()).String() }
-
 // Evidence kinds (D-25).
 const (
 	EvidenceReceipt     = "receipt"      // the receipt as sent or received, byte for byte (REL-004, REL-044)
@@ -148,19 +140,3 @@ type Attempt struct {
 
 // OutcomeInterrupted ends an attempt whose worker vanished.
 const OutcomeInterrupted = "interrupted"
-
-// micros is the stored form of a time.
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
-// fromMicros reads the stored form of a time.
-func fromMicros(n int64) time.Time {
-	if n == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(n).UTC()
-}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ravn-ap/ravn/internal/db"
 )
 
 // Kind is a kind of work in the outbox (D-06).
@@ -55,16 +57,16 @@ func jobID(tenant string, kind Kind, key string) string {
 	return string(kind) + "/" + tenant + "/" + key
 }
 
-var insertJob = newInsert(`outbox (id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end, token,
-	tries, unended, done, dead, reason)`, marks(7)+", "+clock+", '', 0, 0, 0, 0, 0, 0, ''", " ON CONFLICT (id) DO NOTHING")
+var insertJob = db.NewInsert(`outbox (id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end, token,
+	tries, unended, done, dead, reason)`, db.Placeholders(7)+", "+db.Clock+", '', 0, 0, 0, 0, 0, 0, ''", " ON CONFLICT (id) DO NOTHING")
 
 // Enqueue enters work. A task that was entered before is left as it is, open or done, so a repeat is harmless.
 func (tx *Tx) Enqueue(tasks ...Task) error {
-	return insertRows(tx, insertJob, tasks, func(t Task) []any {
+	return db.InsertRows(tx.Tx, insertJob, tasks, func(t Task) []any {
 		key := cmp.Or(t.Key, t.MessageID)
 		return []any{
-			jobID(tx.tenant, t.Kind, key), tx.tenant, string(t.Kind), key, t.MessageID, t.Args, micros(tx.now),
-			cmp.Or(micros(t.Due), tx.clock()),
+			jobID(tx.Tenant(), t.Kind, key), tx.Tenant(), string(t.Kind), key, t.MessageID, t.Args, db.Micros(tx.Now()),
+			cmp.Or(db.Micros(t.Due), tx.Clock()),
 		}
 	})
 }
@@ -77,18 +79,18 @@ type hold struct {
 
 const insertHeld = `INSERT INTO outbox (id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end,
 	lease_boot, lease_ticks, token, tries, unended, done, dead, reason)
-	VALUES (?, ?, ?, ?, ?, NULL, ?, ` + clock + `, ?, ` + clock + ` + ?, ?, ?, 1, 1, 1, 0, 0, '')
+	VALUES (?, ?, ?, ?, ?, NULL, ?, ` + db.Clock + `, ?, ` + db.Clock + ` + ?, ?, ?, 1, 1, 1, 0, 0, '')
 	ON CONFLICT (id) DO NOTHING`
 
 // enqueueHeld enters the work of a message that has just been created. A row that is there comes from the same write, tried
 // a second time.
 func (tx *Tx) enqueueHeld(kind Kind, messageID string, h hold) (Job, error) {
 	j := Job{
-		ID: jobID(tx.tenant, kind, messageID), Tenant: tx.tenant, Kind: kind, Key: messageID, MessageID: messageID,
-		Created: tx.now, Due: tx.now, Owner: h.owner, LeaseEnd: tx.now.Add(h.lease), Token: 1, Tries: 1,
+		ID: jobID(tx.Tenant(), kind, messageID), Tenant: tx.Tenant(), Kind: kind, Key: messageID, MessageID: messageID,
+		Created: tx.Now(), Due: tx.Now(), Owner: h.owner, LeaseEnd: tx.Now().Add(h.lease), Token: 1, Tries: 1,
 	}
-	args := []any{j.ID, j.Tenant, string(kind), j.Key, messageID, micros(tx.now), tx.clock(), h.owner}
-	_, err := tx.exec(insertHeld, append(args, tx.lease(h.lease)...)...)
+	args := []any{j.ID, j.Tenant, string(kind), j.Key, messageID, db.Micros(tx.Now()), tx.Clock(), h.owner}
+	_, err := tx.Exec(insertHeld, append(args, tx.lease(h.lease)...)...)
 	return j, err
 }
 
@@ -104,47 +106,47 @@ type Claim struct {
 const jobColumns = `id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end, token, tries, unended,
 	done, dead, reason, suspect`
 
-func scanJob(row scanner) (Job, error) {
+func scanJob(row db.Row) (Job, error) {
 	var (
 		j                             Job
 		created, due, end, done, dead int64
 	)
 	err := row.Scan(&j.ID, &j.Tenant, (*string)(&j.Kind), &j.Key, &j.MessageID, &j.Args, &created, &due, &j.Owner, &end,
 		&j.Token, &j.Tries, &j.Unended, &done, &dead, &j.Reason, &j.Suspect)
-	j.Created, j.Due, j.LeaseEnd, j.Done = fromMicros(created), fromMicros(due), fromMicros(end), fromMicros(done)
+	j.Created, j.Due, j.LeaseEnd, j.Done = db.FromMicros(created), db.FromMicros(due), db.FromMicros(end), db.FromMicros(done)
 	j.Dead = dead != 0
 	return j, err
 }
 
-// Leases are granted and end by the clock of the database, which all nodes share, or by the time since the host was
-// started (Engine.Boot): a jump of one node's clock ends none (REL-066). lease_end is written in both cases; people
+// Leases are granted and end by the db.Clock of the database, which all nodes share, or by the time since the host was
+// started (Engine.Boot): a jump of one node's db.Clock ends none (REL-066). lease_end is written in both cases; people
 // read it.
 const (
-	grant = `lease_end = ` + clock + ` + ?, lease_boot = ?, lease_ticks = ?`
-	over  = `(lease_end = 0 OR CASE WHEN lease_boot = '' THEN lease_end <= ` + clock + `
+	grant = `lease_end = ` + db.Clock + ` + ?, lease_boot = ?, lease_ticks = ?`
+	over  = `(lease_end = 0 OR CASE WHEN lease_boot = '' THEN lease_end <= ` + db.Clock + `
 		ELSE lease_boot <> ? OR lease_ticks <= ? END)`
 )
 
 // lease returns the arguments of grant.
 func (tx *Tx) lease(d time.Duration) []any {
-	boot, ticks := tx.lane.s.boot()
+	boot, ticks := tx.Boot()
 	if boot != "" {
 		ticks += d.Microseconds()
 	}
-	return []any{tx.clock(), d.Microseconds(), boot, ticks}
+	return []any{tx.Clock(), d.Microseconds(), boot, ticks}
 }
 
 // overNow returns the arguments of over.
 func (tx *Tx) overNow() []any {
-	boot, ticks := tx.lane.s.boot()
-	return []any{tx.clock(), boot, ticks}
+	boot, ticks := tx.Boot()
+	return []any{tx.Clock(), boot, ticks}
 }
 
 // claimJobs counts the claim before any work is done with it (REL-067), and takes rows whose lease has run out like
 // those never claimed: after a crash and after the loss of a node the same happens.
 const claimJobs = `UPDATE outbox SET owner = ?, ` + grant + `,
 	token = token + 1, tries = tries + 1, unended = unended + 1
-	WHERE id IN (SELECT id FROM outbox WHERE kind = ? AND done = 0 AND due <= ` + clock + ` AND ` + over + `
+	WHERE id IN (SELECT id FROM outbox WHERE kind = ? AND done = 0 AND due <= ` + db.Clock + ` AND ` + over + `
 		AND (? = '' OR tenant = ?) ORDER BY due, id LIMIT ?{skip locked})
 	RETURNING ` + jobColumns
 
@@ -153,13 +155,13 @@ const claimJobs = `UPDATE outbox SET owner = ?, ` + grant + `,
 // crashed.
 func (s *Store) Claim(ctx context.Context, c Claim) ([]Job, error) {
 	var jobs []Job
-	err := s.update(ctx, &write{tenant: c.Tenant, fn: func(tx *Tx) (err error) {
+	err := s.UpdateAny(ctx, s.in(func(tx *Tx) (err error) {
 		args := append([]any{c.Owner}, tx.lease(c.Lease)...)
-		args = append(append(args, string(c.Kind), tx.clock()), tx.overNow()...)
-		jobs, err = list(tx, scanJob, claimJobs, append(args, c.Tenant, c.Tenant, c.Limit)...)
+		args = append(append(args, string(c.Kind), tx.Clock()), tx.overNow()...)
+		jobs, err = db.ChangeAll(tx.Tx, scanJob, claimJobs, append(args, c.Tenant, c.Tenant, c.Limit)...)
 		return err
-	}})
-	if errors.Is(err, ErrOutcomeUnknown) {
+	}))
+	if errors.Is(err, db.ErrOutcomeUnknown) {
 		err = errors.Join(err, s.unclaim(context.WithoutCancel(ctx), jobs))
 	}
 	if err != nil {
@@ -175,17 +177,17 @@ func (s *Store) Claim(ctx context.Context, c Claim) ([]Job, error) {
 // unclaim gives back what of jobs was claimed after all. A commit that is still under way holds its rows until it ends,
 // so that waiting for them comes first (REL-072).
 func (s *Store) unclaim(ctx context.Context, jobs []Job) error {
-	return s.update(ctx, &write{fn: func(tx *Tx) error {
+	return s.UpdateAny(ctx, s.in(func(tx *Tx) error {
 		for _, j := range jobs {
-			if _, err := tx.exec(waitForJob, j.ID); err != nil {
+			if _, err := tx.Exec(waitForJob, j.ID); err != nil {
 				return err
 			}
-			if _, err := tx.exec(unclaimJob, micros(j.Due), j.Reason, j.ID, j.Tenant, j.Token); err != nil {
+			if _, err := tx.Exec(unclaimJob, db.Micros(j.Due), j.Reason, j.ID, j.Tenant, j.Token); err != nil {
 				return err
 			}
 		}
 		return nil
-	}})
+	}))
 }
 
 // held is the condition under which a worker still holds its job (REL-013).
@@ -200,12 +202,12 @@ const (
 	endJob     = `UPDATE outbox SET done = ?, dead = ?, lease_end = 0, token = token + 1, unended = 0, suspect = 0, reason = ?` + held
 )
 
-// end runs one of the statements above.
-func (tx *Tx) end(job Job, query string, args ...any) error {
-	if job.Tenant != tx.tenant {
+// updateHeld runs one of the statements above; ErrLeaseLost if the worker does not hold the job any more.
+func (tx *Tx) updateHeld(job Job, query string, args ...any) error {
+	if job.Tenant != tx.Tenant() {
 		return errors.New("store: job of another tenant")
 	}
-	n, err := tx.exec(query, append(args, job.ID, job.Tenant, job.Token)...)
+	n, err := tx.Exec(query, append(args, job.ID, job.Tenant, job.Token)...)
 	if err == nil && n == 0 {
 		err = ErrLeaseLost
 	}
@@ -214,20 +216,20 @@ func (tx *Tx) end(job Job, query string, args ...any) error {
 
 // Extend moves the end of the lease to d from now.
 func (tx *Tx) Extend(job Job, d time.Duration) error {
-	return tx.end(job, extendJob, tx.lease(d)...)
+	return tx.updateHeld(job, extendJob, tx.lease(d)...)
 }
 
 // Complete ends the job as done.
-func (tx *Tx) Complete(job Job) error { return tx.end(job, endJob, micros(tx.now), 0, "") }
+func (tx *Tx) Complete(job Job) error { return tx.updateHeld(job, endJob, db.Micros(tx.Now()), 0, "") }
 
 // Release gives the job back until due.
 func (tx *Tx) Release(job Job, due time.Time, reason string) error {
-	return tx.end(job, releaseJob, micros(due), remark(reason))
+	return tx.updateHeld(job, releaseJob, db.Micros(due), db.Remark(reason))
 }
 
 // Bury ends the job as given up; it stays visible until someone requeues its message (REL-068).
 func (tx *Tx) Bury(job Job, reason string) error {
-	return tx.end(job, endJob, micros(tx.now), 1, remark(reason))
+	return tx.updateHeld(job, endJob, db.Micros(tx.Now()), 1, db.Remark(reason))
 }
 
 // Extend moves the end of the lease to d from now. ErrLeaseLost means that the work should stop.
@@ -247,13 +249,13 @@ func (s *Store) Release(ctx context.Context, job Job, due time.Time, reason stri
 
 // GiveBack gives a job back until due whose work was not begun: the claim does not count.
 func (s *Store) GiveBack(ctx context.Context, job Job, due time.Time, reason string) error {
-	return s.Update(ctx, job.Tenant, func(tx *Tx) error { return tx.end(job, unclaimJob, micros(due), reason) })
+	return s.Update(ctx, job.Tenant, func(tx *Tx) error { return tx.updateHeld(job, unclaimJob, db.Micros(due), reason) })
 }
 
 // Crash gives a job back like Release, but the claim keeps counting as one that never ended, by nobody's fault but its own
 // (REL-067).
 func (s *Store) Crash(ctx context.Context, job Job, due time.Time, reason string) error {
-	return s.Update(ctx, job.Tenant, func(tx *Tx) error { return tx.end(job, crashJob, micros(due), remark(reason)) })
+	return s.Update(ctx, job.Tenant, func(tx *Tx) error { return tx.updateHeld(job, crashJob, db.Micros(due), db.Remark(reason)) })
 }
 
 // Bury ends a job as given up.

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"errors"
+
+	"github.com/ravn-ap/ravn/internal/db"
 )
 
 const (
@@ -17,7 +19,7 @@ const (
 // Attempts that it left open are closed as interrupted. Its work is a suspect if it held nothing else (REL-067).
 func (s *Store) BuryOwner(ctx context.Context, owner string) (jobs []Job, err error) {
 	return s.giveUpAll(ctx, owner, func(tx *Tx, held []Job, j Job) error {
-		_, err := tx.exec(buryOwner, bit(len(held) == 1), j.ID, j.Token)
+		_, err := tx.Exec(buryOwner, bit(len(held) == 1), j.ID, j.Token)
 		return err
 	})
 }
@@ -26,7 +28,7 @@ func (s *Store) BuryOwner(ctx context.Context, owner string) (jobs []Job, err er
 // work.
 func (s *Store) LeaveOwner(ctx context.Context, owner string) (jobs []Job, err error) {
 	return s.giveUpAll(ctx, owner, func(tx *Tx, _ []Job, j Job) error {
-		_, err := tx.exec(leaveOwner, j.ID, j.Token)
+		_, err := tx.Exec(leaveOwner, j.ID, j.Token)
 		return err
 	})
 }
@@ -35,8 +37,8 @@ func (s *Store) giveUpAll(ctx context.Context, owner string, giveUp func(tx *Tx,
 	if owner == "" {
 		return nil, errors.New("store: owner without a name")
 	}
-	err = s.update(ctx, &write{fn: func(tx *Tx) (err error) {
-		if jobs, err = list(tx, scanJob, jobsOf, owner); err != nil {
+	err = s.UpdateAny(ctx, s.in(func(tx *Tx) (err error) {
+		if jobs, err = db.ChangeAll(tx.Tx, scanJob, jobsOf, owner); err != nil {
 			return err
 		}
 		for _, j := range jobs {
@@ -48,7 +50,7 @@ func (s *Store) giveUpAll(ctx context.Context, owner string, giveUp func(tx *Tx,
 			}
 		}
 		return nil
-	}})
+	}))
 	return jobs, err
 }
 
@@ -57,9 +59,9 @@ func (tx *Tx) abandon(j Job) error {
 	if j.Kind != Send && j.Kind != Deliver {
 		return nil
 	}
-	tx.tenant = j.Tenant // the transaction is one of the process, for the work of all tenants
+	tx.SetTenant(j.Tenant) // the transaction is one of the process, for the work of all tenants
 	m, err := tx.Get(j.MessageID)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, db.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
@@ -71,8 +73,8 @@ func (tx *Tx) abandon(j Job) error {
 	return nil
 }
 
-// JobOf returns the work of a kind for a message, open or not, or ErrNotFound.
+// JobOf returns the work of a kind for a message, open or not, or db.ErrNotFound.
 func (s *Store) JobOf(ctx context.Context, tenant string, kind Kind, messageID string) (Job, error) {
-	return readOne(ctx, s, "job", scanJob, `SELECT `+jobColumns+` FROM outbox WHERE id = ? AND tenant = ?`,
+	return db.ReadOne(ctx, s.DB, "job", scanJob, `SELECT `+jobColumns+` FROM outbox WHERE id = ? AND tenant = ?`,
 		jobID(tenant, kind, messageID), tenant)
 }

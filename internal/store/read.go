@@ -3,39 +3,42 @@ package store
 import (
 	"cmp"
 	"context"
-	"math"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ravn-ap/ravn/internal/db"
 )
 
 const getMessage = `SELECT ` + columns + ` FROM message WHERE id = ? AND tenant = ?`
 
-// Get returns a message by its id, or ErrNotFound.
+// Get returns a message by its id, or db.ErrNotFound.
 func (s *Store) Get(ctx context.Context, tenant, id string) (Message, error) {
-	return readOne(ctx, s, "get", scanMessage, getMessage, id, tenant)
+	return db.ReadOne(ctx, s.DB, "get", scanMessage, getMessage, id, tenant)
 }
 
 // Get returns a message as the transaction sees it.
-func (tx *Tx) Get(id string) (Message, error) { return one(tx, scanMessage, getMessage, id, tx.tenant) }
+func (tx *Tx) Get(id string) (Message, error) {
+	return db.One(tx.Tx, scanMessage, getMessage, id, tx.Tenant())
+}
 
 // ByMessageID returns the messages with an eb:MessageId, newest first. There may be several inbound ones: the id is
 // unique per sender only.
 func (s *Store) ByMessageID(ctx context.Context, tenant string, d Direction, messageID string) ([]Message, error) {
-	return readAll(ctx, s, "by message id", scanMessage, `SELECT `+columns+` FROM message
+	return db.ReadAll(ctx, s.DB, "by message id", scanMessage, `SELECT `+columns+` FROM message
 		WHERE tenant = ? AND direction = ? AND message_id = ? ORDER BY created DESC, id DESC`, tenant, string(d), messageID)
 }
 
 // ByContent returns the outgoing messages with the same Content, newest first.
 func (s *Store) ByContent(ctx context.Context, tenant string, content []byte) ([]Message, error) {
-	return readAll(ctx, s, "by content", scanMessage, `SELECT `+columns+` FROM message
+	return db.ReadAll(ctx, s.DB, "by content", scanMessage, `SELECT `+columns+` FROM message
 		WHERE tenant = ? AND content = ? AND direction = '`+string(Out)+`' ORDER BY created DESC, id DESC`, tenant, content)
 }
 
 // ByInstanceID returns the messages with an SBDH InstanceIdentifier, oldest first. A status message names its document
 // by it (MLS-024).
 func (s *Store) ByInstanceID(ctx context.Context, tenant string, d Direction, instanceID string) ([]Message, error) {
-	return readAll(ctx, s, "by instance id", scanMessage, `SELECT `+columns+` FROM message
+	return db.ReadAll(ctx, s.DB, "by instance id", scanMessage, `SELECT `+columns+` FROM message
 		WHERE tenant = ? AND instance_id = ? AND direction = ? ORDER BY created, id`, tenant, instanceID, string(d))
 }
 
@@ -59,64 +62,61 @@ func (s *Store) List(ctx context.Context, tenant string, f Filter) ([]Message, e
 		and("state = ?", string(f.State))
 	}
 	if !f.From.IsZero() {
-		and("created >= ?", micros(f.From))
+		and("created >= ?", db.Micros(f.From))
 	}
 	if !f.To.IsZero() {
-		and("created < ?", micros(f.To))
+		and("created < ?", db.Micros(f.To))
 	}
 	if f.Before != nil {
-		at := micros(f.Before.Created)
+		at := db.Micros(f.Before.Created)
 		and("(created < ? OR created = ? AND id < ?)", at, at, f.Before.ID)
 	}
 	args = append(args, cmp.Or(f.Limit, 100))
-	return readAll(ctx, s, "list", scanMessage, `SELECT `+columns+` FROM message WHERE `+strings.Join(where, " AND ")+
+	return db.ReadAll(ctx, s.DB, "list", scanMessage, `SELECT `+columns+` FROM message WHERE `+strings.Join(where, " AND ")+
 		` ORDER BY created DESC, id DESC LIMIT ?`, args...)
 }
 
 // Timeline returns the events of a message in order (REL-102).
 func (s *Store) Timeline(ctx context.Context, tenant, id string) ([]Event, error) {
-	scan := func(row scanner) (e Event, err error) {
+	scan := func(row db.Row) (e Event, err error) {
 		var at int64
 		err = row.Scan(&e.Seq, &at, &e.Kind, (*string)(&e.From), (*string)(&e.To), &e.Detail, &e.Actor)
-		e.At = fromMicros(at)
+		e.At = db.FromMicros(at)
 		return e, err
 	}
-	return readAll(ctx, s, "timeline", scan, `SELECT seq, at, kind, from_state, to_state, detail, actor FROM event
+	return db.ReadAll(ctx, s.DB, "timeline", scan, `SELECT seq, at, kind, from_state, to_state, detail, actor FROM event
 		WHERE message_id = ? AND tenant = ? ORDER BY seq`, id, tenant)
 }
 
 // Attempts returns the attempts of a message in order.
 func (s *Store) Attempts(ctx context.Context, tenant, id string) ([]Attempt, error) {
-	scan := func(row scanner) (a Attempt, err error) {
+	scan := func(row db.Row) (a Attempt, err error) {
 		var started, ended, unclear int64
 		err = row.Scan(&a.N, &started, &ended, &a.Endpoint, &a.Fingerprint, &a.Outcome, &a.Code, &a.Detail, &a.Sealed, &unclear)
 		a.Unclear = unclear != 0
-		a.Started, a.Ended = fromMicros(started), fromMicros(ended)
+		a.Started, a.Ended = db.FromMicros(started), db.FromMicros(ended)
 		return a, err
 	}
-	return readAll(ctx, s, "attempts", scan, `SELECT n, started, ended, endpoint, fingerprint, outcome, code, detail,
+	return db.ReadAll(ctx, s.DB, "attempts", scan, `SELECT n, started, ended, endpoint, fingerprint, outcome, code, detail,
 		sealed_key, unclear FROM attempt WHERE message_id = ? AND tenant = ? ORDER BY n`, id, tenant)
 }
 
 const evidenceOf = `SELECT kind, attempt, content_type, bytes FROM evidence WHERE message_id = ? AND tenant = ?`
 
-func scanEvidence(row scanner) (e Evidence, err error) {
+func scanEvidence(row db.Row) (e Evidence, err error) {
 	err = row.Scan(&e.Kind, &e.Attempt, &e.ContentType, &e.Bytes)
 	return e, err
 }
 
-// Evidence returns the piece of a kind that belongs to the latest attempt which has one, or ErrNotFound.
+// Evidence returns the piece of a kind that belongs to the latest attempt which has one, or db.ErrNotFound.
 func (s *Store) Evidence(ctx context.Context, tenant, id, kind string) (Evidence, error) {
-	return readOne(ctx, s, "evidence", scanEvidence, evidenceOf+` AND kind = ? ORDER BY attempt DESC LIMIT 1`, id, tenant, kind)
+	return db.ReadOne(ctx, s.DB, "evidence", scanEvidence, evidenceOf+` AND kind = ? ORDER BY attempt DESC LIMIT 1`, id, tenant, kind)
 }
 
 // AllEvidence returns all pieces of a message, in the order of attempts.
 func (s *Store) AllEvidence(ctx context.Context, tenant, id string) ([]Evidence, error) {
-	return readAll(ctx, s, "evidence", scanEvidence, evidenceOf+` ORDER BY attempt, kind`, id, tenant)
+	return db.ReadAll(ctx, s.DB, "evidence", scanEvidence, evidenceOf+` ORDER BY attempt, kind`, id, tenant)
 }
-
-// until is the stored form of the end of a span; the zero time means no end.
-func until(t time.Time) int64 { return cmp.Or(micros(t), math.MaxInt64) }
 
 // StateCount is how many messages of a direction are in a state.
 type StateCount struct {
@@ -127,11 +127,11 @@ type StateCount struct {
 
 // Counts returns the number of messages by direction and state (REL-100, REL-101).
 func (s *Store) Counts(ctx context.Context, tenant string) ([]StateCount, error) {
-	scan := func(row scanner) (c StateCount, err error) {
+	scan := func(row db.Row) (c StateCount, err error) {
 		err = row.Scan((*string)(&c.Direction), (*string)(&c.State), &c.Messages)
 		return c, err
 	}
-	return readAll(ctx, s, "counts", scan, `SELECT direction, state, COUNT(*) FROM message WHERE tenant = ?
+	return db.ReadAll(ctx, s.DB, "counts", scan, `SELECT direction, state, COUNT(*) FROM message WHERE tenant = ?
 		GROUP BY direction, state ORDER BY direction, state`, tenant)
 }
 
@@ -148,7 +148,7 @@ func (s *Store) Jobs(ctx context.Context, tenant string, f JobFilter) ([]Job, er
 	if f.Dead {
 		where = "dead = 1"
 	}
-	return readAll(ctx, s, "jobs", scanJob, `SELECT `+jobColumns+` FROM outbox WHERE tenant = ? AND `+where+`
+	return db.ReadAll(ctx, s.DB, "jobs", scanJob, `SELECT `+jobColumns+` FROM outbox WHERE tenant = ? AND `+where+`
 		AND (? = '' OR kind = ?) ORDER BY due, id LIMIT ?`, tenant, string(f.Kind), string(f.Kind), cmp.Or(f.Limit, 100))
 }
 
@@ -161,13 +161,13 @@ type Backlog struct {
 
 // Backlogs returns the open work by kind.
 func (s *Store) Backlogs(ctx context.Context, tenant string) ([]Backlog, error) {
-	scan := func(row scanner) (b Backlog, err error) {
+	scan := func(row db.Row) (b Backlog, err error) {
 		var oldest int64
 		err = row.Scan((*string)(&b.Kind), &b.Open, &oldest)
-		b.Oldest = fromMicros(oldest)
+		b.Oldest = db.FromMicros(oldest)
 		return b, err
 	}
-	return readAll(ctx, s, "backlogs", scan, `SELECT kind, COUNT(*), MIN(created) FROM outbox WHERE tenant = ? AND done = 0
+	return db.ReadAll(ctx, s.DB, "backlogs", scan, `SELECT kind, COUNT(*), MIN(created) FROM outbox WHERE tenant = ? AND done = 0
 		GROUP BY kind ORDER BY kind`, tenant)
 }
 
@@ -184,7 +184,7 @@ const (
 // blobBatch is how many keys one query looks for.
 const blobBatch = 200
 
-var messagesOf = `SELECT id, payload_key, sealed_key FROM message WHERE id IN (` + marks(blobBatch) + `)`
+var messagesOf = `SELECT id, payload_key, sealed_key FROM message WHERE id IN (` + db.Placeholders(blobBatch) + `)`
 
 // BlobUses tells what messages of any tenant know of blob keys that BlobKey made (REL-007). Keys of other making count
 // as used, so that nobody collects them.
@@ -195,7 +195,7 @@ func (s *Store) BlobUses(ctx context.Context, keys []string) (map[string]BlobUse
 		for i := range ids { // a short batch looks for its last one again
 			ids[i], _, _ = strings.Cut(batch[min(i, len(batch)-1)], ".")
 		}
-		known, err := readAll(ctx, s, "blob uses", scanBlobKeys, messagesOf, ids...)
+		known, err := db.ReadAll(ctx, s.DB, "blob uses", scanBlobKeys, messagesOf, ids...)
 		if err != nil {
 			return nil, err
 		}
@@ -222,7 +222,7 @@ func (s *Store) BlobUses(ctx context.Context, keys []string) (map[string]BlobUse
 // blobKeys are the keys that a message refers to.
 type blobKeys struct{ id, payload, sealed string }
 
-func scanBlobKeys(row scanner) (k blobKeys, err error) {
+func scanBlobKeys(row db.Row) (k blobKeys, err error) {
 	err = row.Scan(&k.id, &k.payload, &k.sealed)
 	return k, err
 }
@@ -236,7 +236,7 @@ type BlobRow struct {
 // BlobRows returns messages of any tenant in the order of their ids, from the one after a given id on. Those without a
 // blob of their own are among them, so that the last one says where to go on.
 func (s *Store) BlobRows(ctx context.Context, after string, limit int) ([]BlobRow, error) {
-	list, err := readAll(ctx, s, "blob rows", scanBlobKeys,
+	list, err := db.ReadAll(ctx, s.DB, "blob rows", scanBlobKeys,
 		`SELECT id, payload_key, sealed_key FROM message WHERE id > ? ORDER BY id LIMIT ?`, after, limit)
 	rows := make([]BlobRow, len(list))
 	for i, k := range list {
@@ -258,10 +258,10 @@ type TypeCount struct {
 
 // Types returns the document types of the messages since a time with their processes, sorted. It reads all of these messages.
 func (s *Store) Types(ctx context.Context, tenant string, since time.Time) ([]TypeCount, error) {
-	scan := func(row scanner) (c TypeCount, err error) {
+	scan := func(row db.Row) (c TypeCount, err error) {
 		err = row.Scan(&c.DocType, &c.Process, &c.Count)
 		return c, err
 	}
-	return readAll(ctx, s, "types", scan, `SELECT doctype, process, COUNT(*) FROM message
-		WHERE tenant = ? AND created >= ? GROUP BY doctype, process ORDER BY doctype, process`, tenant, micros(since))
+	return db.ReadAll(ctx, s.DB, "types", scan, `SELECT doctype, process, COUNT(*) FROM message
+		WHERE tenant = ? AND created >= ? GROUP BY doctype, process ORDER BY doctype, process`, tenant, db.Micros(since))
 }

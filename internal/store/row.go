@@ -1,5 +1,7 @@
 package store
 
+import "github.com/ravn-ap/ravn/internal/db"
+
 // columns are the columns of message in the order of values and scanMessage.
 const columns = `id, tenant, domain, direction, state, version, message_id, conversation_id, as4_time, c2, c3,
 	sender, receiver, doctype_scheme, doctype, process_scheme, process, transport, instance_id, creation_time,
@@ -10,9 +12,9 @@ const columns = `id, tenant, domain, direction, state, version, message_id, conv
 func (m *Message) values() []any {
 	return []any{
 		m.ID, m.Tenant, m.Domain, string(m.Direction), string(m.State), m.Version, m.MessageID, m.ConversationID,
-		micros(m.Timestamp), string(m.C2), string(m.C3), m.Sender, m.Receiver, m.DocTypeScheme, m.DocType,
+		db.Micros(m.Timestamp), string(m.C2), string(m.C3), m.Sender, m.Receiver, m.DocTypeScheme, m.DocType,
 		m.ProcessScheme, m.Process, m.Transport, m.InstanceID, m.CreationTime, m.CountryC1, m.MLSTo, m.MLSType,
-		micros(m.Created), micros(m.Accepted), m.Payload.Key, m.Payload.Length, m.Payload.sum(), m.PayloadMime,
+		db.Micros(m.Created), db.Micros(m.Accepted), m.Payload.Key, m.Payload.Length, m.Payload.sum(), m.PayloadMime,
 		m.Sealed.Key, m.Sealed.Length, m.Sealed.sum(), m.SealedType, m.Endpoint, m.PeerCert, m.Digests, m.Content,
 	}
 }
@@ -26,7 +28,7 @@ func (r *BlobRef) sum() []byte {
 }
 
 // scanMessage reads a row of columns.
-func scanMessage(row scanner) (Message, error) {
+func scanMessage(row db.Row) (Message, error) {
 	var (
 		m                      Message
 		as4, created, accepted int64
@@ -40,7 +42,7 @@ func scanMessage(row scanner) (Message, error) {
 		&created, &accepted, &m.Payload.Key, &m.Payload.Length, &payload, &m.PayloadMime,
 		&m.Sealed.Key, &m.Sealed.Length, &sealed, &m.SealedType, &m.Endpoint, &m.PeerCert, &m.Digests, &m.Content, &duplicate,
 	)
-	m.Timestamp, m.Created, m.Accepted = fromMicros(as4), fromMicros(created), fromMicros(accepted)
+	m.Timestamp, m.Created, m.Accepted = db.FromMicros(as4), db.FromMicros(created), db.FromMicros(accepted)
 	copy(m.Payload.SHA256[:], payload)
 	copy(m.Sealed.SHA256[:], sealed)
 	m.PossibleDuplicate = duplicate != 0

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/peppol"
 )
 
@@ -48,7 +49,7 @@ func (s *Store) SubmitHeld(ctx context.Context, tenant string, sub Submission, o
 func (s *Store) Submit(ctx context.Context, tenant string, sub Submission) (m Message, repeated bool, err error) {
 	m = sub.Message
 	if m.ID == "" {
-		m.ID = NewID()
+		m.ID = db.NewID()
 	}
 	if m.MessageID == "" {
 		return m, false, errors.New("store: submit: MessageID is required")
@@ -80,7 +81,7 @@ const (
 // whose work is left to the caller.
 func (tx *Tx) submit(m *Message, sub *Submission) (earlier string, err error) {
 	if sub.Key != "" {
-		n, err := tx.exec(insertSubmission, tx.tenant, sub.Key, nonNil(sub.Digest), m.ID, micros(tx.now))
+		n, err := tx.Exec(insertSubmission, tx.Tenant(), sub.Key, nonNil(sub.Digest), m.ID, db.Micros(tx.Now()))
 		if err != nil {
 			return "", err
 		}
@@ -107,10 +108,10 @@ func (tx *Tx) submit(m *Message, sub *Submission) (earlier string, err error) {
 
 func (tx *Tx) earlier(sub *Submission) (string, error) {
 	var digest []byte
-	ref, err := one(tx, func(row scanner) (ref string, err error) {
+	ref, err := db.One(tx.Tx, func(row db.Row) (ref string, err error) {
 		err = row.Scan(&ref, &digest)
 		return ref, err
-	}, findSubmission, tx.tenant, sub.Key)
+	}, findSubmission, tx.Tenant(), sub.Key)
 	if err == nil && string(digest) != string(sub.Digest) {
 		err = ErrKeyReused
 	}
@@ -137,7 +138,7 @@ const sealMessage = `UPDATE message SET sealed_key = ?, sealed_length = ?, seale
 // that was the first to send it. m has the new values afterwards.
 func (tx *Tx) seal(m *Message, b *Sealed, actor string, begin Event) error {
 	if m.Direction != Out {
-		return fmt.Errorf("%w: message is %s", ErrConflict, m.State)
+		return fmt.Errorf("%w: message is %s", db.ErrConflict, m.State)
 	}
 	if err := tx.AddEvidence(m.ID, b.Body.inline()...); err != nil {
 		return err
@@ -221,7 +222,7 @@ const (
 
 // interrupt closes the attempt that a vanished worker left open. Its bytes may have arrived.
 func (tx *Tx) interrupt(m *Message, to State) error {
-	if _, err := tx.exec(interruptAttempts, micros(tx.now), m.ID, tx.tenant); err != nil {
+	if _, err := tx.Exec(interruptAttempts, db.Micros(tx.Now()), m.ID, tx.Tenant()); err != nil {
 		return err
 	}
 	return tx.Move(m, to, Event{Kind: EventInterrupted})
@@ -229,7 +230,7 @@ func (tx *Tx) interrupt(m *Message, to State) error {
 
 // addAttempt numbers the attempt; the change of state before it keeps others from doing so at the same time.
 func (tx *Tx) addAttempt(m *Message, st Start) (int, error) {
-	n, err := change(tx, scanInt, insertAttempt, m.ID, tx.tenant, micros(tx.now), st.Endpoint, st.Fingerprint, m.Sealed.Key, m.ID, tx.tenant)
+	n, err := db.Change(tx.Tx, db.ScanInt, insertAttempt, m.ID, tx.Tenant(), db.Micros(tx.Now()), st.Endpoint, st.Fingerprint, m.Sealed.Key, m.ID, tx.Tenant())
 	return int(n), err
 }
 
@@ -262,7 +263,7 @@ func (tx *Tx) stateAfter(m *Message, r Result) (State, error) {
 // unclear tells whether an attempt may have reached C3 without an answer that settles it, beside those that sent the body
 // under the key answered.
 func (tx *Tx) unclear(id, answered string) (bool, error) {
-	n, err := one(tx, scanInt, countUnclear, id, tx.tenant, answered)
+	n, err := db.One(tx.Tx, db.ScanInt, countUnclear, id, tx.Tenant(), answered)
 	return n > 0, err
 }
 
@@ -335,7 +336,7 @@ const moveSent = `UPDATE message SET accepted = ?, state = ?, version = version 
 // fate of the job: done, due again, or given up (REL-022). ErrLeaseLost means that another worker holds the message now;
 // nothing was written then (REL-013).
 func (s *Store) FinishAttempt(ctx context.Context, job Job, n int, r Result) error {
-	return s.updateOf(ctx, &write{tenant: job.Tenant, patient: true, fn: func(tx *Tx) error {
+	return s.UpdateLater(ctx, job.Tenant, s.in(func(tx *Tx) error {
 		m, err := tx.underWay(job, r)
 		if err != nil {
 			return err
@@ -344,7 +345,7 @@ func (s *Store) FinishAttempt(ctx context.Context, job Job, n int, r Result) err
 		if r.State, err = tx.stateAfter(&m, r); err != nil {
 			return err
 		}
-		if err := tx.settle(job, r); err != nil {
+		if err := tx.endOrRelease(job, r); err != nil {
 			return err
 		}
 		if r.State == Sent && !hasReceipt(r.Evidence) {
@@ -352,22 +353,22 @@ func (s *Store) FinishAttempt(ctx context.Context, job Job, n int, r Result) err
 		}
 		ev := Event{Kind: cmp.Or(r.Outcome, "attempt_ended"), Detail: joined(r.Code, r.Detail), Actor: job.Owner}
 		if r.State == Sent {
-			err = tx.move(&m, Sent, moveSent, []any{micros(tx.now)}, ev)
+			err = tx.move(&m, Sent, moveSent, []any{db.Micros(tx.Now())}, ev)
 		} else {
 			err = tx.Move(&m, r.State, ev)
 		}
 		if err != nil {
 			return err
 		}
-		ended, err := tx.exec(endAttempt, micros(tx.now), r.Outcome, remark(r.Code), remark(r.Detail), bit(unclear), m.ID, tx.tenant, n)
+		ended, err := tx.Exec(endAttempt, db.Micros(tx.Now()), r.Outcome, db.Remark(r.Code), db.Remark(r.Detail), bit(unclear), m.ID, tx.Tenant(), n)
 		if err != nil {
 			return err
 		}
 		if ended == 0 {
-			return fmt.Errorf("%w: attempt %d is over", ErrConflict, n)
+			return fmt.Errorf("%w: attempt %d is over", db.ErrConflict, n)
 		}
 		return tx.afterAttempt(&m, n, r)
-	}})
+	}))
 }
 
 // underWay returns the message of an attempt that ends. A message that changed meanwhile is found out by Move.
@@ -383,7 +384,7 @@ func (tx *Tx) afterAttempt(m *Message, n int, r Result) error {
 		return err
 	}
 	if r.Refused {
-		if _, err := tx.exec(answerAttempts, m.ID, tx.tenant, m.Sealed.Key); err != nil {
+		if _, err := tx.Exec(answerAttempts, m.ID, tx.Tenant(), m.Sealed.Key); err != nil {
 			return err
 		}
 	}
@@ -395,8 +396,8 @@ func (tx *Tx) afterAttempt(m *Message, n int, r Result) error {
 	return tx.Enqueue(r.Tasks...)
 }
 
-// settle ends the job or gives it back, as the new state of its message demands.
-func (tx *Tx) settle(job Job, r Result) error {
+// endOrRelease ends the job or gives it back, as the new state of its message demands.
+func (tx *Tx) endOrRelease(job Job, r Result) error {
 	switch r.State {
 	case RetryWait, Unknown, DeliveryFailed:
 		if r.Hold > 0 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/peppol"
 )
 
@@ -26,7 +27,7 @@ const upsertServed = `INSERT INTO served (tenant, participant_key, doctype_schem
 func (s *Store) AddServed(ctx context.Context, tenant string, entries ...Served) error {
 	return s.Update(ctx, tenant, func(tx *Tx) error {
 		for _, e := range entries {
-			_, err := tx.exec(upsertServed, append(e.key(tenant), e.Participant.Value(), e.Domain, micros(e.From), micros(e.Until))...)
+			_, err := tx.Exec(upsertServed, append(e.key(tenant), e.Participant.Value(), e.Domain, db.Micros(e.From), db.Micros(e.Until))...)
 			if err != nil {
 				return err
 			}
@@ -35,13 +36,13 @@ func (s *Store) AddServed(ctx context.Context, tenant string, entries ...Served)
 	})
 }
 
-// RemoveServed removes an entry by participant, document type and process; ErrNotFound if there is none.
+// RemoveServed removes an entry by participant, document type and process; db.ErrNotFound if there is none.
 func (s *Store) RemoveServed(ctx context.Context, tenant string, e Served) error {
 	return s.Update(ctx, tenant, func(tx *Tx) error {
-		n, err := tx.exec(`DELETE FROM served WHERE tenant = ? AND participant_key = ? AND doctype_scheme = ? AND doctype = ?
+		n, err := tx.Exec(`DELETE FROM served WHERE tenant = ? AND participant_key = ? AND doctype_scheme = ? AND doctype = ?
 			AND process_scheme = ? AND process = ?`, e.key(tenant)...)
 		if err == nil && n == 0 {
-			err = ErrNotFound
+			err = db.ErrNotFound
 		}
 		return err
 	})
@@ -55,7 +56,7 @@ const servedColumns = `participant, doctype_scheme, doctype, process_scheme, pro
 
 // ListServed returns the entries of a participant, or all for the zero participant, in the order of their keys.
 func (s *Store) ListServed(ctx context.Context, tenant string, p peppol.ParticipantID) ([]Served, error) {
-	return readAll(ctx, s, "list served", scanServed, `SELECT `+servedColumns+` FROM served
+	return db.ReadAll(ctx, s.DB, "list served", scanServed, `SELECT `+servedColumns+` FROM served
 		WHERE tenant = ? AND (? = '' OR participant_key = ?)
 		ORDER BY participant_key, doctype_scheme, doctype, process_scheme, process`, tenant, p.Key(), p.Key())
 }
@@ -64,13 +65,13 @@ func (s *Store) ListServed(ctx context.Context, tenant string, p peppol.Particip
 // and processes byte for byte; for wildcard types the best matching entry counts (SBDH-043, DISC-020 to DISC-024). An
 // error means that it cannot be told, which is not the same as false.
 func (s *Store) Serves(ctx context.Context, tenant string, p peppol.ParticipantID, d peppol.DocTypeID, proc peppol.ProcessID) (Served, bool, error) {
-	entries, err := readAll(ctx, s, "serves", scanServed, `SELECT `+servedColumns+` FROM served
+	entries, err := db.ReadAll(ctx, s.DB, "serves", scanServed, `SELECT `+servedColumns+` FROM served
 		WHERE tenant = ? AND participant_key = ? AND doctype_scheme = ? AND process_scheme = ? AND process = ?`,
 		tenant, p.Key(), d.Scheme(), proc.Scheme(), proc.Value())
 	if err != nil {
 		return Served{}, false, err
 	}
-	now := s.opts.Now()
+	now := s.Now()
 	for _, candidate := range d.Candidates() {
 		for _, e := range entries {
 			if e.DocType == candidate && e.in(now) {
@@ -86,13 +87,13 @@ func (e *Served) in(t time.Time) bool {
 	return !t.Before(e.From) && (e.Until.IsZero() || t.Before(e.Until))
 }
 
-func scanServed(row scanner) (Served, error) {
+func scanServed(row db.Row) (Served, error) {
 	var participant, docScheme, doc, procScheme, proc, domain string
 	var from, until int64
 	if err := row.Scan(&participant, &docScheme, &doc, &procScheme, &proc, &domain, &from, &until); err != nil {
 		return Served{}, err
 	}
-	e := Served{Domain: domain, From: fromMicros(from), Until: fromMicros(until)}
+	e := Served{Domain: domain, From: db.FromMicros(from), Until: db.FromMicros(until)}
 	var err error
 	if e.Participant, err = peppol.ParseParticipant(participant); err != nil {
 		return e, fmt.Errorf("served row: %w", err)

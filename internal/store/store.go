@@ -2,247 +2,38 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
-	"fmt"
-	"sync"
-	"sync/atomic"
-	"time"
+
+	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/ledger"
 )
 
-// Engine is what differs between databases. Packages sqlite and postgres fill it in; all else is one set of queries.
-type Engine struct {
-	Name    string
-	Write   *sql.DB // connections that write
-	Read    *sql.DB // connections that only read; may be the same as Write
-	Writers int     // how many connections write at the same time
-	Batch   int     // how many writes may share one commit
-
-	// Gather is the least time between two commits under load, so that more writes share one; 0 for a server, which
-	// groups the flushes of its clients itself.
-	Gather time.Duration
-
-	// Limit is how long a transaction may take, so that a server that has vanished holds no writer for ever; 0 for a
-	// local file.
-	Limit time.Duration
-
-	// Boot is the clock by which leases are granted and end when the database has none but the host's: the time since
-	// the host was started, a suspended machine included, in microseconds, and the name of that start. No correction of
-	// the clock touches it, and a lease of another start is over (REL-066). nil: leases go by Clock.
-	Boot func() (name string, micros int64)
-
-	Begin      string // statement that starts a transaction
-	Bytes      string // type of a column of bytes
-	Clustered  string // clause of a table whose rows lie in their primary key
-	Serial     string // type of a primary key that numbers the rows
-	Snapshot   string // statement that starts a transaction of reads which all see one state
-	Clock      string // expression: the database's clock in microseconds
-	SkipLocked string // clause that makes a claim pass over rows that another claim holds
-	LockSchema string // statement that keeps other nodes from migrating at the same time; may be empty
-	Sign       string // statement by which a connection shows that its server lives; "" when that shows elsewhere
-	Dollar     bool   // placeholders are $1, $2 … instead of ?
-
-	// Users names the servers that use the database now, and keeps new ones away until the transaction ends.
-	Users func(ctx context.Context, tx *sql.Tx) ([]string, error)
-
-	// InTx asks a connection whether a transaction is open on it. nil: the database never ends one by itself and goes
-	// on without.
-	InTx func(ctx context.Context, conn *sql.Conn) bool
-
-	Fatal     func(error) bool // the storage itself failed (REL-002)
-	Transient func(error) bool // a write that failed with this may be run again: deadlock, serialization
-}
-
-// deadline returns the context of a transaction.
-func (e *Engine) deadline() (context.Context, context.CancelFunc) {
-	if e.Limit == 0 {
-		return context.Background(), func() {}
-	}
-	return context.WithTimeout(context.Background(), e.Limit)
-}
-
-// Options are the parts of a Store that the caller may replace. The zero value is right for production.
-type Options struct {
-	Now       func() time.Time                   // nil means time.Now, and the database's clock for due times (REL-066)
-	Boot      func() (name string, micros int64) // nil means that of the Engine for leases, or Now if that is set
-	ReadLimit time.Duration                      // of one read; 0 means DefaultReadLimit
-
-	Server bool               // of a server: while it is open no command of another version changes the schema
-	Used   bool               // the database must have been used before: an empty one is left alone, ErrEmpty
-	Hook   func(point string) // called at "store.before_commit" and "store.committed"; tests end the process there
-}
-
-// Stats counts what a Store did since it was opened.
-type Stats struct {
-	Writes  int64 // write functions that were committed
-	Commits int64 // transactions that carried them
-}
-
-// Store is an open database. Its methods may be called from any goroutine.
+// Store is the record in an open database. Its methods may be called from any goroutine.
 type Store struct {
-	eng      Engine
-	opts     Options
-	ownClock bool // Options.Now was set: it decides what is due
-
-	mu     sync.RWMutex // held for reading while a write is handed in, for writing to close
-	closed bool
-	writes chan *write
-	lanes  sync.WaitGroup
-
-	readMu sync.RWMutex
-	stmts  map[string]*sql.Stmt // prepared on eng.Read
-
-	terms terms
-
-	broken  atomic.Pointer[FatalError]
-	done    atomic.Int64
-	commits atomic.Int64
+	*db.DB
+	Ledger *ledger.Ledger // counts what is accepted and sent, in the same transaction
 }
 
-// New brings the schema of the database up to date and starts the writers. It owns the two pools of eng from then on,
-// also when it fails.
-func New(ctx context.Context, eng Engine, opts Options) (*Store, error) {
-	ownClock := opts.Now != nil
-	if !ownClock {
-		opts.Now = time.Now
+// Open returns the record in a database that was opened, which the Store closes with itself. It takes what the opening
+// functions of package db return: Open(store.Open(sqlite.Open(…))).
+func Open(d *db.DB, err error) (*Store, error) {
+	if err != nil {
+		return nil, err
 	}
-	if opts.Hook == nil {
-		opts.Hook = func(string) {}
-	}
-	if opts.ReadLimit <= 0 {
-		opts.ReadLimit = DefaultReadLimit
-	}
-	s := &Store{
-		eng: eng, opts: opts, ownClock: ownClock,
-		writes: make(chan *write, eng.Writers*eng.Batch),
-		stmts:  map[string]*sql.Stmt{},
-	}
-	if err := s.prepare(ctx); err != nil {
-		return nil, errors.Join(err, s.closePools())
-	}
-	for range eng.Writers {
-		s.lanes.Go(newLane(s).run)
-	}
-	if err := s.show(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return s, nil
+	return &Store{DB: d, Ledger: ledger.New(d)}, nil
 }
 
-// show has the sign of a server in the database before anything depends on the schema: what changed before it was
-// there, is seen by looking again.
-func (s *Store) show(ctx context.Context) error {
-	if !s.opts.Server || s.eng.Sign == "" {
-		return nil
-	}
-	if err := s.update(ctx, &write{fn: func(*Tx) error { return nil }}); err != nil {
-		return err
-	}
-	return s.prepare(ctx)
+// Tx is a transaction that may write rows of one tenant. It is valid only inside the function given to Update.
+type Tx struct {
+	*db.Tx
+	ledger *ledger.Ledger
 }
 
-// prepare brings the schema up to date.
-func (s *Store) prepare(ctx context.Context) error {
-	if s.opts.Used {
-		if _, err := s.eng.Read.ExecContext(ctx, "SELECT COUNT(*) FROM schema_migration"); err != nil {
-			return fmt.Errorf("%w: %w", ErrEmpty, err)
-		}
-	}
-	return migrate(ctx, s.eng, s.opts.Server, s.opts.Now)
+// Update runs fn in a transaction and returns when it is committed, as [db.DB.Update] says.
+func (s *Store) Update(ctx context.Context, tenant string, fn func(*Tx) error) error {
+	return s.DB.Update(ctx, tenant, s.in(fn))
 }
 
-// Close waits for the writes that were handed in and closes the database. Nothing depends on it: a process that is
-// killed instead loses no committed write.
-func (s *Store) Close() error {
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return nil
-	}
-	s.closed = true
-	close(s.writes)
-	s.mu.Unlock()
-	s.lanes.Wait()
-	s.readMu.Lock()
-	defer s.readMu.Unlock()
-	var errs []error
-	for _, st := range s.stmts {
-		errs = append(errs, st.Close())
-	}
-	return errors.Join(append(errs, s.closePools())...)
-}
-
-func (s *Store) closePools() error {
-	err := s.eng.Write.Close()
-	if s.eng.Read != s.eng.Write {
-		err = errors.Join(err, s.eng.Read.Close())
-	}
-	return err
-}
-
-// boot is the clock of leases; without a name it is the clock of due times.
-func (s *Store) boot() (name string, micros int64) {
-	switch {
-	case s.opts.Boot != nil:
-		return s.opts.Boot()
-	case s.ownClock || s.eng.Boot == nil:
-		return "", 0
-	}
-	return s.eng.Boot()
-}
-
-// Err returns the *FatalError that stopped all writing, or nil. It stays until the database is opened anew (REL-002).
-func (s *Store) Err() error {
-	if f := s.broken.Load(); f != nil {
-		return f
-	}
-	return nil
-}
-
-// Stats returns the counters.
-func (s *Store) Stats() Stats { return Stats{Writes: s.done.Load(), Commits: s.commits.Load()} }
-
-// Engine returns the name of the database in use.
-func (s *Store) Engine() string { return s.eng.Name }
-
-// Ping tells whether the database answers.
-func (s *Store) Ping(ctx context.Context) error {
-	ctx, cancel := s.reading(ctx)
-	defer cancel()
-	return s.readFault(ctx, "ping", s.eng.Read.PingContext(ctx))
-}
-
-// fault gives an error of the database its place and, if the storage itself failed, its mark.
-func (s *Store) fault(op string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, sql.ErrNoRows):
-		return ErrNotFound
-	case s.eng.Fatal(err):
-		f := &FatalError{Op: op, Err: err}
-		s.broken.CompareAndSwap(nil, f)
-		return f
-	}
-	return fmt.Errorf("store: %s: %w", op, err)
-}
-
-// prepared returns the statement of a reading query, preparing it at first use.
-func (s *Store) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
-	s.readMu.RLock()
-	st := s.stmts[query]
-	s.readMu.RUnlock()
-	if st != nil {
-		return st, nil
-	}
-	s.readMu.Lock()
-	defer s.readMu.Unlock()
-	if st = s.stmts[query]; st != nil {
-		return st, nil
-	}
-	st, err := s.eng.Read.PrepareContext(ctx, s.eng.text(query))
-	if err == nil {
-		s.stmts[query] = st
-	}
-	return st, err
+// in makes fn a function of the database.
+func (s *Store) in(fn func(*Tx) error) func(*db.Tx) error {
+	return func(tx *db.Tx) error { return fn(&Tx{tx, s.Ledger}) }
 }

@@ -106,7 +106,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 }
 
 // Commit makes the blob durable under its key and says what it is (REL-001). After an error nothing is stored, and a
-// store.IsFatal one means that the disk cannot be trusted (REL-002). If the key holds the same content already, that is
+// db.IsFatal one means that the disk cannot be trusted (REL-002). If the key holds the same content already, that is
 // as good; if it holds another one, ErrExists.
 func (w *Writer) Commit() (store.BlobRef, error) {
 	if w.over {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/durable/faultfs"
 	"github.com/ravn-ap/ravn/internal/store"
 )
@@ -310,7 +311,7 @@ func failAt(t *testing.T, flt faultfs.Fault, n int, repeat bool) bool {
 		t.Fatalf("n = %d: the cause is lost: %v", n, err)
 	}
 	if ffs.Failed() == "sync" {
-		if !store.IsFatal(err) {
+		if !db.IsFatal(err) {
 			t.Fatalf("n = %d: fsync failed, got %v", n, err)
 		}
 		if slices.Contains(ffs.Ops()[n:], "sync") {
@@ -340,7 +341,7 @@ func BenchmarkPut(b *testing.B) {
 	b.SetBytes(20_000)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if _, err := put(d, store.NewID()+".payload", content[:20_000]); err != nil {
+			if _, err := put(d, db.NewID()+".payload", content[:20_000]); err != nil {
 				b.Error(err)
 			}
 		}

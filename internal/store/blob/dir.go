@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/store"
 )
@@ -134,7 +135,7 @@ func (t *temp) commit(ref *store.BlobRef) error {
 func failed(err error) error {
 	var s *durable.SyncError
 	if errors.As(err, &s) {
-		return &store.FatalError{Op: s.Op + " " + s.Name, Err: s.Err}
+		return &db.FatalError{Op: s.Op + " " + s.Name, Err: s.Err}
 	}
 	return fmt.Errorf("blob: %w", err)
 }

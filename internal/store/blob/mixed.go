@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
@@ -17,7 +18,7 @@ type Mixed struct {
 	Large Store
 	Max   int // bytes
 
-	// Read reads a small blob from the record; store.ErrNotFound if there is none.
+	// Read reads a small blob from the record; db.ErrNotFound if there is none.
 	Read func(ctx context.Context, messageID, name string) ([]byte, error)
 }
 
@@ -80,7 +81,7 @@ func (m *Mixed) Open(ctx context.Context, ref store.BlobRef) (io.ReadCloser, err
 	}
 	id, name, _ := strings.Cut(key, ".")
 	b, err := m.Read(ctx, id, name)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, db.ErrNotFound) {
 		return nil, fmt.Errorf("%w: %s", ErrNotFound, ref.Key)
 	}
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
@@ -16,7 +17,7 @@ func recordOf(m map[string][]byte) func(context.Context, string, string) ([]byte
 	return func(_ context.Context, id, name string) ([]byte, error) {
 		b, ok := m[id+"/"+name]
 		if !ok {
-			return nil, store.ErrNotFound
+			return nil, db.ErrNotFound
 		}
 		return b, nil
 	}

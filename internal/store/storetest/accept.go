@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/ledger"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
@@ -27,7 +29,7 @@ var acceptTests = []test{
 // held accepts a message and holds its delivery; the payload is one that the record keeps.
 func held(b *bench) (m store.Message, job store.Job, n int) {
 	in := inbound(1)
-	in.Message.ID = store.NewID()
+	in.Message.ID = db.NewID()
 	in.Message.Payload = store.BlobRef{Key: store.InlineMark + store.BlobKey(in.Message.ID, "sbd"), Length: 3, Inline: "abc"}
 	m, job, n, err := b.AcceptHeld(b.ctx, tenant, in, "me", start)
 	b.must(err)
@@ -95,7 +97,7 @@ func testAccept(b *bench) {
 	counted := b.exchanges(tenant)
 	want(b, "exchanges", len(counted), 1)
 	want(b, "exchange", counted[0], exchange{
-		at: b.clock.Now(), month: 202609, direction: store.In, messageID: m.MessageID, c2: string(m.C2), c3: string(m.C3), docType: m.DocTypeScheme + "::" + m.DocType,
+		at: b.clock.Now(), month: 202609, direction: ledger.Incoming, messageID: m.MessageID, c2: string(m.C2), c3: string(m.C3), docType: m.DocTypeScheme + "::" + m.DocType,
 		process: m.ProcessScheme + "::" + m.Process, transport: m.Transport, countryC1: m.CountryC1, sender: m.Sender, receiver: m.Receiver, domain: m.Domain,
 	})
 }
@@ -109,7 +111,7 @@ func testDuplicateRace(b *bench) {
 		receipts = map[string]int{}
 		priors   = map[string]int{}
 	)
-	second := b.open(store.Options{Now: b.clock.Now}) // a second node on the same database
+	second := b.open(db.Options{Now: b.clock.Now}) // a second node on the same database
 	for i := range callers {
 		s := b.Store
 		if i%2 == 1 {
@@ -205,9 +207,9 @@ func testTenants(b *bench) {
 	theirs, err := b.Accept(b.ctx, "other", inbound(1))
 	b.must(err)
 	_, err = b.Get(b.ctx, tenant, theirs.ID)
-	want(b, "read of another tenant's message", err, store.ErrNotFound)
+	want(b, "read of another tenant's message", err, db.ErrNotFound)
 	_, err = b.Known(b.ctx, "third", "PNO000111", ours.MessageID)
-	want(b, "known in a third tenant", err, store.ErrNotFound)
+	want(b, "known in a third tenant", err, db.ErrNotFound)
 	want(b, "counted", len(b.exchanges("other")), 1)
 	for what, n := range map[string]func() (int, error){
 		"timeline": func() (int, error) { l, err := b.Timeline(b.ctx, tenant, theirs.ID); return len(l), err },
@@ -222,7 +224,7 @@ func testTenants(b *bench) {
 	err = b.Update(b.ctx, tenant, func(tx *store.Tx) error {
 		return tx.Move(&theirs, store.Delivering, store.Event{Kind: "x"})
 	})
-	want(b, "move of another tenant's message", err, store.ErrConflict)
+	want(b, "move of another tenant's message", err, db.ErrConflict)
 	if b.Update(b.ctx, "", func(*store.Tx) error { return nil }) == nil {
 		b.Fatal("write without a tenant")
 	}
@@ -248,7 +250,7 @@ func testForget(b *bench) {
 	b.must(err)
 	want(b, "forgotten in time", n, 1)
 	_, err = b.Known(b.ctx, tenant, string(m.C2), m.MessageID)
-	want(b, "known afterwards", err, store.ErrNotFound)
+	want(b, "known afterwards", err, db.ErrNotFound)
 }
 
 func testAcceptIncomplete(b *bench) {

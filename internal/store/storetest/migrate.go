@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/alive"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/golden"
-	"github.com/ravn-ap/ravn/internal/store"
 )
 
 // migrateTests start with a database that an older program made.
@@ -28,13 +28,13 @@ var migrateTests = []struct {
 }
 
 // old makes a database as a program with schema n left it, with rows.
-func old(t *testing.T, db Database, n int, rows ...string) store.Engine {
+func old(t *testing.T, create Database, n int, rows ...string) db.Engine {
 	t.Helper()
-	eng, err := db()
+	eng, err := create()
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob(golden.Root(t) + "/internal/store/migrations/*.sql")
+	files, err := filepath.Glob(golden.Root(t) + "/internal/db/migrations/*.sql")
 	if err != nil || len(files) < n {
 		t.Fatal(files, err)
 	}
@@ -68,7 +68,7 @@ func old(t *testing.T, db Database, n int, rows ...string) store.Engine {
 }
 
 // closeEngine gives the connections back.
-func closeEngine(t *testing.T, eng store.Engine) {
+func closeEngine(t *testing.T, eng db.Engine) {
 	t.Helper()
 	err := eng.Write.Close()
 	if eng.Read != eng.Write {
@@ -80,12 +80,12 @@ func closeEngine(t *testing.T, eng store.Engine) {
 }
 
 // oldBench is a bench whose database is not open yet.
-func oldBench(t *testing.T, db Database) *bench {
-	return &bench{T: t, db: db, ctx: t.Context(), clock: &clock{now: time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)}}
+func oldBench(t *testing.T, create Database) *bench {
+	return &bench{T: t, db: create, ctx: t.Context(), clock: &clock{now: time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)}}
 }
 
 // migrateCounting opens a database of schema 1, whose counting rows are texts.
-func migrateCounting(t *testing.T, db Database) {
+func migrateCounting(t *testing.T, create Database) {
 	var rows []string
 	for _, id := range []string{"1", "2"} {
 		for _, direction := range []string{"in", "out"} {
@@ -95,9 +95,9 @@ func migrateCounting(t *testing.T, db Database) {
 				'ps', 'p', 't', 'NO', '0192:Sender', '0192:receiver')`)
 		}
 	}
-	closeEngine(t, old(t, db, 1, rows...))
-	b := oldBench(t, db)
-	b.Store = b.open(store.Options{Now: b.clock.Now})
+	closeEngine(t, old(t, create, 1, rows...))
+	b := oldBench(t, create)
+	b.Store = b.open(db.Options{Now: b.clock.Now})
 	list := b.exchanges(tenant)
 	want(b, "rows", len(list), 4)
 	for _, r := range list {
@@ -111,15 +111,15 @@ func migrateCounting(t *testing.T, db Database) {
 }
 
 // migrateLeases opens a database of schema 2 in which a worker holds a job by the wall clock.
-func migrateLeases(t *testing.T, db Database) {
-	b := oldBench(t, db)
+func migrateLeases(t *testing.T, create Database) {
+	b := oldBench(t, create)
 	end := b.clock.Now().Add(lease)
-	closeEngine(t, old(t, db, 2, fmt.Sprintf(`INSERT INTO outbox (id, tenant, kind, job_key, message_id, created, due, owner,
+	closeEngine(t, old(t, create, 2, fmt.Sprintf(`INSERT INTO outbox (id, tenant, kind, job_key, message_id, created, due, owner,
 		lease_end, token, tries, unended, done, dead, reason)
 		VALUES ('report/default/a', 'default', 'report', 'a', '', 1, 1, 'older program', %d, 1, 1, 1, 0, 0, '')`,
 		end.UnixMicro())))
 	host := &hostClock{name: "start-1", micros: time.Hour.Microseconds()}
-	b.Store = b.open(store.Options{Now: b.clock.Now, Boot: host.boot})
+	b.Store = b.open(db.Options{Now: b.clock.Now, Boot: host.boot})
 	want(b, "claimed during the old lease", b.claims(b.Store), false)
 	b.clock.advance(lease)
 	want(b, "claimed after it", b.claims(b.Store), true)
@@ -129,7 +129,7 @@ func migrateLeases(t *testing.T, db Database) {
 }
 
 // sign shows that a server of another process uses the database of an engine, until the returned function is called.
-func sign(t *testing.T, eng store.Engine) (end func()) {
+func sign(t *testing.T, eng db.Engine) (end func()) {
 	t.Helper()
 	if eng.Sign != "" {
 		conn, err := eng.Write.Conn(t.Context())
@@ -165,42 +165,42 @@ func sign(t *testing.T, eng store.Engine) (end func()) {
 }
 
 // migrateInUse opens databases of older schemas while a server of their age runs.
-func migrateInUse(t *testing.T, db Database) {
-	eng := old(t, db, 1)
+func migrateInUse(t *testing.T, create Database) {
+	eng := old(t, create, 1)
 	defer closeEngine(t, eng)
-	b := oldBench(t, db)
+	b := oldBench(t, create)
 	schema := func() (n int) {
 		b.must(eng.Read.QueryRowContext(b.ctx, "SELECT MAX(version) FROM schema_migration").Scan(&n))
 		return n
 	}
 	end := sign(t, eng)
 	for _, server := range []bool{false, true} { // an older server cannot share schema 2
-		_, err := b.tryOpen(store.Options{Server: server})
-		if !errors.Is(err, store.ErrInUse) || !strings.Contains(err.Error(), "process") {
+		_, err := b.tryOpen(db.Options{Server: server})
+		if !errors.Is(err, db.ErrInUse) || !strings.Contains(err.Error(), "process") {
 			t.Errorf("server %v: %v", server, err)
 		}
 		want(b, "schema", schema(), 1)
 	}
 	end()
-	b.must(b.open(store.Options{Server: true}).Close()) // its process has died
-	known, err := store.Schema()
+	b.must(b.open(db.Options{Server: true}).Close()) // its process has died
+	known, err := db.Schema()
 	b.must(err)
 	want(b, "schema", schema(), known)
 
 	end = sign(t, eng)
-	b.must(b.open(store.Options{}).Close()) // nothing to change
+	b.must(b.open(db.Options{}).Close()) // nothing to change
 	end()
 }
 
 // migrateRolling upgrades one of two servers whose programs can share the database.
-func migrateRolling(t *testing.T, db Database) {
-	eng := old(t, db, 2)
+func migrateRolling(t *testing.T, create Database) {
+	eng := old(t, create, 2)
 	defer closeEngine(t, eng)
-	b := oldBench(t, db)
+	b := oldBench(t, create)
 	defer sign(t, eng)()
-	_, err := b.tryOpen(store.Options{})
-	want(b, "a command is refused", errors.Is(err, store.ErrInUse), true)
-	s := b.open(store.Options{Server: true})
+	_, err := b.tryOpen(db.Options{})
+	want(b, "a command is refused", errors.Is(err, db.ErrInUse), true)
+	s := b.open(db.Options{Server: true})
 	users := func() int {
 		tx, err := eng.Write.BeginTx(b.ctx, nil)
 		b.must(err)

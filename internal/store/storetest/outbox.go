@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
@@ -129,7 +130,7 @@ func testClaimRace(b *bench) {
 	for i := range jobs {
 		b.report(fmt.Sprint("job-", i), time.Time{})
 	}
-	second := b.open(store.Options{Now: b.clock.Now})
+	second := b.open(db.Options{Now: b.clock.Now})
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	seen := map[string]int{}
@@ -177,7 +178,7 @@ func testOrder(b *bench) {
 }
 
 func testDatabaseClock(b *bench) {
-	s := b.open(store.Options{})
+	s := b.open(db.Options{})
 	b.must(s.Update(b.ctx, tenant, func(tx *store.Tx) error { return tx.Enqueue(store.Task{Kind: store.Report, Key: "a"}) }))
 	jobs, err := s.Claim(b.ctx, store.Claim{Kind: store.Report, Lease: lease, Limit: 1}) // at once: no clock lies ahead
 	b.must(err)
@@ -211,7 +212,7 @@ func (b *bench) claims(s *store.Store) bool {
 
 func testBootClock(b *bench) {
 	host := &hostClock{name: "start-1", micros: 5_000_000}
-	s := b.open(store.Options{Now: b.clock.Now, Boot: host.boot})
+	s := b.open(db.Options{Now: b.clock.Now, Boot: host.boot})
 	b.report("a", time.Time{})
 	want(b, "first claim", b.claims(s), true)
 	b.clock.advance(2 * time.Hour) // a correction of the wall clock
@@ -226,7 +227,7 @@ func testBootClock(b *bench) {
 	want(b, "and held again", b.claims(s), false)
 
 	m, held, err := s.SubmitHeld(b.ctx, tenant, store.Submission{Message: store.Message{
-		ID:        store.NewID(),
+		ID:        db.NewID(),
 		MessageID: "held@x",
 	}}, "w", lease)
 	b.must(err)
@@ -235,10 +236,10 @@ func testBootClock(b *bench) {
 		return err
 	}
 	b.clock.advance(48 * time.Hour)
-	want(b, "taken from its submitter", errors.Is(take(), store.ErrConflict), true)
+	want(b, "taken from its submitter", errors.Is(take(), db.ErrConflict), true)
 	b.must(s.Extend(b.ctx, held, time.Hour))
 	host.micros += (59 * time.Minute).Microseconds()
-	want(b, "taken during an extended lease", errors.Is(take(), store.ErrConflict), true)
+	want(b, "taken during an extended lease", errors.Is(take(), db.ErrConflict), true)
 	host.micros += time.Minute.Microseconds()
 	b.must(take())
 }
@@ -248,7 +249,7 @@ func testLeaseWithoutBoot(b *bench) {
 	b.report("a", time.Time{})
 	want(b, "claim by the wall clock", b.claims(b.Store), true)
 	host := &hostClock{name: "start-1", micros: time.Hour.Microseconds()}
-	s := b.open(store.Options{Now: b.clock.Now, Boot: host.boot})
+	s := b.open(db.Options{Now: b.clock.Now, Boot: host.boot})
 	want(b, "claimed during the old lease", b.claims(s), false)
 	b.clock.advance(lease)
 	want(b, "claimed after it", b.claims(s), true)
@@ -286,7 +287,7 @@ func testTake(b *bench) {
 		return b.Take(b.ctx, tenant, store.Send, m.ID, "operator", lease)
 	}
 	_, err := take()
-	want(b, "taken from a worker", errors.Is(err, store.ErrConflict), true)
+	want(b, "taken from a worker", errors.Is(err, db.ErrConflict), true)
 	b.must(b.Release(b.ctx, job, b.clock.Now().Add(time.Hour), "busy"))
 	taken, err := take()
 	b.must(err)
@@ -297,7 +298,7 @@ func testTake(b *bench) {
 	want(b, "the operator", b.Complete(b.ctx, taken), store.ErrLeaseLost)
 	b.must(b.Complete(b.ctx, again))
 	_, err = take()
-	want(b, "taken when done", errors.Is(err, store.ErrConflict), true)
+	want(b, "taken when done", errors.Is(err, db.ErrConflict), true)
 }
 
 func testBuryOwner(b *bench) {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/ledger"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
 )
@@ -32,13 +34,13 @@ var recordTests = []test{
 func testTexts(b *bench) {
 	m := b.accepted(1)
 	for _, text := range []string{"Bj\xf8rn", "a\x00b"} {
-		err := b.CorrectCustomers(b.ctx, tenant, 0, []store.CustomerEvent{{Kind: store.EventCustomer, Subject: "1", Field: "name", New: text}})
-		want(b, "a name", errors.Is(err, store.ErrText), true)
+		err := b.Ledger.CorrectCustomers(b.ctx, tenant, 0, []ledger.CustomerEvent{{Kind: ledger.EventCustomer, Subject: "1", Field: "name", New: text}})
+		want(b, "a name", errors.Is(err, db.ErrText), true)
 		b.must(b.Update(b.ctx, tenant, func(tx *store.Tx) error {
 			return tx.Note(m.ID, store.Event{Kind: "failed", Detail: text + strings.Repeat("x", 5000)})
 		}))
 	}
-	list, err := b.CustomerEvents(b.ctx, tenant, 0)
+	list, err := b.Ledger.CustomerEvents(b.ctx, tenant, 0)
 	b.must(err)
 	want(b, "names", len(list), 0)
 	events, err := b.Timeline(b.ctx, tenant, m.ID)
@@ -67,7 +69,7 @@ func testMove(b *bench) {
 	want(b, "move off the table", errors.Is(move(&m, store.Delivered), store.ErrTransition), true)
 	b.must(move(&m, store.Delivering))
 	want(b, "version", m.Version, 2)
-	want(b, "move of a stale copy", move(&twin, store.Delivering), store.ErrConflict)
+	want(b, "move of a stale copy", move(&twin, store.Delivering), db.ErrConflict)
 	b.must(move(&m, store.Delivered))
 	b.must(move(&m, store.Archived))
 	want(b, "final", store.Final(store.In, m.State), true)
@@ -94,7 +96,7 @@ func testEventAtomic(b *bench) {
 	b.must(err)
 	want(b, "note", events[2], store.Event{Seq: 3, At: b.clock.Now(), Kind: "validated", Detail: "2 warnings", Actor: "worker"})
 	err = b.Update(b.ctx, tenant, func(tx *store.Tx) error { return tx.Note("nobody", store.Event{}) })
-	want(b, "note on no message", err, store.ErrNotFound)
+	want(b, "note on no message", err, db.ErrNotFound)
 }
 
 func testList(b *bench) {
@@ -123,7 +125,7 @@ func testList(b *bench) {
 	b.must(err)
 	want(b, "types of the future", len(types), 0)
 	_, err = b.Get(b.ctx, tenant, "nobody")
-	want(b, "get", err, store.ErrNotFound)
+	want(b, "get", err, db.ErrNotFound)
 }
 
 func must1[T any](v T, err error) T {
@@ -167,7 +169,7 @@ func testServed(b *bench) {
 	want(b, "list", len(list), 1)
 	b.must(b.RemoveServed(b.ctx, tenant, entry))
 	want(b, "removed", serves(p, d, proc), false)
-	want(b, "removed twice", b.RemoveServed(b.ctx, tenant, entry), store.ErrNotFound)
+	want(b, "removed twice", b.RemoveServed(b.ctx, tenant, entry), db.ErrNotFound)
 	if err := b.Close(); err != nil {
 		b.Fatal(err)
 	}
@@ -203,7 +205,7 @@ func testServedWildcard(b *bench) {
 
 func testAudit(b *bench) {
 	for i := range 3 {
-		b.must(b.AppendAudit(b.ctx, tenant, store.Audit{Actor: "PNO000111", Action: "refused", MessageID: fmt.Sprint(i), Code: "EBMS:0004", Detail: "not serviced"}))
+		b.must(b.AppendAudit(b.ctx, tenant, db.Audit{Actor: "PNO000111", Action: "refused", MessageID: fmt.Sprint(i), Code: "EBMS:0004", Detail: "not serviced"}))
 		b.clock.advance(time.Second)
 	}
 	rows, err := b.Audits(b.ctx, tenant, b.clock.Now().Add(-2*time.Second), time.Time{}, 10)
@@ -217,7 +219,7 @@ func testAudit(b *bench) {
 
 func testBlobUses(b *bench) {
 	in := inbound(1)
-	in.Message.ID = store.NewID()
+	in.Message.ID = db.NewID()
 	in.Message.Payload.Key = store.BlobKey(in.Message.ID, "payload")
 	_, err := b.Accept(b.ctx, tenant, in)
 	b.must(err)
@@ -227,7 +229,7 @@ func testBlobUses(b *bench) {
 		"a key that was made by something else at": store.BlobUsed,
 	}
 	for range 450 { // more than two queries
-		expected[store.BlobKey(store.NewID(), "payload")] = store.BlobUnknown
+		expected[store.BlobKey(db.NewID(), "payload")] = store.BlobUnknown
 	}
 	got, err := b.BlobUses(b.ctx, slices.Collect(maps.Keys(expected)))
 	b.must(err)
@@ -244,7 +246,7 @@ func testBlobRows(b *bench) {
 	var ids []string
 	for i, key := range []string{"file", store.InlineMark + "inline", ""} {
 		in := inbound(i)
-		in.Message.ID = store.NewID()
+		in.Message.ID = db.NewID()
 		ids = append(ids, in.Message.ID)
 		if in.Message.Payload = (store.BlobRef{}); key != "" {
 			in.Message.Payload = store.BlobRef{Key: key, Length: 1}
@@ -288,8 +290,8 @@ func testInstallation(b *bench) {
 	for i := range ids {
 		wg.Go(func() {
 			var err error
-			if ids[i], err = b.JoinFolder(b.ctx, store.DataFolder{ID: fmt.Sprint("f", i/2), Place: "host:/data"},
-				false, store.Audit{}); err != nil {
+			if ids[i], err = b.JoinFolder(b.ctx, db.DataFolder{ID: fmt.Sprint("f", i/2), Place: "host:/data"},
+				false, db.Audit{}); err != nil {
 				b.Error(err)
 			}
 		})
@@ -307,15 +309,15 @@ func testInstallation(b *bench) {
 		want(b, "mark", mark, n+1)
 	}
 	_, err = b.MarkFolder(b.ctx, "f9")
-	want(b, "mark of a stranger", err, store.ErrNotFound)
+	want(b, "mark of a stranger", err, db.ErrNotFound)
 	b.clock.advance(time.Second)
 	for mark, place := range map[int64]string{1: "elsewhere:/data", 7: "elsewhere:/data"} { // never lower
-		_, err = b.JoinFolder(b.ctx, store.DataFolder{ID: "f1", Place: place, Mark: mark}, false, store.Audit{})
+		_, err = b.JoinFolder(b.ctx, db.DataFolder{ID: "f1", Place: place, Mark: mark}, false, db.Audit{})
 		b.must(err)
 	}
 	want(b, "folders", b.folders(), "f0@host:/data=0 f1@elsewhere:/data=7")
-	id, err := b.JoinFolder(b.ctx, store.DataFolder{ID: "f2", Place: "p"}, true,
-		store.Audit{Actor: "me", Action: "adopted", Subject: "f2"})
+	id, err := b.JoinFolder(b.ctx, db.DataFolder{ID: "f2", Place: "p"}, true,
+		db.Audit{Actor: "me", Action: "adopted", Subject: "f2"})
 	b.must(err)
 	want(b, "installation", id, in.ID)
 	want(b, "folders", b.folders(), "f2@p=0")

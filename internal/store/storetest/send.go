@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
@@ -102,7 +103,7 @@ func testAttemptFirst(b *bench) {
 	job := b.claimed(store.Send)
 	_, _, err := b.StartAttempt(b.ctx, job, start)
 	b.must(err)
-	other := b.open(store.Options{}) // what a second process sees while the network is in use
+	other := b.open(db.Options{}) // what a second process sees while the network is in use
 	attempts, err := other.Attempts(b.ctx, tenant, m.ID)
 	b.must(err)
 	want(b, "attempts", len(attempts), 1)
@@ -129,7 +130,7 @@ func testInterrupted(b *bench) {
 	want(b, "the old worker", err, store.ErrLeaseLost)
 	want(b, "state", b.state(m.ID), store.Sending)
 	err = b.FinishAttempt(b.ctx, job, n, store.Result{State: store.RetryWait})
-	want(b, "end of an attempt that is over", errors.Is(err, store.ErrConflict), true)
+	want(b, "end of an attempt that is over", errors.Is(err, db.ErrConflict), true)
 	b.must(b.FinishAttempt(b.ctx, job, n2, store.Result{State: store.RetryWait, Retry: b.clock.Now()}))
 	want(b, "after an attempt that was not taken", b.state(m.ID), store.Unknown) // the first one may have arrived
 }
@@ -194,7 +195,7 @@ func testUnclear(b *bench) {
 	want(b, "later", b.try(m.ID, start, later), store.Unknown)
 	want(b, "an unsigned refusal", b.try(m.ID, start, refused), store.Unknown)
 	want(b, "a signed refusal of other bytes", b.try(m.ID, sealedAs("two"), signed), store.Unknown)
-	want(b, "cancelled", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), store.ErrConflict), true)
+	want(b, "cancelled", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), db.ErrConflict), true)
 	attempts, err := b.Attempts(b.ctx, tenant, m.ID)
 	b.must(err)
 	var got []string
@@ -237,7 +238,7 @@ func testNotSent(b *bench) {
 		b.must(err)
 		want(b, "the attempt", attempts[0].Outcome+" "+attempts[0].Ended.String(), store.OutcomeInterrupted+" "+b.clock.Now().String())
 		want(b, "timeline", strings.Join(b.timeline(m.ID), " "), "submitted ready sealed attempt interrupted not_sent")
-		want(b, "cancelled", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), store.ErrConflict), true)
+		want(b, "cancelled", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), db.ErrConflict), true)
 		job := b.claimed(store.Send) // it is still due
 		b.must(b.Release(b.ctx, job, b.clock.Now().Add(time.Hour), ""))
 	}
@@ -311,14 +312,14 @@ func testCancel(b *bench) {
 	job = b.claimed(store.Send)
 	_, n, err := b.StartAttempt(b.ctx, job, start)
 	b.must(err)
-	want(b, "cancel in flight", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), store.ErrConflict), true)
+	want(b, "cancel in flight", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), db.ErrConflict), true)
 	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.Unknown, Retry: b.clock.Now()}))
-	want(b, "cancel of UNKNOWN", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), store.ErrConflict), true)
+	want(b, "cancel of UNKNOWN", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), db.ErrConflict), true)
 
 	want(b, "a receipt that does not fit", b.try(m.ID, start, store.Result{State: store.ReceiptInvalid}), store.ReceiptInvalid)
 	b.must(b.Requeue(b.ctx, tenant, m.ID, "kari", "once more"))
 	want(b, "requeued", b.state(m.ID), store.RetryWait)
-	want(b, "cancel of what may have arrived", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), store.ErrConflict), true)
+	want(b, "cancel of what may have arrived", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), db.ErrConflict), true)
 	want(b, "state", b.state(m.ID), store.RetryWait)
 }
 
@@ -364,13 +365,13 @@ func testDead(b *bench) {
 	want(b, "the same delivery id", again.ID, job.ID)
 	_, n, err = b.StartAttempt(b.ctx, again, store.Start{Endpoint: "folder", Lease: lease})
 	b.must(err)
-	want(b, "requeue under way", errors.Is(b.Requeue(b.ctx, tenant, m.ID, "ola", ""), store.ErrConflict), true)
+	want(b, "requeue under way", errors.Is(b.Requeue(b.ctx, tenant, m.ID, "ola", ""), db.ErrConflict), true)
 	b.must(b.FinishAttempt(b.ctx, again, n, store.Result{State: store.Delivered}))
 }
 
 func testDiscard(b *bench) {
 	m := b.accepted(1)
-	want(b, "one that waits", errors.Is(b.Discard(b.ctx, tenant, m.ID, "ola", "unwanted"), store.ErrConflict), true)
+	want(b, "one that waits", errors.Is(b.Discard(b.ctx, tenant, m.ID, "ola", "unwanted"), db.ErrConflict), true)
 	b.must(b.Quarantine(b.ctx, b.claimed(store.Deliver), "crashed twice"))
 	b.must(b.Discard(b.ctx, tenant, m.ID, "ola", "unwanted"))
 	want(b, "state", b.state(m.ID), store.Archived)
@@ -379,7 +380,7 @@ func testDiscard(b *bench) {
 	want(b, "audit", rows[0].Actor+" "+rows[0].Action+" "+rows[0].MessageID+" "+rows[0].Detail, "ola discarded "+m.ID+" unwanted")
 	want(b, "work left", len(b.claim(store.Deliver, 1)), 0)
 	out := b.submitted(2)
-	want(b, "an outgoing one", errors.Is(b.Discard(b.ctx, tenant, out.ID, "ola", "unwanted"), store.ErrConflict), true)
+	want(b, "an outgoing one", errors.Is(b.Discard(b.ctx, tenant, out.ID, "ola", "unwanted"), db.ErrConflict), true)
 }
 
 func testQuarantine(b *bench) {

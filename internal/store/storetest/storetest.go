@@ -10,13 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
 )
 
 // Database is an empty database of one test. Each call of it makes another engine for the same database, as a second
 // process would.
-type Database func() (store.Engine, error)
+type Database func() (db.Engine, error)
 
 // Run runs the suite. create makes a new empty database that lives as long as t.
 func Run(t *testing.T, create func(t *testing.T) Database) {
@@ -51,14 +52,14 @@ type bench struct {
 	clock *clock
 }
 
-func newBench(t *testing.T, db Database) *bench {
-	b := &bench{T: t, db: db, ctx: t.Context(), clock: &clock{now: time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)}}
-	b.Store = b.open(store.Options{Now: b.clock.Now})
+func newBench(t *testing.T, create Database) *bench {
+	b := &bench{T: t, db: create, ctx: t.Context(), clock: &clock{now: time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)}}
+	b.Store = b.open(db.Options{Now: b.clock.Now})
 	return b
 }
 
 // open opens the test's database once more.
-func (b *bench) open(opts store.Options) *store.Store {
+func (b *bench) open(opts db.Options) *store.Store {
 	b.Helper()
 	s, err := b.tryOpen(opts)
 	b.must(err)
@@ -66,12 +67,12 @@ func (b *bench) open(opts store.Options) *store.Store {
 	return s
 }
 
-func (b *bench) tryOpen(opts store.Options) (*store.Store, error) {
+func (b *bench) tryOpen(opts db.Options) (*store.Store, error) {
 	eng, err := b.db()
 	if err != nil {
 		return nil, err
 	}
-	return store.New(b.ctx, eng, opts)
+	return store.Open(db.New(b.ctx, eng, opts))
 }
 
 // must ends the test at an error.
@@ -117,7 +118,7 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-const tenant = store.DefaultTenant
+const tenant = db.DefaultTenant
 
 // inbound makes message n as a peer might have sent it.
 func inbound(n int) store.Acceptance {

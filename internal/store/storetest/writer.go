@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
@@ -31,7 +32,7 @@ func testMigrateRace(b *bench) {
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			s, err := b.tryOpen(store.Options{})
+			s, err := b.tryOpen(db.Options{})
 			if err != nil {
 				b.Error(err)
 				return
@@ -60,30 +61,30 @@ func (b *bench) exec(query string) {
 
 func testNewer(b *bench) {
 	b.exec("INSERT INTO schema_migration (version, name, oldest, applied) VALUES (98, '0098_wide.sql', 1, 0)")
-	b.open(store.Options{}) // an expanded schema is still ours
+	b.open(db.Options{}) // an expanded schema is still ours
 	b.exec("INSERT INTO schema_migration (version, name, oldest, applied) VALUES (99, '0099_narrow.sql', 98, 0)")
-	_, err := b.tryOpen(store.Options{})
-	if !errors.Is(err, store.ErrNewerSchema) || !strings.Contains(err.Error(), "install the newer program") {
+	_, err := b.tryOpen(db.Options{})
+	if !errors.Is(err, db.ErrNewerSchema) || !strings.Contains(err.Error(), "install the newer program") {
 		b.Fatalf("got %v", err)
 	}
 }
 
 func testEmpty(b *bench) {
 	b.must(b.Close())
-	b.open(store.Options{Used: true}) // it has been used
+	b.open(db.Options{Used: true}) // it has been used
 	for _, table := range []string{"message", "schema_migration"} {
 		b.exec("ALTER TABLE " + table + " RENAME TO " + table + "_gone")
 	}
-	_, err := b.tryOpen(store.Options{Used: true})
-	want(b, "refused", errors.Is(err, store.ErrEmpty), true)
+	_, err := b.tryOpen(db.Options{Used: true})
+	want(b, "refused", errors.Is(err, db.ErrEmpty), true)
 	b.exec("ALTER TABLE schema_migration_gone RENAME TO schema_migration") // nobody made another
 }
 
 func testGroupCommit(b *bench) {
 	const callers = 32
 	gate := make(chan struct{})
-	s := b.open(store.Options{Hook: func(point string) {
-		if point == "store.before_commit" {
+	s := b.open(db.Options{Hook: func(point string) {
+		if point == "db.before_commit" {
 			<-gate // the disk is slow
 		}
 	}})
@@ -113,7 +114,7 @@ func testSavepoint(b *bench) {
 	b.accepted(0)
 	gate := make(chan struct{})
 	var once sync.Once
-	s := b.open(store.Options{Now: b.clock.Now, Hook: func(string) { once.Do(func() { <-gate }) }})
+	s := b.open(db.Options{Now: b.clock.Now, Hook: func(string) { once.Do(func() { <-gate }) }})
 	var wg sync.WaitGroup
 	errs := make([]error, 12)
 	for i := range errs {
@@ -142,7 +143,7 @@ func testPassedOver(b *bench) {
 	var cause error
 	err := b.Update(b.ctx, tenant, func(tx *store.Tx) error {
 		b.must(tx.Enqueue(store.Task{Kind: store.Report, Key: "before"}))
-		cause = tx.Audit(store.Audit{Action: "x"})
+		cause = tx.Audit(db.Audit{Action: "x"})
 		_ = tx.Enqueue(store.Task{Kind: store.Report, Key: "after"})
 		return nil
 	})
@@ -153,7 +154,7 @@ func testPassedOver(b *bench) {
 
 func testCancelledCaller(b *bench) {
 	ctx, cancel := context.WithCancel(b.ctx)
-	s := b.open(store.Options{Hook: func(string) { cancel() }}) // while the commit runs
+	s := b.open(db.Options{Hook: func(string) { cancel() }}) // while the commit runs
 	m, err := s.Accept(ctx, tenant, inbound(1))
 	b.must(err)
 	want(b, "state", b.state(m.ID), store.Accepted)
@@ -168,7 +169,7 @@ func testCrash(b *bench) {
 	_, _, err := b.StartAttempt(b.ctx, job, start)
 	b.must(err)
 	// The first store is not closed: its process is thought to have died. Another takes over.
-	s := b.open(store.Options{Now: func() time.Time { return b.clock.Now().Add(lease) }})
+	s := b.open(db.Options{Now: func() time.Time { return b.clock.Now().Add(lease) }})
 	prior, err := s.Known(b.ctx, tenant, string(m.C2), m.MessageID)
 	b.must(err)
 	want(b, "receipt", string(prior.Receipt), "<Receipt 1/>")
@@ -194,15 +195,15 @@ func testClosed(b *bench) {
 	b.must(b.Close())
 	b.must(b.Close())
 	_, err := b.Accept(b.ctx, tenant, inbound(1))
-	want(b, "accept", err, store.ErrClosed)
+	want(b, "accept", err, db.ErrClosed)
 }
 
 func testHooks(b *bench) {
 	var points []string
-	s := b.open(store.Options{Hook: func(p string) { points = append(points, p) }})
+	s := b.open(db.Options{Hook: func(p string) { points = append(points, p) }})
 	_, err := s.Accept(b.ctx, tenant, inbound(1))
 	b.must(err)
 	_ = s.Update(b.ctx, tenant, func(*store.Tx) error { return errors.New("nothing to commit") })
 	b.must(s.Close())
-	want(b, "points", strings.Join(points, " "), "store.before_commit store.committed")
+	want(b, "points", strings.Join(points, " "), "db.before_commit db.committed")
 }
