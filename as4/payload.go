@@ -110,9 +110,11 @@ const (
 	gzipOverage = 1 << 10 // header fields of a gzip member
 )
 
-// errGzip is every failure of decompression; the cause is for our log.
+// notInflated is the detail of every failure of decompression; the cause is for our log.
+const notInflated = "The payload cannot be decompressed"
+
 func errGzip(err error) error {
-	return &ebms.Error{Code: ebms.CodeDecompressionFailure, Detail: "The payload cannot be decompressed", Err: err}
+	return &ebms.Error{Code: ebms.CodeDecompressionFailure, Detail: notInflated, Err: err}
 }
 
 // inflate reads one gzip member and nothing else, within limits (AS4-058, SEC-100). Its errors are *ebms.Error but for
@@ -184,19 +186,6 @@ func (f *inflate) Read(p []byte) (int, error) {
 		return 0, f.fault(err)
 	}
 	return n, nil
-}
-
-// plain passes an uncompressed payload, which must not be gzip (design.md §3).
-func plain(r io.Reader, limit int64) (io.Reader, error) {
-	br := bufio.NewReaderSize(r, 8<<10)
-	head, err := br.Peek(2)
-	if err != nil && err != io.EOF {
-		return nil, err
-	}
-	if bytes.Equal(head, []byte{0x1f, 0x8b}) {
-		return nil, errGzip(errors.New("the payload is compressed but its header does not say so"))
-	}
-	return &capped{br, limit}, nil
 }
 
 // capped refuses what is longer than left.

@@ -10,15 +10,11 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/as4/mime"
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/sbdh"
 )
-
-// maxExpanded bounds a decompressed payload (D-13).
-const maxExpanded = 1 << 30
-
-var gzipMagic = []byte{0x1f, 0x8b}
 
 // payload reads the payload of an opened attachment: hash, envelope, business document.
 func (x *explainer) payload() {
@@ -29,11 +25,11 @@ func (x *explainer) payload() {
 	packed := &counter{r: open()}
 	br := bufio.NewReaderSize(packed, 64<<10)
 	head, _ := br.Peek(2) // a shorter payload is reported below
+	x.head = bytes.Clone(head)
 	p := &Payload{}
 	x.rep.Payload = p
 	var src io.Reader = br
-	compressed := bytes.Equal(head, gzipMagic)
-	x.compressionRules(compressed)
+	compressed := as4.IsGzip(x.head)
 	if compressed {
 		z, err := gzip.NewReader(br)
 		if err != nil {
@@ -45,10 +41,10 @@ func (x *explainer) payload() {
 	}
 	sum := sha256.New()
 	out := &output{w: x.opt.Payload}
-	all := &counter{r: io.TeeReader(io.LimitReader(src, maxExpanded+1), io.MultiWriter(sum, out))}
+	all := &counter{r: io.TeeReader(io.LimitReader(src, as4.DefaultMaxExpanded+1), io.MultiWriter(sum, out))}
 	x.sbdh(all, p)
 	p.Bytes = drain(all)
-	p.SHA256, p.Complete = hex.EncodeToString(sum.Sum(nil)), all.err == nil && p.Bytes <= maxExpanded
+	p.SHA256, p.Complete = hex.EncodeToString(sum.Sum(nil)), all.err == nil && p.Bytes <= as4.DefaultMaxExpanded
 	if compressed {
 		p.CompressedBytes = packed.n
 	}
@@ -63,7 +59,7 @@ func (x *explainer) payloadEnd(all *counter, br *bufio.Reader, compressed bool) 
 		x.rep.Payload.Complete = false
 	case all.err != nil:
 		x.gunzipFailed(all.err)
-	case all.n > maxExpanded:
+	case all.n > as4.DefaultMaxExpanded:
 		x.gunzipFailed(errors.New("it is larger than 1 GiB"))
 	case compressed:
 		if _, err := br.ReadByte(); err != io.EOF {
@@ -136,5 +132,5 @@ func (x *explainer) sbdh(r *counter, p *Payload) {
 	}
 	s.Warnings = append(s.Warnings, h.Warnings...)
 	p.RootNamespace, p.RootElement, p.Wrapped, p.MimeType = body.Root.Space, body.Root.Local, body.Wrapped, body.MimeType
-	x.envelopeRules(h)
+	x.sbd = h
 }
