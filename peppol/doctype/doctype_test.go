@@ -11,11 +11,11 @@ const (
 	nsInvoice = UBL + "Invoice-2"
 	nsReport  = "urn:fdc:peppol:transaction-statistics-report:1.1"
 	ids       = `<c:CustomizationID>c</c:CustomizationID><c:ProfileID>p</c:ProfileID>`
-	invoice   = `<Invoice xmlns="` + nsInvoice + `" xmlns:c="` + nsCBC + `"><c:UBLVersionID>2.0</c:UBLVersionID>` + ids + supplier + `</Invoice>`
-	supplier  = `<AccountingSupplierParty><Party><PostalAddress><Country><c:IdentificationCode>xx</c:IdentificationCode></Country>` +
-		`</PostalAddress><PartyLegalEntity><RegistrationAddress><Country><c:IdentificationCode> NO </c:IdentificationCode></Country>` +
-		`</RegistrationAddress></PartyLegalEntity></Party></AccountingSupplierParty>` +
-		`<AccountingCustomerParty><Party><Country><c:IdentificationCode>SE</c:IdentificationCode></Country></Party></AccountingCustomerParty>`
+	invoice   = `<Invoice xmlns="` + nsInvoice + `" xmlns:c="` + nsCBC + `"><c:UBLVersionID>2.0</c:UBLVersionID>` + ids + parties + `</Invoice>`
+	parties   = `<AccountingCustomerParty><Party><Country><c:IdentificationCode>SE</c:IdentificationCode></Country></Party></AccountingCustomerParty>` +
+		`<AccountingSupplierParty><Party><PostalAddress><Country><c:IdentificationCode>xx</c:IdentificationCode></Country></PostalAddress>` +
+		`<PartyLegalEntity><RegistrationAddress><Country><c:IdentificationCode> NO </c:IdentificationCode></Country></RegistrationAddress>` +
+		`</PartyLegalEntity></Party></AccountingSupplierParty>`
 	report = `<R xmlns="` + nsReport + `"><CustomizationID>c</CustomizationID><ProfileID>p</ProfileID></R>`
 	scopes = `<BusinessScope><Scope><Type>DOCUMENTID</Type><InstanceIdentifier>d</InstanceIdentifier><Identifier>x</Identifier></Scope>` +
 		`<Scope><Type>PROCESSID</Type><InstanceIdentifier>q</InstanceIdentifier></Scope></BusinessScope>`
@@ -88,7 +88,7 @@ func TestAbout(t *testing.T) {
 
 // Identify stops where it knows enough, Inspect at the end, or at an envelope.
 func TestWhereReadingStops(t *testing.T) {
-	broken := strings.Replace(invoice, supplier, "<&", 1)
+	broken := strings.Replace(invoice, parties, "<&", 1)
 	none := func(string) bool { return false }
 	if _, err := Identify(strings.NewReader(broken)); err != nil {
 		t.Errorf("Identify reads on: %v", err)
