@@ -350,7 +350,7 @@ func (x *exchange) expand(r io.Reader) (io.Reader, error) {
 		return nil, err
 	}
 	if declaresGzip(x.subject.Message) {
-		return newInflate(br, x.rx.MaxExpanded)
+		return Inflate(br, x.rx.MaxExpanded)
 	}
 	return &capped{br, x.rx.MaxExpanded}, nil
 }

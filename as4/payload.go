@@ -117,8 +117,29 @@ func errGzip(err error) error {
 	return &ebms.Error{Code: ebms.CodeDecompressionFailure, Detail: notInflated, Err: err}
 }
 
-// inflate reads one gzip member and nothing else, within limits (AS4-058, SEC-100). Its errors are *ebms.Error but for
-// those of the source.
+// Why a payload is not decompressed although its data can be read.
+var (
+	ErrTrailing = errors.New("something follows the one gzip member")
+	ErrExpanded = errors.New("the payload is too large, or compressed too much")
+)
+
+// Inflate reads one gzip member and nothing else, which may become limit bytes long (AS4-058, SEC-100). Errors are
+// *ebms.Error, with ErrTrailing or ErrExpanded or what gzip says, but for those of r.
+func Inflate(r io.Reader, limit int64) (io.Reader, error) {
+	f := &inflate{src: &counter{r: r}, max: limit}
+	f.br = bufio.NewReaderSize(f.src, 8<<10)
+	z, err := gzip.NewReader(f.br)
+	if err != nil {
+		return nil, f.fault(err)
+	}
+	z.Multistream(false)
+	if len(z.Extra)+len(z.Name)+len(z.Comment) > gzipOverage {
+		return nil, errGzip(errors.New("the gzip header is too long"))
+	}
+	f.z = z
+	return f, nil
+}
+
 type inflate struct {
 	src  *counter
 	br   *bufio.Reader
@@ -143,21 +164,6 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func newInflate(r io.Reader, limit int64) (*inflate, error) {
-	f := &inflate{src: &counter{r: r}, max: limit}
-	f.br = bufio.NewReaderSize(f.src, 8<<10)
-	z, err := gzip.NewReader(f.br)
-	if err != nil {
-		return nil, f.fault(err)
-	}
-	z.Multistream(false)
-	if len(z.Extra)+len(z.Name)+len(z.Comment) > gzipOverage {
-		return nil, errGzip(errors.New("the gzip header is too long"))
-	}
-	f.z = z
-	return f, nil
-}
-
 // fault tells a failure of the source from one of the data.
 func (f *inflate) fault(err error) error {
 	if f.src.err != nil {
@@ -173,13 +179,13 @@ func (f *inflate) Read(p []byte) (int, error) {
 	n, err := f.z.Read(p)
 	f.out += int64(n)
 	if f.out > f.max || f.out > ratioFrom && f.out > maxRatio*f.src.n {
-		return 0, errGzip(errors.New("the payload is too large, or compressed too much"))
+		return 0, errGzip(ErrExpanded)
 	}
 	switch {
 	case err == io.EOF:
 		f.done = true
 		if _, err := f.br.ReadByte(); err != io.EOF {
-			return 0, f.fault(errors.New("something follows the gzip member"))
+			return 0, f.fault(ErrTrailing)
 		}
 		return n, io.EOF
 	case err != nil:

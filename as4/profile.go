@@ -39,9 +39,9 @@ type Subject struct {
 	Message    *ebms.UserMessage
 	Signer     *x509.Certificate        // who signed it
 	Ours       func(peppol.SeatID) bool // tells which seats are those of the receiver
-	Addressee  *x509.Certificate        // whom the payload is encrypted for; where Ours is not known it says who the receiver is
+	Addressee  *x509.Certificate        // whom the payload is encrypted for: the receiver, where Ours is not known
 	Now        time.Time                // when it came
-	ContentIDs []string                 // of the MIME parts beside the SOAP part, "" for one without; not nil when there are none
+	ContentIDs []string                 // of the MIME parts beside the SOAP part; empty, not nil, when there are none
 	Head       []byte                   // the first bytes of the decrypted payload, at least two if it has them
 	Header     *sbdh.Header             // of the payload
 }

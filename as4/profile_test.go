@@ -17,7 +17,6 @@ const foreign = "klingon"
 
 // worst is a message that breaks every rule but those that exclude each other.
 func worst(t *testing.T) *Subject {
-	other := ebms.Property{Name: propMimeType}
 	return &Subject{
 		Message: &ebms.UserMessage{
 			Timestamp: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), RefTo: foreign, MPC: foreign, Agreement: foreign,
@@ -27,7 +26,9 @@ func worst(t *testing.T) *Subject {
 			Action:     foreign,
 			Properties: []ebms.Property{{Name: propSender, Type: foreign, Value: foreign}, {Name: "trackingIdentifier"}},
 			Parts: []ebms.Part{
-				{Href: foreign, Properties: []ebms.Property{other, {Name: propCompression, Value: foreign}, {Name: propCharset, Value: foreign}}},
+				{Href: foreign, Properties: []ebms.Property{
+					{Name: propMimeType}, {Name: propCompression, Value: foreign}, {Name: propCharset, Value: foreign},
+				}},
 				{Href: "cid:" + foreign},
 			},
 		},
@@ -120,7 +121,9 @@ func TestProfileUnknown(t *testing.T) {
 		}
 	}
 	// Without a header of the envelope what Action and Service must be is judged all the same.
-	for _, want := range []string{"AS4-043 EBMS:0004 The Action is not a document type", "AS4-042 EBMS:0004 The Service is not a process"} {
+	for _, want := range []string{
+		"AS4-043 EBMS:0004 The Action is not a document type", "AS4-042 EBMS:0004 The Service is not a process",
+	} {
 		if !slices.Contains(bare, want) {
 			t.Errorf("%q is missing", want)
 		}
@@ -156,16 +159,21 @@ func TestReceiverStopsAtTheFirstRule(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		change func(*ebms.UserMessage)
-		want   want
+		code   ebms.Code
+		detail string
 	}{
-		{"AS4-039 before the roles", func(m *ebms.UserMessage) { m.From.ID.Value, m.From.Role = "POP900003", foreign }, want{code: ebms.CodeFailedAuthentication, step: StepProfile}},
-		{"AS4-040 before the agreement", func(m *ebms.UserMessage) { m.To.ID.Value, m.Agreement = "POP900003", foreign }, want{code: ebms.CodeOther, step: StepProfile, detail: notOurs}},
-		{"AS4-052 before AS4-048", func(m *ebms.UserMessage) { m.Parts = nil }, want{code: ebms.CodeExternalPayloadError, step: StepProfile, detail: disagree}},
+		{"AS4-039 before the roles", func(m *ebms.UserMessage) {
+			m.From.ID.Value, m.From.Role = "POP900003", foreign
+		}, ebms.CodeFailedAuthentication, ""},
+		{"AS4-040 before the agreement", func(m *ebms.UserMessage) {
+			m.To.ID.Value, m.Agreement = "POP900003", foreign
+		}, ebms.CodeOther, notOurs},
+		{"AS4-052 before AS4-048", func(m *ebms.UserMessage) { m.Parts = nil }, ebms.CodeExternalPayloadError, disagree},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a, d := newArena(t), newDraft(t)
 			tc.change(d.m)
-			tc.want.verdict(t, a.post(t, d))
+			want{code: tc.code, step: StepProfile, detail: tc.detail}.verdict(t, a.post(t, d))
 		})
 	}
 }

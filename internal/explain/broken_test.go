@@ -244,6 +244,7 @@ func TestPayloadRules(t *testing.T) {
 		{"SBDH-039 no XML", zip(t, []byte("hello")), true, []string{"SBDH-039"}},
 		{"AS4-058 cut", zip(t, sbd)[:200], false, []string{"AS4-058"}},
 		{"AS4-058 two members", append(zip(t, sbd), zip(t, sbd)...), true, []string{"AS4-058"}},
+		{"SEC-100 compressed too much", zip(t, append(bytes.Clone(sbd), make([]byte, 32<<20)...)), false, []string{"SBDH-039", "SEC-100"}},
 		{"AS4-058 no gzip header", []byte{0x1f, 0x8b, 9}, false, []string{"AS4-058"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

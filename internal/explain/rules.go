@@ -9,8 +9,8 @@ import (
 	"github.com/ravn-ap/ravn/ebms"
 )
 
-// rules checks the message against the rules of its kind. The Receiver stops at the first one that is broken; here all are
-// named.
+// rules checks the message against the rules of its kind. The Receiver stops at the first one that is broken; here all
+// are named.
 func (x *explainer) rules() {
 	if x.user != nil {
 		x.profile()
@@ -23,8 +23,8 @@ func (x *explainer) rules() {
 // profile checks a user message against the rules of the Receiver, as far as the file shows what they need.
 func (x *explainer) profile() {
 	s := as4.Subject{
-		Message: x.user, Signer: x.message.Signer(), Addressee: x.addressee, Now: x.opt.At, // SEC-073: no age without a time that was asked for
-		Head: x.head, Header: x.sbd,
+		Message: x.user, Signer: x.message.Signer(), Addressee: x.addressee, Head: x.head, Header: x.sbd,
+		Now: x.opt.At, // SEC-073: the age is judged only against a time that was asked for
 	}
 	if x.rep.MIME.Multipart && x.rep.MIME.Complete {
 		s.ContentIDs = []string{}

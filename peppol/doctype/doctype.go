@@ -1,6 +1,6 @@
-// Package doctype reads what a business document says about itself: its root element, and the identifiers of UBL, of Cross
-// Industry Invoice and of the reports of Peppol, as they are written. What they mean is for others: package sbdh makes the
-// type of a message of them, package validation chooses rules by them.
+// Package doctype reads what a business document says about itself: its root element, and the identifiers of UBL, of
+// Cross Industry Invoice and of the reports of Peppol, as they are written. What they mean is for others: package sbdh
+// makes the type of a message of them, package validation chooses rules by them.
 package doctype
 
 import (
@@ -32,9 +32,9 @@ type About struct {
 	DocType, Process string // from the scopes of an envelope
 }
 
-// Identify reads the beginning of a document, or of the one inside an envelope, for those who look for its rules. It stops as
-// soon as customization and profile are known: that the rest is well-formed is not said. Reports have identifiers in a
-// namespace of their own: they count like those of UBL.
+// Identify reads the beginning of a document, or of the one inside an envelope, for those who look for its rules. It
+// stops as soon as customization and profile are known: that the rest is well-formed is not said. Reports have
+// identifiers in a namespace of their own: they count like those of UBL.
 func Identify(r io.Reader) (About, error) {
 	return read(r, &detector{inside: true})
 }
@@ -134,11 +134,15 @@ func (d *detector) end(name safe.Name, text string) {
 		case "BusinessProcessSpecifiedDocumentContextParameter":
 			d.Profile = text
 		}
-	case d.known != nil && level > 3 && name.Is(nsCBC, "IdentificationCode") && senders[d.path[1]] && d.path[level-2] == "Country":
-		if d.Country == "" && d.known(text) {
-			d.Country = text
-		}
+	case d.known != nil && d.Country == "" && d.ofSender(name) && d.known(text):
+		d.Country = text
 	}
+}
+
+// ofSender tells whether an element that ends names a country of the sending party.
+func (d *detector) ofSender(name safe.Name) bool {
+	level := len(d.path)
+	return level > 3 && name.Is(nsCBC, "IdentificationCode") && senders[d.path[1]] && d.path[level-2] == "Country"
 }
 
 // envelope keeps what the scopes say of document type and process.

@@ -11,27 +11,33 @@ const (
 	nsInvoice = UBL + "Invoice-2"
 	nsReport  = "urn:fdc:peppol:transaction-statistics-report:1.1"
 	ids       = `<c:CustomizationID>c</c:CustomizationID><c:ProfileID>p</c:ProfileID>`
-	invoice   = `<Invoice xmlns="` + nsInvoice + `" xmlns:c="` + nsCBC + `"><c:UBLVersionID>2.0</c:UBLVersionID>` + ids + parties + `</Invoice>`
-	parties   = `<AccountingCustomerParty><Party><Country><c:IdentificationCode>SE</c:IdentificationCode></Country></Party></AccountingCustomerParty>` +
-		`<AccountingSupplierParty><Party><PostalAddress><Country><c:IdentificationCode>xx</c:IdentificationCode></Country></PostalAddress>` +
-		`<PartyLegalEntity><RegistrationAddress><Country><c:IdentificationCode> NO </c:IdentificationCode></Country></RegistrationAddress>` +
-		`</PartyLegalEntity></Party></AccountingSupplierParty>`
-	report = `<R xmlns="` + nsReport + `"><CustomizationID>c</CustomizationID><ProfileID>p</ProfileID></R>`
-	scopes = `<BusinessScope><Scope><Type>DOCUMENTID</Type><InstanceIdentifier>d</InstanceIdentifier><Identifier>x</Identifier></Scope>` +
+	invoice   = `<Invoice xmlns="` + nsInvoice + `" xmlns:c="` + nsCBC + `"><c:UBLVersionID>2.0</c:UBLVersionID>` + ids +
+		parties + `</Invoice>`
+	parties = `<AccountingCustomerParty><Party>` + swedish + `</Party></AccountingCustomerParty>` +
+		`<AccountingSupplierParty><Party><PostalAddress>` + unknown + `</PostalAddress>` +
+		`<PartyLegalEntity>` + norwegian + `</PartyLegalEntity></Party></AccountingSupplierParty>`
+	swedish   = `<Country><c:IdentificationCode>SE</c:IdentificationCode></Country>`
+	unknown   = `<Country><c:IdentificationCode>xx</c:IdentificationCode></Country>`
+	norwegian = `<Country><c:IdentificationCode> NO </c:IdentificationCode></Country>`
+	report    = `<R xmlns="` + nsReport + `"><CustomizationID>c</CustomizationID><ProfileID>p</ProfileID></R>`
+	scopes    = `<BusinessScope><Scope><Type>DOCUMENTID</Type><InstanceIdentifier>d</InstanceIdentifier>` +
+		`<Identifier>x</Identifier></Scope>` +
 		`<Scope><Type>PROCESSID</Type><InstanceIdentifier>q</InstanceIdentifier></Scope></BusinessScope>`
-	cii = `<I xmlns="` + NSInvoice + `" xmlns:r="` + nsRAM + `"><Context><r:BusinessProcessSpecifiedDocumentContextParameter><r:ID>p</r:ID>` +
-		`</r:BusinessProcessSpecifiedDocumentContextParameter><r:GuidelineSpecifiedDocumentContextParameter><r:ID>c</r:ID>` +
-		`</r:GuidelineSpecifiedDocumentContextParameter></Context></I>`
+	cii = `<I xmlns="` + NSInvoice + `" xmlns:r="` + nsRAM + `"><Context>` +
+		`<r:BusinessProcessSpecifiedDocumentContextParameter><r:ID>p</r:ID></r:BusinessProcessSpecifiedDocumentContextParameter>` +
+		`<r:GuidelineSpecifiedDocumentContextParameter><r:ID>c</r:ID></r:GuidelineSpecifiedDocumentContextParameter>` +
+		`</Context></I>`
 )
 
 func enveloped(doc string) string {
-	return `<StandardBusinessDocument xmlns="` + NSEnvelope + `"><StandardBusinessDocumentHeader>` + scopes + `</StandardBusinessDocumentHeader>` +
-		doc + `</StandardBusinessDocument>`
+	return `<StandardBusinessDocument xmlns="` + NSEnvelope + `"><StandardBusinessDocumentHeader>` + scopes +
+		`</StandardBusinessDocumentHeader>` + doc + `</StandardBusinessDocument>`
 }
 
 // The same documents for those who look for rules and for those who make an envelope.
 func TestAbout(t *testing.T) {
 	root := safe.Name{Space: nsInvoice, Local: "Invoice"}
+	invoiceRoot := safe.Name{Space: NSInvoice, Local: "I"}
 	sbd := safe.Name{Space: NSEnvelope, Local: "StandardBusinessDocument"}
 	for _, tc := range []struct {
 		name, doc         string
@@ -44,8 +50,8 @@ func TestAbout(t *testing.T) {
 		},
 		{
 			"Cross Industry Invoice", cii,
-			About{Root: safe.Name{Space: NSInvoice, Local: "I"}, Customization: "c", Profile: "p"},
-			About{Root: safe.Name{Space: NSInvoice, Local: "I"}, Customization: "c", Profile: "p"},
+			About{Root: invoiceRoot, Customization: "c", Profile: "p"},
+			About{Root: invoiceRoot, Customization: "c", Profile: "p"},
 		},
 		{
 			"a report: identifiers in its own namespace choose rules only", report,
@@ -59,11 +65,12 @@ func TestAbout(t *testing.T) {
 		},
 		{
 			"Cross Industry Invoice in an envelope", enveloped(cii),
-			About{Envelope: true, Root: safe.Name{Space: NSInvoice, Local: "I"}, Customization: "c", Profile: "p", DocType: "d", Process: "q"},
+			About{Envelope: true, Root: invoiceRoot, Customization: "c", Profile: "p", DocType: "d", Process: "q"},
 			About{Envelope: true, Root: sbd},
 		},
 		{
-			"identifiers elsewhere than at the top", `<Invoice xmlns="` + nsInvoice + `" xmlns:c="` + nsCBC + `"><Line>` + ids + `</Line></Invoice>`,
+			"identifiers elsewhere than at the top",
+			`<Invoice xmlns="` + nsInvoice + `" xmlns:c="` + nsCBC + `"><Line>` + ids + `</Line></Invoice>`,
 			About{Root: root},
 			About{Root: root},
 		},
@@ -72,7 +79,11 @@ func TestAbout(t *testing.T) {
 			About{Root: root},
 			About{Root: root},
 		},
-		{"scopes without envelope", `<a>` + scopes + `</a>`, About{Root: safe.Name{Local: "a"}}, About{Root: safe.Name{Local: "a"}}},
+		{
+			"scopes without envelope", `<a>` + scopes + `</a>`,
+			About{Root: safe.Name{Local: "a"}},
+			About{Root: safe.Name{Local: "a"}},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got, err := Identify(strings.NewReader(tc.doc)); err != nil || got != tc.identify {
