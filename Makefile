@@ -83,6 +83,7 @@ test-upgrade: build ## data of each tagged version opens in this one
 
 docs: build ## regenerate what is generated
 	@{ sed '/^<!-- generated -->$$/q' docs/configuration.md; echo; bin/ravn config doc; } > docs/configuration.md.new && mv docs/configuration.md.new docs/configuration.md
+	@go run ./internal/arch/cmd > docs/architecture.md.new && mv docs/architecture.md.new docs/architecture.md
 
 clean:
 	rm -rf bin testbed/interop/target testbed/saxon/target

@@ -101,16 +101,31 @@ func (x *exchange) failSecurity(e *wssec.Error) response {
 		return soapFault("VersionMismatch")
 	case wssec.MustUnderstand:
 		return soapFault("MustUnderstand")
-	case wssec.Header:
-		return x.signal(ebms.Error{Code: ebms.CodeInvalidHeader, Detail: "The eb:Messaging header is missing"})
-	case wssec.Authentication:
-		return x.signal(ebms.Error{Code: ebms.CodeFailedAuthentication})
-	case wssec.Policy:
-		return x.signal(ebms.Error{Code: ebms.CodePolicyNoncompliance})
-	case wssec.Decryption:
-		return x.signal(ebms.Error{Code: ebms.CodeFailedDecryption})
 	}
-	return x.broken()
+	code := SecurityCode(e.Class)
+	switch code {
+	case "":
+		return x.broken()
+	case ebms.CodeInvalidHeader:
+		return x.signal(ebms.Error{Code: code, Detail: "The eb:Messaging header is missing"})
+	}
+	return x.signal(ebms.Error{Code: code})
+}
+
+// SecurityCode returns the code that answers a refusal of package wssec (as4.md §9.1), "" when the answer is none: HTTP
+// 400 or a SOAP fault.
+func SecurityCode(class wssec.Class) ebms.Code {
+	switch class {
+	case wssec.Header:
+		return ebms.CodeInvalidHeader
+	case wssec.Authentication:
+		return ebms.CodeFailedAuthentication
+	case wssec.Policy:
+		return ebms.CodePolicyNoncompliance
+	case wssec.Decryption:
+		return ebms.CodeFailedDecryption
+	}
+	return ""
 }
 
 // descriptions of the uniform security errors.
@@ -118,6 +133,11 @@ var securityText = map[ebms.Code]string{
 	ebms.CodeFailedAuthentication: "The message could not be authenticated.",
 	ebms.CodeFailedDecryption:     "The message could not be decrypted.",
 	ebms.CodePolicyNoncompliance:  "The message does not follow the security policy of Peppol AS4.",
+}
+
+// refuse makes an error for the other side; detail is one line that names the subject, no input.
+func refuse(code ebms.Code, detail string) *ebms.Error {
+	return &ebms.Error{Code: code, Detail: detail}
 }
 
 // signal is an answer with one signed error, HTTP 200 (AS4-111 to AS4-117).

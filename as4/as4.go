@@ -1,6 +1,6 @@
 // Package as4 is the Peppol AS4 profile 2.0.3: a Sender that seals and posts a message and believes only a verified
-// receipt, and a Receiver that answers each request with one signed receipt or one signed error. Fixed values of the
-// profile are checked by one function each (profile.go). The package stores nothing and logs nothing: it hands verified
+// receipt, and a Receiver that answers each request with one signed receipt or one signed error. The rules of the profile
+// stand in one list, each with its function (profile.go). The package stores nothing and logs nothing: it hands verified
 // messages to its Handler and results to its callers.
 package as4
 

@@ -1,6 +1,7 @@
 package as4
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -21,8 +22,6 @@ import (
 	"github.com/ravn-ap/ravn/xml/dsig"
 )
 
-var errPartyNotCN = errors.New("as4: From/PartyId is not the CN of the certificate (AS4-039)")
-
 // message takes a complete request through the steps of security.md §1.3 (D-08, SEC-050) and returns the receipt. The
 // order of the steps is the requirement: sender first, private key and payload last.
 func (x *exchange) message(fault error) (*Answer, error) {
@@ -37,7 +36,7 @@ func (x *exchange) message(fault error) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	refs, err := references(signed)
+	refs, err := References(signed)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +201,7 @@ func (x *exchange) authenticate() (*wssec.Signed, error) {
 	return signed, nil
 }
 
-// header reads the verified header and checks the profile, one function per rule (SEC-066 to SEC-069).
+// header reads the verified header and checks what the profile says about it (SEC-066 to SEC-069).
 func (x *exchange) header(signed *wssec.Signed) (*ebms.UserMessage, error) {
 	x.at(StepProfile)
 	msg, err := ebms.Read(signed.Messaging(), ebms.Options{LenientMessageID: x.rx.Lenient})
@@ -214,43 +213,22 @@ func (x *exchange) header(signed *wssec.Signed) (*ebms.UserMessage, error) {
 		return nil, refuse(ebms.CodeValueInconsistent, "A request must carry a UserMessage") // AS4-029
 	}
 	x.ref, x.info.MessageID, x.info.DocType = m.ID, m.ID, m.Action
-	for _, check := range []func() error{
-		func() error { return checkFrom(m, signed.Signer()) },
-		func() error { return checkTo(m, x.keys.Has) },
-		func() error { return checkRoles(m) },
-		func() error { return checkAgreement(m) },
-		func() error { return checkMPC(m) },
-		func() error { return checkTimestamp(m, x.rx.Now()) },
-		func() error { return x.checkParts(m, signed) },
-	} {
-		if err := check(); err != nil {
-			return nil, err
-		}
+	ids := make([]string, 0, len(x.parts))
+	for _, p := range x.parts {
+		ids = append(ids, p.cid)
+	}
+	x.subject = Subject{Message: m, Signer: signed.Signer(), Ours: x.keys.Has, Now: x.rx.Now(), ContentIDs: ids}
+	if err := x.subject.refusal(StepProfile); err != nil {
+		return nil, err
+	}
+	if len(x.parts) > 0 && !signed.Covers(x.parts[0].cid) { // SEC-027
+		return nil, &wssec.Error{Class: wssec.Policy, Rule: "AS4-069", Msg: "the payload part is not covered by the signature"}
 	}
 	return m, nil
 }
 
-// checkParts compares PartInfo, MIME parts and signed references: the same one part in all three (SEC-027, AS4-069). A
-// test message may have none.
-func (x *exchange) checkParts(m *ebms.UserMessage, signed *wssec.Signed) error {
-	if m.IsTest() && len(m.Parts) == 0 && len(x.parts) == 0 {
-		return nil
-	}
-	if err := checkPartCount(m, len(x.parts)); err != nil {
-		return err
-	}
-	cid, err := mime.ContentID(m.Parts[0].Href)
-	if err != nil || cid != x.parts[0].cid {
-		return refuse(ebms.CodeExternalPayloadError, "PartInfo and MIME parts do not agree")
-	}
-	if !signed.Covers(cid) {
-		return &wssec.Error{Class: wssec.Policy, Rule: "AS4-069", Msg: "the payload part is not covered by the signature"}
-	}
-	return nil
-}
-
-// references returns the signed references as a receipt repeats them (AS4-101, AS4-102).
-func references(signed *wssec.Signed) ([]ebms.Reference, error) {
+// References returns the signed references as a receipt repeats them (AS4-101, AS4-102).
+func References(signed *wssec.Signed) ([]ebms.Reference, error) {
 	list, err := signed.References()
 	var out []ebms.Reference
 	for _, r := range list {
@@ -302,8 +280,7 @@ func (x *exchange) ping(signed *wssec.Signed, in *Inbound) (*Answer, error) {
 // accept opens the payload, streams it to its place while the envelope is read, and hands the message over. From Accept on
 // a client that goes away stops nothing (REL-006).
 func (x *exchange) accept(signed *wssec.Signed, in *Inbound) (*Answer, error) {
-	compressed, err := checkPartProperties(in.Message.Parts[0])
-	if err != nil {
+	if err := x.subject.refusal(StepKnown); err != nil {
 		return nil, err
 	}
 	o, err := x.open(signed, in)
@@ -320,7 +297,7 @@ func (x *exchange) accept(signed *wssec.Signed, in *Inbound) (*Answer, error) {
 			in.Place.Abort()
 		}
 	}()
-	if err := x.envelope(o, compressed, in); err != nil {
+	if err := x.envelope(o, in); err != nil {
 		return nil, err
 	}
 	if err := x.receipt(in); err != nil {
@@ -341,14 +318,8 @@ func (x *exchange) accept(signed *wssec.Signed, in *Inbound) (*Answer, error) {
 }
 
 // envelope decompresses the payload into its place and reads the envelope on the way (SBDH-039 to SBDH-043).
-func (x *exchange) envelope(o *wssec.Opened, compressed bool, in *Inbound) error {
-	var payload io.Reader
-	var err error
-	if compressed {
-		payload, err = newInflate(o.Payload(), x.rx.MaxExpanded)
-	} else {
-		payload, err = plain(o.Payload(), x.rx.MaxExpanded)
-	}
+func (x *exchange) envelope(o *wssec.Opened, in *Inbound) error {
+	payload, err := x.expand(o.Payload())
 	if err != nil {
 		return err
 	}
@@ -363,10 +334,25 @@ func (x *exchange) envelope(o *wssec.Opened, compressed bool, in *Inbound) error
 	}
 	in.Header, in.Payload, in.DocType = h, p, h.DocType
 	in.Warnings, x.info.Warnings = h.Warnings, h.Warnings
-	if err := checkProperties(in.Message, h); err != nil {
-		return err
+	x.subject.Header = h
+	return x.subject.refusal(StepEnvelope)
+}
+
+// expand decompresses a payload whose header says that it is compressed (AS4-050).
+func (x *exchange) expand(r io.Reader) (io.Reader, error) {
+	br := bufio.NewReaderSize(r, 8<<10)
+	head, err := br.Peek(2)
+	if err != nil && err != io.EOF {
+		return nil, err
 	}
-	return checkServiceAction(in.Message, h)
+	x.subject.Head = slices.Clone(head)
+	if err := x.subject.refusal(StepPayload); err != nil {
+		return nil, err
+	}
+	if declaresGzip(x.subject.Message) {
+		return Inflate(br, x.rx.MaxExpanded)
+	}
+	return &capped{br, x.rx.MaxExpanded}, nil
 }
 
 // receipt makes the signed receipt (AS4-100 to AS4-105). It is signed before the message is stored, because it is stored

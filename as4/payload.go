@@ -110,13 +110,36 @@ const (
 	gzipOverage = 1 << 10 // header fields of a gzip member
 )
 
-// errGzip is every failure of decompression; the cause is for our log.
+// notInflated is the detail of every failure of decompression; the cause is for our log.
+const notInflated = "The payload cannot be decompressed"
+
 func errGzip(err error) error {
-	return &ebms.Error{Code: ebms.CodeDecompressionFailure, Detail: "The payload cannot be decompressed", Err: err}
+	return &ebms.Error{Code: ebms.CodeDecompressionFailure, Detail: notInflated, Err: err}
 }
 
-// inflate reads one gzip member and nothing else, within limits (AS4-058, SEC-100). Its errors are *ebms.Error but for
-// those of the source.
+// Why a payload is not decompressed although its data can be read.
+var (
+	ErrTrailing = errors.New("something follows the one gzip member")
+	ErrExpanded = errors.New("the payload is too large, or compressed too much")
+)
+
+// Inflate reads one gzip member and nothing else, which may become limit bytes long (AS4-058, SEC-100). Errors are
+// *ebms.Error, with ErrTrailing or ErrExpanded or what gzip says, but for those of r.
+func Inflate(r io.Reader, limit int64) (io.Reader, error) {
+	f := &inflate{src: &counter{r: r}, max: limit}
+	f.br = bufio.NewReaderSize(f.src, 8<<10)
+	z, err := gzip.NewReader(f.br)
+	if err != nil {
+		return nil, f.fault(err)
+	}
+	z.Multistream(false)
+	if len(z.Extra)+len(z.Name)+len(z.Comment) > gzipOverage {
+		return nil, errGzip(errors.New("the gzip header is too long"))
+	}
+	f.z = z
+	return f, nil
+}
+
 type inflate struct {
 	src  *counter
 	br   *bufio.Reader
@@ -141,21 +164,6 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func newInflate(r io.Reader, limit int64) (*inflate, error) {
-	f := &inflate{src: &counter{r: r}, max: limit}
-	f.br = bufio.NewReaderSize(f.src, 8<<10)
-	z, err := gzip.NewReader(f.br)
-	if err != nil {
-		return nil, f.fault(err)
-	}
-	z.Multistream(false)
-	if len(z.Extra)+len(z.Name)+len(z.Comment) > gzipOverage {
-		return nil, errGzip(errors.New("the gzip header is too long"))
-	}
-	f.z = z
-	return f, nil
-}
-
 // fault tells a failure of the source from one of the data.
 func (f *inflate) fault(err error) error {
 	if f.src.err != nil {
@@ -171,32 +179,19 @@ func (f *inflate) Read(p []byte) (int, error) {
 	n, err := f.z.Read(p)
 	f.out += int64(n)
 	if f.out > f.max || f.out > ratioFrom && f.out > maxRatio*f.src.n {
-		return 0, errGzip(errors.New("the payload is too large, or compressed too much"))
+		return 0, errGzip(ErrExpanded)
 	}
 	switch {
 	case err == io.EOF:
 		f.done = true
 		if _, err := f.br.ReadByte(); err != io.EOF {
-			return 0, f.fault(errors.New("something follows the gzip member"))
+			return 0, f.fault(ErrTrailing)
 		}
 		return n, io.EOF
 	case err != nil:
 		return 0, f.fault(err)
 	}
 	return n, nil
-}
-
-// plain passes an uncompressed payload, which must not be gzip (design.md §3).
-func plain(r io.Reader, limit int64) (io.Reader, error) {
-	br := bufio.NewReaderSize(r, 8<<10)
-	head, err := br.Peek(2)
-	if err != nil && err != io.EOF {
-		return nil, err
-	}
-	if bytes.Equal(head, []byte{0x1f, 0x8b}) {
-		return nil, errGzip(errors.New("the payload is compressed but its header does not say so"))
-	}
-	return &capped{br, limit}, nil
 }
 
 // capped refuses what is longer than left.

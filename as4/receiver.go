@@ -176,6 +176,7 @@ type exchange struct {
 	keys    *certs.Keyring
 	soap    []byte
 	parts   []part
+	subject Subject        // the user message, for the rules of the profile
 	ref     ebms.MessageID // for RefToMessageId: claimed until the signature was verified
 }
 
@@ -259,7 +260,7 @@ func (x *exchange) admit(interrupt func()) error {
 		return &httpError{status: http.StatusBadRequest, msg: "bad request"}
 	case lines(r.Header) > maxHeaderLines: // SEC-012
 		return &httpError{status: http.StatusRequestHeaderFieldsTooLarge, msg: "too many header lines"}
-	case encoded(r.Header["Content-Encoding"]):
+	case Encoded(r.Header):
 		return &httpError{status: http.StatusUnsupportedMediaType, msg: "no content encoding is supported"}
 	case r.ContentLength > x.rx.MaxBytes:
 		return &httpError{status: http.StatusRequestEntityTooLarge, msg: "the message is too large"}
@@ -297,7 +298,7 @@ func lines(h http.Header) (n int) {
 	return n
 }
 
-// encoded tells whether any Content-Encoding header says something else than identity (SEC-101).
-func encoded(headers []string) bool {
-	return slices.ContainsFunc(headers, func(v string) bool { return v != "" && !strings.EqualFold(v, "identity") })
+// Encoded tells whether a header has a Content-Encoding other than identity (SEC-101).
+func Encoded(h http.Header) bool {
+	return slices.ContainsFunc(h["Content-Encoding"], func(v string) bool { return v != "" && !strings.EqualFold(v, "identity") })
 }

@@ -67,7 +67,7 @@ func record(t *testing.T, dir string) *recording {
 		t.Fatal(err)
 	}
 	rec.message = m.User
-	if rec.refs, err = references(signed); err != nil {
+	if rec.refs, err = References(signed); err != nil {
 		t.Fatal(err)
 	}
 	return rec

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/peppol/doctype"
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
@@ -17,113 +18,39 @@ type Detected struct {
 	Country  string // of the supplier or other sending party of a UBL document
 }
 
-const (
-	ublPrefix = "urn:oasis:names:specification:ubl:schema:xsd:"
-	nsCBC     = ublPrefix + "CommonBasicComponents-2"
-	nsCII     = "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100"
-	nsRAM     = "urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100"
-)
-
-// senders are the parties of UBL documents whose country is that of C1.
-var senders = map[string]bool{
-	"AccountingSupplierParty": true, "BuyerCustomerParty": true, "SellerSupplierParty": true, "DespatchSupplierParty": true,
-	"SenderParty": true, "ProviderParty": true,
-}
-
 // Detect reads document type, process and sender's country from the document in r: from CustomizationID and ProfileID of
 // UBL, from the context parameters of Cross Industry Invoice. An envelope is only recognised as one.
 func Detect(r io.Reader) (Detected, error) {
-	var d detector
-	err := safe.Scan(r, safe.Document, d.event)
-	if err == io.EOF {
-		err = nil
-	}
+	about, err := doctype.Inspect(r, peppol.KnownCountry)
 	if err != nil {
 		return Detected{}, notXML(err)
 	}
-	return d.result()
-}
-
-type detector struct {
-	out                             Detected
-	path                            []string // local names of open elements
-	text                            strings.Builder
-	customization, profile, version string
-}
-
-func (d *detector) event(ev *safe.Event) error {
-	switch ev.Kind {
-	case safe.Element:
-		if ev.Depth == 0 {
-			d.out.Root = ev.Name
-			if d.out.Envelope = ev.Name.Is(NS, "StandardBusinessDocument"); d.out.Envelope {
-				return io.EOF
-			}
-		}
-		d.path = append(d.path, ev.Name.Local)
-		d.text.Reset()
-	case safe.Text:
-		if d.text.Len() < maxValue {
-			d.text.Write(ev.Value)
-		}
-	case safe.End:
-		d.leaf(ev.Name, strings.TrimSpace(d.text.String()))
-		d.path = d.path[:len(d.path)-1]
-		d.text.Reset()
-	}
-	return nil
-}
-
-// leaf looks at the text of an element that ends.
-func (d *detector) leaf(name safe.Name, text string) {
-	switch {
-	case name.Space == nsCBC && len(d.path) == 2:
-		switch name.Local {
-		case "CustomizationID":
-			d.customization = text
-		case "ProfileID":
-			d.profile = text
-		case "UBLVersionID":
-			d.version = text
-		}
-	case name.Is(nsCBC, "IdentificationCode") && len(d.path) > 3 && senders[d.path[1]] && d.path[len(d.path)-2] == "Country":
-		if d.out.Country == "" && peppol.KnownCountry(text) {
-			d.out.Country = text
-		}
-	case name.Is(nsRAM, "ID") && len(d.path) == 4:
-		switch d.path[2] {
-		case "GuidelineSpecifiedDocumentContextParameter":
-			d.customization = text
-		case "BusinessProcessSpecifiedDocumentContextParameter":
-			d.profile = text
-		}
-	}
-}
-
-// result puts the identifiers together.
-func (d *detector) result() (Detected, error) {
-	if d.out.Envelope || d.customization == "" {
-		return d.out, nil
-	}
-	version := d.version
-	switch {
-	case d.out.Root.Space == nsCII:
-		version = "D16B"
-	case version == "" && strings.HasPrefix(d.out.Root.Space, ublPrefix):
-		version = "2.1" // the version of all Peppol BIS documents that do not say theirs
-	case version == "":
-		return d.out, nil
+	d := Detected{Envelope: about.Envelope, Root: about.Root, Country: about.Country}
+	version := typeVersion(about)
+	if about.Customization == "" || version == "" {
+		return d, nil
 	}
 	scheme := peppol.SchemeBusdox
-	if strings.HasPrefix(d.customization, "urn:peppol:pint:") {
+	if strings.HasPrefix(about.Customization, "urn:peppol:pint:") {
 		scheme = peppol.SchemeWildcard // SBDH-033: PINT types are registered under the wildcard scheme only
 	}
-	var err error
-	if d.out.DocType, err = peppol.NewDocType(scheme, d.out.Root.Space+"::"+d.out.Root.Local+"##"+d.customization+"::"+version); err != nil {
-		return d.out, nil
+	value := about.Root.Space + "::" + about.Root.Local + "##" + about.Customization + "::" + version
+	if d.DocType, err = peppol.NewDocType(scheme, value); err != nil {
+		return d, nil
 	}
-	if d.profile != "" {
-		d.out.Process, _ = peppol.NewProcess(peppol.SchemeProcess, d.profile)
+	if about.Profile != "" {
+		d.Process, _ = peppol.NewProcess(peppol.SchemeProcess, about.Profile)
 	}
-	return d.out, nil
+	return d, nil
+}
+
+// typeVersion is the version in the identifier of a document type, "" if the document is of no known kind.
+func typeVersion(about doctype.About) string {
+	switch {
+	case about.Root.Space == doctype.NSInvoice:
+		return "D16B"
+	case about.Version == "" && strings.HasPrefix(about.Root.Space, doctype.UBL):
+		return "2.1" // the version of all Peppol BIS documents that do not say theirs
+	}
+	return about.Version
 }

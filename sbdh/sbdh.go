@@ -8,12 +8,13 @@ import (
 	"strings"
 
 	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/peppol/doctype"
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // Namespaces (sbdh.md §1).
 const (
-	NS      = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"
+	NS      = doctype.NSEnvelope
 	Wrapper = "http://peppol.eu/xsd/ticc/envelope/1.0"
 )
 

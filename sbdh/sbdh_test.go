@@ -446,3 +446,25 @@ func TestSBDH031Text(t *testing.T) {
 		}
 	}
 }
+
+// SBDH-028. The version in the type of a document: what it says, 2.1 for UBL that does not say, D16B for Cross Industry
+// Invoice; no type for others.
+func TestDetectVersion(t *testing.T) {
+	const c = ` xmlns:c="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"><c:UBLVersionID>%s</c:UBLVersionID><c:CustomizationID>x</c:CustomizationID></a>`
+	for _, tc := range []struct{ root, version, want string }{
+		{"urn:oasis:names:specification:ubl:schema:xsd:Order-2", "2.3", "2.3"},
+		{"urn:oasis:names:specification:ubl:schema:xsd:Order-2", "", "2.1"},
+		{"urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100", "2.3", "D16B"},
+		{"urn:other", "1", "1"},
+		{"urn:other", "", ""},
+	} {
+		d, err := Detect(strings.NewReader(`<a xmlns="` + tc.root + `"` + fmt.Sprintf(c, tc.version)))
+		want := ""
+		if tc.want != "" {
+			want = "busdox-docid-qns::" + tc.root + "::a##x::" + tc.want
+		}
+		if got := d.DocType.String(); err != nil || !d.DocType.IsZero() && got != want || d.DocType.IsZero() != (want == "") {
+			t.Errorf("%+v: %s, %v", tc, got, err)
+		}
+	}
+}

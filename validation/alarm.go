@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ravn-ap/ravn/peppol/doctype"
 	"github.com/ravn-ap/ravn/validation/pack"
 )
 
@@ -41,7 +42,7 @@ func Alarms(packs []pack.Pack, seen []Seen, on time.Time) []Alarm {
 	var list []Alarm
 	v := New(packs)
 	for _, s := range seen {
-		chosen, why := v.choose(subject{}, Request{DocType: s.DocType, Process: s.Process, On: on})
+		chosen, why := v.choose(doctype.About{}, Request{DocType: s.DocType, Process: s.Process, On: on})
 		a := Alarm{DocType: s.DocType, Process: s.Process, Count: s.Count}
 		switch {
 		case chosen == nil:

@@ -1,12 +1,14 @@
 package validation
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/ravn-ap/ravn/peppol/doctype"
 	"github.com/ravn-ap/ravn/validation/pack"
 	"github.com/ravn-ap/ravn/validation/testset"
 	"github.com/ravn-ap/ravn/xml/schematron"
@@ -58,7 +60,7 @@ func (v *Validator) RunTests(ctx context.Context, name string, doc []byte, on ti
 // testRules finds the rules of a configuration; "" means those of the document itself.
 func (v *Validator) testRules(configuration string, doc []byte, on time.Time) (list []*schematron.Schema, why string) {
 	if configuration == "" {
-		about, err := detect(doc)
+		about, err := doctype.Identify(bytes.NewReader(doc))
 		if err != nil {
 			return nil, err.Error()
 		}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ravn-ap/ravn/peppol/doctype"
 	"github.com/ravn-ap/ravn/validation/pack"
 	"github.com/ravn-ap/ravn/xml/safe"
 	"github.com/ravn-ap/ravn/xml/schematron"
@@ -97,7 +98,7 @@ func (v *check) document() (*Report, error) {
 	if need := needOf(v.size); need.Bytes > r.Budget.Bytes {
 		return rep.end(NotChecked, (&TooLarge{need.Bytes, r.Budget.Bytes}).Error()), nil
 	}
-	about, err := detect(r.Body)
+	about, err := doctype.Identify(bytes.NewReader(r.Body))
 	if err != nil {
 		return rep.unreadable(err), nil
 	}
@@ -105,7 +106,7 @@ func (v *check) document() (*Report, error) {
 	if chosen == nil {
 		return rep.end(Error, why), nil
 	}
-	if root := typeRoot(chosen.doc.DocType); root != about.root.Space+"::"+about.root.Local {
+	if root := typeRoot(chosen.doc.DocType); root != about.Root.Space+"::"+about.Root.Local {
 		return rep.end(Invalid, fmt.Sprintf("the root element is %s, documents of the type %s have %s", rootName(about), chosen.doc.DocType, root)), nil
 	}
 	rep.DocType, rep.Process, rep.Pack, rep.Version, rep.Basic = chosen.doc.DocType, chosen.process, chosen.pack.Name, chosen.pack.Version, chosen.pack.Basic
@@ -113,7 +114,7 @@ func (v *check) document() (*Report, error) {
 	if err != nil {
 		return rep.end(Error, fmt.Sprintf("the rules of pack %s %s cannot be used: %v", rep.Pack, rep.Version, err)), nil
 	}
-	tree, faults, err := v.read(schema, about.envelope)
+	tree, faults, err := v.read(schema, about.Envelope)
 	if err != nil {
 		return rep.unread(v.ctx, err)
 	}
@@ -124,7 +125,7 @@ func (v *check) document() (*Report, error) {
 		return rep.end(Invalid, ""), nil
 	}
 	err = v.run(rules, tree)
-	if err == nil && about.envelope && len(chosen.pack.Envelope) > 0 {
+	if err == nil && about.Envelope && len(chosen.pack.Envelope) > 0 {
 		err = v.envelope(chosen.pack)
 	}
 	switch {
@@ -206,7 +207,7 @@ func unwrapped(feed func(*safe.Event) error) func(*safe.Event) error {
 	inside, done := false, false
 	return func(e *safe.Event) error {
 		if e.Kind == safe.Element && e.Depth == 1 {
-			if inside = e.Name.Space != nsSBD; inside && done {
+			if inside = e.Name.Space != doctype.NSEnvelope; inside && done {
 				return errors.New("there is a second document in the envelope")
 			}
 			done = done || inside
@@ -232,15 +233,15 @@ type choice struct {
 
 // choose finds the rules for a document: by document type and process together, or by what the document says. Of several packs
 // that hold on the day the one with all rules wins over a basic one, then the newest. why says in a sentence that there is none.
-func (v *Validator) choose(about subject, r Request) (best *choice, why string) {
-	docType, process := cmp.Or(r.DocType, about.docType), cmp.Or(r.Process, about.process, about.profile)
+func (v *Validator) choose(about doctype.About, r Request) (best *choice, why string) {
+	docType, process := cmp.Or(r.DocType, about.DocType), cmp.Or(r.Process, about.Process, about.Profile)
 	var ended, known bool
-	named := about.root.Space + "::" + about.root.Local + "##" + about.customization + "::"
+	named := about.Root.Space + "::" + about.Root.Local + "##" + about.Customization + "::"
 	fits := func(d *pack.Document) bool { // the type asked for, or the one that the document itself names
 		if docType != "" {
 			return d.DocType == docType
 		}
-		return about.customization != "" && strings.HasPrefix(d.DocType, named)
+		return about.Customization != "" && strings.HasPrefix(d.DocType, named)
 	}
 	for i := range v.packs {
 		p := &v.packs[i]
@@ -272,7 +273,7 @@ func (v *Validator) choose(about subject, r Request) (best *choice, why string) 
 	case docType != "":
 		return nil, "no pack has rules for the document type " + docType
 	}
-	return nil, fmt.Sprintf("no pack has rules for the root element %s with the customization %q", about.root, about.customization)
+	return nil, fmt.Sprintf("no pack has rules for the root element %s with the customization %q", about.Root, about.Customization)
 }
 
 // typeRoot is the part of a document type that names the root element: namespace::name.
@@ -282,11 +283,11 @@ func typeRoot(docType string) string {
 }
 
 // rootName names the root element of a document for a person.
-func rootName(about subject) string {
-	if about.root.Local == "" {
+func rootName(about doctype.About) string {
+	if about.Root.Local == "" {
 		return "missing"
 	}
-	return about.root.Space + "::" + about.root.Local
+	return about.Root.Space + "::" + about.Root.Local
 }
 
 // better tells whether c is used rather than o: no basic rules if there are others, then those that began to hold last, then

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/golden"
+	"github.com/ravn-ap/ravn/peppol/doctype"
 	"github.com/ravn-ap/ravn/validation/pack"
 )
 
@@ -22,7 +23,7 @@ const (
 
 // sbd puts documents into an envelope.
 func sbd(docs string) string {
-	return `<StandardBusinessDocument xmlns="` + nsSBD + `"><StandardBusinessDocumentHeader><HeaderVersion>1.0</HeaderVersion></StandardBusinessDocumentHeader>` +
+	return `<StandardBusinessDocument xmlns="` + doctype.NSEnvelope + `"><StandardBusinessDocumentHeader><HeaderVersion>1.0</HeaderVersion></StandardBusinessDocumentHeader>` +
 		docs + `</StandardBusinessDocument>`
 }
 

@@ -35,7 +35,6 @@ func (c *cli) load() (*config.Config, error) {
 
 // logger makes the log of a server: JSON, or readable lines on a terminal (D-17).
 func (c *cli) logger(cfg *config.Config) zerolog.Logger {
-	zerolog.DurationFieldInteger = false
 	level, err := zerolog.ParseLevel(cfg.Log.Level)
 	if err != nil {
 		level = zerolog.InfoLevel

@@ -78,7 +78,7 @@ func (o *ExportOptions) complete() error {
 		}
 	}
 	if o.Template == nil {
-		o.Template = &builtIn
+		o.Template = new(builtIn)
 	}
 	return nil
 }

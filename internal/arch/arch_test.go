@@ -1,10 +1,9 @@
-// Package arch holds the import table of the project (style.md §2): which room may use which, and which room a dependency
-// lives in.
 package arch
 
 import (
-	"encoding/json"
-	"os/exec"
+	"bytes"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,111 +11,14 @@ import (
 	"github.com/ravn-ap/ravn/internal/golden"
 )
 
-const module = "github.com/ravn-ap/ravn/"
-
-// allowed lists, for each package, the packages of this project that it may import outside of tests.
-var allowed = map[string]string{
-	"peppol":                   "",
-	"xml":                      "",
-	"xml/safe":                 "",
-	"xml/dsig":                 "xml/safe",
-	"ebms":                     "xml/safe",
-	"sbdh":                     "peppol xml/safe",
-	"certs":                    "peppol",
-	"as4/mime":                 "",
-	"as4/intake":               "",
-	"as4/wssec":                "xml/safe xml/dsig",
-	"internal/ttl":             "",
-	"xml/regex":                "",
-	"xml/xdm":                  "xml/safe",
-	"xml/xpath":                "xml/xdm xml/regex",
-	"validation/pack":          "internal/durable",
-	"validation/core":          "validation/pack xml/schematron",
-	"validation":               "xml/safe validation/pack xml/schematron validation/testset xml/xdm xml/xpath xml/xsd",
-	"validation/testset":       "xml/safe xml/xdm",
-	"xml/schematron":           "xml/safe xml/xdm xml/xpath",
-	"xml/xsd":                  "xml/safe xml/regex",
-	"sml":                      "peppol internal/ttl",
-	"reporting":                "peppol xml/safe internal/durable",
-	"smp":                      "peppol certs internal/ttl xml/safe xml/dsig",
-	"as4":                      "ebms as4/intake as4/mime as4/wssec certs peppol sbdh xml/dsig",
-	"internal/durable":         "",
-	"internal/durable/faultfs": "internal/durable",
-	"internal/fault":           "",
-	"internal/download":        "smp",
-	"internal/config":          "peppol certs internal/fault internal/durable",
-	"internal/db":              "",
-	"internal/ledger":          "internal/db peppol",
-	"internal/store":           "internal/db internal/ledger peppol",
-	"internal/queue":           "internal/db internal/store",
-	"internal/backend":         "internal/durable internal/fault",
-	"internal/explain":         "as4 as4/mime as4/wssec certs ebms peppol sbdh xml/safe xml/dsig internal/fault",
-	"internal/ap":              "as4 certs ebms peppol reporting sbdh smp internal/backend internal/fault internal/queue internal/db internal/store internal/store/blob validation",
-	"internal/node":            "as4 as4/intake certs ebms peppol smp sml sbdh internal/alive internal/ap internal/backend internal/config internal/fault internal/queue internal/accounts internal/db internal/ledger internal/store internal/store/blob internal/db/postgres internal/db/sqlite reporting validation validation/core validation/pack internal/durable",
-	"internal/setup":           "certs internal/fault certs/localca internal/durable",
-	"internal/bench":           "",
-	"internal/accounts":        "internal/fault internal/db internal/ledger peppol reporting validation",
-	"internal/gendata":         "internal/db internal/ledger internal/store internal/store/blob peppol",
-	"internal/alive":           "",
-	"internal/golden":          "",
-	"internal/mutants":         "",
-	"internal/testrun":         "",
-	"internal/store/blob":      "internal/db internal/store internal/durable",
-	"internal/db/postgres":     "internal/db",
-	"internal/db/sqlite":       "internal/db internal/alive internal/durable",
-	"internal/store/storetest": "internal/golden internal/db internal/ledger internal/store peppol internal/alive",
-	"certs/localca":            "certs internal/durable",
-	"testbed/sml":              "peppol sml",
-	"testbed/smp":              "certs peppol",
-	"testbed/interop":          "internal/golden",
-	"testbed/saxon":            "internal/golden testbed/interop",
-	"testbed":                  "as4 certs peppol sbdh internal/ap internal/config internal/explain internal/fault internal/node internal/setup internal/db internal/store reporting certs/localca testbed/sml testbed/smp internal/durable",
-	"cmd/ravn":                 "as4 certs ebms peppol sbdh smp sml internal/ap internal/bench internal/gendata internal/config internal/download internal/explain internal/fault internal/node internal/accounts internal/setup internal/db internal/ledger internal/store reporting testbed validation validation/core validation/pack internal/durable",
-}
-
-// homes lists the rooms in which a dependency may be imported outside of tests (style.md habit 17).
-var homes = map[string]string{
-	"github.com/beevik/etree":             "testbed/smp",
-	"github.com/russellhaering/goxmldsig": "testbed/smp",
-	"github.com/miekg/dns":                "sml testbed/sml",
-	"modernc.org/sqlite":                  "internal/db/sqlite",
-	"golang.org/x/text":                   "xml/xpath",
-	"golang.org/x/sys":                    "internal/db/sqlite",
-	"github.com/jackc/pgx":                "internal/db/postgres",
-	"github.com/rs/zerolog":               "internal/node cmd/ravn testbed",
-	"github.com/spf13/cobra":              "cmd/ravn",
-	"github.com/mattn/go-isatty":          "cmd/ravn",
-	"github.com/goccy/go-yaml":            "internal/config internal/accounts internal/setup",
-	"github.com/xuri/excelize/v2":         "internal/accounts",
-	"github.com/klauspost/compress":       "as4 internal/explain",
-	"github.com/google/uuid":              "as4 internal/ap internal/db testbed/smp",
-	"software.sslmate.com/src/go-pkcs12":  "certs",
-}
-
 // foreignXML are readers of XML that must not meet foreign bytes (SEC-030).
 var foreignXML = map[string]string{"encoding/xml": ""}
 
-type pkg struct {
-	ImportPath string
-	Standard   bool
-	Imports    []string
-}
-
-func packages(t *testing.T) []pkg {
+func packages(t *testing.T) []Package {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Standard,Imports", "./...")
-	cmd.Dir = golden.Root(t)
-	out, err := cmd.Output()
+	list, err := Packages(golden.Root(t))
 	if err != nil {
 		t.Fatal(err)
-	}
-	var list []pkg
-	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
-		var p pkg
-		if err := dec.Decode(&p); err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, p)
 	}
 	if len(list) < 20 {
 		t.Fatalf("go list found %d packages only", len(list))
@@ -126,7 +28,7 @@ func packages(t *testing.T) []pkg {
 
 func TestImports(t *testing.T) {
 	for _, p := range packages(t) {
-		name := strings.TrimPrefix(p.ImportPath, module)
+		name := p.Room()
 		may, ok := allowed[name]
 		if !ok && len(p.Imports) > 0 {
 			t.Errorf("%s is not in the table: add it with what it may import", name)
@@ -140,6 +42,52 @@ func TestImports(t *testing.T) {
 				continue
 			}
 			checkHome(t, name, imp)
+		}
+		for room := range strings.FieldsSeq(may) {
+			if !slices.Contains(p.Imports, module+room) {
+				t.Errorf("the table lets %s import %s, which it does not", name, room)
+			}
+		}
+	}
+}
+
+// Every arrow points downwards, from a room that is there to a room that is there.
+func TestTable(t *testing.T) {
+	there := map[string]bool{}
+	for _, p := range packages(t) {
+		there[p.Room()] = true
+	}
+	heights := map[string]int{}
+	for n, rooms := range layers(allowed) {
+		for _, room := range rooms {
+			heights[room] = n
+		}
+	}
+	for room, imports := range allowed {
+		if !there[room] {
+			t.Errorf("%s stands in the table and is no package", room)
+		}
+		for below := range strings.FieldsSeq(imports) {
+			if _, ok := allowed[below]; !ok || heights[below] >= heights[room] {
+				t.Errorf("the arrow from %s to %s does not point downwards", room, below)
+			}
+		}
+	}
+}
+
+// docs/architecture.md is what make docs writes, and it can be read on a terminal.
+func TestDocument(t *testing.T) {
+	want := Document(packages(t))
+	got, err := os.ReadFile(filepath.Join(golden.Root(t), "docs/architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("docs/architecture.md is not what the table says: run make docs")
+	}
+	for line := range strings.Lines(string(want)) {
+		if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > 120 {
+			t.Errorf("a line of %d characters: %s", n, line)
 		}
 	}
 }

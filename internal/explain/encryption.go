@@ -11,6 +11,7 @@ import (
 
 	"github.com/ravn-ap/ravn/as4/mime"
 	"github.com/ravn-ap/ravn/as4/wssec"
+	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/xml/dsig"
 	"github.com/ravn-ap/ravn/xml/safe"
 )
@@ -43,7 +44,7 @@ func (x *explainer) encryption() {
 	x.rep.Encryption = e
 	if !e.Encrypted {
 		e.Reason = "the payload is not encrypted"
-		x.broken(Problem{Layer: LayerEncryption, Rule: "AS4-074", Text: e.Reason, Code: classCodes[wssec.Decryption]})
+		x.broken(Problem{Layer: LayerEncryption, Rule: "AS4-074", Text: e.Reason, Code: ebms.CodeFailedDecryption})
 		return
 	}
 	method, _ := first(key, nsXENC, "EncryptionMethod")
@@ -55,33 +56,33 @@ func (x *explainer) encryption() {
 	e.KeyTransport, e.KeyDigest, e.KeyMask = attr(method, "Algorithm"), attr(digest, "Algorithm"), attr(mask, "Algorithm")
 	e.DataAlgorithm, e.MimeType, e.Part = attr(dataMethod, "Algorithm"), attr(data, "MimeType"), attr(ref, "URI")
 	info, _ := first(key, nsDS, "KeyInfo")
-	e.Recipient = recipient(x.doc, info)
+	e.Recipient, x.addressee = recipient(x.doc, info)
 	if e.Recipient.By != "certificate" {
-		x.broken(Problem{Layer: LayerEncryption, Rule: "AS4-078", Text: "the receiver's certificate is not given by a direct reference to a token", Code: classCodes[wssec.Policy]})
+		x.broken(Problem{Layer: LayerEncryption, Rule: "AS4-078", Text: "the receiver's certificate is not given by a direct reference to a token", Code: ebms.CodePolicyNoncompliance})
 	}
 }
 
-// recipient reads for whom the content key was wrapped (AS4-078, AS4-079).
-func recipient(doc *safe.Doc, info safe.Node) *Recipient {
+// recipient reads for whom the content key was wrapped (AS4-078, AS4-079), and the certificate if it is there.
+func recipient(doc *safe.Doc, info safe.Node) (*Recipient, *x509.Certificate) {
 	str, _ := first(info, nsWSSE, "SecurityTokenReference")
 	if ref, ok := first(str, nsWSSE, "Reference"); ok {
 		token, ok := doc.ByID(strings.TrimPrefix(attr(ref, "URI"), "#"))
 		if c := tokenCertificate(token); ok && c != nil {
-			return &Recipient{By: "certificate", Identity: identify(c)}
+			return &Recipient{By: "certificate", Identity: identify(c)}, c
 		}
-		return &Recipient{By: "certificate", Value: "a token that is not there or holds no certificate"}
+		return &Recipient{By: "certificate", Value: "a token that is not there or holds no certificate"}, nil
 	}
 	if data, ok := first(str, nsDS, "X509Data"); ok {
-		return &Recipient{By: "issuer-serial", Value: path(data, nsDS, "X509IssuerSerial", "X509IssuerName") + ", serial number " + path(data, nsDS, "X509IssuerSerial", "X509SerialNumber")}
+		return &Recipient{By: "issuer-serial", Value: path(data, nsDS, "X509IssuerSerial", "X509IssuerName") + ", serial number " + path(data, nsDS, "X509IssuerSerial", "X509SerialNumber")}, nil
 	}
 	if id, ok := first(str, nsWSSE, "KeyIdentifier"); ok {
 		by := "subject-key-identifier"
 		if strings.HasSuffix(attr(id, "ValueType"), "#ThumbprintSHA1") {
 			by = "thumbprint"
 		}
-		return &Recipient{By: by, Value: strings.TrimSpace(id.Text())}
+		return &Recipient{By: by, Value: strings.TrimSpace(id.Text())}, nil
 	}
-	return &Recipient{Value: "nobody is named"}
+	return &Recipient{Value: "nobody is named"}, nil
 }
 
 func tokenCertificate(token safe.Node) *x509.Certificate {
@@ -103,7 +104,6 @@ func tokenCertificate(token safe.Node) *x509.Certificate {
 // signed message only: no private key works for strangers, not even here (D-08).
 func (x *explainer) attachments() {
 	x.opened = map[string]opened{}
-	covered := map[string]bool{}
 	for i := range x.rep.Signature.References {
 		r := &x.rep.Signature.References[i]
 		if !strings.HasPrefix(r.URI, "cid:") {
@@ -113,7 +113,6 @@ func (x *explainer) attachments() {
 		at := slices.IndexFunc(x.parts, func(p part) bool { return p.cid == id && p.cid != "" })
 		switch {
 		case err == nil && at >= 0:
-			covered[id] = true
 			x.attachment(r, &x.parts[at])
 		case !x.rep.MIME.Multipart:
 			r.Reason = "the file holds the SOAP part only"
@@ -123,7 +122,7 @@ func (x *explainer) attachments() {
 		x.invalid(r)
 	}
 	for i, p := range x.parts {
-		if x.signed != nil && (p.cid == "" || !covered[p.cid]) {
+		if x.signed != nil && (p.cid == "" || !x.signed.Covers(p.cid)) {
 			x.uncovered(i, p)
 		}
 	}
@@ -156,7 +155,7 @@ func (x *explainer) invalid(r *Reference) {
 // uncovered reports a part that nobody signed (AS4-069). In a receipt it should not be at all (AS4-104).
 func (x *explainer) uncovered(i int, p part) {
 	text := fmt.Sprintf("part %d (%s) is not covered by the signature", i+2, orNoID(p.cid)) // the SOAP part is the first
-	x.broken(Problem{Layer: LayerSignature, Rule: "AS4-069", Text: text, Code: classCodes[wssec.Policy]})
+	x.broken(Problem{Layer: LayerSignature, Rule: "AS4-069", Text: text, Code: ebms.CodePolicyNoncompliance})
 	if x.rep.Signature.Valid {
 		x.rep.Signature.Valid, x.rep.Signature.Reason = false, text
 	}

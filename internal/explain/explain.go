@@ -12,11 +12,13 @@ import (
 	"io"
 	"time"
 
+	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/as4/mime"
 	"github.com/ravn-ap/ravn/as4/wssec"
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/sbdh"
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
@@ -53,17 +55,20 @@ type explainer struct {
 	now time.Time
 	rep *Report
 
-	soap     []byte
-	parts    []part // beside the SOAP part
-	doc      *safe.Doc
-	message  *wssec.Unverified
-	signed   *wssec.Signed // nil unless the signature is valid
-	user     *ebms.UserMessage
-	signal   *ebms.Signal
-	opened   map[string]opened // by content id
-	insecure bool              // the security header was refused before its signature was looked at
-	stopped  bool              // a layer could not be read
-	writeErr error
+	soap      []byte
+	parts     []part // beside the SOAP part
+	doc       *safe.Doc
+	message   *wssec.Unverified
+	signed    *wssec.Signed // nil unless the signature is valid
+	user      *ebms.UserMessage
+	signal    *ebms.Signal
+	opened    map[string]opened // by content id
+	addressee *x509.Certificate // whom the payload is encrypted for; nil when that is not known
+	head      []byte            // how the decrypted payload begins; nil when it could not be decrypted
+	sbd       *sbdh.Header      // nil when the envelope could not be read
+	insecure  bool              // the security header was refused before its signature was looked at
+	stopped   bool              // a layer could not be read
+	writeErr  error
 }
 
 // part is one MIME part beside the SOAP part.
@@ -116,7 +121,7 @@ func (x *explainer) refused(layer Layer, err error, stops bool) *Fault {
 	var ee *ebms.Error
 	switch {
 	case errors.As(err, &we):
-		p.Rule, p.Text, p.Code = we.Rule, withCause(we.Msg, we.Err), classCodes[we.Class]
+		p.Rule, p.Text, p.Code = we.Rule, withCause(we.Msg, we.Err), as4.SecurityCode(we.Class)
 	case errors.As(err, &me):
 		p.Rule, p.Text = me.Rule, me.Msg
 		if me.Part {
@@ -132,12 +137,6 @@ func (x *explainer) refused(layer Layer, err error, stops bool) *Fault {
 // headerRules are the rules behind the errors of ebms.Read.
 var headerRules = map[ebms.Code]string{
 	ebms.CodeInvalidHeader: "AS4-032", ebms.CodeValueInconsistent: "AS4-029", ebms.CodeFeatureInconsistency: "AS4-001",
-}
-
-// classCodes are the answers to refusals of package wssec (as4.md §9.1); malformed messages get HTTP 400 or a SOAP fault.
-var classCodes = map[wssec.Class]ebms.Code{
-	wssec.Header: ebms.CodeInvalidHeader, wssec.Authentication: ebms.CodeFailedAuthentication,
-	wssec.Policy: ebms.CodePolicyNoncompliance, wssec.Decryption: ebms.CodeFailedDecryption,
 }
 
 func withCause(msg string, err error) string {

@@ -3,11 +3,9 @@ package explain
 import (
 	"encoding/base64"
 	"fmt"
-	"time"
 
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/ebms"
-	"github.com/ravn-ap/ravn/xml/dsig"
 )
 
 // header reads the eb:Messaging header, verified or not, and says which.
@@ -113,16 +111,12 @@ func (x *explainer) match() error {
 		return fmt.Errorf("the receipt is for %s, the request given is %s (AS4-107)", orUnknown(string(x.signal.RefTo)), req.user.ID)
 	}
 	signed, err := req.message.Verify(req.attached)
-	var refs []dsig.Reference
+	var sent []ebms.Reference
 	if err == nil {
-		refs, err = signed.References()
+		sent, err = as4.References(signed)
 	}
 	if err != nil {
 		return fmt.Errorf("the signature of the request is not valid: %w", err)
-	}
-	var sent []ebms.Reference
-	for _, r := range refs {
-		sent = append(sent, ebms.Reference{URI: r.URI, Transforms: []string{r.Transform}, Method: r.Digest, Value: r.Value})
 	}
 	if err := as4.MatchReceipt(x.signal.Receipt, sent); err != nil {
 		return err
@@ -132,6 +126,3 @@ func (x *explainer) match() error {
 	}
 	return nil
 }
-
-// rfc3339 writes a time for people.
-func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/as4/mime"
 )
 
@@ -150,7 +151,7 @@ func (x *explainer) httpRules(header http.Header) {
 	if h.Kind == KindRequest && h.Method != http.MethodPost {
 		x.broken(Problem{Layer: LayerHTTP, Rule: "AS4-007", Text: "an AS4 request is a POST, this is a " + h.Method})
 	}
-	if h.Kind == KindRequest && header.Get("Content-Encoding") != "" {
+	if h.Kind == KindRequest && as4.Encoded(header) {
 		x.broken(Problem{Layer: LayerHTTP, Rule: "SEC-101", Text: "a request must not have a Content-Encoding"})
 	}
 	if ct := strings.ToLower(header.Get("Content-Type")); strings.HasPrefix(ct, mime.Multipart) && strings.Contains(ct, "charset") {
@@ -184,7 +185,7 @@ func (h *HTTP) decode(header http.Header, raw []byte) (io.Reader, error) {
 	if !strings.EqualFold(header.Get("Content-Encoding"), "gzip") {
 		return body, nil
 	}
-	if !bytes.HasPrefix(first, []byte{0x1f, 0x8b}) {
+	if !as4.IsGzip(first) {
 		h.note("the header says gzip, but the body was stored uncompressed")
 		return body, nil
 	}

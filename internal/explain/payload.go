@@ -8,17 +8,11 @@ import (
 	"errors"
 	"io"
 
-	"github.com/klauspost/compress/gzip"
-
+	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/as4/mime"
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/sbdh"
 )
-
-// maxExpanded bounds a decompressed payload (D-13).
-const maxExpanded = 1 << 30
-
-var gzipMagic = []byte{0x1f, 0x8b}
 
 // payload reads the payload of an opened attachment: hash, envelope, business document.
 func (x *explainer) payload() {
@@ -29,51 +23,50 @@ func (x *explainer) payload() {
 	packed := &counter{r: open()}
 	br := bufio.NewReaderSize(packed, 64<<10)
 	head, _ := br.Peek(2) // a shorter payload is reported below
+	x.head = bytes.Clone(head)
 	p := &Payload{}
 	x.rep.Payload = p
 	var src io.Reader = br
-	compressed := bytes.Equal(head, gzipMagic)
-	x.compressionRules(compressed)
+	compressed := as4.IsGzip(x.head)
 	if compressed {
-		z, err := gzip.NewReader(br)
-		if err != nil {
+		var err error
+		if src, err = as4.Inflate(br, as4.DefaultMaxExpanded); err != nil {
 			x.gunzipFailed(err)
 			return
 		}
-		z.Multistream(false) // SEC-100: one member
-		src = z
 	}
 	sum := sha256.New()
 	out := &output{w: x.opt.Payload}
-	all := &counter{r: io.TeeReader(io.LimitReader(src, maxExpanded+1), io.MultiWriter(sum, out))}
+	all := &counter{r: io.TeeReader(io.LimitReader(src, as4.DefaultMaxExpanded+1), io.MultiWriter(sum, out))}
 	x.sbdh(all, p)
 	p.Bytes = drain(all)
-	p.SHA256, p.Complete = hex.EncodeToString(sum.Sum(nil)), all.err == nil && p.Bytes <= maxExpanded
+	p.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	read := all.err == nil || errors.Is(all.err, as4.ErrTrailing)
+	p.Complete = read && out.err == nil && p.Bytes <= as4.DefaultMaxExpanded
 	if compressed {
 		p.CompressedBytes = packed.n
 	}
-	x.writeErr = out.err
-	x.payloadEnd(all, br, compressed)
-}
-
-// payloadEnd reports what is wrong with the end of the payload.
-func (x *explainer) payloadEnd(all *counter, br *bufio.Reader, compressed bool) {
-	switch {
+	switch x.writeErr = out.err; {
 	case x.writeErr != nil:
-		x.rep.Payload.Complete = false
 	case all.err != nil:
 		x.gunzipFailed(all.err)
-	case all.n > maxExpanded:
-		x.gunzipFailed(errors.New("it is larger than 1 GiB"))
-	case compressed:
-		if _, err := br.ReadByte(); err != io.EOF {
-			x.gunzipFailed(errors.New("something follows the one gzip member"))
-		}
+	case p.Bytes > as4.DefaultMaxExpanded:
+		x.broken(Problem{Layer: LayerPayload, Rule: "SEC-100", Text: "the payload is larger than 1 GiB", Code: ebms.CodeOther})
 	}
 }
 
+// gunzipFailed reports what the Receiver's reader of compressed payloads says.
 func (x *explainer) gunzipFailed(err error) {
-	x.broken(Problem{Layer: LayerPayload, Rule: "AS4-058", Text: "the payload cannot be decompressed as it must: " + err.Error(), Code: ebms.CodeDecompressionFailure})
+	p := Problem{Layer: LayerPayload, Rule: "AS4-058", Code: ebms.CodeDecompressionFailure}
+	if errors.Is(err, as4.ErrExpanded) {
+		p.Rule = "SEC-100"
+	}
+	var ee *ebms.Error
+	if errors.As(err, &ee) && ee.Err != nil {
+		err = ee.Err
+	}
+	p.Text = "the payload cannot be decompressed as it must: " + err.Error()
+	x.broken(p)
 }
 
 // openedAs returns the attachment that a cid: URL names, if it could be opened.
@@ -136,5 +129,5 @@ func (x *explainer) sbdh(r *counter, p *Payload) {
 	}
 	s.Warnings = append(s.Warnings, h.Warnings...)
 	p.RootNamespace, p.RootElement, p.Wrapped, p.MimeType = body.Root.Space, body.Root.Local, body.Wrapped, body.MimeType
-	x.envelopeRules(h)
+	x.sbd = h
 }

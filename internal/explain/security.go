@@ -13,6 +13,7 @@ import (
 	"github.com/ravn-ap/ravn/as4/mime"
 	"github.com/ravn-ap/ravn/as4/wssec"
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/ebms"
 )
 
 // identify names a certificate.
@@ -166,7 +167,7 @@ func (x *explainer) untrusted(info *Certificate, err error) {
 	if err == nil {
 		return
 	}
-	p := Problem{Layer: LayerCertificate, Rule: "AS4-068", Text: disbelief(err), Code: classCodes[wssec.Authentication]}
+	p := Problem{Layer: LayerCertificate, Rule: "AS4-068", Text: disbelief(err), Code: ebms.CodeFailedAuthentication}
 	if info.Trust == TrustUnknown && len(x.opt.Anchors) == 0 {
 		p.Blame, p.Next = Reader, "If the message comes from a private or older PKI, give its access point CA with --anchors; else the sender's certificate is not one of Peppol."
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // WriteText writes the report for a person: one layer after the other, what was verified and what was not, then what is
@@ -371,3 +372,6 @@ func (t *text) verdict(r *Report) {
 	t.title("\nVerdict: %s: %s.", v.Code, visible(v.Text))
 	t.line("%s.", v.Next)
 }
+
+// rfc3339 writes a time for people.
+func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -86,9 +86,9 @@ func goodMessage() *ebms.UserMessage {
 		Service: ebms.Typed{Type: peppol.SchemeProcess, Value: "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"},
 		Action:  "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1",
 		Properties: []ebms.Property{
-			{Name: propSender, Type: peppol.SchemeParticipant, Value: "0192:123456785"}, {Name: propRecipient, Type: peppol.SchemeParticipant, Value: "0192:987654325"},
+			{Name: "originalSender", Type: peppol.SchemeParticipant, Value: "0192:123456785"}, {Name: "finalRecipient", Type: peppol.SchemeParticipant, Value: "0192:987654325"},
 		},
-		Parts: []ebms.Part{{Href: "cid:1@a", Properties: []ebms.Property{{Name: propMimeType, Value: "application/xml"}, {Name: propCompression, Value: gzipType}}}},
+		Parts: []ebms.Part{{Href: "cid:1@a", Properties: []ebms.Property{{Name: "MimeType", Value: "application/xml"}, {Name: "CompressionType", Value: "application/gzip"}}}},
 	}
 }
 
@@ -107,7 +107,7 @@ func (w *world) seal(t testing.TB, m *ebms.UserMessage, payload []byte) *sealed 
 		t.Fatal(err)
 	}
 	var cipher bytes.Buffer
-	enc, err := s.Attach("1@a", gzipType, &cipher)
+	enc, err := s.Attach("1@a", "application/gzip", &cipher)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -205,8 +205,8 @@ func find(in map[string]string, names string) (paths []string, version string, o
 // manifests makes the manifests of a release: one, unless it holds things that are numbered apart.
 func (r *ruleSet) manifests(files fs.FS, names []string) ([]*Manifest, error) {
 	byPack := map[string]*Manifest{}
-	for i := range knownDocuments {
-		k := &knownDocuments[i]
+	for _, doc := range knownDocuments {
+		k := &doc
 		rules, version, ok := find(r.rules, k.rules)
 		if !ok {
 			continue

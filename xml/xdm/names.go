@@ -12,12 +12,14 @@ type Name struct{ Space, Local string }
 // equal numbers.
 type NameID int32
 
-// Names numbers the names that rules speak of. It grows only when rules are loaded, never with a document: names that no
-// rule knows get numbers of their tree's own. Rules that are to see a tree must be compiled before it is built.
+// Names is what rule files have in common: numbers for the names that they speak of, and their lists of strings. It grows
+// only when rules are loaded, never with a document: names that no rule knows get numbers of their tree's own. Rules that
+// are to see a tree must be compiled before it is built.
 type Names struct {
 	mu   sync.RWMutex
 	ids  map[Name]NameID
 	list []Name
+	sets sync.Map // [sha256.Size]byte to weak.Pointer[StringSet]
 }
 
 // own is the first number of names that only one tree knows.

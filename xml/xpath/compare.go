@@ -65,7 +65,7 @@ func (u *unit) general(op string, l, r *code) *code {
 		if l.konst && !r.konst {
 			l, r = r, l
 		}
-		if set := setOf(r); set != nil {
+		if set := setOf(u.c.names, r); set != nil {
 			return inSet(l, r, set)
 		}
 		if r.memo != nil && !r.opt {

@@ -46,6 +46,11 @@ func (u *unit) library(name string, nodes []node, args []*code) *code {
 	if len(args) == 0 && slices.Contains(focusNames, name) {
 		args = []*code{u.contextItem()}
 	}
+	if name == "contains" && len(args) == 2 { // so rule files ask whether a code is in a list: contains(' A B ', concat(' ', ., ' '))
+		if c := inList(u.c.names, args[0], args[1]); c != nil {
+			return folded(c, args...)
+		}
+	}
 	for _, table := range []map[string]map[int]builder{stringFunctions, numberFunctions, sequenceFunctions, timeFunctions} {
 		if b := table[name][len(args)]; b != nil {
 			c := b(args)

@@ -33,7 +33,7 @@ var stringFunctions = map[string]map[int]builder{
 	"codepoints-to-string": {1: func(a []*code) *code {
 		return fromString(func(f *Evaluation) string { return fromCodepoints(f, a[0]) })
 	}},
-	"contains":    {2: contains},
+	"contains":    {2: ofTwo(strings.Contains)},
 	"starts-with": {2: ofTwo(strings.HasPrefix)},
 	"ends-with":   {2: ofTwo(strings.HasSuffix)},
 	"substring-before": {2: ofTwoStrings(func(s, sep string) string {
@@ -125,14 +125,6 @@ func ofTwo(test func(a, b string) bool) builder {
 			return test(x, text(f, a[1]))
 		})
 	}
-}
-
-// contains is fn:contains. Rule files ask in this way whether a code is in a list: contains(' A B ', concat(' ', ., ' ')).
-func contains(a []*code) *code {
-	if code := inList(a[0], a[1]); code != nil {
-		return code
-	}
-	return ofTwo(strings.Contains)(a)
 }
 
 func ofTwoStrings(get func(a, b string) string) builder {

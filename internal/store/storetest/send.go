@@ -68,7 +68,7 @@ func testSend(b *bench) {
 	m := b.submitted(1)
 	job := b.claimed(store.Send)
 	first := start
-	first.Sealed = &sealed
+	first.Sealed = new(sealed)
 	got, n, err := b.StartAttempt(b.ctx, job, first)
 	b.must(err)
 	want(b, "attempt", n, 1)

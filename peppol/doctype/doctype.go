@@ -1,0 +1,159 @@
+// Package doctype reads what a business document says about itself: its root element, and the identifiers of UBL, of
+// Cross Industry Invoice and of the reports of Peppol, as they are written. What they mean is for others: package sbdh
+// makes the type of a message of them, package validation chooses rules by them.
+package doctype
+
+import (
+	"io"
+	"strings"
+
+	"github.com/ravn-ap/ravn/xml/safe"
+)
+
+// Namespaces of documents.
+const (
+	NSEnvelope = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"
+	UBL        = "urn:oasis:names:specification:ubl:schema:xsd:" // begins those of all UBL documents
+	NSInvoice  = "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100"
+
+	nsCBC = UBL + "CommonBasicComponents-2"
+	nsRAM = "urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100"
+)
+
+// About is what a document says about itself. What it does not say is zero.
+type About struct {
+	Envelope      bool      // it is a StandardBusinessDocument
+	Root          safe.Name // of the document; of an envelope that of what is inside, or its own if nobody looked inside
+	Customization string    // CustomizationID of UBL, or the guideline parameter of Cross Industry Invoice
+	Profile       string    // ProfileID, or the business process parameter
+	Version       string    // UBLVersionID
+	Country       string    // of the supplier or other sending party of UBL
+
+	DocType, Process string // from the scopes of an envelope
+}
+
+// Identify reads the beginning of a document, or of the one inside an envelope, for those who look for its rules. It
+// stops as soon as customization and profile are known: that the rest is well-formed is not said. Reports have
+// identifiers in a namespace of their own: they count like those of UBL.
+func Identify(r io.Reader) (About, error) {
+	return read(r, &detector{inside: true})
+}
+
+// Inspect reads a whole document that is to be put into an envelope, with the country of its sender if it is one of those
+// that are known. An envelope is only recognised as one: who made it says what is inside.
+func Inspect(r io.Reader, known func(country string) bool) (About, error) {
+	return read(r, &detector{known: known})
+}
+
+func read(r io.Reader, d *detector) (About, error) {
+	err := safe.Scan(r, safe.Document, d.event)
+	if err == io.EOF {
+		err = nil
+	}
+	return d.About, err
+}
+
+// senders are the parties of UBL documents whose country is that of C1.
+var senders = map[string]bool{
+	"AccountingSupplierParty": true, "BuyerCustomerParty": true, "SellerSupplierParty": true, "DespatchSupplierParty": true,
+	"SenderParty": true, "ProviderParty": true,
+}
+
+// maxValue is how much of an element's text is read, in bytes: identifiers are shorter.
+const maxValue = 4 << 10
+
+type detector struct {
+	About
+	inside bool              // look into an envelope, and stop when the identifiers are known
+	known  func(string) bool // nil: nobody asks for the country
+
+	path  []string // local names of open elements, without that of an envelope
+	text  strings.Builder
+	scope map[string]string // of the scope under way: element to text
+}
+
+func (d *detector) event(e *safe.Event) error {
+	switch e.Kind {
+	case safe.Element:
+		return d.start(e)
+	case safe.Text:
+		if d.text.Len() < maxValue {
+			d.text.Write(e.Value)
+		}
+	case safe.End:
+		d.end(e.Name, strings.TrimSpace(d.text.String()))
+		d.text.Reset()
+		if len(d.path) > 0 {
+			d.path = d.path[:len(d.path)-1]
+		}
+		if d.inside && d.Customization != "" && d.Profile != "" {
+			return io.EOF
+		}
+	}
+	return nil
+}
+
+func (d *detector) start(e *safe.Event) error {
+	d.text.Reset()
+	if e.Depth == 0 && e.Name.Is(NSEnvelope, "StandardBusinessDocument") {
+		if d.Envelope = true; d.inside {
+			return nil
+		}
+		d.Root = e.Name
+		return io.EOF
+	}
+	if len(d.path) == 0 && !(d.Envelope && e.Name.Is(NSEnvelope, "StandardBusinessDocumentHeader")) {
+		d.Root = e.Name
+	}
+	if d.Envelope && e.Name.Is(NSEnvelope, "Scope") {
+		d.scope = map[string]string{}
+	}
+	d.path = append(d.path, e.Name.Local)
+	return nil
+}
+
+// end looks at the text of an element that ends.
+func (d *detector) end(name safe.Name, text string) {
+	level := len(d.path)
+	switch {
+	case name.Space == NSEnvelope:
+		d.envelope(name.Local, text)
+	case level == 2 && (name.Space == nsCBC || d.inside && name.Space == d.Root.Space):
+		switch name.Local {
+		case "CustomizationID":
+			d.Customization = text
+		case "ProfileID":
+			d.Profile = text
+		case "UBLVersionID":
+			d.Version = text
+		}
+	case level == 4 && name.Is(nsRAM, "ID"):
+		switch d.path[2] {
+		case "GuidelineSpecifiedDocumentContextParameter":
+			d.Customization = text
+		case "BusinessProcessSpecifiedDocumentContextParameter":
+			d.Profile = text
+		}
+	case d.known != nil && d.Country == "" && d.ofSender(name) && d.known(text):
+		d.Country = text
+	}
+}
+
+// ofSender tells whether an element that ends names a country of the sending party.
+func (d *detector) ofSender(name safe.Name) bool {
+	level := len(d.path)
+	return level > 3 && name.Is(nsCBC, "IdentificationCode") && senders[d.path[1]] && d.path[level-2] == "Country"
+}
+
+// envelope keeps what the scopes say of document type and process.
+func (d *detector) envelope(local, text string) {
+	switch {
+	case d.scope == nil:
+	case local != "Scope":
+		d.scope[local] = text
+	case d.scope["Type"] == "DOCUMENTID":
+		d.DocType = d.scope["InstanceIdentifier"]
+	case d.scope["Type"] == "PROCESSID":
+		d.Process = d.scope["InstanceIdentifier"]
+	}
+}
