@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/textfile"
 	"github.com/ravn-ap/ravn/peppol"
 )
 
@@ -127,6 +128,7 @@ var oidCN = []int{2, 5, 4, 3}
 // ParsePEM returns all certificates of a PEM text, in order. Other blocks are skipped.
 func ParsePEM(text []byte) ([]*x509.Certificate, error) {
 	var out []*x509.Certificate
+	text = textfile.Clean(text)
 	for {
 		var block *pem.Block
 		if block, text = pem.Decode(text); block == nil {

@@ -14,6 +14,7 @@ import (
 
 	"software.sslmate.com/src/go-pkcs12"
 
+	"github.com/ravn-ap/ravn/internal/textfile"
 	"github.com/ravn-ap/ravn/peppol"
 )
 
@@ -102,7 +103,15 @@ func LoadPEM(certFile, keyFile string) (*Identity, error) {
 
 // LoadTLS reads a TLS server certificate and its key; its subject may be anything.
 func LoadTLS(certFile, keyFile string) (*Identity, error) {
-	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	chain, err := os.ReadFile(certFile)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := os.ReadFile(keyFile)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(textfile.Clean(chain), textfile.Clean(secret))
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +124,7 @@ func LoadTLS(certFile, keyFile string) (*Identity, error) {
 
 // parseKey returns the first private key of a PEM text.
 func parseKey(text []byte) (any, error) {
+	text = textfile.Clean(text)
 	for {
 		var block *pem.Block
 		if block, text = pem.Decode(text); block == nil {

@@ -137,7 +137,7 @@ func (e *CountryError) Error() string {
 	if len(list) > most {
 		list, more = list[:most], ", …"
 	}
-	return fmt.Sprintf("reporting: the country of %d end users is not known: %s%s", len(e.EndUsers), strings.Join(list, ", "), more)
+	return fmt.Sprintf("reporting: the country is not known of: %s%s", strings.Join(list, ", "), more)
 }
 
 // RuleError lists the rules that a report would break.
@@ -146,7 +146,7 @@ type RuleError struct{ Findings []Finding }
 func (e *RuleError) Error() string {
 	const most = 5
 	var b strings.Builder
-	fmt.Fprintf(&b, "reporting: the report breaks %d rules:", len(e.Findings))
+	fmt.Fprintf(&b, "reporting: the report breaks rules (%d):", len(e.Findings))
 	for _, f := range e.Findings[:min(most, len(e.Findings))] {
 		fmt.Fprintf(&b, " %s at %s: %s", f.Rule, f.Location, f.Text)
 	}

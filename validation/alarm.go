@@ -46,10 +46,10 @@ func Alarms(packs []pack.Pack, seen []Seen, on time.Time) []Alarm {
 		a := Alarm{DocType: s.DocType, Process: s.Process, Count: s.Count}
 		switch {
 		case chosen == nil:
-			a.Kind, a.Text = AlarmNoRules, fmt.Sprintf("%d documents were not checked: %s. Install a pack for them: ravn rules install", s.Count, why)
+			a.Kind, a.Text = AlarmNoRules, fmt.Sprintf("not checked (documents: %d): %s. Install a pack for them: ravn rules install", s.Count, why)
 		case chosen.pack.Basic:
 			a.Kind, a.Pack, a.Version = AlarmBasic, chosen.pack.Name, chosen.pack.Version
-			a.Text = fmt.Sprintf("%d documents of the type %s are checked by the basic rules of %s only. Install the official pack: ravn rules install", s.Count, s.DocType, chosen.pack.Name)
+			a.Text = fmt.Sprintf("the type %s (documents: %d) is checked by the basic rules of %s only. Install the official pack: ravn rules install", s.DocType, s.Count, chosen.pack.Name)
 		default:
 			continue
 		}

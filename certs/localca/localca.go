@@ -20,6 +20,7 @@ import (
 
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/durable"
+	"github.com/ravn-ap/ravn/internal/textfile"
 )
 
 // PKI is one hierarchy.
@@ -230,7 +231,7 @@ func Load(dir string) (*PKI, error) {
 		if err != nil {
 			return nil, err
 		}
-		for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		for block, rest := pem.Decode(textfile.Clean(text)); block != nil; block, rest = pem.Decode(rest) {
 			if block.Type != "PRIVATE KEY" {
 				continue
 			}

@@ -45,10 +45,10 @@ func (c *cli) bench() *cobra.Command {
 			if err != nil {
 				return fault.New(fault.BenchFailed, err, "")
 			}
-			return c.print(res, "%d messages in %.1f s: %.1f/s, receipt after %.1f ms (p50), %.1f ms (p99)\n"+
+			return c.print(res, "%s in %.1f s: %.1f/s, receipt after %.1f ms (p50), %.1f ms (p99)\n"+
 				"receiver %.2f ms CPU per message, sender %.2f ms, one private RSA-2048 operation %.2f ms\n"+
 				"ratio_receive %.2f (2 operations / receiver), ratio_send %.2f (1 operation / sender)\npeak resident memory grew by %.1f MiB",
-				res.Messages, res.Seconds, res.MessagesPerSecond, res.P50, res.P99, res.ReceiveCPU, res.SendCPU, res.RSAOp, res.RatioReceive, res.RatioSend, res.PeakGrowth)
+				count(res.Messages, "message", "messages"), res.Seconds, res.MessagesPerSecond, res.P50, res.P99, res.ReceiveCPU, res.SendCPU, res.RSAOp, res.RatioReceive, res.RatioSend, res.PeakGrowth)
 		},
 	}
 	cmd.Flags().IntVar(&o.Seconds, "seconds", 10, "how long to send")

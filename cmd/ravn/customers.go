@@ -75,7 +75,7 @@ func (c *cli) changeCustomers(ctx context.Context, a *accounts.Accounts, list []
 	if err != nil {
 		return err
 	}
-	return c.print(map[string]int{"customers": len(list), "corrections": n}, "%d customers, %d corrections", len(list), n)
+	return c.print(map[string]int{"customers": len(list), "corrections": n}, "%s, %s", count(len(list), "customer", "customers"), count(n, "correction", "corrections"))
 }
 
 // customerColumns are the columns of the CSV form.
@@ -125,7 +125,6 @@ func readCustomers(in io.Reader) (list []accounts.Customer, lines []int, err err
 	if err != nil {
 		return nil, nil, fmt.Errorf("the file has no first line with the columns: %w", err)
 	}
-	head[0] = strings.TrimPrefix(head[0], "\ufeff")
 	if !slices.Equal(head, customerColumns) {
 		return nil, nil, fmt.Errorf("line 1: want the columns %s", strings.Join(customerColumns, ","))
 	}
@@ -196,7 +195,7 @@ func (c *cli) customersRelease() *cobra.Command {
 				if err != nil {
 					return fault.New(fault.CustomersInvalid, err, "")
 				}
-				return c.print(map[string]int{"corrections": n}, "%d corrections", n)
+				return c.print(map[string]int{"corrections": n}, "%s", count(n, "correction", "corrections"))
 			})
 		},
 	}
@@ -217,7 +216,7 @@ func (c *cli) worklist(ctx context.Context, a *accounts.Accounts, m peppol.Month
 	for _, p := range pairs {
 		for _, x := range p.Missing {
 			c.exit = fault.Negative
-			if err := c.print(x, "%s %d exchanges%s", x.Participant, x.Exchanges, of(x.Customer)); err != nil {
+			if err := c.print(x, "%s %s%s", x.Participant, count(x.Exchanges, "exchange", "exchanges"), of(x.Customer)); err != nil {
 				return err
 			}
 		}
@@ -225,7 +224,7 @@ func (c *cli) worklist(ctx context.Context, a *accounts.Accounts, m peppol.Month
 			if slices.Contains(p.Missing, x) {
 				continue
 			}
-			if err := c.print(x, "%s %d exchanges, belongs to no customer and counts as an end user of its own", x.Participant, x.Exchanges); err != nil {
+			if err := c.print(x, "%s %s, belongs to no customer and counts as an end user of its own", x.Participant, count(x.Exchanges, "exchange", "exchanges")); err != nil {
 				return err
 			}
 		}

@@ -61,7 +61,7 @@ rows         %d, without their payload %d`,
 		if c.exit == fault.OK {
 			c.exit = fault.ExitOf(a)
 		}
-		fmt.Fprintln(c.err, a)
+		c.warn(a)
 	}
 	return err
 }
@@ -155,7 +155,7 @@ then, one that is needed comes back. The decision is written into the audit trai
 				if err != nil {
 					return fault.New(fault.FolderUnusable, err, "%d were moved", moved)
 				}
-				return c.print(map[string]int{"moved": moved}, "%d payloads are in quarantine now.", moved)
+				return c.print(map[string]int{"moved": moved}, "%s in quarantine now.", count(moved, "payload is", "payloads are"))
 			})
 		},
 	}

@@ -38,7 +38,7 @@ func (c *cli) lookup() *cobra.Command {
 			return c.runLookup(cmd.Context(), args[0], docType, process)
 		},
 	}
-	cmd.Flags().StringVar(&docType, "doctype", "", "document type identifier")
+	cmd.Flags().StringVar(&docType, "doctype", "", typeFlag)
 	cmd.Flags().StringVar(&process, "process", "", "process identifier")
 	return cmd
 }
@@ -48,7 +48,11 @@ func (c *cli) runLookup(ctx context.Context, participant, docType, process strin
 	if err != nil {
 		return fault.New(fault.BadArguments, err, "")
 	}
-	if (docType == "") != (process == "") {
+	d, p, err := typeFlags(docType, process)
+	if err != nil {
+		return err
+	}
+	if d.IsZero() != p.IsZero() {
 		return badArgs("--doctype and --process belong together")
 	}
 	cfg, err := c.load()
@@ -64,16 +68,8 @@ func (c *cli) runLookup(ctx context.Context, participant, docType, process strin
 	if !ok {
 		return fault.New(fault.ConfigInvalid, nil, "discovery.zone: local has no SML zone of its own: name one")
 	}
-	if docType == "" {
+	if d.IsZero() {
 		return c.lookupGroup(ctx, dir, r)
-	}
-	d, err := peppol.ParseDocType(docType)
-	if err != nil {
-		return fault.New(fault.BadArguments, err, "--doctype")
-	}
-	p, err := peppol.ParseProcess(process)
-	if err != nil {
-		return fault.New(fault.BadArguments, err, "--process")
 	}
 	e, err := dir.Endpoint(ctx, r, d, p)
 	if err != nil {

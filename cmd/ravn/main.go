@@ -4,10 +4,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -38,12 +38,32 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var coded *fault.Error
 	if !c.ran && !errors.As(err, &coded) { // cobra refused the command line
 		err = fault.New(fault.BadArguments, err, "")
+		c.json = c.json || asksJSON(args)
 	}
+	err = cancelled(ctx, err)
 	var shown *shownError
 	if !errors.As(err, &shown) {
-		fmt.Fprintln(stderr, err)
+		c.fail(err)
 	}
 	return int(fault.ExitOf(err))
+}
+
+// asksJSON reports whether a command line that could not be read asks for JSON.
+func asksJSON(args []string) bool {
+	return slices.ContainsFunc(args, func(a string) bool { return a == "--json" || a == "--json=true" })
+}
+
+// cancelled gives work that ended because ctx did the code for that. What it was busy with does not matter, unless
+// something may have been sent.
+func cancelled(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	switch code, ok := faultCode(err); {
+	case !ok, code == fault.RecordUnreadable, code == fault.DatabaseUnusable, code == fault.LookupFailed:
+		return fault.New(fault.Cancelled, nil, "")
+	}
+	return err
 }
 
 // shownError is an error that the output already contains.
@@ -72,10 +92,11 @@ func (c *cli) root() *cobra.Command {
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "machine-readable output: one JSON object, or one per line")
 	root.PersistentFlags().StringVar(&c.config, "config", "ravn.yaml", "configuration file")
 	for _, add := range []func() *cobra.Command{
-		c.serve, c.send, c.queue, c.open, c.participants, c.certs, c.configCmd, c.quickstart, c.version, c.lookup, c.demo, c.localnet, c.bench, c.validate, c.rules, c.report, c.customers, c.data, c.gentestdata,
+		c.serve, c.send, c.types, c.queue, c.open, c.participants, c.certs, c.configCmd, c.quickstart, c.version, c.lookup, c.demo, c.localnet, c.bench, c.validate, c.rules, c.report, c.customers, c.data, c.gentestdata,
 	} {
 		root.AddCommand(add())
 	}
+	root.SetHelpCommand(c.help(root))
 	for _, sub := range root.Commands() {
 		usageErrors(sub)
 	}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,6 +16,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/explain"
 	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/textfile"
 )
 
 // openFlags are the flags of open.
@@ -126,8 +126,9 @@ func (f *openFlags) keyring() (*certs.Keyring, error) {
 		if err != nil {
 			return nil, fault.New(fault.BadArguments, err, "--password-file")
 		}
-		password, _, _ = strings.Cut(string(text), "\n")
-		password = strings.TrimSuffix(password, "\r")
+		if password, err = textfile.Password(text); err != nil {
+			return nil, fault.New(fault.BadArguments, err, "--password-file")
+		}
 	}
 	var ids []*certs.Identity
 	for _, file := range f.keys {
@@ -149,7 +150,7 @@ func (f *openFlags) key(file, password string) (*certs.Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	if block, _ := pem.Decode(text); block == nil {
+	if block, _ := pem.Decode(textfile.Clean(text)); block == nil {
 		return certs.ParseP12(text, password)
 	}
 	if bytes.Contains(text, []byte("-----BEGIN CERTIFICATE-----")) {

@@ -24,6 +24,31 @@ func (c *cli) print(object any, format string, args ...any) error {
 	return enc.Encode(object)
 }
 
+// failure is an error in the machine-readable output.
+type failure struct {
+	OK    bool       `json:"ok"` // false
+	Code  fault.Code `json:"code,omitempty"`
+	Error string     `json:"error"`
+}
+
+// fail shows an error, or each of several: with --json as objects like all other output, otherwise as lines for people.
+func (c *cli) fail(err error) {
+	for _, e := range flatten(err) {
+		if code, _ := faultCode(e); c.json {
+			_ = c.print(failure{Code: code, Error: fault.Plain(e)}, "") // there is nowhere else to say it
+			continue
+		}
+		fmt.Fprintln(c.err, fault.Plain(e))
+	}
+}
+
+// warn shows an error beside the result of a command.
+func (c *cli) warn(err error) {
+	aside := *c
+	aside.out = c.err
+	aside.fail(err)
+}
+
 // load reads and checks the configuration.
 func (c *cli) load() (*config.Config, error) {
 	cfg, err := config.Load(c.config)

@@ -2,10 +2,13 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,35 +32,86 @@ type served struct{ participant, docType, process, domain string }
 
 func (s *served) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&s.participant, "participant", "", "participant, like 0192:991825827")
-	cmd.Flags().StringVar(&s.docType, "doctype", "", "document type identifier, scheme::value")
-	cmd.Flags().StringVar(&s.process, "process", "", "process identifier")
-	cmd.Flags().StringVar(&s.domain, "domain", "eProcurement", "domain: eProcurement, eGov or payment")
+	cmd.Flags().StringVar(&s.docType, "doctype", "", typeFlag)
+	cmd.Flags().StringVar(&s.process, "process", "", "process identifier (default: that of the short name)")
+	cmd.Flags().StringVar(&s.domain, "domain", domains[0], "domain: "+strings.Join(domains, ", "))
 }
 
-// parse parses the four values of an entry.
+// domains are the domains of the Peppol network.
+var domains = []string{"eProcurement", "eGov", "payment"}
+
+// parse parses the values of an entry.
 func (s *served) parse() (store.Served, error) {
 	e := store.Served{Domain: s.domain}
-	if s.participant == "" || s.docType == "" || s.process == "" {
-		return e, errors.New("participant, document type and process are needed")
-	}
 	var err error
-	if e.Participant, err = peppol.ParseParticipant(s.participant); err != nil {
+	if s.participant != "" {
+		if e.Participant, err = peppol.ParseParticipant(s.participant); err != nil {
+			return e, err
+		}
+	}
+	if e.DocType, err = registeredType(s.docType); err != nil {
 		return e, err
 	}
-	if d, derr := peppol.ParseDocType(s.docType); derr == nil {
-		e.DocType = d
-	} else if e.DocType, err = peppol.ParseRegisteredDocType(peppol.SchemeWildcard, trimScheme(s.docType)); err != nil {
-		return e, derr
+	if t, ok := peppol.TypeNamed(s.docType); ok {
+		e.Process = t.Process
 	}
-	e.Process, err = peppol.ParseProcess(s.process)
-	return e, err
+	if s.process != "" {
+		if e.Process, err = peppol.ParseProcess(s.process); err != nil {
+			return e, err
+		}
+	}
+	var missing []string
+	for _, x := range []struct {
+		what string
+		gone bool
+	}{{"participant", e.Participant.IsZero()}, {"document type", e.DocType.IsZero()}, {"process", e.Process.IsZero()}} {
+		if x.gone {
+			missing = append(missing, x.what)
+		}
+	}
+	if len(missing) > 0 {
+		return e, fmt.Errorf("missing: %s", strings.Join(missing, ", "))
+	}
+	return e, nil
 }
 
-func trimScheme(s string) string {
-	if rest, ok := strings.CutPrefix(s, peppol.SchemeWildcard+"::"); ok {
-		return rest
+// check refuses what may not be registered: an organisation number that cannot exist, a scheme or domain that Peppol
+// does not have (DISC-005, DISC-007). What is served already can be removed all the same.
+func check(e store.Served, anyScheme bool) error {
+	if !slices.Contains(domains, e.Domain) {
+		return fmt.Errorf("there is no domain %q: want %s", e.Domain, strings.Join(domains, ", "))
 	}
-	return ""
+	if err := e.Participant.CheckScheme(); err != nil && !anyScheme {
+		return err
+	}
+	return e.Participant.CheckNorwegian()
+}
+
+// registeredType reads a document type, a short name, or a wildcard type with its "*". "" is no type.
+func registeredType(text string) (d peppol.DocTypeID, err error) {
+	if t, ok := peppol.TypeNamed(text); ok || text == "" {
+		return t.DocType, nil
+	}
+	if d, err = peppol.ParseDocType(text); err == nil {
+		return d, nil
+	}
+	if value, ok := strings.CutPrefix(text, peppol.SchemeWildcard+"::"); ok {
+		return peppol.ParseRegisteredDocType(peppol.SchemeWildcard, value)
+	}
+	return d, typeError(text, err)
+}
+
+// anySchemeFlag is for code lists that are newer than the program.
+func anySchemeFlag(cmd *cobra.Command, to *bool) {
+	cmd.Flags().BoolVar(to, "any-scheme", false, "also a participant scheme that this program does not know yet")
+}
+
+// schemeHint names the way around a list that is older than a scheme.
+func schemeHint(err error) error {
+	if errors.Is(err, peppol.ErrScheme) {
+		return fmt.Errorf("%w; if it is newer than this program: --any-scheme", err)
+	}
+	return err
 }
 
 // withStore opens the record alone, calls do and closes it.
@@ -80,10 +134,16 @@ func (c *cli) withRecord(ctx context.Context, do func(*config.Config, *store.Sto
 
 func (c *cli) participantsAdd() *cobra.Command {
 	var s served
+	var anyScheme bool
 	cmd := &cobra.Command{
-		Use: "add", Short: "Serve a participant for a document type and process", Args: cobra.NoArgs,
+		Use: "add --participant ID --doctype TYPE [--process ID]", Short: "Serve a participant for a document type and process", Args: cobra.NoArgs,
+		Long: "Documents of this type and process for the participant are accepted from now on. Organisation numbers are checked by\n" +
+			"their check digit, schemes by the code list.\n\nExit codes: 0; 2 a value is wrong.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			e, err := s.parse()
+			if err == nil {
+				err = schemeHint(check(e, anyScheme))
+			}
 			if err != nil {
 				return fault.New(fault.BadArguments, err, "")
 			}
@@ -96,14 +156,20 @@ func (c *cli) participantsAdd() *cobra.Command {
 		},
 	}
 	s.flags(cmd)
+	anySchemeFlag(cmd, &anyScheme)
 	return cmd
 }
 
 func (c *cli) participantsRemove() *cobra.Command {
 	var s served
+	var all bool
 	cmd := &cobra.Command{
-		Use: "remove", Short: "Stop serving a participant for a document type and process", Args: cobra.NoArgs,
+		Use: "remove --participant ID (--doctype TYPE [--process ID] | --all)", Short: "Stop serving a participant, for one document type and process or for all", Args: cobra.NoArgs,
+		Long: "Documents that were received already are not touched.\n\nExit codes: 0; 2 there is no such entry.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if all {
+				return c.removeAll(cmd.Context(), &s)
+			}
 			e, err := s.parse()
 			if err != nil {
 				return fault.New(fault.BadArguments, err, "")
@@ -111,7 +177,7 @@ func (c *cli) participantsRemove() *cobra.Command {
 			return c.withStore(cmd.Context(), func(st *store.Store) error {
 				err := st.RemoveServed(cmd.Context(), db.DefaultTenant, e)
 				if errors.Is(err, db.ErrNotFound) {
-					return fault.New(fault.BadArguments, nil, "there is no such entry")
+					return badArgs("%s is not served for %s in %s", e.Participant.Value(), e.DocType.Value(), e.Process.Value())
 				}
 				if err != nil {
 					return fault.New(fault.RecordUnreadable, err, "")
@@ -121,7 +187,29 @@ func (c *cli) participantsRemove() *cobra.Command {
 		},
 	}
 	s.flags(cmd)
+	cmd.Flags().BoolVar(&all, "all", false, "all document types and processes of the participant")
 	return cmd
+}
+
+// removeAll removes all entries of a participant.
+func (c *cli) removeAll(ctx context.Context, s *served) error {
+	if s.participant == "" || s.docType != "" || s.process != "" {
+		return badArgs("--all goes with --participant alone")
+	}
+	p, err := peppol.ParseParticipant(s.participant)
+	if err != nil {
+		return fault.New(fault.BadArguments, err, "--participant")
+	}
+	return c.withStore(ctx, func(st *store.Store) error {
+		n, err := st.RemoveParticipant(ctx, db.DefaultTenant, p)
+		if err != nil {
+			return fault.New(fault.RecordUnreadable, err, "")
+		}
+		if n == 0 {
+			return badArgs("%s is not served", p.Value())
+		}
+		return c.print(map[string]any{"participant": p.Value(), "removed": n}, "%s is no longer served: %s removed", p.Value(), count(n, "entry", "entries"))
+	})
 }
 
 // servedRow is an entry as it is shown.
@@ -159,10 +247,13 @@ func (c *cli) participantsList() *cobra.Command {
 
 // participantsImport imports a CSV file, all of it or nothing.
 func (c *cli) participantsImport() *cobra.Command {
-	return &cobra.Command{
-		Use: "import FILE.csv", Short: "Serve all entries of a CSV file: participant,doctype,process[,domain], with or without that header", Args: cobra.ExactArgs(1),
+	var anyScheme bool
+	cmd := &cobra.Command{
+		Use: "import FILE|-", Short: "Serve all entries of a CSV file, all or none", Args: cobra.ExactArgs(1),
+		Long: "Columns: participant,doctype,process[,domain], with or without that header, in UTF-8. doctype may be a short name\n" +
+			"(ravn types), then process may be empty.\n\nExit codes: 0; 2 a line is wrong, so nothing was changed.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			list, err := readServed(args[0])
+			list, err := readServed(args[0], cmd.InOrStdin(), anyScheme)
 			if err != nil {
 				return err
 			}
@@ -170,43 +261,51 @@ func (c *cli) participantsImport() *cobra.Command {
 				if err := st.AddServed(cmd.Context(), db.DefaultTenant, list...); err != nil {
 					return fault.New(fault.RecordUnreadable, err, "")
 				}
-				return c.print(map[string]int{"imported": len(list)}, "%d entries are served", len(list))
+				return c.print(map[string]int{"imported": len(list)}, "%s", count(len(list), "entry is served", "entries are served"))
 			})
 		},
 	}
+	anySchemeFlag(cmd, &anyScheme)
+	return cmd
 }
 
-func readServed(file string) ([]store.Served, error) {
-	text, err := readText(file, nil)
+// readServed reads a CSV file of entries.
+func readServed(file string, in io.Reader, anyScheme bool) ([]store.Served, error) {
+	text, err := readText(file, in)
 	if err != nil {
 		return nil, fault.New(fault.BadArguments, err, "%s", file)
 	}
 	r := csv.NewReader(bytes.NewReader(text))
 	r.FieldsPerRecord = -1
 	var out []store.Served
-	for {
+	for first := true; ; first = false {
 		rec, err := r.Read()
 		if err == io.EOF {
 			return out, nil
 		}
-		line, _ := r.FieldPos(0)
 		if err != nil {
 			return nil, fault.New(fault.BadArguments, err, "%s", file)
 		}
-		if line == 1 && rec[0] == "participant" {
-			continue
+		if line, _ := r.FieldPos(0); !first || !strings.EqualFold(rec[0], "participant") {
+			e, err := servedLine(rec, anyScheme)
+			if err != nil {
+				return nil, fault.New(fault.BadArguments, err, "%s line %d", file, line)
+			}
+			out = append(out, e)
 		}
-		if len(rec) < 3 || len(rec) > 4 {
-			return nil, fault.New(fault.BadArguments, nil, "%s line %d: want participant,doctype,process[,domain]", file, line)
-		}
-		s := served{rec[0], rec[1], rec[2], "eProcurement"}
-		if len(rec) == 4 {
-			s.domain = rec[3]
-		}
-		e, err := s.parse()
-		if err != nil {
-			return nil, fault.New(fault.BadArguments, err, "%s line %d", file, line)
-		}
-		out = append(out, e)
 	}
+}
+
+// servedLine reads one line of the file.
+func servedLine(rec []string, anyScheme bool) (store.Served, error) {
+	if len(rec) < 2 || len(rec) > 4 {
+		return store.Served{}, fmt.Errorf("%s, want participant,doctype,process[,domain]", count(len(rec), "column", "columns"))
+	}
+	rec = append(rec, "", "")
+	s := served{strings.TrimSpace(rec[0]), strings.TrimSpace(rec[1]), strings.TrimSpace(rec[2]), cmp.Or(strings.TrimSpace(rec[3]), domains[0])}
+	e, err := s.parse()
+	if err == nil {
+		err = schemeHint(check(e, anyScheme))
+	}
+	return e, err
 }

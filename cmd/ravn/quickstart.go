@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/setup"
+	"github.com/ravn-ap/ravn/internal/textfile"
 )
 
 func (c *cli) quickstart() *cobra.Command {
@@ -31,7 +31,9 @@ func (c *cli) quickstart() *cobra.Command {
 				if err != nil {
 					return fault.New(fault.BadArguments, err, "--p12-password-file")
 				}
-				n.Password, _, _ = strings.Cut(string(text), "\n")
+				if n.Password, err = textfile.Password(text); err != nil {
+					return fault.New(fault.BadArguments, err, "--p12-password-file")
+				}
 			} else if v, ok := os.LookupEnv("RAVN_P12_PASSWORD"); ok && n.Password == "" {
 				n.Password = v
 			}

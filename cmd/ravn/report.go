@@ -120,7 +120,8 @@ func (c *cli) runReportBuild(ctx context.Context, f *buildFlags) error {
 
 func (b *built) summary() string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "%s %s\n%d rows: %d counted, %d duplicates, %d reports (never counted)", b.Month, b.Seat, b.Rows, b.Counted, b.Duplicates, b.Summary.Reports)
+	fmt.Fprintf(&s, "%s %s\n%s: %d counted, %s, %s (never counted)", b.Month, b.Seat, count(b.Rows, "row", "rows"), b.Counted,
+		count(b.Duplicates, "duplicate", "duplicates"), count(b.Summary.Reports, "report", "reports"))
 	if len(b.Other) > 0 {
 		s.WriteString("\nnot used, of other months:")
 		for _, m := range b.Other {

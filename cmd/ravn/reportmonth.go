@@ -158,7 +158,7 @@ func (c *cli) printPreview(m peppol.Month, p *accounts.Pair, out string) error {
 	text := fmt.Sprintf("%s %s: %d incoming, %d outgoing; end users: %d send, %d receive, %d do either", m, v.Seat, v.Incoming, v.Outgoing, v.Sending, v.Receiving, v.Either)
 	for _, x := range p.Missing {
 		c.exit = fault.Negative
-		text += fmt.Sprintf("\n  no country: %s, %d exchanges", x.Participant, x.Exchanges)
+		text += fmt.Sprintf("\n  no country: %s, %s", x.Participant, count(x.Exchanges, "exchange", "exchanges"))
 	}
 	return c.print(v, "%s", text)
 }
@@ -250,10 +250,10 @@ func (c *cli) reportVerify() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		text := fmt.Sprintf("%s: %d rows, %d archived builds, all agree", m, v.Rows, v.Builds)
+		text := fmt.Sprintf("%s: %s, %s, all agree", m, count(v.Rows, "row", "rows"), count(v.Builds, "archived build", "archived builds"))
 		if len(v.Wrong) > 0 {
 			c.exit = fault.Negative
-			text = fmt.Sprintf("%s: %d rows, %d archived builds agree\n  %s", m, v.Rows, v.Builds, strings.Join(v.Wrong, "\n  "))
+			text = fmt.Sprintf("%s: %s, %s agree\n  %s", m, count(v.Rows, "row", "rows"), count(v.Builds, "archived build", "archived builds"), strings.Join(v.Wrong, "\n  "))
 		}
 		return c.print(v, "%s", text)
 	})
@@ -299,6 +299,9 @@ func (c *cli) reportRows() *cobra.Command {
 		Use: "rows --month YYYY-MM", Short: "List the messages behind a number of a report",
 		Long: "Lists the exchanges with the given keys, like those of a subtotal in a report. Without keys: all of the month.\nIt shows participants, which are personal data if they stand for a person.",
 	}, func(ctx context.Context, a *accounts.Accounts, m peppol.Month) error {
+		if t, ok := peppol.TypeNamed(q.DocType); ok {
+			q.DocType = t.DocType.Value()
+		}
 		n := 0
 		err := a.Rows(ctx, m, q, func(x *accounts.Exchange) error {
 			n++
@@ -307,13 +310,13 @@ func (c *cli) reportRows() *cobra.Command {
 		if err != nil || c.json {
 			return err
 		}
-		return c.print(nil, "%d exchanges", n)
+		return c.print(nil, "%s", count(n, "exchange", "exchanges"))
 	})
 	fl := cmd.Flags()
 	fl.StringVar(&q.Direction, "direction", "", "incoming or outgoing")
 	fl.StringVar(&q.Seat, "seat", "", "our seat")
 	fl.StringVar(&q.Provider, "sp", "", "seat of the other service provider (SP)")
-	fl.StringVar(&q.DocType, "doctype", "", "document type, value (DT)")
+	fl.StringVar(&q.DocType, "doctype", "", "document type, value (DT), or a short name (ravn types)")
 	fl.StringVar(&q.Process, "process", "", "process, value (PR)")
 	fl.StringVar(&q.C1Country, "sender-country", "", "country of C1 as reported (SenderCountry)")
 	fl.StringVar(&q.C4Country, "receiver-country", "", "country of C4 as reported (ReceiverCountry)")
@@ -413,7 +416,7 @@ func (c *cli) sendReports(ctx context.Context, n *node.Node, a *accounts.Account
 		if err != nil && first == nil {
 			first = err
 		} else if err != nil {
-			fmt.Fprintln(c.err, err)
+			c.warn(err)
 		}
 	}
 	return first

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"strings"
 
@@ -62,7 +61,7 @@ func (c *cli) printInstalled(in *pack.Installation) error {
 				bare++
 			}
 		}
-		if err := c.print(m, "installed %s %s: %d document types, %d of them without an XML Schema%s%s", m.Name, m.Version, len(m.Documents), bare, from, hashLine(m)); err != nil {
+		if err := c.print(m, "installed %s %s: %s, %d of them without an XML Schema%s%s", m.Name, m.Version, count(len(m.Documents), "document type", "document types"), bare, from, hashLine(m)); err != nil {
 			return err
 		}
 	}
@@ -104,9 +103,9 @@ func (c *cli) rulesList(dir *string) *cobra.Command {
 				note := ""
 				if m.Name == core.Name {
 					line.Rules = core.Count(own)
-					note = fmt.Sprintf(", %d basic rules", line.Rules)
+					note = ", " + count(line.Rules, "basic rule", "basic rules")
 				}
-				if err := c.print(line, "%-24s %-16s %10s – %-10s  %d document types%s", m.Name, m.Version, m.ValidFrom, m.ValidTo, len(m.Documents), note); err != nil {
+				if err := c.print(line, "%-24s %-16s %10s – %-10s  %s%s", m.Name, m.Version, m.ValidFrom, m.ValidTo, count(len(m.Documents), "document type", "document types"), note); err != nil {
 					return err
 				}
 			}
@@ -233,7 +232,7 @@ func (c *cli) printRun(r *validation.RuleRun) error {
 	if c.json {
 		return c.print(r, "")
 	}
-	if err := c.print(nil, "%s [%d]: %d asserts failed, %d rules fired", r.File, r.Index, len(r.Fired), r.FiredRules); err != nil {
+	if err := c.print(nil, "%s [%d]: %s failed, %s fired", r.File, r.Index, count(len(r.Fired), "assert", "asserts"), count(r.FiredRules, "rule", "rules")); err != nil {
 		return err
 	}
 	for _, f := range r.Fired {

@@ -1,12 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"unicode/utf8"
+
+	"github.com/ravn-ap/ravn/internal/textfile"
 )
 
 // maxText bounds a file of customers or participants, generously: a million lines take a tenth of it.
@@ -30,12 +31,12 @@ func readText(name string, in io.Reader) ([]byte, error) {
 	if len(b) > maxText {
 		return nil, errors.New("it is larger than 1 GiB")
 	}
-	return b, checkText(b)
+	return textfile.Clean(b), checkText(b)
 }
 
 // checkText returns an error for the first place that is not UTF-8 or is a NUL, which the record cannot contain.
 func checkText(b []byte) error {
-	if bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff}) {
+	if textfile.UTF16(b) {
 		return errors.New("line 1: it is UTF-16: save it as CSV UTF-8")
 	}
 	line, column := 1, 1
@@ -52,4 +53,12 @@ func checkText(b []byte) error {
 		b, column = b[n:], column+1
 	}
 	return nil
+}
+
+// count is a number with its noun: 1 entry, 2 entries.
+func count[N int | int64 | uint64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/validation"
 	"github.com/ravn-ap/ravn/validation/core"
 	"github.com/ravn-ap/ravn/validation/pack"
@@ -37,7 +38,7 @@ func (c *cli) validate() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return c.runValidate(cmd, &f, args) },
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.doctype, "doctype", "", "document type identifier, without its scheme")
+	fl.StringVar(&f.doctype, "doctype", "", "document type identifier without its scheme, or a short name like billing (ravn types)")
 	fl.StringVar(&f.process, "process", "", "process identifier, without its scheme")
 	fl.StringVar(&f.rules, "rules", "", "folder of rule packs, or of one pack as published (default: that of the configuration)")
 	fl.StringVar(&f.on, "on", "", "day whose rules apply, YYYY-MM-DD (default: today)")
@@ -65,6 +66,9 @@ func (c *cli) runValidate(cmd *cobra.Command, f *validateFlags, files []string) 
 		if on, err = time.Parse(time.DateOnly, f.on); err != nil {
 			return badArgs("--on: want a day like 2026-05-31")
 		}
+	}
+	if t, ok := peppol.TypeNamed(f.doctype); ok {
+		f.doctype = t.DocType.Value() // the document says which of its processes it is in
 	}
 	packs, err := c.packs(f.rules)
 	if err != nil {
@@ -173,7 +177,7 @@ func (c *cli) installed(given string) ([]pack.Pack, error) {
 		return nil, err
 	}
 	for _, why := range broken {
-		fmt.Fprintln(c.err, fault.New(fault.RulesUnusable, why, ""))
+		c.warn(fault.New(fault.RulesUnusable, why, ""))
 	}
 	return list, nil
 }

@@ -43,7 +43,7 @@ func (e *WorklistError) Error() string {
 		}
 		list = append(list, m.Participant)
 	}
-	return fmt.Sprintf("%d participants have no customer with a country: %s", len(e.Missing), strings.Join(list, ", "))
+	return fmt.Sprintf("no customer with a country has: %s", strings.Join(list, ", "))
 }
 
 // Close closes a month for good: later exchanges count in the next one. Every end user must have a country, and the

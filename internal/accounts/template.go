@@ -9,6 +9,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+
+	"github.com/ravn-ap/ravn/internal/textfile"
 )
 
 // Template says which columns the tables of an export have, in their order.
@@ -52,6 +54,7 @@ func ParseTemplate(text []byte) (*Template, error) {
 		return nil, fmt.Errorf("the template is larger than %d bytes", maxTemplate)
 	}
 	t := &Template{}
+	text = textfile.Clean(text)
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(t); err != nil && !errors.Is(err, io.EOF) {
 		return nil, templateError(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/textfile"
 	"github.com/ravn-ap/ravn/peppol"
 )
 
@@ -229,7 +230,9 @@ func (c *Config) identity(k Key) (*certs.Identity, error) {
 		if err != nil {
 			return nil, err
 		}
-		password, _, _ = strings.Cut(strings.TrimRight(string(text), "\r\n"), "\n")
+		if password, err = textfile.Password(text); err != nil {
+			return nil, fmt.Errorf("%s: %w", k.PasswordFile, err)
+		}
 	}
 	return certs.LoadP12(c.Path(k.P12), password)
 }
@@ -266,7 +269,7 @@ func (c *Config) TLSRoots() (*x509.CertPool, error) {
 		return nil, fault.New(fault.AnchorsUnreadable, err, "%s", file)
 	}
 	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
+	if !pool.AppendCertsFromPEM(textfile.Clean(text)) {
 		return nil, fault.New(fault.AnchorsUnreadable, nil, "%s has no certificate", file)
 	}
 	return pool, nil

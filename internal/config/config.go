@@ -19,6 +19,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/textfile"
 )
 
 // Config is the complete configuration. Paths are relative to the folder of the file.
@@ -140,6 +141,7 @@ func Load(file string) (*Config, error) {
 // its default; a number that is given as 0 is 0.
 func Parse(text []byte, dir string, env func(string) (string, bool)) (*Config, error) {
 	c := &Config{}
+	text = textfile.Clean(text)
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(c); err != nil && !errors.Is(err, io.EOF) {
 		return nil, errors.New(yaml.FormatError(err, false, false))
 	}

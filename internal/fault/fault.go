@@ -7,9 +7,11 @@ package fault
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Code is a stable error code, "RAVN-1001".
@@ -26,6 +28,23 @@ const (
 	Network   Blame = "network"
 	Register  Blame = "register" // SML or SMP: the receiver's registration
 )
+
+// Words says who that is.
+func (b Blame) Words() string {
+	switch b {
+	case Ours:
+		return "this installation or its operator"
+	case Theirs:
+		return "the other access point"
+	case Submitter:
+		return "who handed the document in"
+	case Network:
+		return "nobody: the network; try again"
+	case Register:
+		return "the receiver's registration in SML or SMP"
+	}
+	return string(b)
+}
 
 // Exit is the exit code of a command that ends with the error (design.md §2).
 type Exit int
@@ -66,12 +85,24 @@ type Error struct {
 	Err    error  // cause
 }
 
-// New makes an error with a cause, which may be nil. The detail is formatted like fmt.Sprintf.
+// New makes an error with a cause, which may be nil. The detail is formatted like fmt.Sprintf. Work that was cancelled
+// says nothing about the file, register or record that it was busy with: its code is Cancelled, unless something may
+// have been sent by then.
 func New(code Code, err error, format string, args ...any) *Error {
+	if errors.Is(err, context.Canceled) && !sent[code] {
+		code = Cancelled
+	}
 	return &Error{Code: code, Detail: fmt.Sprintf(format, args...), Err: err}
 }
 
+// sent are the codes of an attempt that has begun: what is known about the message stays true when it is cancelled.
+var sent = map[Code]bool{PeerRefused: true, PeerUnreachable: true, ReceiptInvalid: true, PeerLater: true}
+
 func (e *Error) Error() string { return e.In(English) }
+
+// MayHaveSent reports whether the code is one of an attempt in which something was sent, so that it outlasts a
+// cancellation.
+func MayHaveSent(code Code) bool { return sent[code] }
 
 // In returns the one line for an operator in a language: code, what happened, detail and cause, what to do next.
 func (e *Error) In(lang Lang) string {
@@ -81,13 +112,42 @@ func (e *Error) In(lang Lang) string {
 		text = entry.Texts[English]
 	}
 	s := string(e.Code) + ": " + text.What
-	if e.Detail != "" {
-		s += ": " + e.Detail
+	if why := e.why(); why != "" {
+		s += ": " + why
 	}
-	if e.Err != nil {
-		s += " (" + e.Err.Error() + ")"
+	return strings.TrimRight(s, ".") + ". " + text.Next
+}
+
+// why is detail and cause in plain words, nothing of it twice.
+func (e *Error) why() string {
+	if e.Err == nil {
+		return e.Detail
 	}
-	return s + ". " + text.Next
+	cause := inner(e.Err)
+	switch {
+	case e.Code == Cancelled && (cause == cancelled || strings.HasSuffix(cause, ": "+cancelled)):
+		return e.Detail
+	case e.Detail == "" || strings.Contains(cause, e.Detail):
+		return cause
+	case strings.Contains(e.Detail, cause):
+		return e.Detail
+	}
+	return e.Detail + " (" + cause + ")"
+}
+
+// inner is the text of a cause. If that is an error of this table again, its advice is left out: the outer one counts.
+func inner(err error) string {
+	text := err.Error()
+	var nested *Error
+	if errors.As(err, &nested) {
+		entry, _ := Find(nested.Code)
+		short := entry.Texts[English].What
+		if why := nested.why(); why != "" {
+			short += ": " + why
+		}
+		text = strings.Replace(text, nested.Error(), short, 1)
+	}
+	return plain(text)
 }
 
 // Unwrap returns the cause.

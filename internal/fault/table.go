@@ -18,11 +18,13 @@ const (
 	RulesUnusable      Code = "RAVN-1014"
 	DatabaseVersion    Code = "RAVN-1015"
 	WrongDatabase      Code = "RAVN-1019"
+	Cancelled          Code = "RAVN-1021"
 	DocumentUnreadable Code = "RAVN-2001"
 	DocumentUnknown    Code = "RAVN-2002"
 	EnvelopeInvalid    Code = "RAVN-2003"
 	CountryMissing     Code = "RAVN-2004"
 	DocumentInvalid    Code = "RAVN-2005"
+	DocumentUnchecked  Code = "RAVN-2006"
 	NotRegistered      Code = "RAVN-2101"
 	LookupFailed       Code = "RAVN-2102"
 	MetadataInvalid    Code = "RAVN-2103"
@@ -91,6 +93,8 @@ var Table = []Entry{
 		"databasen er av en annen versjon enn dette programmet", "Bruk samme program som serveren; stopp serveren først ved en oppgradering", "databasen er av ein annan versjon enn dette programmet", "Bruk same program som serveren; stopp serveren først ved ei oppgradering"),
 	row(WrongDatabase, Ours, Usage, "data folder and database do not belong together", "Check data and database in the configuration. If you moved or restored one of them, read: ravn data adopt --help",
 		"datamappe og database hører ikke sammen", "Sjekk data og database i konfigurasjonen. Hvis en flytting eller gjenoppretting var ment, les: ravn data adopt --help", "datamappe og database høyrer ikkje saman", "Sjekk data og database i konfigurasjonen. Om ei flytting eller gjenoppretting var meint, les: ravn data adopt --help"),
+	row(Cancelled, Ours, Unsure, "the work was cancelled before it was done", "Run the command again",
+		"arbeidet ble avbrutt før det var ferdig", "Kjør kommandoen igjen", "arbeidet vart avbrote før det var ferdig", "Køyr kommandoen igjen"),
 	row(DocumentUnreadable, Submitter, Negative, "the document cannot be read", "Submit well-formed XML without a DTD",
 		"dokumentet kan ikke leses", "Lever velformet XML uten DTD", "dokumentet kan ikkje lesast", "Lever velforma XML utan DTD"),
 	row(DocumentUnknown, Submitter, Usage, "document type and process cannot be determined from the document", "Give them with --doctype and --process",
@@ -101,6 +105,8 @@ var Table = []Entry{
 		"avsenderens land (COUNTRY_C1) er ikke kjent", "Oppgi det med --country, eller sett country i konfigurasjonen", "landet til avsendaren (COUNTRY_C1) er ikkje kjent", "Oppgi det med --country, eller set country i konfigurasjonen"),
 	row(DocumentInvalid, Submitter, Negative, "the document breaks the rules of its type", "Correct the named errors; ravn validate shows all of them",
 		"dokumentet bryter reglene for sin type", "Rett det som er nevnt; ravn validate viser alt", "dokumentet bryt reglane for typen sin", "Rett det som er nemnt; ravn validate viser alt"),
+	row(DocumentUnchecked, Ours, Usage, "the document could not be checked, and validation.no_rules says reject", "Install rules for its type (ravn rules install), or set validation.no_rules to accept; nothing was recorded",
+		"dokumentet kunne ikke kontrolleres, og validation.no_rules sier reject", "Installer regler for typen (ravn rules install), eller sett validation.no_rules til accept; ingenting ble registrert", "dokumentet kunne ikkje kontrollerast, og validation.no_rules seier reject", "Installer reglar for typen (ravn rules install), eller set validation.no_rules til accept; ingenting vart registrert"),
 	row(NotRegistered, Register, Negative, "the receiver is not registered for this document type and process", "Ask the receiver whether it can receive this, and check identifier and document type",
 		"mottakeren er ikke registrert for denne dokumenttypen og prosessen", "Spør mottakeren, og sjekk identifikator og dokumenttype", "mottakaren er ikkje registrert for denne dokumenttypen og prosessen", "Spør mottakaren, og sjekk identifikator og dokumenttype"),
 	row(LookupFailed, Network, Unsure, "the receiver could not be looked up", "This is a technical failure, not an answer: try again later",

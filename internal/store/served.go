@@ -48,6 +48,15 @@ func (s *Store) RemoveServed(ctx context.Context, tenant string, e Served) error
 	})
 }
 
+// RemoveParticipant removes all entries of a participant and returns how many there were.
+func (s *Store) RemoveParticipant(ctx context.Context, tenant string, p peppol.ParticipantID) (n int64, err error) {
+	err = s.Update(ctx, tenant, func(tx *Tx) (err error) {
+		n, err = tx.Exec(`DELETE FROM served WHERE tenant = ? AND participant_key = ?`, tenant, p.Key())
+		return err
+	})
+	return n, err
+}
+
 func (e Served) key(tenant string) []any {
 	return []any{tenant, e.Participant.Key(), e.DocType.Scheme(), e.DocType.Value(), e.Process.Scheme(), e.Process.Value()}
 }

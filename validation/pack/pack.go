@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ravn-ap/ravn/internal/textfile"
 )
 
 // ManifestName is the file that describes a pack.
@@ -230,7 +232,7 @@ func open(files fs.FS) (*Pack, error) {
 		return nil, err
 	}
 	p := &Pack{Files: files}
-	if err := json.Unmarshal(b, &p.Manifest); err != nil {
+	if err := json.Unmarshal(textfile.Clean(b), &p.Manifest); err != nil {
 		return nil, fmt.Errorf("pack: %s: %w", ManifestName, err)
 	}
 	return p, p.Check()

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/ravn-ap/ravn/internal/textfile"
 )
 
 // maxIndex limits the size of a list of packs.
@@ -64,7 +66,7 @@ func (d Dir) Update(from string, o Options) ([]Update, error) {
 // readIndex reads a list of packs and makes their addresses complete.
 func readIndex(text []byte, from string) (*Index, error) {
 	var ix Index
-	if err := json.Unmarshal(text, &ix); err != nil {
+	if err := json.Unmarshal(textfile.Clean(text), &ix); err != nil {
 		return nil, fmt.Errorf("pack: %s is not a list of packs: %w", from, err)
 	}
 	base, err := url.Parse(from)
