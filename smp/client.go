@@ -101,7 +101,7 @@ func (c *Client) init() {
 // metadata returns verified metadata for documents of type d, remembered or fetched. Callers who want the same at the same
 // time share one lookup.
 func (c *Client) metadata(ctx context.Context, r peppol.ParticipantID, d peppol.DocTypeID) (*metadata, error) {
-	m, err := c.flight.do(ctx, r.Key()+" "+d.String(), func(ctx context.Context) (*metadata, error) {
+	m, err := c.flight.do(ctx, r.Value()+" "+d.String(), func(ctx context.Context) (*metadata, error) {
 		ctx, cancel := context.WithTimeout(ctx, maxLookup)
 		defer cancel()
 		return c.load(ctx, r, d)
@@ -206,7 +206,7 @@ func (c *Client) at(ctx context.Context, base *url.URL, r peppol.ParticipantID, 
 
 // fetch gets, verifies and reads the metadata of one registered document type.
 func (c *Client) fetch(ctx context.Context, base *url.URL, r peppol.ParticipantID, registered peppol.DocTypeID) (*metadata, error) {
-	body, err := c.get(ctx, serviceURL(base, r, registered))
+	body, err := c.getSpelled(ctx, r, func(p string) *url.URL { return serviceURL(base, p, registered) })
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +216,7 @@ func (c *Client) fetch(ctx context.Context, base *url.URL, r peppol.ParticipantI
 	}
 	smp := base.String()
 	if red, ok := s.redirect(); ok {
-		if s, smp, err = c.follow(ctx, red); err != nil {
+		if s, smp, err = c.follow(ctx, red, r); err != nil {
 			return nil, err
 		}
 	}
@@ -230,12 +230,15 @@ func (c *Client) fetch(ctx context.Context, base *url.URL, r peppol.ParticipantI
 
 // follow goes where a verified Redirect points. What lies there is verified in its own right, must be signed by whom the
 // Redirect names, and must not point elsewhere again (DISC-081 to DISC-084).
-func (c *Client) follow(ctx context.Context, red redirect) (*signed, string, error) {
+func (c *Client) follow(ctx context.Context, red redirect, r peppol.ParticipantID) (*signed, string, error) {
 	u, err := c.guard.Parse(red.href) // a complete URL; its host is nobody's in particular (DISC-082)
 	if err != nil {
 		return nil, "", fail(Forbidden, "DISC-082", "the address in the Redirect is not allowed", err)
 	}
-	body, err := c.get(ctx, u)
+	body, err := c.get(ctx, respelled(u, r, canonical(r)))
+	if errors.Is(err, errNotFound) && respelled(u, r, canonical(r)).String() != u.String() {
+		body, err = c.get(ctx, u) // as the Redirect spells it
+	}
 	if errors.Is(err, errNotFound) {
 		return nil, "", fail(BadResponse, "DISC-081", "the Redirect leads to nothing", nil) // not a 404 of the wildcard search
 	}

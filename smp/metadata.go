@@ -110,17 +110,6 @@ func readEndpoint(n safe.Node) endpoint {
 	return e
 }
 
-// dateTime reads an optional xs:dateTime; one without zone is taken as UTC (DISC-075).
-func dateTime(s string) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	if t, err := time.Parse("2006-01-02T15:04:05.999999999Z07:00", s); err == nil {
-		return t, nil
-	}
-	return time.ParseInLocation("2006-01-02T15:04:05.999999999", s, time.UTC)
-}
-
 // certificate reads one certificate: base64 of its DER form with any blanks, with or without the lines that PEM puts around
 // it (DISC-077).
 func certificate(s string) (*x509.Certificate, error) {
@@ -208,9 +197,9 @@ func (m *metadata) endpoints(p peppol.ProcessID) []endpoint {
 	return out
 }
 
-// active tells whether now lies between activation and expiration (DISC-075).
+// active tells whether now lies between activation and expiration, the seconds of both included (DISC-075).
 func (e *endpoint) active(now time.Time) bool {
-	return (e.from.IsZero() || !now.Before(e.from)) && (e.until.IsZero() || now.Before(e.until))
+	return (e.from.IsZero() || now.Unix() >= e.from.Unix()) && (e.until.IsZero() || now.Unix() <= e.until.Unix())
 }
 
 // usable returns the endpoint's address, if that can be used and the certificate could be read (DISC-076, DISC-077).

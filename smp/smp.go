@@ -6,7 +6,8 @@
 //  4. follows one Redirect, and verifies again;
 //  5. compares participant and document type with the question, and chooses the endpoint.
 //
-// Its answers are three-valued: found, not registered, cannot tell. A Guard keeps connections, the Client's own and those of
+// Its answers are four-valued: found, not registered, cannot tell, and moving: the SML names an SMP that does not know the
+// participant, as while it changes its provider. A Guard keeps connections, the Client's own and those of
 // whoever sends to the endpoints, away from addresses that no stranger may lead us to.
 package smp
 
@@ -42,6 +43,7 @@ type Kind string
 const (
 	NotRegistered Kind = "not-registered" // participant, document type, process or transport profile: a clear no
 	CannotTell    Kind = "cannot-tell"    // DNS or SMP did not answer: try again later
+	Moving        Kind = "moving"         // SML and SMP contradict each other: try again for a day or so
 	Invalid       Kind = "invalid"        // an answer that must not be believed: a fault of the register
 )
 
@@ -74,8 +76,10 @@ const (
 // Kind returns what the reason means for the sender.
 func (r Reason) Kind() Kind {
 	switch r {
-	case NoParticipant, UnknownToSMP, NoDocType, NoProcess, NotActive:
+	case NoParticipant, NoDocType, NoProcess, NotActive:
 		return NotRegistered
+	case UnknownToSMP:
+		return Moving
 	case DNSFailure, Unavailable, HTTPStatus, RevocationUnknown:
 		return CannotTell
 	}
@@ -89,6 +93,8 @@ type Error struct {
 	Rule   string
 	Msg    string
 	Err    error
+
+	RetryAfter time.Duration // when the SMP wants to be asked again; 0: it does not say
 }
 
 func fail(reason Reason, rule, msg string, err error) *Error {

@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
 )
 
 // sameSubject tells whether uid, the CertificateUID of a Redirect, is the subject of the certificate. Tools write the parts
-// of a name in different orders, so they are compared as a set, attribute types without regard to case (DISC-084).
+// of a name in different orders, so they are compared as a set, attribute types without regard to case, and values as
+// RFC 5280 does (DISC-084).
 func sameSubject(uid string, c *x509.Certificate) bool {
 	want, ok := parseName(uid)
 	if !ok || len(want) == 0 {
@@ -37,7 +41,14 @@ func attribute(kind, value string) string {
 	if name, ok := attributeTypes[kind]; ok {
 		kind = name
 	}
-	return kind + "=" + strings.TrimSpace(value)
+	return kind + "=" + prepared(value)
+}
+
+// prepared is the form in which RFC 5280 §7.1 compares the values of names: without regard to letter case, to how often a
+// blank is repeated, or to which of several encodings of the same characters was used (RFC 4518).
+func prepared(value string) string {
+	folded := cases.Fold().String(norm.NFKC.String(value))
+	return strings.Join(strings.Fields(norm.NFKC.String(folded)), " ")
 }
 
 // parseName splits a distinguished name in the text form of RFC 4514, or of RFC 2253 and 1779 before it, into attributes.
