@@ -45,7 +45,7 @@ const (
 const maxParallel = 10
 
 // Resolver locates the SMP of participants. Its fields are set before first use; it may be used by several goroutines.
-// A lookup tries UDP twice and then TCP, a truncated answer goes to TCP at once.
+// A lookup tries UDP twice and then TCP, a truncated answer goes to TCP at once. An absence is asked for a second time.
 type Resolver struct {
 	Zone    string               // the SML zone; required
 	Server  string               // host:port of the DNS server; "" means the servers of /etc/resolv.conf
@@ -133,23 +133,32 @@ func (r *Resolver) Name(p peppol.ParticipantID) string {
 	return encoding.EncodeToString(sum[:]) + "." + p.Scheme() + "." + dns.Fqdn(strings.ToLower(r.Zone))
 }
 
-// lookup answers from the cache or from DNS. An error means that there is no answer.
+// lookup answers from the cache or from DNS. An error means that there is no answer. That a participant is not registered is
+// final for whoever asks, so it is confirmed by a second answer, of another server where there is one (DISC-048).
 func (r *Resolver) lookup(ctx context.Context, p peppol.ParticipantID) (answer, error) {
 	if a, ok := r.cache.Get(p.Key(), r.now()); ok {
 		return a, nil
 	}
 	name := r.Name(p)
-	m, err := r.ask(ctx, name)
-	if err != nil {
-		return answer{}, &Error{Reason: Technical, Name: name, Err: err}
+	a, err := r.query(ctx, name, 0)
+	if err == nil && a.reason == NotRegistered {
+		a, err = r.query(ctx, name, 1)
 	}
-	a, err := r.read(name, m)
 	if err != nil {
 		return answer{}, &Error{Reason: Technical, Name: name, Err: err}
 	}
 	now := r.now()
 	r.cache.Put(p.Key(), a, now, now.Add(a.ttl), maxEntries)
 	return a, nil
+}
+
+// query asks DNS once, and the server at place first before the others.
+func (r *Resolver) query(ctx context.Context, name string, first int) (answer, error) {
+	m, err := r.ask(ctx, name, first)
+	if err != nil {
+		return answer{}, err
+	}
+	return r.read(name, m)
 }
 
 // checkCanary fails when the canary participant is not found either: then the zone has moved or is empty, and tells
