@@ -26,8 +26,10 @@ type Outbound struct {
 	Directory Directory                 // nil: only with a peer given directly
 	Seat      peppol.SeatID             // who sends what names no other seat
 	Check     Check                     // of documents before they are taken over
+	Envelope  sbdh.Options              // how envelopes are read that C1 made
 	Country   string                    // COUNTRY_C1 of submissions that name none; "" means it must be named
 	Timeout   time.Duration             // of one attempt
+	Hold      time.Duration             // how long a message waits for a receiver whom no SMP knows; 0: it is given up at once
 	Observe   func(step, detail string) // told of each step; nil means nobody wants to know
 }
 
@@ -174,6 +176,8 @@ func lookupFault(err error) error {
 	switch se.Kind {
 	case smp.NotRegistered:
 		return fault.New(fault.NotRegistered, err, "")
+	case smp.Moving:
+		return fault.New(fault.ReceiverMoving, err, "")
 	case smp.Invalid:
 		return fault.New(fault.MetadataInvalid, err, "")
 	}
@@ -343,17 +347,58 @@ func answerEvidence(ev *as4.Evidence, kind string) []store.Evidence {
 // unsent records why a message was not sent although its turn had come: for good, or until later without an attempt
 // (REL-026). What an earlier attempt may have brought there waits on: no lookup says that it did not arrive (REL-027).
 func (out *Outbound) unsent(ctx context.Context, job store.Job, cause error) error {
-	entry := fault.LookupFailed
+	why := store.NotSent{Quarantine: isStoredFault(cause), Retry: out.Now().Add(time.Minute)}
 	var f *fault.Error
-	if errors.As(cause, &f) {
-		entry = f.Code
+	if errors.As(cause, &f) && f.Code == fault.ReceiverMoving && out.neverSent(ctx, job) {
+		cause = out.hold(job, f, &why)
 	}
-	e, _ := fault.Find(entry)
-	err := out.Store.NotSent(context.WithoutCancel(ctx), job, store.NotSent{
-		GiveUp: e.Exit == fault.Negative, Quarantine: isStoredFault(cause), Retry: out.Now().Add(time.Minute), Reason: cause.Error(),
-	})
+	var se *smp.Error
+	if errors.As(cause, &se) {
+		why.Retry = later(why.Retry, out.Now().Add(se.RetryAfter))
+	}
+	why.GiveUp, why.Reason = fault.ExitOf(cause) == fault.Negative, cause.Error()
+	err := out.Store.NotSent(context.WithoutCancel(ctx), job, why)
 	return errors.Join(cause, err)
 }
+
+// neverSent tells that no attempt may have brought the message anywhere: only then may it wait to be sent to another access
+// point without anybody's word.
+func (out *Outbound) neverSent(ctx context.Context, job store.Job) bool {
+	m, err := out.Store.Get(context.WithoutCancel(ctx), out.Tenant, job.MessageID)
+	return err == nil && m.State != store.Unknown && m.State != store.Sending
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// holdPause is the time between two lookups of a receiver that moves: the SML and the SMPs on both sides change within
+// minutes or hours, not seconds.
+const holdPause = 15 * time.Minute
+
+// hold lets a message wait whose receiver no SMP knows (DISC-067): the participant may be under way from one provider to
+// another, and then both the old SMP and the new one answer 404 for a while. The wait has an end.
+func (out *Outbound) hold(job store.Job, moving *fault.Error, why *store.NotSent) error {
+	now := out.Now()
+	since := job.Moving
+	if since.IsZero() {
+		since = now
+	}
+	end := since.Add(out.Hold)
+	if !now.Before(end) {
+		return fault.New(fault.ReceiverGone, moving.Err, "since %s, for %s", stamp(since), out.Hold)
+	}
+	why.Moving, why.Retry = since, now.Add(holdPause)
+	if end.Before(why.Retry) {
+		why.Retry = end
+	}
+	return fault.New(fault.ReceiverMoving, moving.Err, "held until %s, looked up again at %s", stamp(end), stamp(why.Retry))
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // sendFault gives a failed attempt its code for operators. A refusal is one only if no earlier attempt may have arrived:
 // what is said of it invites to send the document anew.

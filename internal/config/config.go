@@ -58,7 +58,17 @@ type Config struct {
 	Discovery struct {
 		Zone     string `yaml:"zone,omitempty" doc:"SML zone. Empty: that of the environment; local has none."`
 		Resolver string `yaml:"resolver,omitempty" doc:"DNS server, host:port. Empty: those of the operating system."`
+		Canary   string `yaml:"canary,omitempty" doc:"A participant that is certainly registered, like 0192:991825827. While the SML does not know it, nobody counts as not registered: the zone is out of order then."`
+		OldForm  bool   `yaml:"old_canonicalization,omitempty" doc:"Believe SMPs too that still sign with exclusive canonicalization, which they had to leave in 2022."`
 	} `yaml:"discovery"`
+
+	Network struct {
+		Deny []string `yaml:"deny,omitempty" doc:"Addresses or networks (198.51.100.0/24) that are never contacted for SMPs and access points, beside all that are not public: our own public ones, for example."`
+	} `yaml:"network,omitempty"`
+
+	SBDH struct {
+		FullStandard []string `yaml:"full_standard,omitempty" doc:"Document types, scheme::value, in whose envelopes Standard may carry the whole document type identifier, as Digdir's innbyggerpost has it."`
+	} `yaml:"sbdh,omitempty"`
 
 	Deliver struct {
 		Folder string   `yaml:"folder" doc:"Folder where received documents are put, one folder each with payload and metadata.json."`
@@ -67,6 +77,7 @@ type Config struct {
 
 	Send struct {
 		Timeout Duration `yaml:"timeout,omitempty" doc:"Limit of one attempt, from connecting to the end of the answer." default:"5m"`
+		Hold    Duration `yaml:"hold,omitempty" doc:"How long a message waits whose receiver the SML knows and no SMP does, as while it changes its provider; serve looks it up again every 15 minutes. 0: it is given up at once." default:"24h"`
 	} `yaml:"send"`
 
 	Validation struct {

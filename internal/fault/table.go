@@ -28,6 +28,8 @@ const (
 	MetadataInvalid    Code = "RAVN-2103"
 	ReceiverCert       Code = "RAVN-2104"
 	EndpointForbidden  Code = "RAVN-2105"
+	ReceiverMoving     Code = "RAVN-2106"
+	ReceiverGone       Code = "RAVN-2107"
 	PeerRefused        Code = "RAVN-2201"
 	PeerUnreachable    Code = "RAVN-2202"
 	ReceiptInvalid     Code = "RAVN-2203"
@@ -111,6 +113,10 @@ var Table = []Entry{
 		"sertifikatet til mottakerens aksesspunkt er ikke gyldig", "Si fra til mottakerens leverandør; ingenting ble sendt nå", "sertifikatet til aksesspunktet til mottakaren er ikkje gyldig", "Sei frå til leverandøren til mottakaren; ingenting vart sendt no"),
 	row(EndpointForbidden, Register, Negative, "the address of the receiver's access point is not allowed", "Tell the receiver's provider; nothing was sent now",
 		"adressen til mottakerens aksesspunkt er ikke tillatt", "Si fra til mottakerens leverandør; ingenting ble sendt nå", "adressa til aksesspunktet til mottakaren er ikkje tillaten", "Sei frå til leverandøren til mottakaren; ingenting vart sendt no"),
+	row(ReceiverMoving, Register, Unsure, "the register names an SMP that does not know the receiver, as while the receiver changes its provider", "Nothing was sent now. A message that is held for this is looked up again by ravn serve until the time that ravn queue list shows, any other by ravn send --resume ID",
+		"registeret peker på en SMP som ikke kjenner mottakeren, som når mottakeren bytter leverandør", "Ingenting ble sendt nå. En melding som holdes igjen av denne grunnen, blir slått opp igjen av ravn serve til tidspunktet som ravn queue list viser, alle andre av ravn send --resume ID", "registeret peikar på ein SMP som ikkje kjenner mottakaren, som når mottakaren byter leverandør", "Ingenting vart sendt no. Ei melding som blir halden igjen av denne grunnen, blir slått opp igjen av ravn serve til tidspunktet som ravn queue list viser, alle andre av ravn send --resume ID"),
+	row(ReceiverGone, Register, Negative, "the message was held for a receiver whom no SMP knows, and its time is over", "Ask the receiver who its provider is now. Nothing was sent; ravn queue retry ID holds it once more",
+		"meldingen ble holdt igjen for en mottaker som ingen SMP kjenner, og tiden er ute", "Spør mottakeren hvem som er leverandøren nå. Ingenting ble sendt; ravn queue retry ID holder den igjen en gang til", "meldinga vart halden igjen for ein mottakar som ingen SMP kjenner, og tida er ute", "Spør mottakaren kven som er leverandøren no. Ingenting vart sendt; ravn queue retry ID held ho igjen ein gong til"),
 	row(PeerRefused, Theirs, Negative, "the other access point refused the message", "Read its error; correct the cause and send the document anew",
 		"det andre aksesspunktet avviste meldingen", "Les feilen, rett årsaken og send dokumentet på nytt", "det andre aksesspunktet avviste meldinga", "Les feilen, rett årsaka og send dokumentet på nytt"),
 	row(PeerUnreachable, Network, Unsure, "it is not known whether the message arrived", "Send the same bytes again: ravn send --resume ID; the receiver recognises a repeat",
