@@ -302,7 +302,11 @@ func TestDISC067ServeSeeks(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- h.Serve(ctx) }()
-	<-dir.asked
+	select {
+	case <-dir.asked:
+	case <-time.After(time.Minute):
+		t.Error("the receiver is not looked up again")
+	}
 	stop() // what is under way comes to its end
 	if err := <-done; err != nil {
 		t.Error(err)
