@@ -5,10 +5,13 @@ import (
 	"errors"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/smp"
 )
 
 // seekPoll is how often due work is looked for: its turns are minutes apart.
@@ -32,18 +35,27 @@ func (n *Node) newSeeker() *queue.Runner {
 	}
 }
 
-// seek has one more look at the register for a held message, and sends it if its receiver is found.
+// seek has one more look at the register for a held message, and sends it if its receiver is found. The log says what the
+// record says, without the participant.
 func (n *Node) seek(ctx context.Context, job store.Job) queue.Outcome {
 	_, err := n.Outbound.Attempt(ctx, job, as4.Peer{})
-	var f *fault.Error
+	code, reason := fault.RecordUnreadable, ""
+	if f := (*fault.Error)(nil); errors.As(err, &f) {
+		code = f.Code
+	}
+	if se := (*smp.Error)(nil); errors.As(err, &se) {
+		reason = string(se.Reason)
+	}
+	line := func(ev *zerolog.Event) *zerolog.Event {
+		return ev.Str("dir", "out").Str("tx", job.MessageID).Str("reason", reason)
+	}
 	switch {
 	case err == nil:
-		n.opts.Log.Info().Str("dir", "out").Str("tx", job.MessageID).Msg("the receiver of a held message was found, and has it")
-	case errors.As(err, &f) && (f.Code == fault.ReceiverMoving || f.Code == fault.LookupFailed):
-		n.opts.Log.Info().Str("dir", "out").Str("tx", job.MessageID).Str("code", string(f.Code)).
-			Str("reason", clean(err.Error())).Msg("a held message waits")
+		line(n.opts.Log.Info()).Msg("the receiver of a held message was found, and has it")
+	case code == fault.ReceiverMoving, code == fault.LookupFailed:
+		line(n.opts.Log.Info()).Str("code", string(code)).Msg("a held message waits on")
 	default:
-		n.failure(err).Str("dir", "out").Str("tx", job.MessageID).Msg("a held message was not sent")
+		line(n.failure(fault.New(code, nil, ""))).Msg("a held message was not sent")
 	}
 	return queue.Settled() // the attempt has recorded its end; if it could not, the lease ends by itself
 }

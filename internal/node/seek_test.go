@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -43,13 +44,16 @@ func (c *changing) Endpoint(context.Context, peppol.ParticipantID, peppol.DocTyp
 
 func (c *changing) Forget(peppol.ParticipantID, peppol.DocTypeID) {}
 
-func lookupError(r smp.Reason) error { return &smp.Error{Kind: r.Kind(), Reason: r, Msg: "in a test"} }
+func lookupError(r smp.Reason) error {
+	return &smp.Error{Kind: r.Kind(), Reason: r, Msg: "a lookup of " + c4}
+}
 
 // holder is an idle node that holds messages: its clock is what the test says, and its work is done when the test says.
 type holder struct {
 	*Node
 	dir *changing
 	now time.Time
+	log *bytes.Buffer
 }
 
 func openHolder(t *testing.T, file string, dir *changing, now time.Time) *holder {
@@ -58,11 +62,12 @@ func openHolder(t *testing.T, file string, dir *changing, now time.Time) *holder
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := Open(t.Context(), cfg, Options{Log: zerolog.Nop()})
+	log := &bytes.Buffer{}
+	n, err := Open(t.Context(), cfg, Options{Log: zerolog.New(log)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &holder{n, dir, now}
+	h := &holder{n, dir, now, log}
 	h.Outbound.Directory, h.Outbound.Now = dir, func() time.Time { return h.now }
 	return h
 }
@@ -199,6 +204,16 @@ func TestDISC067HoldEnds(t *testing.T) {
 	}
 	if h.turn(t) != 0 {
 		t.Error("what was given up is looked up again")
+	}
+	for _, want := range []string{
+		`"alarm":"receiver_gone","dir":"out","tx":"` + m.ID, `"reason":"participant-unknown-to-smp"`, `"reason":"smp-unavailable"`,
+	} {
+		if !strings.Contains(h.log.String(), want) {
+			t.Errorf("the log lacks %s:\n%s", want, h.log)
+		}
+	}
+	if strings.Contains(h.log.String(), c4) {
+		t.Errorf("the log has the participant:\n%s", h.log)
 	}
 	if err := h.Store.Requeue(t.Context(), db.DefaultTenant, m.ID, "kari", "they have moved now"); err != nil {
 		t.Fatal(err)
