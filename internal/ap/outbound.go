@@ -84,6 +84,16 @@ func (out *Outbound) AttemptMessage(ctx context.Context, job store.Job, m store.
 	return ev, err
 }
 
+// Seek is Attempt for a message that was held for a receiver whom no SMP knew. One that may have arrived meanwhile, as by the
+// hand of an older program, is held no longer and waits for a person: nothing goes to another access point unasked.
+func (out *Outbound) Seek(ctx context.Context, job store.Job) error {
+	if !out.neverSent(ctx, job) {
+		return out.unsent(ctx, job, fault.New(fault.PeerUnreachable, nil, ""))
+	}
+	_, err := out.Attempt(ctx, job, as4.Peer{})
+	return err
+}
+
 // send makes one attempt at one access point. held tells that it does not serve the receiver and that the message waits,
 // still in the caller's hands, for another one; this happens only if elsewhere.
 func (out *Outbound) send(ctx context.Context, job store.Job, m store.Message, peer as4.Peer, elsewhere bool) (ev *as4.Evidence, held bool, err error) {

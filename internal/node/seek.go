@@ -7,7 +7,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -38,7 +37,7 @@ func (n *Node) newSeeker() *queue.Runner {
 // seek has one more look at the register for a held message, and sends it if its receiver is found. The log says what the
 // record says, without the participant.
 func (n *Node) seek(ctx context.Context, job store.Job) queue.Outcome {
-	_, err := n.Outbound.Attempt(ctx, job, as4.Peer{})
+	err := n.Outbound.Seek(ctx, job)
 	code, reason := fault.RecordUnreadable, ""
 	if f := (*fault.Error)(nil); errors.As(err, &f) {
 		code = f.Code

@@ -284,6 +284,39 @@ func TestDISC067NotHeld(t *testing.T) {
 	})
 }
 
+// REL-027: what an older program tried, which knows nothing of holding, is not sent elsewhere unasked.
+func TestREL027HeldAndTriedByAnOlderProgram(t *testing.T) {
+	_, pki := testPKI(t)
+	dir := &changing{err: lookupError(smp.UnknownToSMP)}
+	h := openHolder(t, nodeFile(t, pki, "POP900001", ""), dir, time.Now().Add(-time.Hour))
+	defer func() { _ = h.Close() }()
+	m, _ := h.submit(t)
+	job, err := h.Store.Take(t.Context(), db.DefaultTenant, store.Send, m.ID, "older", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job.Moving = time.Time{}
+	_, n, err := h.Store.StartAttempt(t.Context(), job, store.Start{Endpoint: "u", Lease: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Store.FinishAttempt(t.Context(), job, n, store.Result{State: store.Unknown, Outcome: "unknown", Retry: h.now}); err != nil {
+		t.Fatal(err)
+	}
+	dir.err = errors.New("nobody may be asked")
+	dir.asked = make(chan struct{}, 1)
+	if got := h.turn(t); got != 1 {
+		t.Errorf("%d messages had their turn", got)
+	}
+	h.is(t, "it may have arrived", m.ID, store.Unknown, time.Time{})
+	if len(dir.asked) != 0 {
+		t.Error("the receiver was looked up")
+	}
+	if h.turn(t) != 0 {
+		t.Error("it is still held")
+	}
+}
+
 // REL-026: an SMP that names a time is not asked before.
 func TestREL026RetryAfterOfAnSMP(t *testing.T) {
 	_, pki := testPKI(t)
