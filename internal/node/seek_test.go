@@ -352,7 +352,7 @@ func TestDISC067ServeSeeks(t *testing.T) {
 	go func() { done <- h.Serve(ctx) }()
 	select {
 	case <-dir.asked:
-	case <-time.After(time.Minute):
+	case <-time.After(15 * time.Second):
 		t.Error("the receiver is not looked up again")
 	}
 	stop() // what is under way comes to its end
