@@ -13,11 +13,10 @@ var dateTimeForm = regexp.MustCompile(
 
 var errDateTime = errors.New("it is not an xs:dateTime")
 
-// maxYear stands for all years beyond it, which nobody will see.
+// maxYear stands for all later years.
 const maxYear = 999_999_999
 
-// dateTime reads an optional xs:dateTime; one without zone is taken as UTC (DISC-075). "" gives the zero time, and nothing
-// else does.
+// dateTime reads an optional xs:dateTime; without a time zone it is in UTC (DISC-075). Only "" gives the zero time.
 func dateTime(s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
@@ -50,7 +49,7 @@ func dateTime(s string) (time.Time, error) {
 		zone = -zone
 	}
 	t := time.Date(year, time.Month(month), day, hour, minute, second, nanos, time.UTC).Add(-zone)
-	if t.IsZero() { // some software writes this one; it is long ago, and not "no date"
+	if t.IsZero() { // 0001-01-01T00:00:00, which .NET writes, is a date in the past and does not mean "no date"
 		t = t.Add(time.Nanosecond)
 	}
 	return t, nil

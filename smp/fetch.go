@@ -31,13 +31,16 @@ func serviceURL(base *url.URL, participant string, d peppol.DocTypeID) *url.URL 
 	return base.JoinPath(segment(participant), "services", segment(d.String()))
 }
 
-// canonical is the spelling in which everybody asks for a participant: case does not tell two apart (DISC-003), but many
-// SMPs keep their keys in lower case and compare octets.
+// canonical is the spelling of a participant that SMPs are asked for. Letter case does not distinguish participants
+// (DISC-003), but many SMPs store identifiers in lower case and compare them octet by octet.
 func canonical(r peppol.ParticipantID) string { return r.Scheme() + "::" + r.Key() }
 
-// getSpelled fetches one resource of a participant under its canonical spelling, and if the SMP answers 404, once under the
-// spelling that the caller gave: there are SMPs that registered it so and compare octets, too. address makes the URL.
-func (c *Client) getSpelled(ctx context.Context, r peppol.ParticipantID, address func(participant string) *url.URL) ([]byte, error) {
+// getSpelled fetches a resource of a participant under the canonical spelling. If the SMP answers 404, it tries the
+// spelling that the caller gave once, because some SMPs store identifiers as they were registered. address makes the
+// URL for a spelling.
+func (c *Client) getSpelled(
+	ctx context.Context, r peppol.ParticipantID, address func(participant string) *url.URL,
+) ([]byte, error) {
 	u := address(canonical(r))
 	body, err := c.get(ctx, u)
 	if !errors.Is(err, errNotFound) {
@@ -50,7 +53,7 @@ func (c *Client) getSpelled(ctx context.Context, r peppol.ParticipantID, address
 	return c.get(ctx, given)
 }
 
-// respelled returns u with another spelling of the participant in its path, where a section of that names it.
+// respelled returns u with another spelling of the participant in those sections of the path that name it.
 func respelled(u *url.URL, r peppol.ParticipantID, spelling string) *url.URL {
 	sections := strings.Split(u.EscapedPath(), "/")
 	for i, s := range sections {
@@ -66,8 +69,8 @@ func respelled(u *url.URL, r peppol.ParticipantID, spelling string) *url.URL {
 	return &own
 }
 
-// segment encodes one section of a path: every octet but the unreserved ones (DISC-031, DISC-032). QueryEscape would write
-// a blank as "+", but identifiers have none.
+// segment encodes one section of a path: every octet except the unreserved ones (DISC-031, DISC-032). PathEscape would
+// leave ":" as it is. QueryEscape would write a space as "+", but identifiers have none.
 func segment(id string) string { return url.QueryEscape(id) }
 
 // get fetches one resource, within Timeout and maxBody. A 404 is errNotFound.
@@ -106,8 +109,8 @@ func (c *Client) get(ctx context.Context, u *url.URL) ([]byte, error) {
 	return body, nil
 }
 
-// checkStatus tells what a status means. Only 404 is a statement about the resource; everything else, also a redirect of
-// HTTP, says that the SMP does not work as it should (DISC-065 to DISC-067).
+// checkStatus says what a status means. Only 404 says something about the resource; every other one, including an HTTP
+// redirect, means that the SMP does not work as it should (DISC-065 to DISC-067).
 func checkStatus(resp *http.Response, now time.Time) error {
 	switch resp.StatusCode {
 	case http.StatusOK:
@@ -120,12 +123,13 @@ func checkStatus(resp *http.Response, now time.Time) error {
 	return e
 }
 
-// readBody reads an answer, at most one octet more than maxBody. Nobody asked for a content coding, but some SMPs, or what
-// stands before them, compress all the same: gzip is undone, within the same limit, and anything else is an error (SEC-113).
+// readBody reads an answer, at most one octet more than maxBody. We ask for no content coding, but some SMPs, or proxies
+// in front of them, compress nevertheless. gzip is decoded, within the same limit; any other coding is an error
+// (SEC-113).
 func readBody(resp *http.Response) ([]byte, error) {
 	in := bufio.NewReader(resp.Body)
 	body := io.Reader(in)
-	magic, _ := in.Peek(2) // no XML begins like this
+	magic, _ := in.Peek(2) // gzip that is not declared; XML never begins with these octets
 	coding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding")))
 	switch {
 	case coding == "gzip", coding == "x-gzip", bytes.Equal(magic, []byte{0x1f, 0x8b}):
@@ -140,8 +144,8 @@ func readBody(resp *http.Response) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(body, maxBody+1))
 }
 
-// isHTML recognises the pages that proxies and load balancers send with status 200. The content type of real answers is
-// not insisted on (DISC-064).
+// isHTML recognises the error pages that proxies and load balancers send with status 200. The content type of real
+// answers is not checked (DISC-064).
 func isHTML(contentType string, body []byte) bool {
 	if t, _, err := mime.ParseMediaType(contentType); err == nil && t == "text/html" {
 		return true
@@ -167,8 +171,8 @@ func (c *Client) group(ctx context.Context, base *url.URL, r peppol.ParticipantI
 	return g, nil
 }
 
-// docTypeOf reads the document type out of a reference of a ServiceGroup, whatever its host says (DISC-069, DISC-070). What
-// stands in references is encoded once, not at all or twice, and may have a query or a slash behind it.
+// docTypeOf reads the document type from a reference in a ServiceGroup, whatever its host (DISC-069, DISC-070).
+// References in the field are percent-encoded once, twice or not at all, and may end with a query or a slash.
 func docTypeOf(href string, r peppol.ParticipantID) (peppol.DocTypeID, bool) {
 	href, _, _ = strings.Cut(href, "?") // one that belongs to an identifier is encoded
 	for range 2 {
@@ -184,7 +188,7 @@ func docTypeOf(href string, r peppol.ParticipantID) (peppol.DocTypeID, bool) {
 	return peppol.DocTypeID{}, false
 }
 
-// docTypeBehind reads the document type at the end of a decoded reference, behind the participant and "/services/".
+// docTypeBehind reads the document type from a decoded reference, after the participant and "/services/".
 func docTypeBehind(path string, r peppol.ParticipantID) (peppol.DocTypeID, bool) {
 	const services = "/services/"
 	for i := 0; ; {

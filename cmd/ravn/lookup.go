@@ -18,7 +18,7 @@ import (
 	"github.com/ravn-ap/ravn/smp"
 )
 
-// found is what lookup shows of an endpoint.
+// found is what lookup shows about an endpoint.
 type found struct {
 	Participant  string   `json:"participant"`
 	Registered   bool     `json:"registered"`
@@ -106,7 +106,7 @@ func (c *cli) lookupGroup(ctx context.Context, n *node.Node, dir *smp.Client, r 
 	return c.print(f, "%s is registered at %s (this list is not signed)%s", f.Participant, f.SMP, text)
 }
 
-// lookupFailed shows a clear no as such, and everything else as an error.
+// lookupFailed shows a clear no as a result, and everything else as an error.
 func (c *cli) lookupFailed(ctx context.Context, n *node.Node, r peppol.ParticipantID, err error) error {
 	var se *smp.Error
 	code := fault.LookupFailed
@@ -140,7 +140,7 @@ func (c *cli) lookupFailed(ctx context.Context, n *node.Node, r peppol.Participa
 	return &shownError{f}
 }
 
-// heldFor returns the ids of the messages that wait because no SMP knows the receiver.
+// heldFor returns the ids of the messages to the receiver that are held because no SMP knows it.
 func heldFor(ctx context.Context, s *store.Store, r peppol.ParticipantID) ([]string, error) {
 	jobs, err := s.Jobs(ctx, db.DefaultTenant, store.JobFilter{Kind: store.Send, Moving: true, Limit: 10_000})
 	if err != nil {

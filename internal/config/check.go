@@ -70,7 +70,7 @@ func (c *Config) Check() error {
 	return errors.Join(all...)
 }
 
-// checkPartners checks how others are found and read.
+// checkPartners checks the keys about finding receivers and reading what partners send.
 func (c *Config) checkPartners(bad complain) {
 	if r := c.Discovery.Resolver; r != "" && !address(r) {
 		bad("discovery.resolver", "want host:port, have %q", r)
@@ -148,7 +148,7 @@ func (c *Config) checkAS4(env certs.Environment, bad complain) {
 	}
 }
 
-// address tells whether s is host:port with a port that exists.
+// address reports whether s is host:port with a port that exists.
 func address(s string) bool {
 	_, port, err := net.SplitHostPort(s)
 	if err != nil {
@@ -197,7 +197,7 @@ func parseNetwork(text string) (netip.Prefix, error) {
 // TrustedProxies returns the proxies of a checked configuration.
 func (c *Config) TrustedProxies() []netip.Prefix { return networks(c.AS4.Proxies) }
 
-// Denied returns what a checked configuration forbids to contact.
+// Denied returns the networks that a checked configuration forbids to contact.
 func (c *Config) Denied() []netip.Prefix { return networks(c.Network.Deny) }
 
 // Canary returns the participant of a checked configuration that must be found, the zero value for none.

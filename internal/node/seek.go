@@ -13,20 +13,20 @@ import (
 	"github.com/ravn-ap/ravn/smp"
 )
 
-// seekPoll is how often due work is looked for: its turns are minutes apart.
+// seekPoll is how often the outbox is searched for due work; lookups of one receiver are minutes apart.
 const seekPoll = 10 * time.Second
 
-// moving is the part of the outbox that waits for receivers whom no SMP knows (DISC-067).
+// moving is the part of the outbox whose messages are held because no SMP knows their receiver (DISC-067).
 type moving struct{ *store.Store }
 
-// Claim leases due work of that part.
+// Claim claims due work of that part.
 func (m moving) Claim(ctx context.Context, c store.Claim) ([]store.Job, error) {
 	c.Moving = true
 	return m.Store.Claim(ctx, c)
 }
 
-// newSeeker makes the worker that looks held receivers up again and sends what was held for them. It touches nothing else
-// that waits to be sent.
+// newSeeker makes the worker that looks up the receivers of held messages and sends these messages. It sends no other
+// messages.
 func (n *Node) newSeeker() *queue.Runner {
 	return &queue.Runner{
 		Store: moving{n.Store}, Work: map[store.Kind]queue.Work{store.Send: n.seek}, Owner: n.process.Name, Now: n.opts.Now,
@@ -34,8 +34,8 @@ func (n *Node) newSeeker() *queue.Runner {
 	}
 }
 
-// seek has one more look at the register for a held message, and sends it if its receiver is found. The log says what the
-// record says, without the participant.
+// seek looks up the receiver of a held message once more and sends the message if the receiver is found. Log lines do
+// not name the participant.
 func (n *Node) seek(ctx context.Context, job store.Job) queue.Outcome {
 	err := n.Outbound.Seek(ctx, job)
 	code, reason := fault.RecordUnreadable, ""
@@ -56,5 +56,5 @@ func (n *Node) seek(ctx context.Context, job store.Job) queue.Outcome {
 	default:
 		line(n.failure(fault.New(code, nil, ""))).Msg("a held message was not sent")
 	}
-	return queue.Settled() // the attempt has recorded its end; if it could not, the lease ends by itself
+	return queue.AlreadyEnded() // by the attempt; if that could not be recorded, the lease expires
 }

@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// Most is the longest time that is believed: what others ask for must not outlast our own plan (REL-023).
+// Most is the longest wait that is accepted: others must not delay our own retry plan for longer (REL-023).
 const Most = time.Hour
 
-// Read returns the time of a Retry-After header: seconds, or a date (RFC 9110 §10.2.3). A date counts from the server's own
-// Date, where it has one, because the two come from the same clock. What is missing, past or senseless is 0.
+// Read returns the wait that a Retry-After header asks for, in seconds or as a date (RFC 9110 §10.2.3). A date is
+// compared with the server's own Date header, if it has one, because the two come from the same clock. The result is 0
+// if the header is missing, malformed or in the past.
 func Read(h http.Header, now time.Time) time.Duration {
 	text := h.Get("Retry-After")
 	if n, err := strconv.ParseUint(text, 10, 32); err == nil {

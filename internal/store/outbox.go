@@ -51,7 +51,7 @@ type Job struct {
 	Done      time.Time // zero while open
 	Dead      bool      // given up
 	Reason    string    // why it was delayed or given up last
-	Moving    time.Time // since when it waits for a receiver whom no SMP knows; zero: that is not what it waits for
+	Moving    time.Time // since when the message is held because no SMP knows its receiver; zero: it is not held
 }
 
 func jobID(tenant string, kind Kind, key string) string {
@@ -99,7 +99,7 @@ func (tx *Tx) enqueueHeld(kind Kind, messageID string, h hold) (Job, error) {
 type Claim struct {
 	Tenant string // "" means of any tenant
 	Kind   Kind
-	Moving bool   // only what waits for a receiver whom no SMP knows
+	Moving bool   // only messages that are held because no SMP knows their receiver
 	Owner  string // names the worker in the record
 	Lease  time.Duration
 	Limit  int

@@ -139,7 +139,7 @@ func (s *Store) Counts(ctx context.Context, tenant string) ([]StateCount, error)
 type JobFilter struct {
 	Kind   Kind
 	Dead   bool // given up; else the open ones
-	Moving bool // only what waits for a receiver whom no SMP knows
+	Moving bool // only messages that are held because no SMP knows their receiver
 	Limit  int  // 0 means 100
 }
 

@@ -277,13 +277,13 @@ type NotSent struct {
 	GiveUp     bool      // for good
 	Quarantine bool      // its payload is lost or damaged: an operator decides (REL-003)
 	Retry      time.Time // else: when to try again
-	Moving     time.Time // not zero: since when no SMP knows the receiver, which is what the message waits for
+	Moving     time.Time // not zero: the message is held, since that time, because no SMP knows its receiver
 	Reason     string
 }
 
 // NotSent ends the turn of a message without an attempt (REL-026): it is given up, or waits. An attempt that a vanished
-// worker left open is closed as interrupted. What may have arrived stays UNKNOWN and waits, whatever the reason (REL-027); it
-// does not wait for a moved receiver, because nobody may send it elsewhere unasked.
+// worker left open is closed as interrupted. What may have arrived stays UNKNOWN and waits, whatever the reason (REL-027).
+// It is not held, because it must not go to another access point unasked.
 func (s *Store) NotSent(ctx context.Context, job Job, why NotSent) error {
 	return s.Update(ctx, job.Tenant, func(tx *Tx) error {
 		m, err := tx.Get(job.MessageID)
@@ -319,7 +319,8 @@ func (s *Store) NotSent(ctx context.Context, job Job, why NotSent) error {
 	})
 }
 
-// wait gives a job back until its message's turn comes again. What it waits for changes only when that is known.
+// wait gives a job back until its message is due again. It stays held if why does not say anything about that, and is
+// never held if an attempt may have arrived.
 func (tx *Tx) wait(job Job, why NotSent, unclear bool) error {
 	since := why.Moving
 	switch {
