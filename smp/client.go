@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -232,7 +233,9 @@ func (c *Client) fetch(ctx context.Context, base *url.URL, r peppol.ParticipantI
 // follow gets the metadata that a verified Redirect points to. They are verified in turn, must be signed by the signer
 // that the Redirect names, and must not redirect again (DISC-081 to DISC-084).
 func (c *Client) follow(ctx context.Context, red redirect, r peppol.ParticipantID) (*signed, string, error) {
-	u, err := c.guard.Parse(red.href) // a complete URL, on any host (DISC-082)
+	// A complete URL, on any host (DISC-082). It has no use for a fragment: a "#" belongs to an identifier that somebody
+	// did not encode, as in references.
+	u, err := c.guard.Parse(strings.ReplaceAll(red.href, "#", "%23"))
 	if err != nil {
 		return nil, "", fail(Forbidden, "DISC-082", "the address in the Redirect is not allowed", err)
 	}

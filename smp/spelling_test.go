@@ -148,6 +148,25 @@ func TestDISC003Redirect(t *testing.T) {
 	}
 }
 
+// DISC-082: the destination of a Redirect as SMPs write it that do not encode their identifiers.
+func TestDISC082NotEncoded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.server(t, smptest.Options{Signer: w.signer})
+	w.locator.url = first.URL()
+	first.Redirect(w.r, w.d, w.smp.URL()+"/"+w.r.String()+"/services/"+w.d.String(), w.signer.Cert.Subject.String())
+	if e, err := w.find(); err != nil || e.URL != apURL {
+		t.Errorf("got %+v, %v", e, err)
+	}
+	for _, href := range []string{"https://192.0.2.1#@localhost/", "https://localhost#.example.org/", "https://a#b@localhost/"} {
+		first.Unregister(w.r)
+		w.client.Forget(w.r, w.d)
+		first.Redirect(w.r, w.d, href, w.signer.Cert.Subject.String())
+		_, err := w.find()
+		expect(t, href, err, Forbidden)
+	}
+}
+
 // SEC-113: what is compressed although nobody asked is read; what cannot be read says nothing about the receiver.
 func TestSEC113ContentCoding(t *testing.T) {
 	t.Parallel()

@@ -248,6 +248,7 @@ func (s *Server) finish(doc *etree.Document, sign bool, b Behaviour) ([]byte, er
 	if b.Signed != nil {
 		b.Signed(doc)
 	}
+	doc.WriteSettings.CanonicalText = true // a raw CR would be another character for who reads it
 	body, err := doc.WriteToBytes()
 	if err == nil && b.Bytes != nil {
 		body = b.Bytes(body)
