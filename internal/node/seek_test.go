@@ -1,7 +1,6 @@
 package node
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -53,7 +52,7 @@ type holder struct {
 	*Node
 	dir *changing
 	now time.Time
-	log *bytes.Buffer
+	log *logged
 }
 
 func openHolder(t *testing.T, file string, dir *changing, now time.Time) *holder {
@@ -62,7 +61,7 @@ func openHolder(t *testing.T, file string, dir *changing, now time.Time) *holder
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := &bytes.Buffer{}
+	log := &logged{}
 	n, err := Open(t.Context(), cfg, Options{Log: zerolog.New(log)})
 	if err != nil {
 		t.Fatal(err)
@@ -208,12 +207,12 @@ func TestDISC067HoldEnds(t *testing.T) {
 	for _, want := range []string{
 		`"alarm":"receiver_gone","dir":"out","tx":"` + m.ID, `"reason":"participant-unknown-to-smp"`, `"reason":"smp-unavailable"`,
 	} {
-		if !strings.Contains(h.log.String(), want) {
-			t.Errorf("the log lacks %s:\n%s", want, h.log)
+		if !strings.Contains(h.log.text(), want) {
+			t.Errorf("the log lacks %s:\n%s", want, h.log.text())
 		}
 	}
-	if strings.Contains(h.log.String(), c4) {
-		t.Errorf("the log has the participant:\n%s", h.log)
+	if strings.Contains(h.log.text(), c4) {
+		t.Errorf("the log has the participant:\n%s", h.log.text())
 	}
 	if err := h.Store.Requeue(t.Context(), db.DefaultTenant, m.ID, "kari", "they have moved now"); err != nil {
 		t.Fatal(err)
