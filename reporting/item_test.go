@@ -64,7 +64,7 @@ func TestBuildUnknownCountries(t *testing.T) {
 	rows[0].C1Country = "ZZ" // of A
 	_, err := Build(october, items(rows))
 	var missing *CountryError
-	if !errors.As(err, &missing) || !reflect.DeepEqual(missing.EndUsers, []string{"A", "C", "D"}) || !strings.HasSuffix(err.Error(), "3 end users is not known: A, C, D") {
+	if !errors.As(err, &missing) || !reflect.DeepEqual(missing.EndUsers, []string{"A", "C", "D"}) || !strings.HasSuffix(err.Error(), "the country is not known of: A, C, D") {
 		t.Fatalf("%v", err)
 	}
 	preview := october

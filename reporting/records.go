@@ -147,7 +147,7 @@ const loneCR = "a carriage return that is not part of a line end; a value with o
 func columnAt(i int) string { return columns[min(i, colCount-1)] }
 
 func wrongCount(n int) *rowProblem {
-	return &rowProblem{column: columnAt(n), reason: fmt.Sprintf("the row has %d columns where %d are needed", n, colCount)}
+	return &rowProblem{column: columnAt(n), reason: fmt.Sprintf("columns of the row: %d, needed: %d", n, colCount)}
 }
 
 // splitQuoted is split for rows with quotes. After a problem it continues after the next line end.

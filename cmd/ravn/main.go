@@ -103,8 +103,17 @@ func (c *cli) root() *cobra.Command {
 	return root
 }
 
-// usageErrors gives errors about arguments their error code and exit code.
+// usageErrors gives errors about arguments their error code and exit code. A group of commands shows its help, and
+// refuses a command that it does not have.
 func usageErrors(cmd *cobra.Command) {
+	if cmd.HasSubCommands() && !cmd.Runnable() {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return badArgs("there is no command %q in %s", args[0], cmd.CommandPath())
+			}
+			return cmd.Help()
+		}
+	}
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {

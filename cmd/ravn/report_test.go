@@ -39,7 +39,7 @@ func TestReportBuild(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, errs)
 	}
-	for _, want := range []string{"4 rows: 2 counted, 1 duplicates", "of other months: 1 of 2026-04", "1 incoming, 1 outgoing", "by ravn-core "} {
+	for _, want := range []string{"4 rows: 2 counted, 1 duplicate,", "of other months: 1 of 2026-04", "1 incoming, 1 outgoing", "by ravn-core "} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in\n%s", want, text)
 		}
@@ -129,7 +129,7 @@ func TestReportBuildWrongUse(t *testing.T) {
 		{"nothing", args[:2], "--month is needed"},
 		{"a seat without items", append(slices.Clone(args[:2]), "--month", "2026-10", "--seat", "PNO000001"), "--items"},
 		{"items not there", with("--items", "nowhere.csv"), "nowhere.csv"},
-		{"items are a folder", with("--items", "."), "directory"},
+		{"items are a folder", with("--items", "."), ".: it is a folder"},
 		{"month", with("--month", "2026-3"), "2026-10"},
 		{"month 13", with("--month", "2026-13"), "2026-13"},
 		{"month not over", with("--month", "2999-01"), "--month 2999-01 is not over"},

@@ -52,7 +52,7 @@ func TestReportOfRecord(t *testing.T) {
 	if err != nil || !bytes.Contains(tsr, []byte("<StartDate>"+past+"-01</StartDate>")) {
 		t.Errorf("%s %v", tsr, err)
 	}
-	run(0, "1 archived builds, all agree", "report", "verify", "--month", past)
+	run(0, "1 archived build, all agree", "report", "verify", "--month", past)
 	run(0, `"revision":1,`, "report", "archive", "--month", past, "--json")
 	run(2, "revision 2", "report", "diff", "--month", past, "--a", "1", "--b", "2")
 	run(0, "", "report", "diff", "--month", past, "--a", "1", "--b", "1")
@@ -83,7 +83,7 @@ func TestCustomers(t *testing.T) {
 		return stdout
 	}
 	run(0, "3 corrections", "set", "7", "--name", "Alpha AS", "--country", "NO", "--participant", "0192:991825827")
-	run(0, "1 corrections", "set", "7", "--country", "SE")
+	run(0, "1 correction", "set", "7", "--country", "SE")
 	run(0, "Alpha AS: 0192:991825827", "list")
 	const head = "id,name,country,counts_as,participants\n"
 	write("\ufeff" + head + "8,\"Beta, AS\",NO,,0192:810418052 0088:7080000000012\r\n9,Branch,,8,0192:974760673\n")
@@ -103,7 +103,7 @@ func TestCustomers(t *testing.T) {
 	}
 	run(2, "RAVN-", "import", file+".none")
 	run(1, "belongs to no customer", "release", "0192:987654325")
-	run(0, "1 corrections", "release", "0192:974760673")
+	run(0, "1 correction", "release", "0192:974760673")
 	run(0, `participant 0192:974760673 customer "9" → ""`, "history")
 	run(0, "", "worklist", "--month", earlier(0))
 }

@@ -166,6 +166,9 @@ func (c *cli) rulesXSD() *cobra.Command {
 			}
 			for _, name := range args {
 				run := schema.Run(name)
+				for i, text := range run.Errors {
+					run.Errors[i] = fault.PlainText(text)
+				}
 				text := "valid"
 				if !run.Valid {
 					c.exit, text = fault.Negative, "invalid"+lines(run.Errors)
@@ -201,7 +204,7 @@ func (c *cli) rulesRun() *cobra.Command {
 				doc, err := os.ReadFile(name)
 				if err != nil {
 					c.exit = fault.Negative
-					if err := c.printRun(&validation.RuleRun{File: name, Sch: sch, Fired: []validation.Fired{}, Error: err.Error()}); err != nil {
+					if err := c.printRun(&validation.RuleRun{File: name, Sch: sch, Fired: []validation.Fired{}, Error: fault.Plain(err)}); err != nil {
 						return err
 					}
 					continue

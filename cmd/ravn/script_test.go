@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -23,7 +24,7 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "crlf": crlf},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SENDER", testbed.Sender)
 			env.Setenv("RECEIVER", testbed.Receiver)
@@ -50,5 +51,13 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("exit %d, want %s", code, args[0])
+	}
+}
+
+// crlf rewrites a file as an editor of Windows would: with a byte order mark and CR LF.
+func crlf(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		text := "\ufeff" + strings.ReplaceAll(ts.ReadFile(name), "\n", "\r\n")
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
 	}
 }

@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -20,6 +23,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/node"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/validation"
 )
 
 // sendFlags are the flags of send.
@@ -47,7 +51,7 @@ func (c *cli) send() *cobra.Command {
 	fl := cmd.Flags()
 	fl.StringVar(&f.from, "from", "", "sender (C1), like 0192:991825827")
 	fl.StringVar(&f.to, "to", "", "receiver (C4)")
-	fl.StringVar(&f.docType, "doctype", "", "document type identifier (default: read from the document)")
+	fl.StringVar(&f.docType, "doctype", "", typeFlag+" (default: read from the document)")
 	fl.StringVar(&f.process, "process", "", "process identifier (default: read from the document)")
 	fl.StringVar(&f.country, "country", "", "country of the sender (COUNTRY_C1)")
 	fl.StringVar(&f.mimeType, "mime-type", "", "send any file, wrapped as BinaryContent with this media type")
@@ -102,8 +106,10 @@ func (c *cli) runSend(ctx context.Context, f *sendFlags, args []string) error {
 	return err
 }
 
-// submit records a submission and makes one attempt to send it.
+// submit records a submission and makes one attempt to send it. Nothing is recorded if the configuration does not allow
+// to send it anyway.
 func (c *cli) submit(ctx context.Context, n *node.Node, sub ap.Submission, peer as4.Peer) (store.Message, error) {
+	sub.AtOnce = &peer
 	m, job, err := n.Submit(ctx, sub)
 	if err != nil {
 		return m, err
@@ -125,52 +131,127 @@ func (c *cli) resume(ctx context.Context, n *node.Node, m store.Message, peer as
 	return c.attempt(ctx, n, m, func() error { _, err := n.Send(ctx, m, peer); return err })
 }
 
-// attempt prints the ids before it sends anything, so that they are known if it is interrupted, makes one attempt and
-// prints the outcome.
+// attempt prints what is to be sent before it sends anything, so that the ids are known if it is interrupted, makes one
+// attempt and prints the outcome.
 func (c *cli) attempt(ctx context.Context, n *node.Node, m store.Message, send func() error) error {
 	l := newSendLine("submitted", m)
 	before := ""
 	if !m.Sealed.IsZero() {
 		l.Event, before = "resumed", fmt.Sprintf("\n%s since %s: the same bytes are sent again", m.State, m.Created.Format(time.RFC3339))
 	}
-	if err := c.print(l, "MessageId %s\nid        %s%s", m.MessageID, m.ID, before); err != nil {
+	var err error
+	if l.Validation, err = findings(ctx, n, m); err != nil {
+		c.warn(err) // it is sent all the same
+	}
+	if err := c.print(l, "MessageId %s\nid        %s\ninstance  %s\nreceiver  %s\ntype      %s%s%s",
+		m.MessageID, m.ID, m.InstanceID, m.Receiver, l.DocType, l.checked(), before); err != nil {
 		return err
 	}
+	begin := time.Now()
 	sendErr := send()
-	l.Event = "finished"
-	if after, err := n.Store.Get(context.WithoutCancel(ctx), db.DefaultTenant, m.ID); err == nil {
-		l.State = string(after.State)
+	l.Event, l.Validation, l.Duration = "finished", nil, time.Since(begin).Milliseconds()
+	if sendErr == nil {
+		l.State = string(store.Sent)
+	}
+	if err := l.outcome(context.WithoutCancel(ctx), n, begin); err != nil {
+		c.warn(err) // the outcome is known all the same
+	}
+	return c.finished(l, sendErr)
+}
+
+// finished prints the outcome of an attempt.
+func (c *cli) finished(l sendLine, sendErr error) error {
+	took := "duration  " + (time.Duration(l.Duration) * time.Millisecond).String()
+	if l.Endpoint != "" {
+		took = "endpoint  " + l.Endpoint + "\n" + took
 	}
 	if sendErr == nil {
-		return c.print(l, "%s: the receipt is verified and stored", l.State)
+		return c.print(l, "%s\n%s: the receipt is verified and stored", took, l.State)
 	}
-	l.OK, l.Error = false, sendErr.Error()
+	l.OK, l.Error = false, fault.Plain(sendErr)
 	if code, ok := faultCode(sendErr); ok {
 		l.Code = string(code)
 	}
+	if err := c.print(l, "%s\n%s", took, l.State); err != nil {
+		return err
+	}
 	if c.json {
-		if err := c.print(l, ""); err != nil {
-			return err
-		}
 		return &shownError{sendErr}
 	}
-	fmt.Fprintf(c.out, "%s\n", l.State)
 	return sendErr
+}
+
+// findings returns the report on a document that was kept with its message, nil if it was not checked.
+func findings(ctx context.Context, n *node.Node, m store.Message) (*validation.Report, error) {
+	e, err := n.Store.Evidence(ctx, db.DefaultTenant, m.ID, store.EvidenceValidation)
+	if errors.Is(err, db.ErrNotFound) {
+		return nil, nil
+	}
+	r := &validation.Report{}
+	if err == nil {
+		err = json.Unmarshal(e.Bytes, r)
+	}
+	if err != nil {
+		return nil, fault.New(fault.RecordUnreadable, err, "the report on %s", m.ID)
+	}
+	return r, nil
 }
 
 // sendLine is a line of the machine-readable output.
 type sendLine struct {
-	Event     string `json:"event"` // submitted or resumed, then finished
-	ID        string `json:"id"`
-	MessageID string `json:"message_id"`
-	State     string `json:"state"`
-	OK        bool   `json:"ok"`
-	Error     string `json:"error,omitempty"`
-	Code      string `json:"code,omitempty"`
+	Event      string `json:"event"` // submitted or resumed, then finished
+	ID         string `json:"id"`
+	MessageID  string `json:"message_id"`
+	InstanceID string `json:"instance_id"`
+	Receiver   string `json:"receiver"`
+	DocType    string `json:"document_type"`
+	Process    string `json:"process"`
+	State      string `json:"state"`
+
+	Validation *validation.Report `json:"validation,omitempty"` // kept by validation.outgoing: report
+
+	Endpoint string `json:"endpoint,omitempty"`    // of the access point that was tried, "" if it was not found
+	Duration int64  `json:"duration_ms,omitempty"` // of the attempt, with the lookup
+	OK       bool   `json:"ok"`
+	Error    string `json:"error,omitempty"`
+	Code     string `json:"code,omitempty"`
 }
 
 func newSendLine(event string, m store.Message) sendLine {
-	return sendLine{Event: event, ID: m.ID, MessageID: m.MessageID, State: string(m.State), OK: true}
+	return sendLine{
+		Event: event, ID: m.ID, MessageID: m.MessageID, InstanceID: m.InstanceID, Receiver: m.Receiver, State: string(m.State), OK: true,
+		DocType: m.DocTypeScheme + "::" + m.DocType, Process: m.ProcessScheme + "::" + m.Process,
+	}
+}
+
+// outcome reads state and endpoint from the record after an attempt that began at a time.
+func (l *sendLine) outcome(ctx context.Context, n *node.Node, begin time.Time) error {
+	m, err := n.Store.Get(ctx, db.DefaultTenant, l.ID)
+	if err != nil {
+		return fault.New(fault.RecordUnreadable, err, "")
+	}
+	list, err := n.Store.Attempts(ctx, db.DefaultTenant, l.ID)
+	if err != nil {
+		return fault.New(fault.RecordUnreadable, err, "")
+	}
+	l.State = string(m.State)
+	for _, a := range list {
+		if !a.Started.Before(begin.Truncate(time.Microsecond)) {
+			l.Endpoint = a.Endpoint
+		}
+	}
+	return nil
+}
+
+// checked is the report on the document as people read it, "" if it was not checked.
+func (l *sendLine) checked() string {
+	if l.Validation == nil {
+		return ""
+	}
+	var b strings.Builder
+	l.Validation.File = "checked"
+	_ = l.Validation.WriteText(&b) // a Builder takes everything
+	return "\n" + strings.TrimRight(b.String(), "\n")
 }
 
 func (f *sendFlags) peer() (as4.Peer, error) {
@@ -212,9 +293,10 @@ func (f *sendFlags) submission(file string) (ap.Submission, error) {
 	}
 	parse("from", f.from, func() (e error) { s.From, e = peppol.ParseParticipant(f.from); return })
 	parse("to", f.to, func() (e error) { s.To, e = peppol.ParseParticipant(f.to); return })
-	parse("doctype", f.docType, func() (e error) { s.DocType, e = peppol.ParseDocType(f.docType); return })
-	parse("process", f.process, func() (e error) { s.Process, e = peppol.ParseProcess(f.process); return })
 	if err != nil {
+		return s, err
+	}
+	if s.DocType, s.Process, err = typeFlags(f.docType, f.process); err != nil {
 		return s, err
 	}
 	s.Content, err = f.content(file)

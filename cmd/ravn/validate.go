@@ -80,6 +80,9 @@ func (c *cli) runValidate(cmd *cobra.Command, f *validateFlags, files []string) 
 	}
 	var reports []*validation.Report
 	for _, name := range files {
+		if err := cmd.Context().Err(); err != nil {
+			return err
+		}
 		rep, err := c.validateFile(cmd, v, validation.Request{
 			Name: name, DocType: f.doctype, Process: f.process, On: on, Trace: f.format == "svrl",
 		})
@@ -107,7 +110,7 @@ func (c *cli) validateFile(cmd *cobra.Command, v *validation.Validator, r valida
 	if r.Name != "-" {
 		f, err := os.Open(r.Name)
 		if err != nil {
-			return validation.Unreadable(r, err), nil
+			return validation.Unreadable(r, errors.New(fault.Plain(err))), nil
 		}
 		defer func() { _ = f.Close() }() // only read
 		in = f
@@ -115,7 +118,7 @@ func (c *cli) validateFile(cmd *cobra.Command, v *validation.Validator, r valida
 	const most = validation.DefaultBytes / 2 // the rest is for its tree and the values of rules
 	var err error
 	if r.Body, err = io.ReadAll(io.LimitReader(in, most+1)); err != nil {
-		return validation.Unreadable(r, err), nil
+		return validation.Unreadable(r, errors.New(fault.Plain(err))), nil
 	}
 	if len(r.Body) > most {
 		r.Body = nil
@@ -207,7 +210,7 @@ func (c *cli) stored(given string) (list []pack.Pack, broken []error, err error)
 func (c *cli) runTests(cmd *cobra.Command, v *validation.Validator, files []string, on time.Time) error {
 	for _, name := range files {
 		doc, err := os.ReadFile(name)
-		results := []validation.TestResult{{File: name, TestSet: "error", Problems: []string{fmt.Sprint(err)}}}
+		results := []validation.TestResult{{File: name, TestSet: "error", Problems: []string{plainOf(err)}}}
 		if err == nil {
 			if results, err = v.RunTests(cmd.Context(), name, doc, on); err != nil {
 				return err
@@ -224,6 +227,14 @@ func (c *cli) runTests(cmd *cobra.Command, v *validation.Validator, files []stri
 		}
 	}
 	return nil
+}
+
+// plainOf is the text of an error, "" for none.
+func plainOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return fault.Plain(err)
 }
 
 // lines puts each text on a line of its own.

@@ -19,18 +19,28 @@ import (
 // Policy says what happens after a document was checked.
 type Policy string
 
-// Policies. Only an invalid document is rejected: one for which there are no rules, or whose check took too much time
-// or memory, goes on and its report says so.
+// Policies. They are about invalid documents; NoRules is about those that could not be checked.
 const (
 	CheckOff    Policy = "off"
 	CheckReport Policy = "report" // the report is kept with the message
 	CheckReject Policy = "reject" // an invalid document is not accepted
 )
 
+// NoRules says what happens to a submission that is to be checked, but for which there are no rules, or whose check took
+// too much time or memory.
+type NoRules string
+
+// Values of NoRules.
+const (
+	NoRulesAccept NoRules = "accept" // it goes on, and its report says so
+	NoRulesReject NoRules = "reject"
+)
+
 // Check checks the documents of one direction. Its zero value checks nothing.
 type Check struct {
 	Rules   *validation.Validator
 	Policy  Policy
+	NoRules NoRules
 	Room    *validation.Room // memory that all checks of the node share; nil means the default size for each check
 	Timeout time.Duration    // for waiting for memory and checking; 0 means DefaultCheckTimeout
 }
@@ -143,6 +153,9 @@ func (out *Outbound) outgoing(ctx context.Context, s *Submission, h *sbdh.Header
 	}
 	if rep != nil && rep.Verdict == validation.Invalid && out.Check.Policy == CheckReject {
 		return nil, fault.New(fault.DocumentInvalid, nil, "%s", summary(rep))
+	}
+	if rep != nil && (rep.Verdict == validation.Error || rep.Verdict == validation.NotChecked) && out.Check.NoRules == NoRulesReject {
+		return nil, fault.New(fault.DocumentUnchecked, nil, "%s", cmp.Or(rep.Reason, string(rep.Verdict)))
 	}
 	return reportEvidence(rep)
 }

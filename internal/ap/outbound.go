@@ -2,6 +2,7 @@ package ap
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -145,6 +146,18 @@ func (out *Outbound) moved(ctx context.Context, m store.Message, tried as4.Peer,
 		err = refusal
 	}
 	return p, err
+}
+
+// ready returns why nothing could be sent for a seat, whoever receives it: a mistake in the configuration, which no
+// repeat mends. It is asked before a submission is recorded whose sender sends at once: nobody would repeat it.
+func (out *Outbound) ready(seat peppol.SeatID, direct as4.Peer) error {
+	if direct.URL == "" && out.Directory == nil {
+		return fault.New(fault.ConfigInvalid, nil, "discovery.zone: there is no SML zone to look the receiver up in")
+	}
+	if _, err := out.Keys().Current(cmp.Or(seat, out.Seat), out.Now()); err != nil {
+		return fault.New(fault.KeyUntrusted, err, "")
+	}
+	return nil
 }
 
 // peer finds the access point to send to and verifies its certificate before it is used (AS4-140, AS4-141).

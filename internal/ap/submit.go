@@ -5,15 +5,18 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/peppol/doctype"
 	"github.com/ravn-ap/ravn/reporting"
 	"github.com/ravn-ap/ravn/sbdh"
 )
@@ -28,6 +31,7 @@ type Submission struct {
 	MimeType     string // if set, the content is wrapped as BinaryContent, or as TextContent if Text is set
 	Text         bool
 	Conversation string
+	AtOnce       *as4.Peer                     // if set, the caller sends at once: to this access point, or after a lookup if it has no URL
 	Content      []byte                        // digest for finding the message again; nil if nobody will look
 	Open         func() (io.ReadCloser, error) // opens the document or a complete envelope; called more than once
 }
@@ -72,6 +76,11 @@ func (out *Outbound) take(ctx context.Context, s Submission) (store.Submission, 
 	if err != nil {
 		return store.Submission{}, err
 	}
+	if s.AtOnce != nil {
+		if err := out.ready(s.Seat, *s.AtOnce); err != nil {
+			return store.Submission{}, err
+		}
+	}
 	id := db.NewID()
 	w, err := out.Blobs.Create(ctx, store.BlobKey(id, "sbd"))
 	if err != nil {
@@ -105,6 +114,9 @@ func conversation(given string) string {
 func (out *Outbound) prepare(s Submission) (*sbdh.Header, func(io.Writer) error, error) {
 	if s.MimeType != "" {
 		h, err := out.header(s, sbdh.Detected{})
+		if err == nil {
+			err = checkMedia(s.MimeType, h.DocType)
+		}
 		return h, func(w io.Writer) error {
 			return s.read(func(r io.Reader) error {
 				if s.Text {
@@ -181,7 +193,7 @@ func (out *Outbound) header(s Submission, seen sbdh.Detected) (*sbdh.Header, err
 	case h.Sender.IsZero() || h.Receiver.IsZero():
 		return nil, fault.New(fault.BadArguments, nil, "sender and receiver are needed")
 	case h.DocType.IsZero() || h.Process.IsZero():
-		return nil, fault.New(fault.DocumentUnknown, nil, "root element %s", seen.Root.Local)
+		return nil, fault.New(fault.DocumentUnknown, nil, "%s", missing(h, seen))
 	case h.CountryC1 == "":
 		return nil, fault.New(fault.CountryMissing, nil, "")
 	}
@@ -192,6 +204,27 @@ func (out *Outbound) header(s Submission, seen sbdh.Detected) (*sbdh.Header, err
 		return nil, fault.New(fault.BadArguments, err, "")
 	}
 	return h, nil
+}
+
+// missing names what a document does not say about itself.
+func missing(h *sbdh.Header, seen sbdh.Detected) string {
+	if seen.Root.Local == "" {
+		return "content that is not XML does not name them"
+	}
+	customization, profile := "CustomizationID", "ProfileID"
+	if seen.Root.Space == doctype.NSInvoice {
+		customization, profile = "GuidelineSpecifiedDocumentContextParameter", "BusinessProcessSpecifiedDocumentContextParameter"
+	}
+	switch root := seen.Root.Local; {
+	case h.DocType.IsZero() && seen.Customization == "":
+		return fmt.Sprintf("the %s has no %s", root, customization)
+	case h.DocType.IsZero():
+		return fmt.Sprintf("the %s %q of the %s is part of no document type", customization, seen.Customization, root)
+	case seen.Profile != "":
+		return fmt.Sprintf("the %s %q of the %s is no process", profile, seen.Profile, root)
+	default:
+		return fmt.Sprintf("the %s has no %s", root, profile)
+	}
 }
 
 // checkDigits refuses an organisation number with a wrong check digit, before it is looked up anywhere (DISC-007).

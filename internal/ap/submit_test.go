@@ -106,7 +106,7 @@ func TestDISC007Submit(t *testing.T) {
 		h := testHeader(t, tc.from, tc.to)
 		given := Submission{From: h.Sender, To: h.Receiver, DocType: h.DocType, Process: h.Process}
 		pdf := given
-		pdf.MimeType = "application/pdf"
+		pdf.MimeType = "application/vnd.etsi.asic-e+zip"
 		for name, try := range map[string]struct {
 			s       Submission
 			content []byte

@@ -41,7 +41,7 @@ var allowed = map[string]string{
 	"internal/queue":           "internal/db internal/store",
 	"internal/backend":         "internal/durable internal/fault",
 	"internal/explain":         "as4 as4/mime as4/wssec certs ebms sbdh xml/safe xml/dsig internal/fault",
-	"internal/ap":              "as4 certs ebms peppol reporting sbdh smp internal/backend internal/fault internal/queue internal/db internal/store internal/store/blob validation",
+	"internal/ap":              "as4 certs ebms peppol peppol/doctype reporting sbdh smp internal/backend internal/fault internal/queue internal/db internal/store internal/store/blob validation",
 	"internal/node":            "as4 as4/intake certs ebms peppol smp sml sbdh internal/alive internal/ap internal/backend internal/config internal/fault internal/queue internal/accounts internal/db internal/ledger internal/store internal/store/blob internal/db/postgres internal/db/sqlite reporting validation validation/core validation/pack internal/durable",
 	"internal/setup":           "certs internal/fault certs/localca internal/durable",
 	"internal/bench":           "",

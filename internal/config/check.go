@@ -59,6 +59,9 @@ func (c *Config) Check() error {
 	if !slices.Contains([]string{"off", "report"}, c.Validation.Incoming) {
 		bad("validation.incoming", "want off or report, have %q", c.Validation.Incoming)
 	}
+	if !slices.Contains([]string{"accept", "reject"}, c.Validation.NoRules) {
+		bad("validation.no_rules", "want accept or reject, have %q", c.Validation.NoRules)
+	}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
 		bad("log.level", "want debug, info, warn or error, have %q", c.Log.Level)
 	}

@@ -86,6 +86,8 @@ type Config struct {
 		Outgoing string `yaml:"outgoing,omitempty" doc:"Check of submitted documents: off, report (the report is kept with the message) or reject (an invalid document is not accepted)." default:"off"`
 		Incoming string `yaml:"incoming,omitempty" doc:"Check of received documents, after the receipt was sent: off or report (the report is kept with the message and in metadata.json)." default:"off"`
 
+		NoRules string `yaml:"no_rules,omitempty" doc:"What happens to a submitted document that is to be checked, but for which there are no rules, or whose check took too much time or memory: accept (it is sent, and its report says so) or reject." default:"accept"`
+
 		RoomBytes int64    `yaml:"room_bytes,omitempty" doc:"Memory for all checks together, in bytes: documents, their trees and the values of rules. A document waits on disk until enough of it is free; one that needs more than that is sent or delivered unchecked, and its report says so." default:"268435456"`
 		Timeout   Duration `yaml:"timeout,omitempty" doc:"How long a document may wait for memory and be checked; after that it goes on unchecked, and its report says so." default:"5m"`
 	} `yaml:"validation,omitempty"`

@@ -2,6 +2,7 @@ package fault
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -17,6 +18,9 @@ func Plain(err error) string {
 	return plain(err.Error())
 }
 
+// PlainText is Plain for the text of an error that is only known as text.
+func PlainText(s string) string { return plain(s) }
+
 // phrase is a form of words of programs and what people call it.
 type phrase struct {
 	from *regexp.Regexp
@@ -24,6 +28,10 @@ type phrase struct {
 }
 
 func say(from, to string) phrase { return phrase{regexp.MustCompile(from), to} }
+
+// reasons are what an operating system says of a file that it cannot work on.
+const reasons = `permission denied|operation not permitted|is a directory|not a directory|file exists|no space left on device|` +
+	`input/output error|too many open files|file name too long|invalid argument|read-only file system|directory not empty|file already closed`
 
 // phrases are tried in this order, each on what the ones before it left.
 var phrases = []phrase{
@@ -55,10 +63,10 @@ var phrases = []phrase{
 	say(`extraneous or missing " in quoted-field`, `a quotation mark is missing or one too many`),
 
 	// certificates, keys and TLS
-	say(`(?:x509: )?(?:failed to parse private key|malformed (?:tbs )?certificate|invalid \w+ (?:certificate|key))?(?: \(use Parse\w+ instead for this key format\))?(?:x509: )?:? ?asn1: (?:structure|syntax) error: [^;)\n]*(?:\([^)]*\)[^;)\n]*)*`, `the bytes are no certificate or key in DER form`),
+	say(`pkcs12: .*`, `it is not PKCS#12`),
+	say(`(?:x509: )?(?:[\w ]+ \(use Parse\w+ instead for this key format\)|[\w ]*)(?:: )?asn1: (?:structure|syntax) error: .*`, `the bytes are no certificate or key in DER form`),
 	say(`x509: malformed [^;)\n]*`, `the bytes are no certificate or key in DER form`),
 	say(`(?:x509: )?failed to parse private key[^;\n]*`, `the private key cannot be read`),
-	say(`pkcs12: (?:error reading P12 data|expected[^;)\n]*|[^;)\n]*asn1[^;)\n]*)`, `it is not PKCS#12`),
 	say(`tls: failed to find any PEM data in (certificate|key) input`, `there is no $1 in PEM form in the file`),
 	say(`tls: failed to find (?:"[^"]*" PEM block|certificate PEM data|PEM block)[^;\n]*`, `the file has PEM blocks, but not the one that is needed`),
 	say(`tls: private key does not match public key`, `the key does not belong to the certificate`),
@@ -66,7 +74,7 @@ var phrases = []phrase{
 	say(`(?:tls: failed to verify certificate: )?x509: certificate is valid for (.*?), not (\S+)`, `the TLS certificate is for $1, not for $2`),
 	say(`(?:tls: failed to verify certificate: )?x509: certificate has expired or is not yet valid: current time (\S+) is (after|before) (\S+)`, `the TLS certificate is not valid now: $1 is $2 $3`),
 	say(`tls: first record does not look like a TLS handshake|http: server gave HTTP response to HTTPS client`, `what answers there does not speak TLS`),
-	say(`remote error: tls: `, `the other side ended TLS: `), say(`\btls: `, `TLS: `), say(`\bx509: `, `certificate: `), say(`\basn1: `, `DER: `),
+	say(`remote error: tls: `, `the other side ended TLS: `), say(`(^|[ (])tls: `, `${1}TLS: `), say(`(^|[ (])x509: `, `${1}certificate: `), say(`(^|[ (])asn1: `, `${1}DER: `),
 
 	// network
 	say(`\b(?:Get|Post|Head|Put) "([^"]*)": `, `$1: `),
@@ -84,7 +92,7 @@ var phrases = []phrase{
 	say(`parse "[^"]*": (?:missing protocol scheme|first path segment in URL cannot contain colon|invalid .*?|net/url: .*?)($|[;)])`, `it is no address$1`),
 	say(`unsupported protocol scheme "[^"]*"`, `the address does not begin with https://`),
 	say(`malformed (?:MIME header|HTTP \w+|chunked encoding)[^;)\n]*`, `it is no HTTP as it should be`),
-	say(`(?:net/)?http: `, `HTTP: `),
+	say(`(^|[ (])(?:net/)?http: `, `${1}HTTP: `),
 
 	// time and end
 	say(`(?:net/http: )?(?:request canceled|context canceled)(?: \(Client\.Timeout [^)]*\))?`, cancelled),
@@ -93,9 +101,9 @@ var phrases = []phrase{
 
 	// files
 	say(`(?:zip|gzip|zlib|flate): (?:not a valid zip file|invalid header|corrupt input[^;)\n]*|invalid checksum)`, `it is no archive that can be read`),
-	say(`\b(?:open|stat|lstat|read|readdirent|fdopendir|chdir|readlink|mkdir|rename|unlink|remove) (\S+?): no such file or directory`, `$1 does not exist`),
+	say(`\b(?:open|stat|lstat|read|readdirent|fdopendir|chdir|readlink|mkdir|rename|unlink|remove|fork/exec) ([^:\n"]+?): no such file or directory`, `$1 does not exist`),
 	say(`\b(?:rename|link|symlink) (\S+) (\S+): `, `$1 to $2: `),
-	say(`\b(?:open|stat|lstat|read|write|readdirent|fdopendir|chdir|mkdir|unlink|remove|sync|fsync|chmod|truncate|close) (\S+?): `, `$1: `),
+	say(`\b(?:open|stat|lstat|read|write|readdirent|fdopendir|chdir|mkdir|unlink|remove|sync|fsync|chmod|truncate|close) ([^:\n"]+?): (`+reasons+`)`, `$1: $2`),
 	say(`no such file or directory`, `it does not exist`),
 	say(`permission denied|operation not permitted`, `this user has no permission`),
 	say(`is a directory`, `it is a folder, not a file`), say(`not a directory`, `a part of the path is a file, not a folder`),
@@ -127,7 +135,18 @@ func plain(s string) string {
 		}
 		return "keys of its own"
 	})
-	return once(strings.ReplaceAll(strings.TrimSpace(s), "\n", "; "))
+	return once(oneLine(s))
+}
+
+// oneLine joins the lines of a text, each said once.
+func oneLine(s string) string {
+	var lines []string
+	for line := range strings.Lines(s) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.ReplaceAll(strings.Join(lines, "; "), ":; ", ": ")
 }
 
 // once leaves out a part between colons that says what the one before it said: "smp: smp: no answer".

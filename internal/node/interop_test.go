@@ -362,7 +362,7 @@ func (x *phase4) receivesFrom(t *testing.T, n *tested, examples []string) {
 	d := detect(t, golden.Shared(t, documents[0]))
 	for _, size := range []int{1 << 10, 100 << 10, 1 << 20, 10 << 20} {
 		t.Run("binary of "+sizeName(size), func(t *testing.T) {
-			m, err := send(t, ap.Submission{DocType: d.DocType, Process: d.Process, MimeType: "application/pdf", Open: ap.Bytes(noise(size))})
+			m, err := send(t, ap.Submission{DocType: d.DocType, Process: d.Process, MimeType: "application/vnd.etsi.asic-e+zip", Open: ap.Bytes(noise(size))})
 			if err != nil || m.State != store.Sent {
 				t.Fatalf("state %s, %v", m.State, err)
 			}
@@ -370,7 +370,7 @@ func (x *phase4) receivesFrom(t *testing.T, n *tested, examples []string) {
 		})
 	}
 	t.Run("text", func(t *testing.T) {
-		m, err := send(t, ap.Submission{DocType: d.DocType, Process: d.Process, MimeType: "text/plain", Text: true, Open: ap.Bytes([]byte("Ærlig & <talt>"))})
+		m, err := send(t, ap.Submission{DocType: d.DocType, Process: d.Process, MimeType: "application/octet-stream", Text: true, Open: ap.Bytes([]byte("Ærlig & <talt>"))})
 		if err != nil || m.State != store.Sent {
 			t.Fatalf("state %s, %v", m.State, err)
 		}

@@ -58,7 +58,7 @@ func LoadRules(dir string) (packs []pack.Pack, unreadable []error) {
 }
 
 func (n *Node) check(policy string) ap.Check {
-	return ap.Check{Rules: n.rules, Policy: ap.Policy(policy), Room: n.room, Timeout: time.Duration(n.Config.Validation.Timeout)}
+	return ap.Check{Rules: n.rules, Policy: ap.Policy(policy), NoRules: ap.NoRules(n.Config.Validation.NoRules), Room: n.room, Timeout: time.Duration(n.Config.Validation.Timeout)}
 }
 
 // seenSpan is how much past traffic is considered for alarms.

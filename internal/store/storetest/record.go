@@ -170,6 +170,17 @@ func testServed(b *bench) {
 	b.must(b.RemoveServed(b.ctx, tenant, entry))
 	want(b, "removed", serves(p, d, proc), false)
 	want(b, "removed twice", b.RemoveServed(b.ctx, tenant, entry), db.ErrNotFound)
+	other := entry
+	other.Process = must1(peppol.ParseProcess("urn:q"))
+	neighbour := entry
+	neighbour.Participant = must1(peppol.ParseParticipant("0192:991825827"))
+	b.must(b.AddServed(b.ctx, tenant, entry, other, neighbour))
+	want(b, "removed with all", must1(b.RemoveParticipant(b.ctx, tenant, must1(peppol.ParseParticipant("0192:991825827-ABC")))), 2)
+	list, err = b.ListServed(b.ctx, tenant, peppol.ParticipantID{})
+	b.must(err)
+	want(b, "left", len(list), 1)
+	want(b, "the neighbour is served", list[0].Participant, neighbour.Participant)
+	want(b, "nothing to remove", must1(b.RemoveParticipant(b.ctx, "other", neighbour.Participant)), 0)
 	if err := b.Close(); err != nil {
 		b.Fatal(err)
 	}
