@@ -14,8 +14,12 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
+
+	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/internal/golden"
 )
 
@@ -102,5 +106,40 @@ func TestDocument(t *testing.T) {
 	}
 	if !strings.HasSuffix(string(b), Markdown()) {
 		t.Error("docs/configuration.md is not up to date: run make docs")
+	}
+}
+
+// A configuration, and the password file that it names, are read as an editor of Windows leaves them: with a byte order
+// mark and CR LF.
+func TestFilesOfWindows(t *testing.T) {
+	dir := t.TempDir()
+	p, err := localca.Shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := p.AP.Issue(localca.Leaf{CN: "POP900001"}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := pkcs12.Modern.Encode(id.Key, id.Cert, nil, "secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"key.p12": string(store), "password": "\ufeffsecret\r\nof the key\r\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const text = "\ufeffenvironment: local\r\nkeys:\r\n- p12: key.p12\r\n  password_file: password\r\nas4:\r\n  listen: 127.0.0.1:9443\r\n"
+	c, err := Parse([]byte(text), dir, none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Environment != "local" || c.AS4.Listen != "127.0.0.1:9443" || c.Keys[0].PasswordFile != "password" {
+		t.Errorf("read as %+v", c)
+	}
+	ring, err := c.Keyring()
+	if err != nil || len(ring.Identities()) != 1 || ring.Identities()[0].Seat != "POP900001" {
+		t.Errorf("the key: %v", err)
 	}
 }

@@ -37,8 +37,8 @@ const reasons = `permission denied|operation not permitted|is a directory|not a 
 var phrases = []phrase{
 	// values of flags, keys and environment variables
 	say(`invalid argument "([^"]*)" for "(?:-\w, )?(--[\w-]+)" flag: (?:strconv\.\w+: parsing "[^"]*": |time: )?`, `$2 "$1": `),
-	say(`strconv\.Parse(?:Int|Uint|Float): parsing ("[^"]*"): invalid syntax`, `$1 is not a number`),
-	say(`strconv\.Parse(?:Int|Uint|Float): parsing ("[^"]*"): value out of range`, `$1 is too large a number`),
+	say(`strconv\.(?:Parse(?:Int|Uint|Float)|Atoi): parsing ("[^"]*"): invalid syntax`, `$1 is not a number`),
+	say(`strconv\.(?:Parse(?:Int|Uint|Float)|Atoi): parsing ("[^"]*"): value out of range`, `$1 is too large a number`),
 	say(`strconv\.ParseBool: parsing ("[^"]*"): invalid syntax`, `$1 is neither true nor false`),
 	say(`invalid syntax$`, `not a value that is possible there`),
 	say(`value out of range$`, `too large a number`),
@@ -51,6 +51,7 @@ var phrases = []phrase{
 	say(`flag needs an argument: `, `a value is missing after `),
 
 	// YAML, JSON, CSV
+	say(`(^|: )json: cannot`, `${1}cannot`),
 	say(`cannot unmarshal (\S+) into Go struct field (?:\S+\.)?(\w+) of type \*?(\S+)`, `$2: «$1» is not possible here, want «$3»`),
 	say(`cannot unmarshal (\S+) into Go value of type \*?(\S+)`, `«$1» is not possible here, want «$2»`),
 	say(`json: unknown field ("[^"]*")`, `the field $1 is not known`),

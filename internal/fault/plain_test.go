@@ -31,7 +31,7 @@ func TestPlain(t *testing.T) {
 		{folder, "/: it is a folder, not a file"},
 		{number, `"many" is not a number`},
 		{fmt.Errorf("certs: %w", der), "certs: the bytes are no certificate or key in DER form"},
-		{quote, "line 2 column 4: a quotation mark is missing or one too many"},
+		{quote, "line 2 column 3: a quotation mark is missing or one too many"},
 		{duration, `"5 parsecs" is no duration like 30s or 5m`},
 		{json.Unmarshal([]byte("{"), new(int)), "the JSON ends too early"},
 		{json.Unmarshal([]byte(`"x"`), new(int)), "«string» is not possible here"},

@@ -181,3 +181,40 @@ func TestUnreadableRulesAreAnAlarm(t *testing.T) {
 		})
 	}
 }
+
+// validation.no_rules decides about a submission that cannot be checked: reject records nothing, accept sends it with a
+// report that says so (design.md §3).
+func TestNoRules(t *testing.T) {
+	_, dir := testPKI(t)
+	const unknown = `<Parcel xmlns="urn:x"/>`
+	submission := ap.Submission{From: participant(t, c1), To: participant(t, c4), Country: "NO", Open: ap.Bytes([]byte(unknown))}
+	var err error
+	if submission.DocType, err = peppol.ParseDocType("urn:x::Parcel##urn:x::1"); err != nil {
+		t.Fatal(err)
+	}
+	if submission.Process, err = peppol.ParseProcess("urn:p"); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		outgoing, noRules string
+		refused           bool
+	}{{"report", "reject", true}, {"reject", "reject", true}, {"report", "accept", false}, {"reject", "accept", false}, {"off", "reject", false}} {
+		n := newNodeWith(t, dir, "POP900001", "validation:\n  outgoing: "+tc.outgoing+"\n  no_rules: "+tc.noRules+"\n")
+		m, _, err := n.Submit(t.Context(), submission)
+		var f *fault.Error
+		if refused := errors.As(err, &f) && f.Code == fault.DocumentUnchecked; refused != tc.refused || !refused && err != nil {
+			t.Errorf("%s, %s: %v", tc.outgoing, tc.noRules, err)
+		}
+		counts, err := n.Store.Counts(t.Context(), db.DefaultTenant)
+		if err != nil || (len(counts) == 0) != tc.refused {
+			t.Errorf("%s, %s: on record %+v, %v", tc.outgoing, tc.noRules, counts, err)
+		}
+		if tc.refused || tc.outgoing == "off" {
+			continue
+		}
+		e, err := n.Store.Evidence(t.Context(), db.DefaultTenant, m.ID, store.EvidenceValidation)
+		if err != nil || !strings.Contains(string(e.Bytes), `"verdict":"error"`) {
+			t.Errorf("the report that was kept: %s, %v", e.Bytes, err)
+		}
+	}
+}
