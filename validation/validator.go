@@ -195,7 +195,7 @@ func (v *check) read(schema *xsd.Schema, envelope bool) (*xdm.Tree, []xsd.Error,
 	}
 	var schemaErrs []xsd.Error
 	if run != nil {
-		schemaErrs = run.End()
+		schemaErrs = run.Errors()
 	}
 	return build.Tree(), schemaErrs, nil
 }
