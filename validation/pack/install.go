@@ -249,8 +249,8 @@ func descend(files fs.FS) (inside fs.FS, names []string) {
 	}
 }
 
-// recorder keeps what is read, within limits. Checking a pack through it finds out which files the pack uses: only those are
-// installed, byte for byte as they were checked.
+// recorder keeps what is read, within limits. Checking a pack through it finds out which files the pack uses: only
+// those are installed, byte for byte as they were checked.
 type recorder struct {
 	fsys  fs.FS
 	seen  map[string][]byte
