@@ -17,8 +17,8 @@ const (
 	nsWSA = "http://www.w3.org/2005/08/addressing"
 )
 
-// document returns the ServiceGroup of a participant, or the unsigned metadata of a document type, or nil if there is none.
-// The caller holds the lock.
+// document returns the ServiceGroup of a participant, or the unsigned metadata of a document type, or nil if there is
+// none. The caller holds the lock.
 func (s *Server) document(participant, doctype string) *etree.Document {
 	if doctype == "" {
 		return s.group(participant)

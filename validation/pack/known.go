@@ -151,7 +151,7 @@ var knownDocuments = []knownDocument{
 	{
 		ofLogistics, "Peppol Advanced Despatch Advice V1", "DespatchAdvice", logisticsID + "advanced_despatch_advice:1",
 		"2.1", with(logisticsBIS+"despatch_advice_only:1", logisticsBIS+"despatch_advice_w_response:1",
-		logisticsBIS+"despatch_advice_w_receipt_advice:1"), "PEPPOLBIS-T120", "",
+			logisticsBIS+"despatch_advice_w_receipt_advice:1"), "PEPPOLBIS-T120", "",
 	},
 	{
 		ofLogistics, "Peppol Weight Statement V1", "WeightStatement", logisticsID + "weight_statement:1", "2.3",
