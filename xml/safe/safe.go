@@ -1,5 +1,5 @@
-// Package safe reads XML that somebody else wrote. It is the only place where we do (SEC-030): everything above gets
-// its documents from here. One strict tokenizer serves four profiles, each of which says what it accepts.
+// Package safe is the only place where XML is read that somebody else wrote (SEC-030). One strict tokenizer serves four
+// profiles, each of which says what it accepts.
 //
 //   - Read and Parse build an immutable tree, a Doc, over one buffer. Its nodes are small values that can be compared.
 //   - Scan and a Scanner give the events of a document of any size, in constant memory.
@@ -23,7 +23,8 @@ const (
 	// inside signature, encryption and ebMS values; ids are unique; at most 10,000 elements (SEC-030 to SEC-037,
 	// SEC-042).
 	Envelope Profile = iota
-	// Metadata is for SMP answers: as Envelope, but comments are kept.
+	// Metadata is for SMP answers: as Envelope, but comments are kept, and CDATA is text (DISC-087: SMPs write it,
+	// and the canonical form that is signed does not know it).
 	Metadata
 	// Document is for business documents: UTF-8, UTF-16 or ISO-8859-1; comments, CDATA and processing instructions are
 	// kept; no DTD; no id index.
