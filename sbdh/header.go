@@ -177,6 +177,8 @@ func (p *parser) apply(h *Header, s Scope, hasID bool) {
 		}
 		if h.DocType, err = peppol.NewDocType(scheme, s.Value); err != nil {
 			p.fail(&Error{Keyword: "invalid-document-type-identifier", Rule: "SBDH-013", Msg: "the document type is malformed", Err: err})
+		} else if h.DocType.Customization() == "" {
+			p.warn("the document type has no customization (DISC-103)")
 		}
 	case "PROCESSID":
 		scheme := s.Identifier
