@@ -27,7 +27,7 @@ var allowed = map[string]string{
 	"sml":                      "peppol internal/ttl",
 	"reporting":                "peppol xml/safe internal/durable",
 	"smp":                      "peppol certs internal/ttl xml/safe xml/dsig",
-	"as4":                      "ebms as4/intake as4/mime as4/wssec certs peppol sbdh xml/dsig",
+	"as4":                      "ebms as4/intake as4/mime as4/wssec certs peppol sbdh xml/dsig xml/safe",
 	"internal/durable":         "",
 	"internal/durable/faultfs": "internal/durable",
 	"internal/fault":           "",

@@ -49,6 +49,8 @@ type Config struct {
 		InFlight int    `yaml:"in_flight,omitempty" doc:"Messages that are worked on at once. As many wait for their turn when they have arrived whole; more are told to come later." default:"64"`
 		Lenient  bool   `yaml:"lenient_message_id,omitempty" doc:"Accept message ids that break RFC 2822, and log them."`
 
+		AcceptBase64 bool `yaml:"accept_base64,omitempty" doc:"Accept messages whose payload part is in base64, which some products send; each is counted and shown in the log as tolerated." default:"true"`
+
 		Connections int      `yaml:"connections,omitempty" doc:"Connections that are open at once. When there are more the slowest is closed, an idle one first." default:"256"`
 		PerSource   int      `yaml:"connections_per_source,omitempty" doc:"Connections of one source at once: of an IPv4 address, of the first 64 bits of an IPv6 address, or of a client behind a trusted proxy." default:"32"`
 		SpoolBytes  int64    `yaml:"spool_bytes,omitempty" doc:"Room for messages on their way in, in bytes; one source gets a quarter, or twice max_bytes if that is more. 0: 4 GiB or four times max_bytes, whatever is more, but at most a quarter of what is free on the disk at the start."`
@@ -137,7 +139,7 @@ func Load(file string) (*Config, error) {
 
 // Parse reads the text of a configuration whose paths are relative to dir. Unknown keys are errors with line and
 // column. Environment variables win over the text: RAVN_AS4_LISTEN is as4.listen. A key that is left out, or empty, has
-// its default; a number that is given as 0 is 0.
+// its default; a number that is given as 0 is 0, and a switch that is off is off.
 func Parse(text []byte, dir string, env func(string) (string, bool)) (*Config, error) {
 	c := &Config{}
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(c); err != nil && !errors.Is(err, io.EOF) {
@@ -153,7 +155,8 @@ func Parse(text []byte, dir string, env func(string) (string, bool)) (*Config, e
 		if number && c.places[f.path].kind == ast.FloatType { // the decoder would cut it off
 			return fmt.Errorf("%s%s: want a whole number", f.path, c.where(f.path))
 		}
-		if f.value.IsZero() && f.def != "" && !(number && c.given(f.path)) {
+		meant := number || f.value.Kind() == reflect.Bool // 0 and false are values
+		if f.value.IsZero() && f.def != "" && !(meant && c.given(f.path)) {
 			return f.set(f.def)
 		}
 		return nil

@@ -18,13 +18,13 @@ func (n *Node) network() (*http.Client, ap.Directory, error) {
 	}
 	local := n.Config.Env() == certs.Local
 	guard := &smp.Guard{Local: local}
-	client := guard.Client(roots)
+	toPeers, client := guard.AccessPoints(roots), guard.Client(roots)
 	zone := n.zone()
 	if zone == "" {
-		return client, nil, nil
+		return toPeers, nil, nil
 	}
 	resolver := &sml.Resolver{Zone: zone, Server: n.Config.Discovery.Resolver, Local: local, Now: n.opts.Now}
-	return client, &smp.Client{Locator: resolver, Trust: n.Trust, Guard: guard, HTTP: client, Now: n.opts.Now}, nil
+	return toPeers, &smp.Client{Locator: resolver, Trust: n.Trust, Guard: guard, HTTP: client, Now: n.opts.Now}, nil
 }
 
 // zone returns the SML zone: the configured one, else that of the environment; local has none of its own.

@@ -65,6 +65,8 @@ type Node struct {
 	health   health
 	lines    lines // what is logged of strangers
 
+	tolerated tolerances
+
 	rules      *validation.Validator // nil when nothing is checked
 	room       *validation.Room      // of all checks
 	packs      []pack.Pack           // those of rules
@@ -261,6 +263,7 @@ func (n *Node) Serve(ctx context.Context) error {
 		}
 	}
 	wg.Wait()
+	n.logTolerated()
 	n.lines.end()
 	return err
 }
