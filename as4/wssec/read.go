@@ -358,6 +358,9 @@ func (u *Unverified) Signer() *x509.Certificate {
 	return u.token.cert
 }
 
+// HasSignature tells whether there is a signature that can be verified.
+func (u *Unverified) HasSignature() bool { return u.signature != nil }
+
 // Claimed returns the eb:Messaging element as somebody wrote it, the zero Node if it was not found. It serves for the
 // RefToMessageId of an error, and for reading an unsigned error (AS4-110); nothing else may be based on it.
 func (u *Unverified) Claimed() safe.Node { return u.messaging }

@@ -88,6 +88,8 @@ type Problem struct {
 	Blame Blame     `json:"blame"`
 	Next  string    `json:"next"`
 	Stops bool      `json:"stops"` // reading could not go on behind it
+
+	Remark bool `json:"remark,omitempty"` // it is tolerated: nothing is refused because of it
 }
 
 // Fault is the first thing that is wrong with the framing of a layer.
@@ -130,7 +132,8 @@ type MIME struct {
 type Part struct {
 	ContentID   string `json:"content_id"`
 	ContentType string `json:"content_type"`
-	Bytes       int64  `json:"bytes"`
+	Bytes       int64  `json:"bytes"`            // decoded
+	Base64      bool   `json:"base64,omitempty"` // it came in base64
 }
 
 // Messages of a SOAP part.
