@@ -33,8 +33,8 @@ type Part struct {
 	r           *Reader
 	end         bool
 	decoder     *b64.Decoder // nil: nothing to decode
-	text        []byte       // room for a piece of the text
-	octets      []byte       // decoded, not read yet
+	text, room  []byte       // for a piece of the text, and what it decodes to
+	octets      []byte       // decoded, not read yet: the rest of room
 }
 
 // pieceSize is how much text is decoded at once.
@@ -278,10 +278,11 @@ func (p *Part) Read(b []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if p.octets, err = p.decoder.Append(p.octets[:0], p.text[:n]); err != nil {
+		if p.room, err = p.decoder.Append(p.room[:0], p.text[:n]); err != nil {
 			p.r.blame(notBase64())
 			return 0, io.EOF
 		}
+		p.octets = p.room
 	}
 	n := copy(b, p.octets)
 	p.octets = p.octets[n:]
