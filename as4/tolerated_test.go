@@ -270,15 +270,21 @@ func TestAS4128Rebuilt(t *testing.T) {
 		change func(*draft)
 		want   want
 	}{
-		{"AS4-131 another payload", func(d *draft) { d.sbd = replace(t, "<ID>1<", "<ID>2<")(d.sbd) },
-			want{code: ebms.CodeValueInconsistent, step: StepKnown, detail: "MessageId reused with different content"}},
+		{
+			"AS4-131 another payload", func(d *draft) { d.sbd = replace(t, "<ID>1<", "<ID>2<")(d.sbd) },
+			want{code: ebms.CodeValueInconsistent, step: StepKnown, detail: "MessageId reused with different content"},
+		},
 		{"AS4-047 a header that contradicts the envelope", func(d *draft) {
 			d.m.Properties = []ebms.Property{d.m.Properties[0], {Name: propRecipient, Type: peppol.SchemeParticipant, Value: "0192:991825827"}}
 		}, want{code: ebms.CodeOther, step: StepEnvelope, detail: "*"}},
-		{"AS4-083 a payload that is not there", func(d *draft) { d.cipher = func(b []byte) []byte { b[20] ^= 1; return b } },
-			want{code: ebms.CodeFailedDecryption, step: StepDecrypt}},
-		{"AS4-049 a property left out", func(d *draft) { d.m.Parts = []ebms.Part{{Href: d.m.Parts[0].Href}} },
-			want{code: ebms.CodeInvalidHeader, step: StepKnown, detail: "*"}},
+		{
+			"AS4-083 a payload that is not there", func(d *draft) { d.cipher = func(b []byte) []byte { b[20] ^= 1; return b } },
+			want{code: ebms.CodeFailedDecryption, step: StepDecrypt},
+		},
+		{
+			"AS4-049 a property left out", func(d *draft) { d.m.Parts = []ebms.Part{{Href: d.m.Parts[0].Href}} },
+			want{code: ebms.CodeInvalidHeader, step: StepKnown, detail: "*"},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			next := again

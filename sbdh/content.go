@@ -40,4 +40,6 @@ func (c *content) close() error {
 	return nil
 }
 
-func notBase64() error { return bad("invalid-business-message", "SBDH-032", "BinaryContent is not base64") }
+func notBase64() error {
+	return bad("invalid-business-message", "SBDH-032", "BinaryContent is not base64")
+}

@@ -168,8 +168,10 @@ func mutate(rnd *rand.Rand, header *node, names []string) {
 		"0000-01-01T00:00:00Z", "02026-01-01T00:00:00Z", "2026-11-21T11:59:58+14:01", "2026-11-21T11:59:60Z", "2026-11-21",
 	}
 	attrs := []xml.Attr{
-		{Name: xml.Name{Local: "Authority"}, Value: "x"}, {Name: xml.Name{Local: "Recurrence"}, Value: "1"},
-		{Name: xml.Name{Local: typeOfService}, Value: "x"}, {Name: xml.Name{Space: nsInstance, Local: "nil"}, Value: "false"},
+		{Name: xml.Name{Local: "Authority"}, Value: "x"},
+		{Name: xml.Name{Local: "Recurrence"}, Value: "1"},
+		{Name: xml.Name{Local: typeOfService}, Value: "x"},
+		{Name: xml.Name{Space: nsInstance, Local: "nil"}, Value: "false"},
 		{Name: xml.Name{Space: nsInstance, Local: "schemaLocation"}, Value: "a b"},
 		{Name: xml.Name{Space: nsInstance, Local: "type"}, Value: "Partner"},
 	}

@@ -13,7 +13,7 @@ import (
 
 // White space that may be allowed.
 const (
-	LineBreaks = "\r\n"     // MIME (RFC 2045 §6.8)
+	LineBreaks = "\r\n"    // MIME (RFC 2045 §6.8)
 	XML        = " \t\r\n" // xs:base64Binary
 )
 
