@@ -20,7 +20,7 @@ import (
 	"github.com/ravn-ap/ravn/sbdh"
 )
 
-// Sizes that apply when nothing else is configured (D-13), in bytes.
+// Default size limits (D-13), in bytes.
 const (
 	DefaultMaxBytes    = 100 << 20 // a whole request as received
 	DefaultMaxExpanded = 1 << 30   // a payload after decompression
@@ -45,9 +45,9 @@ type Handler interface {
 	// Known returns what is stored of the message that was accepted before under the same key, nil when the key is new.
 	Known(ctx context.Context, key DuplicateKey) (*Prior, error)
 
-	// Place opens a place for the payload of a message that is not accepted yet; id is that of its Exchange, under
-	// which the message is to be kept. What is written there stays invisible until Accept takes it over, and vanishes
-	// with Abort.
+	// Place opens a place for the payload of a message that has not been accepted yet. id is the id of its Exchange and
+	// becomes the id of the stored message. What is written there stays invisible until Accept takes it over; Abort
+	// discards it.
 	Place(ctx context.Context, id string) (Place, error)
 
 	// Accept stores the message. If it returns nil, payload, record and in.Answer are durable: a receipt is a promise.
@@ -66,19 +66,20 @@ type Place interface {
 	Abort()
 }
 
-// DuplicateKey identifies a message for ever (AS4-128, SEC-070).
+// DuplicateKey identifies a message, permanently (AS4-128, SEC-070). The sender is part of it so that nobody can occupy
+// the message ids of somebody else.
 type DuplicateKey struct {
 	Sender peppol.SeatID
 	ID     ebms.MessageID
 }
 
-// Answer is an HTTP answer as it was or will be sent: a signed receipt.
+// Answer is an HTTP response as it was or will be sent: a signed receipt.
 type Answer struct {
 	ContentType string
 	Body        []byte
 }
 
-// Inbound is one verified message with everything that must be kept of it (D-25).
+// Inbound is one verified message with everything about it that must be kept (D-25).
 type Inbound struct {
 	Message    *ebms.UserMessage
 	Header     *sbdh.Header
@@ -86,7 +87,7 @@ type Inbound struct {
 	DocType    peppol.DocTypeID
 	C2, C3     peppol.SeatID
 	Signer     *x509.Certificate // of C2
-	Own        *x509.Certificate // that signed the receipt
+	Own        *x509.Certificate // ours, which signed the receipt
 	References []ebms.Reference  // what C2 signed; the receipt repeats them
 	Digests    []byte            // canonical text of References, see FormatDigests
 	Answer     Answer            // the receipt
@@ -141,11 +142,11 @@ type Duplicate struct{ Prior *Prior }
 
 func (d *Duplicate) Error() string { return "as4: the message was accepted before" }
 
-// formatTransforms joins transform algorithms; they are URIs and hold no blank.
+// formatTransforms joins transform algorithms; they are URIs and contain no spaces.
 func formatTransforms(list []string) string { return strings.Join(list, " ") }
 
 // FormatDigests writes references as canonical text: one line each, sorted by URI, with URI, transforms, digest method and
-// value. Two messages with the same text have the same signed content.
+// value. Two messages with the same text have the same signed content: this is how a repeat is told from a reused id.
 func FormatDigests(refs []ebms.Reference) []byte {
 	lines := make([]string, 0, len(refs))
 	for _, r := range refs {

@@ -31,7 +31,7 @@ type Sender struct {
 	Trust *certs.Verifier  // decides about receivers' certificates and about who signed a receipt; required
 	HTTP  *http.Client     // must not follow redirects (AS4-010), and sends by net/http's Transport; required
 	Host  string           // right half of the message ids we make; required
-	Spool string           // folder for payloads under way that are longer than 1 MiB; required
+	Spool string           // folder for payloads in progress that are larger than 1 MiB; required
 	Agent string           // User-Agent header (AS4-009)
 	Suite wssec.Suite      // zero means wssec.EDelivery1
 	Now   func() time.Time // nil means time.Now
@@ -59,18 +59,19 @@ type Peer struct {
 
 // Outgoing is one message to be sealed. Its header values come from the envelope alone (SBDH-038).
 //
-// Everything that is signed follows from these fields: sealing the same message again, for a renewed certificate of the
-// receiver, gives the same digests (REL-021, D-12).
+// Everything that is signed is derived from these fields alone: sealing the same message again, for a renewed
+// certificate of the receiver, gives the same digests (REL-021, D-12).
 type Outgoing struct {
-	ID             ebms.MessageID // NewMessageID; the same in every attempt (AS4-122)
-	Ref            string         // makes the ids inside the message: a UUID of the caller's record
+	ID             ebms.MessageID // from NewMessageID; the same in every attempt (AS4-122)
+	Ref            string         // a UUID from the caller's record, from which the ids inside the message are made
 	Timestamp      time.Time      // eb:Timestamp: when the message was made
 	ConversationID string         // AS4-044
 	Header         *sbdh.Header
 	SBD            io.Reader // the whole envelope
 }
 
-// Sealed describes a sealed body: HTTP content that is stored and sent, and sent again, as it is (AS4-122, D-12).
+// Sealed describes a sealed body: HTTP content that is stored, sent and, if necessary, sent again unchanged (AS4-122,
+// D-12).
 type Sealed struct {
 	ContentType string
 	Digests     []byte // what a receipt must repeat, see FormatDigests
@@ -128,7 +129,7 @@ func (s *Sender) attach(sealing *wssec.Sealing, cid string, sbd io.Reader, dst i
 	return errors.Join(z.Close(), enc.Close())
 }
 
-// gzips are used again: each holds a megabyte.
+// gzips are pooled because each holds a megabyte.
 var gzips = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 
 func sentReferences(digests []wssec.Digest) []ebms.Reference {
@@ -175,11 +176,11 @@ const (
 	DuplicateThere Outcome = "duplicate-there" // it has the message from an earlier attempt whose receipt was lost (AS4-126)
 )
 
-// SendError says why an attempt brought no valid receipt.
+// SendError says why an attempt did not end with a valid receipt.
 type SendError struct {
 	Outcome    Outcome
 	HTTPStatus int         // 0 when no answer came
-	Signal     *ebms.Error // the error that the other side sent, or a local EBMS:0301 or 0302
+	Signal     *ebms.Error // the error that the other side sent, or EBMS:0301 or EBMS:0302 raised here
 	RetryAfter time.Duration
 	Answer     *Evidence // what came back, if anything
 	Err        error
@@ -207,7 +208,7 @@ func (e *SendError) Permanent() bool {
 	return e.Outcome != Later && e.Outcome != NotSent && e.Outcome != Unknown
 }
 
-// Evidence is an answer as it came (AS4-106, REL-044).
+// Evidence is an answer exactly as received (AS4-106, REL-044).
 type Evidence struct {
 	HTTPStatus  int
 	ContentType string
@@ -270,7 +271,7 @@ func readAnswer(res *http.Response) (*Evidence, error) {
 	defer func() { _ = res.Body.Close() }() // read to its end, or not wanted
 	ev := &Evidence{HTTPStatus: res.StatusCode, ContentType: res.Header.Get("Content-Type")}
 	var src io.Reader = res.Body
-	if strings.EqualFold(res.Header.Get("Content-Encoding"), "gzip") { // we do not ask for it, some send it (as4.md §15.7)
+	if strings.EqualFold(res.Header.Get("Content-Encoding"), "gzip") { // some send it unasked (as4.md §15.7)
 		z, err := gzip.NewReader(io.LimitReader(res.Body, maxAnswer))
 		if err != nil {
 			return ev, err
@@ -375,28 +376,28 @@ func (s *Sender) verifySigner(ctx context.Context, u *wssec.Unverified, to Peer,
 // judgeReceipt compares the digests (AS4-108, AS4-109). A receipt without non-repudiation information proves nothing:
 // it counts as none (REL-043).
 func (s *Sender) judgeReceipt(r Request, res *http.Response, ev *Evidence, receipt *ebms.Receipt) *SendError {
-	fault := func(o Outcome, err error) *SendError {
+	failed := func(o Outcome, err error) *SendError {
 		return &SendError{Outcome: o, HTTPStatus: res.StatusCode, Answer: ev, Err: err, Signal: &ebms.Error{Code: ebms.CodeInvalidReceipt}}
 	}
 	sent, err := ParseDigests(r.Digests)
 	if err != nil {
-		return fault(Unknown, err)
+		return failed(Unknown, err)
 	}
 	if len(receipt.References) == 0 {
-		return fault(Unknown, errors.New("the receipt has no digests"))
+		return failed(Unknown, errors.New("the receipt has no digests"))
 	}
 	if err := MatchReceipt(receipt, sent); err != nil {
-		return fault(BadReceipt, err)
+		return failed(BadReceipt, err)
 	}
 	return nil
 }
 
-// MatchReceipt is ebms.MatchReceipt for references to attachments that may be spelled in two ways (AS4-019, AS4-108).
+// MatchReceipt is ebms.MatchReceipt for references to attachments, which may be written in two ways (AS4-019, AS4-108).
 func MatchReceipt(r *ebms.Receipt, sent []ebms.Reference) error {
 	return ebms.MatchReceipt(&ebms.Receipt{References: oneSpelling(r.References)}, oneSpelling(sent))
 }
 
-// oneSpelling writes cid: URLs decoded.
+// oneSpelling decodes cid: URLs, so that percent-encoding makes no difference.
 func oneSpelling(refs []ebms.Reference) []ebms.Reference {
 	out := slices.Clone(refs)
 	for i := range out {

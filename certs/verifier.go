@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// Anchors are the trust anchors of one environment, by role. Several generations may stand side by side (PKI-004).
+// Anchors are the trust anchors of one environment, by role. Several generations may be valid side by side (PKI-004).
 type Anchors struct {
 	AP, SMP []Issuer
 }
 
-// Issuer is an issuing CA with the certificates above it, nearest first; none when it is an anchor itself.
+// Issuer is an issuing CA with the certificates above it, nearest first; none if it is a trust anchor itself.
 type Issuer struct {
 	CA    *x509.Certificate
 	Above []*x509.Certificate
@@ -40,13 +40,13 @@ func Builtin(env Environment) Anchors {
 func mustParse(text string) *x509.Certificate {
 	list, err := ParsePEM([]byte(text))
 	if err != nil {
-		panic(err) // a constant of this program is broken
+		panic(err) // a constant in this program is broken
 	}
 	return list[0]
 }
 
-// ParseAnchors reads the CA certificates of one role from a PEM text: issuing CAs and, where it holds them, the CAs above.
-// An issuing CA is one that issued no other CA of the text.
+// ParseAnchors reads the CA certificates of one role from a PEM text: issuing CAs and, if it contains them, the CAs
+// above them. An issuing CA is one that has issued no other CA in the text.
 func ParseAnchors(text []byte) ([]Issuer, error) {
 	list, err := ParsePEM(text)
 	if err != nil {
@@ -83,13 +83,12 @@ func above(c *x509.Certificate, list []*x509.Certificate) []*x509.Certificate {
 	return out
 }
 
-// Revocation tells the state of a certificate at a time: Valid, Revoked or RevocationUnknown (PKI-014, PKI-018).
+// Revocation determines the status of a certificate: Valid, Revoked or RevocationUnknown (PKI-014, PKI-018).
 type Revocation interface {
 	Check(ctx context.Context, c, issuer *x509.Certificate, now time.Time) Class
 }
 
-// Unchecked is the Revocation of a server that does not check: every certificate counts as not revoked. It shows itself
-// wherever a status is shown (design.md §3).
+// Unchecked is the Revocation of a server that does not check: no certificate counts as revoked (design.md §3).
 type Unchecked struct{}
 
 // Check returns Valid.
@@ -97,20 +96,20 @@ func (Unchecked) Check(context.Context, *x509.Certificate, *x509.Certificate, ti
 	return Valid
 }
 
-// Verifier decides about certificates of others. System roots, certificates from messages and hints inside a certificate
-// play no part (SEC-060, PKI-003).
+// Verifier decides whether certificates of others are trusted. It uses no system roots, no certificates from messages
+// and no hints inside a certificate (SEC-060, PKI-003).
 type Verifier struct {
 	anchors    Anchors
 	revocation Revocation
 
 	mu    sync.Mutex
-	known map[[sha256.Size]byte]*x509.Certificate // leafs whose signature was checked, with their issuer
+	known map[[sha256.Size]byte]*x509.Certificate // issuers of leaf certificates whose signature has been verified
 }
 
-// maxKnown bounds the memory of checked leafs.
+// maxKnown bounds the memory of known.
 const maxKnown = 10_000
 
-// NewVerifier makes a Verifier of anchors; revocation must be given, Unchecked if need be.
+// NewVerifier makes a Verifier. The Revocation is required; it may be Unchecked.
 func NewVerifier(a Anchors, r Revocation) *Verifier {
 	return &Verifier{anchors: a, revocation: r, known: map[[sha256.Size]byte]*x509.Certificate{}}
 }
@@ -118,7 +117,7 @@ func NewVerifier(a Anchors, r Revocation) *Verifier {
 // Anchors returns the anchors, for showing them.
 func (v *Verifier) Anchors() Anchors { return v.anchors }
 
-// VerifyAP checks a certificate that should be an access point's, at the time now. The error is an *Error.
+// VerifyAP checks at the time now a certificate that should be that of an access point. The error is an *Error.
 func (v *Verifier) VerifyAP(ctx context.Context, c *x509.Certificate, now time.Time) error {
 	if _, err := Seat(c); err != nil {
 		return &Error{Class: Unsuitable, Role: AP, Rule: "SEC-066", Msg: "the subject CN is not a seat id", Err: err}
@@ -126,8 +125,8 @@ func (v *Verifier) VerifyAP(ctx context.Context, c *x509.Certificate, now time.T
 	return v.verify(ctx, c, AP, v.anchors.AP, now)
 }
 
-// Belongs checks that a certificate of an access point was issued for this environment (PKI-008, PKI-031), whether it is
-// valid now or not: a key of ours that has expired still opens what was sealed for it.
+// Belongs checks that an access point certificate was issued for this environment (PKI-008, PKI-031), whether or not it
+// is valid now: an expired key of ours still opens messages that were sealed for it.
 func (v *Verifier) Belongs(c *x509.Certificate) error {
 	if err := suitable(c, AP); err != nil {
 		return err
@@ -136,12 +135,12 @@ func (v *Verifier) Belongs(c *x509.Certificate) error {
 	return err
 }
 
-// VerifySMP checks a certificate that should be an SMP's.
+// VerifySMP checks a certificate that should be that of an SMP.
 func (v *Verifier) VerifySMP(ctx context.Context, c *x509.Certificate, now time.Time) error {
 	return v.verify(ctx, c, SMP, v.anchors.SMP, now)
 }
 
-// verify goes through PKI-007 to PKI-012 and stops at the first failure.
+// verify applies PKI-007 to PKI-012 and stops at the first failure.
 func (v *Verifier) verify(ctx context.Context, c *x509.Certificate, role Role, issuers []Issuer, now time.Time) error {
 	if err := suitable(c, role); err != nil {
 		return err
@@ -161,7 +160,7 @@ func (v *Verifier) verify(ctx context.Context, c *x509.Certificate, role Role, i
 	return nil
 }
 
-// notBeforeSkew is how far another clock may be ahead of ours (SEC-064).
+// notBeforeSkew is by how much the clock of a CA may be ahead of ours (SEC-064).
 const notBeforeSkew = 5 * time.Minute
 
 func inTime(c *x509.Certificate, role Role, now time.Time) error {
@@ -174,7 +173,8 @@ func inTime(c *x509.Certificate, role Role, now time.Time) error {
 	return nil
 }
 
-// suitable checks key, usage and extensions (PKI-007, PKI-010, SEC-064). Missing BasicConstraints are common (pki.md §2).
+// suitable checks key, usage and extensions (PKI-007, PKI-010, SEC-064). BasicConstraints may be missing: they often
+// are (pki.md §2).
 func suitable(c *x509.Certificate, role Role) error {
 	no := func(msg string) error {
 		return &Error{Class: Unsuitable, Role: role, Rule: "SEC-064", Msg: msg}
@@ -207,8 +207,8 @@ func suitable(c *x509.Certificate, role Role) error {
 	return nil
 }
 
-// issuer finds the pinned CA that signed c (PKI-002, PKI-008, SEC-060, SEC-061). The signature of a leaf seen before is not
-// computed again.
+// issuer finds the pinned CA that signed c (PKI-002, PKI-008, SEC-060, SEC-061). The signature of a leaf certificate
+// that is known is not verified again, because that is slow.
 func (v *Verifier) issuer(c *x509.Certificate, role Role, issuers []Issuer) (Issuer, error) {
 	sum := sha256.Sum256(c.Raw)
 	v.mu.Lock()
@@ -229,7 +229,7 @@ func (v *Verifier) issuer(c *x509.Certificate, role Role, issuers []Issuer) (Iss
 	return Issuer{}, &Error{Class: UnsupportedIssuer, Role: role, Rule: "PKI-008", Msg: "it was not issued by a CA that is trusted for this role and environment"}
 }
 
-// signedBy checks the signatures from c to the top of the pinned chain. Nothing but the pinned certificates takes part.
+// signedBy verifies the signatures from c to the top of the pinned chain, using the pinned certificates only.
 func signedBy(c *x509.Certificate, i Issuer) bool {
 	if !bytes.Equal(c.RawIssuer, i.CA.RawSubject) || c.CheckSignatureFrom(i.CA) != nil {
 		return false

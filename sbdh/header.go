@@ -120,7 +120,7 @@ func (p *parser) participant(e *element, who string) peppol.ParticipantID {
 	}
 	v := e.leaf("Identifier")
 	if strings.Contains(v, "::") {
-		v = "" // the scheme stands in Authority only
+		v = "" // the scheme is given in Authority only
 	}
 	id, err := peppol.ParseParticipant(v)
 	if err != nil {

@@ -11,14 +11,14 @@ import (
 	"github.com/miekg/dns"
 )
 
-// udpSize is the answer size we advertise: what passes every path without fragments (DISC-047).
+// udpSize is the answer size that we advertise: the largest that practically never needs fragmentation (DISC-047).
 const udpSize = 1232
 
 // resolvConf names the system's resolvers.
 const resolvConf = "/etc/resolv.conf"
 
-// ask gets one answer for the NAPTR records of name: NOERROR or NXDOMAIN, everything else is an error. The tries go
-// through the servers in turn.
+// ask gets one answer about the NAPTR records of name: NOERROR or NXDOMAIN; everything else is an error. Each try goes
+// to the next server.
 func (r *Resolver) ask(ctx context.Context, name string) (*dns.Msg, error) {
 	release, err := r.acquire(ctx)
 	if err != nil {
@@ -70,7 +70,7 @@ func (r *Resolver) exchange(ctx context.Context, network, server, name string) (
 		return nil, err
 	}
 	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // a cancelled lookup does not wait for its deadline
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // so that a cancelled lookup ends at once
 
 	q := new(dns.Msg).SetQuestion(name, dns.TypeNAPTR)
 	q.SetEdns0(udpSize, false)
@@ -91,7 +91,7 @@ func answers(got, want dns.Question) bool {
 	return got.Qtype == want.Qtype && got.Qclass == want.Qclass && strings.EqualFold(got.Name, want.Name)
 }
 
-// usable tells whether an answer says yes or no. SERVFAIL, REFUSED and all the others say neither (DISC-048).
+// usable returns an error unless an answer says yes or no. SERVFAIL, REFUSED and all the others say neither (DISC-048).
 func usable(m *dns.Msg) error {
 	switch {
 	case m.Truncated:
@@ -109,7 +109,8 @@ func (r *Resolver) servers() ([]string, error) {
 	return systemServers(resolvConf)
 }
 
-// systemServers reads the addresses of the system's resolvers. The file is read each time: it changes with the network.
+// systemServers reads the addresses of the system's resolvers. The file is read each time because it changes with the
+// network.
 func systemServers(file string) ([]string, error) {
 	f, err := os.Open(file)
 	if err != nil {

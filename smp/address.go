@@ -2,8 +2,8 @@ package smp
 
 import "net/netip"
 
-// special lists what is not public, of IPv4 and of the one block of IPv6 from which public addresses come (IANA special
-// purpose registries; SEC-111).
+// special lists the address blocks that are not public, of IPv4 and of the one block of IPv6 that contains public
+// addresses (IANA special-purpose registries; SEC-111).
 var special = [...]netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),       // this network
 	netip.MustParsePrefix("10.0.0.0/8"),      // private
@@ -31,7 +31,7 @@ var (
 	sixToFour     = netip.MustParsePrefix("2002::/16")
 )
 
-// isPublic tells whether a, which is not an IPv4 address in IPv6 form, is a public unicast address.
+// isPublic reports whether a, which is not an IPv4 address in IPv6 form, is a public unicast address.
 func isPublic(a netip.Addr) bool {
 	if !a.IsValid() || a.Is6() && !globalUnicast.Contains(a) {
 		return false

@@ -456,7 +456,7 @@ func TestGivenUp(t *testing.T) {
 	ended := make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
 	go cancel()
-	if _, err := f.do(ctx, "key", func(ctx context.Context) (*metadata, error) {
+	if _, err := f.share(ctx, "key", func(ctx context.Context) (*metadata, error) {
 		defer close(ended)
 		<-ctx.Done()
 		return nil, ctx.Err()

@@ -27,8 +27,8 @@ func serviceURL(base *url.URL, r peppol.ParticipantID, d peppol.DocTypeID) *url.
 	return base.JoinPath(segment(r.String()), "services", segment(d.String()))
 }
 
-// segment encodes one section of a path: every octet but the unreserved ones (DISC-031, DISC-032). QueryEscape would write
-// a blank as "+", but identifiers have none.
+// segment encodes one section of a path: every octet except the unreserved ones (DISC-031, DISC-032). PathEscape would
+// leave ":" as it is. QueryEscape would write a space as "+", but identifiers have none.
 func segment(id string) string { return url.QueryEscape(id) }
 
 // get fetches one resource, within Timeout and maxBody. A 404 is errNotFound.
@@ -67,8 +67,8 @@ func (c *Client) get(ctx context.Context, u *url.URL) ([]byte, error) {
 	return body, nil
 }
 
-// checkStatus tells what a status means. Only 404 is a statement about the resource; everything else, also a redirect of
-// HTTP, says that the SMP does not work as it should (DISC-065 to DISC-067).
+// checkStatus says what a status means. Only 404 says something about the resource; every other one, including an HTTP
+// redirect, means that the SMP does not work as it should (DISC-065 to DISC-067).
 func checkStatus(status int) error {
 	switch status {
 	case http.StatusOK:
@@ -79,8 +79,8 @@ func checkStatus(status int) error {
 	return fail(HTTPStatus, "DISC-067", fmt.Sprintf("the SMP answers with HTTP status %d", status), nil)
 }
 
-// isHTML recognises the pages that proxies and load balancers send with status 200. The content type of real answers is
-// not insisted on (DISC-064).
+// isHTML recognises the error pages that proxies and load balancers send with status 200. The content type of real
+// answers is not checked (DISC-064).
 func isHTML(contentType string, body []byte) bool {
 	if t, _, err := mime.ParseMediaType(contentType); err == nil && t == "text/html" {
 		return true
@@ -106,7 +106,7 @@ func (c *Client) group(ctx context.Context, base *url.URL, r peppol.ParticipantI
 	return g, nil
 }
 
-// docTypeOf reads the document type out of a reference of a ServiceGroup, whatever its host says (DISC-069, DISC-070).
+// docTypeOf reads the document type from a reference in a ServiceGroup, whatever its host (DISC-069, DISC-070).
 func docTypeOf(href string, r peppol.ParticipantID) (peppol.DocTypeID, bool) {
 	const services = "/services/"
 	i := strings.LastIndex(href, services)

@@ -25,7 +25,7 @@ const (
 	Multipart = "multipart/related"
 )
 
-// Error says what is wrong with the packaging. Its text holds no piece of the message.
+// Error says what is wrong with the packaging. Its text quotes nothing from the message.
 type Error struct {
 	Rule string
 	Msg  string
@@ -48,7 +48,7 @@ type ContentType struct {
 	Untyped  bool   // multipart/related without its type parameter: the type of the root part decides
 }
 
-// ErrMediaType means that the media type is none of AS4 (HTTP 415).
+// ErrMediaType means that the media type is not one that AS4 uses (HTTP 415).
 var ErrMediaType = framing("SEC-010", "the media type is neither multipart/related with type application/soap+xml nor application/soap+xml")
 
 // ErrTruncated means that the message ends before its closing delimiter (HTTP 400).
@@ -74,7 +74,7 @@ func ParseContentType(headers []string) (ContentType, error) {
 	case media != Multipart || typed && !strings.EqualFold(typ, SOAP):
 		return ContentType{}, ErrMediaType
 	}
-	// RFC 2231 forms could decode to something else than what another reader sees (SEC-020).
+	// Another reader may understand the extended forms of RFC 2231 differently (SEC-020).
 	if low := strings.ToLower(headers[0]); strings.Contains(low, "boundary*") || strings.Contains(low, "start*") || strings.Contains(low, "type*") {
 		return ContentType{}, framing("SEC-020", "an extended parameter in Content-Type")
 	}
@@ -116,7 +116,7 @@ func unbracket(s string) (string, bool) {
 	return id, validID(id)
 }
 
-// validID tells whether id is printable ASCII without blanks and brackets, at most 255 bytes.
+// validID reports whether id is printable ASCII without spaces and angle brackets, at most 255 bytes.
 func validID(id string) bool {
 	return id != "" && len(id) <= 255 && strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' || r == '<' || r == '>' }) < 0
 }

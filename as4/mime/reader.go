@@ -14,14 +14,14 @@ import (
 type Reader struct {
 	RefuseBase64 bool // payload parts in base64 are refused, too (SEC-025)
 
-	br    *bufio.Reader
-	delim []byte // CRLF "--" boundary
-	ct    ContentType
-	part  *Part
-	count int
-	ids   map[string]bool // content ids seen, in lower case
-	done  bool
-	fault *Error
+	br        *bufio.Reader
+	delim     []byte // CRLF "--" boundary
+	ct        ContentType
+	part      *Part
+	count     int
+	ids       map[string]bool // content ids seen, in lower case
+	done      bool
+	headerErr *Error
 }
 
 // Part is one part; it yields the content octets: those of the body as they stand there, or, of a payload part in base64,
@@ -43,22 +43,22 @@ const pieceSize = 4 << 10
 // bufferSize must hold a delimiter and a header block.
 const bufferSize = 16 << 10
 
-// NewReader reads the body of a message with this content type.
+// NewReader returns a Reader for the body of a message with this content type.
 func NewReader(r io.Reader, ct ContentType) *Reader {
 	return &Reader{br: bufio.NewReaderSize(r, bufferSize), delim: []byte("\r\n--" + ct.Boundary), ct: ct, ids: map[string]bool{}}
 }
 
-// Fault returns the first thing that is wrong with a part's header although the framing is intact, or nil. A sender that
-// proves who it is gets it as EBMS:0007.
-func (r *Reader) Fault() *Error { return r.fault }
+// HeaderError returns the first error in a part's header that leaves the framing intact, or nil. An authenticated
+// sender is told of it as EBMS:0007.
+func (r *Reader) HeaderError() *Error { return r.headerErr }
 
 func (r *Reader) blame(e *Error) {
-	if r.fault == nil {
-		r.fault = e
+	if r.headerErr == nil {
+		r.headerErr = e
 	}
 }
 
-// Next returns the next part, after skipping what is left of the one before, and io.EOF after the closing delimiter. The
+// Next skips what is left of the current part and returns the next one, or io.EOF after the closing delimiter. The
 // first part is the SOAP part (SEC-023).
 func (r *Reader) Next() (*Part, error) {
 	if r.done {
@@ -84,14 +84,14 @@ func (r *Reader) Next() (*Part, error) {
 	}
 	if r.count++; r.count > MaxParts {
 		r.blame(inPart("SEC-022", "too many parts"))
-		r.done = true // nothing after this can change the answer
+		r.done = true // the message is refused whatever follows
 		return nil, io.EOF
 	}
 	r.part = &Part{r: r}
 	return r.part, r.header(r.part)
 }
 
-// preamble reads up to the first delimiter; an empty line before it is common (AS4-022).
+// preamble skips to the first delimiter; an empty line before it is common (AS4-022).
 func (r *Reader) preamble() error {
 	head, err := r.br.Peek(maxOutside + len(r.delim))
 	if err != nil && err != io.EOF {
@@ -123,7 +123,7 @@ func (r *Reader) delimiterEnd() (last bool, err error) {
 	return end == "--", err
 }
 
-// epilogue allows a little text after the closing delimiter (SEC-021).
+// epilogue tolerates a little text after the closing delimiter (SEC-021).
 func (r *Reader) epilogue() error {
 	n, err := io.Copy(io.Discard, io.LimitReader(r.br, maxOutside+1))
 	if err != nil {
@@ -188,7 +188,7 @@ func (r *Reader) header(p *Part) error {
 	}
 }
 
-// accept takes over the header fields that matter and checks them.
+// accept checks the header fields that matter and stores them in the part.
 func (r *Reader) accept(p *Part, fields map[string]string) error {
 	r.encoding(p, strings.ToLower(fields["content-transfer-encoding"]))
 	p.ContentType = fields["content-type"]
@@ -236,7 +236,7 @@ func (r *Reader) checkRoot(p *Part, ok bool) error {
 	return r.unique(p.ContentID)
 }
 
-// unique refuses content ids that are equal but for letter case (SEC-024).
+// unique refuses content ids that differ only in letter case (SEC-024).
 func (r *Reader) unique(id string) error {
 	if id == "" {
 		return nil
@@ -265,7 +265,7 @@ func token(s string) bool {
 }
 
 // Read yields the octets of the part; the CRLF before the next delimiter is not among them (AS4-022). What is not base64
-// although it should be ends early, and is a Fault of the Reader.
+// although it should be ends early, and HeaderError tells of it.
 func (p *Part) Read(b []byte) (int, error) {
 	if p.decoder == nil {
 		return p.raw(b)

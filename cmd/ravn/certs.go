@@ -28,7 +28,7 @@ type certRow struct {
 
 func (c *cli) certs() *cobra.Command {
 	return &cobra.Command{
-		Use: "certs", Short: "Show own certificates and trust anchors: chain, role, days left, revocation status", Args: cobra.NoArgs,
+		Use: "certs", Short: "Show our certificates and the trust anchors: chain, role, days left, revocation status", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.load()
 			if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/ravn-ap/ravn/smp"
 )
 
-// found is what lookup shows of an endpoint.
+// found is what lookup shows about an endpoint.
 type found struct {
 	Participant  string   `json:"participant"`
 	Registered   bool     `json:"registered"`
@@ -103,7 +103,7 @@ func (c *cli) lookupGroup(ctx context.Context, dir *smp.Client, r peppol.Partici
 	return c.print(f, "%s is registered at %s (this list is not signed)%s", f.Participant, f.SMP, text)
 }
 
-// lookupFailed shows a clear no as such, and everything else as an error.
+// lookupFailed shows a clear no as a result, and everything else as an error.
 func (c *cli) lookupFailed(r peppol.ParticipantID, err error) error {
 	var se *smp.Error
 	code := fault.LookupFailed

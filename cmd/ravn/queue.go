@@ -14,7 +14,7 @@ import (
 )
 
 func (c *cli) queue() *cobra.Command {
-	cmd := &cobra.Command{Use: "queue", Short: "Work that waits, and messages that were given up or quarantined"}
+	cmd := &cobra.Command{Use: "queue", Short: "Show waiting work, and decide about messages that were given up or quarantined"}
 	cmd.AddCommand(c.queueList())
 	for _, d := range decisions {
 		cmd.AddCommand(c.queueDecision(d))
@@ -30,7 +30,7 @@ type queueRow struct {
 	State     string `json:"state,omitempty"`
 	Tries     int    `json:"tries"`
 	Due       string `json:"due,omitempty"`
-	Owner     string `json:"owner,omitempty"` // who is at it
+	Owner     string `json:"owner,omitempty"` // the process that is working on it
 	GivenUp   bool   `json:"given_up"`
 	Reason    string `json:"reason,omitempty"`
 }
@@ -39,8 +39,8 @@ func (c *cli) queueList() *cobra.Command {
 	var givenUp bool
 	var limit int
 	cmd := &cobra.Command{
-		Use: "list", Short: "List what waits or is under way, and what was given up", Args: cobra.NoArgs,
-		Long: "Exit codes: 0; 1 something was given up or quarantined and waits for a decision: ravn queue retry.",
+		Use: "list", Short: "List what is waiting or in progress, and what was given up", Args: cobra.NoArgs,
+		Long: "Exit codes: 0; 1 something was given up or quarantined and needs a decision, for example ravn queue retry.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if limit < 1 || limit > 100_000 {
 				return badArgs("--limit: want 1 to 100000")
@@ -59,7 +59,7 @@ func (c *cli) queueList() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&givenUp, "given-up", false, "only what was given up or quarantined")
-	cmd.Flags().IntVar(&limit, "limit", 1000, "how many rows at most, of each sort")
+	cmd.Flags().IntVar(&limit, "limit", 1000, "how many rows at most, of each kind")
 	return cmd
 }
 
@@ -95,7 +95,7 @@ func (c *cli) listJobs(ctx context.Context, s *store.Store, f store.JobFilter) e
 	return nil
 }
 
-// decided tells that a message whose work was given up needs nobody any more.
+// decided reports whether a message whose work was given up needs no decision any more.
 func decided(s store.State) bool {
 	return s == store.Closed || s == store.Archived || s == store.Cancelled || s == store.Sent || s == store.Delivered
 }
@@ -107,7 +107,7 @@ func by(owner string) string {
 	return "  by " + owner
 }
 
-// Bounds of a reason (API-058).
+// Limits of the length of a reason (API-058).
 const (
 	reasonMin = 3
 	reasonMax = 500
@@ -117,24 +117,24 @@ const (
 type decision struct {
 	use, short, long string
 	do               func(s *store.Store, ctx context.Context, tenant, id, actor, reason string) error
-	done             string // what is said then, after the state
+	done             string // what is printed afterwards, after the state
 }
 
 var decisions = []decision{
 	{
-		"retry", "Make a message due now that waits, was given up or is in quarantine",
-		"The message goes out with the same MessageId and the same signed digests, so that a repeat is recognised; a document for C4 is\n" +
+		"retry", "Try a message again now that is waiting, was given up or is in quarantine",
+		"The message is sent with the same MessageId and the same signed digests, so that a repeat is recognised; a document for C4 is\n" +
 			"delivered under the same delivery id. A message that may have arrived stays UNKNOWN. A received document is delivered by\n" +
 			"ravn serve; a message to another access point is sent by: ravn send --resume ID",
 		(*store.Store).Requeue, "and due now",
 	},
 	{
 		"cancel", "Withdraw a message to another access point that certainly has not arrived",
-		"It is refused while an attempt is under way or one may have arrived.", (*store.Store).Cancel, "",
+		"It is refused while an attempt is in progress, and if one may have arrived.", (*store.Store).Cancel, "",
 	},
 	{
-		"discard", "Give a received document up that is dead or in quarantine: it is never delivered",
-		"The document is kept; its sender has our receipt and learns nothing.", (*store.Store).Discard, "",
+		"discard", "Give up a received document that is dead or in quarantine: it is never delivered",
+		"The document is kept. Its sender has our receipt and is not told.", (*store.Store).Discard, "",
 	},
 }
 

@@ -128,7 +128,7 @@ func (c *Config) checkAS4(env certs.Environment, bad complain) {
 	}
 }
 
-// address tells whether s is host:port with a port that exists.
+// address reports whether s is host:port with a port that exists.
 func address(s string) bool {
 	_, port, err := net.SplitHostPort(s)
 	if err != nil {

@@ -29,7 +29,7 @@ sender        access point %s
 receiver      access point %s
 
 request.http  the request as it was sent, HTTP headers included
-answer.http   the answer as it came
+answer.http   the answer as it was received
 receipt.xml   the signed receipt (SOAP): the other access point's proof that it has the message
 envelope.xml  the envelope (StandardBusinessDocument) that was sent, decrypted and decompressed
 sbdh.xml      the header of the envelope alone
@@ -40,7 +40,8 @@ ravn open explains request.http and answer.http layer by layer; xmlsec1 or any o
 verify them as well.
 `
 
-// WriteEvidence writes what is kept of a sent message into a new folder, which appears when it is complete.
+// WriteEvidence writes everything that is kept about a sent message into a new folder, which appears once it is
+// complete.
 func (n *Node) WriteEvidence(ctx context.Context, id, dir string) error {
 	m, err := n.Store.Get(ctx, db.DefaultTenant, id)
 	if err != nil {
@@ -76,7 +77,7 @@ func (n *Node) WriteEvidence(ctx context.Context, id, dir string) error {
 	return durable.SyncDir(durable.OS{}, around)
 }
 
-// evidence is one folder under way; the first error stops it.
+// evidence is one folder being written; after the first error nothing more is written.
 type evidence struct {
 	n      *Node
 	m      store.Message
