@@ -18,8 +18,9 @@ import (
 )
 
 // How answers come in the field: as text/xml or text/html, without Content-Type, as a multipart without type, with LF
-// line ends, in several parts. None of it says anything about a receipt: its signature, its digests and what it refers to
-// decide (AS4-107 in design.md §3). So an answer is searched for envelopes; requests are read strictly (package mime).
+// line ends, in several parts. None of it says anything about a receipt: its signature, its digests and what it refers
+// to decide (AS4-107 in design.md §3). So an answer is searched for envelopes; requests are read strictly (package
+// mime).
 
 // Envelopes returns the XML documents of an answer, in UTF-8 and without declaration: the body itself, or what stands
 // between its delimiters.
@@ -166,7 +167,8 @@ func (s *Sender) statusError(res *http.Response, ev *Evidence, err error) *SendE
 	switch c := res.StatusCode; {
 	case c == http.StatusRequestEntityTooLarge:
 		e.Outcome = Refused // design.md §3: it will not become smaller
-	case c == http.StatusRequestTimeout, c == http.StatusTooEarly, c == http.StatusTooManyRequests, c == http.StatusServiceUnavailable:
+	case c == http.StatusRequestTimeout, c == http.StatusTooEarly,
+		c == http.StatusTooManyRequests, c == http.StatusServiceUnavailable:
 		e.Outcome, e.RetryAfter = Later, retryAfter(res.Header.Get("Retry-After"), s.now())
 	case c >= 300 && c < 500:
 		e.Outcome = Later // at most three times, which the queue counts

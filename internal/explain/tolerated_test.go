@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ravn-ap/ravn/as4/wssec"
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/internal/fault"
 )
@@ -133,4 +134,19 @@ func TestToleratedReceipts(t *testing.T) {
 func contentLength(answer []byte) int {
 	_, body, _ := bytes.Cut(answer, []byte("\r\n\r\n"))
 	return len(body)
+}
+
+// AS4-110 in design.md §3. An error whose security header is not understood is an unsigned error.
+func TestToleratedError(t *testing.T) {
+	w, _ := newWorld(t)
+	e := ebms.Messaging{Signal: &ebms.Signal{ID: "e@b.example", Timestamp: time.Now(), Errors: []*ebms.Error{{Code: ebms.CodeOther}}}}
+	soap, err := wssec.SignSignal(wssec.EDelivery1, wssec.Identity{Key: w.b.Key, Cert: w.b.Cert}, wssec.Element{ID: "m", Bytes: e.Bytes("m")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	soap = bytes.ReplaceAll(soap, []byte("#X509v3"), []byte("#X509PKIPathv1"))
+	r := explain(t, fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\nContent-Length: %d\r\n\r\n%s", len(soap), soap), Options{})
+	if !r.Verdict.OK || !strings.Contains(r.Verdict.Text, "an unsigned error") || len(r.Errors) != 1 || r.Errors[0].Code != ebms.CodeOther || r.Signature.Valid {
+		t.Errorf("%+v %+v", r.Verdict, r.Problems)
+	}
 }
