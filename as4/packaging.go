@@ -9,11 +9,10 @@ import (
 	stdmime "mime"
 	"mime/quotedprintable"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/ravn-ap/ravn/as4/mime"
+	"github.com/ravn-ap/ravn/internal/retryafter"
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
@@ -169,23 +168,9 @@ func (s *Sender) statusError(res *http.Response, ev *Evidence, err error) *SendE
 		e.Outcome = Refused // design.md §3: it will not become smaller
 	case c == http.StatusRequestTimeout, c == http.StatusTooEarly,
 		c == http.StatusTooManyRequests, c == http.StatusServiceUnavailable:
-		e.Outcome, e.RetryAfter = Later, retryAfter(res.Header.Get("Retry-After"), s.now())
+		e.Outcome, e.RetryAfter = Later, retryafter.Read(res.Header, s.now())
 	case c >= 300 && c < 500:
 		e.Outcome = Later // at most three times, which the queue counts
 	}
 	return e
-}
-
-// maxRetryAfter is the longest pause that another access point can ask for.
-const maxRetryAfter = time.Hour
-
-// retryAfter reads a number of seconds or a date; what is neither asks for nothing.
-func retryAfter(value string, now time.Time) time.Duration {
-	if n, err := strconv.ParseUint(value, 10, 32); err == nil {
-		return min(time.Duration(n)*time.Second, maxRetryAfter)
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return min(max(at.Sub(now), 0), maxRetryAfter)
-	}
-	return 0
 }

@@ -64,7 +64,9 @@ func TestToleratedMessages(t *testing.T) {
 		}, nil, []string{ToleratedRefTo}, 1},
 		{
 			"AS4-035 a MessageId", func(d *draft) { d.m.ID = "no-at-sign" },
-			func(rx *Receiver) { rx.Lenient = true }, []string{ToleratedMessageID}, 1,
+			func(rx *Receiver) { rx.Lenient = true },
+			[]string{ToleratedMessageID},
+			1,
 		},
 		{"SBDH-039 optional elements", func(d *draft) {
 			const name = "sh:CreationDateAndTime>"

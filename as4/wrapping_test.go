@@ -306,19 +306,6 @@ func TestAS4118Named(t *testing.T) {
 	}
 }
 
-// REL-023. Retry-After may be a date.
-func TestREL023RetryAfter(t *testing.T) {
-	now := time.Date(2026, 11, 30, 6, 0, 0, 0, time.UTC)
-	for value, want := range map[string]time.Duration{
-		"17": 17 * time.Second, "Mon, 30 Nov 2026 06:00:20 GMT": 20 * time.Second, "Mon, 30 Nov 2026 05:00:00 GMT": 0,
-		"Tue, 01 Dec 2026 06:00:20 GMT": time.Hour, "": 0, "soon": 0, "-5": 0,
-	} {
-		if got := retryAfter(value, now); got != want {
-			t.Errorf("%q: %v, want %v", value, got, want)
-		}
-	}
-}
-
 // FuzzEnvelopes: no panic, and nothing grows.
 func FuzzEnvelopes(f *testing.F) {
 	for _, w := range wrappings() {

@@ -3,6 +3,7 @@ package sbdh
 import (
 	"strings"
 
+	"github.com/ravn-ap/ravn/internal/datetime"
 	"github.com/ravn-ap/ravn/peppol"
 )
 
@@ -93,7 +94,8 @@ func (p *parser) essentials(head *element) {
 		}
 	}
 	if e := head.child("DocumentIdentification"); e != nil {
-		if created := e.child("CreationDateAndTime"); created != nil && !isDateTime(e.leaf("CreationDateAndTime")) {
+		_, _, err := datetime.Parse(e.leaf("CreationDateAndTime"))
+		if err != nil && e.child("CreationDateAndTime") != nil {
 			p.fail(bad("invalid-creation-date-time", "SBDH-010", "CreationDateAndTime is not an xs:dateTime"))
 		}
 	}
@@ -136,7 +138,7 @@ func (p *parser) identification(h *Header, e *element) {
 		p.fail(bad("invalid-instance-identifier", "SBDH-008", text, maxInstance))
 	}
 	h.Created = e.leaf("CreationDateAndTime")
-	if m := dateTime.FindStringSubmatch(h.Created); m[9] == "" {
+	if _, zoned, _ := datetime.Parse(h.Created); !zoned {
 		p.warn("CreationDateAndTime has no time zone (SBDH-010)")
 	}
 }

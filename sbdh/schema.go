@@ -4,9 +4,9 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/ravn-ap/ravn/internal/datetime"
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
@@ -94,7 +94,7 @@ var schema = map[string]complexType{
 	"anyURI":   {valid: func(s string) bool { _, err := url.Parse(s); return err == nil }},
 	"boolean":  {valid: regexp.MustCompile(`^(true|false|1|0)$`).MatchString},
 	"integer":  {valid: regexp.MustCompile(`^[+-]?\d+$`).MatchString},
-	"dateTime": {valid: isDateTime},
+	"dateTime": {valid: func(s string) bool { _, _, err := datetime.Parse(s); return err == nil }},
 }
 
 // typeOfService is the one attribute with a list of values.
@@ -187,33 +187,4 @@ func (p *parser) ignore(name string) {
 		p.ignored = append(p.ignored, name)
 		p.warn(name + " is not part of the Peppol envelope and is ignored (SBDH-039)")
 	}
-}
-
-var dateTime = regexp.MustCompile(
-	`^-?(0|[1-9]\d*)?(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-](\d\d):(\d\d))?$`)
-
-// isDateTime tells whether s is an xs:dateTime (XML Schema 1.0 part 2, §3.2.7).
-func isDateTime(s string) bool {
-	m := dateTime.FindStringSubmatch(s)
-	if m == nil || m[1] == "0" || m[1] == "" && m[2] == "0000" {
-		return false
-	}
-	num := func(i int) int { n, _ := strconv.Atoi(m[i]); return n } // two or four digits, or none
-	month, day, hour, minute, second, east, east60 := num(3), num(4), num(5), num(6), num(7), num(10), num(11)
-	midnight := hour == 24 && minute == 0 && second == 0 && strings.Trim(m[8], ".0") == ""
-	return month >= 1 && month <= 12 && day >= 1 && day <= monthDays(num(2), month) &&
-		(hour < 24 || midnight) && minute < 60 && second < 60 && east60 < 60 && (east < 14 || east == 14 && east60 == 0)
-}
-
-// monthDays is the length of a month; of a long year the last four digits tell it as well.
-func monthDays(year, month int) int {
-	switch {
-	case month == 4 || month == 6 || month == 9 || month == 11:
-		return 30
-	case month == 2 && (year%4 == 0 && year%100 != 0 || year%400 == 0):
-		return 29
-	case month == 2:
-		return 28
-	}
-	return 31
 }

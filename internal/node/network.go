@@ -17,14 +17,17 @@ func (n *Node) network() (*http.Client, ap.Directory, error) {
 		return nil, nil, err
 	}
 	local := n.Config.Env() == certs.Local
-	guard := &smp.Guard{Local: local}
+	guard := &smp.Guard{Local: local, Deny: n.Config.Denied()}
 	toPeers, client := guard.AccessPoints(roots), guard.Client(roots)
 	zone := n.zone()
 	if zone == "" {
 		return toPeers, nil, nil
 	}
-	resolver := &sml.Resolver{Zone: zone, Server: n.Config.Discovery.Resolver, Local: local, Now: n.opts.Now}
-	return toPeers, &smp.Client{Locator: resolver, Trust: n.Trust, Guard: guard, HTTP: client, Now: n.opts.Now}, nil
+	d := n.Config.Discovery
+	resolver := &sml.Resolver{Zone: zone, Server: d.Resolver, Local: local, Canary: n.Config.Canary(), Now: n.opts.Now}
+	return toPeers, &smp.Client{
+		Locator: resolver, Trust: n.Trust, Guard: guard, HTTP: client, OldCanonicalization: d.OldForm, Now: n.opts.Now,
+	}, nil
 }
 
 // zone returns the SML zone: the configured one, or else that of the environment; local has none.

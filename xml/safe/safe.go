@@ -16,7 +16,8 @@ const (
 	// Envelope is for SOAP: UTF-8, no DTD, no processing instructions, no CDATA; comments are dropped, and refused inside
 	// signature, encryption and ebMS values; ids are unique; at most 10,000 elements (SEC-030 to SEC-037, SEC-042).
 	Envelope Profile = iota
-	// Metadata is for SMP answers: as Envelope, but comments are kept.
+	// Metadata is for SMP answers: as Envelope, but comments are kept, and CDATA is text (DISC-087: SMPs write it, and the
+	// canonical form that is signed does not know it).
 	Metadata
 	// Document is for business documents: UTF-8, UTF-16 or ISO-8859-1; comments, CDATA and processing instructions are
 	// kept; no DTD; no id index.

@@ -266,7 +266,7 @@ func (t *tokenizer) bang() (bool, error) {
 	case bytes.HasPrefix(w, []byte("<!--")):
 		return t.comment()
 	case bytes.HasPrefix(w, []byte("<![CDATA[")):
-		if t.prof.strict() {
+		if t.prof == Envelope {
 			return false, t.fail(0, "SEC-033", "a CDATA section is not allowed here")
 		}
 		if len(t.open) == 0 {
