@@ -78,15 +78,20 @@ type element struct {
 func (d *document) event(ev *safe.Event) error {
 	switch {
 	case ev.Depth == 0 && ev.Kind == safe.Element:
-		if !ev.Name.Is(NS, "StandardBusinessDocument") {
-			return bad("invalid-sbd-xml", "SBDH-001", "the payload is not a StandardBusinessDocument")
-		}
+		return isEnvelope(ev)
 	case d.header == nil:
 		return d.inHeader(ev)
-	default:
-		return d.inBody(ev)
 	}
-	return nil
+	return d.inBody(ev)
+}
+
+func isEnvelope(ev *safe.Event) error {
+	if !ev.Name.Is(NS, "StandardBusinessDocument") {
+		return bad("invalid-sbd-xml", "SBDH-001", "the payload is not a StandardBusinessDocument")
+	}
+	p := &parser{}
+	p.attributes(&element{name: ev.Name, attrs: ev.Attrs}, ev.Name.Local, nil)
+	return p.err
 }
 
 // inHeader collects the header, which comes first (SBDH-037) and is small (SBDH-047).

@@ -46,6 +46,7 @@ type Header struct {
 
 	Standard, TypeVersion, Type string // SBDH-022 to 024; derived from DocType when an envelope is written
 
+	Ignored    []string // names of elements that the UN/CEFACT schema allows and Peppol does not use (SBDH-039)
 	Attributes []Scope  // free attributes, in order (SBDH-020)
 	Warnings   []string // what was tolerated: one sentence each, no personal data
 }
@@ -92,4 +93,7 @@ var reserved = map[string]bool{
 	"TECHNICAL_VALIDATION_URL": true, "TECHNICAL_VALIDATION_REQUIRED": true,
 }
 
-func blank(s string) bool { return strings.Trim(s, " \t\r\n") == "" }
+// white is the white space of XML.
+const white = " \t\r\n"
+
+func blank(s string) bool { return strings.Trim(s, white) == "" }

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -85,13 +87,34 @@ func (out *Outbound) take(ctx context.Context, s Submission) (store.Submission, 
 	if err != nil {
 		return store.Submission{}, fault.New(fault.RecordUnreadable, err, "")
 	}
-	return store.Submission{Evidence: report, Message: store.Message{
+	remarks := remarks(h)
+	for _, text := range remarks {
+		out.observe(StepRemark, text)
+	}
+	return store.Submission{Evidence: report, Events: remarkEvents(remarks), Message: store.Message{
 		ID: id, Domain: defaultDomain, MessageID: string(out.Sender.NewMessageID()), ConversationID: conversation(s.Conversation),
 		C2: cmp.Or(s.Seat, out.Seat), Sender: h.Sender.Value(), Receiver: h.Receiver.Value(),
 		DocTypeScheme: h.DocType.Scheme(), DocType: h.DocType.Value(), ProcessScheme: h.Process.Scheme(), Process: h.Process.Value(),
 		Transport: peppol.TransportAS4, InstanceID: h.InstanceID, CreationTime: h.Created, CountryC1: h.CountryC1,
 		MLSTo: h.MLSTo, MLSType: h.MLSType, Payload: ref, PayloadMime: s.MimeType, Content: s.Content,
 	}}, nil
+}
+
+// remarks says what is odd about an envelope that is sent all the same (SBDH-039, DISC-103).
+func remarks(h *sbdh.Header) []string {
+	const plain = "the document type has no customization (DISC-103)"
+	if h.DocType.Customization() == "" && !slices.Contains(h.Warnings, plain) {
+		return append(h.Warnings[:len(h.Warnings):len(h.Warnings)], plain)
+	}
+	return h.Warnings
+}
+
+// remarkEvents keeps the remarks with the message.
+func remarkEvents(list []string) []store.Event {
+	if len(list) == 0 {
+		return nil
+	}
+	return []store.Event{{Kind: store.EventTolerated, Detail: strings.Join(list, "; ")}}
 }
 
 func conversation(given string) string {

@@ -34,6 +34,7 @@ const (
 	PeerUnreachable    Code = "RAVN-2202"
 	ReceiptInvalid     Code = "RAVN-2203"
 	PeerLater          Code = "RAVN-2204"
+	PeerNotReached     Code = "RAVN-2205"
 	NoSuchMessage      Code = "RAVN-2301"
 	NotResumable       Code = "RAVN-2302"
 	MessageHeld        Code = "RAVN-2303"
@@ -125,6 +126,8 @@ var Table = []Entry{
 		"kvitteringen passer ikke til det som ble sendt", "Ikke send på nytt; spør den andre leverandøren hva som ble mottatt", "kvitteringa passar ikkje til det som vart sendt", "Ikkje send på nytt; spør den andre leverandøren kva som vart motteke"),
 	row(PeerLater, Theirs, Unsure, "the other access point cannot take the message now", "Try again later: ravn send --resume ID",
 		"det andre aksesspunktet kan ikke ta imot meldingen nå", "Prøv igjen senere: ravn send --resume ID", "det andre aksesspunktet kan ikkje ta imot meldinga no", "Prøv igjen seinare: ravn send --resume ID"),
+	row(PeerNotReached, Network, Unsure, "there was no connection to the other access point; nothing was sent", "Try again later: ravn send --resume ID",
+		"det ble ingen forbindelse til det andre aksesspunktet; ingenting ble sendt", "Prøv igjen senere: ravn send --resume ID", "det vart inga samband med det andre aksesspunktet; ingenting vart sendt", "Prøv igjen seinare: ravn send --resume ID"),
 	row(NoSuchMessage, Ours, Usage, "there is no such message", "Check the id",
 		"meldingen finnes ikke", "Sjekk id-en", "meldinga finst ikkje", "Sjekk id-en"),
 	row(NotResumable, Ours, Usage, "the message cannot be sent again in its present state", "The state says what is known; ask the receiver's provider what arrived before you send the document in any other way",

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/durable"
@@ -129,7 +131,20 @@ func (e *evidence) answer(ctx context.Context) {
 		_, err := fmt.Fprintf(w, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", r.ContentType, len(r.Bytes), r.Bytes)
 		return err
 	})
-	e.file("receipt.xml", func(w io.Writer) error { _, err := w.Write(r.Bytes); return err })
+	e.file("receipt.xml", func(w io.Writer) error { _, err := w.Write(receiptOf(r)); return err })
+}
+
+// receiptOf returns the envelope of a receipt, which may have come in any wrapping (AS4-107).
+func receiptOf(e store.Evidence) []byte {
+	if bytes.HasPrefix(e.Bytes, []byte("<")) {
+		return e.Bytes
+	}
+	for _, soap := range as4.Envelopes([]string{e.ContentType}, e.Bytes) {
+		if bytes.Contains(soap, []byte("NonRepudiationInformation")) {
+			return soap
+		}
+	}
+	return e.Bytes
 }
 
 func (e *evidence) payload(ctx context.Context) {

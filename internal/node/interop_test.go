@@ -411,3 +411,49 @@ func entries(t *testing.T, dir string) []os.DirEntry {
 	}
 	return list
 }
+
+// AS4-128, AS4-131 in design.md §3. phase4 builds each try anew, so that a repeat has the MessageId and the payload of
+// the first and another header: it believes the receipt of its own that it gets, and nothing is delivered twice.
+func TestInteropAS4128Rebuilt(t *testing.T) {
+	p, dir := testPKI(t)
+	x := startPhase4(t, p)
+	n := newNode(t, dir, "POP900001")
+	n.serve(t, c4, billing, process)
+	invoice := x.file(t, "invoice.xml", golden.Invoice(t))
+	send := func(name, instance string) interop.Fields {
+		t.Helper()
+		d := detect(t, invoice)
+		h := &sbdh.Header{
+			Sender: participant(t, c1), Receiver: participant(t, c4), DocType: d.DocType, Process: d.Process,
+			CountryC1: "NO", InstanceID: instance, Created: "2026-11-30T12:00:00Z",
+		}
+		var sbd bytes.Buffer
+		if err := sbdh.Wrap(&sbd, h, bytes.NewReader(golden.Invoice(t))); err != nil {
+			t.Fatal(err)
+		}
+		fields := merge(x.to(t, n, ""), interop.Fields{"sbd_file": x.file(t, name, sbd.Bytes()), "message_id": "again@phase4.example"})
+		delete(fields, "file")
+		return x.Call(t, "send", fields)
+	}
+	for range 3 {
+		receiptIsGood(t, send("one.xml", "one"))
+	}
+	if ans := send("two.xml", "two"); !bytes.Contains(fmt.Append(nil, ans["errors"]), []byte("EBMS:0003")) {
+		t.Errorf("AS4-131: another payload: %v", ans)
+	}
+	n.inbox(t, 1)
+	list, err := n.Store.List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.In})
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%d messages, %v", len(list), err)
+	}
+	all, err := n.Store.AllEvidence(t.Context(), db.DefaultTenant, list[0].ID)
+	receipts := map[string]bool{}
+	for _, e := range all {
+		if e.Kind == store.EvidenceReceipt {
+			receipts[string(e.Bytes)] = true
+		}
+	}
+	if err != nil || len(receipts) != 3 {
+		t.Errorf("%d receipts are kept of three tries, %v", len(receipts), err)
+	}
+}

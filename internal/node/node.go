@@ -67,6 +67,8 @@ type Node struct {
 	health   health
 	lines    lines // limits what strangers can make us log
 
+	tolerated tolerances
+
 	rules      *validation.Validator // nil if nothing is checked
 	room       *validation.Room      // memory for all checks
 	packs      []pack.Pack           // those of rules
@@ -266,6 +268,7 @@ func (n *Node) Serve(ctx context.Context) error {
 		}
 	}
 	wg.Wait()
+	n.logTolerated()
 	n.lines.flush()
 	return err
 }

@@ -190,6 +190,35 @@ func (s *Store) Known(ctx context.Context, tenant string, seat string, messageID
 	return db.ReadOne(ctx, s.DB, "known", scanPrior, knownQuery, tenant, seat, messageID)
 }
 
+const findRepeat = `SELECT r.kind, r.attempt, r.content_type, r.bytes FROM evidence d
+	JOIN evidence r ON r.message_id = d.message_id AND r.tenant = d.tenant AND r.attempt = d.attempt AND r.kind = '` + EvidenceReceipt + `'
+	WHERE d.message_id = ? AND d.tenant = ? AND d.kind = '` + EvidenceDigests + `' AND d.bytes = ? ORDER BY r.attempt LIMIT 1`
+
+// Repeat keeps pieces of proof of a message that came again with a rebuilt header beside those of the first, the receipt
+// among them, and returns the receipt that is kept: that of an earlier repeat with the same digests if there is one. The
+// pieces bear the number of the event that tells of the repeat. Nothing is delivered or counted (AS4-128).
+func (s *Store) Repeat(ctx context.Context, tenant, id string, digests []byte, pieces []Evidence) (receipt Evidence, err error) {
+	err = s.twice(ctx, tenant, func(tx *Tx) error {
+		receipt, err = db.One(tx.Tx, scanEvidence, findRepeat, id, tx.Tenant(), nonNil(digests))
+		if err != db.ErrNotFound {
+			return err
+		}
+		events := []Event{{Kind: EventRepeated, Detail: "with a rebuilt header; a receipt of its own is kept"}}
+		if err := tx.touch(id, db.ErrNotFound, events, noteMessage, id, tx.Tenant()); err != nil {
+			return err
+		}
+		kept := append(pieces[:len(pieces):len(pieces)], Evidence{Kind: EvidenceDigests, Bytes: digests})
+		for i := range kept {
+			kept[i].Attempt = int(events[0].Seq)
+			if kept[i].Kind == EvidenceReceipt {
+				receipt = kept[i]
+			}
+		}
+		return tx.AddEvidence(id, kept...)
+	})
+	return receipt, err
+}
+
 // ForgetDuplicates deletes up to limit duplicate keys that were kept long enough, and returns how many. It is for the
 // retention job and nobody else (REL-032).
 func (s *Store) ForgetDuplicates(ctx context.Context, tenant string, limit int) (int64, error) {

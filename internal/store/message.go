@@ -88,12 +88,13 @@ const (
 	EvidencePeerCert    = "peer_cert"    // DER, the other access point
 	EvidenceOwnCert     = "own_cert"     // DER, ours
 	EvidenceValidation  = "validation"   // what the rules say of the document, as JSON
+	EvidenceDigests     = "digests"      // of a repeat with a rebuilt header: what was signed, as text
 )
 
 // Evidence is a piece of proof that is kept as it was on the wire.
 type Evidence struct {
 	Kind        string
-	Attempt     int // number of the attempt it belongs to; 0 for an inbound message and for what all attempts share
+	Attempt     int // number of the attempt it belongs to, or of the event of a repeat; 0 for what all share
 	ContentType string
 	Bytes       []byte
 }
@@ -112,6 +113,8 @@ type Event struct {
 const (
 	EventAccepted          = "accepted"
 	EventPossibleDuplicate = "possible_duplicate"
+	EventTolerated         = "tolerated" // what of design.md §3 the message needed; written by callers
+	EventRepeated          = "repeated"
 	EventSubmitted         = "submitted"
 	EventReady             = "ready"
 	EventSealed            = "sealed"
