@@ -188,7 +188,8 @@ func TestOneIDPerMessage(t *testing.T) {
 	}
 	_ = res.Body.Close() // only the log matters
 	received := to.await(t, "received", 2)
-	list, err := to.Store.List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.In, Limit: 2})
+	page, err := to.Store.List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.In, Limit: 2})
+	list := page.Found
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}
