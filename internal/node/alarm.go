@@ -18,6 +18,7 @@ var alarms = map[fault.Code]string{
 	fault.PayloadRescued:   "payload_rescued",
 	fault.Quarantined:      "quarantined",
 	fault.DeliveryConflict: "delivery_conflict",
+	fault.ColumnsMissing:   "columns_missing",
 }
 
 // failure begins the line of an error; one that stands in the list of alarms has its name.

@@ -166,7 +166,7 @@ func TestOneIDPerMessage(t *testing.T) {
 	_, dir := testPKI(t)
 	from, to := newNode(t, dir, "POP900001"), talkative(t, dir, "POP900002", "", nil)
 	to.serve(t, c4, billing, process)
-	m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Read(t, documents[0]))})
+	m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Read(t, samples[0]))})
 	if err != nil {
 		t.Fatal(err)
 	}
