@@ -196,7 +196,7 @@ func (c *cli) documentsFind() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if err := c.print(map[string]documents.By{"found_by": by}, "%s", strings.ReplaceAll(string(by), "_", " ")); err != nil {
+				if err := c.print(map[string]documents.By{"found_by": by}, "found by its %s:", strings.ReplaceAll(string(by), "_", " ")); err != nil {
 					return err
 				}
 				return c.printPage(page)

@@ -1,6 +1,8 @@
 package documents
 
 import (
+	"strings"
+
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
 )
@@ -45,18 +47,18 @@ func problem(d *Document, code string, unclear bool) *Problem {
 	if !known {
 		entry = own
 	}
-	p := &Problem{Code: fault.Code(code), Title: entry.Texts[fault.English].What, Blame: entry.Blame, Next: entry.Texts[fault.English].Next}
+	p := &Problem{Code: fault.Code(code), Title: entry.Texts[fault.English].What, Blame: entry.Blame}
 	if code == "" {
 		p.Code = fallback
 	}
 	switch {
 	case d.Direction == store.In:
 	case byState[d.State], d.Status == Pending:
-		p.Next = own.Texts[fault.English].Next
+		entry = own
 	case unclear:
-		late, _ := fault.Find(fault.NotResumable)
-		p.Next = late.Texts[fault.English].Next
+		entry, _ = fault.Find(fault.NotResumable)
 	}
+	p.Next = strings.ReplaceAll(entry.Texts[fault.English].Next, " ID", " "+d.ID) // a command that can be pasted
 	return p
 }
 

@@ -67,15 +67,14 @@ func (t *text) field(name, value string) {
 
 // headline is the one sentence on top.
 func (d *Document) headline() string {
-	what := "Document"
+	what := "Received document"
+	if d.Direction == store.Out {
+		what = "Outgoing document"
+	}
 	if d.Number != "" {
 		what += " " + d.Number
 	}
-	way := "received from"
-	if d.Direction == store.Out {
-		way = "to be sent by"
-	}
-	return fmt.Sprintf("%s %s %s for %s: %s (%s)", what, way, bare(d.Sender), bare(d.Receiver), d.Status, d.State)
+	return fmt.Sprintf("%s of %s for %s: %s (%s)", what, bare(d.Sender), bare(d.Receiver), d.Status, d.State)
 }
 
 // blame says whose fault it is, in words.
