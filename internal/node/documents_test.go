@@ -3,6 +3,7 @@ package node
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -13,13 +14,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/db/sqlite"
 	"github.com/ravn-ap/ravn/internal/documents"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/golden"
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/store/blob"
 )
 
 // The evidence folder appears whole or not at all, and replaces nothing (REL-012, D-25).
@@ -176,5 +182,63 @@ func TestAPI057BothSidesFindADocument(t *testing.T) {
 	}
 	if by, page, err := from.Desk.Find(t.Context(), hex.EncodeToString(sum[:])); err != nil || by != documents.ByHash || page.Items[0].ID != m.ID {
 		t.Errorf("by the file that was handed in: %s %+v %v", by, page, err)
+	}
+}
+
+// failing is a payload store whose disk does not answer.
+type failing struct{ blob.Store }
+
+func (failing) Open(context.Context, store.BlobRef) (io.ReadCloser, error) {
+	return nil, errors.New("the disk does not answer")
+}
+
+// What a program of before wrote gets its columns from the server, which says so; when it cannot there is an alarm, and the
+// next round begins where this one failed. A command says how many rows wait.
+func TestAPI120ServerFillsRowsOfBefore(t *testing.T) {
+	_, dir := testPKI(t)
+	n := runNodeWith(t, nodeFile(t, dir, "POP900001", ""), Options{Log: zerolog.New(nil).Level(zerolog.InfoLevel)})
+	m, _, err := n.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Read(t, samples[0]))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.end(t)
+	eng, err := sqlite.Engine(filepath.Join(n.Config.Path(n.Config.Data), databaseName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = eng.Write.ExecContext(t.Context(), `UPDATE message SET detailed = 0, document_number = '', updated = 0`)
+	if err = errors.Join(err, eng.Write.Close(), eng.Read.Close()); err != nil {
+		t.Fatal(err)
+	}
+	waiting := func() int64 {
+		r, err := n.data.Check(t.Context(), time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Undetailed
+	}
+	if got := waiting(); got != 1 {
+		t.Errorf("%d rows wait", got)
+	}
+	blobs := n.Desk.Blobs
+	n.Desk.Blobs = failing{blobs}
+	n.fillDocuments(t.Context())
+	if l := n.await(t, "documents of before", 1)[0]; l["alarm"] != "columns_missing" || l["level"] != "error" || l["code"] != "RAVN-3009" {
+		t.Errorf("alarm: %v", l)
+	}
+	n.Desk.Blobs = blobs
+	n.fillDocuments(t.Context())
+	if l := n.await(t, "documents of before got their columns", 1)[0]; l["level"] != "info" || number(l, "rows") != 1 || number(l, "unread") != 0 {
+		t.Errorf("line: %v", l)
+	}
+	if got := waiting(); got != 0 {
+		t.Errorf("%d rows wait still", got)
+	}
+	if by, page, err := n.Desk.Find(t.Context(), "Snippet1"); err != nil || by != documents.ByNumber || page.Items[0].ID != m.ID {
+		t.Errorf("%s %+v %v", by, page, err)
+	}
+	n.fillDocuments(t.Context())
+	if lines := n.Log.lines(t, "documents of before got their columns"); len(lines) != 1 {
+		t.Errorf("a round without work speaks: %v", lines)
 	}
 }
