@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/internal/store/blob"
+	"github.com/ravn-ap/ravn/peppol"
 )
 
 // The evidence folder appears whole or not at all, and replaces nothing (REL-012, D-25).
@@ -240,5 +242,52 @@ func TestAPI120ServerFillsRowsOfBefore(t *testing.T) {
 	n.fillDocuments(t.Context())
 	if lines := n.Log.lines(t, "documents of before got their columns"); len(lines) != 1 {
 		t.Errorf("a round without work speaks: %v", lines)
+	}
+}
+
+// The digest is that of the file as C1 handed it in, whatever becomes of it.
+func TestAPI057HandedIn(t *testing.T) {
+	_, dir := testPKI(t)
+	n := newNode(t, dir, "POP900001")
+	latin := []byte("<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>\n" + strings.Replace(string(golden.Read(t, samples[0])), "<?xml version=\"1.0\" encoding=\"UTF-8\"?>", "", 1) + "\n<!-- after -->\n\n")
+	ready := func() []byte {
+		m, _, err := n.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Read(t, samples[0]))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := n.Blobs.Open(t.Context(), m.Payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(r)
+		if err = errors.Join(err, r.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return append(b, "\n<!-- after -->\n"...)
+	}()
+	doc, derr := peppol.ParseDocType(billing)
+	proc, perr := peppol.ParseProcess(process)
+	if err := errors.Join(derr, perr); err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range map[string]ap.Submission{
+		"a document in another encoding": {From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(latin)},
+		"a ready envelope":               {Open: ap.Bytes(ready)},
+		"content that is not XML":        {From: participant(t, c1), To: participant(t, c4), DocType: doc, Process: proc, MimeType: "application/pdf", Open: ap.Bytes([]byte("%PDF \x00\n\n"))},
+	} {
+		m, _, err := n.Submit(t.Context(), s)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		r, err := s.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := io.ReadAll(r)
+		sum := sha256.Sum256(file)
+		page, lerr := n.Desk.List(t.Context(), documents.Query{Hash: hex.EncodeToString(sum[:])})
+		if err != nil || lerr != nil || len(page.Items) != 1 || page.Items[0].ID != m.ID || (page.Items[0].Number != "") != (s.MimeType == "") {
+			t.Errorf("%s: %+v %v %v", name, page, err, lerr)
+		}
 	}
 }
