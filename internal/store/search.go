@@ -196,20 +196,26 @@ func (f *Filter) window(tenant string, b branch) (where string, args []any) {
 const newestFirst = ` ORDER BY created DESC, id DESC`
 
 // List returns messages, newest first. A page looks at LookAt rows at most and ends then, even short or empty, so that
-// no list is slow, whatever it asks (API-057).
+// no list is slow, whatever it asks (API-057). All ways are read in one state of the database.
 func (s *Store) List(ctx context.Context, tenant string, f Filter) (Page, error) {
 	var all []Found
 	var cut *Message // everything before it was looked at
 	ways := f.branches()
-	for _, b := range ways {
-		part, end, err := s.along(ctx, tenant, &f, b, cmp.Or(f.LookAt, LookAt)/len(ways))
-		if err != nil {
-			return Page{}, err
+	err := s.Snapshot(ctx, "list", func(r *db.Reader) error {
+		for _, b := range ways {
+			part, end, err := f.along(r, tenant, b, cmp.Or(f.LookAt, LookAt)/len(ways))
+			if err != nil {
+				return err
+			}
+			all = append(all, part...)
+			if end != nil && (cut == nil || order(end, cut) < 0) {
+				cut = end
+			}
 		}
-		all = append(all, part...)
-		if end != nil && (cut == nil || order(end, cut) < 0) {
-			cut = end
-		}
+		return nil
+	})
+	if err != nil {
+		return Page{}, err
 	}
 	slices.SortFunc(all, func(a, b Found) int { return order(&a.Message, &b.Message) })
 	all = slices.CompactFunc(all, func(a, b Found) bool { return a.ID == b.ID })
@@ -249,16 +255,16 @@ func (f *Filter) query(tenant string, b branch, rows int) (string, []any) {
 }
 
 // along looks at rows on one way, returns those that the filter wants, and where it stopped, nil at the end of the way.
-func (s *Store) along(ctx context.Context, tenant string, f *Filter, b branch, rows int) (list []Found, end *Message, err error) {
+func (f *Filter) along(r *db.Reader, tenant string, b branch, rows int) (list []Found, end *Message, err error) {
 	query, args := f.query(tenant, b, rows)
-	if list, err = db.ReadAll(ctx, s.DB, "list", scanFound, query, args...); err != nil {
+	if list, err = db.ReadIn(r, scanFound, query, args...); err != nil {
 		return nil, nil, err
 	}
 	if len(list) > f.limit() {
 		return list, &list[len(list)-1].Message, nil
 	}
 	window, args := f.window(tenant, b)
-	last, err := db.ReadAll(ctx, s.DB, "list", scanPlace, `SELECT id, created FROM message WHERE `+window+newestFirst+
+	last, err := db.ReadIn(r, scanPlace, `SELECT id, created FROM message WHERE `+window+newestFirst+
 		` LIMIT 2 OFFSET ?`, append(args, rows-1)...)
 	if err != nil || len(last) < 2 { // there is none behind the last that was looked at
 		return list, nil, err
