@@ -16,14 +16,14 @@ import (
 	"github.com/ravn-ap/ravn/ebms"
 )
 
-// response is an answer before it is written.
+// response is an HTTP response before it is written.
 type response struct {
 	status      int
 	contentType string
 	body        []byte
 }
 
-// httpError is a refusal without SOAP answer.
+// httpError is a refusal with a plain HTTP response, without SOAP.
 type httpError struct {
 	status int
 	msg    string // on the wire
@@ -34,19 +34,19 @@ type httpError struct {
 func (e *httpError) Error() string { return fmt.Sprintf("as4: HTTP %d: %s", e.status, e.msg) }
 func (e *httpError) Unwrap() error { return e.err }
 
-// Causes of a refusal that are our own fault.
+// Causes of a refusal that are our own doing.
 const (
 	CauseInternal = "an internal error"
 	CauseNoKey    = "no key to sign with"
 	CauseSpool    = "the spool cannot be written"
 )
 
-// later is a refusal of what may be repeated: HTTP 503 with Retry-After (REL-060).
+// later refuses a message that may be sent again: HTTP 503 with Retry-After (REL-060).
 func later(cause string, err error) *httpError {
 	return &httpError{status: http.StatusServiceUnavailable, msg: "try again later", cause: cause, err: err}
 }
 
-// Panic is the error of an Exchange that our own fault ended (SEC-037).
+// Panic is the error of an Exchange that was ended by a bug of ours (SEC-037).
 type Panic struct {
 	Value any
 	Stack []byte
@@ -54,8 +54,8 @@ type Panic struct {
 
 func (p *Panic) Error() string { return fmt.Sprintf("as4: panic: %v", p.Value) }
 
-// fail returns the answer that the error asks for. Security errors say nothing but their code and the correlation id
-// (SEC-001, AS4-113).
+// fail returns the response for an error. Security errors carry only their code and the correlation id, so that nobody
+// can learn from them what failed (SEC-001, AS4-113).
 func (x *exchange) fail(err error) response {
 	x.info.Err = err
 	var he *httpError
@@ -87,7 +87,7 @@ func (x *exchange) fail(err error) response {
 	return x.broken()
 }
 
-// broken is the answer to a stranger when something of ours failed.
+// broken is the response to an unauthenticated client when something on our side failed.
 func (x *exchange) broken() response {
 	x.info.Cause = CauseInternal
 	return x.plain(http.StatusServiceUnavailable, "try again later")
@@ -128,7 +128,7 @@ func SecurityCode(class wssec.Class) ebms.Code {
 	return ""
 }
 
-// descriptions of the uniform security errors.
+// securityText has the descriptions of security errors, which are the same whatever the reason.
 var securityText = map[ebms.Code]string{
 	ebms.CodeFailedAuthentication: "The message could not be authenticated.",
 	ebms.CodeFailedDecryption:     "The message could not be decrypted.",
@@ -156,7 +156,8 @@ func (x *exchange) signal(e ebms.Error) response {
 	return response{http.StatusOK, ContentTypeSignal, body}
 }
 
-// sign makes the SOAP answer for an error, signed by the default seat whatever seat the message addressed.
+// sign makes the SOAP response for an error. The default seat signs it, because the seat that the message addresses may
+// be wrong or unverified.
 func (x *exchange) sign(s *ebms.Signal) ([]byte, error) {
 	id, err := x.keys.Current(x.rx.Seat, x.rx.Now())
 	if err != nil {
@@ -165,7 +166,7 @@ func (x *exchange) sign(s *ebms.Signal) ([]byte, error) {
 	return signWith(x.rx.Suite, id, x.rx.Host, x.rx.Now(), x.ref, s)
 }
 
-// signWith fills the message info of a signal and signs it with an identity.
+// signWith fills in the message info of a signal and signs it with an identity.
 func signWith(
 	suite wssec.Suite, id *certs.Identity, host string, now time.Time, ref ebms.MessageID, s *ebms.Signal,
 ) ([]byte, error) {
@@ -176,12 +177,12 @@ func signWith(
 	return wssec.SignSignal(suite, by, wssec.Element{ID: elem, Bytes: m.Bytes(elem)})
 }
 
-// newMessageID makes a message id of a random left part and our host (AS4-035).
+// newMessageID makes a message id from a random left part and our host (AS4-035).
 func newMessageID(host string) ebms.MessageID {
 	return ebms.MessageID(uuid.NewString() + "@" + host)
 }
 
-// soapFault is an answer with a SOAP fault, HTTP 500 (AS4-030).
+// soapFault returns a response with a SOAP Fault, HTTP 500 (AS4-030).
 func soapFault(code string) response {
 	const open = `<S12:Envelope xmlns:S12="http://www.w3.org/2003/05/soap-envelope"><S12:Body><S12:Fault>`
 	return response{http.StatusInternalServerError, ContentTypeSignal, []byte(open +
@@ -189,7 +190,7 @@ func soapFault(code string) response {
 		`<S12:Reason><S12:Text xml:lang="en">` + code + `</S12:Text></S12:Reason></S12:Fault></S12:Body></S12:Envelope>`)}
 }
 
-// plain is an answer with a short fixed text (AS4-118).
+// plain returns a response with a short fixed text (AS4-118).
 func (x *exchange) plain(status int, text string) response {
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		x.w.Header().Set("Retry-After", strconv.Itoa(10+int(x.rx.Now().UnixNano()%21))) // REL-060: with jitter
@@ -197,7 +198,7 @@ func (x *exchange) plain(status int, text string) response {
 	return response{status, "text/plain; charset=utf-8", []byte(text + "\n")}
 }
 
-// write sends the answer. After a refusal the connection ends (SEC-013).
+// write sends the response. After a refusal the connection is closed (SEC-013).
 func (x *exchange) write(a response) {
 	h := x.w.Header()
 	if a.status >= http.StatusBadRequest {
@@ -207,14 +208,15 @@ func (x *exchange) write(a response) {
 	h.Set("Content-Length", strconv.Itoa(len(a.body)))
 	x.info.Status = a.status
 	rc, now := http.NewResponseController(x.w), time.Now()
-	rest := x.rx.Pace.Grace // a body that was refused is not waited for longer
+	// net/http reads on after a refusal, so that the client gets to see the response; this is how long.
+	rest := x.rx.Pace.Grace
 	if x.hold.Err() != nil {
-		rest = 0 // its connection is needed
+		rest = 0 // the connection is needed for others
 	}
-	_ = rc.SetWriteDeadline(now.Add(x.rx.Pace.Answer)) // not every ResponseWriter can
+	_ = rc.SetWriteDeadline(now.Add(x.rx.Pace.Answer)) // not every ResponseWriter supports deadlines
 	_ = rc.SetReadDeadline(now.Add(rest))
 	x.w.WriteHeader(a.status)
-	half := len(a.body) / 2
+	half := len(a.body) / 2 // in two halves, so that a test can end the process in the middle of a receipt
 	_, err := x.w.Write(a.body[:half])
 	x.rx.Hook("answer.half")
 	if err == nil {

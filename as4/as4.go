@@ -20,7 +20,7 @@ import (
 	"github.com/ravn-ap/ravn/sbdh"
 )
 
-// Sizes that apply when nothing else is configured (D-13), in bytes.
+// Default size limits (D-13), in bytes.
 const (
 	DefaultMaxBytes    = 100 << 20 // a whole request as received
 	DefaultMaxExpanded = 1 << 30   // a payload after decompression
@@ -42,18 +42,18 @@ const (
 
 // Handler decides about one verified message, before the receipt leaves.
 type Handler interface {
-	// Known returns the stored answer of a message that was accepted before under the same key. It returns nil when the
-	// key is new, and an *ebms.Error when it was used with other digests (AS4-129, AS4-131).
+	// Known returns the stored answer to a message that was accepted before under the same key. It returns nil if the
+	// key is new, and an *ebms.Error if it was used with different digests (AS4-129, AS4-131).
 	Known(ctx context.Context, key DuplicateKey, digests []byte) (*Answer, error)
 
-	// Place opens a place for the payload of a message that is not accepted yet; id is that of its Exchange, under
-	// which the message is to be kept. What is written there stays invisible until Accept takes it over, and vanishes
-	// with Abort.
+	// Place opens a place for the payload of a message that has not been accepted yet. id is the id of its Exchange and
+	// becomes the id of the stored message. What is written there stays invisible until Accept takes it over; Abort
+	// discards it.
 	Place(ctx context.Context, id string) (Place, error)
 
 	// Accept stores the message. If it returns nil, payload, record and in.Answer are durable: a receipt is a promise.
-	// A *Duplicate (a twin was faster) makes the Receiver answer with the stored receipt. An *ebms.Error goes to C2 as it
-	// is; any other error means that nothing was stored: EBMS:0202 without detail.
+	// A *Duplicate (another copy was stored first) makes the Receiver answer with the stored receipt. An *ebms.Error is
+	// sent to C2 as it is; any other error means that nothing was stored and becomes EBMS:0202 without detail.
 	Accept(ctx context.Context, in *Inbound) error
 }
 
@@ -63,20 +63,21 @@ type Place interface {
 	Abort()
 }
 
-// DuplicateKey identifies a message for ever (AS4-128, SEC-070).
+// DuplicateKey identifies a message, permanently (AS4-128, SEC-070). The sender is part of it so that nobody can occupy
+// the message ids of somebody else.
 type DuplicateKey struct {
 	Sender peppol.SeatID
 	ID     ebms.MessageID
 }
 
-// Answer is an HTTP answer as it was or will be sent: a signed receipt.
+// Answer is an HTTP response as it was or will be sent: a signed receipt.
 type Answer struct {
-	ID          string // under which the message is kept, when it was accepted before; "" if it has none
+	ID          string // of the stored message if it was accepted before, else ""
 	ContentType string
 	Body        []byte
 }
 
-// Inbound is one verified message with everything that must be kept of it (D-25).
+// Inbound is one verified message with everything about it that must be kept (D-25).
 type Inbound struct {
 	Message    *ebms.UserMessage
 	Header     *sbdh.Header
@@ -84,7 +85,7 @@ type Inbound struct {
 	DocType    peppol.DocTypeID
 	C2, C3     peppol.SeatID
 	Signer     *x509.Certificate // of C2
-	Own        *x509.Certificate // that signed the receipt
+	Own        *x509.Certificate // ours, which signed the receipt
 	References []ebms.Reference  // what C2 signed; the receipt repeats them
 	Digests    []byte            // canonical text of References, see FormatDigests
 	Answer     Answer            // the receipt
@@ -94,16 +95,16 @@ type Inbound struct {
 	Warnings   []string
 }
 
-// Duplicate is returned by Handler.Accept when a twin of the message was stored first.
+// Duplicate is returned by Handler.Accept if another copy of the message was stored first.
 type Duplicate struct{ Answer *Answer }
 
 func (d *Duplicate) Error() string { return "as4: the message was accepted before" }
 
-// formatTransforms joins transform algorithms; they are URIs and hold no blank.
+// formatTransforms joins transform algorithms; they are URIs and contain no spaces.
 func formatTransforms(list []string) string { return strings.Join(list, " ") }
 
 // FormatDigests writes references as canonical text: one line each, sorted by URI, with URI, transforms, digest method and
-// value. Two messages with the same text have the same signed content.
+// value. Two messages with the same text have the same signed content: this is how a repeat is told from a reused id.
 func FormatDigests(refs []ebms.Reference) []byte {
 	lines := make([]string, 0, len(refs))
 	for _, r := range refs {

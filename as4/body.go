@@ -12,29 +12,29 @@ import (
 
 // Pace says how slow a client may be (SEC-012).
 type Pace struct {
-	Grace  time.Duration // from the start of a body until Rate counts
-	Rate   int64         // bytes per second that must come, averaged over Window
-	Window time.Duration // also the longest silence after the grace
-	Total  time.Duration // of a whole body, unless Bulk came all the time
-	Bulk   int64         // bytes per second on average with which a body may take longer than Total
-	Answer time.Duration // for reading the answer
+	Grace  time.Duration // from the start of a body until Rate applies
+	Rate   int64         // least bytes per second, averaged over Window
+	Window time.Duration // also the longest silence after Grace
+	Total  time.Duration // for a whole body that is slower than Bulk
+	Bulk   int64         // average bytes per second at which a body may take longer than Total
+	Answer time.Duration // for the client to read the response
 }
 
-// DefaultPace is what SEC-012 asks for. Ten minutes are enough for DefaultMaxBytes at Bulk; a larger message may take
-// longer at that rate: one of 2 GiB three hours and a half.
+// DefaultPace is what SEC-012 asks for. At Bulk, ten minutes are enough for DefaultMaxBytes; a larger message may take
+// longer at that rate: 2 GiB take three and a half hours.
 var DefaultPace = Pace{
 	Grace: 10 * time.Second, Rate: 1 << 10, Window: 30 * time.Second,
 	Total: 10 * time.Minute, Bulk: DefaultMaxBytes / 600, Answer: time.Minute,
 }
 
-// body limits what is read and how slowly (SEC-011, SEC-012).
+// body reads a request body and limits its size and how slowly it may arrive (SEC-011, SEC-012).
 type body struct {
 	x      *exchange
 	rc     *http.ResponseController
 	start  time.Time
 	n      int64
 	window time.Time // when the current window began
-	had    int64     // value of n at that time
+	had    int64     // value of n at that moment
 }
 
 func newBody(x *exchange) *body {
@@ -42,7 +42,7 @@ func newBody(x *exchange) *body {
 	return &body{x: x, rc: http.NewResponseController(x.w), start: now, window: now.Add(x.rx.Pace.Grace)}
 }
 
-// slow tells whether less came than must have come by now.
+// slow reports whether less has arrived by now than Pace demands.
 func (b *body) slow() bool {
 	p, now := &b.x.rx.Pace, b.x.rx.Now()
 	if took := now.Sub(b.start); took > p.Total && float64(b.n) < float64(p.Bulk)*took.Seconds() {
@@ -66,12 +66,12 @@ func (b *body) deadline() time.Time {
 	return time.Now().Add(p.Window)
 }
 
-// interrupt ends a Read that waits; it is called when the request has to give way.
-func (b *body) interrupt() { _ = b.rc.SetReadDeadline(time.Unix(1, 0)) } // not every ResponseWriter can
+// interrupt ends a Read that waits; it is called when the request has to give way. A deadline in the past does that.
+func (b *body) interrupt() { _ = b.rc.SetReadDeadline(time.Unix(1, 0)) } // not every ResponseWriter supports it
 
 func (b *body) Read(p []byte) (int, error) {
-	_ = b.rc.SetReadDeadline(b.deadline()) // not every ResponseWriter can
-	if err := b.x.hold.Err(); err != nil { // interrupted before the deadline was set
+	_ = b.rc.SetReadDeadline(b.deadline()) // not every ResponseWriter supports it
+	if err := b.x.hold.Err(); err != nil { // the line above may have overwritten the deadline of interrupt
 		return 0, noRoom(err)
 	}
 	n, err := b.x.r.Body.Read(p)
@@ -87,10 +87,11 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, &httpError{status: http.StatusRequestEntityTooLarge, msg: "the message is too large"}
 	}
 	if b.slow() || errors.Is(err, os.ErrDeadlineExceeded) {
-		return 0, &httpError{status: http.StatusRequestTimeout, msg: "the message comes too slowly", err: err}
+		return 0, &httpError{status: http.StatusRequestTimeout, msg: "the message arrives too slowly", err: err}
 	}
 	if err == io.EOF {
-		_ = b.rc.SetReadDeadline(time.Time{}) // net/http goes on reading, and takes a failure for the end of the client
+		// net/http reads on in the background, and would take a timeout for a closed connection.
+		_ = b.rc.SetReadDeadline(time.Time{})
 	}
 	if err != nil && err != io.EOF {
 		return n, &httpError{status: http.StatusBadRequest, msg: "the message is incomplete", err: err}
@@ -98,7 +99,7 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// noRoom is the refusal of a request for which the intake has no room, or none any more (SEC-012, SEC-016).
+// noRoom refuses a request for which the intake has no capacity, or no longer has any (SEC-012, SEC-016).
 func noRoom(err error) error {
 	e := later(err.Error(), err)
 	var ie *intake.Error
@@ -108,25 +109,26 @@ func noRoom(err error) error {
 	return e
 }
 
-// pool is the places of work: who has one is parsing, verifying and storing a message whose body is complete (SEC-016).
+// pool bounds how many messages are worked on at once: parsed, verified and stored, their bodies being complete
+// (SEC-016).
 type pool struct {
 	places  chan struct{}
-	waiting chan struct{} // those who wait for a place; as many as there are places
+	waiting chan struct{} // requests that wait for a place; at most as many as there are places
 }
 
 func newPool(n int) pool { return pool{make(chan struct{}, n), make(chan struct{}, n)} }
 
-// Patience is how long a complete message waits for a place of work.
+// Patience is how long a complete message waits for a place in the pool.
 const Patience = 10 * time.Second
 
-var errPool = errors.New("as4: all places of work are taken")
+var errPool = errors.New("as4: as many messages as allowed are being worked on")
 
 func poolFull() error { return later("the working pool is full", errPool) }
 
-// crowded tells that so many wait for a place already that another body need not be read (REL-060).
+// crowded reports whether so many wait for a place that reading another body would be wasted (REL-060).
 func (p *pool) crowded() bool { return len(p.waiting) == cap(p.waiting) }
 
-// enter takes a place of work, waiting for one if need be.
+// enter takes a place in the pool, waiting for one if necessary.
 func (x *exchange) enter() error {
 	p := &x.rx.pool
 	select {

@@ -11,7 +11,8 @@ import (
 	"github.com/ravn-ap/ravn/as4/intake"
 )
 
-// More failed decryptions than this within the window block a signer, or a source, for another window (SEC-092).
+// A signer or a source with more failed decryptions than this within the window is blocked for another window
+// (SEC-092).
 const (
 	maxFailures   = 20
 	failureWindow = 10 * time.Minute
@@ -30,15 +31,15 @@ type failureMeter struct {
 	sources failureCounts[intake.Source]
 }
 
-// add counts a failure and names what is blocked because of it, "" for nothing new. Clients that a proxy does not name
-// are not counted by their source: it is the proxy's.
-func (f *failureMeter) add(signer [sha256.Size]byte, from intake.Client, now time.Time) (blocked string) {
+// countFailure counts a failure and returns what is newly blocked because of it, "" for nothing. A client that a proxy
+// does not name is not counted by its source, which is that of the proxy.
+func (f *failureMeter) countFailure(signer [sha256.Size]byte, from intake.Client, now time.Time) (blocked string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if from.Known() && f.sources.add(from.Source, now) {
+	if from.Known() && f.sources.countFailure(from.Source, now) {
 		blocked = BlockedSource
 	}
-	if f.signers.add(signer, now) {
+	if f.signers.countFailure(signer, now) {
 		blocked = BlockedSigner
 	}
 	return blocked
@@ -56,7 +57,7 @@ type failureCounts[K comparable] struct{ m map[K]*failures }
 // failures are the times of the last failures of one key.
 type failures struct {
 	at    [maxFailures]time.Time // a ring
-	n     int                    // how many ever
+	n     int                    // how many since it was remembered
 	last  time.Time
 	until time.Time // the end of the block
 }
@@ -64,15 +65,15 @@ type failures struct {
 // maxCounts bounds the memory of failureCounts.
 const maxCounts = 10_000
 
-// add counts a failure and tells whether a block begins with it.
-func (c *failureCounts[K]) add(key K, now time.Time) bool {
+// countFailure counts a failure and reports whether a block begins with it.
+func (c *failureCounts[K]) countFailure(key K, now time.Time) bool {
 	f := c.m[key]
 	if f == nil {
 		f = &failures{}
 		c.room(now)
 		c.m[key] = f
 	}
-	before := f.at[f.n%maxFailures] // as many failures ago
+	before := f.at[f.n%maxFailures] // maxFailures ago
 	f.at[f.n%maxFailures], f.last = now, now
 	if f.n++; f.n <= maxFailures || now.Sub(before) > failureWindow || now.Before(f.until) {
 		return false
@@ -86,8 +87,8 @@ func (c *failureCounts[K]) blocked(key K, now time.Time) bool {
 	return f != nil && now.Before(f.until)
 }
 
-// room makes room for a key: it forgets what counts no more, and if that is not enough a tenth of the keys, those that
-// failed longest ago; a block is forgotten after everything else.
+// room makes room for a key: it forgets failures that no longer count and, if that is not enough, a tenth of the keys:
+// those that failed longest ago, and blocked ones last.
 func (c *failureCounts[K]) room(now time.Time) {
 	if c.m == nil {
 		c.m = map[K]*failures{}

@@ -116,24 +116,24 @@ func TestSEC092Window(t *testing.T) {
 	from := client(g, "192.0.2.1:1")
 	var f failureMeter
 	for i := range 60 { // 20 in ten minutes, for long
-		if b := f.add(signer(0), from, start.Add(time.Duration(i)*(failureWindow/20+time.Second))); b != "" {
+		if b := f.countFailure(signer(0), from, start.Add(time.Duration(i)*(failureWindow/20+time.Second))); b != "" {
 			t.Fatalf("failure %d blocks %s", i, b)
 		}
 	}
 	f = failureMeter{}
-	f.add(signer(0), from, start)
+	f.countFailure(signer(0), from, start)
 	for i := range maxFailures - 1 { // a burst at the end of the window of the first
-		f.add(signer(0), from, start.Add(failureWindow-time.Duration(20-i)*time.Second))
+		f.countFailure(signer(0), from, start.Add(failureWindow-time.Duration(20-i)*time.Second))
 	}
-	if b := f.add(signer(0), from, start.Add(failureWindow+time.Second)); b != "" {
+	if b := f.countFailure(signer(0), from, start.Add(failureWindow+time.Second)); b != "" {
 		t.Errorf("20 in ten minutes block %s", b)
 	}
-	if b := f.add(signer(0), from, start.Add(failureWindow+2*time.Second)); b != BlockedSigner {
+	if b := f.countFailure(signer(0), from, start.Add(failureWindow+2*time.Second)); b != BlockedSigner {
 		t.Errorf("21 in ten minutes across two windows: blocked %q", b)
 	}
 	at := start.Add(failureWindow + 3*time.Second)
 	for i := 1; i <= 2*maxCounts; i++ {
-		f.add(signer(i), client(g, netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}).String()+":1"), at)
+		f.countFailure(signer(i), client(g, netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}).String()+":1"), at)
 	}
 	if !f.blocked(signer(0), client(g, "198.51.100.1:1"), at) || !f.blocked(signer(1), from, at) {
 		t.Error("a block was forgotten")
@@ -146,7 +146,7 @@ func TestSEC092Window(t *testing.T) {
 	}
 	f = failureMeter{}
 	for i := range 2 * maxFailures {
-		if b := f.add(signer(i), client(g, "10.0.0.1:1"), start); b != "" {
+		if b := f.countFailure(signer(i), client(g, "10.0.0.1:1"), start); b != "" {
 			t.Fatalf("failure %d blocks %s", i, b)
 		}
 	}

@@ -364,7 +364,7 @@ func TestSEC016OneAttachmentIsKept(t *testing.T) {
 	a.clean(t, 0)
 }
 
-// A client that goes away while its message waits for a place of work is told of as that, not as a fault of ours.
+// A client that goes away while its message waits for a place of work is told of as that, not as an error of ours.
 func TestSEC016ClientGoesAway(t *testing.T) {
 	a := newArena(t, func(rx *Receiver) { rx.InFlight = 1 })
 	waiting := make(chan struct{}, 1)

@@ -23,14 +23,14 @@ import (
 )
 
 // message takes a complete request through the steps of security.md §1.3 (D-08, SEC-050) and returns the receipt. The
-// order of the steps is the requirement: sender first, private key and payload last.
-func (x *exchange) message(fault error) (*Answer, error) {
+// order of the steps is itself a requirement: first who sent it, last what needs our private key and the payload.
+func (x *exchange) message(partErr error) (*Answer, error) {
 	signed, err := x.authenticate()
 	if err != nil {
 		return nil, err
 	}
-	if fault != nil {
-		return nil, fault // SEC-022: a part's fault is told to a sender who proved who it is
+	if partErr != nil {
+		return nil, partErr // SEC-022: only an authenticated sender is told what is wrong with a part
 	}
 	m, err := x.header(signed)
 	if err != nil {
@@ -61,7 +61,7 @@ func (x *exchange) message(fault error) (*Answer, error) {
 	return x.accept(signed, in)
 }
 
-// repeats notes that the message was accepted before.
+// repeats records in the Exchange that the message was accepted before.
 func (x *exchange) repeats(known *Answer) {
 	if known == nil {
 		return
@@ -72,9 +72,9 @@ func (x *exchange) repeats(known *Answer) {
 	}
 }
 
-// split reads the body: SOAP part in memory, the attachment to the spool (AS4-006, SEC-011). The fault is what is wrong
-// with a part although the framing is intact.
-func (x *exchange) split(src *body) (fault error, err error) {
+// split reads the body: the SOAP part into memory, the attachment into the spool (AS4-006, SEC-011). partErr is what is
+// wrong with a part although the framing is intact.
+func (x *exchange) split(src *body) (partErr, err error) {
 	x.at(StepMIME)
 	ct, err := mime.ParseContentType(x.r.Header["Content-Type"])
 	if err != nil {
@@ -88,7 +88,7 @@ func (x *exchange) split(src *body) (fault error, err error) {
 	for {
 		p, err := r.Next()
 		if err == io.EOF {
-			if f := r.Fault(); f != nil {
+			if f := r.HeaderError(); f != nil {
 				return f, nil
 			}
 			return nil, nil
@@ -108,7 +108,7 @@ func (x *exchange) split(src *body) (fault error, err error) {
 	}
 }
 
-// attachment notes an attachment, and keeps the first one.
+// attachment registers an attachment and stores the first one.
 func (x *exchange) attachment(p *mime.Part) error {
 	x.parts = append(x.parts, part{cid: p.ContentID, spool: &spool{dir: x.rx.Spool, hold: x.hold, room: x.ready}})
 	if len(x.parts) > 1 {
@@ -129,10 +129,10 @@ func copyPart(s *spool, p io.Reader) (int64, error) {
 
 var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 16<<10); return &b }}
 
-// onlyWriter hides other methods from io.Copy, so that its buffer is used.
+// onlyWriter hides ReadFrom from io.CopyBuffer, so that our pooled buffer is used.
 type onlyWriter struct{ io.Writer }
 
-// spoolError keeps refusals of the request as they are; a failing disk means that we cannot take the message now.
+// spoolError passes on refusals of the request as they are; a failing disk means that we cannot take the message now.
 func spoolError(err error) error {
 	var he *httpError
 	var me *mime.Error
@@ -146,7 +146,7 @@ func spoolError(err error) error {
 	return later(CauseSpool, err)
 }
 
-// readSOAP reads the SOAP part. Its room in memory is counted before it is taken.
+// readSOAP reads the SOAP part. Memory is booked with the intake before it is allocated.
 func (x *exchange) readSOAP(r io.Reader) ([]byte, error) {
 	var b []byte
 	for {
@@ -171,13 +171,13 @@ func (x *exchange) readSOAP(r io.Reader) ([]byte, error) {
 	}
 }
 
-// attached is wssec.Attachments of the request.
+// attached implements wssec.Attachments for the request.
 func (x *exchange) attached(url string) (string, bool) {
 	id, err := mime.ContentID(url)
 	return id, err == nil && slices.ContainsFunc(x.parts, func(p part) bool { return p.cid == id })
 }
 
-// authenticate finds out who sent the message: structure and algorithms, certificate, signature, XML digests.
+// authenticate establishes who sent the message: structure and algorithms, certificate, signature, XML digests.
 func (x *exchange) authenticate() (*wssec.Signed, error) {
 	x.at(StepSOAP)
 	u, err := wssec.ReadMessage(x.soap, x.rx.Suite)
@@ -188,7 +188,8 @@ func (x *exchange) authenticate() (*wssec.Signed, error) {
 	}
 	x.at(StepTrust)
 	if err := x.rx.Trust.VerifyAP(x.r.Context(), u.Signer(), x.rx.Now()); err != nil {
-		// AS4-068. A state that is unknown today is refused as well; the sender repeats (PKI-019).
+		// AS4-068. A certificate whose revocation status is unknown is refused as well; the sender tries again
+		// (PKI-019).
 		return nil, &ebms.Error{Code: ebms.CodeFailedAuthentication, Err: err}
 	}
 	x.at(StepVerify)
@@ -197,7 +198,7 @@ func (x *exchange) authenticate() (*wssec.Signed, error) {
 		return nil, err
 	}
 	x.info.Authenticated = true
-	x.info.C2, _ = certs.Seat(signed.Signer()) // VerifyAP has seen that there is one
+	x.info.C2, _ = certs.Seat(signed.Signer()) // VerifyAP has checked that there is one
 	return signed, nil
 }
 
@@ -254,13 +255,13 @@ func (x *exchange) open(signed *wssec.Signed, in *Inbound) (*wssec.Opened, error
 	o, err := signed.Open(x.keys, p.cid, wssec.Spool{ReaderAt: p.spool.ReaderAt(), Size: p.spool.size})
 	var we *wssec.Error
 	if errors.As(err, &we) && we.Class == wssec.Decryption {
-		x.info.Blocked = x.rx.failures.add(signer, x.client, x.rx.Now())
-		x.rx.Sleep(x.r.Context(), decryptFloor-x.rx.Now().Sub(start)) // SEC-091
+		x.info.Blocked = x.rx.failures.countFailure(signer, x.client, x.rx.Now())
+		x.rx.Sleep(x.r.Context(), decryptFloor-x.rx.Now().Sub(start)) // SEC-091: the time must not tell what failed
 	}
 	return o, err
 }
 
-// decryptFloor is the least time after which a failed decryption is answered (SEC-091).
+// decryptFloor is the shortest time after which a failed decryption is answered (SEC-091).
 const decryptFloor = 50 * time.Millisecond
 
 // ping answers the test service: everything about security is checked, nothing is stored (AS4-134).
@@ -277,8 +278,8 @@ func (x *exchange) ping(signed *wssec.Signed, in *Inbound) (*Answer, error) {
 	return &in.Answer, nil
 }
 
-// accept opens the payload, streams it to its place while the envelope is read, and hands the message over. From Accept on
-// a client that goes away stops nothing (REL-006).
+// accept opens the payload, streams it to its place while the envelope is read, and hands the message over. Once Accept
+// is called, a client that goes away stops nothing (REL-006).
 func (x *exchange) accept(signed *wssec.Signed, in *Inbound) (*Answer, error) {
 	if err := x.subject.refusal(StepKnown); err != nil {
 		return nil, err
@@ -356,7 +357,7 @@ func (x *exchange) expand(r io.Reader) (io.Reader, error) {
 }
 
 // receipt makes the signed receipt (AS4-100 to AS4-105). It is signed before the message is stored, because it is stored
-// with the message; it leaves after (REL-001).
+// with the message, and sent afterwards (REL-001).
 func (x *exchange) receipt(in *Inbound) error {
 	id, err := x.keys.Current(in.C3, x.rx.Now())
 	if err != nil {
@@ -372,16 +373,16 @@ func (x *exchange) receipt(in *Inbound) error {
 	return nil
 }
 
-// flights are the messages being worked on, so that a twin waits for the first one (AS4-130, REL-031).
+// flights are the messages being worked on, so that a second copy waits for the first one (AS4-130, REL-031).
 type flights struct {
 	mu sync.Mutex
 	m  map[DuplicateKey]chan struct{}
 }
 
-// twinWait is how long a twin waits.
+// twinWait is how long a second copy waits.
 const twinWait = 30 * time.Second
 
-// take takes the key; busy is closed when the one who has it is done.
+// take claims the key. If another request has it, busy is closed when that request is done.
 func (f *flights) take(key DuplicateKey) (release func(), busy <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -401,8 +402,8 @@ func (f *flights) take(key DuplicateKey) (release func(), busy <-chan struct{}) 
 	}, nil
 }
 
-// alone waits until no other request works on the key and takes it; release gives it back. The place of work is free
-// for others meanwhile.
+// alone waits until no other request works on the key and claims it; release gives it back. While it waits, its place
+// in the pool is free for others: copies of one message must not occupy all places.
 func (x *exchange) alone(key DuplicateKey) (release func(), err error) {
 	release, busy := x.rx.flights.take(key)
 	if release != nil {

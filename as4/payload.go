@@ -16,12 +16,12 @@ import (
 // memorySpool is how much of an attachment is kept in memory; what is longer goes to a file (SEC-011).
 const memorySpool = 1 << 20
 
-// spool holds one attachment's ciphertext, or a sealed part. A file has no name in the file system any more, so that no
-// crash leaves it behind (CP-R1).
+// spool holds one attachment's ciphertext, or a sealed part. Its file is removed from the directory as soon as it is
+// open, so that no crash leaves it behind (CP-R1).
 type spool struct {
 	dir  string
-	hold *intake.Body // counts what is taken, and gives it back at its end whatever happened; nil counts nothing
-	room func() error // asked before each write to the file: is there room on the disk? nil means yes
+	hold *intake.Body // counts what is used and releases it all when it is closed; nil counts nothing
+	room func() error // asked before each write to the file whether the disk has space; nil means yes
 	mem  []byte
 	file *os.File
 	size int64
@@ -51,7 +51,7 @@ func (s *spool) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// inMemory makes room for n bytes more in memory, if the attachment is short and memory is not short.
+// inMemory makes room for n more bytes in memory if the attachment is small and memory is not scarce.
 func (s *spool) inMemory(n int) bool {
 	need := len(s.mem) + n
 	switch {
@@ -87,7 +87,7 @@ func (s *spool) toFile() error {
 	return err
 }
 
-// ReaderAt gives the content.
+// ReaderAt returns the content.
 func (s *spool) ReaderAt() io.ReaderAt {
 	if s.file != nil {
 		return s.file
@@ -95,7 +95,7 @@ func (s *spool) ReaderAt() io.ReaderAt {
 	return bytes.NewReader(s.mem)
 }
 
-// Close forgets the content.
+// Close discards the content.
 func (s *spool) Close() {
 	if s.file != nil {
 		_ = s.file.Close() // the file has no name: closing it frees it
@@ -105,7 +105,7 @@ func (s *spool) Close() {
 
 // Limits of decompression (SEC-100).
 const (
-	ratioFrom   = 10 << 20
+	ratioFrom   = 10 << 20 // output from which maxRatio applies: a small document may compress extremely well
 	maxRatio    = 200
 	gzipOverage = 1 << 10 // header fields of a gzip member
 )
@@ -130,7 +130,7 @@ func Inflate(r io.Reader, limit int64) (io.Reader, error) {
 	f.br = bufio.NewReaderSize(f.src, 8<<10)
 	z, err := gzip.NewReader(f.br)
 	if err != nil {
-		return nil, f.fault(err)
+		return nil, f.readErr(err)
 	}
 	z.Multistream(false)
 	if len(z.Extra)+len(z.Name)+len(z.Comment) > gzipOverage {
@@ -164,8 +164,8 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// fault tells a failure of the source from one of the data.
-func (f *inflate) fault(err error) error {
+// readErr distinguishes a failure of the source from defective data.
+func (f *inflate) readErr(err error) error {
 	if f.src.err != nil {
 		return f.src.err
 	}
@@ -185,11 +185,11 @@ func (f *inflate) Read(p []byte) (int, error) {
 	case err == io.EOF:
 		f.done = true
 		if _, err := f.br.ReadByte(); err != io.EOF {
-			return 0, f.fault(ErrTrailing)
+			return 0, f.readErr(ErrTrailing)
 		}
 		return n, io.EOF
 	case err != nil:
-		return 0, f.fault(err)
+		return 0, f.readErr(err)
 	}
 	return n, nil
 }

@@ -21,26 +21,26 @@ import (
 // Receiver is the C3 side: an http.Handler that answers each POST with one signed receipt or one signed error. It must not
 // be copied after first use.
 type Receiver struct {
-	Keys    func() *certs.Keyring // our seats; asked once per message, so that a reload takes effect; required
+	Keys    func() *certs.Keyring // our seats; called once per message, so that a reload takes effect; required
 	Trust   *certs.Verifier       // decides who may be C2; required
 	Handler Handler               // the business decision; required
 	Seat    peppol.SeatID         // who signs errors for a message that names no seat of ours; required
 	Host    string                // right half of the message ids we make; required
-	Path    string                // the one path that is served; required
-	Spool   string                // folder for attachments that are longer than 1 MiB; required
+	Path    string                // the only path that is served; required
+	Spool   string                // folder for attachments larger than 1 MiB; required
 
 	Suite       wssec.Suite       // zero means wssec.EDelivery1
 	MaxBytes    int64             // whole request; 0 means DefaultMaxBytes
 	MaxExpanded int64             // payload after decompression; 0 means DefaultMaxExpanded
-	Intake      *intake.Gate      // bounds what requests hold; nil means one with the default limits
-	InFlight    int               // messages worked on at once, and as many that wait for it; 0 means 64 (SEC-016)
+	Intake      *intake.Gate      // bounds the resources that requests hold; nil means one with the default limits
+	InFlight    int               // messages worked on at once, while as many wait; 0 means 64 (SEC-016)
 	Pace        Pace              // how slow a client may be; zero means DefaultPace
 	Lenient     bool              // accept message ids outside RFC 2822 (AS4-035)
 	Standard    StandardException // nil: Standard is checked strictly (SBDH-027)
 
 	Hook  func(point string) // called at "receive.<step>", "receive.byte" and "answer.half"; tests end the process there
-	Ready func() error       // nil or nil error: messages are admitted, and what is spooled goes on (REL-060)
-	Done  func(*Exchange)    // called once per request after its answer; nil means nobody wants to know
+	Ready func() error       // an error refuses messages, also while they are spooled; nil: always ready (REL-060)
+	Done  func(*Exchange)    // called once per request after its response; may be nil
 	NewID func() string      // makes the id of an Exchange; nil means 16 random hexadecimal digits
 	Now   func() time.Time   // nil means time.Now
 	Sleep func(context.Context, time.Duration)
@@ -51,24 +51,25 @@ type Receiver struct {
 	failures failureMeter
 }
 
-// StandardException tells for which document types Standard may carry the full identifier (SBDH-027 in design.md §3).
+// StandardException reports whether Standard may carry the full identifier of a document type (SBDH-027 in design.md
+// §3).
 type StandardException func(peppol.DocTypeID) bool
 
-// Exchange tells what became of one request.
+// Exchange is the outcome of one request.
 type Exchange struct {
-	ID            string // for Handler.Place, and the detail of a security error; of a repeat, that of the first
+	ID            string // for Handler.Place, and the detail of a security error; for a repeat, that of the first copy
 	Remote        string // address of the client
 	Proxy         string // the trusted proxy through which it came, "" for none
-	Source        string // what the client is counted as
+	Source        string // the address or network by which the client is counted
 	Agent         string // User-Agent, as the client wrote it
 	Status        int    // HTTP status
 	Step          Step   // the last step begun
 	Code          ebms.Code
 	Err           error  // why it was refused, for our log; nil for a receipt
 	Cause         string // of HTTP 429 and 503, in a few words
-	Unsent        error  // why the answer could not be written; what was accepted stays so (REL-005)
+	Unsent        error  // why the response could not be written; an accepted message stays accepted (REL-005)
 	MessageID     ebms.MessageID
-	C2            peppol.SeatID // "" until the signature was verified
+	C2            peppol.SeatID // "" until the signature is verified
 	DocType       string
 	Duplicate     bool
 	Test          bool   // the test service
@@ -79,7 +80,7 @@ type Exchange struct {
 	Warnings      []string
 }
 
-// Step names where a request got to, in the order of security.md §1.3.
+// Step names how far a request got, in the order of security.md §1.3.
 type Step string
 
 // Steps.
@@ -171,8 +172,8 @@ type exchange struct {
 	r       *http.Request
 	client  intake.Client
 	info    Exchange
-	hold    *intake.Body // what the request holds; nil before it was admitted
-	working bool         // it has a place of work
+	hold    *intake.Body // what the request holds; nil until it is admitted
+	working bool         // it has a place in the pool
 	keys    *certs.Keyring
 	soap    []byte
 	parts   []part
@@ -180,7 +181,7 @@ type exchange struct {
 	ref     ebms.MessageID // for RefToMessageId: claimed until the signature was verified
 }
 
-// part is an attachment. Only the first one is kept: a message with more is refused whatever is in them.
+// part is an attachment. Only the first one is stored: a message with more is refused whatever they contain.
 type part struct {
 	cid   string
 	spool *spool
@@ -199,7 +200,7 @@ func (x *exchange) after(d time.Duration) (context.Context, context.CancelFunc) 
 	return ctx, cancel
 }
 
-// close gives everything back: place of work, spool, and what the intake counts.
+// close releases everything: the place in the pool, the spool, and what the intake counts.
 func (x *exchange) close() {
 	x.leave()
 	for _, p := range x.parts {
@@ -208,8 +209,9 @@ func (x *exchange) close() {
 	x.hold.Close()
 }
 
-// serve is the path of a request: admission, the body, a place of work, the message. It returns the answer, and holds
-// nothing any more: a client that takes its answer slowly keeps no place from others.
+// serve takes a request through admission, reading its body, waiting for a place in the pool, and the message itself.
+// It has released everything when it returns the response: a client that reads slowly must not take a place from
+// others.
 func (x *exchange) serve() (a response) {
 	defer x.close()
 	defer func() {
@@ -218,12 +220,12 @@ func (x *exchange) serve() (a response) {
 			a = x.plain(http.StatusInternalServerError, "internal error")
 		}
 	}()
-	fault, err := x.take()
+	partErr, err := x.take()
 	if err != nil {
 		return x.fail(err)
 	}
 	x.keys = x.rx.Keys()
-	answer, err := x.message(fault)
+	answer, err := x.message(partErr)
 	if err != nil {
 		return x.fail(err)
 	}
@@ -231,20 +233,20 @@ func (x *exchange) serve() (a response) {
 	return response{http.StatusOK, answer.ContentType, answer.Body} // AS4-116
 }
 
-// take reads the whole body, which takes no place of work, and then takes one (SEC-016). The fault is what is wrong
-// with a part although the framing is intact.
-func (x *exchange) take() (fault error, err error) {
+// take reads the whole body and only then takes a place in the pool, so that slow clients occupy none (SEC-016).
+// partErr is what is wrong with a part although the framing is intact.
+func (x *exchange) take() (partErr, err error) {
 	src := newBody(x)
 	if err := x.admit(src.interrupt); err != nil {
 		return nil, err
 	}
-	if fault, err = x.split(src); err != nil {
+	if partErr, err = x.split(src); err != nil {
 		return nil, err
 	}
 	if err := x.hold.Complete(); err != nil {
 		return nil, noRoom(err)
 	}
-	return fault, x.enter()
+	return partErr, x.enter()
 }
 
 // admit checks what can be checked before the body is read (SEC-010 to SEC-013, SEC-016, SEC-101, REL-060).
@@ -278,7 +280,8 @@ func (x *exchange) admit(interrupt func()) error {
 	return nil
 }
 
-// ready asks whether messages are admitted; while one is spooled as well, so that many at once do not fill the disk.
+// ready asks whether messages are admitted. It is asked again while one is spooled, so that many at once do not fill
+// the disk.
 func (x *exchange) ready() error {
 	if x.rx.Ready == nil {
 		return nil

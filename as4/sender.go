@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,16 +22,17 @@ import (
 	"github.com/ravn-ap/ravn/as4/wssec"
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/ebms"
+	"github.com/ravn-ap/ravn/internal/retryafter"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/sbdh"
 )
 
 // Sender is the C2 side: it seals messages and posts sealed bodies.
 type Sender struct {
-	Trust *certs.Verifier  // decides about receivers' certificates and about who signed a receipt; required
+	Trust *certs.Verifier  // verifies certificates of receivers and of those who sign receipts; required
 	HTTP  *http.Client     // must not follow redirects (AS4-010); required
 	Host  string           // right half of the message ids we make; required
-	Spool string           // folder for payloads under way that are longer than 1 MiB; required
+	Spool string           // folder for payloads in progress that are larger than 1 MiB; required
 	Agent string           // User-Agent header (AS4-009)
 	Suite wssec.Suite      // zero means wssec.EDelivery1
 	Now   func() time.Time // nil means time.Now
@@ -60,18 +60,19 @@ type Peer struct {
 
 // Outgoing is one message to be sealed. Its header values come from the envelope alone (SBDH-038).
 //
-// Everything that is signed follows from these fields: sealing the same message again, for a renewed certificate of the
-// receiver, gives the same digests (REL-021, D-12).
+// Everything that is signed is derived from these fields alone: sealing the same message again, for a renewed
+// certificate of the receiver, gives the same digests (REL-021, D-12).
 type Outgoing struct {
-	ID             ebms.MessageID // NewMessageID; the same in every attempt (AS4-122)
-	Ref            string         // makes the ids inside the message: a UUID of the caller's record
+	ID             ebms.MessageID // from NewMessageID; the same in every attempt (AS4-122)
+	Ref            string         // a UUID from the caller's record, from which the ids inside the message are made
 	Timestamp      time.Time      // eb:Timestamp: when the message was made
 	ConversationID string         // AS4-044
 	Header         *sbdh.Header
 	SBD            io.Reader // the whole envelope
 }
 
-// Sealed describes a sealed body: HTTP content that is stored and sent, and sent again, as it is (AS4-122, D-12).
+// Sealed describes a sealed body: HTTP content that is stored, sent and, if necessary, sent again unchanged (AS4-122,
+// D-12).
 type Sealed struct {
 	ContentType string
 	Digests     []byte // what a receipt must repeat, see FormatDigests
@@ -129,7 +130,7 @@ func (s *Sender) attach(sealing *wssec.Sealing, cid string, sbd io.Reader, dst i
 	return errors.Join(z.Close(), enc.Close())
 }
 
-// gzips are used again: each holds a megabyte.
+// gzips are pooled because each holds a megabyte.
 var gzips = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 
 func sentReferences(digests []wssec.Digest) []ebms.Reference {
@@ -168,18 +169,18 @@ type Outcome string
 
 // Outcomes of an attempt that did not end with a valid receipt.
 const (
-	Refused        Outcome = "refused"         // the other side said no for good
-	Later          Outcome = "later"           // it said: not now; the message was not taken
-	Unknown        Outcome = "unknown"         // sent, or perhaps sent, without a valid answer: again with the same bytes
-	BadReceipt     Outcome = "bad-receipt"     // a receipt of the addressed access point with other digests (AS4-109)
-	DuplicateThere Outcome = "duplicate-there" // it has the message from an earlier attempt whose receipt was lost (AS4-126)
+	Refused        Outcome = "refused"         // the other side refused it permanently
+	Later          Outcome = "later"           // the other side cannot take it now, and did not
+	Unknown        Outcome = "unknown"         // it may have arrived, no valid answer came: repeat the same bytes
+	BadReceipt     Outcome = "bad-receipt"     // the addressed access point sent a receipt with other digests (AS4-109)
+	DuplicateThere Outcome = "duplicate-there" // it arrived in an earlier attempt, whose receipt was lost (AS4-126)
 )
 
-// SendError says why an attempt brought no valid receipt.
+// SendError says why an attempt did not end with a valid receipt.
 type SendError struct {
 	Outcome    Outcome
 	HTTPStatus int         // 0 when no answer came
-	Signal     *ebms.Error // the error that the other side sent, or a local EBMS:0301 or 0302
+	Signal     *ebms.Error // the error that the other side sent, or EBMS:0301 or EBMS:0302 raised here
 	RetryAfter time.Duration
 	Answer     *Evidence // what came back, if anything
 	Err        error
@@ -202,10 +203,10 @@ func (e *SendError) Error() string {
 // Unwrap returns the cause.
 func (e *SendError) Unwrap() error { return e.Err }
 
-// Permanent tells whether another attempt with the same bytes is pointless or forbidden.
+// Permanent reports whether another attempt with the same bytes is pointless or forbidden.
 func (e *SendError) Permanent() bool { return e.Outcome != Later && e.Outcome != Unknown }
 
-// Evidence is an answer as it came (AS4-106, REL-044).
+// Evidence is an answer exactly as received (AS4-106, REL-044).
 type Evidence struct {
 	HTTPStatus  int
 	ContentType string
@@ -246,13 +247,13 @@ func (s *Sender) Post(ctx context.Context, r Request) (*Evidence, error) {
 	}
 	ev, err := readAnswer(res)
 	if err != nil {
-		return nil, statusError(res, ev, err)
+		return nil, statusError(res, ev, s.now(), err)
 	}
 	return s.judge(ctx, r, res, ev)
 }
 
-// traceUnsent watches a request: unsent tells that a connection was looked for and none was found, so that certainly no
-// byte of it left: DNS, dialling, the TLS handshake or the guard failed (REL-023).
+// traceUnsent watches a request. unsent reports that a connection was wanted and none was established (DNS, dialling,
+// the TLS handshake or the guard failed), so that certainly no byte of the request was sent (REL-023).
 func traceUnsent(req *http.Request) (traced *http.Request, unsent func() bool) {
 	var wanted, got atomic.Bool
 	trace := &httptrace.ClientTrace{
@@ -265,13 +266,13 @@ func traceUnsent(req *http.Request) (traced *http.Request, unsent func() bool) {
 // maxAnswer bounds an answer (SEC-113).
 const maxAnswer = 2 << 20
 
-// readAnswer reads the whole answer and finds its SOAP part, whatever the HTTP status is (AS4-119, REL-041). What was read
-// is evidence, also with an error.
+// readAnswer reads the whole answer and finds its SOAP part, whatever the HTTP status (AS4-119, REL-041). What was read
+// is returned as evidence even with an error.
 func readAnswer(res *http.Response) (*Evidence, error) {
 	defer func() { _ = res.Body.Close() }() // read to its end, or not wanted
 	ev := &Evidence{HTTPStatus: res.StatusCode, ContentType: res.Header.Get("Content-Type")}
 	var src io.Reader = res.Body
-	if strings.EqualFold(res.Header.Get("Content-Encoding"), "gzip") { // we do not ask for it, some send it (as4.md §15.7)
+	if strings.EqualFold(res.Header.Get("Content-Encoding"), "gzip") { // some send it unasked (as4.md §15.7)
 		z, err := gzip.NewReader(io.LimitReader(res.Body, maxAnswer))
 		if err != nil {
 			return ev, err
@@ -317,14 +318,14 @@ func SOAPPart(contentType []string, body []byte) ([]byte, error) {
 	case err != io.EOF:
 		return nil, err
 	}
-	if f := mr.Fault(); f != nil {
+	if f := mr.HeaderError(); f != nil {
 		return nil, f
 	}
 	return soap, nil
 }
 
 // statusError classifies an answer without signal by its HTTP status (AS4-118, AS4-120, AS4-124, REL-023).
-func statusError(res *http.Response, ev *Evidence, err error) *SendError {
+func statusError(res *http.Response, ev *Evidence, now time.Time, err error) *SendError {
 	e := &SendError{Outcome: Unknown, HTTPStatus: res.StatusCode, Err: err}
 	if len(ev.Body) > 0 {
 		e.Answer = ev
@@ -332,23 +333,22 @@ func statusError(res *http.Response, ev *Evidence, err error) *SendError {
 	switch c := res.StatusCode; {
 	case c == http.StatusRequestTimeout, c == http.StatusTooEarly, c == http.StatusTooManyRequests, c == http.StatusServiceUnavailable:
 		e.Outcome = Later
-		if n, perr := strconv.ParseUint(res.Header.Get("Retry-After"), 10, 32); perr == nil { // a date is not understood
-			e.RetryAfter = min(time.Duration(n)*time.Second, time.Hour)
-		}
+		e.RetryAfter = retryafter.Read(res.Header, now)
 	case c >= 300 && c < 500:
-		e.Outcome = Later // at most three times, which the queue counts
+		e.Outcome = Later // the next attempt looks the receiver up anew, which may give another address
 	}
 	return e
 }
 
-// judge reads the signal and decides.
+// judge reads the signal in an answer and decides what it means for the message. Nothing but a receipt that the
+// addressed access point signed counts as success.
 func (s *Sender) judge(ctx context.Context, r Request, res *http.Response, ev *Evidence) (*Evidence, error) {
 	unknown := func(code ebms.Code, err error) *SendError {
 		return &SendError{Outcome: Unknown, HTTPStatus: res.StatusCode, Answer: ev, Err: err, Signal: &ebms.Error{Code: code}}
 	}
 	u, err := wssec.ReadSignal(ev.SOAP, s.suite())
 	if err != nil {
-		return nil, statusError(res, ev, err)
+		return nil, statusError(res, ev, s.now(), err)
 	}
 	var verified bool
 	var signerErr error
@@ -356,11 +356,11 @@ func (s *Sender) judge(ctx context.Context, r Request, res *http.Response, ev *E
 		verified, signerErr = s.verifySigner(ctx, u, r.Peer, ev)
 	}
 	if u.Claimed().IsZero() {
-		return nil, statusError(res, ev, errors.New("no signal in the answer"))
+		return nil, statusError(res, ev, s.now(), errors.New("no signal in the answer"))
 	}
 	m, err := ebms.Read(u.Claimed(), ebms.Options{LenientMessageID: true})
 	if err != nil || m.Signal == nil {
-		return nil, statusError(res, ev, errors.Join(errors.New("no signal in the answer"), err))
+		return nil, statusError(res, ev, s.now(), errors.Join(errors.New("no signal in the answer"), err))
 	}
 	sig := m.Signal
 	ev.MessageID = sig.ID
@@ -389,7 +389,7 @@ func orUnsigned(err error) error {
 // verifySigner checks that the answer was signed by a valid certificate of the access point we addressed (AS4-107,
 // PKI-024).
 func (s *Sender) verifySigner(ctx context.Context, u *wssec.Unverified, to Peer, ev *Evidence) (bool, error) {
-	signed, err := u.Verify(nil) // SOAPPart has seen that there is no attachment
+	signed, err := u.Verify(nil) // SOAPPart has made sure that there is no attachment
 	if err == nil {
 		_, err = signed.References()
 	}
@@ -410,31 +410,31 @@ func (s *Sender) verifySigner(ctx context.Context, u *wssec.Unverified, to Peer,
 	return true, nil
 }
 
-// judgeReceipt compares the digests (AS4-108, AS4-109). A receipt without non-repudiation information proves nothing:
-// it counts as none (REL-043).
+// judgeReceipt compares the digests (AS4-108, AS4-109). A receipt without non-repudiation information proves nothing
+// and counts as none (REL-043).
 func (s *Sender) judgeReceipt(r Request, res *http.Response, ev *Evidence, receipt *ebms.Receipt) (*Evidence, error) {
-	fault := func(o Outcome, err error) error {
+	failed := func(o Outcome, err error) error {
 		return &SendError{Outcome: o, HTTPStatus: res.StatusCode, Answer: ev, Err: err, Signal: &ebms.Error{Code: ebms.CodeInvalidReceipt}}
 	}
 	sent, err := ParseDigests(r.Digests)
 	if err != nil {
-		return nil, fault(Unknown, err)
+		return nil, failed(Unknown, err)
 	}
 	if len(receipt.References) == 0 {
-		return nil, fault(Unknown, errors.New("the receipt has no digests"))
+		return nil, failed(Unknown, errors.New("the receipt has no digests"))
 	}
 	if err := MatchReceipt(receipt, sent); err != nil {
-		return nil, fault(BadReceipt, err)
+		return nil, failed(BadReceipt, err)
 	}
 	return ev, nil
 }
 
-// MatchReceipt is ebms.MatchReceipt for references to attachments that may be spelled in two ways (AS4-019, AS4-108).
+// MatchReceipt is ebms.MatchReceipt for references to attachments, which may be written in two ways (AS4-019, AS4-108).
 func MatchReceipt(r *ebms.Receipt, sent []ebms.Reference) error {
 	return ebms.MatchReceipt(&ebms.Receipt{References: oneSpelling(r.References)}, oneSpelling(sent))
 }
 
-// oneSpelling writes cid: URLs decoded.
+// oneSpelling decodes cid: URLs, so that percent-encoding makes no difference.
 func oneSpelling(refs []ebms.Reference) []ebms.Reference {
 	out := slices.Clone(refs)
 	for i := range out {
@@ -446,7 +446,7 @@ func oneSpelling(refs []ebms.Reference) []ebms.Reference {
 }
 
 // judgeErrors classifies what the other side reported (AS4-098, AS4-124 to AS4-126, REL-023). An unsigned error is
-// believed as an error: it can fail a message, never mark it delivered (SEC-075).
+// accepted as one: it can fail a message, but never mark it as delivered (SEC-075).
 func (s *Sender) judgeErrors(r Request, res *http.Response, ev *Evidence, sig *ebms.Signal) error {
 	e := &SendError{Outcome: Refused, HTTPStatus: res.StatusCode, Answer: ev, Signal: sig.Errors[0]}
 	for _, one := range sig.Errors {
@@ -460,6 +460,7 @@ func (s *Sender) judgeErrors(r Request, res *http.Response, ev *Evidence, sig *e
 		return e
 	}
 	switch {
+	// Some report a duplicate with another code and say so only in words.
 	case e.Signal.Code == ebms.CodeDuplicateDetected || r.Attempt > 1 && strings.Contains(strings.ToLower(e.Signal.Detail), "duplicate"):
 		if r.Attempt > 1 {
 			e.Outcome = DuplicateThere

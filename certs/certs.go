@@ -1,4 +1,4 @@
-// Package certs holds Ravn's own keys and decides which certificates of others are believed: Peppol's trust anchors per
+// Package certs holds our own keys and decides which certificates of others are trusted: Peppol's trust anchors per
 // environment and role, path validation with the peculiarities of the Peppol PKI, and revocation behind an interface.
 package certs
 
@@ -15,7 +15,7 @@ import (
 	"github.com/ravn-ap/ravn/peppol"
 )
 
-// Environment is the network a server belongs to; trust anchors are bound to it (D-20, PKI-001, SEC-062).
+// Environment is the network that a server belongs to. Trust anchors are bound to it (D-20, PKI-001, SEC-062).
 type Environment string
 
 // Environments.
@@ -53,7 +53,7 @@ func (r Role) String() string {
 // Class is the result of a check (PKI-018).
 type Class string
 
-// Classes. Unsuitable is a certificate that no Peppol CA would issue: a weak key, a wrong usage, a malformed subject.
+// Classes. Unsuitable means a certificate that no Peppol CA would issue: a weak key, wrong usage, malformed subject.
 const (
 	Valid             Class = "valid"
 	NotYetValid       Class = "not-yet-valid"
@@ -64,7 +64,7 @@ const (
 	Unsuitable        Class = "unsuitable"
 )
 
-// Error says why a certificate is not believed. Its text is for our log, never for the other side (SEC-001).
+// Error says why a certificate is not trusted. Its text is for our log, never for the other side (SEC-001).
 type Error struct {
 	Class Class
 	Role  Role
@@ -84,7 +84,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Temporary tells whether the same certificate may be believed later: only an unknown revocation state is (PKI-019).
+// Temporary reports whether the same certificate may be trusted later, which is so only if its revocation status could
+// not be determined (PKI-019).
 func (e *Error) Temporary() bool { return e.Class == RevocationUnknown }
 
 // ClassOf returns the class of an error of this package, Valid for nil.
@@ -105,7 +106,7 @@ func Fingerprint(c *x509.Certificate) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Seat returns the seat id of a certificate: its one subject CN (SEC-066, PKI-011).
+// Seat returns the seat id of a certificate: its only subject CN (SEC-066, PKI-011).
 func Seat(c *x509.Certificate) (peppol.SeatID, error) {
 	cn := ""
 	for _, n := range c.Subject.Names {
@@ -114,7 +115,7 @@ func Seat(c *x509.Certificate) (peppol.SeatID, error) {
 		}
 		v, ok := n.Value.(string)
 		if cn != "" || !ok {
-			return "", errors.New("certs: the subject has not exactly one CN (SEC-066)")
+			return "", errors.New("certs: the subject does not have exactly one CN (SEC-066)")
 		}
 		cn = v
 	}
@@ -146,12 +147,12 @@ func ParsePEM(text []byte) ([]*x509.Certificate, error) {
 	return out, nil
 }
 
-// EncodePEM writes a certificate, given in DER, as PEM.
+// EncodePEM returns a certificate, given in DER, as PEM.
 func EncodePEM(der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
-// DaysLeft returns how many whole days the certificate is still valid; negative when it expired.
+// DaysLeft returns for how many whole days the certificate is still valid; negative if it has expired.
 func DaysLeft(c *x509.Certificate, now time.Time) int { return int(c.NotAfter.Sub(now).Hours() / 24) }
 
 // Subject describes a certificate in one line for operators.

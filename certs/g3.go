@@ -1,7 +1,7 @@
 package certs
 
-// The six CA certificates of the Peppol PKI, generation 3 (pki.md §1.1). They are public facts; a configuration may name
-// other anchors instead (PKI-006).
+// The six CA certificates of the Peppol PKI, generation 3 (pki.md §1.1). A configuration may name other anchors instead
+// (PKI-006).
 const (
 	prodRoot = `-----BEGIN CERTIFICATE-----
 MIIFXDCCA0SgAwIBAgIUIsQBNHXUt+CXK5zXYzrdJEr8AcAwDQYJKoZIhvcNAQEL

@@ -30,13 +30,13 @@ type Key interface {
 	crypto.Decrypter
 }
 
-// Keyring holds our keys: several seats, each with a current and possibly previous ones (D-22, PKI-025, AS4-079). It does
-// not change after it was made; a reload makes a new one.
+// Keyring holds our keys: those of several seats, each with a current and possibly previous ones (D-22, PKI-025,
+// AS4-079). It never changes; a reload makes a new one.
 type Keyring struct {
 	ids []*Identity // newest first within a seat
 }
 
-// NewKeyring makes a Keyring. Of several keys of one seat, the one whose certificate began last signs.
+// NewKeyring makes a Keyring. Of several keys of one seat, the one whose certificate became valid last signs.
 func NewKeyring(ids ...*Identity) *Keyring {
 	k := &Keyring{ids: slices.Clone(ids)}
 	slices.SortStableFunc(k.ids, func(a, b *Identity) int { return b.Cert.NotBefore.Compare(a.Cert.NotBefore) })
@@ -46,7 +46,7 @@ func NewKeyring(ids ...*Identity) *Keyring {
 // Identities returns all keys.
 func (k *Keyring) Identities() []*Identity { return k.ids }
 
-// Current returns the key of the seat that signs at the time now: the newest valid one.
+// Current returns the key that signs for the seat at the time now: the newest valid one.
 func (k *Keyring) Current(seat peppol.SeatID, now time.Time) (*Identity, error) {
 	var last *Identity
 	for _, id := range k.ids {
@@ -65,12 +65,12 @@ func (k *Keyring) Current(seat peppol.SeatID, now time.Time) (*Identity, error) 
 		last.Cert.NotBefore.UTC().Format(time.RFC3339), last.Cert.NotAfter.UTC().Format(time.RFC3339))
 }
 
-// Has tells whether the seat is one of ours.
+// Has reports whether the seat is one of ours.
 func (k *Keyring) Has(seat peppol.SeatID) bool {
 	return slices.ContainsFunc(k.ids, func(id *Identity) bool { return id.Seat == seat })
 }
 
-// Find returns the private key of the first certificate of ours that matches; it implements wssec.Keys.
+// Find returns the private key of our first certificate that matches; it implements wssec.Keys.
 func (k *Keyring) Find(match func(*x509.Certificate) bool) (crypto.Decrypter, bool) {
 	for _, id := range k.ids {
 		if match(id.Cert) {
@@ -141,7 +141,7 @@ func LoadP12(file, password string) (*Identity, error) {
 	return ParseP12(data, password)
 }
 
-// ParseP12 reads the bytes of a PKCS#12 file. A parser's panic over hostile input is an error like any other.
+// ParseP12 reads the bytes of a PKCS#12 file. A panic of the parser, caused by hostile input, becomes an error.
 func ParseP12(data []byte, password string) (id *Identity, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -158,7 +158,7 @@ func ParseP12(data []byte, password string) (id *Identity, err error) {
 	return NewIdentity(append([]*x509.Certificate{cert}, more...), key)
 }
 
-// NewIdentity joins a key with the certificate of the chain that belongs to it (PKI-030).
+// NewIdentity combines a key with the certificate in the chain that belongs to it (PKI-030).
 func NewIdentity(chain []*x509.Certificate, key any) (*Identity, error) {
 	k, ok := key.(Key)
 	if !ok {

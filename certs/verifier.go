@@ -2,6 +2,7 @@ package certs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -12,15 +13,25 @@ import (
 	"time"
 )
 
-// Anchors are the trust anchors of one environment, by role. Several generations may stand side by side (PKI-004).
+// Anchors are the trust anchors of one environment, by role. Several generations may be valid side by side (PKI-004).
 type Anchors struct {
 	AP, SMP []Issuer
 }
 
-// Issuer is an issuing CA with the certificates above it, nearest first; none when it is an anchor itself.
+// Issuer is an issuing CA with the certificates above it, nearest first; none if it is a trust anchor itself.
 type Issuer struct {
 	CA    *x509.Certificate
 	Above []*x509.Certificate
+}
+
+// CAs returns the certificates of the issuing CAs in a list, each once, for display.
+func CAs(list []Issuer) (out []*x509.Certificate) {
+	for _, i := range list {
+		if !slices.ContainsFunc(out, i.CA.Equal) {
+			out = append(out, i.CA)
+		}
+	}
+	return out
 }
 
 // Builtin returns the G3 anchors of test or production; local has none of its own.
@@ -40,13 +51,14 @@ func Builtin(env Environment) Anchors {
 func mustParse(text string) *x509.Certificate {
 	list, err := ParsePEM([]byte(text))
 	if err != nil {
-		panic(err) // a constant of this program is broken
+		panic(err) // a constant in this program is broken
 	}
 	return list[0]
 }
 
-// ParseAnchors reads the CA certificates of one role from a PEM text: issuing CAs and, where it holds them, the CAs above.
-// An issuing CA is one that issued no other CA of the text.
+// ParseAnchors reads the CA certificates of one role from a PEM text: issuing CAs and, if it contains them, the CAs
+// above them. An issuing CA is one that has issued no other CA in the text. The text may contain several certificates
+// of a CA that was renewed with its old key, in any order: each gives an Issuer of its own.
 func ParseAnchors(text []byte) ([]Issuer, error) {
 	list, err := ParsePEM(text)
 	if err != nil {
@@ -57,39 +69,48 @@ func ParseAnchors(text []byte) ([]Issuer, error) {
 		if !c.IsCA {
 			return nil, errors.New("certs: an anchor file holds a certificate that is not a CA: " + Subject(c))
 		}
-		issuedOther := slices.ContainsFunc(list, func(o *x509.Certificate) bool { return o != c && isIssuer(c, o) })
-		if !issuedOther {
-			out = append(out, Issuer{CA: c, Above: above(c, list)})
+		if slices.ContainsFunc(list, func(o *x509.Certificate) bool { return isIssuer(c, o) }) {
+			continue
+		}
+		for _, above := range chains(c, list, maxAbove) {
+			out = append(out, Issuer{CA: c, Above: above})
 		}
 	}
 	return out, nil
 }
 
+// isIssuer reports whether ca signed c. Two certificates with the same name and key belong to one CA, which is not its
+// own issuer.
 func isIssuer(ca, c *x509.Certificate) bool {
-	return bytes.Equal(ca.RawSubject, c.RawIssuer) && !bytes.Equal(ca.Raw, c.Raw) && c.CheckSignatureFrom(ca) == nil
+	same := bytes.Equal(ca.RawSubject, c.RawSubject) && bytes.Equal(ca.RawSubjectPublicKeyInfo, c.RawSubjectPublicKeyInfo)
+	return !same && bytes.Equal(ca.RawSubject, c.RawIssuer) && c.CheckSignatureFrom(ca) == nil
 }
 
-// above returns the chain over c found in list.
-func above(c *x509.Certificate, list []*x509.Certificate) []*x509.Certificate {
-	var out []*x509.Certificate
-	for len(out) < 4 {
-		i := slices.IndexFunc(list, func(o *x509.Certificate) bool { return isIssuer(o, c) })
-		if i < 0 {
-			break
+// maxAbove is how many CAs may stand above an issuing one.
+const maxAbove = 4
+
+// chains returns all chains of certificates in list that lead up from c, each with at most the given number of them.
+func chains(c *x509.Certificate, list []*x509.Certificate, most int) (out [][]*x509.Certificate) {
+	for _, ca := range list {
+		if most == 0 || !isIssuer(ca, c) {
+			continue
 		}
-		c = list[i]
-		out = append(out, c)
+		for _, above := range chains(ca, list, most-1) {
+			out = append(out, append([]*x509.Certificate{ca}, above...))
+		}
+	}
+	if out == nil {
+		out = [][]*x509.Certificate{nil}
 	}
 	return out
 }
 
-// Revocation tells the state of a certificate at a time: Valid, Revoked or RevocationUnknown (PKI-014, PKI-018).
+// Revocation determines the status of a certificate: Valid, Revoked or RevocationUnknown (PKI-014, PKI-018).
 type Revocation interface {
 	Check(ctx context.Context, c, issuer *x509.Certificate, now time.Time) Class
 }
 
-// Unchecked is the Revocation of a server that does not check: every certificate counts as not revoked. It shows itself
-// wherever a status is shown (design.md §3).
+// Unchecked is the Revocation of a server that does not check: no certificate counts as revoked (design.md §3).
 type Unchecked struct{}
 
 // Check returns Valid.
@@ -97,28 +118,34 @@ func (Unchecked) Check(context.Context, *x509.Certificate, *x509.Certificate, ti
 	return Valid
 }
 
-// Verifier decides about certificates of others. System roots, certificates from messages and hints inside a certificate
-// play no part (SEC-060, PKI-003).
+// Verifier decides whether certificates of others are trusted. It uses no system roots, no certificates from messages
+// and no hints inside a certificate (SEC-060, PKI-003).
 type Verifier struct {
 	anchors    Anchors
 	revocation Revocation
 
 	mu    sync.Mutex
-	known map[[sha256.Size]byte]*x509.Certificate // leafs whose signature was checked, with their issuer
+	known map[leaf][]Issuer // issuers of leaf certificates whose signature has been verified
 }
 
-// maxKnown bounds the memory of checked leafs.
+// leaf is a leaf certificate in a role.
+type leaf struct {
+	sum  [sha256.Size]byte
+	role Role
+}
+
+// maxKnown bounds the memory of known.
 const maxKnown = 10_000
 
-// NewVerifier makes a Verifier of anchors; revocation must be given, Unchecked if need be.
+// NewVerifier makes a Verifier. The Revocation is required; it may be Unchecked.
 func NewVerifier(a Anchors, r Revocation) *Verifier {
-	return &Verifier{anchors: a, revocation: r, known: map[[sha256.Size]byte]*x509.Certificate{}}
+	return &Verifier{anchors: a, revocation: r, known: map[leaf][]Issuer{}}
 }
 
 // Anchors returns the anchors, for showing them.
 func (v *Verifier) Anchors() Anchors { return v.anchors }
 
-// VerifyAP checks a certificate that should be an access point's, at the time now. The error is an *Error.
+// VerifyAP checks at the time now a certificate that should be that of an access point. The error is an *Error.
 func (v *Verifier) VerifyAP(ctx context.Context, c *x509.Certificate, now time.Time) error {
 	if _, err := Seat(c); err != nil {
 		return &Error{Class: Unsuitable, Role: AP, Rule: "SEC-066", Msg: "the subject CN is not a seat id", Err: err}
@@ -126,34 +153,36 @@ func (v *Verifier) VerifyAP(ctx context.Context, c *x509.Certificate, now time.T
 	return v.verify(ctx, c, AP, v.anchors.AP, now)
 }
 
-// Belongs checks that a certificate of an access point was issued for this environment (PKI-008, PKI-031), whether it is
-// valid now or not: a key of ours that has expired still opens what was sealed for it.
+// Belongs checks that an access point certificate was issued for this environment (PKI-008, PKI-031), whether or not it
+// is valid now: an expired key of ours still opens messages that were sealed for it.
 func (v *Verifier) Belongs(c *x509.Certificate) error {
 	if err := suitable(c, AP); err != nil {
 		return err
 	}
-	_, err := v.issuer(c, AP, v.anchors.AP)
+	_, err := v.issuers(c, AP, v.anchors.AP)
 	return err
 }
 
-// VerifySMP checks a certificate that should be an SMP's.
+// VerifySMP checks a certificate that should be that of an SMP.
 func (v *Verifier) VerifySMP(ctx context.Context, c *x509.Certificate, now time.Time) error {
 	return v.verify(ctx, c, SMP, v.anchors.SMP, now)
 }
 
-// verify goes through PKI-007 to PKI-012 and stops at the first failure.
-func (v *Verifier) verify(ctx context.Context, c *x509.Certificate, role Role, issuers []Issuer, now time.Time) error {
+// verify applies PKI-007 to PKI-012 and stops at the first failure.
+func (v *Verifier) verify(ctx context.Context, c *x509.Certificate, role Role, pinned []Issuer, now time.Time) error {
 	if err := suitable(c, role); err != nil {
 		return err
 	}
-	issuer, err := v.issuer(c, role, issuers)
+	issuers, err := v.issuers(c, role, pinned)
 	if err != nil {
 		return err
 	}
-	for _, x := range append([]*x509.Certificate{c, issuer.CA}, issuer.Above...) {
-		if err := inTime(x, role, now); err != nil {
-			return err
-		}
+	if err := inTime(c, role, now); err != nil {
+		return err
+	}
+	issuer, err := valid(issuers, role, now)
+	if err != nil {
+		return err
 	}
 	if class := v.revocation.Check(ctx, c, issuer.CA, now); class != Valid {
 		return &Error{Class: class, Role: role, Rule: "PKI-012", Msg: "revocation check"}
@@ -161,7 +190,24 @@ func (v *Verifier) verify(ctx context.Context, c *x509.Certificate, role Role, i
 	return nil
 }
 
-// notBeforeSkew is how far another clock may be ahead of ours (SEC-064).
+// valid returns the first issuer that is valid now, with all CAs above it (PKI-009). Issuers may be several certificates
+// of the same CA, of which some have expired. If none is valid, the error is that of the first.
+func valid(issuers []Issuer, role Role, now time.Time) (Issuer, error) {
+	var first error
+	for _, i := range issuers {
+		var err error
+		for _, x := range append([]*x509.Certificate{i.CA}, i.Above...) {
+			err = cmp.Or(err, inTime(x, role, now))
+		}
+		if err == nil {
+			return i, nil
+		}
+		first = cmp.Or(first, err)
+	}
+	return Issuer{}, first
+}
+
+// notBeforeSkew is by how much the clock of a CA may be ahead of ours (SEC-064).
 const notBeforeSkew = 5 * time.Minute
 
 func inTime(c *x509.Certificate, role Role, now time.Time) error {
@@ -174,7 +220,8 @@ func inTime(c *x509.Certificate, role Role, now time.Time) error {
 	return nil
 }
 
-// suitable checks key, usage and extensions (PKI-007, PKI-010, SEC-064). Missing BasicConstraints are common (pki.md §2).
+// suitable checks key, usage and extensions (PKI-007, PKI-010, SEC-064). BasicConstraints may be missing: they often
+// are (pki.md §2).
 func suitable(c *x509.Certificate, role Role) error {
 	no := func(msg string) error {
 		return &Error{Class: Unsuitable, Role: role, Rule: "SEC-064", Msg: msg}
@@ -207,29 +254,34 @@ func suitable(c *x509.Certificate, role Role) error {
 	return nil
 }
 
-// issuer finds the pinned CA that signed c (PKI-002, PKI-008, SEC-060, SEC-061). The signature of a leaf seen before is not
-// computed again.
-func (v *Verifier) issuer(c *x509.Certificate, role Role, issuers []Issuer) (Issuer, error) {
-	sum := sha256.Sum256(c.Raw)
+// issuers finds the pinned CA certificates that signed c, at least one (PKI-002, PKI-008, SEC-060, SEC-061). The
+// signature of a leaf certificate that is known is not verified again, because that is slow.
+func (v *Verifier) issuers(c *x509.Certificate, role Role, pinned []Issuer) ([]Issuer, error) {
+	key := leaf{sha256.Sum256(c.Raw), role}
 	v.mu.Lock()
-	ca := v.known[sum]
+	found := v.known[key]
 	v.mu.Unlock()
-	for _, i := range issuers {
-		if ca != nil && ca != i.CA || ca == nil && !signedBy(c, i) {
-			continue
-		}
-		v.mu.Lock()
-		if len(v.known) >= maxKnown {
-			clear(v.known)
-		}
-		v.known[sum] = i.CA
-		v.mu.Unlock()
-		return i, nil
+	if found != nil {
+		return found, nil
 	}
-	return Issuer{}, &Error{Class: UnsupportedIssuer, Role: role, Rule: "PKI-008", Msg: "it was not issued by a CA that is trusted for this role and environment"}
+	for _, i := range pinned {
+		if signedBy(c, i) {
+			found = append(found, i)
+		}
+	}
+	if found == nil {
+		return nil, &Error{Class: UnsupportedIssuer, Role: role, Rule: "PKI-008", Msg: "it was not issued by a CA that is trusted for this role and environment"}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.known) >= maxKnown {
+		clear(v.known)
+	}
+	v.known[key] = found
+	return found, nil
 }
 
-// signedBy checks the signatures from c to the top of the pinned chain. Nothing but the pinned certificates takes part.
+// signedBy verifies the signatures from c to the top of the pinned chain, using the pinned certificates only.
 func signedBy(c *x509.Certificate, i Issuer) bool {
 	if !bytes.Equal(c.RawIssuer, i.CA.RawSubject) || c.CheckSignatureFrom(i.CA) != nil {
 		return false

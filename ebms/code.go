@@ -63,7 +63,7 @@ var definitions = map[Code]Definition{
 	CodeDuplicateDetected:            {"DuplicateDetected", content, failure, ""},
 }
 
-// Define returns what the standards say about the code; ok is false for a code of nobody's table (AS4-098).
+// Define returns what the standards say about the code; ok is false for an unknown code (AS4-098).
 func (c Code) Define() (d Definition, ok bool) {
 	d, ok = definitions[c]
 	return d, ok
@@ -75,9 +75,9 @@ const NotServicedDetail = "PEPPOL:NOT_SERVICED"
 // Error is a failure that is reported to the other access point as an eb:Error, or was reported by it.
 type Error struct {
 	Code        Code
-	Severity    string // as received; "" when we write it: then it comes from the table
+	Severity    string // as received; "" in an error that we write: it then comes from the table
 	Short       string // shortDescription as received
-	Detail      string // ErrorDetail, one line; goes on the wire: never a path, a key or a reason of the cryptography
+	Detail      string // ErrorDetail, one line; sent to the other side: never a path, a key or why cryptography failed
 	Description string // eb:Description, free text in English
 	RefTo       MessageID
 	Err         error // the cause, for our log only
@@ -97,10 +97,10 @@ func (e *Error) Unwrap() error { return e.Err }
 // Is compares with a Code.
 func (e *Error) Is(target error) bool { c, ok := target.(Code); return ok && c == e.Code }
 
-// IsNotServiced tells whether the error says that the addressee is not served.
+// IsNotServiced reports whether the error says that the addressee is not served.
 func (e *Error) IsNotServiced() bool { return e.Code == CodeOther && e.Detail == NotServicedDetail }
 
-// IsFailure tells whether the error ends the exchange; everything but a warning does (AS4-097).
+// IsFailure reports whether the error ends the exchange; everything but a warning does (AS4-097).
 func (e *Error) IsFailure() bool {
 	if e.Severity == "" {
 		d, _ := e.Code.Define()

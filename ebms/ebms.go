@@ -1,5 +1,6 @@
-// Package ebms reads and writes ebMS 3.0 message headers: UserMessage, Receipt and Error. It knows the structure that the
-// standard prescribes and its table of error codes, not Peppol's fixed values (package as4), no HTTP and no cryptography.
+// Package ebms reads and writes ebMS 3.0 message headers: UserMessage, Receipt and Error. It knows the structure that
+// the standard prescribes and its table of error codes, but not Peppol's fixed values (see package as4), HTTP or
+// cryptography.
 package ebms
 
 import (
@@ -43,7 +44,7 @@ func ParseMessageID(s string) (MessageID, error) {
 	return MessageID(s), nil
 }
 
-// LenientMessageID accepts any short printable text without blanks. It is for partners that an operator decided to
+// LenientMessageID accepts any short printable text without spaces. It is for partners that an operator has decided to
 // tolerate (design.md §3, MessageId grammar).
 func LenientMessageID(s string) (MessageID, error) {
 	if s == "" || len(s) > maxMessageID || strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }) >= 0 {
@@ -71,7 +72,7 @@ type Messaging struct {
 	Signal *Signal
 }
 
-// UserMessage is an eb:UserMessage header as read or as to be written (ebMS 3.0 Core §5.2.2).
+// UserMessage is an eb:UserMessage header that was read or will be written (ebMS 3.0 Core §5.2.2).
 type UserMessage struct {
 	MPC            string // "" when the attribute is absent
 	Timestamp      time.Time
@@ -94,7 +95,7 @@ type Party struct {
 	Role string
 }
 
-// Typed is a text with its type attribute.
+// Typed is a text with a type attribute.
 type Typed struct{ Type, Value string }
 
 // Property is an eb:Property.
@@ -126,10 +127,10 @@ func (m *UserMessage) Property(name string) (Property, bool) {
 	return Property{}, false
 }
 
-// IsTest tells whether the message uses the test service (AS4-134).
+// IsTest reports whether the message uses the test service (AS4-134).
 func (m *UserMessage) IsTest() bool { return m.Service.Value == TestService && m.Action == TestAction }
 
-// Signal is an eb:SignalMessage: a receipt or errors. One that was read may hold both; its reader decides (REL-042).
+// Signal is an eb:SignalMessage: a receipt or errors. One that was read may contain both; the caller decides (REL-042).
 type Signal struct {
 	Timestamp time.Time
 	ID        MessageID
@@ -150,7 +151,7 @@ type Reference struct {
 	Raw        []byte   // when written: the element in exclusive canonical form, copied unchanged (AS4-102)
 }
 
-// invalid makes an EBMS:0009 for a header that is not built as the schema says (AS4-032).
+// invalid returns an EBMS:0009 error for a header that does not follow the schema (AS4-032).
 func invalid(n safe.Node, format string, args ...any) error {
 	line, col := n.Pos()
 	return &Error{Code: CodeInvalidHeader, Detail: "Invalid ebMS header", Err: fmt.Errorf("line %d column %d: %s", line, col, fmt.Sprintf(format, args...))}

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// MatchReceipt compares the references of a receipt with those that were signed (AS4-108): the same set of URI, transform
-// algorithms, digest method and digest value. Order, prefixes and InclusiveNamespaces do not matter.
+// MatchReceipt compares the references of a receipt with those that were signed (AS4-108). They must have the same
+// URIs, transform algorithms, digest methods and digest values. Order, prefixes and InclusiveNamespaces do not matter.
 func MatchReceipt(r *Receipt, sent []Reference) error {
 	if len(r.References) != len(sent) {
 		return fmt.Errorf("ebms: the receipt has %d references, %d parts were signed (AS4-108)", len(r.References), len(sent))

@@ -86,15 +86,15 @@ func (s *seq) need(local string) safe.Node {
 	return n
 }
 
-// end refuses children that are left.
-func (s *seq) end() {
+// refuseRest refuses children that are left.
+func (s *seq) refuseRest() {
 	if len(s.kids) > 0 && s.r.err == nil {
 		s.r.fail(s.kids[0], "unexpected %s inside %s", s.kids[0].Name().Local, s.n.Name().Local)
 	}
 }
 
-// text returns the trimmed text of a leaf (AS4-054).
-func (r *reader) text(n safe.Node) string {
+// leafText returns the trimmed text of a leaf (AS4-054).
+func (r *reader) leafText(n safe.Node) string {
 	if n.IsZero() || r.err != nil {
 		return ""
 	}
@@ -106,7 +106,7 @@ func (r *reader) text(n safe.Node) string {
 }
 
 // token returns the text of a leaf of type xs:token.
-func (r *reader) token(n safe.Node) string { return strings.Join(strings.Fields(r.text(n)), " ") }
+func (r *reader) token(n safe.Node) string { return strings.Join(strings.Fields(r.leafText(n)), " ") }
 
 func attr(n safe.Node, local string) string {
 	if n.IsZero() {
@@ -116,7 +116,7 @@ func attr(n safe.Node, local string) string {
 	return v
 }
 
-func (r *reader) typed(n safe.Node) Typed { return Typed{Type: attr(n, "type"), Value: r.text(n)} }
+func (r *reader) typed(n safe.Node) Typed { return Typed{Type: attr(n, "type"), Value: r.leafText(n)} }
 
 func (r *reader) userMessage(n safe.Node) *UserMessage {
 	m := &UserMessage{MPC: attr(n, "mpc")}
@@ -125,13 +125,13 @@ func (r *reader) userMessage(n safe.Node) *UserMessage {
 	m.Timestamp = r.time(info.need("Timestamp"))
 	m.ID = r.messageID(info.need("MessageId"))
 	if ref, ok := info.opt("RefToMessageId"); ok {
-		m.RefTo = r.text(ref)
+		m.RefTo = r.leafText(ref)
 	}
-	info.end()
+	info.refuseRest()
 	parties := r.seq(s.need("PartyInfo"))
 	m.From = r.party(parties.need("From"))
 	m.To = r.party(parties.need("To"))
-	parties.end()
+	parties.refuseRest()
 	r.collaboration(m, s.need("CollaborationInfo"))
 	if props, ok := s.opt("MessageProperties"); ok {
 		m.Properties = r.properties(props)
@@ -141,19 +141,19 @@ func (r *reader) userMessage(n safe.Node) *UserMessage {
 			m.Parts = append(m.Parts, r.part(ps.need("PartInfo")))
 		}
 	}
-	s.end()
+	s.refuseRest()
 	return m
 }
 
 func (r *reader) collaboration(m *UserMessage, n safe.Node) {
 	s := r.seq(n)
 	if a, ok := s.opt("AgreementRef"); ok {
-		m.Agreement, m.AgreementType, m.AgreementPMode = r.text(a), attr(a, "type"), attr(a, "pmode")
+		m.Agreement, m.AgreementType, m.AgreementPMode = r.leafText(a), attr(a, "type"), attr(a, "pmode")
 	}
 	m.Service = r.typed(s.need("Service"))
 	m.Action = r.token(s.need("Action"))
 	m.ConversationID = r.token(s.need("ConversationId"))
-	s.end()
+	s.refuseRest()
 }
 
 // party reads From or To; two party ids are EBMS:0003 (AS4-037, AS4-038).
@@ -163,8 +163,8 @@ func (r *reader) party(n safe.Node) Party {
 	if _, second := s.opt("PartyId"); second && r.err == nil {
 		r.err = &Error{Code: CodeValueInconsistent, Detail: "Exactly one PartyId is allowed"}
 	}
-	p.Role = r.text(s.need("Role"))
-	s.end()
+	p.Role = r.leafText(s.need("Role"))
+	s.refuseRest()
 	return p
 }
 
@@ -174,7 +174,7 @@ func (r *reader) properties(n safe.Node) []Property {
 	seen := map[string]bool{}
 	for s := r.seq(n); len(s.kids) > 0 && r.err == nil; {
 		p := s.need("Property")
-		q := Property{Name: attr(p, "name"), Type: attr(p, "type"), Value: r.text(p)}
+		q := Property{Name: attr(p, "name"), Type: attr(p, "type"), Value: r.leafText(p)}
 		if q.Name == "" || seen[q.Name] {
 			r.fail(n, "a property without name, or twice")
 		}
@@ -184,7 +184,7 @@ func (r *reader) properties(n safe.Node) []Property {
 	return out
 }
 
-// part reads PartInfo; Schema and Description are tolerated (AS4-053).
+// part reads PartInfo. Schema and Description are allowed and ignored (AS4-053).
 func (r *reader) part(n safe.Node) Part {
 	p := Part{Href: attr(n, "href")}
 	s := r.seq(n)
@@ -193,7 +193,7 @@ func (r *reader) part(n safe.Node) Part {
 	if props, ok := s.opt("PartProperties"); ok {
 		p.Properties = r.properties(props)
 	}
-	s.end()
+	s.refuseRest()
 	return p
 }
 
@@ -206,7 +206,7 @@ func (r *reader) messageID(n safe.Node) MessageID {
 		return ""
 	}
 	text, _ := n.Leaf()
-	id, err := parse(text) // not trimmed: what differs by blanks is another key (SEC-072)
+	id, err := parse(text) // not trimmed: ids that differ in white space must not become one duplicate key (SEC-072)
 	if err != nil {
 		r.fail(n, "%v", err)
 	}
@@ -229,14 +229,14 @@ func ParseTime(s string) (time.Time, bool) {
 }
 
 func (r *reader) time(n safe.Node) time.Time {
-	t, ok := ParseTime(r.text(n))
+	t, ok := ParseTime(r.leafText(n))
 	if !ok {
 		r.fail(n, "Timestamp is not an xs:dateTime")
 	}
 	return t
 }
 
-// signal reads SignalMessage. It is lenient about ids, which come from any product and are only compared.
+// signal reads SignalMessage. It is lenient about ids: all sorts of products send them, and they are only compared.
 func (r *reader) signal(n safe.Node) *Signal {
 	r.opt.LenientMessageID = true
 	sig := &Signal{}
@@ -245,7 +245,7 @@ func (r *reader) signal(n safe.Node) *Signal {
 	sig.Timestamp = r.time(info.need("Timestamp"))
 	sig.ID = r.messageID(info.need("MessageId"))
 	if ref, ok := info.opt("RefToMessageId"); ok {
-		sig.RefTo = MessageID(r.text(ref))
+		sig.RefTo = MessageID(r.leafText(ref))
 	}
 	if _, pull := s.opt("PullRequest"); pull && r.err == nil {
 		r.err = &Error{Code: CodeFeatureInconsistency, Detail: "Pull is not supported"}
@@ -260,7 +260,7 @@ func (r *reader) signal(n safe.Node) *Signal {
 		}
 		sig.Errors = append(sig.Errors, r.error(e))
 	}
-	for _, k := range s.kids { // other content is tolerated, but a second verdict is not (AS4-107, REL-042)
+	for _, k := range s.kids { // other content is tolerated, but not a second receipt or error (AS4-107, REL-042)
 		if k.Is(NS, "Receipt") || k.Is(NS, "Error") || k.Is(NS, "PullRequest") {
 			r.fail(k, "unexpected %s in SignalMessage", k.Name().Local)
 		}
@@ -320,7 +320,7 @@ func (r *reader) reference(n safe.Node) Reference {
 		case k.Is(nsDS, "DigestMethod"):
 			ref.Method = attr(k, "Algorithm")
 		case k.Is(nsDS, "DigestValue"):
-			v, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(r.text(k)), ""))
+			v, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(r.leafText(k)), ""))
 			if err != nil {
 				r.fail(k, "malformed base64")
 			}
@@ -330,8 +330,8 @@ func (r *reader) reference(n safe.Node) Reference {
 	return ref
 }
 
-// ClaimedID returns the MessageId of a header that nobody verified, or "", for the RefToMessageId of an error (AS4-090
-// step 4, AS4-114).
+// ClaimedID returns the MessageId of an unverified header, or "", for the RefToMessageId of an error (AS4-090 step 4,
+// AS4-114).
 func ClaimedID(messaging safe.Node) MessageID {
 	if messaging.IsZero() {
 		return ""

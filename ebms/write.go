@@ -7,8 +7,8 @@ import (
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
-// Bytes writes the eb:Messaging element in exclusive canonical form, so that its digest is that of the bytes. id is its
-// wsu:Id. Elements come in the order of the schema (AS4-027, §4.1).
+// Bytes returns the eb:Messaging element in exclusive canonical form, so that the digest of the bytes is the digest to
+// sign. id is its wsu:Id. Elements are in the order of the schema (AS4-027, §4.1).
 func (m *Messaging) Bytes(id string) []byte {
 	w := &writer{b: make([]byte, 0, 4096)}
 	w.open("eb:Messaging", "xmlns:S12", nsSOAP, "xmlns:eb", NS, "xmlns:wsu", nsWSU, "wsu:Id", id, "S12:mustUnderstand", "true")

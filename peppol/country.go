@@ -11,7 +11,7 @@ const countries = " 1A AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD 
 	"SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ " +
 	"UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XI XK YE YT ZA ZM ZW "
 
-// KnownCountry tells whether c is an ISO 3166-1 alpha-2 code or one that Peppol adds; a sender checks it (SBDH-016).
+// KnownCountry reports whether c is an ISO 3166-1 alpha-2 code or one that Peppol adds; a sender checks it (SBDH-016).
 func KnownCountry(c string) bool {
 	return len(c) == 2 && strings.Contains(countries, " "+c+" ")
 }

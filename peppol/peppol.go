@@ -70,10 +70,10 @@ func (p ParticipantID) Value() string { return p.value }
 // Key returns the lower-cased value, the form in which participants are compared and stored (DISC-003).
 func (p ParticipantID) Key() string { return strings.ToLower(p.value) }
 
-// Equal tells whether both name the same participant; letter case does not matter (SBDH-007).
+// Equal reports whether both name the same participant; letter case does not matter (SBDH-007).
 func (p ParticipantID) Equal(q ParticipantID) bool { return p.Key() == q.Key() }
 
-// IsZero tells whether p is unset.
+// IsZero reports whether p is unset.
 func (p ParticipantID) IsZero() bool { return p.value == "" }
 
 // String returns the URI form "iso6523-actorid-upis::0192:991825827" (DISC-030), or "" for the zero value.
@@ -163,7 +163,7 @@ func (d DocTypeID) Scheme() string { return d.scheme }
 // Value returns the identifier value without the scheme.
 func (d DocTypeID) Value() string { return d.value }
 
-// IsZero tells whether d is unset.
+// IsZero reports whether d is unset.
 func (d DocTypeID) IsZero() bool { return d.value == "" }
 
 // String returns "scheme::value", which is also the form of the AS4 Action (AS4-043), or "" for the zero value.
@@ -245,7 +245,7 @@ func (p ProcessID) Scheme() string { return p.scheme }
 // Value returns the identifier value without the scheme.
 func (p ProcessID) Value() string { return p.value }
 
-// IsZero tells whether p is unset.
+// IsZero reports whether p is unset.
 func (p ProcessID) IsZero() bool { return p.value == "" }
 
 // String returns "scheme::value", or "" for the zero value.
@@ -270,7 +270,7 @@ func ParseSeat(s string) (SeatID, error) {
 // SPID returns the service provider identifier that belongs to the seat, "0242:000123" for PNO000123 (DISC-009).
 func (s SeatID) SPID() ParticipantID { return ParticipantID{"0242:" + string(s[3:])} }
 
-// ValidCountryForm tells whether c has the form of COUNTRY_C1, two capital letters or digits (SBDH-015).
+// ValidCountryForm reports whether c has the form of COUNTRY_C1, two capital letters or digits (SBDH-015).
 func ValidCountryForm(c string) bool {
 	return len(c) == 2 && all(c, func(r rune) bool { return isUpper(r) || isDigit(r) })
 }

@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// Builder makes both reports like Build, for a caller that meets many items which differ in the end user alone and can tell so
-// itself. What they have in common is then checked once.
+// Builder makes both reports like Build, for a caller that has many items which differ only in the end user. What they
+// have in common is then checked only once.
 type Builder struct {
 	header  Header
-	tally   *tally
+	counter *counter
 	users   *marks
 	shared  []combo
 	missing map[string]struct{} // end users whose country is not known
@@ -17,32 +17,32 @@ type Builder struct {
 
 // combo is what items have in common, and the number of exchanges that have it.
 type combo struct {
-	item      Item // settled, without end user
+	item      Item // normalized, without end user
 	kind      kind
-	place     int32      // where its end users are seen, when it is business
-	noCountry *ItemError // Builder: the country of its end users is not known
+	place     int32      // where its end users are seen; only for business
+	noCountry *ItemError // set by Builder if the country of its end users is not known
 }
 
-// Shared is what many items have in common: all but end user and number.
+// Shared identifies what many items have in common: everything but end user and number.
 type Shared int32
 
 // NewBuilder returns a Builder without items.
 func NewBuilder(h Header) *Builder {
-	return &Builder{header: h, tally: newTally(), users: newMarks(), missing: map[string]struct{}{}}
+	return &Builder{header: h, counter: newCounter(), users: newMarks(), missing: map[string]struct{}{}}
 }
 
-// Shared numbers what items have in common. It does not look at EndUser and N. The error is an *ItemError.
+// Shared registers what items have in common. It ignores EndUser and N. The error is an *ItemError.
 func (b *Builder) Shared(it Item) (Shared, error) {
 	c := combo{item: it}
 	c.item.EndUser, c.item.N = "", 0
 	var err *ItemError
-	if c.kind, err = c.item.settleShared(b.header); err != nil {
+	if c.kind, err = c.item.normalizeShared(b.header); err != nil {
 		if !err.noCountry {
 			return 0, err
 		}
 		c.noCountry = err
 	} else if c.kind == business {
-		c.place = b.tally.users.place(c.item.place())
+		c.place = b.counter.users.place(c.item.place())
 	}
 	b.shared = append(b.shared, c)
 	return Shared(len(b.shared) - 1), nil
@@ -56,7 +56,7 @@ func (b *Builder) Add(s Shared, endUser string, n uint64) error {
 	return b.See(s, endUser)
 }
 
-// Count counts n exchanges, whoever the end users are. The error is an *ItemError.
+// Count counts n exchanges without looking at end users. The error is an *ItemError.
 func (b *Builder) Count(s Shared, n uint64) error {
 	if n == 0 {
 		return &ItemError{Field: "n", Reason: "is 0"}
@@ -75,7 +75,7 @@ func (b *Builder) See(s Shared, endUser string) error {
 	case c.noCountry != nil && endUser != "":
 		b.missing[endUser] = struct{}{}
 	case c.noCountry == nil && c.kind == business:
-		b.users.add(endUser, c.place, c.item.Direction)
+		b.users.mark(endUser, c.place, c.item.Direction)
 	}
 	return nil
 }
@@ -92,9 +92,9 @@ func (b *Builder) Report() (*Report, error) {
 		case c.noCountry != nil:
 			return nil, c.noCountry
 		default:
-			b.tally.add(&c.item)
+			b.counter.add(&c.item)
 		}
 	}
-	b.users.count(b.tally.users)
-	return b.tally.report(b.header)
+	b.users.count(b.counter.users)
+	return b.counter.report(b.header)
 }

@@ -16,8 +16,8 @@ import (
 
 // CSV makes the reports of a month from a file with one exchange a row.
 //
-// A row that stands twice counts once, and two rows that tell different things of one message are refused. Memory does not
-// depend on the number of rows: what must be remembered of each row and each end user is sorted outside of memory. It grows
+// A repeated row counts once, and two rows that contradict each other about one message are refused. Memory does not
+// depend on the number of rows: what must be remembered about each row and each end user is sorted on disk. It grows
 // with the number of different combinations of the columns from direction to c4_country, up to a limit.
 type CSV struct {
 	Header Header
@@ -28,18 +28,18 @@ type CSV struct {
 	room   int // for tests: limit for different combinations, in bytes
 }
 
-// DefaultMemory is what sorting takes when nothing is said.
+// DefaultMemory is the default for CSV.Memory.
 const DefaultMemory = 32 << 20
 
-// maxCombinations limits what different combinations of columns take, in bytes.
+// maxCombinations limits the memory for different combinations of columns, in bytes.
 const maxCombinations = 256 << 20
 
-// Summary says what became of the rows of a file.
+// Summary says how the rows of a file were used.
 type Summary struct {
 	Rows       int64       `json:"rows"`       // without the header
 	Counted    int64       `json:"counted"`    // in the reports
-	Duplicates int64       `json:"duplicates"` // equal to a row before, not counted again
-	Reports    int64       `json:"reports"`    // TSR and EUSR themselves, never counted
+	Duplicates int64       `json:"duplicates"` // equal to an earlier row, not counted again
+	Reports    int64       `json:"reports"`    // TSRs and EUSRs, which are never counted
 	Other      []MonthRows `json:"other_months"`
 }
 
@@ -57,7 +57,7 @@ type CSVError struct {
 
 // RowError is a bad row.
 type RowError struct {
-	Line   int64  `json:"line"` // on which the row begins; the header is on line 1
+	Line   int64  `json:"line"` // where the row begins; the header is line 1
 	Column string `json:"column"`
 	Reason string `json:"reason"`
 }
@@ -83,11 +83,11 @@ func (e *CSVError) Count() string {
 	return fmt.Sprintf("%d bad rows", e.Total)
 }
 
-// maxRowErrors is how many bad rows are named.
+// maxRowErrors is how many bad rows are listed.
 const maxRowErrors = 20
 
-// Build reads a file and makes the reports. A file that does not follow the form is refused with a *CSVError; for others see
-// the function Build.
+// Build reads a file and makes the reports. A file with bad rows is refused with a *CSVError; for other errors see the
+// function Build.
 func (c CSV) Build(ctx context.Context, r io.Reader) (*Report, *Summary, error) {
 	b := c.start(r)
 	defer b.memory.close()
@@ -97,7 +97,7 @@ func (c CSV) Build(ctx context.Context, r io.Reader) (*Report, *Summary, error) 
 	if err := b.memory.finish(); err != nil {
 		return nil, nil, err
 	}
-	if err := b.settle(ctx); err != nil {
+	if err := b.evaluate(ctx); err != nil {
 		return nil, nil, err
 	}
 	if b.bad.total > 0 {
@@ -111,14 +111,14 @@ type csvBuild struct {
 	header Header
 	month  int // as utcMonth counts
 	in     *records
-	bad    faults
+	bad    badRows
 	sum    Summary
 
 	index  map[string]int32 // of combinations, by the text of their columns
 	combos []combo
 	others map[int]int64 // rows by month
 	room   int           // for further combinations, in bytes
-	users  *userTally
+	users  *userCounter
 
 	memory *memory
 }
@@ -128,7 +128,7 @@ func (c CSV) start(r io.Reader) *csvBuild {
 	return &csvBuild{
 		header: c.Header, month: 12*from.Year() + int(from.Month()) - 1,
 		in:    newRecords(r, cmp.Or(c.window, recordBuffer)),
-		index: map[string]int32{}, others: map[int]int64{}, room: cmp.Or(c.room, maxCombinations), users: newUserTally(),
+		index: map[string]int32{}, others: map[int]int64{}, room: cmp.Or(c.room, maxCombinations), users: newUserCounter(),
 		memory: newMemory(c.Temp, cmp.Or(c.Memory, DefaultMemory)),
 	}
 }
@@ -155,7 +155,7 @@ func (b *csvBuild) read(ctx context.Context) error {
 	return err
 }
 
-// contextReader ends with ctx.
+// contextReader stops reading when ctx ends.
 type contextReader struct {
 	ctx context.Context
 	r   io.Reader
@@ -168,8 +168,8 @@ func (c *contextReader) Read(p []byte) (int, error) {
 	return c.r.Read(p)
 }
 
-// readHeader checks line 1. A byte order mark in front of it is left out.
-func (b *csvBuild) readHeader() (*fault, error) {
+// readHeader checks line 1. A byte order mark in front of it is skipped.
+func (b *csvBuild) readHeader() (*rowProblem, error) {
 	if err := b.in.fill(); err != nil {
 		return nil, err
 	}
@@ -178,11 +178,11 @@ func (b *csvBuild) readHeader() (*fault, error) {
 	}
 	f, err := b.in.read()
 	if err == io.EOF {
-		b.in.line, f, err = 1, &fault{column: columns[0], reason: "the file is empty; the first line must name the columns"}, nil
+		b.in.line, f, err = 1, &rowProblem{column: columns[0], reason: "the file is empty; the first line must name the columns"}, nil
 	}
 	for i, v := range b.in.field {
 		if f == nil && err == nil && string(v) != columns[i] {
-			f = &fault{column: columns[i], reason: fmt.Sprintf("the header has %s here; it must be %s", quoted(string(v)), strings.Join(columns[:], ","))}
+			f = &rowProblem{column: columns[i], reason: fmt.Sprintf("the header has %s here; it must be %s", quoted(string(v)), strings.Join(columns[:], ","))}
 		}
 	}
 	if f != nil {
@@ -192,12 +192,12 @@ func (b *csvBuild) readHeader() (*fault, error) {
 	return f, err
 }
 
-// row counts the row at hand.
-func (b *csvBuild) row() (*fault, error) {
+// row counts the current row.
+func (b *csvBuild) row() (*rowProblem, error) {
 	f := &b.in.field
 	month, why := utcMonth(f[colTime])
 	if why != "" {
-		return &fault{column: columns[colTime], reason: quoted(string(f[colTime])) + " " + why}, nil
+		return &rowProblem{column: columns[colTime], reason: quoted(string(f[colTime])) + " " + why}, nil
 	}
 	n, bad := b.combo()
 	if bad != nil {
@@ -206,14 +206,14 @@ func (b *csvBuild) row() (*fault, error) {
 	c := &b.combos[n]
 	for _, col := range [...]int{colEndUser, colMessageID} {
 		if why := badText(f[col]); why != "" {
-			return &fault{column: columns[col], reason: why}, nil
+			return &rowProblem{column: columns[col], reason: why}, nil
 		}
 	}
 	switch {
 	case len(f[colEndUser]) == 0 && c.kind != status:
-		return &fault{column: columns[colEndUser], reason: noEndUser}, nil
+		return &rowProblem{column: columns[colEndUser], reason: noEndUser}, nil
 	case len(f[colMessageID]) == 0:
-		return &fault{column: columns[colMessageID], reason: "is empty"}, nil
+		return &rowProblem{column: columns[colMessageID], reason: "is empty"}, nil
 	}
 	what, where := uint64(n), nowhere
 	if month != b.month {
@@ -225,17 +225,18 @@ func (b *csvBuild) row() (*fault, error) {
 			where = c.place<<1 | int32(c.item.Direction.does()>>1)
 		}
 	}
-	return nil, b.memory.add(f, note{tail: uint64(b.in.line)<<lineShift | what, combo: n, where: where})
+	return nil, b.memory.addRow(f, note{tail: uint64(b.in.line)<<lineShift | what, combo: n, where: where})
 }
 
-// The tail of a row's record: the line, and in the lower bits what the row was counted as: a combination or another month.
+// The tail of a row's record: the line, and in the lower bits how the row was counted: as a combination or another
+// month. A duplicate is found only later and is then taken off there again.
 const (
 	lineShift  = 24
 	otherMonth = 1 << (lineShift - 1)
 	maxCombos  = otherMonth - 1
 )
 
-// badText says why bytes are no text.
+// badText says why bytes are not a valid text.
 func badText(v []byte) string {
 	switch {
 	case !utf8.Valid(v):
@@ -246,25 +247,25 @@ func badText(v []byte) string {
 	return ""
 }
 
-// combo returns the number of the combination of columns that the row at hand has. Bad ones are not kept.
-func (b *csvBuild) combo() (int32, *fault) {
+// combo returns the number of the combination of columns in the current row. Bad ones are not kept.
+func (b *csvBuild) combo() (int32, *rowProblem) {
 	if n, ok := b.index[string(b.in.combination())]; ok {
 		return n, nil
 	}
 	key := string(b.in.combination())
 	for i := colShared; i < colSharedEnd; i++ {
 		if why := badText(b.in.field[i]); why != "" {
-			return 0, &fault{column: columns[i], reason: why}
+			return 0, &rowProblem{column: columns[i], reason: why}
 		}
 	}
 	c := combo{item: b.item(key)}
 	var err *ItemError
-	if c.kind, err = c.item.settleShared(b.header); err != nil {
-		return 0, &fault{column: err.Field, reason: err.Reason}
+	if c.kind, err = c.item.normalizeShared(b.header); err != nil {
+		return 0, &rowProblem{column: err.Field, reason: err.Reason}
 	}
-	const size = 700 // about what a combination takes besides its text, here and in the reports
+	const size = 700 // roughly what a combination takes besides its text, here and in the reports
 	if b.room -= len(key) + size; b.room < 0 || len(b.combos) == maxCombos {
-		return 0, &fault{columns[colDirection], fmt.Sprintf("the columns from %s to %s have more different combinations than fit into a report", columns[colShared], columns[colSharedEnd-1]), true}
+		return 0, &rowProblem{columns[colDirection], fmt.Sprintf("the columns from %s to %s have more different combinations than fit into a report", columns[colShared], columns[colSharedEnd-1]), true}
 	}
 	if c.kind == business {
 		c.place = b.users.place(c.item.place())
@@ -275,7 +276,8 @@ func (b *csvBuild) combo() (int32, *fault) {
 	return n, nil
 }
 
-// item returns what the row at hand says, without its end user. Its texts are parts of the key if they can be.
+// item returns the item in the current row, without its end user. To save memory its texts are parts of the key if
+// possible.
 func (b *csvBuild) item(key string) Item {
 	f := strings.Split(key, ",")
 	if !b.in.plain {
@@ -290,8 +292,8 @@ func (b *csvBuild) item(key string) Item {
 	}
 }
 
-// settle finds duplicates and contradictions, and counts end users; both at once.
-func (b *csvBuild) settle(ctx context.Context) error {
+// evaluate finds duplicates and contradictions and, at the same time, counts end users.
+func (b *csvBuild) evaluate(ctx context.Context) error {
 	users := make(chan error, 1)
 	go func() { users <- b.countUsers(ctx) }()
 	err := b.findDuplicates(ctx)
@@ -301,7 +303,7 @@ func (b *csvBuild) settle(ctx context.Context) error {
 	return err
 }
 
-// findDuplicates goes through the rows by message, and for each message by line.
+// findDuplicates goes through the rows sorted by message, and for each message by line.
 func (b *csvBuild) findDuplicates(ctx context.Context) error {
 	var first record
 	return b.memory.rows.each(withContext(ctx, func(r *record) error {
@@ -310,7 +312,7 @@ func (b *csvBuild) findDuplicates(ctx context.Context) error {
 		case r.key != first.key:
 			first = *r
 		case r.text != first.text:
-			b.bad.add(line, &fault{column: columns[colMessageID], reason: fmt.Sprintf("the same message of this direction and c2 stands on line %d, and something else is said of it there", first.tail>>lineShift)})
+			b.bad.add(line, &rowProblem{column: columns[colMessageID], reason: fmt.Sprintf("the same message of this direction and c2 stands on line %d, and something else is said of it there", first.tail>>lineShift)})
 		default:
 			b.sum.Duplicates++
 			if what := r.tail & (1<<lineShift - 1); what&otherMonth != 0 {
@@ -323,7 +325,7 @@ func (b *csvBuild) findDuplicates(ctx context.Context) error {
 	}))
 }
 
-// countUsers goes through what was seen, end user by end user. A row that stands twice makes no difference here.
+// countUsers goes through what was seen, end user by end user. A repeated row makes no difference here.
 func (b *csvBuild) countUsers(ctx context.Context) error {
 	var at record
 	started := false
@@ -341,7 +343,7 @@ func (b *csvBuild) countUsers(ctx context.Context) error {
 	return err
 }
 
-// withContext makes f end with ctx, which it asks now and then.
+// withContext makes f fail once ctx has ended, which it checks every 65,536 records.
 func withContext(ctx context.Context, f func(*record) error) func(*record) error {
 	n := 0
 	return func(r *record) error {
@@ -354,7 +356,7 @@ func withContext(ctx context.Context, f func(*record) error) func(*record) error
 
 // result makes the reports of what was counted.
 func (b *csvBuild) result() (*Report, *Summary, error) {
-	t := newTally()
+	t := newCounter()
 	t.users = b.users
 	for i := range b.combos {
 		c := &b.combos[i]
@@ -379,13 +381,13 @@ func (b *csvBuild) result() (*Report, *Summary, error) {
 	return rep, &b.sum, err
 }
 
-// faults keeps the first bad rows.
-type faults struct {
+// badRows keeps the first bad rows.
+type badRows struct {
 	list  []RowError
 	total int64
 }
 
-func (e *faults) add(line int64, f *fault) {
+func (e *badRows) add(line int64, f *rowProblem) {
 	e.total++
 	if len(e.list) == maxRowErrors && e.list[maxRowErrors-1].Line <= line {
 		return

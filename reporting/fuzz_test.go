@@ -94,7 +94,8 @@ func fastSplit(t *testing.T, s string, window int) (rows []splitRow) {
 	}
 }
 
-// combinations tells whether two rows with the same values have the same text for their shared columns, and others another.
+// combinations reports whether two rows with the same values have the same text for their shared columns, and others
+// another.
 func combinations(t *testing.T, s string) {
 	in := newRecords(strings.NewReader(s), 1<<16)
 	values := map[string]string{}
@@ -126,7 +127,7 @@ func checkSplit(t *testing.T, s string) {
 	combinations(t, s)
 }
 
-// The reader gives what a slow one gives, of random files with all sorts of faults.
+// The reader gives what a slow one gives, of random files with all sorts of mistakes.
 func TestRecordsAgainstSlowReader(t *testing.T) {
 	r := golden.Random(t)
 	pieces := []string{",", ",", "\"", "\"", "\n", "\r\n", "\r", "a", "\u00e6", " ", `""`, "x,y", strings.Repeat(",", colCount-1), "\x00", "\xff"}

@@ -65,7 +65,7 @@ func peerItems(t *testing.T, rows []row, mls bool) string {
 	var b strings.Builder
 	for _, r := range rows {
 		at, _ := time.Parse(time.RFC3339Nano, r.time)
-		kind, err := r.settle(october)
+		kind, err := r.normalize(october)
 		if err != nil {
 			t.Fatal(err)
 		}

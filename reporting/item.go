@@ -10,11 +10,11 @@ import (
 	"github.com/ravn-ap/ravn/peppol"
 )
 
-// unknown stands for a country that is not known; the TSR allows it, the EUSR does not (RPT-3.4).
+// unknown stands for an unknown country; the TSR allows it, the EUSR does not (RPT-3.4).
 const unknown = "ZZ"
 
-// Country returns the code that is reported for a country: GR for EL, else c itself. ok is false when the code lists of the
-// reports do not have it (SCH-TSR-20, SCH-EUSR-30); ZZ counts as not known.
+// Country returns the code that is reported for a country: GR for EL, otherwise c itself. ok is false if the code lists
+// of the reports do not contain it (SCH-TSR-20, SCH-EUSR-30); ZZ counts as unknown.
 func Country(c string) (code string, ok bool) {
 	if c == "EL" {
 		return "GR", true
@@ -22,17 +22,17 @@ func Country(c string) (code string, ok bool) {
 	return c, peppol.KnownCountry(c)
 }
 
-// Check finds what is wrong with an item of a reporter; the error is an *ItemError.
+// Check returns what is wrong with an item of a reporter, as an *ItemError.
 func (it Item) Check(seat peppol.SeatID) error {
-	if _, err := it.settle(Header{Seat: seat}); err != nil {
+	if _, err := it.normalize(Header{Seat: seat}); err != nil {
 		return err
 	}
 	return nil
 }
 
-// settle checks an item and gives its countries the codes that are reported.
-func (it *Item) settle(h Header) (kind, *ItemError) {
-	k, err := it.settleShared(h)
+// normalize checks an item and replaces its countries by the codes that are reported.
+func (it *Item) normalize(h Header) (kind, *ItemError) {
+	k, err := it.normalizeShared(h)
 	switch {
 	case err != nil:
 		return k, err
@@ -46,8 +46,8 @@ func (it *Item) settle(h Header) (kind, *ItemError) {
 
 const noEndUser = "is empty; only a Message Level Status has no end user"
 
-// settleShared is settle for everything but the end user and the number: what many exchanges have in common.
-func (it *Item) settleShared(h Header) (kind, *ItemError) {
+// normalizeShared is normalize for everything but the end user and the number: what many exchanges have in common.
+func (it *Item) normalizeShared(h Header) (kind, *ItemError) {
 	k := kindOf(it.DocType)
 	if it.Direction != Outgoing && it.Direction != Incoming {
 		return k, &ItemError{Field: "direction", Reason: quoted(string(it.Direction)) + " is neither outgoing nor incoming"}
@@ -58,7 +58,7 @@ func (it *Item) settleShared(h Header) (kind, *ItemError) {
 	if err := it.checkIdentifiers(); err != nil {
 		return k, err
 	}
-	return k, it.settleCountries(h.Preview)
+	return k, it.resolveCountries(h.Preview)
 }
 
 // other is the seat of the other service provider, the SP key of the report (RPT-5.1).
@@ -100,8 +100,8 @@ func (it *Item) checkIdentifiers() *ItemError {
 	return nil
 }
 
-// badIdentifier says why a text cannot be an identifier. The rules compare keys after normalising their blanks, so that two
-// identifiers which differ in those alone would be one to SCH-TSR-10.
+// badIdentifier says why a text cannot be an identifier. The rules normalize spaces before they compare keys, so
+// SCH-TSR-10 would take two identifiers for the same that differ only in spaces.
 func badIdentifier(s string) string {
 	switch {
 	case s == "":
@@ -118,10 +118,11 @@ func badIdentifier(s string) string {
 	return ""
 }
 
-// settleCountries gives both countries the codes that are reported (RPT-3.4). That of the end user, who is ours, must be known.
-func (it *Item) settleCountries(preview bool) *ItemError {
+// resolveCountries replaces both countries by the codes that are reported (RPT-3.4). That of our own end user must be
+// known.
+func (it *Item) resolveCountries(preview bool) *ItemError {
 	if it.Direction == Outgoing {
-		if err := settleOurs("c1_country", &it.C1Country, preview); err != nil {
+		if err := resolveOwnCountry("c1_country", &it.C1Country, preview); err != nil {
 			return err
 		}
 		if it.C4Country != "" {
@@ -134,10 +135,10 @@ func (it *Item) settleCountries(preview bool) *ItemError {
 		code = unknown
 	}
 	it.C1Country = code
-	return settleOurs("c4_country", &it.C4Country, preview)
+	return resolveOwnCountry("c4_country", &it.C4Country, preview)
 }
 
-func settleOurs(field string, country *string, preview bool) *ItemError {
+func resolveOwnCountry(field string, country *string, preview bool) *ItemError {
 	code, ok := Country(*country)
 	switch {
 	case ok:
@@ -152,7 +153,7 @@ func settleOurs(field string, country *string, preview bool) *ItemError {
 	return nil
 }
 
-// place is where the end user is seen. His country is that of C1 when he sends, of C4 when he receives (RPT-5.2).
+// place is where the end user is seen. The country is that of C1 if the end user sends, of C4 if it receives (RPT-5.2).
 func (it *Item) place() placeKey {
 	if it.Direction == Outgoing {
 		return placeKey{it.DocType, it.Process, it.C1Country}
@@ -160,7 +161,7 @@ func (it *Item) place() placeKey {
 	return placeKey{it.DocType, it.Process, it.C4Country}
 }
 
-// quoted shows a value of foreign origin in an error.
+// quoted quotes a value from outside for an error message.
 func quoted(s string) string {
 	const most = 80
 	if len(s) > most {

@@ -7,8 +7,8 @@ import (
 	"hash/maphash"
 )
 
-// memory keeps what must be remembered of each row, outside of memory where it becomes too much: which message it is and what is
-// said of it, and who was seen where. Hashes are made by a goroutine of its own, beside the one that reads rows.
+// memory keeps what must be remembered of each row, on disk if it becomes too much: which message it is about, what it
+// says about it, and who was seen where. A goroutine of its own computes the hashes, so that two cores share the work.
 type memory struct {
 	rows   sorter // one record for each row
 	seen   sorter // who was seen where
@@ -19,18 +19,18 @@ type memory struct {
 
 	filling    *batch
 	full, free chan *batch
-	ended      chan struct{} // the goroutine is at its end
-	err        error         // of the goroutine, once it is
-	closed     bool          // no more batches come
+	ended      chan struct{} // closed when the goroutine ends
+	err        error         // of the goroutine; valid once ended is closed
+	closed     bool          // no more batches will come
 }
 
-// batch holds rows that are on their way to the goroutine.
+// batch holds rows on their way to the goroutine.
 type batch struct {
 	notes []note
 	text  []byte
 }
 
-// note is a row in a batch: what the reader made of it, and where its texts end.
+// note is a row in a batch: how it was counted, and where its texts end.
 type note struct {
 	tail                 uint64 // of its record
 	combo                int32
@@ -66,8 +66,8 @@ func newMemory(dir string, size int) *memory {
 	return m
 }
 
-// add takes over a row. The error may be that of a row before.
-func (m *memory) add(f *[colCount][]byte, n note) error {
+// addRow stores a row. The error may be about an earlier row.
+func (m *memory) addRow(f *[colCount][]byte, n note) error {
 	b := m.filling
 	b.text = append(append(append(b.text, f[colDirection][0]), f[colC2]...), f[colMessageID]...)
 	n.message = len(b.text)
@@ -97,16 +97,16 @@ func (m *memory) flush() error {
 	return nil
 }
 
-// finish waits until everything is kept.
+// finish waits until everything is stored.
 func (m *memory) finish() error {
 	if err := m.flush(); err != nil {
 		return err
 	}
-	m.end()
+	m.stop()
 	return m.err
 }
 
-func (m *memory) end() {
+func (m *memory) stop() {
 	if !m.closed {
 		m.closed = true
 		close(m.full)
@@ -114,14 +114,14 @@ func (m *memory) end() {
 	<-m.ended
 }
 
-// close gives everything back, at any time.
+// close releases everything. It may be called at any time.
 func (m *memory) close() {
-	m.end()
+	m.stop()
 	m.rows.close()
 	m.seen.close()
 }
 
-// work is the goroutine.
+// work is what the goroutine runs.
 func (m *memory) work() error {
 	for b := range m.full {
 		from := 0
@@ -138,12 +138,12 @@ func (m *memory) work() error {
 	return nil
 }
 
-// keep remembers a row.
+// keep stores a row.
 //
-// Its key stands for direction, C2 and message id: 128 bits of SHA-256 behind a secret of this run. All rows meet all rows
-// there, so that the key must be wide (two of 2^34 rows have the same by a chance of 2^-60), and nobody must be able to prepare
-// two messages with the same, of which one would be lost. The rest of the row is compared only between rows with the same
-// key, where 64 bits of a seeded hash are enough.
+// Its key stands for direction, C2 and message id: 128 bits of SHA-256 with a secret of this run. Every row is compared
+// with every other, so the key must be wide (the chance that any two of 2^34 rows have the same key is 2^-60), and
+// nobody must be able to prepare two messages with the same key, because one of them would not be counted. The rest of
+// the row is compared only between rows with the same key, for which 64 bits of a seeded hash are enough.
 func (m *memory) keep(n *note, message, time, user []byte) error {
 	m.buf = binary.LittleEndian.AppendUint32(m.buf[:0], uint32(n.combo))
 	m.buf = append(append(append(m.buf, time...), ','), user...)
@@ -155,8 +155,9 @@ func (m *memory) keep(n *note, message, time, user []byte) error {
 	return m.see(uint64(n.where), user)
 }
 
-// see notes that an end user was seen somewhere. Most such facts come again and again; the latest are known by a seeded hash of
-// 64 bits, each compared with one other. Notes meet all other notes, so that they have a key like that of rows.
+// see records that an end user was seen somewhere. Most such facts are repeated over and over; the latest are
+// recognised by a seeded hash of 64 bits, which is compared with only one other. What is recorded is compared with
+// everything else and so has a key like that of rows.
 func (m *memory) see(where uint64, user []byte) error {
 	m.buf = append(binary.LittleEndian.AppendUint64(m.buf[:0], where), user...)
 	h := maphash.Bytes(m.seed, m.buf)

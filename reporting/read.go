@@ -8,8 +8,8 @@ import (
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
-// ReadTSR reads a Transaction Statistics Report of the structure that its schema prescribes; the texts in it may be wrong,
-// which Check finds. A number above 2^64-1 is refused.
+// ReadTSR reads a Transaction Statistics Report that has the structure of its schema. The texts in it may be wrong;
+// Check finds that. A number above 2^64-1 is refused.
 func ReadTSR(b []byte) (*TSR, error) {
 	r, err := read(b, nsTSR, "TransactionStatisticsReport")
 	if err != nil {
@@ -25,7 +25,7 @@ func ReadTSR(b []byte) (*TSR, error) {
 		s.done()
 	}
 	r.done()
-	return t, r.fault()
+	return t, r.firstErr()
 }
 
 // ReadEUSR reads an End User Statistics Report, as ReadTSR does.
@@ -44,10 +44,10 @@ func ReadEUSR(b []byte) (*EUSR, error) {
 		s.done()
 	}
 	r.done()
-	return e, r.fault()
+	return e, r.firstErr()
 }
 
-// reader takes the child elements of an element one after the other. The first fault stays.
+// reader reads the child elements of an element one after the other. It keeps the first error.
 type reader struct {
 	at    safe.Node
 	list  []safe.Node
@@ -66,7 +66,7 @@ func read(b []byte, space, root string) (*reader, error) {
 	return &reader{doc.Top(), doc.Top().Elements(), space, new(error)}, nil
 }
 
-func (r *reader) fault() error { return *r.err }
+func (r *reader) firstErr() error { return *r.err }
 
 func (r *reader) fail(at safe.Node, format string, args ...any) {
 	if *r.err == nil {
@@ -77,7 +77,7 @@ func (r *reader) fail(at safe.Node, format string, args ...any) {
 
 func (r *reader) more() bool { return len(r.list) > 0 && *r.err == nil }
 
-// one returns the next child, which must have this name. After a fault it is no node.
+// one returns the next child, which must have this name. After an error it is the zero node.
 func (r *reader) one(name string) safe.Node {
 	if *r.err != nil {
 		return safe.Node{}

@@ -23,18 +23,18 @@ const (
 	colCount     = len(columns)
 )
 
-// recordBuffer is the size of the window on the file, and so the limit for a row.
+// recordBuffer is the size of the window on the file, and thus the longest possible row.
 const recordBuffer = 1 << 20
 
-// fault says what is wrong with a row.
-type fault struct {
+// rowProblem says what is wrong with a row.
+type rowProblem struct {
 	column string
 	reason string
-	stop   bool // nothing behind it can be read
+	stop   bool // nothing after it can be read
 }
 
-// records splits a file into rows as RFC 4180 says: CRLF or LF, values with quotes around them may hold commas, line ends and
-// doubled quotes. It allocates nothing per row; the fields are valid until the next one.
+// records splits a file into rows according to RFC 4180: CRLF or LF; quoted values may contain commas, line ends and
+// doubled quotes. It allocates nothing per row; the fields are valid until the next row.
 type records struct {
 	src  io.Reader
 	buf  []byte // the window; a row must fit in it
@@ -43,10 +43,10 @@ type records struct {
 	eof  bool
 	next int64 // line on which the next row begins
 
-	line   int64 // on which the row at hand begins
+	line   int64 // on which the current row begins
 	field  [colCount][]byte
 	shared []byte // the columns from colShared to before colSharedEnd, with commas between them
-	plain  bool   // no value in shared has a comma, so that the commas part them
+	plain  bool   // no value in shared contains a comma, so every comma is a separator
 	text   []byte // the values of a row with quotes, a comma behind each
 	key    []byte
 }
@@ -55,8 +55,8 @@ func newRecords(src io.Reader, size int) *records {
 	return &records{src: src, buf: make([]byte, size), next: 1}
 }
 
-// read goes to the next row. It returns io.EOF after the last one. With a fault the fields are not to be used.
-func (r *records) read() (*fault, error) {
+// read goes to the next row. It returns io.EOF after the last one. With a problem the fields are not to be used.
+func (r *records) read() (*rowProblem, error) {
 	for {
 		n, f, ok := r.split(r.buf[r.pos:r.end])
 		if ok {
@@ -68,7 +68,7 @@ func (r *records) read() (*fault, error) {
 		}
 		if r.pos == 0 && r.end == len(r.buf) {
 			r.line, r.eof, r.end = r.next, true, 0
-			return &fault{columns[0], fmt.Sprintf("the row is longer than %d bytes; is there a quote without its second one?", len(r.buf)), true}, nil
+			return &rowProblem{columns[0], fmt.Sprintf("the row is longer than %d bytes; is there a quote without its second one?", len(r.buf)), true}, nil
 		}
 		if err := r.fill(); err != nil {
 			return nil, err
@@ -91,7 +91,7 @@ func (r *records) fill() error {
 		if err != nil {
 			return err
 		}
-		if idle++; n > 0 {
+		if idle++; n > 0 { // a Reader may return nothing now and then, but not for ever
 			idle = 0
 		} else if idle > 100 {
 			return io.ErrNoProgress
@@ -100,8 +100,9 @@ func (r *records) fill() error {
 	return nil
 }
 
-// split takes the row at the front of data and returns its length with its line end. It is not ok if data ends before it does.
-func (r *records) split(data []byte) (n int, f *fault, ok bool) {
+// split reads the row at the start of data and returns its length including the line end. ok is false if data ends
+// first.
+func (r *records) split(data []byte) (n int, f *rowProblem, ok bool) {
 	row, ended := data, 0
 	if i := bytes.IndexByte(data, '\n'); i >= 0 {
 		row, ended = data[:i], 1
@@ -116,7 +117,7 @@ func (r *records) split(data []byte) (n int, f *fault, ok bool) {
 	r.next += int64(ended)
 	if i := bytes.IndexByte(row, '\r'); i >= 0 {
 		if i != len(row)-1 || ended == 0 {
-			return n, &fault{column: columnAt(bytes.Count(row[:i], comma)), reason: loneCR}, true
+			return n, &rowProblem{column: columnAt(bytes.Count(row[:i], comma)), reason: loneCR}, true
 		}
 		row = row[:i]
 	}
@@ -145,12 +146,12 @@ const loneCR = "a carriage return that is not part of a line end; a value with o
 // columnAt names the column with this index, or the last one.
 func columnAt(i int) string { return columns[min(i, colCount-1)] }
 
-func wrongCount(n int) *fault {
-	return &fault{column: columnAt(n), reason: fmt.Sprintf("the row has %d columns where %d are needed", n, colCount)}
+func wrongCount(n int) *rowProblem {
+	return &rowProblem{column: columnAt(n), reason: fmt.Sprintf("the row has %d columns where %d are needed", n, colCount)}
 }
 
-// splitQuoted is split for rows with quotes. After a fault it goes on behind the next line end.
-func (r *records) splitQuoted(data []byte) (n int, f *fault, ok bool) {
+// splitQuoted is split for rows with quotes. After a problem it continues after the next line end.
+func (r *records) splitQuoted(data []byte) (n int, f *rowProblem, ok bool) {
 	var ends [colCount]int // of the values in r.text
 	r.text = r.text[:0]
 	i, column := 0, 0
@@ -190,12 +191,12 @@ func (r *records) splitQuoted(data []byte) (n int, f *fault, ok bool) {
 }
 
 // value appends the value that begins at i to r.text and returns where it ends.
-func (r *records) value(data []byte, i int) (end int, f *fault, more bool) {
+func (r *records) value(data []byte, i int) (end int, f *rowProblem, more bool) {
 	if i == len(data) || data[i] != '"' {
 		from := i
 		for i < len(data) && data[i] != ',' && data[i] != '\n' && data[i] != '\r' {
 			if data[i] == '"' {
-				return i, &fault{reason: "a quote inside a value that has none around it"}, false
+				return i, &rowProblem{reason: "a quote inside a value that has none around it"}, false
 			}
 			i++
 		}
@@ -205,7 +206,7 @@ func (r *records) value(data []byte, i int) (end int, f *fault, more bool) {
 	for i++; ; i++ {
 		j := bytes.IndexByte(data[i:], '"')
 		if j < 0 {
-			return len(data), &fault{reason: "a quote without its second one", stop: true}, !r.eof
+			return len(data), &rowProblem{reason: "a quote without its second one", stop: true}, !r.eof
 		}
 		r.text = append(r.text, data[i:i+j]...)
 		if i += j + 1; i == len(data) && !r.eof {
@@ -218,8 +219,8 @@ func (r *records) value(data []byte, i int) (end int, f *fault, more bool) {
 	}
 }
 
-// separator takes the comma or line end behind a value; last means that the row ends with it.
-func (r *records) separator(data []byte, i int) (end int, last bool, f *fault, more bool) {
+// separator reads the comma or line end after a value; last means that the row ends with it.
+func (r *records) separator(data []byte, i int) (end int, last bool, f *rowProblem, more bool) {
 	switch rest := data[i:]; {
 	case len(rest) == 0:
 		return i, true, nil, !r.eof
@@ -228,17 +229,17 @@ func (r *records) separator(data []byte, i int) (end int, last bool, f *fault, m
 	case rest[0] == '\n':
 		return i + 1, true, nil, false
 	case rest[0] != '\r':
-		return i, false, &fault{reason: "text behind the second quote"}, false
+		return i, false, &rowProblem{reason: "text behind the second quote"}, false
 	case len(rest) > 1 && rest[1] == '\n':
 		return i + 2, true, nil, false
 	case len(rest) == 1 && !r.eof:
 		return i, false, nil, true
 	}
-	return i, false, &fault{reason: loneCR}, false
+	return i, false, &rowProblem{reason: loneCR}, false
 }
 
-// skip ends a row with a fault at i at the next line end.
-func (r *records) skip(data []byte, i int, f *fault) (int, *fault, bool) {
+// skip ends a row that has a problem at i at the next line end.
+func (r *records) skip(data []byte, i int, f *rowProblem) (int, *rowProblem, bool) {
 	end := len(data)
 	if j := bytes.IndexByte(data[i:], '\n'); j >= 0 {
 		end = i + j + 1
@@ -250,7 +251,8 @@ func (r *records) skip(data []byte, i int, f *fault) (int, *fault, bool) {
 	return end, f, true
 }
 
-// combination returns a text that is the same for two rows exactly if the values from colShared to before colSharedEnd are.
+// combination returns a text that is equal for two rows if and only if their values from colShared to before
+// colSharedEnd are.
 func (r *records) combination() []byte {
 	if r.plain {
 		return r.shared

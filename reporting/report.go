@@ -49,7 +49,7 @@ const (
 	schemeEndUser  = "EndUserCountry"
 )
 
-// Top is the beginning that both reports have, as text: a report that was read may hold anything.
+// Top is what both reports begin with, as text: in a report that was read it may be anything.
 type Top struct {
 	Customization  string
 	Profile        string
@@ -68,7 +68,7 @@ type TSR struct {
 	Subtotals []Subtotal
 }
 
-// Subtotal is a number of exchanges that have their keys in common.
+// Subtotal is the number of exchanges that have the keys in common.
 type Subtotal struct {
 	Type string
 	Keys []Key
@@ -85,7 +85,7 @@ type EUSR struct {
 	Subsets []Subset
 }
 
-// Subset is a number of end users that have their keys in common.
+// Subset is the number of end users that have the keys in common.
 type Subset struct {
 	Type string
 	Keys []Key

@@ -1,14 +1,16 @@
-// Package reporting makes the two monthly reports of a Peppol service provider: the Transaction Statistics Report (TSR 1.0.2)
-// and the End User Statistics Report (EUSR 1.1.1). It is pure computation: items and a header in, documents out; the same
-// items in any order, in any number of pieces, give the same bytes.
+// Package reporting makes the two monthly reports of a Peppol service provider: the Transaction Statistics Report (TSR
+// 1.0.2) and the End User Statistics Report (EUSR 1.1.1). It only computes: items and a header in, documents out. The
+// same items, in whatever order and grouping, give the same bytes.
 //
-//   - Build makes both reports of a stream of items; CSV.Build makes them of a file with one exchange a row, in bounded memory.
-//   - Item.Check finds what is wrong with an item, for the day it arrives; Build checks each item again.
-//   - ReadTSR and ReadEUSR read reports, Check names the official rules SCH-TSR-nn and SCH-EUSR-nn that a report breaks.
-//     Build gives no report that breaks one.
+//   - Build makes both reports from a stream of items; CSV.Build from a file with one exchange per row,
+//     in bounded memory.
+//   - Item.Check finds what is wrong with an item, on the day when it arrives; Build checks each item again.
+//   - ReadTSR and ReadEUSR read reports, Check returns the official rules SCH-TSR-nn and SCH-EUSR-nn that a
+//     report breaks. Build never returns a report that breaks one.
 //
-// What is counted (one exchange with a positive receipt, production only) is decided by who collects the items; only the two
-// reports themselves and, in the EUSR, Message Level Statuses are left out here, by their document type.
+// What counts (an exchange with a positive receipt, in production only) is decided by the caller that collects the
+// items. Only the two reports themselves and, in the EUSR, Message Level Statuses are left out here, by their document
+// type.
 package reporting
 
 import (
@@ -29,19 +31,19 @@ const (
 )
 
 // Identifier is a document type or process: its scheme and its value, which are reported verbatim (TSR 1.0.2 §2.3). It is
-// text because an exchange that took place is counted even if its identifier is none that we would write.
+// plain text because an exchange that took place is counted even if we would not write such an identifier.
 type Identifier struct{ Scheme, Value string }
 
-// Item is an exchange (RPT-2), or several that differ in nothing that is reported.
+// Item is an exchange (RPT-2), or several between which the reports make no difference.
 type Item struct {
 	Direction Direction
-	C2, C3    peppol.SeatID // one of them is the reporter, by the direction
+	C2, C3    peppol.SeatID // one of them is the reporter, depending on the direction
 	DocType   Identifier
 	Process   Identifier
 	Transport string // transport profile, peppol.TransportAS4
-	C1Country string // of the sender; what is not in the code list becomes ZZ when the item is incoming
-	C4Country string // of the receiver; "" when outgoing
-	EndUser   string // any id that is the same for the same customer; "" is for items that the EUSR leaves out
+	C1Country string // of the sender; in an incoming item an unknown one becomes ZZ
+	C4Country string // of the receiver; "" if outgoing
+	EndUser   string // any id that is the same for the same customer; "" only in items that the EUSR leaves out
 	N         uint64 // number of exchanges, at least 1
 }
 
@@ -63,9 +65,9 @@ type Report struct {
 // Check returns the rules that the two reports break.
 func (r *Report) Check() []Finding { return append(r.TSR.Check(), r.EUSR.Check()...) }
 
-// Build makes both reports of the items of a month. Its memory grows with the number of different items, not with their
-// number. It refuses a bad item with an *ItemError, end users without a country with a *CountryError that names all of them,
-// and items whose reports would break a rule with a *RuleError. An error of items is returned as it is.
+// Build makes both reports from the items of a month. Its memory grows with the number of different items, not with
+// their total. It refuses a bad item with an *ItemError, end users without a country with a *CountryError that lists
+// all of them, and items whose reports would break a rule with a *RuleError. An error from items is returned as it is.
 func Build(h Header, items iter.Seq2[Item, error]) (*Report, error) {
 	b := NewBuilder(h)
 	known := map[Item]Shared{}
@@ -89,7 +91,7 @@ func Build(h Header, items iter.Seq2[Item, error]) (*Report, error) {
 	return b.Report()
 }
 
-// kind tells which report an item enters.
+// kind says in which reports an item counts.
 type kind uint8
 
 const (
@@ -112,7 +114,7 @@ func kindOf(d Identifier) kind {
 	return business
 }
 
-// IsReport tells whether a document type is that of a TSR or EUSR, of which exchanges are never counted.
+// IsReport reports whether a document type is TSR or EUSR. Their exchanges are never counted.
 func (id Identifier) IsReport() bool { return kindOf(id) == report }
 
 // ItemError says what is wrong with an item.
@@ -138,7 +140,7 @@ func (e *CountryError) Error() string {
 	return fmt.Sprintf("reporting: the country of %d end users is not known: %s%s", len(e.EndUsers), strings.Join(list, ", "), more)
 }
 
-// RuleError holds the rules that a report would break.
+// RuleError lists the rules that a report would break.
 type RuleError struct{ Findings []Finding }
 
 func (e *RuleError) Error() string {

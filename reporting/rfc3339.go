@@ -1,7 +1,8 @@
 package reporting
 
-// utcMonth reads a time of RFC 3339 with its offset and returns the month in which it lies in UTC, as twelve times the year
-// plus the month from 0. The fraction of a second has no part in it. why is "" or says what is wrong.
+// utcMonth reads an RFC 3339 time with its offset and returns its month in UTC, as twelve times the year plus the month
+// counted from 0. Fractions of a second are ignored. why says what is wrong, "" for nothing. time.Parse would
+// refuse leap seconds.
 func utcMonth(s []byte) (month int, why string) {
 	const form = "is not a time like 2026-10-31T23:30:00Z or 2026-11-01T00:30:00.5+01:00"
 	if len(s) < len("2026-10-31T23:30:00") {
@@ -34,7 +35,7 @@ func utcMonth(s []byte) (month int, why string) {
 		return 0, "is no date or time of day that exists"
 	}
 	month = 12*year + mon - 1
-	utc := 60*hour + minute - offset // minute of the day, which may be the one before or after
+	utc := 60*hour + minute - offset // minute of the day; may be in the day before or after
 	last := day == daysIn(year, mon)
 	switch {
 	case utc < 0:

@@ -17,7 +17,7 @@ type Finding struct {
 
 func (f Finding) String() string { return f.Rule + " " + f.Location + ": " + f.Text }
 
-// checker collects findings.
+// checker checks a report and collects findings.
 type checker struct {
 	prefix string // of the rules
 	root   string // element
@@ -64,12 +64,12 @@ func filter(keys []Key, keep func(Key) bool) (out []Key) {
 // id is a key as the rules compare it.
 func (k Key) id() string { return trim(k.Scheme) + "::" + trim(k.Value) }
 
-// unique counts how many parts have the same keys. A part is known by the first key of each kind; the rule looks up every
-// combination of its keys.
+// unique counts how many parts have the same keys. A part is registered by the first key of each kind; the rule looks
+// up every combination of its keys.
 type unique map[string]int
 
-// add counts a part.
-func (u unique) add(kinds ...[]Key) {
+// countPart registers a part.
+func (u unique) countPart(kinds ...[]Key) {
 	ids := make([]string, len(kinds))
 	for i, list := range kinds {
 		if len(list) > 0 {
@@ -79,7 +79,7 @@ func (u unique) add(kinds ...[]Key) {
 	u[strings.Join(ids, "::")]++
 }
 
-// holds tells whether every combination of keys belongs to one part. Where a kind has no key there is no combination.
+// holds reports whether every combination of keys belongs to exactly one part. If a kind has no key, there is none.
 func (u unique) holds(kinds ...[]Key) bool {
 	ids := make([][]string, len(kinds))
 	for i, list := range kinds {
@@ -115,7 +115,7 @@ func isSeat(s string) bool {
 	return err == nil
 }
 
-// plainDate tells whether s is four digits, two and two.
+// plainDate reports whether s is four digits, two and two.
 func plainDate(s string) bool {
 	if len(s) != len("2026-10-31") {
 		return false
@@ -132,7 +132,7 @@ func plainDate(s string) bool {
 	return true
 }
 
-// inList tells whether a report may name the country; EL is in the lists of the rules beside GR.
+// inList reports whether a report may name the country; EL is in the lists of the rules beside GR.
 func inList(c string, more ...string) bool {
 	c = trim(c)
 	return peppol.KnownCountry(c) || c == "EL" || slices.Contains(more, c)

@@ -19,7 +19,7 @@ func (e *EUSR) Check() []Finding {
 	same := map[string]unique{perDTPR: {}, perDTPREUC: {}, perDTEUC: {}, perEUC: {}}
 	for i, typ := range types {
 		if u := same[typ]; u != nil {
-			u.add(subsetKeys(typ, e.Subsets[i].Keys)...)
+			u.countPart(subsetKeys(typ, e.Subsets[i].Keys)...)
 		} else {
 			c.mustOnce(14, "There are subsets of a type that does not exist.")
 		}
@@ -75,7 +75,8 @@ func (e *EUSR) checkNumbers(c *checker) {
 	}
 }
 
-// atMostSum tells whether those that send or receive are no more than both together; the sum may be more than 64 bits.
+// atMostSum reports whether those that send or receive are no more than both together; the sum may be more than 64
+// bits.
 func (u Users) atMostSum() bool { return u.Either <= u.Sending || u.Either-u.Sending <= u.Receiving }
 
 // mustOnce adds a finding about the root unless the rule has one.

@@ -20,11 +20,11 @@ func (t *TSR) Check() []Finding {
 	for i, typ := range types {
 		switch keys := t.Subtotals[i].Keys; typ {
 		case perTP:
-			transports.add(withMeta(keys, metaTP))
+			transports.countPart(withMeta(keys, metaTP))
 		case perSPDTPR:
-			providers.add(providerKeys(keys)...)
+			providers.countPart(providerKeys(keys)...)
 		case perSPDTPRCC:
-			countries.add(countriesKeys(keys)...)
+			countries.countPart(countriesKeys(keys)...)
 		}
 	}
 	for i, typ := range types {

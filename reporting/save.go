@@ -29,7 +29,7 @@ const (
 // Document is what is written to a file.
 type Document struct {
 	Name  string
-	Mode  fs.FileMode // rights of the file; 0 means 0644
+	Mode  fs.FileMode // permissions of the file; 0 means 0644
 	Write func(io.Writer) error
 }
 
@@ -45,8 +45,8 @@ func all(doc io.WriterTo) func(io.Writer) error {
 	}
 }
 
-// Save writes documents into a folder, which it makes if there is none. Each appears whole or not at all: all are written and
-// synced under other names before the first gets its own.
+// Save writes documents into a folder, which it creates if necessary. Each appears complete or not at all: all are
+// written and synced under temporary names before the first gets its own.
 func Save(dir string, docs ...Document) (files []File, err error) {
 	if err := durable.MkdirAll(dir, 0o755); err != nil {
 		return nil, err

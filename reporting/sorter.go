@@ -24,8 +24,9 @@ func (a *record) compare(b *record) int {
 	return cmp.Or(cmp.Compare(a.key[1], b.key[1]), cmp.Compare(a.tail, b.tail))
 }
 
-// sorter sorts any number of records in bounded memory: a full buffer is sorted and written to a temporary file by a goroutine
-// of its own while another one fills; at the end the sorted runs are merged. Few records never leave memory.
+// sorter sorts any number of records in bounded memory: a goroutine sorts a full buffer and writes it to a temporary
+// file while another buffer fills; at the end the sorted runs are merged. If there are few records, they stay in
+// memory.
 type sorter struct {
 	dir   string // of the temporary file; "" means that of the system
 	limit int    // records in a buffer, of which there are two
@@ -50,7 +51,7 @@ func (s *sorter) add(r record) error {
 	return nil
 }
 
-// spill has the buffer sorted and written.
+// spill starts sorting and writing the buffer.
 func (s *sorter) spill() error {
 	if err := s.wait(); err != nil {
 		return err
@@ -62,7 +63,7 @@ func (s *sorter) spill() error {
 	return nil
 }
 
-// wait ends the writing that is under way.
+// wait waits until the buffer is written that is being written, if any.
 func (s *sorter) wait() error {
 	if s.busy == nil {
 		return nil
@@ -98,8 +99,8 @@ func (s *sorter) write(list []record) error {
 	return nil
 }
 
-// create opens the temporary file. Where the system allows it the file has no name from then on, so that it vanishes with the
-// process however that ends.
+// create opens the temporary file. If the system allows it, the file is removed from the directory at once, so that it
+// vanishes with the process however that ends.
 func (s *sorter) create() error {
 	f, err := os.CreateTemp(s.dir, "ravn-report-*")
 	if err != nil {
@@ -112,9 +113,9 @@ func (s *sorter) create() error {
 	return nil
 }
 
-// close gives everything back. It may be called at any time, and again.
+// close releases everything. It may be called at any time, and more than once.
 func (s *sorter) close() {
-	_ = s.wait() // what went wrong does not matter any more
+	_ = s.wait() // an error does not matter any more
 	if s.file != nil {
 		_ = s.file.Close()
 	}
@@ -145,7 +146,7 @@ func (s *sorter) each(f func(*record) error) error {
 	return s.merge(f)
 }
 
-// merge reads all runs side by side, each through a part of what the buffers took.
+// merge reads all runs side by side, each with a share of the memory that the two buffers had.
 func (s *sorter) merge(f func(*record) error) error {
 	size := min(max(2*s.limit/len(s.runs), 64), 8192) * recordSize
 	m := make(merger, 0, len(s.runs))
@@ -228,7 +229,8 @@ func (m merger) down(i int) {
 	}
 }
 
-// sortRecords sorts in place. Keys are hashes, evenly spread: the first bits of them put each record close to its place.
+// sortRecords sorts in place. Keys are hashes and so evenly distributed: their first bits put each record close to its
+// final place (an American flag sort), which is faster than comparing.
 func sortRecords(list []record) {
 	const most = 14
 	width := min(bits.Len(uint(len(list)))-4, most)

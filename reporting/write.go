@@ -22,11 +22,11 @@ func (t *TSR) WriteTo(w io.Writer) (int64, error) {
 		x.counts(s.Counts)
 		x.close(1, "Subtotal")
 	}
-	return x.end("TransactionStatisticsReport")
+	return x.finish("TransactionStatisticsReport")
 }
 
 // XML returns the report as WriteTo writes it.
-func (t *TSR) XML() []byte { return text(t) }
+func (t *TSR) XML() []byte { return xmlBytes(t) }
 
 // WriteTo writes the report in its canonical form (Canonical XML 1.0), indented.
 func (e *EUSR) WriteTo(w io.Writer) (int64, error) {
@@ -42,13 +42,13 @@ func (e *EUSR) WriteTo(w io.Writer) (int64, error) {
 		x.users(s.Users)
 		x.close(1, "Subset")
 	}
-	return x.end("EndUserStatisticsReport")
+	return x.finish("EndUserStatisticsReport")
 }
 
 // XML returns the report as WriteTo writes it.
-func (e *EUSR) XML() []byte { return text(e) }
+func (e *EUSR) XML() []byte { return xmlBytes(e) }
 
-func text(d io.WriterTo) []byte {
+func xmlBytes(d io.WriterTo) []byte {
 	var b bytes.Buffer
 	_, _ = d.WriteTo(&b) // a Buffer does not fail
 	return b.Bytes()
@@ -80,8 +80,8 @@ func (x *writer) begin(root, space string, t *Top) {
 	x.close(1, "Header")
 }
 
-// end writes the last tag, without a line end, which the canonical form has not.
-func (x *writer) end(root string) (int64, error) {
+// finish writes the last tag, without a line end, because the canonical form has none there.
+func (x *writer) finish(root string) (int64, error) {
 	x.b = append(x.b, "</"+root+">"...)
 	x.flush()
 	return x.n, x.err

@@ -109,7 +109,7 @@ func (p *parser) participant(e *element, who string) peppol.ParticipantID {
 	}
 	v := p.value(e.kids[0])
 	if strings.Contains(v, "::") {
-		v = "" // the scheme stands in Authority only
+		v = "" // the scheme is given in Authority only
 	}
 	id, err := peppol.ParseParticipant(v)
 	if err != nil {
@@ -190,7 +190,7 @@ func (p *parser) scope(e *element) (s Scope, hasID bool) {
 	return s, hasID
 }
 
-// apply puts one scope into the header.
+// apply stores one scope in the header.
 func (p *parser) apply(h *Header, s Scope, hasID bool) {
 	var err error
 	switch s.Type {

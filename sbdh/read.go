@@ -13,8 +13,8 @@ import (
 
 // Options of Read.
 type Options struct {
-	// FullStandard tells that documents of this type carry the full document type identifier in Standard, as the
-	// Norwegian citizen mail sample does (SBDH-027 in design.md §3). nil means never.
+	// FullStandard reports whether documents of this type have the full document type identifier in Standard, as the
+	// sample of Norwegian letters to citizens does (SBDH-027 in design.md §3). nil means never.
 	FullStandard func(peppol.DocTypeID) bool
 	// Content, when set, receives the decoded content of a BinaryContent or TextContent, as a stream (SBDH-032).
 	Content io.Writer
@@ -49,7 +49,7 @@ func Read(r io.Reader, opt Options) (*Header, *Payload, error) {
 	return d.header, &d.payload, nil
 }
 
-// notXML turns a reader's refusal into an envelope error and leaves read errors as they are.
+// notXML turns an error about the XML into an envelope error and leaves errors of reading as they are.
 func notXML(err error) error {
 	var x *safe.Error
 	if !errors.As(err, &x) {
@@ -58,7 +58,7 @@ func notXML(err error) error {
 	return &Error{Keyword: "invalid-sbd-xml", Rule: "SBDH-039", Msg: "the payload is not acceptable XML", Err: err}
 }
 
-// document is a walk through an envelope.
+// document is the state while an envelope is read.
 type document struct {
 	opt     Options
 	tree    []*element // open elements of the header
@@ -130,7 +130,7 @@ func (d *document) inHeader(ev *safe.Event) error {
 	return nil
 }
 
-// inBody walks the business document and decodes wrapped content.
+// inBody follows the business document and decodes wrapped content.
 func (d *document) inBody(ev *safe.Event) error {
 	if ev.Depth == 1 {
 		switch ev.Kind {

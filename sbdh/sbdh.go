@@ -1,6 +1,6 @@
 // Package sbdh reads and writes the Peppol Business Message Envelope 2.0.2: a StandardBusinessDocument with its header.
-// Read walks a document of any size in constant memory and checks header and payload kind; Wrap puts a business document,
-// or other content, into a new envelope.
+// Read reads a document of any size in constant memory and checks the header and the kind of payload. Wrap puts a
+// business document, or other content, into a new envelope.
 package sbdh
 
 import (
@@ -41,10 +41,10 @@ type Header struct {
 	CountryC1  string // ISO 3166-1 alpha-2
 	InstanceID string // globally unique per envelope
 	Created    string // CreationDateAndTime as written
-	MLSTo      string // participant value "0242:…", "" when absent or invalid
-	MLSType    string // "" when absent or invalid: FAILURE_ONLY applies
+	MLSTo      string // participant value "0242:…", "" if absent or invalid
+	MLSType    string // "" if absent or invalid, which means FAILURE_ONLY
 
-	Standard, TypeVersion, Type string // SBDH-022 to 024; derived from DocType when a wrapper is written
+	Standard, TypeVersion, Type string // SBDH-022 to 024; derived from DocType when an envelope is written
 
 	Attributes []Scope  // free attributes, in order (SBDH-020)
 	Warnings   []string // what was tolerated: one sentence each, no personal data
@@ -59,7 +59,7 @@ type Payload struct {
 	Wrapped    bool      // BinaryContent or TextContent
 	MimeType   string    // of a wrapped payload
 	Number     string    // that the business document bears (API-120); "" when it bears none
-	Start, End int64     // place of the business document in the UTF-8 form of the envelope, in bytes
+	Start, End int64     // position of the business document in the UTF-8 form of the envelope, in bytes
 
 	HeaderStart, HeaderEnd int64 // place of the header, likewise
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
-// check refuses an envelope that lacks something; nothing is defaulted (SBDH-034, SBDH-016, SBDH-021).
+// check refuses a header that lacks something; nothing gets a default (SBDH-034, SBDH-016, SBDH-021).
 func (h *Header) check() error {
 	switch {
 	case h.Sender.IsZero():
@@ -49,10 +49,10 @@ func (h *Header) derive() error {
 	return nil
 }
 
-// Wrap writes an envelope around the XML document in body. The document's bytes are copied unchanged but for its XML
-// declaration and byte order mark, so that signatures inside it stay valid (SBDH-036); another encoding becomes UTF-8
-// (SBDH-002). The document is checked to be well-formed and to have the root element that the document type names
-// (SBDH-026). Header fields Standard, Type and TypeVersion are derived when empty.
+// Wrap writes an envelope around the XML document in body. The bytes of the document are copied unchanged except for
+// its XML declaration and byte order mark, so that signatures in it stay valid (SBDH-036); another encoding is
+// converted to UTF-8 (SBDH-002). The document must be well-formed and have the root element that the document type
+// names (SBDH-026). The header fields Standard, Type and TypeVersion are derived if they are empty.
 func Wrap(dst io.Writer, h *Header, body io.Reader) error {
 	if err := errors.Join(h.check(), h.derive()); err != nil {
 		return err
@@ -85,7 +85,7 @@ func Wrap(dst io.Writer, h *Header, body io.Reader) error {
 	if err != nil {
 		return notXML(err)
 	}
-	return h.end(dst)
+	return h.writeEndTag(dst)
 }
 
 // dropDeclaration skips an XML declaration.
@@ -110,7 +110,7 @@ func dropDeclaration(br *bufio.Reader) error {
 }
 
 // WrapBinary writes an envelope with BinaryContent: the bytes of body in base64 (SBDH-030). Standard, Type and TypeVersion
-// must be given where the document type is not that of an XML document (SBDH-029).
+// must be given if the document type is not that of an XML document (SBDH-029).
 func WrapBinary(dst io.Writer, h *Header, mimeType string, body io.Reader) error {
 	if err := h.wrapper(mimeType); err != nil {
 		return err
@@ -189,11 +189,11 @@ func closeWrapper(dst io.Writer, h *Header, name string) error {
 	if _, err := io.WriteString(dst, "</"+name+">"); err != nil {
 		return err
 	}
-	return h.end(dst)
+	return h.writeEndTag(dst)
 }
 
-// write writes the start of the envelope. The SBDH namespace has a prefix, so that nothing leaks into the document
-// (SBDH-036); the header is compact and first (SBDH-037).
+// write writes the start of the envelope. The SBDH namespace has a prefix, because a default namespace would change the
+// meaning of a document without one (SBDH-036); the header is compact and comes first (SBDH-037).
 func (h *Header) write(dst io.Writer) error {
 	w := &writer{}
 	w.raw(`<?xml version="1.0" encoding="UTF-8"?>` + "\n" + `<sh:StandardBusinessDocument xmlns:sh="` + NS + `"><sh:StandardBusinessDocumentHeader>`)
@@ -230,7 +230,7 @@ func (h *Header) write(dst io.Writer) error {
 	return err
 }
 
-func (h *Header) end(dst io.Writer) error {
+func (h *Header) writeEndTag(dst io.Writer) error {
 	_, err := io.WriteString(dst, "</sh:StandardBusinessDocument>\n")
 	return err
 }

@@ -21,10 +21,10 @@ type answer struct {
 	url    *url.URL
 	reason Reason
 	err    error
-	ttl    time.Duration // how long it may be remembered; 0: not at all
+	ttl    time.Duration // how long it may be cached; 0: not at all
 }
 
-// read takes the answer for name out of m. An error means that m tells nothing.
+// read returns the answer for name in m. An error means that m contains none.
 func (r *Resolver) read(name string, m *dns.Msg) (answer, error) {
 	owner, ttl, err := followAliases(name, m.Answer)
 	if err != nil {
@@ -51,8 +51,8 @@ func (r *Resolver) read(name string, m *dns.Msg) (answer, error) {
 
 func seconds(ttl uint32) time.Duration { return time.Duration(ttl) * time.Second }
 
-// absent reads an answer without NAPTR records. A server that only points elsewhere has not answered: a referral, or an
-// alias that a server without recursion does not follow.
+// absent reads an answer without NAPTR records. A referral, or an alias that a server without recursion did not follow,
+// is not an answer: the server only points elsewhere.
 func absent(m *dns.Msg, aliased bool) (answer, error) {
 	a := answer{reason: NotRegistered}
 	referral := false
@@ -70,8 +70,8 @@ func absent(m *dns.Msg, aliased bool) (answer, error) {
 	return a, nil
 }
 
-// followAliases walks from name through the CNAME and DNAME records of an answer to the owner of the data, and returns it
-// with the least TTL of the records on the way (DISC-046).
+// followAliases follows the CNAME and DNAME records in an answer from name to the owner of the data, and returns the
+// owner and the lowest TTL on the way (DISC-046).
 func followAliases(name string, list []dns.RR) (owner string, ttl uint32, err error) {
 	owner, ttl = dns.CanonicalName(name), ^uint32(0)
 	for range maxAliases {
@@ -87,7 +87,7 @@ func followAliases(name string, list []dns.RR) (owner string, ttl uint32, err er
 	return owner, ttl, nil
 }
 
-// alias returns where owner points: by its CNAME, or by a DNAME above it for which no CNAME was made.
+// alias returns where owner points: by its CNAME or, if the server made none, by a DNAME above it.
 func alias(owner string, list []dns.RR) (next string, ttl uint32, ok bool) {
 	for _, rr := range list {
 		if c, is := rr.(*dns.CNAME); is && dns.CanonicalName(c.Hdr.Name) == owner {
@@ -106,8 +106,8 @@ func alias(owner string, list []dns.RR) (next string, ttl uint32, ok bool) {
 	return "", 0, false
 }
 
-// choose picks the SMP among NAPTR records. Records with other flags or services are none of our business (DISC-038); of
-// the others the first by order and preference that holds a valid address counts (DISC-039).
+// choose picks the SMP from NAPTR records. Records with other flags or services are ignored (DISC-038). Of the rest,
+// the first one by order and preference that has a valid address counts (DISC-039).
 func choose(list []*dns.NAPTR, local bool) answer {
 	list = slices.DeleteFunc(slices.Clone(list), func(n *dns.NAPTR) bool {
 		return !strings.EqualFold(n.Flags, "U") || !strings.EqualFold(n.Service, "Meta:SMP")
@@ -115,7 +115,7 @@ func choose(list []*dns.NAPTR, local bool) answer {
 	if len(list) == 0 {
 		return answer{reason: NoService}
 	}
-	slices.SortFunc(list, func(a, b *dns.NAPTR) int { // the text last, so that equal ranks have a fixed order as well
+	slices.SortFunc(list, func(a, b *dns.NAPTR) int { // by text at last, so that the result never depends on chance
 		return cmp.Or(cmp.Compare(a.Order, b.Order), cmp.Compare(a.Preference, b.Preference), strings.Compare(a.Regexp, b.Regexp))
 	})
 	var failed []error
@@ -129,7 +129,7 @@ func choose(list []*dns.NAPTR, local bool) answer {
 	return answer{reason: BadRecord, err: inOneLine(failed)}
 }
 
-// address reads the address that a U-NAPTR record of the SML holds.
+// address reads the address in a U-NAPTR record of the SML.
 func address(n *dns.NAPTR, local bool) (*url.URL, error) {
 	if n.Replacement != "." && n.Replacement != "" {
 		return nil, errors.New("the record has both a regular expression and a replacement (DISC-040)")
@@ -141,9 +141,9 @@ func address(n *dns.NAPTR, local bool) (*url.URL, error) {
 	return parseBase(text, local)
 }
 
-// substitute applies the regexp field "<d>pattern<d>replacement<d>flags" (DISC-040). Peppol's two patterns match every
-// name as a whole, so the result is the replacement (DISC-041, DISC-042); a back-reference, like every other backslash, is
-// refused (SEC-110).
+// substitute applies the regexp field "<d>pattern<d>replacement<d>flags" (DISC-040). No regular expression is
+// evaluated: Peppol's two patterns match every name as a whole, so the result is the replacement (DISC-041, DISC-042).
+// A back-reference, like any backslash, is refused (SEC-110).
 func substitute(field string) (string, error) {
 	if field == "" || strings.ContainsAny(field, "\\") || strings.ContainsAny(field[:1], "0123456789iI") {
 		return "", errors.New("the regular expression is malformed or has a back-reference (DISC-040, SEC-110)")
@@ -158,11 +158,11 @@ func substitute(field string) (string, error) {
 	return part[1], nil
 }
 
-// parseBase reads the base URL of an SMP: https, no user, query or fragment, port 443, any path (DISC-043, DISC-045). In
-// local http and other ports are allowed as well (D-20). The slash at its end is removed (DISC-044).
+// parseBase reads the base URL of an SMP: https, port 443, any path, without user, query or fragment (DISC-043,
+// DISC-045). In local, http and other ports are allowed as well (D-20). A slash at the end is removed (DISC-044).
 func parseBase(text string, local bool) (*url.URL, error) {
 	if strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		return nil, errors.New("the address has characters that are none of a URL (DISC-043)")
+		return nil, errors.New("the address has characters that a URL cannot have (DISC-043)")
 	}
 	u, err := url.Parse(text)
 	if err != nil {

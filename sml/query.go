@@ -11,15 +11,15 @@ import (
 	"github.com/miekg/dns"
 )
 
-// udpSize is the answer size we advertise: what passes every path without fragments (DISC-047).
+// udpSize is the answer size that we advertise: the largest that practically never needs fragmentation (DISC-047).
 const udpSize = 1232
 
 // resolvConf names the system's resolvers.
 const resolvConf = "/etc/resolv.conf"
 
-// ask gets one answer for the NAPTR records of name: NOERROR or NXDOMAIN, everything else is an error. The tries go
-// through the servers in turn.
-func (r *Resolver) ask(ctx context.Context, name string) (*dns.Msg, error) {
+// ask gets one answer about the NAPTR records of name: NOERROR or NXDOMAIN; everything else is an error. Each try goes
+// to the next server, beginning with the one at index first.
+func (r *Resolver) ask(ctx context.Context, name string, first int) (*dns.Msg, error) {
 	release, err := r.acquire(ctx)
 	if err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func (r *Resolver) ask(ctx context.Context, name string) (*dns.Msg, error) {
 	}
 	var failed []error
 	for i, network := range []string{"udp", "udp", "tcp"} {
-		server := servers[i%len(servers)]
+		server := servers[(first+i)%len(servers)]
 		m, err := r.exchange(ctx, network, server, name)
 		if err == nil && m.Truncated && network == "udp" {
 			m, err = r.exchange(ctx, "tcp", server, name)
@@ -61,24 +61,16 @@ func inOneLine(list []error) error {
 	return err
 }
 
-// exchange sends one question to one server and reads one answer.
+// exchange asks one server. One that does not understand EDNS0 is asked again without (RFC 6891 §7).
 func (r *Resolver) exchange(ctx context.Context, network, server, name string) (*dns.Msg, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.timeout())
-	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, network, server)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // a cancelled lookup does not wait for its deadline
-
 	q := new(dns.Msg).SetQuestion(name, dns.TypeNAPTR)
 	q.SetEdns0(udpSize, false)
-	client := dns.Client{Net: network, Timeout: r.timeout()}
-	m, _, err := client.ExchangeWithConnContext(ctx, q, &dns.Conn{Conn: conn})
+	m, err := r.exchangeOnce(ctx, network, server, q)
+	if err == nil && (m.Rcode == dns.RcodeFormatError || m.Rcode == dns.RcodeNotImplemented) {
+		q = new(dns.Msg).SetQuestion(name, dns.TypeNAPTR)
+		m, err = r.exchangeOnce(ctx, network, server, q)
+	}
 	switch {
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
 	case err != nil:
 		return nil, err
 	case !m.Response || len(m.Question) != 1 || !answers(m.Question[0], q.Question[0]):
@@ -87,11 +79,29 @@ func (r *Resolver) exchange(ctx context.Context, network, server, name string) (
 	return m, nil
 }
 
+// exchangeOnce sends one question and reads one message with its id.
+func (r *Resolver) exchangeOnce(ctx context.Context, network, server string, q *dns.Msg) (*dns.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.timeout())
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, network, server)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // so that a cancelled lookup ends at once
+	client := dns.Client{Net: network, Timeout: r.timeout()}
+	m, _, err := client.ExchangeWithConnContext(ctx, q, &dns.Conn{Conn: conn})
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return m, err
+}
+
 func answers(got, want dns.Question) bool {
 	return got.Qtype == want.Qtype && got.Qclass == want.Qclass && strings.EqualFold(got.Name, want.Name)
 }
 
-// usable tells whether an answer says yes or no. SERVFAIL, REFUSED and all the others say neither (DISC-048).
+// usable returns an error unless an answer says yes or no. SERVFAIL, REFUSED and all the others say neither (DISC-048).
 func usable(m *dns.Msg) error {
 	switch {
 	case m.Truncated:
@@ -109,7 +119,8 @@ func (r *Resolver) servers() ([]string, error) {
 	return systemServers(resolvConf)
 }
 
-// systemServers reads the addresses of the system's resolvers. The file is read each time: it changes with the network.
+// systemServers reads the addresses of the system's resolvers. The file is read each time because it changes with the
+// network.
 func systemServers(file string) ([]string, error) {
 	f, err := os.Open(file)
 	if err != nil {

@@ -2,8 +2,8 @@ package smp
 
 import "net/netip"
 
-// special lists what is not public, of IPv4 and of the one block of IPv6 from which public addresses come (IANA special
-// purpose registries; SEC-111).
+// special lists the address blocks that are not public, of IPv4 and of the one block of IPv6 that contains public
+// addresses (IANA special-purpose registries; SEC-111).
 var special = [...]netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),       // this network
 	netip.MustParsePrefix("10.0.0.0/8"),      // private
@@ -31,7 +31,7 @@ var (
 	sixToFour     = netip.MustParsePrefix("2002::/16")
 )
 
-// isPublic tells whether a, which is not an IPv4 address in IPv6 form, is a public unicast address.
+// isPublic reports whether a, which is not an IPv4 address in IPv6 form, is a public unicast address.
 func isPublic(a netip.Addr) bool {
 	if !a.IsValid() || a.Is6() && !globalUnicast.Contains(a) {
 		return false
@@ -44,16 +44,16 @@ func isPublic(a netip.Addr) bool {
 	return true
 }
 
-// embedded returns the IPv4 address that an IPv6 address of NAT64 or 6to4 leads to.
-func embedded(a netip.Addr) (netip.Addr, bool) {
+// leadsTo returns the IPv4 address inside an IPv6 address of NAT64 or 6to4, and any other address unchanged.
+func leadsTo(a netip.Addr) netip.Addr {
 	b := a.As16()
 	switch {
 	case !a.Is6():
-		return a, false
+		return a
 	case nat64.Contains(a):
-		return netip.AddrFrom4([4]byte(b[12:16])), true
+		return netip.AddrFrom4([4]byte(b[12:16]))
 	case sixToFour.Contains(a):
-		return netip.AddrFrom4([4]byte(b[2:6])), true
+		return netip.AddrFrom4([4]byte(b[2:6]))
 	}
-	return a, false
+	return a
 }

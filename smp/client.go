@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,14 +19,15 @@ import (
 const (
 	DefaultTTL     = 15 * time.Minute
 	DefaultTimeout = 10 * time.Second // of one GET
-	maxLookup      = time.Minute      // of everything one lookup does
+	maxLookup      = time.Minute      // of a whole lookup
 	maxBody        = 1 << 20
 	maxCached      = 1000
 )
 
-// Locator finds the base URL of a participant's SMP; *sml.Resolver is one. An error may tell what it means by methods
-// NotRegistered() bool and Temporary() bool; one without them counts as temporary. If the Locator also has a method
-// Forget(peppol.ParticipantID), it is called before a lookup is repeated because of what was found (DISC-051).
+// Locator finds the base URL of a participant's SMP; *sml.Resolver implements it. An error may have methods
+// NotRegistered() bool and Temporary() bool that say what it means; one without them counts as temporary. If the
+// Locator has a method Forget(peppol.ParticipantID) as well, it is called before a lookup is repeated because its
+// result was unusable (DISC-051).
 type Locator interface {
 	Locate(ctx context.Context, p peppol.ParticipantID) (*url.URL, error)
 }
@@ -34,13 +36,13 @@ type Locator interface {
 type Client struct {
 	Locator Locator          // required
 	Trust   *certs.Verifier  // decides who may sign metadata; required
-	Guard   *Guard           // decides which URLs are used, the SMP's and the endpoints'; nil means the zero Guard
-	HTTP    *http.Client     // nil means Guard.Client(nil); of another client the redirect policy is not used
+	Guard   *Guard           // decides which URLs of SMPs and endpoints may be used; nil means the zero Guard
+	HTTP    *http.Client     // nil means Guard.Client(nil); its redirect policy is ignored
 	Timeout time.Duration    // of one GET; 0 means DefaultTimeout
-	TTL     time.Duration    // how long verified metadata are used again; 0 means DefaultTTL, which is also the most
+	TTL     time.Duration    // how long verified metadata are cached; 0 means DefaultTTL, which is also the maximum
 	Now     func() time.Time // nil means time.Now
 
-	// OldCanonicalization accepts exclusive canonicalization too, which SMPs had to leave in 2022 (DISC-086).
+	// OldCanonicalization also accepts exclusive canonicalization, which SMPs had to stop using in 2022 (DISC-086).
 	OldCanonicalization bool
 
 	once   sync.Once
@@ -58,7 +60,7 @@ func (c *Client) Endpoint(ctx context.Context, r peppol.ParticipantID, d peppol.
 		return nil, err
 	}
 	e, err := c.choose(m, p)
-	if err != nil && m.cached { // what we remember may have changed (DISC-052)
+	if err != nil && m.cached { // the metadata may have changed since (DISC-052)
 		c.drop(r, d)
 		if m, err = c.metadata(ctx, r, d); err != nil {
 			return nil, err
@@ -68,14 +70,14 @@ func (c *Client) Endpoint(ctx context.Context, r peppol.ParticipantID, d peppol.
 	return e, err
 }
 
-// Forget drops what is remembered about a receiver and a document type, for a sender whom the endpoint told that it does
+// Forget drops what is cached for a receiver and a document type. A sender calls it if the endpoint says that it does
 // not serve them (AS4-125).
 func (c *Client) Forget(r peppol.ParticipantID, d peppol.DocTypeID) {
 	c.drop(r, d)
 	c.forgetLocation(r)
 }
 
-// Lookup returns what the participant's SMP lists for it, always fresh. An error is an *Error.
+// Lookup returns what the participant's SMP lists for it, bypassing the cache. An error is an *Error.
 func (c *Client) Lookup(ctx context.Context, r peppol.ParticipantID) (*Group, error) {
 	c.once.Do(c.init)
 	base, err := c.locate(ctx, r)
@@ -98,10 +100,10 @@ func (c *Client) init() {
 	c.http = &own
 }
 
-// metadata returns verified metadata for documents of type d, remembered or fetched. Callers who want the same at the same
+// metadata returns verified metadata for documents of type d, cached or fetched. Callers that want the same at the same
 // time share one lookup.
 func (c *Client) metadata(ctx context.Context, r peppol.ParticipantID, d peppol.DocTypeID) (*metadata, error) {
-	m, err := c.flight.do(ctx, r.Key()+" "+d.String(), func(ctx context.Context) (*metadata, error) {
+	m, err := c.flight.share(ctx, r.Value()+" "+d.String(), func(ctx context.Context) (*metadata, error) {
 		ctx, cancel := context.WithTimeout(ctx, maxLookup)
 		defer cancel()
 		return c.load(ctx, r, d)
@@ -112,8 +114,8 @@ func (c *Client) metadata(ctx context.Context, r peppol.ParticipantID, d peppol.
 	return m, err
 }
 
-// load locates the SMP and gets the metadata there. If that fails where another SMP would not, it asks the zone again,
-// because the participant may have moved, and tries once more (DISC-051).
+// load locates the SMP and gets the metadata from it. If that fails in a way that may not happen with another SMP, it
+// asks the zone again, because the participant may have moved, and tries once more (DISC-051).
 func (c *Client) load(ctx context.Context, r peppol.ParticipantID, d peppol.DocTypeID) (*metadata, error) {
 	base, err := c.locate(ctx, r)
 	if err != nil {
@@ -152,7 +154,7 @@ func (c *Client) locate(ctx context.Context, r peppol.ParticipantID) (*url.URL, 
 	return nil, fail(BadSMLRecord, "DISC-042", "the record in the SML is not usable", err)
 }
 
-// forgetLocation makes the Locator ask again, if it can.
+// forgetLocation makes the Locator ask again. It returns false if the Locator cannot do that.
 func (c *Client) forgetLocation(r peppol.ParticipantID) bool {
 	f, ok := c.Locator.(interface{ Forget(peppol.ParticipantID) })
 	if ok {
@@ -161,23 +163,23 @@ func (c *Client) forgetLocation(r peppol.ParticipantID) bool {
 	return ok
 }
 
-// cacheKey names verified metadata. The base URL of the SMP is part of it, so that nothing is found for a participant that
-// has moved (DISC-052).
+// cacheKey identifies verified metadata. The base URL of the SMP is part of it, so that nothing outdated is found for a
+// participant that has moved (DISC-052).
 type cacheKey struct {
 	base        string
 	participant string // peppol.ParticipantID.Key
 	doctype     peppol.DocTypeID
 }
 
-// drop removes what is known of a participant and a document type, at whatever SMP.
+// drop removes what is cached for a participant and a document type, from whichever SMP.
 func (c *Client) drop(r peppol.ParticipantID, d peppol.DocTypeID) {
 	participant := r.Key()
 	c.cache.Drop(func(k cacheKey) bool { return k.participant == participant && k.doctype == d })
 }
 
-// at gets the metadata from the SMP at base. For a wildcard type it asks for each identifier that may be registered, best
-// match first, and takes 404 as "the next one"; anything else ends the search, or a failure would let a worse match win
-// (DISC-023, DISC-025).
+// at gets the metadata from the SMP at base. For a wildcard type it asks for each identifier that may be registered,
+// best match first. After 404 it tries the next one; any other failure ends the search, because otherwise a worse match
+// could win (DISC-023, DISC-025).
 func (c *Client) at(ctx context.Context, base *url.URL, r peppol.ParticipantID, d peppol.DocTypeID) (*metadata, error) {
 	key := cacheKey{base.String(), r.Key(), d}
 	if m, ok := c.cache.Get(key, c.now()); ok {
@@ -185,7 +187,7 @@ func (c *Client) at(ctx context.Context, base *url.URL, r peppol.ParticipantID, 
 		again.cached = true
 		return &again, nil
 	}
-	for _, candidate := range d.Candidates() { // all of them have the scheme of d (DISC-026)
+	for _, candidate := range d.Candidates() { // all have the scheme of d (DISC-026)
 		m, err := c.fetch(ctx, base, r, candidate)
 		if errors.Is(err, errNotFound) {
 			continue
@@ -197,7 +199,7 @@ func (c *Client) at(ctx context.Context, base *url.URL, r peppol.ParticipantID, 
 		c.cache.Put(key, m, now, m.until(now, now.Add(c.ttl())), maxCached)
 		return m, nil
 	}
-	// DISC-067: an SMP that does not know the participant at all is another fault than a missing document type.
+	// DISC-067: an SMP that does not know the participant at all is a different error from a missing document type.
 	if _, err := c.group(ctx, base, r); errors.Is(err, errNotFound) {
 		return nil, err
 	}
@@ -206,7 +208,7 @@ func (c *Client) at(ctx context.Context, base *url.URL, r peppol.ParticipantID, 
 
 // fetch gets, verifies and reads the metadata of one registered document type.
 func (c *Client) fetch(ctx context.Context, base *url.URL, r peppol.ParticipantID, registered peppol.DocTypeID) (*metadata, error) {
-	body, err := c.get(ctx, serviceURL(base, r, registered))
+	body, err := c.getSpelled(ctx, r, func(p string) *url.URL { return serviceURL(base, p, registered) })
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +218,7 @@ func (c *Client) fetch(ctx context.Context, base *url.URL, r peppol.ParticipantI
 	}
 	smp := base.String()
 	if red, ok := s.redirect(); ok {
-		if s, smp, err = c.follow(ctx, red); err != nil {
+		if s, smp, err = c.follow(ctx, red, r); err != nil {
 			return nil, err
 		}
 	}
@@ -228,16 +230,22 @@ func (c *Client) fetch(ctx context.Context, base *url.URL, r peppol.ParticipantI
 	return m, nil
 }
 
-// follow goes where a verified Redirect points. What lies there is verified in its own right, must be signed by whom the
-// Redirect names, and must not point elsewhere again (DISC-081 to DISC-084).
-func (c *Client) follow(ctx context.Context, red redirect) (*signed, string, error) {
-	u, err := c.guard.Parse(red.href) // a complete URL; its host is nobody's in particular (DISC-082)
+// follow gets the metadata that a verified Redirect points to. They are verified in turn, must be signed by the signer
+// that the Redirect names, and must not redirect again (DISC-081 to DISC-084).
+func (c *Client) follow(ctx context.Context, red redirect, r peppol.ParticipantID) (*signed, string, error) {
+	// A complete URL, on any host (DISC-082). It has no use for a fragment: a "#" belongs to an identifier that somebody
+	// did not encode, as in references.
+	u, err := c.guard.Parse(strings.ReplaceAll(red.href, "#", "%23"))
 	if err != nil {
 		return nil, "", fail(Forbidden, "DISC-082", "the address in the Redirect is not allowed", err)
 	}
-	body, err := c.get(ctx, u)
+	body, err := c.get(ctx, respelled(u, r, canonical(r)))
+	if errors.Is(err, errNotFound) && respelled(u, r, canonical(r)).String() != u.String() {
+		body, err = c.get(ctx, u) // in the spelling of the Redirect
+	}
 	if errors.Is(err, errNotFound) {
-		return nil, "", fail(BadResponse, "DISC-081", "the Redirect leads to nothing", nil) // not a 404 of the wildcard search
+		// Not errNotFound, which would make the wildcard search go on.
+		return nil, "", fail(BadResponse, "DISC-081", "the Redirect leads to nothing", nil)
 	}
 	if err != nil {
 		return nil, "", err
@@ -255,8 +263,8 @@ func (c *Client) follow(ctx context.Context, red redirect) (*signed, string, err
 	return s, u.Scheme + "://" + u.Host, nil
 }
 
-// until returns how long m may be used, at most until limit: not beyond the end of an endpoint, of a certificate in it, or
-// of the signer's certificate (DISC-052). What ended before now is not used anyway.
+// until returns how long m may be cached, at most until limit: not beyond the expiry of an endpoint, of a certificate
+// in it, or of the signer's certificate (DISC-052). What has expired already is never used, so it does not matter here.
 func (m *metadata) until(now, limit time.Time) time.Time {
 	ends := []time.Time{m.signer.NotAfter}
 	for _, p := range m.processes {

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// flight lets callers who ask the same question at the same time share one answer. The work does not end with the caller
-// who began it, but with the last one who waits. Its zero value is ready.
+// flight lets callers that ask the same question at the same time share one answer. The work is not cancelled when the
+// caller that began it goes away, but when the last one does. The zero value is ready for use.
 type flight struct {
 	mu    sync.Mutex
 	calls map[string]*call
@@ -20,7 +20,10 @@ type call struct {
 	err     error
 }
 
-func (f *flight) do(ctx context.Context, key string, work func(context.Context) (*metadata, error)) (*metadata, error) {
+// share returns the result of work, or of the same work that another caller has begun.
+func (f *flight) share(
+	ctx context.Context, key string, work func(context.Context) (*metadata, error),
+) (*metadata, error) {
 	f.mu.Lock()
 	c, ok := f.calls[key]
 	if !ok {
@@ -56,13 +59,13 @@ func (f *flight) start(ctx context.Context, key string, work func(context.Contex
 	return c
 }
 
-// leave is called by one who does not wait any longer.
+// leave is called by a caller that stops waiting.
 func (f *flight) leave(key string, c *call) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if c.waiting--; c.waiting == 0 {
 		c.cancel()
-		f.remove(key, c) // who comes next must not get this one's cancellation
+		f.remove(key, c) // the next caller must not share the cancelled work
 	}
 }
 

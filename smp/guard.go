@@ -10,14 +10,16 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// Guard decides which URLs may be used and which addresses may be contacted, when they come from DNS or metadata (SEC-111,
-// DISC-054). In test and production these are https on port 443 of a named host with public addresses; in local it is
-// loopback alone, on any port, by http as well (D-20). The zero value is the guard of test and production.
+// Guard decides which URLs and addresses from DNS or metadata may be contacted, so that nobody can make the server
+// connect to its own network (SEC-111, DISC-054). In test and production that is https on port 443 of a host name with
+// public addresses; in local only loopback, on any port, also with http (D-20). The zero value is for test and
+// production.
 type Guard struct {
 	Local bool           // environment local
 	Deny  []netip.Prefix // further forbidden addresses, for example our own public ones
@@ -43,14 +45,14 @@ const (
 	idleTimeout      = 30 * time.Second
 )
 
-// Parse reads the text of a URL and checks it.
+// Parse parses and checks a URL.
 func (g *Guard) Parse(text string) (*url.URL, error) {
 	if len(text) > 2048 || strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' || c == '\\' || c == '#' }) {
-		return nil, &ForbiddenError{"a URL", "it is too long, or has a fragment or characters that are none of a URL"}
+		return nil, &ForbiddenError{"a URL", "it is too long, or has a fragment or characters that a URL cannot have"}
 	}
 	u, err := url.Parse(text)
 	if err != nil {
-		return nil, &ForbiddenError{"a URL", "it is malformed"} // the error would repeat the text, password included
+		return nil, &ForbiddenError{"a URL", "it is malformed"} // err would quote the URL, password included
 	}
 	_, rest, _ := strings.Cut(text, "//")
 	if authority, _, _ := strings.Cut(rest, "/"); strings.Contains(authority, "%") { // url.Parse has decoded it away
@@ -59,7 +61,7 @@ func (g *Guard) Parse(text string) (*url.URL, error) {
 	return u, g.Check(u)
 }
 
-// Check tells whether u may be requested. Its host's addresses are checked when a connection is made.
+// Check returns an error if u may not be requested. The addresses of its host are checked when a connection is made.
 func (g *Guard) Check(u *url.URL) error {
 	no := func(why string) error { return &ForbiddenError{u.Redacted(), why} }
 	switch {
@@ -80,8 +82,8 @@ func (g *Guard) Check(u *url.URL) error {
 	return nil
 }
 
-// badHost says what is wrong with a host. Addresses are refused in every spelling: only a name can be checked for what it
-// stands for, and no certificate is issued for the rest.
+// badHost says what is wrong with a host. IP addresses are refused in every notation: software disagrees about what the
+// odd ones mean, and access points have certificates for names only.
 func (g *Guard) badHost(host string) string {
 	if g.Local {
 		if a, err := netip.ParseAddr(host); host == "localhost" || err == nil && g.badAddr(a) == "" {
@@ -98,7 +100,7 @@ func (g *Guard) badHost(host string) string {
 			return "the host is not a name of letters, digits and hyphens"
 		}
 	}
-	if top := labels[len(labels)-1]; top[0] < 'A' { // digits: 127.0.0.1, 0x7f.1 and what else some software reads as address
+	if top := labels[len(labels)-1]; top[0] < 'A' { // a digit: 127.0.0.1, 0x7f.1 and other notations of addresses
 		return "the host is an address instead of a name"
 	}
 	return ""
@@ -111,7 +113,7 @@ func isLDH(label string) bool {
 		})
 }
 
-// CheckAddr tells whether a connection to a may be made.
+// CheckAddr returns an error if a may not be connected to.
 func (g *Guard) CheckAddr(a netip.Addr) error {
 	if why := g.badAddr(a); why != "" {
 		return &ForbiddenError{a.String(), why}
@@ -124,28 +126,24 @@ func (g *Guard) badAddr(a netip.Addr) string {
 		return "the address has a zone"
 	}
 	a = a.Unmap() // an IPv4 address in IPv6 form is that IPv4 address
-	if g.Local {
-		if !a.IsLoopback() {
-			return "the address is not this machine"
-		}
-		return ""
-	}
-	if v4, ok := embedded(a); ok {
-		a = v4
-	}
-	if !isPublic(a) {
+	leads := leadsTo(a)
+	switch {
+	case g.denied(a), g.denied(leads):
+		return "the address is on the deny list"
+	case g.Local && !a.IsLoopback():
+		return "the address is not this machine"
+	case !g.Local && !isPublic(leads):
 		return "the address is not public"
-	}
-	for _, p := range g.Deny {
-		if p.Contains(a) {
-			return "the address is on the deny list"
-		}
 	}
 	return ""
 }
 
-// Control refuses a connection by the very address that the socket is about to be connected to: whatever a name meant when
-// it was checked, this is what counts. It is for net.Dialer.
+func (g *Guard) denied(a netip.Addr) bool {
+	return slices.ContainsFunc(g.Deny, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// Control checks the very address that a socket is about to connect to, so that a name which has changed its meaning
+// since it was checked (DNS rebinding) gains nothing. It is meant for net.Dialer.Control.
 func (g *Guard) Control(_, address string, _ syscall.RawConn) error {
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -157,7 +155,7 @@ func (g *Guard) Control(_, address string, _ syscall.RawConn) error {
 	return g.CheckAddr(ap.Addr())
 }
 
-// DialContext resolves the host once, checks every address, and connects to one of those it checked.
+// DialContext resolves the host once, checks all its addresses, and connects to one of them.
 func (g *Guard) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -191,7 +189,7 @@ func (g *Guard) resolve(ctx context.Context, host string) ([]netip.Addr, error) 
 	if lookup == nil {
 		lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
 			if !g.Local {
-				host += "." // never with a search list behind it
+				host += "." // without a search list
 			}
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		}
@@ -203,9 +201,10 @@ func (g *Guard) resolve(ctx context.Context, host string) ([]netip.Addr, error) 
 	return addrs, err
 }
 
-// Client returns an HTTP client that contacts only what g allows. It follows no redirect (DISC-066, AS4-010), uses no proxy,
-// asks for no compression (SEC-113), and trusts the given roots, nil meaning the system's, by TLS 1.2 or better (DISC-091,
-// SEC-122). It sets no limit to a whole exchange: that is for the context of a request.
+// Client returns an HTTP client that contacts only what g allows. It follows no redirects (DISC-066, AS4-010), uses no
+// proxy, does not ask for compression (SEC-113), requires TLS 1.2 or later and trusts the given roots, nil meaning
+// those of the system (DISC-091, SEC-122). It does not limit the time of a whole exchange; the context of the request
+// does.
 func (g *Guard) Client(roots *x509.CertPool) *http.Client {
 	t := &http.Transport{
 		DialContext:            g.DialContext,
@@ -222,7 +221,7 @@ func (g *Guard) Client(roots *x509.CertPool) *http.Client {
 
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// guarded checks each request's URL before a connection is looked for.
+// guarded checks the URL of each request before it gets a connection.
 type guarded struct {
 	guard *Guard
 	next  *http.Transport
@@ -231,12 +230,12 @@ type guarded struct {
 func (t *guarded) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := t.guard.Check(req.URL); err != nil {
 		if req.Body != nil {
-			_ = req.Body.Close() // as the interface demands
+			_ = req.Body.Close() // http.RoundTripper requires it
 		}
 		return nil, err
 	}
 	return t.next.RoundTrip(req)
 }
 
-// CloseIdleConnections is found by http.Client.CloseIdleConnections.
+// CloseIdleConnections is called by http.Client.CloseIdleConnections.
 func (t *guarded) CloseIdleConnections() { t.next.CloseIdleConnections() }

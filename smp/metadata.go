@@ -32,7 +32,7 @@ type process struct {
 	endpoints     []endpoint
 }
 
-// endpoint is one entry of a ServiceEndpointList. What is wrong with it matters only if it is the one to be used.
+// endpoint is one entry of a ServiceEndpointList. An error in it matters only if it is the one to be used.
 type endpoint struct {
 	profile     string
 	address     string
@@ -43,19 +43,18 @@ type endpoint struct {
 
 type redirect struct{ href, uid string }
 
-// redirect returns the Redirect that stands in the place of the information, if there is one.
+// redirect returns the Redirect that the metadata have instead of a ServiceInformation, if there is one.
 func (s *signed) redirect() (redirect, bool) {
 	n, ok := s.metadata.Child(nsSMP, "Redirect")
 	if !ok {
 		return redirect{}, false
 	}
 	href, _ := n.Attr("", "href")
-	return redirect{strings.TrimSpace(href), text(n, nsSMP, "CertificateUID")}, true
+	return redirect{strings.TrimSpace(href), childText(n, nsSMP, "CertificateUID")}, true
 }
 
-// read takes the endpoints out of verified metadata, if they are those of r and d (DISC-072). An SMP could answer with
-// metadata that are genuine, but somebody else's (SEC-114). Elements that are not mentioned here are ignored (DISC-079,
-// DISC-080).
+// read returns the endpoints in verified metadata after checking that these are about r and d (DISC-072): an SMP could
+// answer with genuine metadata of somebody else (SEC-114). Unknown elements are ignored (DISC-079, DISC-080).
 func (s *signed) read(r peppol.ParticipantID, d peppol.DocTypeID) (*metadata, error) {
 	info, ok := s.metadata.Child(nsSMP, "ServiceInformation")
 	if !ok || len(s.metadata.Elements()) != 1 {
@@ -81,7 +80,7 @@ func (s *signed) read(r peppol.ParticipantID, d peppol.DocTypeID) (*metadata, er
 	return m, nil
 }
 
-// sameParticipant compares the participant in n with r, without regard to case (DISC-072).
+// sameParticipant compares the participant in n with r, ignoring case (DISC-072).
 func sameParticipant(n safe.Node, r peppol.ParticipantID) error {
 	scheme, value := identifier(n, "ParticipantIdentifier")
 	if p, err := peppol.ParseParticipant(scheme + "::" + value); err != nil || !p.Equal(r) {
@@ -95,34 +94,23 @@ func readEndpoint(n safe.Node) endpoint {
 	var e endpoint
 	e.profile, _ = n.Attr("", "transportProfile")
 	ref, _ := n.Child(nsWSA, "EndpointReference")
-	e.address = text(ref, nsWSA, "Address")
+	e.address = childText(ref, nsWSA, "Address")
 	var err error
-	if e.from, err = dateTime(text(n, nsSMP, "ServiceActivationDate")); err == nil {
-		e.until, err = dateTime(text(n, nsSMP, "ServiceExpirationDate"))
+	if e.from, err = dateTime(childText(n, nsSMP, "ServiceActivationDate")); err == nil {
+		e.until, err = dateTime(childText(n, nsSMP, "ServiceExpirationDate"))
 	}
 	if err != nil {
 		e.err = fail(BadResponse, "DISC-075", "an endpoint has a malformed date", err)
 		return e
 	}
-	if e.cert, err = certificate(text(n, nsSMP, "Certificate")); err != nil {
+	if e.cert, err = certificate(childText(n, nsSMP, "Certificate")); err != nil {
 		e.err = fail(BadCertificate, "DISC-077", "the certificate of the receiving access point is malformed", err)
 	}
 	return e
 }
 
-// dateTime reads an optional xs:dateTime; one without zone is taken as UTC (DISC-075).
-func dateTime(s string) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	if t, err := time.Parse("2006-01-02T15:04:05.999999999Z07:00", s); err == nil {
-		return t, nil
-	}
-	return time.ParseInLocation("2006-01-02T15:04:05.999999999", s, time.UTC)
-}
-
-// certificate reads one certificate: base64 of its DER form with any blanks, with or without the lines that PEM puts around
-// it (DISC-077).
+// certificate reads one certificate: its DER form in base64 with any white space, with or without the lines that
+// enclose it in PEM (DISC-077).
 func certificate(s string) (*x509.Certificate, error) {
 	s = strings.TrimPrefix(s, "-----BEGIN CERTIFICATE-----")
 	s = strings.TrimSuffix(s, "-----END CERTIFICATE-----")
@@ -140,7 +128,7 @@ func readGroup(body []byte, r peppol.ParticipantID) (*Group, error) {
 		return nil, fail(BadResponse, "DISC-089", "the answer is not acceptable XML", err)
 	}
 	if !doc.Top().Is(nsSMP, "ServiceGroup") {
-		return nil, fail(BadResponse, "DISC-098", "the answer is not a ServiceGroup of Peppol's", nil)
+		return nil, fail(BadResponse, "DISC-098", "the answer is not a Peppol ServiceGroup", nil)
 	}
 	if err := sameParticipant(doc.Top(), r); err != nil {
 		return nil, err
@@ -158,8 +146,8 @@ func readGroup(body []byte, r peppol.ParticipantID) (*Group, error) {
 	return g, nil
 }
 
-// choose picks the endpoint for process p: of transport profile AS4 2.0, active now, with a usable address and certificate
-// (DISC-074). Of several the first one counts; if they name different addresses, none does (SEC-114).
+// choose picks the endpoint for process p that has transport profile AS4 2.0, is active now, and has a usable address
+// and certificate (DISC-074). Of several it takes the first; if they name different addresses, none (SEC-114).
 func (c *Client) choose(m *metadata, p peppol.ProcessID) (*Endpoint, error) {
 	list := m.endpoints(p)
 	if len(list) == 0 {
@@ -192,7 +180,8 @@ func (c *Client) choose(m *metadata, p peppol.ProcessID) (*Endpoint, error) {
 	return nil, fail(NotActive, "DISC-075", "the endpoint is not active yet, or no longer", nil)
 }
 
-// endpoints returns those of process p with the one transport profile in use, compared byte for byte (DISC-027, DISC-029).
+// endpoints returns those of process p with the AS4 transport profile; both are compared byte by byte (DISC-027,
+// DISC-029).
 func (m *metadata) endpoints(p peppol.ProcessID) []endpoint {
 	var out []endpoint
 	for _, q := range m.processes {
@@ -208,12 +197,12 @@ func (m *metadata) endpoints(p peppol.ProcessID) []endpoint {
 	return out
 }
 
-// active tells whether now lies between activation and expiration (DISC-075).
+// active reports whether now is between activation and expiration, including the seconds of both (DISC-075).
 func (e *endpoint) active(now time.Time) bool {
-	return (e.from.IsZero() || !now.Before(e.from)) && (e.until.IsZero() || now.Before(e.until))
+	return (e.from.IsZero() || now.Unix() >= e.from.Unix()) && (e.until.IsZero() || now.Unix() <= e.until.Unix())
 }
 
-// usable returns the endpoint's address, if that can be used and the certificate could be read (DISC-076, DISC-077).
+// usable returns the endpoint's address, if it is allowed and the endpoint could be read (DISC-076, DISC-077).
 func (c *Client) usable(e endpoint) (string, *Error) {
 	if e.err != nil {
 		return "", e.err
@@ -225,7 +214,7 @@ func (c *Client) usable(e endpoint) (string, *Error) {
 	return u.String(), nil
 }
 
-// identifier returns scheme and value of an identifier element of n, without blanks around them (DISC-073).
+// identifier returns scheme and value of an identifier element of n, trimmed (DISC-073).
 func identifier(n safe.Node, local string) (scheme, value string) {
 	id, ok := n.Child(nsIDs, local)
 	if !ok {
@@ -236,8 +225,8 @@ func identifier(n safe.Node, local string) (scheme, value string) {
 	return strings.TrimSpace(scheme), strings.TrimSpace(value)
 }
 
-// text returns the trimmed character data of the one child of n with this name, or "" (DISC-073).
-func text(n safe.Node, space, local string) string {
+// childText returns the trimmed text of the only child of n with this name, or "" (DISC-073).
+func childText(n safe.Node, space, local string) string {
 	if n.IsZero() {
 		return ""
 	}

@@ -2,12 +2,13 @@
 //
 //  1. asks its Locator for the base URL of the receiver's SMP;
 //  2. gets the metadata of the document type, for a wildcard type under each identifier that may be registered for it;
-//  3. verifies the signature, and goes on with nothing but the bytes that it covers;
+//  3. verifies the signature, and from then on uses only the bytes that it covers;
 //  4. follows one Redirect, and verifies again;
-//  5. compares participant and document type with the question, and chooses the endpoint.
+//  5. checks that participant and document type are those asked for, and chooses the endpoint.
 //
-// Its answers are three-valued: found, not registered, cannot tell. A Guard keeps connections, the Client's own and those of
-// whoever sends to the endpoints, away from addresses that no stranger may lead us to.
+// A lookup finds an endpoint, or says that there is none, that it cannot tell, or that the participant may be moving to
+// another SMP; these are never mixed up. A Guard keeps connections to SMPs and endpoints away from addresses to which no
+// stranger may direct us.
 package smp
 
 import (
@@ -18,34 +19,36 @@ import (
 	"github.com/ravn-ap/ravn/peppol"
 )
 
-// Endpoint is where and how to send, as verified metadata say (AS4-140).
+// Endpoint says where and how to send, according to verified metadata (AS4-140).
 type Endpoint struct {
 	URL        string
 	Cert       *x509.Certificate // of the receiving access point; not yet verified itself (AS4-141)
-	Registered peppol.DocTypeID  // the identifier that matched; a wildcard registration differs from the document's
-	Expires    time.Time         // ServiceExpirationDate, zero when there is none
+	Registered peppol.DocTypeID  // the identifier that matched; for a wildcard it differs from that of the document
+	Expires    time.Time         // ServiceExpirationDate, zero if there is none
 	SMP        string            // base URL of the SMP that answered
 	Signer     *x509.Certificate // who signed the metadata
 }
 
-// Group is what an SMP lists for a participant. It is not signed: good for showing, not for deciding (DISC-071).
+// Group is what an SMP lists for a participant. It is not signed: it may be shown, but nothing may depend on it
+// (DISC-071).
 type Group struct {
 	SMP        string             // base URL of the SMP that answered
-	DocTypes   []peppol.DocTypeID // as registered, so a wildcard type may end in "*"
+	DocTypes   []peppol.DocTypeID // as registered: a wildcard type may end in "*"
 	Unreadable []string           // references that name no document type (DISC-069)
 }
 
-// Kind tells what a failed lookup means (DISC-048, DISC-050, DISC-067).
+// Kind says what a failed lookup means (DISC-048, DISC-050, DISC-067).
 type Kind string
 
 // Kinds of failures.
 const (
-	NotRegistered Kind = "not-registered" // participant, document type, process or transport profile: a clear no
+	NotRegistered Kind = "not-registered" // participant, document type, process or profile: a clear no
 	CannotTell    Kind = "cannot-tell"    // DNS or SMP did not answer: try again later
-	Invalid       Kind = "invalid"        // an answer that must not be believed: a fault of the register
+	Moving        Kind = "moving"         // the SML names an SMP that does not know the participant: try again for a day
+	Invalid       Kind = "invalid"        // an answer that must not be trusted: the registration is wrong
 )
 
-// Reason names one way in which a lookup fails (discovery.md §3.5, at its end).
+// Reason names one way in which a lookup can fail (end of discovery.md §3.5).
 type Reason string
 
 // Reasons.
@@ -74,8 +77,10 @@ const (
 // Kind returns what the reason means for the sender.
 func (r Reason) Kind() Kind {
 	switch r {
-	case NoParticipant, UnknownToSMP, NoDocType, NoProcess, NotActive:
+	case NoParticipant, NoDocType, NoProcess, NotActive:
 		return NotRegistered
+	case UnknownToSMP:
+		return Moving
 	case DNSFailure, Unavailable, HTTPStatus, RevocationUnknown:
 		return CannotTell
 	}
@@ -89,6 +94,8 @@ type Error struct {
 	Rule   string
 	Msg    string
 	Err    error
+
+	RetryAfter time.Duration // when the SMP wants to be asked again; 0: it does not say
 }
 
 func fail(reason Reason, rule, msg string, err error) *Error {

@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
 )
 
-// sameSubject tells whether uid, the CertificateUID of a Redirect, is the subject of the certificate. Tools write the parts
-// of a name in different orders, so they are compared as a set, attribute types without regard to case (DISC-084).
+// sameSubject reports whether uid, the CertificateUID of a Redirect, is the subject of the certificate. Tools write the
+// attributes of a name in different orders, so they are compared as a set, their types ignoring case, and their values
+// as RFC 5280 does (DISC-084).
 func sameSubject(uid string, c *x509.Certificate) bool {
 	want, ok := parseName(uid)
 	if !ok || len(want) == 0 {
@@ -24,7 +28,7 @@ func sameSubject(uid string, c *x509.Certificate) bool {
 	return slices.Equal(got, want)
 }
 
-// attributeTypes gives one spelling to the attribute types that tools name in several ways.
+// attributeTypes maps the various names of attribute types to one spelling.
 var attributeTypes = map[string]string{
 	"2.5.4.3": "CN", "2.5.4.5": "SERIALNUMBER", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST", "2.5.4.9": "STREET",
 	"2.5.4.10": "O", "2.5.4.11": "OU", "2.5.4.17": "POSTALCODE", "2.5.4.97": "ORGANIZATIONIDENTIFIER",
@@ -37,10 +41,18 @@ func attribute(kind, value string) string {
 	if name, ok := attributeTypes[kind]; ok {
 		kind = name
 	}
-	return kind + "=" + strings.TrimSpace(value)
+	return kind + "=" + prepared(value)
 }
 
-// parseName splits a distinguished name in the text form of RFC 4514, or of RFC 2253 and 1779 before it, into attributes.
+// prepared is the form in which RFC 5280 §7.1 compares the values of names: it ignores letter case, repeated spaces and
+// different encodings of the same characters (RFC 4518).
+func prepared(value string) string {
+	folded := cases.Fold().String(norm.NFKC.String(value))
+	return strings.Join(strings.Fields(norm.NFKC.String(folded)), " ")
+}
+
+// parseName splits a distinguished name in the text form of RFC 4514, or of its predecessors RFC 2253 and 1779, into
+// attributes.
 func parseName(s string) (list []string, ok bool) {
 	for s != "" {
 		kind, rest, found := strings.Cut(s, "=")
@@ -57,8 +69,8 @@ func parseName(s string) (list []string, ok bool) {
 	return list, true
 }
 
-// nameValue reads a value up to its separator, and returns what comes behind that. Quotes and backslashes protect
-// separators; a backslash before two hex digits is an octet.
+// nameValue reads a value up to its separator and returns what follows. Quotes and backslashes protect separators; a
+// backslash and two hex digits are one octet.
 func nameValue(s string) (value, rest string, ok bool) {
 	var b strings.Builder
 	quoted := false

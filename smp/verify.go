@@ -10,14 +10,14 @@ import (
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
-// signed is a ServiceMetadata element out of the very bytes that a trusted SMP signed. Only verify makes one.
+// signed is a ServiceMetadata element parsed from the very bytes that a trusted SMP signed. Only verify makes one.
 type signed struct {
 	metadata safe.Node
 	signer   *x509.Certificate
 }
 
-// policy is the one form of signature that Peppol has (SMP 1.4.0 §5.5.1; DISC-086): enveloped, RSA with SHA-256, inclusive
-// canonicalization, which may be named as second transform or left to the default (SEC-114).
+// policy allows the only form of signature that Peppol has (SMP 1.4.0 §5.5.1; DISC-086): enveloped, RSA with SHA-256,
+// and inclusive canonicalization, which may be the second transform or be left to the default (SEC-114).
 func (c *Client) policy() dsig.Policy {
 	canon := []string{dsig.Inclusive}
 	if c.OldCanonicalization {
@@ -41,7 +41,7 @@ func (c *Client) verify(ctx context.Context, body []byte) (*signed, error) {
 	}
 	sig, err := dsig.Parse(element, c.policy())
 	if err != nil {
-		return nil, fail(BadSignature, "DISC-086", "the signature is not of Peppol's form", err)
+		return nil, fail(BadSignature, "DISC-086", "the signature does not have the form that Peppol requires", err)
 	}
 	signer, err := signerOf(sig.KeyInfo)
 	if err != nil {
@@ -60,11 +60,11 @@ func (c *Client) verify(ctx context.Context, body []byte) (*signed, error) {
 	return readSigned(covered, signer)
 }
 
-// onlySignature finds the signature by its place: the document is a SignedServiceMetadata, and the one ds:Signature in it,
-// however deep one looks, is a child of the top element (DISC-088).
+// onlySignature finds the signature by its place: the document is a SignedServiceMetadata, and the only ds:Signature
+// anywhere in it is a child of the top element. That leaves no room for signature wrapping (DISC-088).
 func onlySignature(doc *safe.Doc) (safe.Node, error) {
 	if !doc.Top().Is(nsSMP, "SignedServiceMetadata") {
-		return safe.Node{}, fail(BadResponse, "DISC-098", "the answer is not a SignedServiceMetadata of Peppol's", nil)
+		return safe.Node{}, fail(BadResponse, "DISC-098", "the answer is not a Peppol SignedServiceMetadata", nil)
 	}
 	count := 0
 	for i := range doc.Len() {
@@ -82,8 +82,8 @@ func onlySignature(doc *safe.Doc) (safe.Node, error) {
 	return sig, nil
 }
 
-// signerOf takes the signer's certificate from KeyInfo, which tells who claims to have signed and nothing about trust
-// (DISC-090). CA certificates beside it are not looked at (PKI-003).
+// signerOf returns the signer's certificate from KeyInfo, which says who claims to have signed and proves nothing
+// (DISC-090). CA certificates next to it are ignored (PKI-003).
 func signerOf(info safe.Node) (*x509.Certificate, error) {
 	no := func(msg string, err error) (*x509.Certificate, error) {
 		return nil, fail(BadSignature, "DISC-090", msg, err)
@@ -123,7 +123,7 @@ func signerOf(info safe.Node) (*x509.Certificate, error) {
 	return signer, nil
 }
 
-// checkSigner accepts certificates of SMPs of our environment, and no others (DISC-090, SEC-114).
+// checkSigner accepts only certificates of SMPs of our environment (DISC-090, SEC-114).
 func (c *Client) checkSigner(ctx context.Context, signer *x509.Certificate) error {
 	err := c.Trust.VerifySMP(ctx, signer, c.now())
 	if err == nil {
@@ -136,15 +136,15 @@ func (c *Client) checkSigner(ctx context.Context, signer *x509.Certificate) erro
 	return fail(UntrustedSigner, "DISC-090", "the metadata are signed by "+certs.Subject(signer), err)
 }
 
-// readSigned reads the covered bytes again; the document they came from plays no further part (DISC-088).
+// readSigned parses the signed bytes again; the document they came from is not used any further (DISC-088).
 func readSigned(covered []byte, signer *x509.Certificate) (*signed, error) {
 	doc, err := safe.Parse(covered, safe.Metadata)
 	if err != nil {
-		return nil, fail(BadResponse, "DISC-089", "the signed content does not stand alone", err)
+		return nil, fail(BadResponse, "DISC-089", "the signed content is not a document by itself", err)
 	}
 	m, ok := doc.Top().Child(nsSMP, "ServiceMetadata")
 	if !ok || !doc.Top().Is(nsSMP, "SignedServiceMetadata") || len(doc.Top().Elements()) != 1 {
-		return nil, fail(BadResponse, "DISC-088", "want one ServiceMetadata, and nothing beside it", nil)
+		return nil, fail(BadResponse, "DISC-088", "want one ServiceMetadata and nothing else", nil)
 	}
 	return &signed{metadata: m, signer: signer}, nil
 }

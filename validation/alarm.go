@@ -13,11 +13,11 @@ type AlarmKind string
 
 // Kinds of alarms.
 const (
-	AlarmNoRules    AlarmKind = "no-rules"    // documents of a type came by that no pack has rules for
-	AlarmBasic      AlarmKind = "basic-rules" // likewise, only a basic pack has
-	AlarmEnded      AlarmKind = "ended"       // the newest version of a pack does not hold any more
-	AlarmUpcoming   AlarmKind = "upcoming"    // a newer version of a pack is installed and does not hold yet
-	AlarmUnreadable AlarmKind = "unreadable"  // a pack is installed that cannot be read; made by the caller, who has tried
+	AlarmNoRules    AlarmKind = "no-rules"    // there was a document of a type for which no pack has rules
+	AlarmBasic      AlarmKind = "basic-rules" // likewise, but the basic pack has some
+	AlarmEnded      AlarmKind = "ended"       // the newest version of a pack is no longer valid
+	AlarmUpcoming   AlarmKind = "upcoming"    // a newer version of a pack is installed but not valid yet
+	AlarmUnreadable AlarmKind = "unreadable"  // an installed pack cannot be read; raised by the caller, who has tried
 )
 
 // Alarm is something about rule packs that an operator should know.
@@ -37,7 +37,7 @@ type Seen struct {
 	Count            int64 // documents
 }
 
-// Alarms says what is missing, has ended or begins later, on a day.
+// Alarms returns what is missing, no longer valid or not yet valid on a day.
 func Alarms(packs []pack.Pack, seen []Seen, on time.Time) []Alarm {
 	var list []Alarm
 	v := New(packs)

@@ -10,10 +10,10 @@ import (
 	"github.com/ravn-ap/ravn/xml/xsd"
 )
 
-// maxProblems limits what CheckPack names.
+// maxProblems limits how many problems CheckPack lists.
 const maxProblems = 100
 
-// CheckPack loads and compiles everything in a pack. The error joins what PackProblems names, as far as a person reads it.
+// CheckPack loads and compiles everything in a pack. The error lists the first problems that PackProblems finds.
 func CheckPack(p *pack.Pack) error {
 	wrong := PackProblems(p)
 	if n := len(wrong); n > maxProblems {
@@ -22,8 +22,8 @@ func CheckPack(p *pack.Pack) error {
 	return errors.Join(wrong...)
 }
 
-// PackProblems loads and compiles everything in a pack and returns all that cannot be used: each names what it is, with file and
-// line. Of a schema file it is the first.
+// PackProblems loads and compiles everything in a pack and returns everything that cannot be used, with file and line.
+// For a schema file it returns only the first problem.
 func PackProblems(p *pack.Pack) []error {
 	var schemas, rules []string
 	for i := range p.Documents {
@@ -47,7 +47,7 @@ func PackProblems(p *pack.Pack) []error {
 	return wrong
 }
 
-// once returns the names in order, each once and none that is empty.
+// once returns the names in order, without repeated and empty ones.
 func once(names []string) []string {
 	slices.Sort(names)
 	return slices.DeleteFunc(slices.Compact(names), func(s string) bool { return s == "" })

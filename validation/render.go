@@ -17,7 +17,7 @@ import (
 // maxLine is how much of a line of the document is shown.
 const maxLine = 160
 
-// WriteText writes a report for a person at a terminal: each rule with its sentence and the place in the document.
+// WriteText writes a report for a terminal: each rule with its text and the place in the document.
 func (r *Report) WriteText(w io.Writer) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s: %s", r.File, r.Summary())
@@ -59,7 +59,7 @@ func (r *Report) quote(b *bytes.Buffer, line int, location string) {
 	fmt.Fprintf(b, "      %s\n", location)
 }
 
-// ordered returns the findings with the fatal ones first, else as they were found.
+// ordered returns the findings, the fatal ones first, otherwise in the order in which they were found.
 func (r *Report) ordered() []Finding {
 	list := slices.Clone(r.Findings)
 	slices.SortStableFunc(list, func(a, b Finding) int { return cmp.Compare(rank(a.Flag), rank(b.Flag)) })
@@ -73,7 +73,7 @@ func rank(flag string) int {
 	return 0
 }
 
-// Line returns a line of the document, from 1, cut to what a person wants to see; "" if there is none.
+// Line returns a line of the document, counted from 1 and cut to maxLine; "" if there is none.
 func (r *Report) Line(n int) string {
 	if n < 1 {
 		return ""
@@ -94,7 +94,8 @@ func (r *Report) Line(n int) string {
 	return s
 }
 
-// WriteSVRL writes what the rules found as a Schematron Validation Report. The request must have had Trace.
+// WriteSVRL writes the findings of the rules in the Schematron Validation Report Language. The request must have had
+// Trace.
 func (r *Report) WriteSVRL(w io.Writer) error { return schematron.WriteSVRL(w, r.File, r.runs...) }
 
 //go:embed report.html
@@ -102,7 +103,7 @@ var page string
 
 var pageTemplate = template.Must(template.New("report").Parse(page))
 
-// WriteHTML writes reports as one page that needs nothing beside itself.
+// WriteHTML writes reports as one self-contained page.
 func WriteHTML(w io.Writer, reports []*Report) error {
 	type row struct {
 		Flag, Rule, Text, Place, Quote, Location string

@@ -14,14 +14,14 @@ import (
 	"github.com/ravn-ap/ravn/xml/xsd"
 )
 
-// Verdict is what a check comes to.
+// Verdict is the outcome of a check.
 type Verdict string
 
 // Verdicts.
 const (
 	Valid      Verdict = "valid"
 	Invalid    Verdict = "invalid"     // the document breaks a rule, or cannot be read
-	NotChecked Verdict = "not-checked" // it was too much work; nothing is said of the document
+	NotChecked Verdict = "not-checked" // it would take too much time or memory; nothing is known about the document
 	Error      Verdict = "error"       // there are no rules for it, or they cannot be used
 )
 
@@ -34,7 +34,7 @@ type Report struct {
 	Pack     string        `json:"pack"`
 	Version  string        `json:"version"`
 	Verdict  Verdict       `json:"verdict"`
-	Reason   string        `json:"reason,omitempty"` // in a sentence, when neither schema nor rules say it
+	Reason   string        `json:"reason,omitempty"` // a sentence, if the verdict does not follow from schema or rules
 	Basic    bool          `json:"basic_rules_only,omitempty"`
 	XSD      []SchemaError `json:"xsd"`
 	Findings []Finding     `json:"findings"`
@@ -42,7 +42,7 @@ type Report struct {
 	MS       float64       `json:"ms"`
 
 	body []byte
-	bad  bool // a finding that is not listed was no warning
+	bad  bool // a finding that is not listed was not a warning
 	runs []schematron.Run
 }
 
@@ -66,28 +66,28 @@ type Finding struct {
 	Text     string `json:"text"`
 	Test     string `json:"test,omitempty"`
 	Source   string `json:"source"`         // file and line of the rule
-	Code     string `json:"code,omitempty"` // of the XPath error, when the rule could not be evaluated
+	Code     string `json:"code,omitempty"` // of the XPath error, if the rule could not be evaluated
 }
 
 func newReport(r Request) *Report {
 	return &Report{File: r.Name, DocType: r.DocType, Process: r.Process, XSD: []SchemaError{}, Findings: []Finding{}, body: r.Body}
 }
 
-func (r *Report) end(v Verdict, reason string) *Report {
+func (r *Report) conclude(v Verdict, reason string) *Report {
 	r.Verdict, r.Reason = v, reason
 	return r
 }
 
-// unreadable ends a report of a document that is not XML as it should be.
+// unreadable ends a report about a document that is not acceptable XML.
 func (r *Report) unreadable(err error) *Report {
 	var xe *safe.Error
 	if errors.As(err, &xe) {
 		if xe.Limit {
-			return r.end(NotChecked, "the document is more than is read: "+xe.Msg)
+			return r.conclude(NotChecked, "the document is more than is read: "+xe.Msg)
 		}
 		r.XSD = append(r.XSD, SchemaError{Rule: "well-formed", Location: "/", Line: xe.Line, Column: xe.Col, Text: xe.Msg})
 	}
-	return r.end(Invalid, "the document cannot be read: "+err.Error())
+	return r.conclude(Invalid, "the document cannot be read: "+err.Error())
 }
 
 // unread ends a report of a document whose reading ended early: because it is not XML as it should be, because it has more of
@@ -112,7 +112,7 @@ func (r *Report) addSchemaErrors(list []xsd.Error) error {
 	return nil
 }
 
-// addResult takes over what a rule file says. The tree is kept only if the run is to be written as it was.
+// addResult adds the findings of a rule file. The tree is kept only if SVRL is to be written.
 func (r *Report) addResult(s *schematron.Schema, t *xdm.Tree, res *schematron.Result, trace bool) {
 	if trace {
 		r.runs = append(r.runs, schematron.Run{Schema: s, Tree: t, Result: res})
@@ -135,8 +135,8 @@ func (r *Report) addResult(s *schematron.Schema, t *xdm.Tree, res *schematron.Re
 	r.bad = r.bad || res.MoreBad
 }
 
-// locate finds lines and columns in one walk through the document. Offsets are those of its UTF-8 form; for documents in
-// another encoding the lines are found in that form, too.
+// locate finds lines and columns in one pass through the document. Offsets refer to its UTF-8 form; so do the lines of
+// documents in another encoding.
 func (r *Report) locate(list []Finding, offsets []int64) {
 	if len(list) == 0 {
 		return
@@ -148,7 +148,7 @@ func (r *Report) locate(list []Finding, offsets []int64) {
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(offsets[a], offsets[b]) })
 	in, err := safe.UTF8(bytes.NewReader(r.body)) // without byte order mark, as offsets count
 	if err != nil {
-		return // it has been read before
+		return // impossible: it was read before
 	}
 	text := bufio.NewReader(in)
 	line, start, pos := 1, int64(0), int64(0)
@@ -166,10 +166,10 @@ func (r *Report) locate(list []Finding, offsets []int64) {
 	}
 }
 
-// judge ends a report by its findings: warnings never make a document invalid (schematron.md §8).
+// judge sets the verdict according to the findings: warnings never make a document invalid (schematron.md §8).
 func (r *Report) judge() *Report {
 	if len(r.XSD) > 0 || r.bad || slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Flag != "warning" }) {
-		return r.end(Invalid, "")
+		return r.conclude(Invalid, "")
 	}
-	return r.end(Valid, "")
+	return r.conclude(Valid, "")
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
-// Budget is what the check of one document may take. A field that is 0 means the default of a check that has the machine for
-// itself, which an invoice of 60,000 lines fits.
+// Budget limits the check of one document. A field that is 0 means the default for a check that has the machine to
+// itself, which is enough for an invoice of 60,000 lines.
 type Budget struct {
 	Bytes int64 // of memory: the document, its tree, and the values of expressions
-	Steps int64 // of the rules, a measure of work that does not depend on the machine
+	Steps int64 // of evaluating rules: a measure of work that does not depend on the machine
 }
 
 // Defaults of a Budget.
@@ -36,20 +36,21 @@ func (b Budget) orDefault() Budget {
 
 // Parts of what a document needs.
 const (
-	minValues    = 1 << 20 // for the values of expressions, at least; else as many bytes as the document has
-	stepsPerByte = 16      // of what a document needs: far more than the rules of all known packs take, which is up to two for each byte of the document
+	minValues    = 1 << 20 // least memory for the values of expressions; otherwise as many bytes as the document has
+	stepsPerByte = 16      // per byte of Need: the rules of all known packs take at most two per byte of the document
 )
 
-// Need is what a document takes: found by one look at its bytes in constant memory, before anything of it is kept.
+// Need is what the check of a document needs. It is found by one pass over the document in constant memory, before
+// anything is kept.
 type Need struct {
 	Document int64 // bytes of the document itself
 	Bytes    int64 // of memory, at most
 }
 
-// LeastNeed is what a document needs at least of which nothing is known but its length.
+// LeastNeed is the least that a document of a given length needs, whatever it contains.
 func LeastNeed(length int64) int64 { return length + max(minValues, length) }
 
-// ReadNeed reads a document to find out what it needs. It stops when that is more than limit.
+// ReadNeed reads a document to find out what it needs. It stops as soon as that exceeds limit.
 func ReadNeed(r io.Reader, limit int64) (Need, error) {
 	size, err := xdm.ReadSize(r, limit)
 	return needOf(size), err
@@ -59,8 +60,8 @@ func needOf(size xdm.Size) Need {
 	return Need{size.Bytes, LeastNeed(size.Bytes) + size.Tree()}
 }
 
-// Room is the memory and the work that all checks of a node share. Checks wait for their place in the order in which they came,
-// with nothing of their documents in memory.
+// Room is the memory and the work that all checks of a node share. Checks wait for their share in order of arrival,
+// while nothing of their documents is in memory.
 type Room struct {
 	Bytes int64 // for all checks at once
 
@@ -69,7 +70,7 @@ type Room struct {
 	queue []*waiting
 }
 
-// DefaultRoom is the size of a room for a node.
+// DefaultRoom is the default size of the Room of a node.
 const DefaultRoom = 256 << 20
 
 // waiting is a check that waits.
@@ -78,20 +79,21 @@ type waiting struct {
 	ready chan struct{} // closed when it has its place
 }
 
-// TooLarge says that a document needs more than the whole room has.
+// TooLarge says that a document needs more than the whole Room.
 type TooLarge struct{ Need, Room int64 }
 
 func (e *TooLarge) Error() string {
 	return fmt.Sprintf("the document needs %d MiB of memory to be checked, all checks together may take %d MiB", e.Need>>20, e.Room>>20)
 }
 
-// Place is the part of a room that a check has. Free gives it back.
+// Place is the share of a Room that a check has. Free returns it.
 type Place struct {
 	room *Room
 	mine int64
 }
 
-// Take waits for room. What would never fit is refused at once, with a *TooLarge; other errors are those of ctx.
+// Take waits until there is enough memory. What could never fit is refused at once with a *TooLarge; other errors are
+// those of ctx.
 func (r *Room) Take(ctx context.Context, need Need) (*Place, error) {
 	if need.Bytes > r.Bytes {
 		return nil, &TooLarge{need.Bytes, r.Bytes}
@@ -111,7 +113,7 @@ func (r *Room) Take(ctx context.Context, need Need) (*Place, error) {
 	i := slices.Index(r.queue, w)
 	if i >= 0 {
 		r.queue = slices.Delete(r.queue, i, i+1)
-		r.admit() // who stood behind may fit
+		r.admit() // the next in line may fit
 	}
 	r.mu.Unlock()
 	if i < 0 { // it got its place meanwhile
@@ -120,7 +122,8 @@ func (r *Room) Take(ctx context.Context, need Need) (*Place, error) {
 	return nil, ctx.Err()
 }
 
-// admit gives places to those who wait, the first one first. The caller holds the lock.
+// admit gives places to waiting checks, strictly in order, so that a large document is not overtaken for ever. The
+// caller holds the lock.
 func (r *Room) admit() {
 	for len(r.queue) > 0 && r.taken+r.queue[0].need <= r.Bytes {
 		r.taken += r.queue[0].need
@@ -129,13 +132,13 @@ func (r *Room) admit() {
 	}
 }
 
-// Budget is what the check in this place may take: its memory, and of the work of the node as large a part as of the memory.
+// Budget is what a check with this place may use: its memory, and the same proportion of the work.
 func (p *Place) Budget() Budget { return Budget{Bytes: p.mine, Steps: p.mine * stepsPerByte} }
 
-// muchMemory is from how many bytes on a place is cleared before the next one gets it: what was in it is garbage until then.
+// muchMemory is from which size on Free runs the garbage collector, because the memory is not free for others before.
 const muchMemory = 16 << 20
 
-// Free gives the place back.
+// Free returns the place.
 func (p *Place) Free() {
 	if p.mine >= muchMemory {
 		runtime.GC()

@@ -1,5 +1,5 @@
-// Package validation says whether business documents follow the official rules: XML Schema and Schematron, in process. The
-// engines are in the rooms below it.
+// Package validation checks business documents against the official rules, XML Schema and Schematron, in process. The
+// engines are the packages below xml.
 package validation
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
-// RuleFile is one rule file on its own, for people who write rules and for comparing engines.
+// RuleFile is a single rule file, for people who write rules and for comparing engines.
 type RuleFile struct {
 	Name   string // as it was named
 	names  *xdm.Names
@@ -33,13 +33,13 @@ func LoadRuleFile(path, phase string) (*RuleFile, error) {
 	return f, err
 }
 
-// disk opens files by the path that the user gave, so that errors name it; the includes of a rule file that he names may lie
+// disk opens files by the path that the user gave, so that errors show it. The includes of such a rule file may be
 // anywhere.
 type disk struct{}
 
 func (disk) Open(name string) (fs.File, error) { return os.Open(filepath.FromSlash(name)) }
 
-// RuleRun is what a rule file says of a document, in the form in which such results are exchanged.
+// RuleRun is the result of a rule file for a document, in the form in which such results are exchanged.
 type RuleRun struct {
 	File       string  `json:"file"`
 	Index      int     `json:"index"` // number of the test in a test set, from 0; 0 for a plain document
@@ -56,7 +56,7 @@ type Fired struct {
 	Location string `json:"location"`
 }
 
-// Fatal tells whether an assert that is fatal failed, or something could not be evaluated.
+// Fatal reports whether a fatal assert failed or something could not be evaluated.
 func (r *RuleRun) Fatal() bool {
 	for _, f := range r.Fired {
 		if f.Flag != "warning" {

@@ -9,7 +9,7 @@ import (
 	"github.com/ravn-ap/ravn/xml/xsd"
 )
 
-// SchemaFile is one schema on its own.
+// SchemaFile is a single schema.
 type SchemaFile struct {
 	Name   string // as it was named
 	schema *xsd.Schema
@@ -25,7 +25,7 @@ func LoadSchemaFile(path string) (*SchemaFile, error) {
 	return &SchemaFile{path, s}, err
 }
 
-// SchemaRun is what a schema says of a document, in the form in which such results are exchanged.
+// SchemaRun is the result of a schema for a document, in the form in which such results are exchanged.
 type SchemaRun struct {
 	File   string   `json:"file"`
 	XSD    string   `json:"xsd"`
@@ -33,7 +33,7 @@ type SchemaRun struct {
 	Errors []string `json:"errors"` // "line: constraint: sentence"
 }
 
-// Run checks a file. One that cannot be read is not valid.
+// Run checks a file. One that cannot be read is invalid.
 func (s *SchemaFile) Run(name string) SchemaRun {
 	run := SchemaRun{File: name, XSD: s.Name, Errors: []string{}}
 	doc, err := os.ReadFile(name)

@@ -14,7 +14,7 @@ import (
 	"github.com/ravn-ap/ravn/xml/schematron"
 )
 
-// TestResult says whether rules did what a test expects of them.
+// TestResult says whether rules gave the result that a test expects.
 type TestResult struct {
 	File          string   `json:"file"`
 	Index         int      `json:"index"`
@@ -34,7 +34,7 @@ func (v *Validator) RunTests(ctx context.Context, name string, doc []byte, on ti
 		return failed(err.Error()), nil
 	}
 	rules := map[string][]*schematron.Schema{}
-	for _, c := range head { // compiled before the documents are read
+	for _, c := range head { // compiled first, because trees and rules must share the same names
 		list, why := v.testRules(c, doc, on)
 		if why != "" {
 			return failed(why), nil

@@ -20,8 +20,8 @@ import (
 	"github.com/ravn-ap/ravn/xml/xsd"
 )
 
-// Validator checks documents by the packs that it has. Rules are compiled when they are first needed. It may be used by many at
-// once.
+// Validator checks documents with its rule packs. Rules are compiled when they are first needed. It may be used by
+// several goroutines.
 type Validator struct {
 	packs []pack.Pack
 	names *xdm.Names
@@ -41,7 +41,7 @@ type step struct {
 	err    error
 }
 
-// New returns a Validator for packs.
+// New returns a Validator with the given packs.
 func New(packs []pack.Pack) *Validator {
 	return &Validator{packs: packs, names: xdm.NewNames(), sets: map[string]*xsd.Set{}, steps: map[stepKey]*step{}}
 }
@@ -54,12 +54,13 @@ type Request struct {
 	On      time.Time // the day whose rules apply
 	Budget  Budget
 	Trace   bool // keep what SVRL needs
-	All     bool // run the rules also when the schema finds errors, as conformance runs do
+	All     bool // run the rules even if the schema finds errors, as conformance tests do
 	Body    []byte
 }
 
-// Validate checks a document. What is wrong with it, or with the rules, is in the report. A document that takes longer than the
-// deadline of ctx, or more than its budget, is not checked, and the report says why; an error means that ctx was cancelled.
+// Validate checks a document. The report says what is wrong with it or with the rules. If the check takes longer than
+// the deadline of ctx allows, or more than its budget, the verdict is NotChecked and the report says why. An error
+// means that ctx was cancelled.
 func (v *Validator) Validate(ctx context.Context, r Request) (*Report, error) {
 	start := time.Now()
 	r.Budget = r.Budget.orDefault()
@@ -67,7 +68,7 @@ func (v *Validator) Validate(ctx context.Context, r Request) (*Report, error) {
 	rep, err := c.document()
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		rep = newReport(r).end(NotChecked, "the check took longer than it may")
+		rep = newReport(r).conclude(NotChecked, "the check took longer than it may")
 	case err != nil:
 		return nil, err
 	}
@@ -82,21 +83,21 @@ type check struct {
 	ctx   context.Context
 	req   Request
 	rep   *Report
-	steps int64 // that are left
+	steps int64 // left
 	size  xdm.Size
 }
 
-// NoVerdict is the report of a document that was not checked, with the reason in a sentence.
-func NoVerdict(r Request, v Verdict, reason string) *Report { return newReport(r).end(v, reason) }
+// NoVerdict returns a report about a document that was not checked, with the reason in a sentence.
+func NoVerdict(r Request, v Verdict, reason string) *Report { return newReport(r).conclude(v, reason) }
 
-// Unreadable is the report of a document whose file cannot be read.
+// Unreadable returns a report about a document whose file cannot be read.
 func Unreadable(r Request, err error) *Report { return newReport(r).unreadable(err) }
 
 func (v *check) document() (*Report, error) {
 	rep, r := v.rep, v.req
 	v.size = xdm.SizeOf(r.Body)
 	if need := needOf(v.size); need.Bytes > r.Budget.Bytes {
-		return rep.end(NotChecked, (&TooLarge{need.Bytes, r.Budget.Bytes}).Error()), nil
+		return rep.conclude(NotChecked, (&TooLarge{need.Bytes, r.Budget.Bytes}).Error()), nil
 	}
 	about, err := doctype.Identify(bytes.NewReader(r.Body))
 	if err != nil {
@@ -104,25 +105,25 @@ func (v *check) document() (*Report, error) {
 	}
 	chosen, why := v.choose(about, r)
 	if chosen == nil {
-		return rep.end(Error, why), nil
+		return rep.conclude(Error, why), nil
 	}
 	if root := typeRoot(chosen.doc.DocType); root != about.Root.Space+"::"+about.Root.Local {
-		return rep.end(Invalid, fmt.Sprintf("the root element is %s, documents of the type %s have %s", rootName(about), chosen.doc.DocType, root)), nil
+		return rep.conclude(Invalid, fmt.Sprintf("the root element is %s, documents of the type %s have %s", rootName(about), chosen.doc.DocType, root)), nil
 	}
 	rep.DocType, rep.Process, rep.Pack, rep.Version, rep.Basic = chosen.doc.DocType, chosen.process, chosen.pack.Name, chosen.pack.Version, chosen.pack.Basic
 	schema, rules, err := v.load(chosen.pack, chosen.doc)
 	if err != nil {
-		return rep.end(Error, fmt.Sprintf("the rules of pack %s %s cannot be used: %v", rep.Pack, rep.Version, err)), nil
+		return rep.conclude(Error, fmt.Sprintf("the rules of pack %s %s cannot be used: %v", rep.Pack, rep.Version, err)), nil
 	}
-	tree, faults, err := v.read(schema, about.Envelope)
+	tree, schemaErrs, err := v.read(schema, about.Envelope)
 	if err != nil {
 		return rep.unread(v.ctx, err)
 	}
-	if err := rep.addSchemaErrors(faults); err != nil {
+	if err := rep.addSchemaErrors(schemaErrs); err != nil {
 		return rep.unreadable(err), nil
 	}
-	if len(faults) > 0 && !r.All {
-		return rep.end(Invalid, ""), nil
+	if len(schemaErrs) > 0 && !r.All {
+		return rep.conclude(Invalid, ""), nil
 	}
 	err = v.run(rules, tree)
 	if err == nil && about.Envelope && len(chosen.pack.Envelope) > 0 {
@@ -130,18 +131,18 @@ func (v *check) document() (*Report, error) {
 	}
 	switch {
 	case errors.Is(err, schematron.ErrMemory):
-		return rep.end(NotChecked, "the rules need more memory for this document than they may have"), nil
+		return rep.conclude(NotChecked, "the rules need more memory for this document than they may have"), nil
 	case errors.Is(err, schematron.ErrBudget):
-		return rep.end(NotChecked, "the rules need more steps for this document than they may take"), nil
+		return rep.conclude(NotChecked, "the rules need more steps for this document than they may take"), nil
 	case err != nil && v.ctx.Err() == nil:
-		return rep.end(Error, fmt.Sprintf("the rules of pack %s %s cannot be used: %v", rep.Pack, rep.Version, err)), nil
+		return rep.conclude(Error, fmt.Sprintf("the rules of pack %s %s cannot be used: %v", rep.Pack, rep.Version, err)), nil
 	case err != nil:
 		return nil, err
 	}
 	return rep.judge(), nil
 }
 
-// run evaluates rule files on a tree. Values may take what document and tree have left of the memory.
+// run evaluates rule files on a tree. Values may use the memory that document and tree leave.
 func (v *check) run(rules []*schematron.Schema, tree *xdm.Tree) error {
 	budget := xpath.Budget{Bytes: max(minValues, v.req.Budget.Bytes-int64(len(v.req.Body))-tree.Bytes())}
 	for _, s := range rules {
@@ -156,7 +157,7 @@ func (v *check) run(rules []*schematron.Schema, tree *xdm.Tree) error {
 	return nil
 }
 
-// envelope evaluates the rules for the envelope around a document on the whole of it.
+// envelope evaluates the rules for the envelope, on envelope and document together.
 func (v *check) envelope(p *pack.Pack) error {
 	_, rules, err := v.load(p, &pack.Document{Rules: p.Envelope})
 	if err != nil {
@@ -169,7 +170,7 @@ func (v *check) envelope(p *pack.Pack) error {
 	return v.run(rules, tree)
 }
 
-// read parses a document once, for the schema and for the rules. The envelope around it is left out.
+// read parses a document once, for both schema and rules, without the envelope around it.
 func (v *check) read(schema *xsd.Schema, envelope bool) (*xdm.Tree, []xsd.Error, error) {
 	doc, events := v.req.Body, 0
 	build := xdm.NewBuilderFor(v.names, v.size)
@@ -192,17 +193,17 @@ func (v *check) read(schema *xsd.Schema, envelope bool) (*xdm.Tree, []xsd.Error,
 	if err := safe.Scan(bytes.NewReader(doc), safe.Document, feed); err != nil {
 		return nil, nil, err
 	}
-	var faults []xsd.Error
+	var schemaErrs []xsd.Error
 	if run != nil {
-		faults = run.End()
+		schemaErrs = run.End()
 	}
-	return build.Tree(), faults, nil
+	return build.Tree(), schemaErrs, nil
 }
 
-// eventsAtOnce is after how many events of the reader it is asked whether the check is still wanted.
+// eventsAtOnce is after how many events of the reader ctx is checked.
 const eventsAtOnce = 1 << 12
 
-// unwrapped passes on the business document in an envelope, as if it stood alone.
+// unwrapped passes on the business document in an envelope as if there were no envelope.
 func unwrapped(feed func(*safe.Event) error) func(*safe.Event) error {
 	inside, done := false, false
 	return func(e *safe.Event) error {
@@ -290,7 +291,7 @@ func rootName(about doctype.About) string {
 	return about.Root.Space + "::" + about.Root.Local
 }
 
-// better tells whether c is used rather than o: no basic rules if there are others, then those that began to hold last, then
+// better reports whether c is preferred to o: complete rules to basic ones, then those whose validity began last, then
 // those with a schema, then those that were installed last.
 func (c *choice) better(o *choice) bool {
 	p, q := c.pack, o.pack

@@ -4,19 +4,19 @@ import (
 	"time"
 )
 
-// Body is a request under way: what it holds, and how fast its body comes. A nil Body holds nothing and is refused
-// nothing. Its methods may be called from one goroutine.
+// Body is a request in progress: what it holds, and how fast its body arrives. A nil Body counts nothing and refuses
+// nothing. Its methods must be called from one goroutine.
 type Body struct {
 	entry
 	meter     meter
 	interrupt func()
-	conn      *conn // on which it came; nil if the gate does not know it
+	conn      *conn // its connection; nil if the gate does not know it
 	complete  bool
 	err       *Error // why it gave way
 }
 
-// Begin admits a request of a client before its body is read. interrupt is called from another goroutine, at most once,
-// when the request has to give way: it must end a Read of the body that waits. Close must be called at the end.
+// Begin admits a client's request before its body is read. If the request has to give way, interrupt is called, at most
+// once and from another goroutine: it must end a blocked Read of the body. Close must be called at the end.
 func (g *Gate) Begin(from Client, interrupt func()) (*Body, error) {
 	g.init()
 	b := &Body{interrupt: interrupt}
@@ -26,7 +26,7 @@ func (g *Gate) Begin(from Client, interrupt func()) (*Body, error) {
 		b.meter = meter{start: now, mark: now}
 		c := g.byAddr[from.peer]
 		if c != nil && c.gone {
-			return &Error{Kind: Connections, Gave: true} // just before its request was there
+			return &Error{Kind: Connections, Gave: true} // it gave way just before its request arrived
 		}
 		if err := g.take(&b.entry, Requests, 1, presumed, after); err != nil {
 			return err
@@ -43,35 +43,35 @@ func (g *Gate) Begin(from Client, interrupt func()) (*Body, error) {
 	return b, nil
 }
 
-// Err tells whether the request had to give way.
+// Err returns an error if the request had to give way.
 func (b *Body) Err() error {
 	if b == nil {
 		return nil
 	}
 	b.gate.mu.Lock()
 	defer b.gate.mu.Unlock()
-	return b.fault()
+	return b.refusal()
 }
 
-func (b *Body) fault() error {
+func (b *Body) refusal() error {
 	if b.err == nil {
 		return nil // not a nil *Error in an error
 	}
 	return b.err
 }
 
-// Came counts n octets that came.
+// Came counts n octets that have arrived.
 func (b *Body) Came(n int) error {
 	if b == nil {
 		return nil
 	}
 	b.gate.mu.Lock()
 	defer b.gate.mu.Unlock()
-	b.meter.add(b.gate.Now(), n)
-	return b.fault()
+	b.meter.count(b.gate.Now(), n)
+	return b.refusal()
 }
 
-// Take lets the request hold n more of k, or says why not. What others have to give way is given at once.
+// Take lets the request hold n more of k, or says why not. Slower requests give way to it at once if need be.
 func (b *Body) Take(k Kind, n int64) error {
 	if b == nil {
 		return nil
@@ -84,7 +84,8 @@ func (b *Body) Take(k Kind, n int64) error {
 	})
 }
 
-// Try is Take for what can be done without: nobody gives way, and half of each bound is left to those who cannot.
+// Try is Take for a resource that the caller can do without: nobody gives way, and half of each limit stays reserved
+// for those who cannot.
 func (b *Body) Try(k Kind, n int64) bool {
 	if b == nil {
 		return true
@@ -96,11 +97,11 @@ func (b *Body) Try(k Kind, n int64) bool {
 	if b.gone || g.total[k]+n > g.all[k]/2 || b.bounded && of != nil && of[k]+n > g.source[k]/2 {
 		return false
 	}
-	g.add(&b.entry, k, n)
+	g.book(&b.entry, k, n)
 	return true
 }
 
-// own is the pace by which the request competes: a newcomer's is at least the presumed one.
+// own is the pace with which the request competes: for a newcomer at least the presumed one.
 func (b *Body) own() float64 {
 	now := b.gate.Now()
 	rate := b.meter.rate(now)
@@ -110,7 +111,7 @@ func (b *Body) own() float64 {
 	return rate
 }
 
-// Return gives n of k back.
+// Return releases n of k.
 func (b *Body) Return(k Kind, n int64) {
 	if b == nil {
 		return
@@ -118,11 +119,11 @@ func (b *Body) Return(k Kind, n int64) {
 	b.gate.mu.Lock()
 	defer b.gate.mu.Unlock()
 	if !b.gone {
-		b.gate.add(&b.entry, k, -n)
+		b.gate.book(&b.entry, k, -n)
 	}
 }
 
-// Complete says that the whole body is there: from now on the request does not give way. It fails if it had to before.
+// Complete says that the whole body has arrived: from now on the request does not give way. It fails if it already has.
 func (b *Body) Complete() error {
 	if b == nil {
 		return nil
@@ -132,10 +133,10 @@ func (b *Body) Complete() error {
 	if b.err == nil {
 		b.complete = true
 	}
-	return b.fault()
+	return b.refusal()
 }
 
-// Close gives back all that the request holds. It may be called again.
+// Close releases everything that the request holds. It may be called more than once.
 func (b *Body) Close() {
 	if b == nil {
 		return
@@ -146,7 +147,7 @@ func (b *Body) Close() {
 	delete(g.bodies, b)
 	g.drop(&b.entry)
 	if c := b.conn; c != nil && c.body == b {
-		c.body, c.since = nil, g.Now() // the answer is under way
+		c.body, c.since = nil, g.Now() // next comes the response; a connection that reads it slowly may give way, too
 	}
 }
 
@@ -165,7 +166,7 @@ func (b *Body) giveWay(why *Error) func() {
 	b.err = why
 	b.gate.drop(&b.entry)
 	if b.conn != nil && why.Kind == Connections {
-		b.gate.drop(&b.conn.entry) // it ends with the answer
+		b.gate.drop(&b.conn.entry) // it is closed after the response
 	}
 	return b.interrupt
 }
@@ -173,10 +174,10 @@ func (b *Body) giveWay(why *Error) func() {
 // meter measures the pace of the last one to two spans.
 type meter struct {
 	start, mark time.Time // mark is the start of the current span
-	last, now   int64     // octets in the span before, and in the current one
+	last, now   int64     // octets in the previous span and in the current one
 }
 
-// span is long enough that a hiccup of the network is not taken for a slow client.
+// span is long enough not to mistake a hiccup of the network for a slow client.
 const span = 10 * time.Second
 
 func (m *meter) roll(now time.Time) {
@@ -189,7 +190,7 @@ func (m *meter) roll(now time.Time) {
 	}
 }
 
-func (m *meter) add(now time.Time, n int) {
+func (m *meter) count(now time.Time, n int) {
 	m.roll(now)
 	m.now += int64(n)
 }

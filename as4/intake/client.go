@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Source is whoever is counted as one: an IPv4 address, or the first 64 bits of an IPv6 address, because whoever has
-// one address there has all of them.
+// Source is who is counted as one client: an IPv4 address, or the first 64 bits of an IPv6 address, because whoever has
+// one address in such a network has all of them.
 type Source struct{ prefix netip.Prefix }
 
 // sourceOf is the zero Source for an address that is not valid.
@@ -60,14 +60,15 @@ type Client struct {
 	bounded bool
 }
 
-// Known tells whether Source is the client's: a proxy that names nobody speaks for many.
+// Known reports whether Source is the client itself: a proxy that names no client may stand for many.
 func (c Client) Known() bool { return c.bounded }
 
-// Client tells who sent a request: the peer of the connection, or, if that is a trusted proxy, the client that it
-// names. Forwarded headers of anybody else are ignored (SEC-015).
+// Client returns who sent a request: the peer of the connection or, if that is a trusted proxy, the client that it
+// names. Forwarding headers from anybody else are ignored (SEC-015).
 //
-// A proxy that names nobody speaks for itself, and is not bounded as a source. If what it passes on cannot be read, or
-// Forwarded and X-Forwarded-For disagree, a client has written one of them: then all such requests count as one source.
+// A proxy that names no client counts as itself and has no limit per source. If its headers cannot be read, or
+// Forwarded and X-Forwarded-For disagree, one of them was written by a client: then all such requests count as one
+// source.
 func (g *Gate) Client(r *http.Request) Client {
 	g.init()
 	peer := addrOf(r.RemoteAddr)
@@ -97,13 +98,13 @@ func (g *Gate) Client(r *http.Request) Client {
 	return c
 }
 
-// trusts tells whether an address is one of a trusted proxy.
+// trusts reports whether an address is one of a trusted proxy.
 func (g *Gate) trusts(a netip.Addr) bool {
 	return slices.ContainsFunc(g.Proxies, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// nearest returns the last hop that is not a trusted proxy, the first one if all are, and nothing if one on the way is
-// no address.
+// nearest returns the last hop that is not a trusted proxy, the first one if all are, and nothing if it meets a hop
+// that is not an address. It reads from the end because a client can write whatever it likes at the front.
 func (g *Gate) nearest(hops []string) netip.Addr {
 	for i := len(hops) - 1; ; i-- {
 		a := addrOf(hops[i])

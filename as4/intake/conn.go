@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Closing tells of a connection that the gate closed without an answer: a newcomer for whom there was no room, or one
-// that gave way.
+// Closing describes a connection that the gate closed without a response: a newcomer for which there was no room, or
+// one that gave way.
 type Closing struct {
 	Remote string // its address
 	Source Source
@@ -22,11 +22,11 @@ type conn struct {
 	remote string
 	idle   bool      // between two requests
 	left   time.Time // when it gave way
-	body   *Body     // the request that is being read or worked on
+	body   *Body     // the request being read or worked on
 	once   sync.Once
 }
 
-// Listener returns l with its connections counted. The server must call ConnState, so that the gate knows which are
+// Listener returns l with its connections counted. The server must call ConnState so that the gate knows which are
 // idle.
 func (g *Gate) Listener(l net.Listener) net.Listener {
 	g.init()
@@ -52,12 +52,13 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// admit counts a connection, nil when there is no room for it.
+// admit counts a connection. It returns nil if there is no room for it.
 func (g *Gate) admit(nc net.Conn) *conn {
 	c := &conn{Conn: nc, remote: nc.RemoteAddr().String()}
 	addr := addrOf(c.remote)
 	err := g.locked(func(after *[]func()) error {
 		c.entry = entry{gate: g, source: sourceOf(addr), bounded: !g.trusts(addr), since: g.Now()}
+		// Connections that gave way stay open until their response is sent. They must not pile up.
 		if int64(len(g.conns)) >= 2*g.all[Connections] {
 			*after = append(*after, g.leaving())
 		}
@@ -74,8 +75,8 @@ func (g *Gate) admit(nc net.Conn) *conn {
 	return c
 }
 
-// leaving returns what closes the connection that gave way longest ago and has not ended yet: there are too many of
-// them. Its answer may be lost.
+// leaving returns a function that closes the connection that gave way longest ago and is still open. Its response may
+// be lost.
 func (g *Gate) leaving() func() {
 	var found *conn
 	for c := range g.conns {
@@ -86,24 +87,24 @@ func (g *Gate) leaving() func() {
 	if found == nil {
 		return func() {}
 	}
-	return func() { _ = found.Close() } // its server notices
+	return func() { _ = found.Close() } // the server notices that
 }
 
-// ConnState follows the states of a connection: it is for http.Server.
+// ConnState follows the state of a connection; it is meant for http.Server.ConnState.
 func (g *Gate) ConnState(nc net.Conn, state http.ConnState) {
 	if t, ok := nc.(interface{ NetConn() net.Conn }); ok { // *tls.Conn
 		nc = t.NetConn()
 	}
 	c, ok := nc.(*conn)
 	if !ok || state == http.StateClosed {
-		return // Close sees to it
+		return // Close has done or will do what is needed
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c.idle, c.since = state == http.StateIdle, g.Now()
 }
 
-// Close closes the connection and gives its place back.
+// Close closes the connection and releases its place.
 func (c *conn) Close() error {
 	c.once.Do(func() {
 		g := c.gate
@@ -118,7 +119,7 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// CloseWrite lets net/http end its side first, so that an answer is not lost to a reset.
+// CloseWrite lets net/http close its side first, so that a response is not lost to a TCP reset.
 func (c *conn) CloseWrite() error {
 	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return w.CloseWrite()
@@ -135,8 +136,8 @@ func (c *conn) client() (Source, bool) {
 	return c.source, c.bounded
 }
 
-// pace ranks a connection: an idle one below all, then one that brings no request or does not take its answer, then by
-// the body that comes on it.
+// pace ranks a connection: an idle one lowest, then one that sends no request or does not read its response, then by
+// the body that arrives on it.
 func (c *conn) pace(now time.Time, newcomers bool) (float64, bool) {
 	switch {
 	case c.gone:
@@ -154,11 +155,11 @@ func (c *conn) pace(now time.Time, newcomers bool) (float64, bool) {
 func (c *conn) giveWay(why *Error) func() {
 	c.left = c.gate.Now()
 	if c.body != nil {
-		return c.body.giveWay(why) // it gets an answer
+		return c.body.giveWay(why) // it gets a response
 	}
 	c.gate.drop(&c.entry)
 	return func() {
 		c.gate.Closed(Closing{c.remote, c.source, why})
-		_ = c.Close() // its server notices
+		_ = c.Close() // the server notices that
 	}
 }

@@ -1,7 +1,7 @@
-// Package intake bounds what an AS4 endpoint holds for clients before it knows who they are: connections, bodies that
-// are being read, the memory and the spool they take (SEC-012, SEC-016). A Gate counts per source and in all. Where a
-// bound is reached the slowest gives way: idle connections first, then those that bring no request, then the body that
-// comes slowest; a newcomer is turned away only when nobody is slower. What is complete and being worked on is never
+// Package intake bounds what an AS4 endpoint spends on clients before it knows who they are: connections, bodies that
+// are being read, and the memory and spool they use (SEC-012, SEC-016). A Gate counts per source and in total. When a
+// limit is reached the slowest gives way: idle connections first, then those that send no request, then the body that
+// arrives slowest. A newcomer is turned away only if nobody is slower. A request whose body is complete is never
 // touched.
 //
 // A Gate works in two places: its Listener counts connections from the moment they are accepted, before any handshake,
@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Kind is a kind of thing that is bounded.
+// Kind is a kind of resource that is limited.
 type Kind uint8
 
 // Kinds.
@@ -32,7 +32,7 @@ func (k Kind) String() string {
 	return [kinds]string{"connections", "requests", "memory", "spool", "files"}[k]
 }
 
-// Limits bound what is held at once. A zero field means the default.
+// Limits bound what may be held at once. A zero field means the default.
 type Limits struct {
 	Connections int   // connections that are open, and likewise requests under way
 	Memory      int64 // octets of messages in memory
@@ -40,14 +40,14 @@ type Limits struct {
 	Files       int   // files of the spool
 }
 
-// Defaults for everybody together, and for one source (security.md §5). A source may spool one message of the largest
-// size that Peppol's payments know, and another beside it.
+// Defaults for everybody together and for one source (security.md §5). A source may spool two messages of the largest
+// size that Peppol payments have, 2 GiB.
 var (
 	DefaultAll    = Limits{Connections: 256, Memory: 64 << 20, Spool: 8 << 30, Files: 256}
 	DefaultSource = Limits{Connections: 32, Memory: 16 << 20, Spool: 4 << 30, Files: 32}
 )
 
-// amounts are what is held or may be held, by Kind.
+// amounts are what is or may be held, by Kind.
 type amounts [kinds]int64
 
 func (l Limits) amounts(def Limits) amounts {
@@ -61,10 +61,10 @@ func (l Limits) amounts(def Limits) amounts {
 	return amounts{n, n, pick(l.Memory, def.Memory), pick(l.Spool, def.Spool), pick(int64(l.Files), int64(def.Files))}
 }
 
-// DefaultGrace is how long a newcomer is given before its pace counts.
+// DefaultGrace is how long a newcomer is left alone before its pace counts.
 const DefaultGrace = 2 * time.Second
 
-// presumed is the pace, in octets per second, that a newcomer is taken to have: whoever is slower gives way to it.
+// presumed is the pace, in octets per second, that a newcomer is assumed to have: whoever is slower gives way to it.
 const presumed = 64 << 10
 
 // Gate admits connections and requests. It must not be copied after first use.
@@ -72,8 +72,8 @@ type Gate struct {
 	All     Limits           // of everybody together; zero fields mean DefaultAll
 	Source  Limits           // of one source; zero fields mean DefaultSource
 	Grace   time.Duration    // how long a newcomer does not give way; 0 means DefaultGrace
-	Proxies []netip.Prefix   // whose forwarded headers are believed; not bounded as sources (SEC-015)
-	Closed  func(Closing)    // told of each connection that is closed without an answer; nil: nobody wants to know
+	Proxies []netip.Prefix   // whose forwarding headers are trusted; they have no limit per source (SEC-015)
+	Closed  func(Closing)    // called for each connection that is closed without a response; may be nil
 	Now     func() time.Time // nil means time.Now
 
 	once   sync.Once
@@ -88,11 +88,11 @@ type Gate struct {
 	sources map[Source]*amounts
 }
 
-// Error says which bound was reached.
+// Error says which limit was reached.
 type Error struct {
 	Kind   Kind
-	Source bool // the bound of one source, else the one of all together
-	Gave   bool // it was the slowest, and gave way when another needed room
+	Source bool // the limit of one source, else that of everybody together
+	Gave   bool // it was the slowest and gave way to another
 }
 
 func (e *Error) Error() string {
@@ -126,13 +126,13 @@ func (g *Gate) init() {
 	})
 }
 
-// Held is what is held at the moment by everybody together.
+// Held is what everybody together holds at the moment.
 type Held struct {
 	Connections, Requests, Files int
 	Memory, Spool                int64
 }
 
-// Held tells what is held now.
+// Held returns what is held now.
 func (g *Gate) Held() Held {
 	g.init()
 	g.mu.Lock()
@@ -141,18 +141,18 @@ func (g *Gate) Held() Held {
 	return Held{int(t[Connections]), int(t[Requests]), int(t[Files]), t[Memory], t[Spool]}
 }
 
-// entry is something that holds: a connection, or a request.
+// entry is something that holds resources: a connection or a request.
 type entry struct {
 	gate    *Gate
 	source  Source
 	bounded bool // counts as one of its source
 	holds   amounts
-	since   time.Time // it began, or is in its present phase
-	gone    bool      // it gave way or ended: what it held is given back
+	since   time.Time // when it began, or entered its present phase
+	gone    bool      // it gave way or ended: what it held has been released
 }
 
-// add books n of k for e; the gate is locked.
-func (g *Gate) add(e *entry, k Kind, n int64) {
+// book books n of k for e; the gate is locked.
+func (g *Gate) book(e *entry, k Kind, n int64) {
 	e.holds[k] += n
 	g.total[k] += n
 	if !e.bounded {
@@ -168,7 +168,7 @@ func (g *Gate) add(e *entry, k Kind, n int64) {
 	}
 }
 
-// drop gives back all that e holds, once.
+// drop releases everything that e holds, once.
 func (g *Gate) drop(e *entry) {
 	if e.gone {
 		return
@@ -176,12 +176,13 @@ func (g *Gate) drop(e *entry) {
 	e.gone = true
 	for k := range kinds {
 		if n := e.holds[k]; n != 0 {
-			g.add(e, k, -n)
+			g.book(e, k, -n)
 		}
 	}
 }
 
-// over tells which bound n more of k for e would break, nil if none. alone tells that no room others make would help.
+// over returns which limit n more of k for e would exceed, nil if none. alone means that it would be exceeded even if
+// everybody else gave way.
 func (g *Gate) over(e *entry, k Kind, n int64) (err *Error, alone bool) {
 	if e.bounded {
 		held := n
@@ -198,13 +199,13 @@ func (g *Gate) over(e *entry, k Kind, n int64) (err *Error, alone bool) {
 	return nil, false
 }
 
-// take lets e, whose pace is given, hold n more of k. Others that are slower give way if need be; what must be done
-// about them when the gate is unlocked is appended to after.
+// take lets e, whose pace is given, hold n more of k. If need be, others that are slower give way; what must be done
+// about them once the gate is unlocked is appended to after, because it may call back into the gate.
 func (g *Gate) take(e *entry, k Kind, n int64, pace float64, after *[]func()) error {
 	for {
 		err, alone := g.over(e, k, n)
 		if err == nil {
-			g.add(e, k, n)
+			g.book(e, k, n)
 			return nil
 		}
 		if alone {
@@ -222,15 +223,15 @@ func (g *Gate) take(e *entry, k Kind, n int64, pace float64, after *[]func()) er
 	}
 }
 
-// holder is a connection or a request, seen as somebody who may have to give way.
+// holder is a connection or a request that may have to give way.
 type holder interface {
 	base() *entry
-	client() (s Source, ok bool)                                  // ok is false for a proxy's without a request
-	pace(now time.Time, newcomers bool) (octets float64, ok bool) // ok is false for who must not be touched
+	client() (s Source, ok bool)                                  // ok is false for a proxy without a known client
+	pace(now time.Time, newcomers bool) (octets float64, ok bool) // ok is false if it must not be touched
 	giveWay(why *Error) (after func())
 }
 
-// holders calls visit for all that hold something of k.
+// holders calls visit for everyone who holds some of k.
 func (g *Gate) holders(k Kind, visit func(holder)) {
 	if k == Connections {
 		for c := range g.conns {
@@ -247,8 +248,8 @@ func (g *Gate) holders(k Kind, visit func(holder)) {
 	}
 }
 
-// slowest returns who has the lowest pace among those in scope, if it is lower than pace; of equals the one that has
-// been there longest.
+// slowest returns the holder with the lowest pace among those in scope if that is lower than pace; of equals, the
+// oldest.
 func (g *Gate) slowest(k Kind, pace float64, scope func(*entry) bool) (found holder) {
 	now := g.Now()
 	g.holders(k, func(h holder) {
@@ -263,8 +264,8 @@ func (g *Gate) slowest(k Kind, pace float64, scope func(*entry) bool) (found hol
 	return found
 }
 
-// heaviest returns the slowest of the source that has most connections or requests, newcomers included, if it has at
-// least two more than that of e: so many that come at once do not keep a single one out.
+// heaviest returns the slowest holder, newcomers included, of the source with most connections or requests, if that has
+// at least two more than the source of e: a flood of newcomers from one source must not keep everybody else out.
 func (g *Gate) heaviest(e *entry, k Kind) (found holder) {
 	if k != Connections && k != Requests {
 		return nil
@@ -290,7 +291,7 @@ func (g *Gate) heaviest(e *entry, k Kind) (found holder) {
 	return found
 }
 
-// locked runs f with the gate locked, then what f left to be done afterwards.
+// locked runs f with the gate locked and then, unlocked, what f has left to be done.
 func (g *Gate) locked(f func(after *[]func()) error) error {
 	var after []func()
 	g.mu.Lock()

@@ -1,6 +1,6 @@
-// Package mime reads and writes the multipart/related packaging of AS4 as a stream. It is strict where two readers could
-// disagree: line ends are CRLF, the closing delimiter must be there, headers are few, short and unique, no transfer
-// encoding is undone (AS4-011 to AS4-024, SEC-020 to SEC-027, design.md §3).
+// Package mime reads and writes the multipart/related packaging of AS4 as a stream. It is strict wherever two readers
+// could disagree about what a message says: line ends are CRLF, the closing delimiter is required, headers are few,
+// short and unique, and no transfer encoding is decoded (AS4-011 to AS4-024, SEC-020 to SEC-027, design.md §3).
 package mime
 
 import (
@@ -25,7 +25,7 @@ const (
 	Multipart = "multipart/related"
 )
 
-// Error says what is wrong with the packaging. Its text holds no piece of the message.
+// Error says what is wrong with the packaging. Its text quotes nothing from the message.
 type Error struct {
 	Rule string
 	Msg  string
@@ -47,7 +47,7 @@ type ContentType struct {
 	Start    string // start parameter without angle brackets, "" when absent
 }
 
-// ErrMediaType means that the media type is none of AS4 (HTTP 415).
+// ErrMediaType means that the media type is not one that AS4 uses (HTTP 415).
 var ErrMediaType = framing("SEC-010", "the media type is neither multipart/related with type application/soap+xml nor application/soap+xml")
 
 // ErrTruncated means that the message ends before its closing delimiter (HTTP 400).
@@ -76,7 +76,7 @@ func ParseContentType(headers []string) (ContentType, error) {
 	default:
 		return ContentType{}, ErrMediaType
 	}
-	// RFC 2231 forms could decode to something else than what another reader sees (SEC-020).
+	// Another reader may understand the extended forms of RFC 2231 differently (SEC-020).
 	if low := strings.ToLower(headers[0]); strings.Contains(low, "boundary*") || strings.Contains(low, "start*") || strings.Contains(low, "type*") {
 		return ContentType{}, framing("SEC-020", "an extended parameter in Content-Type")
 	}
@@ -118,7 +118,7 @@ func unbracket(s string) (string, bool) {
 	return id, validID(id)
 }
 
-// validID tells whether id is printable ASCII without blanks and brackets, at most 255 bytes.
+// validID reports whether id is printable ASCII without spaces and angle brackets, at most 255 bytes.
 func validID(id string) bool {
 	return id != "" && len(id) <= 255 && strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' || r == '<' || r == '>' }) < 0
 }

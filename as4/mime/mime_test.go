@@ -67,7 +67,7 @@ func join(parts ...string) string {
 }
 
 // split reads a body to its end.
-func split(r io.Reader) (parts []string, fault *Error, err error) {
+func split(r io.Reader) (parts []string, partErr *Error, err error) {
 	ct, err := ParseContentType([]string{good})
 	if err != nil {
 		return nil, nil, err
@@ -76,7 +76,7 @@ func split(r io.Reader) (parts []string, fault *Error, err error) {
 	for {
 		p, err := mr.Next()
 		if err == io.EOF {
-			return parts, mr.Fault(), nil
+			return parts, mr.HeaderError(), nil
 		}
 		if err != nil {
 			return parts, nil, err
@@ -138,7 +138,7 @@ func TestReader(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			for kind, r := range map[string]io.Reader{"whole": strings.NewReader(tc.body), "bytes": iotest.OneByteReader(strings.NewReader(tc.body))} {
-				parts, fault, err := split(r)
+				parts, partErr, err := split(r)
 				got := strings.Join(parts, " ")
 				var me *Error
 				switch {
@@ -146,7 +146,7 @@ func TestReader(t *testing.T) {
 					got = "framing"
 				case err != nil:
 					t.Fatal(err)
-				case fault != nil:
+				case partErr != nil:
 					got = "part"
 				}
 				if got != tc.want {
@@ -201,9 +201,9 @@ func TestWriterReadsBack(t *testing.T) {
 	if b.String() != want {
 		t.Errorf("%q", b.String())
 	}
-	parts, fault, err := split(&b)
-	if err != nil || fault != nil || strings.Join(parts, " ") != "s@x=<soap/> p@x=DATA\r\n" {
-		t.Errorf("%q, %v, %v", parts, fault, err)
+	parts, partErr, err := split(&b)
+	if err != nil || partErr != nil || strings.Join(parts, " ") != "s@x=<soap/> p@x=DATA\r\n" {
+		t.Errorf("%q, %v, %v", parts, partErr, err)
 	}
 }
 
@@ -213,10 +213,10 @@ func FuzzMIMESplit(f *testing.F) {
 	f.Add([]byte("\r\n" + join(root, payload)))
 	f.Add([]byte(join(root)))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		parts, fault, err := split(bytes.NewReader(body))
-		again, fault2, err2 := split(iotest.OneByteReader(bytes.NewReader(body)))
-		if (err == nil) != (err2 == nil) || (fault == nil) != (fault2 == nil) || strings.Join(parts, "\x00") != strings.Join(again, "\x00") && err == nil {
-			t.Errorf("two interpretations: %q %v %v, %q %v %v", parts, fault, err, again, fault2, err2)
+		parts, partErr, err := split(bytes.NewReader(body))
+		again, partErr2, err2 := split(iotest.OneByteReader(bytes.NewReader(body)))
+		if (err == nil) != (err2 == nil) || (partErr == nil) != (partErr2 == nil) || strings.Join(parts, "\x00") != strings.Join(again, "\x00") && err == nil {
+			t.Errorf("two interpretations: %q %v %v, %q %v %v", parts, partErr, err, again, partErr2, err2)
 		}
 	})
 }

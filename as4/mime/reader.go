@@ -10,17 +10,17 @@ import (
 
 // Reader splits a multipart/related body into its parts. It reads ahead no more than its buffer.
 type Reader struct {
-	br    *bufio.Reader
-	delim []byte // CRLF "--" boundary
-	ct    ContentType
-	part  *Part
-	count int
-	ids   map[string]bool // content ids seen, in lower case
-	done  bool
-	fault *Error
+	br        *bufio.Reader
+	delim     []byte // CRLF "--" boundary
+	ct        ContentType
+	part      *Part
+	count     int
+	ids       map[string]bool // content ids seen, in lower case
+	done      bool
+	headerErr *Error
 }
 
-// Part is one part; it yields the content octets as they stand in the body (AS4-022, SEC-025).
+// Part is one part. Reading it returns the content octets exactly as they are in the body (AS4-022, SEC-025).
 type Part struct {
 	ContentID   string // without angle brackets; "" only for a root part without one
 	ContentType string // as written; not covered by the signature (SEC-026)
@@ -31,22 +31,22 @@ type Part struct {
 // bufferSize must hold a delimiter and a header block.
 const bufferSize = 16 << 10
 
-// NewReader reads the body of a message with this content type.
+// NewReader returns a Reader for the body of a message with this content type.
 func NewReader(r io.Reader, ct ContentType) *Reader {
 	return &Reader{br: bufio.NewReaderSize(r, bufferSize), delim: []byte("\r\n--" + ct.Boundary), ct: ct, ids: map[string]bool{}}
 }
 
-// Fault returns the first thing that is wrong with a part's header although the framing is intact, or nil. A sender that
-// proves who it is gets it as EBMS:0007.
-func (r *Reader) Fault() *Error { return r.fault }
+// HeaderError returns the first error in a part's header that leaves the framing intact, or nil. An authenticated
+// sender is told of it as EBMS:0007.
+func (r *Reader) HeaderError() *Error { return r.headerErr }
 
 func (r *Reader) blame(e *Error) {
-	if r.fault == nil {
-		r.fault = e
+	if r.headerErr == nil {
+		r.headerErr = e
 	}
 }
 
-// Next returns the next part, after skipping what is left of the one before, and io.EOF after the closing delimiter. The
+// Next skips what is left of the current part and returns the next one, or io.EOF after the closing delimiter. The
 // first part is the SOAP part (SEC-023).
 func (r *Reader) Next() (*Part, error) {
 	if r.done {
@@ -72,14 +72,14 @@ func (r *Reader) Next() (*Part, error) {
 	}
 	if r.count++; r.count > MaxParts {
 		r.blame(inPart("SEC-022", "too many parts"))
-		r.done = true // nothing after this can change the answer
+		r.done = true // the message is refused whatever follows
 		return nil, io.EOF
 	}
 	r.part = &Part{r: r}
 	return r.part, r.header(r.part)
 }
 
-// preamble reads up to the first delimiter; an empty line before it is common (AS4-022).
+// preamble skips to the first delimiter; an empty line before it is common (AS4-022).
 func (r *Reader) preamble() error {
 	head, err := r.br.Peek(maxOutside + len(r.delim))
 	if err != nil && err != io.EOF {
@@ -111,7 +111,7 @@ func (r *Reader) delimiterEnd() (last bool, err error) {
 	return end == "--", err
 }
 
-// epilogue allows a little text after the closing delimiter (SEC-021).
+// epilogue tolerates a little text after the closing delimiter (SEC-021).
 func (r *Reader) epilogue() error {
 	n, err := io.Copy(io.Discard, io.LimitReader(r.br, maxOutside+1))
 	if err != nil {
@@ -176,7 +176,7 @@ func (r *Reader) header(p *Part) error {
 	}
 }
 
-// accept takes over the header fields that matter and checks them.
+// accept checks the header fields that matter and stores them in the part.
 func (r *Reader) accept(p *Part, fields map[string]string) error {
 	switch enc := strings.ToLower(fields["content-transfer-encoding"]); enc {
 	case "", "binary", "8bit", "7bit":
@@ -213,7 +213,7 @@ func (r *Reader) checkRoot(p *Part, ok bool) error {
 	return r.unique(p.ContentID)
 }
 
-// unique refuses content ids that are equal but for letter case (SEC-024).
+// unique refuses content ids that differ only in letter case (SEC-024).
 func (r *Reader) unique(id string) error {
 	if id == "" {
 		return nil
@@ -241,7 +241,7 @@ func token(s string) bool {
 	return s != ""
 }
 
-// Read yields the octets of the part; the CRLF before the next delimiter is not among them (AS4-022).
+// Read reads the octets of the part. The CRLF before the next delimiter does not belong to them (AS4-022).
 func (p *Part) Read(b []byte) (int, error) {
 	r := p.r
 	if p.end {

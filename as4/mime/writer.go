@@ -19,7 +19,7 @@ type Content struct {
 	Body io.Reader
 }
 
-// ContentType returns the header value that belongs to the body (AS4-011, AS4-012; no charset, AS4-013).
+// ContentType returns the Content-Type header for the body (AS4-011, AS4-012; no charset, AS4-013).
 func (m *Message) ContentType() string {
 	return fmt.Sprintf(`%s; type="%s"; boundary="%s"; start="<%s>"; start-info="%s"`, Multipart, SOAP, m.Boundary, m.RootID, SOAP)
 }

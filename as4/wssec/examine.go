@@ -6,17 +6,17 @@ import (
 	"github.com/ravn-ap/ravn/xml/dsig"
 )
 
-// Check is one reference of a signature and what became of it.
+// Check is one reference of a signature and whether it holds.
 type Check struct {
 	Reference  dsig.Reference
 	Target     string // local name of the element it points to; "" for an attachment, or when it points to nothing
 	Attachment bool   // a cid: reference; its digest was not computed, Err is nil
-	Err        error  // the element is not there, stands at a wrong place, or was changed
+	Err        error  // the element is missing, in the wrong place, or was changed
 }
 
-// Examine checks every piece of the signature on its own and goes on after a failure: checks are the
-// verdicts on the references in their order, err is the one on the signature value alone. It serves to explain a message to a person. Whoever wants to
-// believe one calls Verify, which also demands that the right parts are covered.
+// Examine checks every part of the signature on its own and goes on after a failure: checks are the results for the
+// references in their order, err is the result for the signature value alone. It exists to explain a message to a
+// person; to rely on a message call Verify, which also demands that the right parts are covered.
 func (u *Unverified) Examine() (checks []Check, err error) {
 	if u.signature == nil {
 		return nil, refuse(Authentication, "AS4-074", "the message is not signed")
@@ -36,8 +36,8 @@ func (u *Unverified) Examine() (checks []Check, err error) {
 	return checks, u.signature.VerifyValue(u.token.cert.PublicKey)
 }
 
-// CheckPlain compares an attachment that came without encryption with its signed digest. Peppol refuses such a message
-// (AS4-074); this serves to explain one. mimeType decides about the canonical form (AS4-071).
+// CheckPlain compares an attachment that was sent unencrypted with its signed digest. Peppol refuses such a message
+// (AS4-074); this exists to explain one. mimeType determines the canonical form (AS4-071).
 func (s *Signed) CheckPlain(id, mimeType string, r io.Reader) error {
 	ref := s.cids[id]
 	if ref == nil {

@@ -9,17 +9,18 @@ import (
 	"io"
 )
 
-// AES-128-GCM over data of any length in constant memory (AS4-082; NIST SP 800-38D). The standard library has one-shot GCM
-// only. The data goes through CTR starting at counter 2. The authentication is taken from the standard AEAD in pieces:
-// sealing nothing with a chunk of ciphertext as additional data gives (Y ^ L)·H ^ E(K,J0), where Y is GHASH of the chunk
-// and L its length block; Z = Y·H follows, and the Z of consecutive chunks join by Z1·H^n ^ Z2, n being the number of
-// blocks in the second one.
+// AES-128-GCM over data of any length in constant memory (AS4-082; NIST SP 800-38D). The standard library only has GCM
+// for data that is in memory as a whole. Here the data is encrypted with CTR, starting at counter 2. The authentication
+// is taken from the standard AEAD, which is fast and constant-time, chunk by chunk: sealing nothing with a chunk of
+// ciphertext as additional data gives (Y ^ L)·H ^ E(K,J0), where Y is GHASH of the chunk and L its length block. From
+// that follows Z = Y·H, and the Z of two consecutive chunks combine to Z1·H^n ^ Z2, where n is the number of blocks in
+// the second one.
 const (
 	gcmChunk = 256 << 10 // multiple of the block size
 	gcmIV    = 12
 	gcmTag   = 16
 	gcmKey   = 16
-	// GCMOverhead is what encryption adds to the length of a part.
+	// GCMOverhead is by how much encryption lengthens a part.
 	GCMOverhead = gcmIV + gcmTag
 )
 
@@ -55,7 +56,7 @@ func (a element) mul(b element) element {
 
 // pow returns a^n for n >= 1.
 func (a element) pow(n int) element {
-	z := element{hi: 1 << 63} // the one
+	z := element{hi: 1 << 63} // 1
 	for ; n > 0; n >>= 1 {
 		if n&1 == 1 {
 			z = z.mul(a)
@@ -65,7 +66,7 @@ func (a element) pow(n int) element {
 	return z
 }
 
-// gcm is one encryption or decryption under way.
+// gcm is one encryption or decryption in progress.
 type gcm struct {
 	block cipher.Block
 	aead  cipher.AEAD
@@ -130,7 +131,7 @@ func (g *gcm) absorb(chunk []byte) {
 	g.bytes += uint64(len(chunk))
 }
 
-// tag returns the authentication tag of all that was absorbed.
+// tag returns the authentication tag of everything absorbed so far.
 func (g *gcm) tag() [gcmTag]byte {
 	t := g.z.add(element{lo: g.bytes * 8}.mul(g.h)).add(g.mask)
 	var out [gcmTag]byte
@@ -139,7 +140,7 @@ func (g *gcm) tag() [gcmTag]byte {
 	return out
 }
 
-// encrypter writes IV, ciphertext and tag of what is written to it.
+// encrypter encrypts what is written to it and writes IV, ciphertext and, on Close, the tag.
 type encrypter struct {
 	dst  io.Writer
 	g    *gcm
@@ -149,7 +150,7 @@ type encrypter struct {
 	head bool
 }
 
-// maxGCM is the longest data that one key and IV may protect (SP 800-38D §5.2.1.1), far above any size limit here.
+// maxGCM is the most data that one key and IV may protect (SP 800-38D §5.2.1.1), far above any size limit here.
 const maxGCM = 1<<36 - 32
 
 func newEncrypter(dst io.Writer, key, iv []byte) (*encrypter, error) {
@@ -201,7 +202,7 @@ func (e *encrypter) Close() error {
 	return e.err
 }
 
-// checkTag reads the ciphertext once and verifies its tag; no plaintext is made (AS4-083, SEC-093).
+// checkTag reads the ciphertext once and verifies its tag without producing plaintext (AS4-083, SEC-093).
 func checkTag(key []byte, src io.ReaderAt, size int64) (*gcm, error) {
 	if size < GCMOverhead || size-GCMOverhead > maxGCM {
 		return nil, errGCM
@@ -234,7 +235,7 @@ func checkTag(key []byte, src io.ReaderAt, size int64) (*gcm, error) {
 	return g, nil
 }
 
-// plaintext reads the data from its start; only for ciphertext whose tag was verified.
+// plaintext returns the decrypted data. Only for ciphertext whose tag has been verified.
 func (g *gcm) plaintext(src io.ReaderAt, size int64) io.Reader {
 	return cipher.StreamReader{S: g.stream(), R: io.NewSectionReader(src, gcmIV, size-GCMOverhead)}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
-// Keys finds the private key of a certificate of ours that the function matches; ok is false when there is none.
+// Keys finds the private key for a certificate of ours that match accepts; ok is false if there is none.
 type Keys interface {
 	Find(match func(*x509.Certificate) bool) (key crypto.Decrypter, ok bool)
 }
@@ -32,13 +32,13 @@ type Opened struct {
 	g     *gcm
 }
 
-// Payload reads the octets that were signed: the payload in its compressed form. It may be called again to read again.
+// Payload reads the octets that were signed: the payload in its compressed form. Each call starts from the beginning.
 func (o *Opened) Payload() io.Reader { return o.g.plaintext(o.spool.ReaderAt, o.spool.Size) }
 
 // Open decrypts the attachment with a content id and verifies its signed digest. The order is: structure and
-// algorithms, the key, the tag over the whole ciphertext, the digest over the plaintext; until both fit, no plaintext
-// leaves this function (AS4-083, SEC-090 to SEC-095). Everything that fails from the key on gives the same error and
-// takes the same steps (SEC-091).
+// algorithms, the key, the tag over the whole ciphertext, the digest of the plaintext. No plaintext leaves this
+// function until both the tag and the digest match (AS4-083, SEC-090 to SEC-095). A wrong key and damaged data give the
+// same error after the same steps, so that the answer cannot be used as a decryption oracle (SEC-091).
 func (s *Signed) Open(keys Keys, id string, spool Spool) (*Opened, error) {
 	ref := s.cids[id]
 	if ref == nil {
@@ -68,7 +68,7 @@ func (s *Signed) Open(keys Keys, id string, spool Spool) (*Opened, error) {
 }
 
 // attachmentForm writes the octets that the signature covers: XML in canonical form, other text with CRLF line ends,
-// everything else, and so every compressed payload, as it is (AS4-071 to AS4-073).
+// everything else, including every compressed payload, as it is (AS4-071 to AS4-073).
 func attachmentForm(w io.Writer, r io.Reader, mimeType string) error {
 	media, _, err := mime.ParseMediaType(mimeType)
 	switch {
@@ -93,7 +93,7 @@ func (c *crlf) Write(p []byte) (int, error) {
 	out := make([]byte, 0, len(p)+len(p)/16)
 	for _, b := range p {
 		switch {
-		case b == '\n' && c.cr: // already written with its CR
+		case b == '\n' && c.cr: // already written together with its CR
 		case b == '\n' || b == '\r':
 			out = append(out, '\r', '\n')
 		default:
@@ -107,7 +107,7 @@ func (c *crlf) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// encHeader is what EncryptedKey and EncryptedData say, checked against the suite.
+// encHeader is the content of EncryptedKey and EncryptedData, checked against the suite.
 type encHeader struct {
 	match    func(*x509.Certificate) bool
 	wrapped  []byte
@@ -138,7 +138,7 @@ func attr(n safe.Node, local string) string {
 	return v
 }
 
-// readKey reads xenc:EncryptedKey; data is the id of the one EncryptedData.
+// readKey reads xenc:EncryptedKey; data is the id of the only EncryptedData.
 func (u *Unverified) readKey(h *encHeader, n safe.Node, data string) error {
 	kids := n.Elements()
 	if len(kids) != 4 || !kids[0].Is(nsXENC, "EncryptionMethod") || !kids[1].Is(nsDS, "KeyInfo") || !kids[2].Is(nsXENC, "CipherData") || !kids[3].Is(nsXENC, "ReferenceList") {
@@ -171,8 +171,8 @@ func (u *Unverified) readKey(h *encHeader, n safe.Node, data string) error {
 	return u.readRecipient(h, kids[1])
 }
 
-// readRecipient reads for which certificate the key was wrapped: by a token, issuer and serial number, subject key
-// identifier or thumbprint (AS4-078, AS4-079).
+// readRecipient reads for which certificate the key was wrapped. It may be named by a token, issuer and serial number,
+// subject key identifier or thumbprint (AS4-078, AS4-079).
 func (u *Unverified) readRecipient(h *encHeader, keyInfo safe.Node) error {
 	if id, err := directReference(keyInfo); err == nil {
 		t := u.security.token(id)
@@ -213,12 +213,13 @@ func issuerSerial(h *encHeader, data safe.Node) error {
 		return undecryptable("SEC-095", "the key is wrapped for nobody that is named")
 	}
 	number := strings.TrimSpace(serial.Text())
-	// The issuer's name has many spellings; the serial number alone finds the key, and a wrong key fails at the tag.
+	// An issuer's name can be written in many ways, so the serial number alone finds the key; a wrong key fails at the
+	// tag.
 	h.match = func(c *x509.Certificate) bool { return c.SerialNumber.String() == number }
 	return nil
 }
 
-// readData reads xenc:EncryptedData, which must be that of the attachment; key is the id of the EncryptedKey.
+// readData reads xenc:EncryptedData, which must belong to the attachment; key is the id of the EncryptedKey.
 func (s *Signed) readData(h *encHeader, n safe.Node, key, id string) error {
 	kids := n.Elements()
 	if len(kids) != 3 || !kids[0].Is(nsXENC, "EncryptionMethod") || !kids[1].Is(nsDS, "KeyInfo") || !kids[2].Is(nsXENC, "CipherData") ||
@@ -246,8 +247,8 @@ func (s *Signed) readData(h *encHeader, n safe.Node, key, id string) error {
 	return nil
 }
 
-// unwrap finds our key and unwraps the content key, at most one private operation. When that fails it returns a random
-// key, so that the tag decides in every case (SEC-091, SEC-095).
+// unwrap finds our key and unwraps the content key with at most one private-key operation. If that fails it returns a
+// random key, so that it is always the tag that fails and nobody can tell the two apart (SEC-091, SEC-095).
 func (h *encHeader) unwrap(keys Keys) ([]byte, error) {
 	key, ok := keys.Find(h.match)
 	if !ok {

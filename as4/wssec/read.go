@@ -11,7 +11,7 @@ import (
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
-// Unverified is an envelope whose structure and algorithms are in order. Nothing in it is believed yet.
+// Unverified is an envelope whose structure and algorithms are in order. Nothing in it can be trusted yet.
 type Unverified struct {
 	suite     Suite
 	messaging safe.Node
@@ -22,7 +22,7 @@ type Unverified struct {
 	fault     bool
 }
 
-// security is the wsse:Security header by kinds of children.
+// security is the wsse:Security header, its children sorted by kind.
 type security struct {
 	node      safe.Node
 	tokens    []*token
@@ -55,13 +55,13 @@ func ReadMessage(soap []byte, suite Suite) (*Unverified, error) {
 	return u, u.checkTokens()
 }
 
-// ReadSignal reads the SOAP part of an answer. It may be unsigned (AS4-110), hold a SOAP fault in its body (AS4-115) and
-// carry further tokens (as4.md §15.7).
+// ReadSignal reads the SOAP part of an answer. It may be unsigned (AS4-110), have a SOAP Fault in its body (AS4-115)
+// and carry unused tokens (as4.md §15.7).
 func ReadSignal(soap []byte, suite Suite) (*Unverified, error) {
 	return read(soap, suite)
 }
 
-// read returns what it could find even with an error, for Claimed.
+// read returns what it found so far even with an error, for Claimed.
 func read(soap []byte, suite Suite) (*Unverified, error) {
 	u := &Unverified{suite: suite}
 	doc, err := safe.Parse(soap, safe.Envelope)
@@ -80,14 +80,15 @@ func read(soap []byte, suite Suite) (*Unverified, error) {
 	return u, u.readSignature()
 }
 
-// locate finds the three places by their fixed path, never by search (SEC-041, SEC-043).
+// locate finds Messaging, Security and Body by their fixed path, never by search: a search could find an element that
+// an attacker has moved or added (signature wrapping; SEC-041, SEC-043).
 func (u *Unverified) locate(env safe.Node) error {
 	if env.Is(nsSOAP11, "Envelope") {
 		return refuse(VersionMismatch, "SEC-023", "a SOAP 1.1 envelope")
 	}
 	kids := env.Elements()
 	if !env.Is(nsSOAP, "Envelope") || len(kids) != 2 || !kids[0].Is(nsSOAP, "Header") || !kids[1].Is(nsSOAP, "Body") || !blankBetween(env) || !blankBetween(kids[0]) {
-		// An envelope without header, as in a bare SOAP fault, has nothing to say either.
+		// An envelope without a header, as in a bare SOAP Fault, is not malformed, but it says nothing for us to read.
 		if env.Is(nsSOAP, "Envelope") && len(kids) == 1 && kids[0].Is(nsSOAP, "Body") {
 			u.body, u.fault = kids[0], hasFault(kids[0])
 			return refuse(Header, "AS4-025", "the envelope has no header")
@@ -135,7 +136,7 @@ func isTrue(n safe.Node, local string) bool {
 	return v == "1" || v == "true"
 }
 
-// blankBetween tells whether n has nothing but elements and blanks as children.
+// blankBetween reports whether the children of n are only elements and white space.
 func blankBetween(n safe.Node) bool {
 	for c := range n.Children() {
 		if c.Kind() == safe.Text && strings.TrimSpace(string(c.Value())) != "" {
@@ -145,7 +146,7 @@ func blankBetween(n safe.Node) bool {
 	return true
 }
 
-// read sorts the children of wsse:Security; their order is free (AS4-087), other kinds have no place (SEC-043).
+// read sorts the children of wsse:Security. Their order is free (AS4-087); other kinds are refused (SEC-043).
 func (s *security) read() error {
 	for _, a := range []string{"role", "actor", "relay"} {
 		if _, has := s.node.Attr(nsSOAP, a); has {
@@ -294,7 +295,7 @@ func (u *Unverified) checkTokens() error {
 	return nil
 }
 
-// Signer returns the certificate whose key must have made the signature, nil if there is none.
+// Signer returns the certificate that claims to belong to the signature, nil if there is none.
 func (u *Unverified) Signer() *x509.Certificate {
 	if u.token == nil {
 		return nil
@@ -302,15 +303,15 @@ func (u *Unverified) Signer() *x509.Certificate {
 	return u.token.cert
 }
 
-// Claimed returns the eb:Messaging element as somebody wrote it, the zero Node if it was not found. It serves for the
-// RefToMessageId of an error, and for reading an unsigned error (AS4-110); nothing else may be based on it.
+// Claimed returns the eb:Messaging element, unverified, and the zero Node if it was not found. It may be used for the
+// RefToMessageId of an error and to read an unsigned error (AS4-110), and for nothing else.
 func (u *Unverified) Claimed() safe.Node { return u.messaging }
 
-// Fault tells whether the body holds a SOAP fault (AS4-115).
+// Fault reports whether the body is a SOAP Fault (AS4-115).
 func (u *Unverified) Fault() bool { return u.fault }
 
-// Attachments tells which attachment of the message a cid: URL names: its content id, decoded, so that there is one
-// spelling of it. ok is false when the message has no such attachment. A nil Attachments is a message without any.
+// Attachments returns the content id of the attachment that a cid: URL names, decoded, so that each has only one
+// spelling. ok is false if the message has no such attachment. A nil Attachments stands for a message without any.
 type Attachments func(url string) (id string, ok bool)
 
 func (a Attachments) find(url string) (id string, ok bool) {
@@ -326,12 +327,12 @@ type Signed struct {
 	parts Attachments
 	refs  []dsig.Reference
 	cids  map[string]*dsig.Reference // by content id
-	loose bool                       // a reference to an attachment names none that is there
+	loose bool                       // a reference names an attachment that does not exist
 }
 
-// Verify checks the signature value, then that exactly Messaging, Body and attachments are covered, then the digests
-// of the two elements (SEC-044, AS4-069). No two references may name one attachment; that each names one that is
-// there is a matter of References, and their digests follow in Open.
+// Verify checks the signature value, the digests of the elements that it covers, and that Messaging and Body are among
+// them (SEC-044, AS4-069). No two references may name the same attachment. Whether each attachment exists is checked by
+// References, and its digest by Open.
 func (u *Unverified) Verify(parts Attachments) (*Signed, error) {
 	if u.signature == nil {
 		return nil, refuse(Authentication, "AS4-074", "the message is not signed")
@@ -366,8 +367,8 @@ func (u *Unverified) Verify(parts Attachments) (*Signed, error) {
 
 func isCID(uri string) bool { return strings.HasPrefix(uri, "cid:") }
 
-// attach notes a reference to an attachment. Of two to one attachment, in two spellings, only one would be digested
-// (SEC-024).
+// attach records a reference to an attachment. Two references to the same attachment, spelled differently, are refused:
+// only one of them would ever be compared with the content (SEC-024).
 func (s *Signed) attach(r *dsig.Reference) error {
 	id, ok := s.parts.find(r.URI)
 	switch {
@@ -402,12 +403,12 @@ func (u *Unverified) target(r *dsig.Reference) (safe.Node, error) {
 // Messaging returns the verified eb:Messaging element.
 func (s *Signed) Messaging() safe.Node { return s.u.messaging }
 
-// Signer returns the certificate that signed.
+// Signer returns the certificate of the signer.
 func (s *Signed) Signer() *x509.Certificate { return s.u.token.cert }
 
-// References returns the verified references in the order of the message; they go into the receipt (AS4-101,
-// AS4-102). It fails if one names an attachment that is not there: nobody can have digested it, so no receipt may
-// repeat it (SEC-044).
+// References returns the signed references in the order of the message; they go into the receipt (AS4-101, AS4-102). It
+// fails if one names an attachment that does not exist: its digest cannot have been checked, so no receipt may confirm
+// it (SEC-044).
 func (s *Signed) References() ([]dsig.Reference, error) {
 	if s.loose {
 		return nil, refuse(Authentication, "SEC-044", "a reference to an attachment that is not there")
@@ -415,8 +416,8 @@ func (s *Signed) References() ([]dsig.Reference, error) {
 	return s.refs, nil
 }
 
-// Covers tells whether the attachment with this content id is covered by the signature.
+// Covers reports whether the attachment with this content id is covered by the signature.
 func (s *Signed) Covers(id string) bool { return s.cids[id] != nil }
 
-// IsDigest tells whether err says that signed content was changed.
+// IsDigest reports whether err means that signed content was changed.
 func IsDigest(err error) bool { return errors.Is(err, dsig.ErrDigest) }

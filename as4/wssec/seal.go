@@ -23,7 +23,7 @@ type Identity struct {
 	Cert *x509.Certificate
 }
 
-// Sealing is one message under way: a fresh content key, wrapped for the receiver (AS4-075, SEC-096).
+// Sealing is one message being sealed: a fresh content key, wrapped for the receiver (AS4-075, SEC-096).
 type Sealing struct {
 	suite     Suite
 	recipient *x509.Certificate
@@ -52,9 +52,9 @@ func NewSealing(suite Suite, recipient *x509.Certificate) (*Sealing, error) {
 	return s, nil
 }
 
-// Attach starts the one attachment. What is written to the result, the payload in compressed form, is digested and goes to
-// dst encrypted; Close ends it. cid is the content id without brackets, mimeType that of the octets written: the
-// compressed type application/gzip, or a type without canonical form (AS4-072).
+// Attach starts the only attachment. What is written to the result, the compressed payload, is digested, encrypted and
+// written to dst; Close ends it. cid is the content id without brackets. mimeType describes the octets written:
+// application/gzip, or another type that has no canonical form (AS4-072).
 func (s *Sealing) Attach(cid, mimeType string, dst io.Writer) (io.WriteCloser, error) {
 	iv := make([]byte, gcmIV)
 	if _, err := rand.Read(iv); err != nil {
@@ -92,7 +92,7 @@ type Element struct {
 }
 
 // Envelope writes the SOAP part of the message: tokens, key, description of the attachment and signature in the order of
-// AS4-086, then the Messaging element. The attachment must be closed before.
+// AS4-086, then the Messaging element. The attachment must have been closed: its digest is part of the signature.
 func (s *Sealing) Envelope(by Identity, messaging Element) ([]byte, []Digest, error) {
 	if s.enc == nil {
 		return nil, nil, errors.New("wssec: the message has no attachment")
@@ -121,7 +121,7 @@ func SignSignal(suite Suite, by Identity, messaging Element) ([]byte, error) {
 	return suite.envelope(by, messaging, suite.digests(messaging), "")
 }
 
-// digests of the two elements that every envelope signs.
+// digests returns the digests of the two elements that every envelope signs.
 func (s Suite) digests(messaging Element) []Digest {
 	body := canonicalBody(bodyID(messaging))
 	m, b := sha256.Sum256(messaging.Bytes), sha256.Sum256(body)
@@ -133,7 +133,7 @@ func (s Suite) digests(messaging Element) []Digest {
 
 func bodyID(messaging Element) string { return "body-" + messaging.ID }
 
-// canonicalBody is the empty S12:Body in exclusive canonical form; it stands in the envelope by the same bytes.
+// canonicalBody is the empty S12:Body in exclusive canonical form; the envelope contains these very bytes.
 func canonicalBody(id string) []byte {
 	return fmt.Appendf(nil, `<S12:Body xmlns:S12="%s" xmlns:wsu="%s" wsu:Id="%s"></S12:Body>`, nsSOAP, nsWSU, id)
 }

@@ -16,7 +16,7 @@ func forged(id string) string {
 	return strings.NewReplacer("one@ap.example", "forged@ap.example", `wsu:Id="msg-1"`, id).Replace(messagingText)
 }
 
-// harmless tells whether an envelope is refused with an *Error, or its verified Messaging is the one that was signed.
+// harmless reports whether an envelope is refused with an *Error, or its verified Messaging is the one that was signed.
 func harmless(t testing.TB, soap []byte, want []byte) (err error) {
 	t.Helper()
 	for _, read := range []func([]byte, Suite) (*Unverified, error){ReadMessage, ReadSignal} {

@@ -1,8 +1,9 @@
-// Package wssec seals and opens the SOAP envelope of an AS4 message: WS-Security 1.1.1 with X.509 tokens, and attachments
-// by the SwA profile. Opening is a chain of types, each of which holds only what its step proved: Read gives an
-// *Unverified, Verify a *Signed, Open an *Opened; their fields are unexported and there is no other way to get one
-// (SEC-040). The order is that of security.md §1.3: no private key is used before the sender's signature was verified.
-// The package knows no PKI: it hands out the certificate, and its caller decides whom to believe.
+// Package wssec seals and opens the SOAP envelope of an AS4 message: WS-Security 1.1.1 with X.509 tokens, and
+// attachments according to the SwA profile. Opening is a chain of types, each of which holds only what its step has
+// proved: ReadMessage and ReadSignal return an *Unverified, Verify a *Signed, Open an *Opened. Their fields are
+// unexported and there is no other way to get one (SEC-040). The order is that of security.md §1.3: no private key is
+// used before the sender's signature has been verified. The package knows no PKI: it returns the certificate, and its
+// caller decides whom to trust.
 package wssec
 
 import (
@@ -38,7 +39,7 @@ const (
 	encryptedKey = "http://docs.oasis-open.org/wss/oasis-wss-soap-message-security-1.1#EncryptedKey"
 )
 
-// Suite names the algorithms of a profile (D-22). Everything else is refused.
+// Suite names the algorithms of a profile (D-22). All others are refused.
 type Suite struct {
 	Signature    string
 	Digest       string
@@ -49,7 +50,8 @@ type Suite struct {
 	KeyMask      string // mask generation of RSA-OAEP
 }
 
-// EDelivery1 is the suite of eDelivery AS4 1.14, which Peppol AS4 2.0.3 pins (AS4-061, AS4-075, AS4-076, AS4-082).
+// EDelivery1 is the suite of eDelivery AS4 1.14, which Peppol AS4 2.0.3 prescribes (AS4-061, AS4-075, AS4-076,
+// AS4-082).
 var EDelivery1 = Suite{
 	Signature:    dsig.RSASHA256,
 	Digest:       dsig.SHA256,
@@ -73,17 +75,17 @@ type Class uint8
 
 // Classes of refusals.
 const (
-	Malformed       Class = iota // no SOAP message of AS4: HTTP 400
-	VersionMismatch              // another SOAP version: SOAP fault, HTTP 500
-	MustUnderstand               // a header block that must be understood and is not known: SOAP fault, HTTP 500
+	Malformed       Class = iota // not a SOAP message of AS4: HTTP 400
+	VersionMismatch              // another SOAP version: SOAP Fault, HTTP 500
+	MustUnderstand               // an unknown header block that must be understood: SOAP Fault, HTTP 500
 	Header                       // the ebMS header is missing: EBMS:0009
 	Authentication               // EBMS:0101
-	Policy                       // the right cryptography in a form that Peppol does not allow: EBMS:0103
+	Policy                       // cryptography of a form that Peppol does not allow: EBMS:0103
 	Decryption                   // EBMS:0102
-	Internal                     // our own fault: a read error, a broken key store
+	Internal                     // our own error: reading failed, a broken key store
 )
 
-// Error is a refusal. Its text is for our log; what the other side may learn is its class alone (SEC-001).
+// Error is a refusal. Its text is for our log; the other side learns nothing but its class (SEC-001).
 type Error struct {
 	Class Class
 	Rule  string

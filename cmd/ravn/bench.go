@@ -34,7 +34,7 @@ func (c *cli) bench() *cobra.Command {
 	var size string
 	cmd := &cobra.Command{
 		Use: "bench", Short: "Measure two nodes on this machine: messages per second, CPU per message, memory", Args: cobra.NoArgs,
-		Long: "Starts two access points as two processes on loopback, durable commits on, and sends in a closed loop.\n" +
+		Long: "Starts two access points as two processes on loopback, with durable commits, and sends in a closed loop.\n" +
 			"ratio_receive is 2 private RSA operations divided by the receiver's CPU per message, ratio_send is 1 divided by the sender's.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
@@ -52,9 +52,9 @@ func (c *cli) bench() *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&o.Seconds, "seconds", 10, "how long to send")
-	cmd.Flags().StringVar(&size, "size", "", "size of the document, like 10KiB, 100MiB, 1GiB; the demo's invoice when not given")
+	cmd.Flags().StringVar(&size, "size", "", "size of the document, like 10KiB, 100MiB, 1GiB (default: the demo's invoice)")
 	cmd.Flags().IntVar(&o.Count, "count", 0, "number of messages, instead of --seconds")
-	cmd.Flags().IntVar(&o.Workers, "workers", 16, "messages under way at once")
+	cmd.Flags().IntVar(&o.Workers, "workers", 16, "messages in progress at once")
 	cmd.AddCommand(c.benchSend())
 	return cmd
 }
@@ -84,7 +84,7 @@ func (c *cli) runBench(ctx context.Context, o bench.Options) (*bench.Result, err
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }() // only measurements lay there
+	defer func() { _ = os.RemoveAll(dir) }() // nothing there is of value after the measurement
 	if o.Program, err = os.Executable(); err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func serveDemo(ctx context.Context, file string) error {
 	return sub.withStore(ctx, func(st *store.Store) error { return st.AddServed(ctx, db.DefaultTenant, e) })
 }
 
-// benchSend is the sending process of bench; it is started by bench alone.
+// benchSend is the sending process of bench, which starts it.
 func (c *cli) benchSend() *cobra.Command {
 	var o bench.Options
 	var url, cert string

@@ -28,7 +28,7 @@ type certRow struct {
 
 func (c *cli) certs() *cobra.Command {
 	return &cobra.Command{
-		Use: "certs", Short: "Show own certificates and trust anchors: chain, role, days left, revocation status", Args: cobra.NoArgs,
+		Use: "certs", Short: "Show our certificates and the trust anchors: chain, role, days left, revocation status", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.load()
 			if err != nil {
@@ -72,25 +72,26 @@ func certRows(cmd *cobra.Command, cfg *config.Config, now time.Time) ([]certRow,
 			r.Use = "own key, current"
 		}
 		for _, a := range anchors.AP {
-			if id.Cert.CheckSignatureFrom(a.CA) == nil {
+			if id.Cert.CheckSignatureFrom(a.CA) == nil { // the names of a renewed CA are those of the old one
 				r.Chain = append(r.Chain, certs.Subject(a.CA))
 				for _, up := range a.Above {
 					r.Chain = append(r.Chain, certs.Subject(up))
 				}
+				break
 			}
 		}
 		rows = append(rows, r)
 	}
 	for role, list := range map[certs.Role][]certs.Issuer{certs.AP: anchors.AP, certs.SMP: anchors.SMP} {
-		for _, a := range list {
+		for _, ca := range certs.CAs(list) {
 			status := certs.Valid
-			if now.After(a.CA.NotAfter) {
+			if now.After(ca.NotAfter) {
 				status = certs.Expired
 			}
 			rows = append(rows, certRow{
-				Use: fmt.Sprintf("anchor for %s certificates", role), Subject: certs.Subject(a.CA), Role: role.String() + " CA", DaysLeft: certs.DaysLeft(a.CA, now),
-				NotBefore: a.CA.NotBefore.UTC().Format(time.RFC3339), NotAfter: a.CA.NotAfter.UTC().Format(time.RFC3339),
-				Fingerprint: certs.Fingerprint(a.CA), Status: string(status), Revocation: "unchecked",
+				Use: fmt.Sprintf("anchor for %s certificates", role), Subject: certs.Subject(ca), Role: role.String() + " CA", DaysLeft: certs.DaysLeft(ca, now),
+				NotBefore: ca.NotBefore.UTC().Format(time.RFC3339), NotAfter: ca.NotAfter.UTC().Format(time.RFC3339),
+				Fingerprint: certs.Fingerprint(ca), Status: string(status), Revocation: "unchecked",
 			})
 		}
 	}

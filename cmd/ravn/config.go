@@ -14,7 +14,7 @@ import (
 func (c *cli) configCmd() *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Work with the configuration"}
 	cmd.AddCommand(&cobra.Command{
-		Use: "check", Short: "Check the configuration with its keys, anchors and folders; every error is shown", Args: cobra.NoArgs,
+		Use: "check", Short: "Check the configuration with its keys, anchors and folders, and show all errors", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return c.checkConfig() },
 	}, &cobra.Command{
 		Use: "doc", Short: "Print the table of all keys", Args: cobra.NoArgs,
@@ -85,7 +85,7 @@ func (c *cli) version() *cobra.Command {
 	}
 }
 
-// programVersion is the version that the program was built of.
+// programVersion is the version from which the program was built.
 func programVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
 		return info.Main.Version

@@ -29,7 +29,7 @@ func (c *cli) customersSet() *cobra.Command {
 	var to accounts.Customer
 	var replace bool
 	cmd := &cobra.Command{
-		Use: "set ID", Short: "Add or change a customer; what is not named stays as it is", Args: cobra.ExactArgs(1),
+		Use: "set ID", Short: "Add or change a customer; what is not given stays as it is", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withAccounts(cmd.Context(), func(a *accounts.Accounts) error {
 				r, err := a.Registry(cmd.Context(), accounts.Latest)
@@ -58,7 +58,7 @@ func (c *cli) customersSet() *cobra.Command {
 	fl.StringVar(&to.Country, "country", "", "country, ISO 3166-1 code like NO")
 	fl.StringVar(&to.CountsAs, "counts-as", "", "id of the customer that this one is reported as")
 	fl.StringArrayVar(&to.Participants, "participant", nil, "participant of the customer, like 0192:991825827; repeatable")
-	fl.BoolVar(&replace, "replace", false, "take participants over from other customers")
+	fl.BoolVar(&replace, "replace", false, "take participants away from other customers")
 	return cmd
 }
 
@@ -78,14 +78,14 @@ func (c *cli) changeCustomers(ctx context.Context, a *accounts.Accounts, list []
 	return c.print(map[string]int{"customers": len(list), "corrections": n}, "%d customers, %d corrections", len(list), n)
 }
 
-// customerColumns are those of the CSV form.
+// customerColumns are the columns of the CSV form.
 var customerColumns = []string{"id", "name", "country", "counts_as", "participants"}
 
 func (c *cli) customersImport() *cobra.Command {
 	var replace bool
 	cmd := &cobra.Command{
 		Use: "import FILE|-", Short: "Add and change customers from a CSV file, all or none", Args: cobra.ExactArgs(1),
-		Long: "Columns: " + strings.Join(customerColumns, ",") + "; participants are separated by blanks. The first line names the columns. Customers that are not\nin the file stay as they are, and so do participants that are not named. The file is UTF-8. A second line of a customer, and a\nparticipant that belongs to another customer, are refused unless --replace is given: then the later line holds.",
+		Long: "Columns: " + strings.Join(customerColumns, ",") + "; participants are separated by spaces. The first line names the columns. Customers and\nparticipants that are not in the file stay as they are. The file is UTF-8. A second line for the same customer, or a participant\nthat belongs to another customer, is refused unless --replace is given: then the later line wins.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text, err := readText(args[0], cmd.InOrStdin())
 			var unreadable *fs.PathError
@@ -114,11 +114,11 @@ func (c *cli) customersImport() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&replace, "replace", false, "let a later line of a customer hold, and take participants over from other customers")
+	cmd.Flags().BoolVar(&replace, "replace", false, "let a later line for the same customer win, and take participants away from other customers")
 	return cmd
 }
 
-// readCustomers reads the CSV form, with the line of each customer.
+// readCustomers reads the CSV form and remembers the line of each customer.
 func readCustomers(in io.Reader) (list []accounts.Customer, lines []int, err error) {
 	r := csv.NewReader(in)
 	head, err := r.Read()
@@ -204,8 +204,8 @@ func (c *cli) customersRelease() *cobra.Command {
 
 func (c *cli) customersWorklist() *cobra.Command {
 	return c.monthly(&cobra.Command{
-		Use: "worklist --month YYYY-MM", Short: "List participants of ours whose country or customer is not known",
-		Long: "Exit codes: 0; 1 a country is not known, and the month cannot be closed.",
+		Use: "worklist --month YYYY-MM", Short: "List our participants whose country or customer is not known",
+		Long: "Exit codes: 0; 1 a country is not known, so the month cannot be closed.",
 	}, c.worklist)
 }
 
@@ -242,7 +242,7 @@ func of(customer string) string {
 
 func (c *cli) customersHistory() *cobra.Command {
 	return &cobra.Command{
-		Use: "history", Short: "List all corrections: who, when, what it was, what it became", Args: cobra.NoArgs,
+		Use: "history", Short: "List all changes: who, when, before and after", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withAccounts(cmd.Context(), func(a *accounts.Accounts) error {
 				list, err := a.Ledger.CustomerEvents(cmd.Context(), a.Tenant, 0)

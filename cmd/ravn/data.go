@@ -13,12 +13,12 @@ import (
 )
 
 func (c *cli) data() *cobra.Command {
-	cmd := &cobra.Command{Use: "data", Short: "Whether data folder and database belong together, what is in the folder"}
+	cmd := &cobra.Command{Use: "data", Short: "Check that data folder and database belong together, and what the folder contains"}
 	cmd.AddCommand(c.dataCheck(), c.dataAdopt(), c.dataCollect())
 	return cmd
 }
 
-// withData opens folder and database, which need not belong together, and shows what a check of them finds.
+// withData opens folder and database, even if they do not belong together, checks them and calls do with the result.
 func (c *cli) withData(ctx context.Context, do func(*node.Data, *node.DataReport) error) error {
 	cfg, err := c.load()
 	if err != nil {
@@ -35,7 +35,7 @@ func (c *cli) withData(ctx context.Context, do func(*node.Data, *node.DataReport
 	return errors.Join(err, d.Store.Close())
 }
 
-// show prints a report and its alarms. The worst alarm decides about the exit code.
+// show prints a report and its alarms. The worst alarm decides the exit code.
 func (c *cli) show(r *node.DataReport) error {
 	err := c.print(r, `data folder  %s
              folder %s of installation %s, mark %d
@@ -66,7 +66,7 @@ rows         %d, without their payload %d; without the columns that documents ar
 	return err
 }
 
-// hint prints a line that is no part of a JSON object.
+// hint prints a line for people; with --json nothing.
 func (c *cli) hint(format string, args ...any) {
 	if !c.json {
 		fmt.Fprintf(c.out, format+"\n", args...)
@@ -84,8 +84,8 @@ func (c *cli) dataCheck() *cobra.Command {
 	return &cobra.Command{
 		Use: "check", Short: "Compare data folder and database", Args: cobra.NoArgs,
 		Long: `Compares data folder and database: whether they belong together, payloads that the database does not
-know, payloads in quarantine, rows whose payload is missing. It may run beside the server. Exit code 1 or 2
-when something must be looked at.`,
+know, payloads in quarantine, rows whose payload is missing. It may run while the server is running. The exit code
+is 1 or 2 if something needs attention.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withData(cmd.Context(), func(_ *node.Data, r *node.DataReport) error { return c.show(r) })
 		},
@@ -94,17 +94,17 @@ when something must be looked at.`,
 
 const adoptHelp = `Makes the configured data folder belong to the configured database.
 
-Folder and database carry each other's identity, and ravn refuses two that do not fit (RAVN-1019): payloads that
-a database does not know are removed in the end, and rows without their payload cannot be delivered. The refusal
-is right when the address of the database is wrong, or a disk is not mounted: correct that, and do not adopt.
+Folder and database store each other's identity, and ravn refuses two that do not match (RAVN-1019), because payloads
+that the database does not know are removed in the end, and messages without their payload cannot be delivered. If
+the address of the database is wrong or a disk is not mounted, the refusal is right: correct that, and do not adopt.
 
-Adopt when you moved payloads or database on purpose, or restored an older copy of the database because the newer
-one is lost. What happened after an older copy is then not in the record: payloads of that time are counted as
-unknown. They are kept when they are many: above a hundred, or one in a hundred and at least ten, none is removed
-and an alarm is raised. Fewer go to quarantine after a day and are deleted a week later. Look at them before:
-ravn data check.
+Adopt if you moved payloads or database on purpose, or restored an older copy of the database because the newer one
+is lost. In that case the record does not contain what happened after the copy was made, and payloads from that time
+count as unknown. If there are many (more than a hundred, or at least ten and one in a hundred), none is removed
+and an alarm is raised. If there are fewer, they go to quarantine after a day and are deleted a week later. Look at
+them first: ravn data check.
 
-With --only no other data folder belongs to the database any more: for a folder that replaces a lost one.
+With --only, no other data folder belongs to the database any more: use it for a folder that replaces a lost one.
 The decision is written into the audit trail.`
 
 func (c *cli) dataAdopt() *cobra.Command {
@@ -115,7 +115,7 @@ func (c *cli) dataAdopt() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withData(cmd.Context(), func(d *node.Data, r *node.DataReport) error {
 				if !yes {
-					hint := badArgs("nothing was done: say --yes when the folder shall belong to this database")
+					hint := badArgs("nothing was done: add --yes if the folder is to belong to this database")
 					return errors.Join(c.show(r), hint)
 				}
 				if err := d.Adopt(cmd.Context(), actor(), only); err != nil {
@@ -140,16 +140,16 @@ func (c *cli) dataCollect() *cobra.Command {
 		Use: "collect", Short: "Move payloads that the database does not know into quarantine, however many",
 		Args: cobra.NoArgs,
 		Long: `Moves payloads older than a day that the database does not know into the folder quarantine, however many
-they are. The server does the same with a few of them, and raises an alarm about many (RAVN-3005), because then
-the database is more likely to be the wrong one or an older copy. They are deleted after a week there; until
-then one that is needed is found. The decision is written into the audit trail.`,
+they are. The server does the same if there are only a few; if there are many it raises an alarm (RAVN-3005), because
+then the database is probably the wrong one or an older copy. They are deleted after a week in quarantine; until
+then, one that is needed comes back. The decision is written into the audit trail.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withData(cmd.Context(), func(d *node.Data, r *node.DataReport) error {
 				if r.Stranger != "" {
 					return fault.New(fault.WrongDatabase, nil, "%s", r.Stranger)
 				}
 				if !yes {
-					return errors.Join(c.show(r), badArgs("nothing was done: say --yes when they may go"))
+					return errors.Join(c.show(r), badArgs("nothing was done: add --yes if they may be removed"))
 				}
 				moved, err := d.CollectAll(cmd.Context(), time.Now(), actor())
 				if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/ravn-ap/ravn/testbed"
 )
 
-// newDir returns an empty folder: the named one, or a temporary one.
+// newDir returns an empty folder: the given one, or a temporary one.
 func newDir(name string) (string, error) {
 	if name == "" {
 		return os.MkdirTemp("", "ravn-*")
@@ -44,7 +44,7 @@ func (c *cli) demo() *cobra.Command {
 			n := 0
 			res, err := testbed.Demo(cmd.Context(), testbed.Options{Dir: dir, Log: zerolog.Nop()}, func(s testbed.Step) {
 				n++
-				_ = c.print(s, "%2d. %s", n, s.Text) // an output that is gone does not stop the message
+				_ = c.print(s, "%2d. %s", n, s.Text) // a closed output must not stop the message
 			})
 			if err != nil {
 				return err
@@ -52,7 +52,7 @@ func (c *cli) demo() *cobra.Command {
 			return c.print(res, "\nDone in %.1f s: the receipt is verified and the document delivered.", res.Seconds)
 		},
 	}
-	cmd.Flags().StringVar(&out, "out", "", "new folder for the network and the evidence; a temporary one when not given")
+	cmd.Flags().StringVar(&out, "out", "", "new folder for the network and the evidence (default: a temporary one)")
 	return cmd
 }
 
@@ -85,6 +85,6 @@ func (c *cli) localnet() *cobra.Command {
 			return n.Close()
 		},
 	}
-	cmd.Flags().StringVar(&out, "out", "", "new folder for the network; a temporary one when not given")
+	cmd.Flags().StringVar(&out, "out", "", "new folder for the network (default: a temporary one)")
 	return cmd
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/documents"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/node"
@@ -35,6 +36,11 @@ func (c *cli) documents() *cobra.Command {
 
 // withDesk opens what is on record, does something and closes it.
 func (c *cli) withDesk(ctx context.Context, do func(*documents.Desk) error) error {
+	return c.withDeskOf(ctx, func(_ *config.Config, d *documents.Desk) error { return do(d) })
+}
+
+// withDeskOf is withDesk with the configuration.
+func (c *cli) withDeskOf(ctx context.Context, do func(*config.Config, *documents.Desk) error) error {
 	cfg, err := c.load()
 	if err != nil {
 		return err
@@ -43,7 +49,7 @@ func (c *cli) withDesk(ctx context.Context, do func(*documents.Desk) error) erro
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(desk), end())
+	return errors.Join(do(cfg, desk), end())
 }
 
 // listFlags are the flags of documents list that are not a text of the query.
@@ -243,19 +249,19 @@ type decision struct {
 
 var decisions = []decision{
 	{
-		documents.Retry, "Make a document due now that waits, was given up or is in quarantine",
-		"The message goes out with the same MessageId and the same signed digests, so that a repeat is recognised; a document for C4 is\n" +
+		documents.Retry, "Try a document again now that is waiting, was given up or is in quarantine",
+		"The message is sent with the same MessageId and the same signed digests, so that a repeat is recognised; a document for C4 is\n" +
 			"delivered under the same delivery id. A message that may have arrived stays UNKNOWN. A received document is delivered by\n" +
 			"ravn serve; a message to another access point is sent by: ravn send --resume ID",
 		" and due now",
 	},
 	{
 		documents.Cancel, "Withdraw a message to another access point that certainly has not arrived",
-		"It is refused while an attempt is under way or one may have arrived.", "",
+		"It is refused while an attempt is in progress, and if one may have arrived.", "",
 	},
 	{
-		documents.Discard, "Give a received document up that is dead or in quarantine: it is never delivered",
-		"The document is kept; its sender has our receipt and learns nothing.", "",
+		documents.Discard, "Give up a received document that is dead or in quarantine: it is never delivered",
+		"The document is kept. Its sender has our receipt and is not told.", "",
 	},
 }
 

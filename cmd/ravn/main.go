@@ -1,4 +1,4 @@
-// Command ravn is a Peppol AS4 access point. Its subcommands turn flags into calls; what they do is in the rooms below.
+// Command ravn is a Peppol AS4 access point. Its subcommands turn flags into calls; the work is done by other packages.
 package main
 
 import (
@@ -46,7 +46,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return int(fault.ExitOf(err))
 }
 
-// shownError is an error that the output holds already.
+// shownError is an error that the output already contains.
 type shownError struct{ error }
 
 func (e *shownError) Unwrap() error { return e.error }
@@ -56,7 +56,7 @@ type cli struct {
 	out, err io.Writer
 	json     bool
 	config   string
-	given    bool // config was named on the command line
+	given    bool // --config was given
 	exit     fault.Exit
 	ran      bool // a command was found and its flags are in order
 }
@@ -64,7 +64,7 @@ type cli struct {
 func (c *cli) root() *cobra.Command {
 	root := &cobra.Command{
 		Use: "ravn", Short: "Peppol AS4 access point", SilenceUsage: true, SilenceErrors: true,
-		Long: "Ravn sends and receives Peppol business documents over AS4.\n\nExit codes: 0 ok, 1 negative verdict, 2 usage or configuration, 3 could not tell now.",
+		Long: "Ravn sends and receives Peppol business documents over AS4.\n\nExit codes: 0 ok, 1 negative result, 2 wrong usage or configuration, 3 temporary failure, or the outcome is not known.",
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { c.ran, c.given = true, cmd.Flags().Changed("config") }
@@ -82,7 +82,7 @@ func (c *cli) root() *cobra.Command {
 	return root
 }
 
-// usageErrors gives wrong arguments their code and exit code.
+// usageErrors gives errors about arguments their error code and exit code.
 func usageErrors(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {

@@ -30,8 +30,8 @@ func (c *cli) open() *cobra.Command {
 	var f openFlags
 	cmd := &cobra.Command{
 		Use: "open FILE", Short: "Explain a captured AS4 message layer by layer",
-		Long: "Explain a captured AS4 message: an HTTP request or response as it went over the connection, or its body alone.\n" +
-			"Each layer is shown with what was verified and what was not; what is wrong is named with its rule.\n\n" +
+		Long: "Explain a captured AS4 message: an HTTP request or response as transmitted, or only its body.\n" +
+			"Each layer is shown with what was verified and what was not. Each error is shown with the rule it breaks.\n\n" +
 			"Exit codes: 0 the message was read and its signature is valid, or it is an unsigned error; 1 the signature is\n" +
 			"not valid, the receipt does not match the request, or the file cannot be read as AS4; 2 usage.",
 		Args: cobra.ExactArgs(1),
@@ -42,9 +42,9 @@ func (c *cli) open() *cobra.Command {
 	fl.StringArrayVar(&f.certs, "cert", nil, "PEM file with the certificate of a key; repeatable")
 	fl.StringVar(&f.password, "password", "", "password of PKCS#12 files; visible to other users of the machine, prefer --password-file")
 	fl.StringVar(&f.passwordFile, "password-file", "", "file whose first line is the password")
-	fl.StringArrayVar(&f.anchors, "anchors", nil, "PEM file with access point CAs to believe beside Peppol's; repeatable")
-	fl.StringVar(&f.at, "at", "", "judge certificates and age at this time (RFC 3339) instead of now")
-	fl.StringVar(&f.request, "request", "", "captured request that a receipt answers: says whether they match")
+	fl.StringArrayVar(&f.anchors, "anchors", nil, "PEM file with access point CAs to trust in addition to Peppol's; repeatable")
+	fl.StringVar(&f.at, "at", "", "check certificates and age as of this time (RFC 3339) instead of now")
+	fl.StringVar(&f.request, "request", "", "captured request that the receipt answers: check whether they match")
 	fl.StringVar(&f.payload, "payload", "", "write the decrypted and verified StandardBusinessDocument to this file")
 	return cmd
 }
@@ -78,7 +78,7 @@ func (c *cli) runOpen(f *openFlags, file string) error {
 	return report.WriteText(c.out)
 }
 
-// options turns the flags into options.
+// options converts the flags to options.
 func (f *openFlags) options() (explain.Options, error) {
 	var opt explain.Options
 	var err error
@@ -105,7 +105,7 @@ func (f *openFlags) options() (explain.Options, error) {
 	return opt, err
 }
 
-// readAll joins files: an issuing CA and the CA above it may come in two.
+// readAll concatenates files: an issuing CA and the CA above it may be in two files.
 func readAll(files []string) ([]byte, error) {
 	var all []byte
 	for _, file := range files {
@@ -143,7 +143,7 @@ func (f *openFlags) keyring() (*certs.Keyring, error) {
 	return certs.NewKeyring(ids...), nil
 }
 
-// key reads one key file. A PEM file without certificate needs one of --cert.
+// key reads one key file. A PEM file without a certificate needs one from --cert.
 func (f *openFlags) key(file, password string) (*certs.Identity, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -165,13 +165,13 @@ func (f *openFlags) key(file, password string) (*certs.Identity, error) {
 	return nil, err
 }
 
-// payloadFile is a file that appears only when it is whole.
+// payloadFile is a file that appears only when it is complete.
 type payloadFile struct {
 	path string
 	tmp  *durable.Temp
 }
 
-// newPayloadFile starts the file; without a path nothing is written.
+// newPayloadFile begins the file; without a path nothing is written.
 func newPayloadFile(path string) (*payloadFile, error) {
 	p := &payloadFile{path: path}
 	if path == "" {
@@ -191,7 +191,7 @@ func (p *payloadFile) writer() io.Writer {
 	return p.tmp
 }
 
-// finish gives the file its name if its content is complete, and else removes it.
+// finish gives the file its name if its content is complete, and otherwise removes it.
 func (p *payloadFile) finish(complete bool) error {
 	if p.tmp == nil {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/fault"
 )
 
-// print writes one JSON object with --json, else the line.
+// print writes the object as JSON with --json, otherwise the line.
 func (c *cli) print(object any, format string, args ...any) error {
 	if !c.json {
 		_, err := fmt.Fprintf(c.out, format+"\n", args...)
@@ -46,12 +46,12 @@ func (c *cli) logger(cfg *config.Config) zerolog.Logger {
 	return zerolog.New(c.err).Level(level).With().Timestamp().Logger()
 }
 
-// badArgs is an error about how a command was called.
+// badArgs returns an error about the arguments of a command.
 func badArgs(format string, args ...any) error {
 	return fault.New(fault.BadArguments, nil, format, args...)
 }
 
-// freePort returns a port of the loopback address that nobody uses at the moment.
+// freePort returns a port of the loopback address that is not in use.
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -24,7 +24,7 @@ func (c *cli) participants() *cobra.Command {
 	return cmd
 }
 
-// served are the flags that name one entry.
+// served has the flags that identify one entry.
 type served struct{ participant, docType, process, domain string }
 
 func (s *served) flags(cmd *cobra.Command) {
@@ -34,7 +34,7 @@ func (s *served) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&s.domain, "domain", "eProcurement", "domain: eProcurement, eGov or payment")
 }
 
-// parse checks the four texts of an entry.
+// parse parses the four values of an entry.
 func (s *served) parse() (store.Served, error) {
 	e := store.Served{Domain: s.domain}
 	if s.participant == "" || s.docType == "" || s.process == "" {
@@ -60,7 +60,7 @@ func trimScheme(s string) string {
 	return ""
 }
 
-// withStore opens the record alone, does something and closes it.
+// withStore opens the record alone, calls do and closes it.
 func (c *cli) withStore(ctx context.Context, do func(*store.Store) error) error {
 	return c.withRecord(ctx, func(_ *config.Config, s *store.Store) error { return do(s) })
 }
@@ -157,7 +157,7 @@ func (c *cli) participantsList() *cobra.Command {
 	}
 }
 
-// participantsImport reads a CSV file; all of it or nothing is taken.
+// participantsImport imports a CSV file, all of it or nothing.
 func (c *cli) participantsImport() *cobra.Command {
 	return &cobra.Command{
 		Use: "import FILE.csv", Short: "Serve all entries of a CSV file: participant,doctype,process[,domain], with or without that header", Args: cobra.ExactArgs(1),

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/documents"
 	"github.com/ravn-ap/ravn/internal/fault"
@@ -14,7 +15,7 @@ import (
 )
 
 func (c *cli) queue() *cobra.Command {
-	cmd := &cobra.Command{Use: "queue", Short: "Work that waits, and messages that were given up or quarantined"}
+	cmd := &cobra.Command{Use: "queue", Short: "Show waiting work, and decide about messages that were given up or quarantined"}
 	cmd.AddCommand(c.queueList())
 	for _, d := range decisions {
 		cmd.AddCommand(c.decide(d))
@@ -30,8 +31,10 @@ type queueRow struct {
 	State     string `json:"state,omitempty"`
 	Tries     int    `json:"tries"`
 	Due       string `json:"due,omitempty"`
-	Owner     string `json:"owner,omitempty"` // who is at it
+	Owner     string `json:"owner,omitempty"` // the process that is working on it
 	GivenUp   bool   `json:"given_up"`
+	HeldSince string `json:"held_since,omitempty"` // it is held because no SMP knows its receiver
+	HeldUntil string `json:"held_until,omitempty"` // when it is given up
 	Reason    string `json:"reason,omitempty"`
 }
 
@@ -39,18 +42,19 @@ func (c *cli) queueList() *cobra.Command {
 	var givenUp bool
 	var limit int
 	cmd := &cobra.Command{
-		Use: "list", Short: "List what waits or is under way, and what was given up", Args: cobra.NoArgs,
-		Long: "Exit codes: 0; 1 something was given up or quarantined and waits for a decision: ravn queue retry.",
+		Use: "list", Short: "List what is waiting or in progress, and what was given up", Args: cobra.NoArgs,
+		Long: "Exit codes: 0; 1 something was given up or quarantined and needs a decision, for example ravn queue retry.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if limit < 1 || limit > 100_000 {
 				return badArgs("--limit: want 1 to 100000")
 			}
-			return c.withDesk(cmd.Context(), func(d *documents.Desk) error {
+			return c.withDeskOf(cmd.Context(), func(cfg *config.Config, d *documents.Desk) error {
 				for _, dead := range []bool{true, false} {
 					if givenUp && !dead {
 						continue
 					}
-					if err := c.listJobs(cmd.Context(), d.Store, store.JobFilter{Dead: dead, Limit: limit}); err != nil {
+					f := store.JobFilter{Dead: dead, Limit: limit}
+					if err := c.listJobs(cmd.Context(), d.Store, f, time.Duration(cfg.Send.Hold)); err != nil {
 						return err
 					}
 				}
@@ -59,11 +63,11 @@ func (c *cli) queueList() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&givenUp, "given-up", false, "only what was given up or quarantined")
-	cmd.Flags().IntVar(&limit, "limit", 1000, "how many rows at most, of each sort")
+	cmd.Flags().IntVar(&limit, "limit", 1000, "how many rows at most, of each kind")
 	return cmd
 }
 
-func (c *cli) listJobs(ctx context.Context, s *store.Store, f store.JobFilter) error {
+func (c *cli) listJobs(ctx context.Context, s *store.Store, f store.JobFilter, hold time.Duration) error {
 	jobs, err := s.Jobs(ctx, db.DefaultTenant, f)
 	if err != nil {
 		return fault.New(fault.RecordUnreadable, err, "")
@@ -75,6 +79,9 @@ func (c *cli) listJobs(ctx context.Context, s *store.Store, f store.JobFilter) e
 		}
 		if !j.LeaseEnd.IsZero() {
 			r.Owner = j.Owner
+		}
+		if !j.Moving.IsZero() {
+			r.HeldSince, r.HeldUntil = j.Moving.Format(time.RFC3339), j.Moving.Add(hold).Format(time.RFC3339)
 		}
 		m, err := s.Get(ctx, db.DefaultTenant, j.MessageID)
 		if err == nil {
@@ -88,16 +95,24 @@ func (c *cli) listJobs(ctx context.Context, s *store.Store, f store.JobFilter) e
 		if j.Dead {
 			c.exit = fault.Negative
 		}
-		if err := c.print(r, "%-36s %-8s %-16s tries %d  %s%s  %s", r.ID, r.Kind, r.State, r.Tries, r.Due, by(r.Owner), r.Reason); err != nil {
+		if err := c.print(r, "%-36s %-8s %-16s tries %d  %s%s%s  %s", r.ID, r.Kind, r.State, r.Tries, r.Due, by(r.Owner), r.heldText(), r.Reason); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// decided tells that a message whose work was given up needs nobody any more.
+// decided reports whether a message whose work was given up needs no decision any more.
 func decided(s store.State) bool {
 	return s == store.Closed || s == store.Archived || s == store.Cancelled || s == store.Sent || s == store.Delivered
+}
+
+// heldText says since when and until when a message is held.
+func (r *queueRow) heldText() string {
+	if r.HeldSince == "" {
+		return ""
+	}
+	return "  held since " + r.HeldSince + " until " + r.HeldUntil
 }
 
 func by(owner string) string {

@@ -33,10 +33,10 @@ func (c *cli) reportBuild() *cobra.Command {
 		Use: "build --month YYYY-MM [--items FILE --seat SEAT] [--out FOLDER]", Short: "Make both reports of a month, from the record or from a CSV file",
 		Long: "Without --items: makes the reports of a closed month from the record, for each of our seats, and archives them as a new\n" +
 			"revision; --out writes them as well, one folder for each seat.\n\n" +
-			"With --items: reads exchanges of production that have a receipt, one a row (see docs/reporting.md), and writes tsr.xml and eusr.xml.\n" +
-			"Both are checked by the official rules, built in, and by the rule packs that are installed. Nothing is written if a row\n" +
-			"is bad or a rule is broken. Temporary files lie in the folder that TMPDIR names.\n\n" +
-			"Exit codes: 0 the reports are written; 1 a row is bad, or a rule is broken; 2 wrong use, or the month is not over.",
+			"With --items: reads production exchanges that have a receipt, one per row (see docs/reporting.md), and writes tsr.xml and eusr.xml.\n" +
+			"Both are checked by the built-in official rules and by the installed rule packs. Nothing is written if a row is bad or a\n" +
+			"rule is broken. Temporary files are in the folder TMPDIR.\n\n" +
+			"Exit codes: 0 the reports are written; 1 a row is bad, or a rule is broken; 2 wrong usage, or the month is not over.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.items == "" {
@@ -49,8 +49,8 @@ func (c *cli) reportBuild() *cobra.Command {
 	fl.StringVar(&f.items, "items", "", "CSV file with the exchanges")
 	fl.StringVar(&f.month, "month", "", "month in UTC, YYYY-MM; it must be over")
 	fl.StringVar(&f.seat, "seat", "", "with --items: seat id of the reporter, like PNO000001")
-	fl.StringVar(&f.out, "out", "", "folder for the reports; made if it is not there")
-	fl.StringVar(&f.rules, "rules", "", "with --items: folder of rule packs; else the one of the configuration")
+	fl.StringVar(&f.out, "out", "", "folder for the reports; created if necessary")
+	fl.StringVar(&f.rules, "rules", "", "with --items: folder of rule packs (default: that of the configuration)")
 	return cmd
 }
 
@@ -115,10 +115,10 @@ func (c *cli) runReportBuild(ctx context.Context, f *buildFlags) error {
 	}
 	total, users := rep.TSR.Total, rep.EUSR.FullSet
 	b := built{h.Month, h.Seat, sum, total.Incoming, total.Outgoing, users.Sending, users.Receiving, users.Either, checks, files}
-	return c.print(b, "%s", b.text())
+	return c.print(b, "%s", b.summary())
 }
 
-func (b *built) text() string {
+func (b *built) summary() string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "%s %s\n%d rows: %d counted, %d duplicates, %d reports (never counted)", b.Month, b.Seat, b.Rows, b.Counted, b.Duplicates, b.Summary.Reports)
 	if len(b.Other) > 0 {
@@ -135,7 +135,7 @@ func (b *built) text() string {
 	return s.String()
 }
 
-// itemsRefused shows the bad rows of a file, and says in one error why there are no reports.
+// itemsRefused shows the bad rows of a file and returns one error that says why there are no reports.
 func (c *cli) itemsRefused(name string, err error) error {
 	var bad *reporting.CSVError
 	var rule *reporting.RuleError

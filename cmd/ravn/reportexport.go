@@ -25,19 +25,19 @@ func (c *cli) reportExport() *cobra.Command {
 	var f exportFlags
 	cmd := &cobra.Command{
 		Use: "export --month YYYY-MM --out FOLDER", Short: "Write the monthly report for DFØ, its mail, and the numbers for invoices",
-		Long: "Writes a workbook and a CSV file for DFØ, the text of the mail they go with, and a workbook and a CSV file with the\n" +
-			"customers. Nothing is sent. Of a month that is not closed the files are a preview, and say so.",
+		Long: "Writes a workbook and a CSV file for DFØ, the text of the mail to go with them, and a workbook and a CSV file with the\n" +
+			"customers. Nothing is sent. If the month is not closed, the files are a preview and say so.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.runReportExport(cmd.Context(), &f) },
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.month, "month", "", "month in UTC, YYYY-MM")
-	fl.StringVar(&f.out, "out", "", "folder for the files; made if it is not there")
+	fl.StringVar(&f.out, "out", "", "folder for the files; created if necessary")
 	fl.StringVar(&f.lang, "lang", string(fault.Bokmal), "language of headings and texts: nb, nn or en")
 	fl.StringVar(&f.template, "template", "", "YAML file that chooses the columns (docs/reporting.md)")
-	fl.StringVar(&f.Provider, "sp-name", "", "our name as service provider, for the subject of the mail; else our seat")
+	fl.StringVar(&f.Provider, "sp-name", "", "our name as service provider, for the subject of the mail (default: our seat)")
 	fl.StringVar(&f.Org, "org", "", "our organisation number")
-	fl.StringVar(&f.Contact, "contact", "", "whom DFØ may ask: name, mail, telephone")
+	fl.StringVar(&f.Contact, "contact", "", "contact for DFØ: name, mail, telephone")
 	fl.StringVar(&f.To, "to", "", "mail address of DFØ")
 	return cmd
 }
@@ -73,7 +73,7 @@ type exported struct {
 	Preview  bool             `json:"preview"`
 	Sent     int64            `json:"sent"`
 	Received int64            `json:"received"`
-	Missing  []string         `json:"missing,omitempty"` // flags without which the files have gaps
+	Missing  []string         `json:"missing,omitempty"` // flags that were not given, so that the files have gaps
 	Files    []reporting.File `json:"files"`
 }
 
@@ -92,11 +92,11 @@ func (c *cli) runReportExport(ctx context.Context, f *exportFlags) error {
 			return fault.New(fault.FolderUnusable, err, "%s", f.out)
 		}
 		x := exported{e.Month, e.Preview, e.Sent, e.Received, e.Missing(), files}
-		return c.print(x, "%s", x.text())
+		return c.print(x, "%s", x.summary())
 	})
 }
 
-// exportRefused gives wrong flags their code.
+// exportRefused gives errors about flags their error code.
 func exportRefused(err error) error {
 	var option *accounts.OptionError
 	if errors.As(err, &option) {
@@ -105,7 +105,7 @@ func exportRefused(err error) error {
 	return err
 }
 
-func (x *exported) text() string {
+func (x *exported) summary() string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "%s: %d sent, %d received", x.Month, x.Sent, x.Received)
 	if x.Preview {

@@ -27,7 +27,7 @@ import (
 	"github.com/ravn-ap/ravn/reporting"
 )
 
-// withAccounts opens the record and does something with its accounts.
+// withAccounts opens the record and calls do with its accounts.
 func (c *cli) withAccounts(ctx context.Context, do func(*accounts.Accounts) error) error {
 	return c.withRecord(ctx, func(cfg *config.Config, s *store.Store) error {
 		a, err := c.accounts(cfg, s)
@@ -38,7 +38,7 @@ func (c *cli) withAccounts(ctx context.Context, do func(*accounts.Accounts) erro
 	})
 }
 
-// accounts are those of a record.
+// accounts returns the accounts of a record.
 func (c *cli) accounts(cfg *config.Config, s *store.Store) (*accounts.Accounts, error) {
 	packs, err := c.packs("")
 	if err != nil {
@@ -47,7 +47,7 @@ func (c *cli) accounts(cfg *config.Config, s *store.Store) (*accounts.Accounts, 
 	return node.Accounts(cfg, s, packs, programVersion())
 }
 
-// reportFault gives the errors of accounts their code.
+// reportFault gives errors of package accounts their error code.
 func reportFault(err error) error {
 	var work *accounts.WorklistError
 	var rule *reporting.RuleError
@@ -72,7 +72,7 @@ func reportFault(err error) error {
 	return err
 }
 
-// actor is who is named in what a command writes.
+// actor is the name under which a command writes into the record.
 func actor() string {
 	if u, err := user.Current(); err == nil {
 		return u.Username
@@ -80,7 +80,7 @@ func actor() string {
 	return "uid " + strconv.Itoa(os.Getuid())
 }
 
-// monthFlag adds --month to a command and makes the function that reads it.
+// monthFlag adds --month to a command and returns the function that reads it.
 func monthFlag(cmd *cobra.Command) func() (peppol.Month, error) {
 	text := cmd.Flags().String("month", "", "month in UTC, YYYY-MM")
 	return func() (peppol.Month, error) {
@@ -112,8 +112,8 @@ func (c *cli) monthly(cmd *cobra.Command, do func(context.Context, *accounts.Acc
 func (c *cli) reportPreview() *cobra.Command {
 	var out string
 	cmd := c.monthly(&cobra.Command{
-		Use: "preview --month YYYY-MM", Short: "Show what a month comes to by now, on any day",
-		Long: "Makes both reports of what is counted so far. A country that is not known yet is ZZ.\n\nExit codes: 0; 1 end users without a country are named.",
+		Use: "preview --month YYYY-MM", Short: "Show the numbers of a month so far, on any day",
+		Long: "Makes both reports from what has been counted so far. A country that is not known yet is ZZ.\n\nExit codes: 0; 1 there are end users without a country, which are listed.",
 	}, func(ctx context.Context, a *accounts.Accounts, m peppol.Month) error {
 		pairs, err := a.Preview(ctx, m)
 		if err != nil {
@@ -130,7 +130,7 @@ func (c *cli) reportPreview() *cobra.Command {
 	return cmd
 }
 
-// previewed is what report preview shows of a seat.
+// previewed is what report preview shows for a seat.
 type previewed struct {
 	Month     peppol.Month       `json:"month"`
 	Seat      string             `json:"seat"`
@@ -165,8 +165,8 @@ func (c *cli) printPreview(m peppol.Month, p *accounts.Pair, out string) error {
 
 func (c *cli) reportClose() *cobra.Command {
 	return c.monthly(&cobra.Command{
-		Use: "close --month YYYY-MM", Short: "Close a month for good; what comes later is counted in the next",
-		Long: "Possible from ten minutes after the end of the month in UTC, after the months before it, and when each end user has a country.",
+		Use: "close --month YYYY-MM", Short: "Close a month for good; later exchanges count in the next",
+		Long: "Possible from ten minutes after the end of the month in UTC, once the months before it are closed and every end user has a country.",
 	}, func(ctx context.Context, a *accounts.Accounts, m peppol.Month) error {
 		if err := a.Close(ctx, m, actor()); err != nil {
 			return err
@@ -220,7 +220,7 @@ func (c *cli) printBuilt(b *accounts.Built, out string) error {
 
 func (c *cli) reportArchive() *cobra.Command {
 	var out string
-	cmd := c.monthly(&cobra.Command{Use: "archive --month YYYY-MM", Short: "List what was built of a month, and write the files of the newest"},
+	cmd := c.monthly(&cobra.Command{Use: "archive --month YYYY-MM", Short: "List the reports that were built for a month, and write the files of the newest"},
 		func(ctx context.Context, a *accounts.Accounts, m peppol.Month) error {
 			list, err := a.Archive(ctx, m)
 			if err != nil {
@@ -243,8 +243,8 @@ func (c *cli) reportArchive() *cobra.Command {
 
 func (c *cli) reportVerify() *cobra.Command {
 	return c.monthly(&cobra.Command{
-		Use: "verify --month YYYY-MM", Short: "Make everything of a month again from its rows, and compare",
-		Long: "Recomputes the counts from the rows, and each archived report with the customers as they were then.\n\nExit codes: 0 all agree; 1 something does not.",
+		Use: "verify --month YYYY-MM", Short: "Compute a month again from its rows, and compare",
+		Long: "Recomputes the counts from the rows, and each archived report with the customers as they were then.\n\nExit codes: 0 everything agrees; 1 something does not.",
 	}, func(ctx context.Context, a *accounts.Accounts, m peppol.Month) error {
 		v, err := a.Verify(ctx, m)
 		if err != nil {
@@ -297,7 +297,7 @@ func (c *cli) reportRows() *cobra.Command {
 	var q accounts.Query
 	cmd := c.monthly(&cobra.Command{
 		Use: "rows --month YYYY-MM", Short: "List the messages behind a number of a report",
-		Long: "Lists the exchanges with the keys given, as a subtotal of a report has them. Without keys: all of the month.\nIt shows participants, which are personal data where they stand for a person.",
+		Long: "Lists the exchanges with the given keys, like those of a subtotal in a report. Without keys: all of the month.\nIt shows participants, which are personal data if they stand for a person.",
 	}, func(ctx context.Context, a *accounts.Accounts, m peppol.Month) error {
 		n := 0
 		err := a.Rows(ctx, m, q, func(x *accounts.Exchange) error {
@@ -325,13 +325,13 @@ func (c *cli) reportRows() *cobra.Command {
 func (c *cli) reportStatus() *cobra.Command {
 	var done string
 	cmd := &cobra.Command{
-		Use: "status", Short: "Show what is to be handed over by when",
+		Use: "status", Short: "Show what must be delivered by when",
 		Long: "DFØ by day 10 (payments: day 5), OpenPeppol by day 15 of the next month, in UTC.\n\n" +
-			"Exit codes: 0; 1 the time of something unmet is near (five days) or over.",
+			"Exit codes: 0; 1 a deadline that is not met is less than five days away, or over.",
 		Args: cobra.NoArgs,
 	}
 	month := monthFlag(cmd)
-	cmd.Flags().StringVar(&done, "done", "", "note that the report to DFØ was handed over: dfo, with --month")
+	cmd.Flags().StringVar(&done, "done", "", "record that the report was delivered to DFØ: dfo, with --month")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return c.withAccounts(cmd.Context(), func(a *accounts.Accounts) error {
 			if done != "" {
@@ -368,11 +368,11 @@ func (c *cli) reportSend() *cobra.Command {
 	var again bool
 	cmd := &cobra.Command{
 		Use: "send --month YYYY-MM", Short: "Send the newest reports of a month to OpenPeppol, in one attempt each", Args: cobra.NoArgs,
-		Long: "Each report is a message of its own: a failure of one does not stop the other. What was sent is not sent again\n" +
-			"unless there is a newer revision, or with --again.\n\nExit codes: 0 all are sent; else that of the first failure.",
+		Long: "Each report is a message of its own: if one fails, the other is sent all the same. A report that was sent is not sent\n" +
+			"again unless there is a newer revision, or with --again.\n\nExit codes: 0 all are sent; otherwise that of the first failure.",
 	}
 	month := monthFlag(cmd)
-	cmd.Flags().BoolVar(&again, "again", false, "send also what was sent before")
+	cmd.Flags().BoolVar(&again, "again", false, "also send what was sent before")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		m, err := month()
 		if err != nil {

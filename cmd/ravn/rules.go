@@ -14,9 +14,9 @@ import (
 )
 
 func (c *cli) rules() *cobra.Command {
-	cmd := &cobra.Command{Use: "rules", Short: "Rule packs: install, list, check, remove; and rule files tried on documents"}
+	cmd := &cobra.Command{Use: "rules", Short: "Install, list, check and remove rule packs, and try rule files on documents"}
 	var dir string
-	cmd.PersistentFlags().StringVar(&dir, "rules", "", "folder of rule packs; else the one of the configuration")
+	cmd.PersistentFlags().StringVar(&dir, "rules", "", "folder of rule packs (default: that of the configuration)")
 	cmd.AddCommand(c.rulesInstall(&dir), c.rulesList(&dir), c.rulesCore(), c.rulesCheck(&dir), c.rulesRemove(&dir), c.rulesUpdate(&dir), c.rulesAlarms(&dir), c.rulesRun(), c.rulesXSD())
 	return cmd
 }
@@ -24,7 +24,7 @@ func (c *cli) rules() *cobra.Command {
 func (c *cli) rulesInstall(dir *string) *cobra.Command {
 	var o pack.Options
 	cmd := &cobra.Command{
-		Use: "install FOLDER|ZIP|JAR|URL", Short: "Install a rule pack; it is loaded and compiled before anything is changed", Args: cobra.ExactArgs(1),
+		Use: "install FOLDER|ZIP|JAR|URL", Short: "Install a rule pack, after loading and compiling it as a check", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			to, err := c.rulesDir(*dir)
 			if err != nil {
@@ -42,15 +42,15 @@ func (c *cli) rulesInstall(dir *string) *cobra.Command {
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&o.Name, "name", "", "name of the pack, instead of its own; or which of several")
-	fl.StringVar(&o.Version, "release", "", "version of the pack, when it does not say it; or which of several")
+	fl.StringVar(&o.Name, "name", "", "name for the pack instead of its own, or which of several packs")
+	fl.StringVar(&o.Version, "release", "", "version of the pack if it does not say so itself, or which of several versions")
 	fl.StringVar(&o.ValidFrom, "valid-from", "", "first day, YYYY-MM-DD")
 	fl.StringVar(&o.ValidTo, "valid-to", "", "last day, YYYY-MM-DD")
-	fl.StringVar(&o.SHA256, "sha256", "", "hash that the archive must have")
+	fl.StringVar(&o.SHA256, "sha256", "", "SHA-256 that the archive must have")
 	return cmd
 }
 
-// printInstalled names what was installed and what was not.
+// printInstalled lists what was installed and what was not.
 func (c *cli) printInstalled(in *pack.Installation) error {
 	for _, m := range in.Packs {
 		from, bare := "", 0
@@ -153,8 +153,8 @@ func (c *cli) rulesRemove(dir *string) *cobra.Command {
 func (c *cli) rulesXSD() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
-		Use: "xsd --xsd FILE DOCUMENT...", Short: "Check documents by one XML Schema",
-		Long: "Checks each document by one schema. With --json one line per document: file, xsd, valid, errors.\n\n" +
+		Use: "xsd --xsd FILE DOCUMENT...", Short: "Check documents against one XML Schema",
+		Long: "Checks each document against one schema. With --json one line per document: file, xsd, valid, errors.\n\n" +
 			"Exit codes: 0 all are valid; 1 one is not, or cannot be read; 2 the schema cannot be used.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -18,8 +18,8 @@ type packCheck struct {
 
 func (c *cli) rulesCheck(dir *string) *cobra.Command {
 	return &cobra.Command{
-		Use: "check", Short: "Load and compile all rule packs, and name what cannot be used",
-		Long: "Loads and compiles every schema and rule file of every pack, and names all that cannot be used: what it is, with file and line.\n\n" +
+		Use: "check", Short: "Load and compile all rule packs, and list what cannot be used",
+		Long: "Loads and compiles every schema and rule file of every pack, and lists everything that cannot be used, with file and line.\n\n" +
 			"Exit codes: 0 all can be used; 2 something cannot.",
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {

@@ -21,7 +21,7 @@ import (
 	"github.com/ravn-ap/ravn/validation/pack"
 )
 
-// fetcher returns the function that downloads packs: as the configuration says, if there is one.
+// fetcher returns the function that downloads packs, according to the configuration if there is one.
 func (c *cli) fetcher(ctx context.Context) (func(string, int64) ([]byte, error), error) {
 	d := &download.Client{}
 	if _, err := os.Stat(c.config); c.given || !errors.Is(err, fs.ErrNotExist) {
@@ -41,10 +41,10 @@ func (c *cli) rulesUpdate(dir *string) *cobra.Command {
 	var from string
 	var o pack.Options
 	cmd := &cobra.Command{
-		Use: "update --from URL", Short: "Install what is new in a list of rule packs", Args: cobra.NoArgs,
+		Use: "update --from URL", Short: "Install the new rule packs of a list", Args: cobra.NoArgs,
 		Long: "Fetches a list of packs over https and installs those that are not installed yet. The list is JSON:\n\n" +
 			"  {\"packs\": [{\"name\": …, \"version\": …, \"url\": …, \"sha256\": …, \"valid_from\": …, \"valid_to\": …}]}\n\n" +
-			"An archive must have the SHA-256 that the list says. A pack that cannot be used is named and changes nothing.\n\n" +
+			"An archive must have the SHA-256 given in the list. A pack that cannot be used is reported and not installed.\n\n" +
 			"Exit codes: 0 all are installed; 1 one is not; 2 the list cannot be used.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if from == "" {
@@ -71,7 +71,7 @@ func (c *cli) rulesUpdate(dir *string) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "", "https address of the list")
-	cmd.Flags().StringVar(&o.SHA256, "sha256", "", "hash that the list must have")
+	cmd.Flags().StringVar(&o.SHA256, "sha256", "", "SHA-256 that the list must have")
 	return cmd
 }
 
@@ -88,8 +88,8 @@ func (c *cli) printUpdate(u *pack.Update) error {
 
 func (c *cli) rulesAlarms(dir *string) *cobra.Command {
 	return &cobra.Command{
-		Use: "alarms", Short: "Say which rule packs are missing, cannot be read, have ended or begin later", Args: cobra.NoArgs,
-		Long: "Compares the rule packs with today and with the document types of the last 30 days.\n\nExit codes: 0 nothing to say; 1 something.",
+		Use: "alarms", Short: "List rule packs that are missing, unreadable, no longer valid or not yet valid", Args: cobra.NoArgs,
+		Long: "Compares the rule packs with today's date and with the document types of the last 30 days.\n\nExit codes: 0 no alarm; 1 alarms.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			from, err := c.rulesDir(*dir)
 			if err != nil {

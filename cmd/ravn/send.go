@@ -36,27 +36,27 @@ type sendFlags struct {
 func (c *cli) send() *cobra.Command {
 	var f sendFlags
 	cmd := &cobra.Command{
-		Use: "send --from ID --to ID FILE", Short: "Send a document, or a ready envelope, in one attempt",
-		Long: "Send a business document (it is wrapped in an envelope) or a ready StandardBusinessDocument.\n" +
-			"The message is recorded before the network is touched; if it stays unclear whether it arrived,\n" +
-			"ravn send --resume ID sends the same bytes again. The same command as before does so, too: a document\n" +
-			"whose sending was not finished is found by its content, and is not sent as a second one without --again.",
+		Use: "send --from ID --to ID FILE", Short: "Send a document, or a complete envelope, in one attempt",
+		Long: "Send a business document (which is wrapped in an envelope) or a complete StandardBusinessDocument.\n" +
+			"The message is recorded before anything is sent. If it is not clear whether it arrived,\n" +
+			"ravn send --resume ID sends the same bytes again. Repeating the command does the same: a document\n" +
+			"that is not finished is found by its content, and is not sent a second time without --again.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.runSend(cmd.Context(), &f, args) },
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.from, "from", "", "sender (C1), like 0192:991825827")
 	fl.StringVar(&f.to, "to", "", "receiver (C4)")
-	fl.StringVar(&f.docType, "doctype", "", "document type identifier; read from the document when not given")
-	fl.StringVar(&f.process, "process", "", "process identifier; read from the document when not given")
+	fl.StringVar(&f.docType, "doctype", "", "document type identifier (default: read from the document)")
+	fl.StringVar(&f.process, "process", "", "process identifier (default: read from the document)")
 	fl.StringVar(&f.country, "country", "", "country of the sender (COUNTRY_C1)")
 	fl.StringVar(&f.mimeType, "mime-type", "", "send any file, wrapped as BinaryContent with this media type")
 	fl.BoolVar(&f.text, "text", false, "with --mime-type: wrap as TextContent instead")
-	fl.StringVar(&f.conversation, "conversation", "", "eb:ConversationId; a fresh one when not given")
+	fl.StringVar(&f.conversation, "conversation", "", "eb:ConversationId (default: a new one)")
 	fl.StringVar(&f.endpoint, "endpoint", "", "URL of the receiving access point, instead of a lookup (local and test only)")
 	fl.StringVar(&f.endpointCert, "endpoint-cert", "", "PEM file with its certificate")
 	fl.StringVar(&f.resume, "resume", "", "send the stored bytes of this message again (id or MessageId)")
-	fl.BoolVar(&f.again, "again", false, "send the document as a new message, also when the same one is on record unfinished")
+	fl.BoolVar(&f.again, "again", false, "send the document as a new message even if the record has the same one unfinished")
 	return cmd
 }
 
@@ -79,7 +79,7 @@ func (c *cli) runSend(ctx context.Context, f *sendFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = n.Close() }() // what was committed is safe either way
+	defer func() { _ = n.Close() }() // what was committed is safe even if this fails
 	if f.resume != "" {
 		m, err := n.FindOutgoing(ctx, f.resume)
 		if err != nil {
@@ -111,7 +111,7 @@ func (c *cli) submit(ctx context.Context, n *node.Node, sub ap.Submission, peer 
 	return m, c.attempt(ctx, n, m, func() error { _, err := n.Attempt(ctx, m, job, peer); return err })
 }
 
-// resume sends the stored bytes again. A message that has its receipt needs nothing.
+// resume sends the stored bytes again, unless the message already has its receipt.
 func (c *cli) resume(ctx context.Context, n *node.Node, m store.Message, peer as4.Peer) (err error) {
 	if m.State == store.Sent || m.State == store.Closed {
 		return c.print(newSendLine("finished", m), "MessageId %s\nid        %s\n%s: it has its receipt since %s; nothing was sent now",
@@ -125,7 +125,8 @@ func (c *cli) resume(ctx context.Context, n *node.Node, m store.Message, peer as
 	return c.attempt(ctx, n, m, func() error { _, err := n.Send(ctx, m, peer); return err })
 }
 
-// attempt prints the ids before the network is touched, makes one attempt and prints its outcome.
+// attempt prints the ids before it sends anything, so that they are known if it is interrupted, makes one attempt and
+// prints the outcome.
 func (c *cli) attempt(ctx context.Context, n *node.Node, m store.Message, send func() error) error {
 	l := newSendLine("submitted", m)
 	before := ""
@@ -159,7 +160,7 @@ func (c *cli) attempt(ctx context.Context, n *node.Node, m store.Message, send f
 
 // sendLine is a line of the machine-readable output.
 type sendLine struct {
-	Event     string `json:"event"` // submitted, or resumed; then finished
+	Event     string `json:"event"` // submitted or resumed, then finished
 	ID        string `json:"id"`
 	MessageID string `json:"message_id"`
 	State     string `json:"state"`
@@ -190,7 +191,7 @@ func (f *sendFlags) peer() (as4.Peer, error) {
 	return as4.Peer{URL: f.endpoint, Cert: list[0]}, nil
 }
 
-// submission turns the flags into a submission.
+// submission converts the flags to a submission.
 func (f *sendFlags) submission(file string) (ap.Submission, error) {
 	s := ap.Submission{Country: f.country, MimeType: f.mimeType, Text: f.text, Conversation: f.conversation}
 	if f.text && f.mimeType == "" {
@@ -220,7 +221,7 @@ func (f *sendFlags) submission(file string) (ap.Submission, error) {
 	return s, err
 }
 
-// content is the digest of a document and of whom it is for.
+// content is the digest of a document and its addressing.
 func (f *sendFlags) content(file string) ([]byte, error) {
 	h := sha256.New()
 	for _, part := range []string{f.from, f.to, f.docType, f.process, f.mimeType, strconv.FormatBool(f.text)} {

@@ -16,8 +16,8 @@ import (
 	"github.com/ravn-ap/ravn/internal/node"
 )
 
-// tuneGC lets the heap grow further between collections than Go's default does, unless GOGC says otherwise: the live heap
-// of a node is small, so a few MiB save much work.
+// tuneGC lets the heap grow more between garbage collections than by default, unless GOGC is set: the live heap of a
+// node is small, so a few MiB save a lot of work.
 func tuneGC() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
@@ -27,9 +27,9 @@ func tuneGC() {
 func (c *cli) serve() *cobra.Command {
 	return &cobra.Command{
 		Use: "serve", Short: "Run the access point", Args: cobra.NoArgs,
-		Long: "Runs the access point until SIGTERM or SIGINT, finishes what is under way and ends. SIGHUP is logged and\n" +
+		Long: "Runs the access point until SIGTERM or SIGINT, then finishes what is in progress and ends. SIGHUP is logged and\n" +
 			"changes nothing.\n\n" +
-			"The log is on standard error, start, stop and their reasons included.",
+			"The log goes to standard error, including start, stop and the reasons.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.load()
 			if err != nil {
@@ -50,7 +50,7 @@ func (c *cli) serve() *cobra.Command {
 	}
 }
 
-// ignoreHangup logs SIGHUP, which would end the process, until the function that it returns is called.
+// ignoreHangup logs SIGHUP, which would otherwise end the process, until the returned function is called.
 func ignoreHangup(log zerolog.Logger) (end func()) {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
@@ -68,7 +68,7 @@ func ignoreHangup(log zerolog.Logger) (end func()) {
 	return func() { signal.Stop(hup); close(done) }
 }
 
-// runServer is the server from its opening to its end.
+// runServer opens the server, runs it and closes it.
 func runServer(ctx context.Context, cfg *config.Config, log zerolog.Logger) error {
 	n, err := node.Open(ctx, cfg, node.Options{Log: log, Hook: failpoint()})
 	if err != nil {
@@ -81,8 +81,8 @@ func runServer(ctx context.Context, cfg *config.Config, log zerolog.Logger) erro
 	if cfg.Env() != certs.Local && cfg.Certs.Revocation == "unchecked" {
 		log.Warn().Msg("certs.revocation is unchecked: revoked certificates are believed")
 	}
-	for _, i := range n.Trust.Anchors().AP { // PKI-004
-		log.Info().Str("anchor", certs.Subject(i.CA)).Str("sha256", certs.Fingerprint(i.CA)).
+	for _, ca := range certs.CAs(n.Trust.Anchors().AP) { // PKI-004
+		log.Info().Str("anchor", certs.Subject(ca)).Str("sha256", certs.Fingerprint(ca)).
 			Msg("access points are trusted that this CA issued")
 	}
 	var seats []string

@@ -9,11 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxText bounds a file of customers or participants: a million lines are a tenth of it.
+// maxText bounds a file of customers or participants, generously: a million lines take a tenth of it.
 const maxText = 1 << 30
 
-// readText reads a file, or in for "-", that people made and whose texts enter the record. It is UTF-8, or the error names
-// the line and the column where it is not.
+// readText reads a file that people made and whose texts enter the record, or in if the name is "-". If it is not
+// UTF-8, the error gives the line and column.
 func readText(name string, in io.Reader) ([]byte, error) {
 	if name != "-" {
 		f, err := os.Open(name)
@@ -28,12 +28,12 @@ func readText(name string, in io.Reader) ([]byte, error) {
 		return nil, err
 	}
 	if len(b) > maxText {
-		return nil, errors.New("it has more than 1 GiB")
+		return nil, errors.New("it is larger than 1 GiB")
 	}
 	return b, checkText(b)
 }
 
-// checkText names the first place that is not UTF-8, or holds a NUL, which no text of the record may.
+// checkText returns an error for the first place that is not UTF-8 or is a NUL, which the record cannot contain.
 func checkText(b []byte) error {
 	if bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff}) {
 		return errors.New("line 1: it is UTF-16: save it as CSV UTF-8")
@@ -45,7 +45,7 @@ func checkText(b []byte) error {
 		case r == utf8.RuneError && n == 1:
 			return fmt.Errorf("line %d column %d: the byte 0x%02X is not UTF-8; if the file comes from Excel, save it as CSV UTF-8", line, column, b[0])
 		case r == 0:
-			return fmt.Errorf("line %d column %d: a NUL is no text", line, column)
+			return fmt.Errorf("line %d column %d: a NUL character is not allowed", line, column)
 		case r == '\n':
 			line, column = line+1, 0
 		}

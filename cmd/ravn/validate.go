@@ -27,21 +27,21 @@ type validateFlags struct {
 func (c *cli) validate() *cobra.Command {
 	var f validateFlags
 	cmd := &cobra.Command{
-		Use: "validate FILE...", Short: "Check documents by the rules of their type",
-		Long: "Checks each document by schema and rules of its document type and process, which are read from the document or its\n" +
-			"envelope unless they are given. FILE - is standard input. Without installed rules the built-in pack is used, which has the\n" +
-			"essentials only; the verdict then says \"basic rules only\".\n\n" +
-			"Exit codes: 0 valid; 1 invalid, or a document that cannot be read; 2 there are no rules for it; 3 it was too much work\n" +
-			"to say. With several files: the highest.",
+		Use: "validate FILE...", Short: "Check documents against the rules of their type",
+		Long: "Checks each document against the schema and rules of its document type and process, which are read from the document or its\n" +
+			"envelope unless they are given. FILE - is standard input. Without installed rules the built-in pack is used, which contains\n" +
+			"only the essentials; the verdict then says \"basic rules only\".\n\n" +
+			"Exit codes: 0 valid; 1 invalid, or the document cannot be read; 2 there are no rules for it; 3 checking it took too much\n" +
+			"time or memory. With several files: the highest.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.runValidate(cmd, &f, args) },
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.doctype, "doctype", "", "document type identifier, without its scheme")
 	fl.StringVar(&f.process, "process", "", "process identifier, without its scheme")
-	fl.StringVar(&f.rules, "rules", "", "folder of rule packs, or of one pack as it was published; else the one of the configuration")
-	fl.StringVar(&f.on, "on", "", "day whose rules apply, YYYY-MM-DD; today when not given")
-	fl.BoolVar(&f.testset, "testset", false, "run official test sets, and documents that carry their expectation in a comment, on the rules")
+	fl.StringVar(&f.rules, "rules", "", "folder of rule packs, or of one pack as published (default: that of the configuration)")
+	fl.StringVar(&f.on, "on", "", "day whose rules apply, YYYY-MM-DD (default: today)")
+	fl.BoolVar(&f.testset, "testset", false, "run official test sets, and documents with the expected result in a comment")
 	fl.StringVar(&f.format, "format", "text", "text, json, svrl (one document) or html")
 	return cmd
 }
@@ -108,7 +108,7 @@ func (c *cli) validateFile(cmd *cobra.Command, v *validation.Validator, r valida
 		defer func() { _ = f.Close() }() // only read
 		in = f
 	}
-	const most = validation.DefaultBytes / 2 // a document is not alone in the memory of its check
+	const most = validation.DefaultBytes / 2 // the rest is for its tree and the values of rules
 	var err error
 	if r.Body, err = io.ReadAll(io.LimitReader(in, most+1)); err != nil {
 		return validation.Unreadable(r, err), nil
@@ -144,7 +144,7 @@ func exitOf(v validation.Verdict) fault.Exit {
 	return fault.Unsure
 }
 
-// rulesDir is the folder of rule packs: the one given, or that of the configuration.
+// rulesDir is the folder of rule packs: the given one, or that of the configuration.
 func (c *cli) rulesDir(given string) (string, error) {
 	if given != "" {
 		return given, nil
@@ -159,14 +159,14 @@ func (c *cli) rulesDir(given string) (string, error) {
 	return cfg.RulesDir(), nil
 }
 
-// packs loads the rule packs: those of a folder, and the one that is built in.
+// packs loads the rule packs of a folder and the built-in one.
 func (c *cli) packs(given string) ([]pack.Pack, error) {
 	list, err := c.installed(given)
 	return append(list, core.Pack()), err
 }
 
-// installed loads the rule packs of a folder. Where no folder is given there need not be any, nor a configuration. Those that
-// cannot be read are named and left out.
+// installed loads the rule packs of a folder. If no folder is given, there may be none, and no configuration either.
+// Unreadable packs are reported and left out.
 func (c *cli) installed(given string) ([]pack.Pack, error) {
 	list, broken, err := c.stored(given)
 	if err != nil {
@@ -178,7 +178,7 @@ func (c *cli) installed(given string) ([]pack.Pack, error) {
 	return list, nil
 }
 
-// stored is installed, with the reasons why packs cannot be read.
+// stored is installed, but returns the reasons why packs cannot be read.
 func (c *cli) stored(given string) (list []pack.Pack, broken []error, err error) {
 	if _, err := os.Stat(c.config); given == "" && !c.given && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
@@ -199,7 +199,7 @@ func (c *cli) stored(given string) (list []pack.Pack, broken []error, err error)
 	return list, broken, nil
 }
 
-// runTests runs test sets; a test that fails, or cannot be run, is a negative verdict.
+// runTests runs test sets; a test that fails or cannot be run gives a negative result.
 func (c *cli) runTests(cmd *cobra.Command, v *validation.Validator, files []string, on time.Time) error {
 	for _, name := range files {
 		doc, err := os.ReadFile(name)
@@ -222,7 +222,7 @@ func (c *cli) runTests(cmd *cobra.Command, v *validation.Validator, files []stri
 	return nil
 }
 
-// lines writes each text on a line of its own below the one before.
+// lines puts each text on a line of its own.
 func lines(list []string) string {
 	var b strings.Builder
 	for _, s := range list {

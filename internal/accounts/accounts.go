@@ -1,5 +1,5 @@
-// Package accounts keeps the monthly accounts of a node: which customers stand behind its participants, what a month comes to,
-// its closing, the reports that were built of it, and what was handed over to OpenPeppol and DFØ.
+// Package accounts keeps the monthly accounts of a node: the customers behind its participants, the numbers of a month,
+// its closing, the reports that were built for it, and what was delivered to OpenPeppol and DFØ.
 package accounts
 
 import (
@@ -13,15 +13,15 @@ import (
 	"github.com/ravn-ap/ravn/validation"
 )
 
-// Accounts answers and changes what concerns the months of a tenant.
+// Accounts reads and changes the months of a tenant.
 type Accounts struct {
 	Ledger *ledger.Ledger
 	Tenant string
 
-	Seats   []peppol.SeatID       // ours, which report also when nothing was exchanged
-	Own     string                // our own participant, the SPID for example, which sends and receives status messages; may be ""
+	Seats   []peppol.SeatID       // ours, which report even if nothing was exchanged
+	Own     string                // our own participant (the SPID), which sends and receives status messages; may be ""
 	Country string                // our own country, that of Own
-	Rules   *validation.Validator // by which reports are checked beside the rules built in
+	Rules   *validation.Validator // checks reports in addition to the built-in rules
 	Program string                // version of the program, for the archive
 	Now     func() time.Time
 }
@@ -29,7 +29,7 @@ type Accounts struct {
 // Missing is a participant of ours whose country or customer is not known: an entry of the worklist.
 type Missing struct {
 	Participant string `json:"participant"`
-	Customer    string `json:"customer,omitempty"` // "" when it belongs to nobody
+	Customer    string `json:"customer,omitempty"` // "" if it belongs to none
 	Exchanges   int64  `json:"exchanges"`
 }
 
@@ -37,21 +37,21 @@ type Missing struct {
 type Pair struct {
 	Seat    peppol.SeatID
 	Report  *reporting.Report
-	Missing []Missing // participants whose country is given as ZZ; with one the month cannot be closed
-	Unowned []Missing // participants of no customer, which are end users of their own
+	Missing []Missing // participants whose country is unknown (ZZ); while there are any, the month cannot be closed
+	Unowned []Missing // participants without a customer; each counts as an end user of its own
 }
 
-// Preview makes the reports of a month as they would be now, of the counts that are kept beside the rows. Countries that are not
-// known are ZZ.
+// Preview makes the reports of a month as they would be now, from the counts that are kept in addition to the rows.
+// Unknown countries are ZZ.
 func (a *Accounts) Preview(ctx context.Context, m peppol.Month) ([]Pair, error) {
-	w, err := a.settled(ctx, m)
+	w, err := a.currentWorker(ctx, m)
 	if err != nil {
 		return nil, err
 	}
 	return w.pairs(m, w.counts(m), true)
 }
 
-// UpdateTotals moves counting rows to the ledger and advances the counts beside it.
+// UpdateTotals moves counting rows to the ledger and adds them to the counts.
 func (a *Accounts) UpdateTotals(ctx context.Context) error {
 	if _, err := a.Ledger.Post(ctx, a.Tenant); err != nil {
 		return err
@@ -69,15 +69,15 @@ func (a *Accounts) UpdateTotals(ctx context.Context) error {
 		if months[i].Summed {
 			continue
 		}
-		if err := w.settle(months[i].Month); err != nil {
+		if err := w.refresh(months[i].Month); err != nil {
 			return err
 		}
 	}
 	return a.Ledger.UpdateTotals(ctx, a.Tenant, w.classes())
 }
 
-// settled returns a worker with the customers of now, by which the counts of a month are right.
-func (a *Accounts) settled(ctx context.Context, m peppol.Month) (*worker, error) {
+// currentWorker returns a worker with the present customers, after making the counts of a month agree with them.
+func (a *Accounts) currentWorker(ctx context.Context, m peppol.Month) (*worker, error) {
 	if _, err := a.Ledger.Post(ctx, a.Tenant); err != nil {
 		return nil, err
 	}
@@ -86,8 +86,8 @@ func (a *Accounts) settled(ctx context.Context, m peppol.Month) (*worker, error)
 		return nil, err
 	}
 	w := a.worker(ctx, reg)
-	return w, w.settle(m)
+	return w, w.refresh(m)
 }
 
-// source yields what was exchanged in a month: counts, or rows one by one. It may be asked several times.
+// source yields what was exchanged in a month: counts, or single rows. It may be ranged over several times.
 type source = iter.Seq2[ledger.Totals, error]

@@ -11,7 +11,7 @@ import (
 	"github.com/ravn-ap/ravn/validation"
 )
 
-// builtInRules are the rules that every report is checked by when it is made. They hold the code lists.
+// builtInRules are the rules by which every report is checked when it is made. They contain the code lists.
 const builtInRules = "SCH-TSR 1.0.5 and SCH-EUSR 1.1.5, built in"
 
 // CheckInstalled has both reports checked by schema and rules of the packs for them, and names by what they were. What gives no

@@ -6,26 +6,26 @@ import (
 	"github.com/ravn-ap/ravn/internal/ledger"
 )
 
-// column is something that can be shown of a line.
+// column is a column that a table can have.
 type column struct {
 	name     string // in templates
 	label    label  // its heading
 	width    float64
-	customer bool                        // tells who the customer is: not for DFØ
+	customer bool                        // reveals the customer: not for DFØ
 	text     func(*Export, *line) string // nil for the count
 }
 
 // nameCount is the column of the number of exchanges, which every table has.
 const nameCount = "count"
 
-// columns are all that a template can choose. Lines that are the same in the columns shown are added up.
+// columns are all columns that a template can choose. Lines that are equal in the chosen columns are added up.
 var columns = []column{
 	{"period", label{"Period", "Periode", "Periode"}, 10, false, func(e *Export, _ *line) string { return e.Month.String() }},
 	{"sp_name", label{"SP name", "Tjenesteleverandør", "Tenesteleverandør"}, 24, false, func(e *Export, _ *line) string { return e.provider() }},
 	{"seat", label{"SeatID", "SeatID", "SeatID"}, 12, false, func(_ *Export, l *line) string { return l.seat }},
 	{"direction", label{"Direction", "Retning", "Retning"}, 10, false, (*Export).direction},
 	{"family", label{"Document family", "Dokumentgruppe", "Dokumentgruppe"}, 20, false, func(e *Export, l *line) string {
-		return e.text(familyLabels[FamilyOf(l.docType.Value)])
+		return e.translate(familyLabels[FamilyOf(l.docType.Value)])
 	}},
 	{"document_type", label{"Document type id", "Dokumenttype-id", "Dokumenttype-id"}, 60, false, func(_ *Export, l *line) string { return l.docType.Value }},
 	{"document_type_scheme", label{"Document type scheme", "Skjema for dokumenttype", "Skjema for dokumenttype"}, 20, false, func(_ *Export, l *line) string {
@@ -68,14 +68,14 @@ func columnNames(customers bool) string {
 
 func (e *Export) direction(l *line) string {
 	if l.direction == ledger.Incoming {
-		return e.text(textReceived)
+		return e.translate(textReceived)
 	}
-	return e.text(textSent)
+	return e.translate(textSent)
 }
 
 func (e *Export) customerName(l *line) string {
 	if l.customer == nil {
-		return e.text(textNoCustomer)
+		return e.translate(textNoCustomer)
 	}
 	return l.customer.Name
 }

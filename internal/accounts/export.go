@@ -18,13 +18,13 @@ type ExportOptions struct {
 	Lang     fault.Lang // of headings and texts; "" means Bokmål
 	Template *Template  // nil means the built-in one
 
-	Provider string // our name as service provider; "": our seats stand in its place
-	Org      string // our organisation number; what is "" from here on is named as missing
+	Provider string // our name as service provider; "" means our seats
+	Org      string // our organisation number; this and the next ones are reported as missing if they are ""
 	Contact  string
 	To       string // mail address of DFØ
 }
 
-// Export is what leaves the house, or goes to those who write invoices, of a month.
+// Export is what is exported of a month: for DFØ, and for those who write invoices.
 type Export struct {
 	Month    peppol.Month
 	Preview  bool         // the month is not closed
@@ -41,25 +41,25 @@ type Export struct {
 // SeatTotals are the totals of a seat.
 type SeatTotals struct {
 	Seat     peppol.SeatID
-	Revision int64 // of the build that they are from; 0: as the TSR would be now
+	Revision int64 // of the build from which they are; 0: as the TSR would be now
 	Sent     int64
 	Received int64
 }
 
 // OptionError says which option of an export is wrong.
 type OptionError struct {
-	Option string // as it is named on the command line
+	Option string // its name on the command line
 	Reason string
 }
 
 func (e *OptionError) Error() string { return "--" + e.Option + ": " + e.Reason }
 
-// about lists what options say about us and DFØ, under their names on the command line.
+// about lists the options about us and DFØ, with their names on the command line.
 func (o *ExportOptions) about() [4]struct{ name, value string } {
 	return [...]struct{ name, value string }{{"sp-name", o.Provider}, {"org", o.Org}, {"contact", o.Contact}, {"to", o.To}}
 }
 
-// complete puts in what is not given and finds what is wrong.
+// complete fills in defaults and returns what is wrong.
 func (o *ExportOptions) complete() error {
 	if o.Lang == "" {
 		o.Lang = fault.Bokmal
@@ -83,13 +83,14 @@ func (o *ExportOptions) complete() error {
 	return nil
 }
 
-// Export counts a month for DFØ and for invoices. The numbers are those of the TSR: those of the newest build if there is one, with
-// the countries that customers had then. Of a closed month, rows that come to something else are ErrDrift.
+// Export counts a month for DFØ and for invoices. The numbers are those of the TSR: of the newest build if there is
+// one, with the countries that customers had then. If the rows of a closed month add up to something else, it returns
+// ErrDrift.
 func (a *Accounts) Export(ctx context.Context, m peppol.Month, o ExportOptions) (*Export, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	latest, err := a.settled(ctx, m)
+	latest, err := a.currentWorker(ctx, m)
 	if err != nil {
 		return nil, err
 	}
@@ -132,14 +133,14 @@ func (e *Export) totals(ctx context.Context, a *Accounts, latest *worker) (*Regi
 		}
 		e.addTotals(e.built[i].Seat, e.built[i].Revision, tsr)
 	}
-	return a.Registry(ctx, e.built[0].Events) // Build makes those of all seats together
+	return a.Registry(ctx, e.built[0].Events) // the same for all seats: Build makes them together
 }
 
 func (e *Export) addTotals(seat peppol.SeatID, revision int64, tsr *reporting.TSR) {
 	e.Totals = append(e.Totals, SeatTotals{seat, revision, int64(tsr.Total.Outgoing), int64(tsr.Total.Incoming)})
 }
 
-// agrees tells whether the lines come to the totals of each seat.
+// agrees reports whether the lines add up to the totals of each seat.
 func (e *Export) agrees() bool {
 	rest := map[string][2]int64{}
 	for _, t := range e.Totals {
@@ -159,7 +160,7 @@ func (e *Export) agrees() bool {
 	return true
 }
 
-// seats names all seats.
+// seats lists all seats.
 func (e *Export) seats() string {
 	var list []string
 	for _, t := range e.Totals {
@@ -176,7 +177,7 @@ func (e *Export) provider() string {
 	return e.opts.Provider
 }
 
-// Missing names the options without which the export is not complete, as on the command line.
+// Missing lists the options that are missing for a complete export, by their names on the command line.
 func (e *Export) Missing() []string {
 	var list []string
 	for _, f := range e.opts.about() {

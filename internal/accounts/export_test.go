@@ -490,7 +490,7 @@ func FuzzSheetName(f *testing.F) {
 		defer func() { _ = book.close() }()
 		empty := &table{heads: []string{"x"}, rows: rowsOf(nil)}
 		for _, name := range []string{a, b, a, "history"} {
-			if err := book.add(name, empty); err != nil {
+			if err := book.addTable(name, empty); err != nil {
 				t.Fatalf("%q: %v", name, err)
 			}
 		}
@@ -512,7 +512,7 @@ func TestWorkbookManyRows(t *testing.T) {
 	for i := range 5 {
 		rows = append(rows, []any{"x", int64(i)})
 	}
-	if err := b.add("Many", &table{heads: []string{"A", "B"}, rows: rowsOf(rows)}); err != nil {
+	if err := b.addTable("Many", &table{heads: []string{"A", "B"}, rows: rowsOf(rows)}); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
@@ -546,7 +546,7 @@ func TestExportWriteErrors(t *testing.T) {
 	w.must(err)
 	for _, write := range []func(io.Writer) error{
 		e.table(builtIn.DFO, e.lines).writeCSV, e.writeMail,
-		e.workbook(func(b *workbook) error { return b.add("x", e.summary()) }),
+		e.workbook(func(b *workbook) error { return b.addTable("x", e.summary()) }),
 	} {
 		if err := write(&failing{100}); !errors.Is(err, io.ErrShortWrite) {
 			t.Errorf("%v", err)

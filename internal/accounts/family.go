@@ -17,12 +17,12 @@ const (
 	FamilyOrderResponse
 	FamilyCatalogue
 	FamilyDespatch
-	FamilyResponse // of the receiver or his service provider: no business volume
+	FamilyResponse // of the receiver or its service provider: no business volume
 	FamilyDomains  // eGovernment, pre-award and payment
 )
 
-// byCustomization finds families by a part of the customization, in lower case; the first one counts. What it holds
-// would be found by the root element as something else.
+// byCustomization finds families by a part of the customization, in lower case; the first match counts. It lists those
+// that the root element alone would put into another family.
 var byCustomization = []struct {
 	part   string
 	family Family
@@ -50,7 +50,7 @@ var byCustomization = []struct {
 	{"factur-x", FamilyInvoice},
 }
 
-// byRoot finds families by the root element, or the type in its place, in lower case.
+// byRoot finds families by the root element, or the type where there is none, in lower case.
 var byRoot = map[string]Family{
 	"invoice": FamilyInvoice, "crossindustryinvoice": FamilyInvoice, "selfbilledinvoice": FamilyInvoice,
 	"urn:peppol:doctype:edifact:invoic": FamilyInvoice, "urn:peppol:doctype:x12:810": FamilyInvoice,

@@ -10,7 +10,7 @@ import (
 	"github.com/ravn-ap/ravn/reporting"
 )
 
-// Rights of files: those with customers are for us alone.
+// Permissions of files: only we may read those with customers.
 const (
 	modeDFO       = 0o644
 	modeCustomers = 0o600
@@ -22,10 +22,10 @@ func (e *Export) Save(dir string) ([]reporting.File, error) {
 	dfo, customers := e.table(e.opts.Template.DFO, e.lines), e.table(e.opts.Template.Customers, e.lines)
 	docs := []reporting.Document{
 		{Name: e.name("dfo-"+e.Month.String(), ".xlsx"), Mode: modeDFO, Write: e.workbook(func(b *workbook) error {
-			if err := b.add(e.text(sheetSummary), e.summary()); err != nil {
+			if err := b.addTable(e.translate(sheetSummary), e.summary()); err != nil {
 				return err
 			}
-			return b.add(e.text(sheetTransactions), dfo)
+			return b.addTable(e.translate(sheetTransactions), dfo)
 		})},
 		{Name: e.name("dfo-"+e.Month.String(), ".csv"), Mode: modeDFO, Write: dfo.writeCSV},
 		{Name: e.name("mail", ".txt"), Mode: modeDFO, Write: e.writeMail},
@@ -37,7 +37,7 @@ func (e *Export) Save(dir string) ([]reporting.File, error) {
 	return reporting.Save(dir, docs...)
 }
 
-// name is the name of a file, which tells a preview.
+// name is the name of a file, which says whether it is a preview.
 func (e *Export) name(base, ext string) string {
 	if e.Preview {
 		base += "-preview"
@@ -45,7 +45,7 @@ func (e *Export) name(base, ext string) string {
 	return base + ext
 }
 
-// workbook returns what writes a workbook that is filled by fill.
+// workbook returns a function that writes a workbook with what fill puts into it.
 func (e *Export) workbook(fill func(*workbook) error) func(io.Writer) error {
 	return func(w io.Writer) error {
 		_, end := e.Month.Bounds()
@@ -62,10 +62,10 @@ func (e *Export) workbook(fill func(*workbook) error) func(io.Writer) error {
 
 // writeCustomers writes all customers, the reconciliation, and a sheet for each customer.
 func (e *Export) writeCustomers(b *workbook, all *table) error {
-	if err := b.add(e.text(sheetCustomers), all); err != nil {
+	if err := b.addTable(e.translate(sheetCustomers), all); err != nil {
 		return err
 	}
-	if err := b.add(e.text(sheetReconcile), e.reconciliation()); err != nil {
+	if err := b.addTable(e.translate(sheetReconcile), e.reconciliation()); err != nil {
 		return err
 	}
 	for lines := range e.parties() {
@@ -77,7 +77,7 @@ func (e *Export) writeCustomers(b *workbook, all *table) error {
 		if strings.TrimSpace(name) == "" {
 			name = c.ID
 		}
-		if err := b.add(name, e.table(e.opts.Template.Customers, lines)); err != nil {
+		if err := b.addTable(name, e.table(e.opts.Template.Customers, lines)); err != nil {
 			return err
 		}
 	}
@@ -100,13 +100,13 @@ func (e *Export) parties() iter.Seq[[]line] {
 	}
 }
 
-// text is a text in the language of the export.
-func (e *Export) text(l label) string { return l.in(e.opts.Lang) }
+// translate returns a label in the language of the export.
+func (e *Export) translate(l label) string { return l.in(e.opts.Lang) }
 
-// orMissing is a text, or says that there is none.
+// orMissing returns the text, or a note that it is missing.
 func (e *Export) orMissing(s string) string {
 	if s == "" {
-		return e.text(textMissing)
+		return e.translate(textMissing)
 	}
 	return s
 }
@@ -114,31 +114,32 @@ func (e *Export) orMissing(s string) string {
 // state says whether the numbers can change.
 func (e *Export) state() string {
 	if e.Preview {
-		return e.text(statePreview)
+		return e.translate(statePreview)
 	}
-	return e.text(stateClosed)
+	return e.translate(stateClosed)
 }
 
-// summary is the first sheet for DFØ (RPT-9.2). It has no time of its making: the same numbers give the same bytes.
+// summary is the first sheet for DFØ (RPT-9.2). It does not say when it was made, so that the same numbers give the
+// same bytes.
 func (e *Export) summary() *table {
 	rows := [][]any{
-		{e.text(summaryYear), int64(e.Month) / 100},
-		{e.text(summaryMonth), int64(e.Month) % 100},
-		{e.text(summaryState), e.state()},
-		{e.text(summaryProvider), e.provider()},
-		{e.text(summaryOrg), e.orMissing(e.opts.Org)},
-		{e.text(summarySeats), e.seats()},
-		{e.text(summaryContact), e.orMissing(e.opts.Contact)},
-		{e.text(textSent), e.Sent},
-		{e.text(textReceived), e.Received},
-		{e.text(textTotal), e.Sent + e.Received},
+		{e.translate(summaryYear), int64(e.Month) / 100},
+		{e.translate(summaryMonth), int64(e.Month) % 100},
+		{e.translate(summaryState), e.state()},
+		{e.translate(summaryProvider), e.provider()},
+		{e.translate(summaryOrg), e.orMissing(e.opts.Org)},
+		{e.translate(summarySeats), e.seats()},
+		{e.translate(summaryContact), e.orMissing(e.opts.Contact)},
+		{e.translate(textSent), e.Sent},
+		{e.translate(textReceived), e.Received},
+		{e.translate(textTotal), e.Sent + e.Received},
 	}
 	for i := range e.built {
 		b := &e.built[i]
-		of := fmt.Sprintf("%s, %s %d, SHA-256", b.Seat, e.text(summaryRevision), b.Revision)
+		of := fmt.Sprintf("%s, %s %d, SHA-256", b.Seat, e.translate(summaryRevision), b.Revision)
 		rows = append(rows, []any{"TSR " + of, b.TSR}, []any{"EUSR " + of, b.EUSR})
 	}
-	return &table{heads: []string{e.text(summaryField), e.text(summaryValue)}, widths: []float64{50, 70}, rows: rowsOf(rows)}
+	return &table{heads: []string{e.translate(summaryField), e.translate(summaryValue)}, widths: []float64{50, 70}, rows: rowsOf(rows)}
 }
 
 // rowsOf yields rows.
@@ -157,19 +158,19 @@ func rowsOf(rows [][]any) iter.Seq[[]any] {
 func (e *Export) reconciliation() *table {
 	t := &table{
 		heads: []string{
-			e.text(reconcileWhat), e.text(reconcileID), e.text(reconcileName), e.text(textSent), e.text(textReceived), e.text(textTotal),
+			e.translate(reconcileWhat), e.translate(reconcileID), e.translate(reconcileName), e.translate(textSent), e.translate(textReceived), e.translate(textTotal),
 		},
 		widths: []float64{26, 24, 40, 12, 12, 12},
 	}
 	var rows [][]any
 	add := func(what label, id, name string, sent, received int64) {
-		rows = append(rows, []any{e.text(what), id, name, sent, received, sent + received})
+		rows = append(rows, []any{e.translate(what), id, name, sent, received, sent + received})
 	}
 	var reported SeatTotals
 	for _, s := range e.Totals {
-		from := e.text(reconcileCounted)
+		from := e.translate(reconcileCounted)
 		if s.Revision > 0 {
-			from = fmt.Sprintf("%s %d", e.text(summaryRevision), s.Revision)
+			from = fmt.Sprintf("%s %d", e.translate(summaryRevision), s.Revision)
 		}
 		add(reconcileReport, string(s.Seat), from, s.Sent, s.Received)
 		reported.Sent, reported.Received = reported.Sent+s.Sent, reported.Received+s.Received
@@ -194,7 +195,7 @@ func (e *Export) party(l *line) (what label, id, name string) {
 	case l.customer != nil:
 		return reconcileCustomer, l.customer.ID, l.customer.Name
 	case strings.EqualFold(l.participant, e.own):
-		return reconcileNobody, l.participant, e.text(reconcileOurselves)
+		return reconcileNobody, l.participant, e.translate(reconcileOurselves)
 	}
 	return reconcileNobody, l.participant, ""
 }
@@ -204,18 +205,18 @@ func (e *Export) writeMail(w io.Writer) error {
 	dfo := "dfo-" + e.Month.String()
 	who := "SeatID " + e.seats()
 	if e.opts.Org != "" {
-		who = e.text(mailOrg) + " " + e.opts.Org + ", " + who
+		who = e.translate(mailOrg) + " " + e.opts.Org + ", " + who
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "Subject: Reporting - %s %s\n", e.Month, e.provider())
 	fmt.Fprintf(&b, "To: %s\n", e.orMissing(e.opts.To))
 	fmt.Fprintf(&b, "Attachments: %s, %s\n\n", e.name(dfo, ".xlsx"), e.name(dfo, ".csv"))
-	fmt.Fprintf(&b, e.text(mailReport)+"\n", e.Month, e.provider(), who)
+	fmt.Fprintf(&b, e.translate(mailReport)+"\n", e.Month, e.provider(), who)
 	if e.Preview {
-		fmt.Fprintf(&b, "%s: %s\n", e.text(summaryState), e.text(statePreview))
+		fmt.Fprintf(&b, "%s: %s\n", e.translate(summaryState), e.translate(statePreview))
 	}
-	fmt.Fprintf(&b, "\n%s: %d\n%s: %d\n", e.text(textSent), e.Sent, e.text(textReceived), e.Received)
-	fmt.Fprintf(&b, "\n%s\n%s\n%s\n", e.text(mailRegards), e.provider(), e.orMissing(e.opts.Contact))
+	fmt.Fprintf(&b, "\n%s: %d\n%s: %d\n", e.translate(textSent), e.Sent, e.translate(textReceived), e.Received)
+	fmt.Fprintf(&b, "\n%s\n%s\n%s\n", e.translate(mailRegards), e.provider(), e.orMissing(e.opts.Contact))
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/ravn-ap/ravn/reporting"
 )
 
-// line is a number of exchanges that have everything in common.
+// line is a number of exchanges that are the same in all columns.
 type line struct {
 	direction         ledger.Direction
 	seat, counterpart string
@@ -21,8 +21,8 @@ type line struct {
 	senderScheme, receiverScheme   string // ICD, 0192 for example
 	senderCountry, receiverCountry string // as reported; that of the receiver is "" when we sent
 
-	customer    *Customer // nil: there is none
-	participant string    // ours, when there is no customer
+	customer    *Customer // nil if there is none
+	participant string    // ours, if there is no customer
 
 	count int64
 }
@@ -43,7 +43,8 @@ func (l *line) customerID() string {
 	return l.customer.ID
 }
 
-// gatherer adds up the rows of a month. What it remembers grows with the participants and with the combinations of all else.
+// gatherer adds up the rows of a month. Its memory grows with the number of participants and of combinations of
+// everything else.
 type gatherer struct {
 	*worker           // with the customers that the reports were made with
 	latest  *Registry // the customers as they are now
@@ -53,7 +54,7 @@ type gatherer struct {
 	own     map[ledger.TermID]ledger.TermID // likewise, of ours
 }
 
-// group is what is told of a participant.
+// group is everything that an export shows of a participant.
 type group struct {
 	scheme            string
 	customer, country string // of ours
@@ -71,7 +72,7 @@ func (e *Export) gather(w *worker, latest *Registry) error {
 		if err != nil {
 			return err
 		}
-		if err := g.add(&c); err != nil {
+		if err := g.countRow(&c); err != nil {
 			return err
 		}
 	}
@@ -93,7 +94,7 @@ func (e *Export) gather(w *worker, latest *Registry) error {
 	return nil
 }
 
-// compareCounted puts combinations in an order.
+// compareCounted orders combinations, so that the same numbers give the same bytes.
 func compareCounted(a, b ledger.Entry) int {
 	return cmp.Or(
 		cmp.Compare(a.Direction, b.Direction), cmp.Compare(a.C2, b.C2), cmp.Compare(a.C3, b.C3), cmp.Compare(a.DocType, b.DocType),
@@ -102,8 +103,9 @@ func compareCounted(a, b ledger.Entry) int {
 	)
 }
 
-// add counts a row as one of its combination: without what only it has, and with the first participants of whom the same is told.
-func (g *gatherer) add(c *ledger.Entry) (err error) {
+// countRow counts a row under its combination: without what is unique to it, and with each participant replaced by the
+// first one of its group.
+func (g *gatherer) countRow(c *ledger.Entry) (err error) {
 	k := *c
 	k.Seq, k.Month, k.At, k.MessageID = 0, 0, time.Time{}, ""
 	ours, other := &k.Sender, &k.Receiver
@@ -120,7 +122,7 @@ func (g *gatherer) add(c *ledger.Entry) (err error) {
 	return nil
 }
 
-// first returns the first participant of the group of another.
+// first returns the first participant of the group to which a participant belongs.
 func (g *gatherer) first(id ledger.TermID, known map[ledger.TermID]ledger.TermID, groupOf func(ledger.TermID) (group, error)) (ledger.TermID, error) {
 	if first, ok := known[id]; ok {
 		return first, nil
@@ -155,7 +157,7 @@ func (g *gatherer) ours(id ledger.TermID) (group, error) {
 
 // other is the group of a participant of somebody else.
 func (g *gatherer) other(id ledger.TermID) (group, error) {
-	p, err := g.text(id)
+	p, err := g.termText(id)
 	return group{scheme: scheme(p)}, err
 }
 
@@ -168,7 +170,7 @@ func scheme(participant string) string {
 	return icd
 }
 
-// line puts a combination in texts, without its count.
+// line returns a combination as texts, without its count.
 func (g *gatherer) line(c *ledger.Entry) (l line, err error) {
 	x, err := g.exchange(c)
 	if err != nil {
@@ -190,9 +192,9 @@ func (g *gatherer) line(c *ledger.Entry) (l line, err error) {
 	if l.process, err = g.identifier(c.Process); err != nil {
 		return l, err
 	}
-	if l.transport, err = g.text(c.Transport); err != nil {
+	if l.transport, err = g.termText(c.Transport); err != nil {
 		return l, err
 	}
-	l.domain, err = g.text(c.Domain)
+	l.domain, err = g.termText(c.Domain)
 	return l, err
 }

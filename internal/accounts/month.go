@@ -20,13 +20,13 @@ import (
 
 // Errors of months.
 var (
-	// ErrOpen means that reports are built of closed months only; any day has its preview.
+	// ErrOpen means that reports are built for closed months only; a preview is possible on any day.
 	ErrOpen = errors.New("the month is not closed")
 
-	// ErrWindow means that the day is past on which OpenPeppol takes corrections (RPT-4).
+	// ErrWindow means that the last day is over on which OpenPeppol takes corrections (RPT-4).
 	ErrWindow = errors.New("OpenPeppol does not process corrections after the 15th")
 
-	// ErrDrift means that counts, rows and reports do not agree: a fault of this program or of its database.
+	// ErrDrift means that counts, rows and reports do not agree: a bug in this program or of its database.
 	ErrDrift = errors.New("the counts do not equal the rows")
 )
 
@@ -46,8 +46,8 @@ func (e *WorklistError) Error() string {
 	return fmt.Sprintf("%d participants have no customer with a country: %s", len(e.Missing), strings.Join(list, ", "))
 }
 
-// Close closes a month for good: what comes later is counted in the next one. Before, each end user must have a country, and
-// the reports must be such that they can be sent.
+// Close closes a month for good: later exchanges count in the next one. Every end user must have a country, and the
+// reports must be fit to be sent.
 func (a *Accounts) Close(ctx context.Context, m peppol.Month, actor string) error {
 	if _, end := m.Bounds(); a.Now().Before(end) {
 		return fmt.Errorf("%w: %s can be closed from %s", ledger.ErrMonthNotOver, m, end.Add(ledger.CloseDelay).Format(time.RFC3339))
@@ -78,11 +78,11 @@ type Built struct {
 	Revision int64         `json:"revision"`
 	At       time.Time     `json:"at"`
 	Actor    string        `json:"actor"`
-	Events   int64         `json:"events"` // last correction of the customer registry that was used
+	Events   int64         `json:"events"` // last change of the customer registry that was used
 	TSR      string        `json:"tsr_sha256"`
 	EUSR     string        `json:"eusr_sha256"`
 	Protocol Protocol      `json:"protocol"`
-	Replaced int64         `json:"superseded_by,omitempty"` // the revision that counts instead
+	Replaced int64         `json:"superseded_by,omitempty"` // the revision that replaces it
 
 	XML reports `json:"-"`
 }
@@ -101,19 +101,19 @@ func (b *Built) Documents() []reporting.Document {
 	return []reporting.Document{{Name: reporting.FileTSR, Write: content(b.XML.TSR)}, {Name: reporting.FileEUSR, Write: content(b.XML.EUSR)}}
 }
 
-// Protocol says what checked a pair of reports, and by which versions.
+// Protocol says with which programs and rules a pair of reports was checked.
 type Protocol struct {
 	Program string   `json:"program"`
-	Rules   []string `json:"rules"` // none of which is broken
+	Rules   []string `json:"rules"` // none of them is broken
 }
 
-// Build makes the reports of a closed month and archives them as a new revision for each seat. They are made of the rows, and
-// must equal what the counts come to.
+// Build makes the reports of a closed month and archives them as a new revision for each seat. They are made from the
+// rows and must equal those made from the counts: two independent ways to the same numbers.
 func (a *Accounts) Build(ctx context.Context, m peppol.Month, actor string) ([]Built, error) {
 	if err := a.mayBuild(ctx, m); err != nil {
 		return nil, err
 	}
-	w, err := a.settled(ctx, m)
+	w, err := a.currentWorker(ctx, m)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ func (a *Accounts) Build(ctx context.Context, m peppol.Month, actor string) ([]B
 	return out, nil
 }
 
-// mayBuild refuses open months, and corrections that nobody would process.
+// mayBuild refuses open months, and corrections that come too late to be processed.
 func (a *Accounts) mayBuild(ctx context.Context, m peppol.Month) error {
 	st, err := a.state(ctx, m)
 	if err != nil {
@@ -170,7 +170,7 @@ func (a *Accounts) mayBuild(ctx context.Context, m peppol.Month) error {
 	return err
 }
 
-// state is what the record knows of a month; the zero value when it knows nothing.
+// state is what the record knows about a month; zero if it knows nothing.
 func (a *Accounts) state(ctx context.Context, m peppol.Month) (ledger.MonthState, error) {
 	list, err := a.Ledger.Months(ctx, a.Tenant)
 	for _, st := range list {
@@ -235,14 +235,13 @@ func (a *Accounts) Archive(ctx context.Context, m peppol.Month) ([]Built, error)
 type Verified struct {
 	Month  string   `json:"month"`
 	Rows   int64    `json:"rows"`
-	Builds int      `json:"builds"` // that were made again and are the same
-	Wrong  []string `json:"wrong"`  // empty: everything agrees
+	Builds int      `json:"builds"` // archived builds that were made again with the same result
+	Wrong  []string `json:"wrong"`  // empty if everything agrees
 }
 
-// Verify recomputes a month from its rows: the counts beside them, and each report of the archive with the customers as they
-// were then.
+// Verify recomputes a month from its rows: the counts, and each archived report with the customers as they were then.
 func (a *Accounts) Verify(ctx context.Context, m peppol.Month) (*Verified, error) {
-	w, err := a.settled(ctx, m)
+	w, err := a.currentWorker(ctx, m)
 	if err != nil {
 		return nil, err
 	}
@@ -274,7 +273,7 @@ func (a *Accounts) Verify(ctx context.Context, m peppol.Month) (*Verified, error
 	return v, nil
 }
 
-// compare compares a build with the pair that was made again for its seat.
+// compare compares a build with the reports that were made again for its seat.
 func (v *Verified) compare(b *Built, pairs []Pair) {
 	for _, p := range pairs {
 		if p.Seat != b.Seat {
@@ -297,8 +296,8 @@ func (v *Verified) wrong(file string, b *Built) {
 	v.Wrong = append(v.Wrong, fmt.Sprintf("%s of %s, revision %d, has another content when it is made of the rows again", file, b.Seat, b.Revision))
 }
 
-// recount compares the counts with the rows: both are added up by a hash of all that is counted, which no two different sets of
-// rows have in common.
+// recount compares the counts with the rows. For both it adds up hashes of everything that is counted, so that it needs
+// no memory for them; different rows practically never give the same sum.
 func (w *worker) recount(m peppol.Month, v *Verified) error {
 	kept, counted, err := added(w.counts(m))
 	if err != nil {
@@ -315,7 +314,7 @@ func (w *worker) recount(m peppol.Month, v *Verified) error {
 // seed makes the hashes of one process.
 var seed = maphash.MakeSeed()
 
-// added adds up hashes of all that is counted, each as often as it is.
+// added adds up the hashes of everything that is counted, each times its count.
 func added(src source) (sum [2]uint64, rows int64, err error) {
 	type user struct {
 		ledger.TotalsKey

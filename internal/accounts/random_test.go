@@ -78,7 +78,7 @@ func TestRandomMonths(t *testing.T) {
 		}
 		want, err := reporting.Build(reporting.Header{Month: october, Seat: own, Preview: true}, m.items(rnd))
 		w.must(err)
-		worker, err := w.settled(t.Context(), october)
+		worker, err := w.currentWorker(t.Context(), october)
 		w.must(err)
 		for name, src := range map[string]source{"counts": worker.counts(october), "rows": worker.rows(october)} {
 			pairs, err := worker.pairs(october, src, true)

@@ -19,7 +19,7 @@ type Customer struct {
 	ID           string   `json:"id"` // ours
 	Name         string   `json:"name"`
 	Country      string   `json:"country"`             // ISO 3166-1 alpha-2
-	CountsAs     string   `json:"counts_as,omitempty"` // customer that this one, a branch of it for example, is reported as
+	CountsAs     string   `json:"counts_as,omitempty"` // customer as which this one, a branch for example, is reported
 	Participants []string `json:"participants"`        // in lower case, sorted
 }
 
@@ -39,7 +39,7 @@ const (
 	fieldCustomer = "customer" // of a participant
 )
 
-// Latest stands for the last event of the registry.
+// Latest means the last event of the registry.
 const Latest = -1
 
 // Registry returns the customers as they were after an event; before the first one, 0, there are none.
@@ -58,7 +58,7 @@ func (a *Accounts) Registry(ctx context.Context, last int64) (*Registry, error) 
 	return r, nil
 }
 
-// apply lets an event take effect.
+// apply applies an event.
 func (r *Registry) apply(e *ledger.CustomerEvent) {
 	r.Events = e.Seq
 	if e.Kind == ledger.EventParticipant {
@@ -76,7 +76,7 @@ func (r *Registry) apply(e *ledger.CustomerEvent) {
 	*c.field(e.Field) = e.New
 }
 
-// field returns what a field of an event is about.
+// field returns the field that an event changes.
 func (c *Customer) field(name string) *string {
 	switch name {
 	case fieldName:
@@ -86,7 +86,7 @@ func (c *Customer) field(name string) *string {
 	case fieldCountsAs:
 		return &c.CountsAs
 	}
-	return new(string) // of a later version of this program
+	return new(string) // a field of a later version of this program: ignored
 }
 
 // Customers returns all customers by id.
@@ -106,7 +106,7 @@ func (r *Registry) Customers() []Customer {
 }
 
 // EndUser returns who is reported for a participant: an id that is the same for all participants of the customer, and the
-// customer's country, "" when it is not known. A participant of nobody is an end user of its own.
+// customer's country, "" if unknown. A participant without a customer is an end user of its own.
 func (r *Registry) EndUser(participant string) (id, country string) {
 	key := strings.ToLower(participant)
 	c := r.customers[r.owner[key]]
@@ -143,7 +143,7 @@ func (a *Accounts) Change(ctx context.Context, actor string, customers []Custome
 	return a.change(ctx, actor, customers, false)
 }
 
-// Replace is Change for one who means it: of a customer that stands twice the later one holds, and participants move.
+// Replace is Change without these refusals: the later of two entries for a customer wins, and participants move.
 func (a *Accounts) Replace(ctx context.Context, actor string, customers []Customer) (int, error) {
 	return a.change(ctx, actor, customers, true)
 }
@@ -184,9 +184,9 @@ func (a *Accounts) change(ctx context.Context, actor string, customers []Custome
 // CustomerError says which customer of a change is wrong.
 type CustomerError struct {
 	Index    int // from 0
-	First    int // where it stood before when it stands twice, else -1
+	First    int // index of its earlier entry if it is listed twice, else -1
 	ID       string
-	Replaces bool // Replace would do it
+	Replaces bool // Replace would accept it
 	Err      error
 }
 
@@ -195,7 +195,7 @@ func (e *CustomerError) Error() string { return fmt.Sprintf("customer %q: %v", e
 // Unwrap returns what is wrong.
 func (e *CustomerError) Unwrap() error { return e.Err }
 
-// change returns the events that make a customer what it shall be.
+// change returns the events that change a customer to what it should be.
 func (r *Registry) change(to *Customer, given map[string]string, replace bool) ([]ledger.CustomerEvent, error) {
 	if to.ID == "" || strings.TrimSpace(to.ID) != to.ID {
 		return nil, errNoID
@@ -240,7 +240,7 @@ func (r *Registry) change(to *Customer, given map[string]string, replace bool) (
 	return events, nil
 }
 
-// acyclic follows the customers that one counts as.
+// acyclic follows the chain of CountsAs and refuses a cycle.
 func (r *Registry) acyclic(id string) error {
 	path := []string{id}
 	for c := r.customers[id]; c != nil && c.CountsAs != ""; c = r.customers[c.CountsAs] {

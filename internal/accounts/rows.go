@@ -12,17 +12,17 @@ import (
 	"github.com/ravn-ap/ravn/reporting"
 )
 
-// Query chooses the exchanges behind a number of a report, by its keys. Empty fields choose all.
+// Query selects the exchanges behind a number in a report by its keys. Empty fields select all.
 type Query struct {
 	Direction   string // incoming or outgoing
 	Seat        string // ours
 	Provider    string // the other's seat: the SP key
 	DocType     string // value
 	Process     string // value
-	C1Country   string // as reported: ZZ is what was not known
+	C1Country   string // as reported: ZZ if unknown
 	C4Country   string
 	EndUser     string // participant, or id of a customer
-	UserCountry string // of the end user: C1 when he sends, C4 when he receives
+	UserCountry string // of the end user: C1 if it sends, C4 if it receives
 }
 
 // Exchange is a row behind a number.
@@ -39,13 +39,13 @@ type Exchange struct {
 	C1Country   string    `json:"c1_country"`
 	C4Country   string    `json:"c4_country,omitempty"`
 	Customer    string    `json:"customer,omitempty"`
-	Late        bool      `json:"late,omitempty"` // of a month that was closed when it came
+	Late        bool      `json:"late,omitempty"` // it belongs to a month that had already been closed
 	participant string
 	endUser     string
 }
 
-// Rows calls yield for each exchange of a month that a query chooses, until it returns an error. Participants are personal
-// data where they stand for a person: what it yields is for the operator alone.
+// Rows calls yield for each exchange of a month that the query selects, until yield returns an error. Participants are
+// personal data if they stand for a person: what it yields is only for the operator.
 func (a *Accounts) Rows(ctx context.Context, m peppol.Month, q Query, yield func(*Exchange) error) error {
 	if _, err := a.Ledger.Post(ctx, a.Tenant); err != nil {
 		return err
@@ -73,7 +73,7 @@ func (a *Accounts) Rows(ctx context.Context, m peppol.Month, q Query, yield func
 	return nil
 }
 
-// exchange puts a row in texts, with the countries as they are reported in a preview.
+// exchange returns a row as texts, with the countries as a preview reports them.
 func (w *worker) exchange(c *ledger.Entry) (*Exchange, error) {
 	_, own, _ := c.Own()
 	u, err := w.user(own)
@@ -85,7 +85,7 @@ func (w *worker) exchange(c *ledger.Entry) (*Exchange, error) {
 		to *string
 		id ledger.TermID
 	}{{&x.C2, c.C2}, {&x.C3, c.C3}, {&x.DocType, c.DocType}, {&x.Process, c.Process}, {&x.Sender, c.Sender}, {&x.Receiver, c.Receiver}, {&x.C1Country, c.CountryC1}} {
-		if *f.to, err = w.text(f.id); err != nil {
+		if *f.to, err = w.termText(f.id); err != nil {
 			return nil, err
 		}
 	}
@@ -133,11 +133,11 @@ func (q *Query) chooses(x *Exchange) bool {
 	return q.EndUser == "" || strings.EqualFold(q.EndUser, x.participant) || q.EndUser == x.Customer || x.endUser == "customer "+q.EndUser
 }
 
-// Difference is a number that two builds of a month do not have in common.
+// Difference is a number that differs between two builds of a month.
 type Difference struct {
 	Report string `json:"report"` // tsr or eusr
 	Number string `json:"number"` // what it is about
-	A      string `json:"a"`      // "" when it is not there
+	A      string `json:"a"`      // "" if it is missing
 	B      string `json:"b"`
 }
 
@@ -174,7 +174,7 @@ func (a *Accounts) Diff(ctx context.Context, m peppol.Month, seat string, first,
 	return differences(before, after), nil
 }
 
-// number is a number of a report under its name.
+// number is a number in a report with its name.
 type number struct{ report, name, value string }
 
 // numbers lists the numbers of a build in their order.

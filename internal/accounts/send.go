@@ -17,7 +17,7 @@ type Unsent struct {
 	XML      []byte
 }
 
-// Unsent returns the newest reports of a month that were not sent, or all of them again.
+// Unsent returns the newest reports of a month that were not sent yet, or with again all of them.
 func (a *Accounts) Unsent(ctx context.Context, m peppol.Month, again bool) ([]Unsent, error) {
 	list, err := a.Archive(ctx, m)
 	if err != nil {

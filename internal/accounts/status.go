@@ -25,10 +25,10 @@ func due(m peppol.Month, day int) time.Time {
 	return next.AddDate(0, 0, day).Add(-time.Second)
 }
 
-// nearDays is how long before its end a time is near.
+// nearDays is how many days before a deadline it counts as near.
 const nearDays = 5
 
-// Duty is something to be handed over.
+// Duty is a report that must be delivered.
 type Duty struct {
 	Month string     `json:"month"`
 	What  string     `json:"what"` // tsr, eusr, dfo or dfo-payment
@@ -42,23 +42,23 @@ type Duty struct {
 const (
 	DutyDone    = "done"
 	DutyOpen    = "open"
-	DutyNear    = "near" // and unmet
+	DutyNear    = "near" // and not met
 	DutyOverdue = "overdue"
 )
 
-// Pressing tells whether the duty is unmet, and its time near or over.
+// Pressing reports whether the duty is unmet, and its time near or over.
 func (d *Duty) Pressing() bool { return d.State == DutyNear || d.State == DutyOverdue }
 
 // paymentDomain is the domain that has a date of its own.
 const paymentDomain = "payment"
 
-// Status returns what was, is and comes to be handed over of the months that are over: the last one, and those before it since the
-// record began of which something is unmet.
+// Status returns the duties of the months that are over: of the last one, and of earlier ones since the record began in
+// which something is not done.
 func (a *Accounts) Status(ctx context.Context) ([]Duty, error) {
 	if _, err := a.Ledger.Post(ctx, a.Tenant); err != nil {
 		return nil, err
 	}
-	now := a.Now().UTC() // months end in UTC, wherever the machine stands
+	now := a.Now().UTC() // months end in UTC, wherever the machine is
 	last := peppol.MonthOf(now.AddDate(0, 0, -now.Day()))
 	months := []peppol.Month{last}
 	known, err := a.Ledger.Months(ctx, a.Tenant)
@@ -122,7 +122,7 @@ func (a *Accounts) duties(ctx context.Context, m peppol.Month, now time.Time) ([
 	return out, nil
 }
 
-// hasDomain tells whether something of a domain was exchanged in a month.
+// hasDomain reports whether something of a domain was exchanged in a month.
 func (a *Accounts) hasDomain(ctx context.Context, m peppol.Month, domain string) (bool, error) {
 	id, err := a.Ledger.FindTerm(ctx, a.Tenant, ledger.Term{Kind: ledger.TermDomain, Value: domain})
 	if err == db.ErrNotFound {
@@ -134,7 +134,7 @@ func (a *Accounts) hasDomain(ctx context.Context, m peppol.Month, domain string)
 	return a.Ledger.Has(ctx, a.Tenant, m, id)
 }
 
-// Done notes that a report was handed over: what is a mark of the store, revision 0 when there is none.
+// Done records that a report was delivered. what is a mark of the store; revision is 0 if there is none.
 func (a *Accounts) Done(ctx context.Context, m peppol.Month, seat, what string, revision int64, actor, detail string) error {
 	return a.Ledger.MarkReport(ctx, a.Tenant, ledger.ReportMark{
 		Month: m, Seat: seat, What: what, Revision: revision, Actor: actor, Detail: detail,

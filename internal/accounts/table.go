@@ -10,28 +10,28 @@ import (
 	"strconv"
 )
 
-// table is what a sheet or a CSV file holds.
+// table is the content of a sheet or a CSV file.
 type table struct {
 	heads  []string
 	widths []float64
-	rows   iter.Seq[[]any] // cells are string or int64; a row is good until the next one
+	rows   iter.Seq[[]any] // cells are string or int64; a row is valid until the next one
 }
 
-// table makes the table that a template chooses of lines. The rows are made when they are asked for.
+// table makes the table that a template describes from lines. Rows are made one at a time.
 func (e *Export) table(choices []Choice, lines []line) *table {
 	t := &table{}
 	var cols []column
 	for _, ch := range choices {
-		col, _ := findColumn(ch.Column) // the template was checked
+		col, _ := findColumn(ch.Column) // exists: the template has been checked
 		head := ch.Heading
 		if head == "" {
-			head = e.text(col.label)
+			head = e.translate(col.label)
 		}
 		cols, t.heads, t.widths = append(cols, col), append(t.heads, head), append(t.widths, col.width)
 	}
 	t.rows = func(yield func([]any) bool) {
 		row := make([]any, len(cols))
-		for _, s := range e.add(cols, lines) {
+		for _, s := range e.sumLines(cols, lines) {
 			for i, col := range cols {
 				row[i] = s.texts[i]
 				if col.text == nil {
@@ -52,8 +52,8 @@ type sum struct {
 	count int64
 }
 
-// add adds up the lines that are the same in all columns, in the order of these.
-func (e *Export) add(cols []column, lines []line) []sum {
+// sumLines adds up the lines that are equal in all columns, and sorts them by these.
+func (e *Export) sumLines(cols []column, lines []line) []sum {
 	list := make([]sum, len(lines))
 	for i := range lines {
 		list[i] = sum{make([]string, len(cols)), lines[i].count}
@@ -111,15 +111,15 @@ func (t *table) writeCSV(w io.Writer) error {
 	return b.Flush()
 }
 
-// Where a program for spreadsheets may see the beginning of a formula: at the beginning of a text, after quotes, blanks and a byte
-// order mark, and, when it takes the file for one with another separator, after that. The last four signs are the wide forms that East
-// Asian editions take for the others.
+// Where a spreadsheet program may see the start of a formula: at the start of a text, after quotes, spaces and a byte
+// order mark, and after a character that it takes for the separator. The last four signs are the full-width forms,
+// which East Asian editions treat like the others.
 var (
 	formulaFirst = regexp.MustCompile("^[\"' \u00a0\ufeff]*[=+\\-@\t\r\n＝＋－＠]")
 	formulaLater = regexp.MustCompile("([,;\t\r\n][\"' \u00a0\ufeff]*)([=+\\-@＝＋－＠])")
 )
 
-// harmless returns a text that no program takes for a formula: an apostrophe stands where one would begin.
+// harmless returns a text that no program takes for a formula: it puts an apostrophe where one would begin.
 func harmless(s string) string {
 	s = formulaLater.ReplaceAllString(s, "$1'$2")
 	if formulaFirst.MatchString(s) {

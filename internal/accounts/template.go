@@ -28,7 +28,7 @@ type Choice struct {
 // maxTemplate bounds the size of a template file.
 const maxTemplate = 64 << 10
 
-// builtIn has the columns of RPT-9.2 and, for invoices, of RPT-9.5.
+// builtIn is the default template, with the columns of RPT-9.2 and, for invoices, of RPT-9.5.
 var builtIn = Template{
 	DFO: choices(
 		"period", "direction", "family", "document_type", "process", "seat", "counterpart", "sender_scheme", "receiver_scheme",
@@ -67,7 +67,7 @@ func ParseTemplate(text []byte) (*Template, error) {
 	return t, checkChoices("customers", t.Customers, true)
 }
 
-// templateError puts an error of the YAML reader in one line.
+// templateError shortens an error of the YAML parser to one line.
 func templateError(err error) error {
 	first, _, _ := strings.Cut(strings.TrimSpace(yaml.FormatError(err, false, false)), "\n")
 	return errors.New(first)

@@ -15,15 +15,15 @@ import (
 	"github.com/xuri/excelize/v2"
 )
 
-// workbook writes sheets one after the other. Texts are cells of type inlineStr: a text is never a formula, whatever it begins with.
+// workbook writes sheets one after the other. Texts are cells of type inlineStr, so that they are never formulas.
 type workbook struct {
 	file    *excelize.File
-	names   map[string]bool // taken, without regard to letter case
+	names   map[string]bool // of sheets, ignoring case
 	maxRows int             // of a sheet
 	head    int             // style of the first row
 }
 
-// newWorkbook begins a workbook. Its time is one of the month, so that the same numbers give the same bytes.
+// newWorkbook begins a workbook. Its time of creation lies in the month, so that the same numbers give the same bytes.
 func newWorkbook(at time.Time) (*workbook, error) {
 	b := &workbook{file: excelize.NewFile(), names: map[string]bool{}, maxRows: excelize.TotalRows}
 	when := at.Format(time.RFC3339)
@@ -38,8 +38,8 @@ func newWorkbook(at time.Time) (*workbook, error) {
 // firstSheet is what excelize calls the sheet of a new file.
 const firstSheet = "Sheet1"
 
-// add writes a table to a sheet, and what has no place there to further ones.
-func (b *workbook) add(name string, t *table) error {
+// addTable writes a table to a sheet, and to further ones if it is too long for one.
+func (b *workbook) addTable(name string, t *table) error {
 	sheet, err := b.begin(name, t)
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func (b *workbook) begin(name string, t *table) (*excelize.StreamWriter, error) 
 // maxSheetName is the longest name of a sheet, in UTF-16 units.
 const maxSheetName = excelize.MaxSheetNameLength
 
-// sheetName makes a text a name that Excel takes, and that no other sheet has.
+// sheetName makes a sheet name from a text: one that Excel accepts and no other sheet has.
 func (b *workbook) sheetName(text string) string {
 	clean := strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '\ufeff' || strings.ContainsRune(`:\/?*[]`, r) {
@@ -113,7 +113,7 @@ func (b *workbook) sheetName(text string) string {
 	for n, suffix := 1, ""; ; n, suffix = n+1, fmt.Sprintf(" (%d)", n+1) {
 		name := strings.TrimRight(cut(clean, maxSheetName-len(suffix)), "' ") + suffix
 		key := fold(name)
-		if key == fold("History") || b.names[key] { // Excel keeps the first for itself
+		if key == fold("History") || b.names[key] { // Excel reserves "History"
 			continue
 		}
 		b.names[key] = true
@@ -121,7 +121,7 @@ func (b *workbook) sheetName(text string) string {
 	}
 }
 
-// fold makes texts equal that differ in letter case alone.
+// fold makes texts equal that differ only in case.
 func fold(s string) string {
 	return strings.Map(func(r rune) rune {
 		last := r
@@ -142,7 +142,7 @@ func cut(s string, limit int) string {
 	return s
 }
 
-// write writes the workbook and ends it. The parts are put in an order of their own, because excelize has none for its sheets.
+// write writes the workbook and ends it. It sorts the parts, because excelize writes sheets in random order.
 func (b *workbook) write(w io.Writer) error {
 	var buf bytes.Buffer
 	if err := b.file.Write(&buf); err != nil {

@@ -13,10 +13,10 @@ import (
 	"github.com/ravn-ap/ravn/reporting"
 )
 
-// worker turns counts into items of reports.
+// worker turns counts into items for the reports.
 type worker struct {
 	accounts *Accounts
-	ctx      context.Context // of one call, within which the worker lives
+	ctx      context.Context // of the one call for which the worker exists
 	reg      *Registry
 	terms    *ledger.Glossary
 	users    map[ledger.TermID]*user
@@ -32,16 +32,16 @@ func (a *Accounts) worker(ctx context.Context, reg *Registry) *worker {
 	return &worker{accounts: a, ctx: ctx, reg: reg, terms: a.Ledger.Glossary(a.Tenant), users: map[ledger.TermID]*user{}}
 }
 
-// user is what is known of a participant of ours.
+// user is what is known about one of our participants.
 type user struct {
 	participant string
 	id, country string
 	customer    string // id, "" when it belongs to nobody
-	us          bool   // it is the service provider itself
+	us          bool   // the service provider itself
 }
 
-// text returns the text of a term.
-func (w *worker) text(id ledger.TermID) (string, error) {
+// termText returns the text of a term.
+func (w *worker) termText(id ledger.TermID) (string, error) {
 	t, err := w.terms.Term(w.ctx, id)
 	return t.Value, err
 }
@@ -55,7 +55,7 @@ func (w *worker) user(id ledger.TermID) (*user, error) {
 	if u := w.users[id]; u != nil {
 		return u, nil
 	}
-	p, err := w.text(id)
+	p, err := w.termText(id)
 	if err != nil {
 		return nil, err
 	}
@@ -71,12 +71,12 @@ func (w *worker) user(id ledger.TermID) (*user, error) {
 	return u, nil
 }
 
-// counts are the counts that are kept beside the rows.
+// counts yields the counts that are kept in addition to the rows.
 func (w *worker) counts(m peppol.Month) source {
 	return w.accounts.Ledger.Totals(w.ctx, w.accounts.Tenant, m, w.classes())
 }
 
-// rows are the rows themselves, as counts of one each.
+// rows yields the rows themselves, as counts of one each.
 func (w *worker) rows(m peppol.Month) source {
 	return func(yield func(ledger.Totals, error) bool) {
 		users, peers := make([]ledger.UserTotal, 1), make([]ledger.PeerTotal, 1)
@@ -96,9 +96,9 @@ func (w *worker) rows(m peppol.Month) source {
 	}
 }
 
-// settle makes the counts of a month right by the customers of now: those that were counted by an earlier state of the registry
-// stay if it says the same of all participants in them, and are made again if it does not.
-func (w *worker) settle(m peppol.Month) error {
+// refresh makes the counts of a month agree with the present customers. Counts made with an earlier state of the
+// registry are kept if that says the same about all participants in them, and made again otherwise.
+func (w *worker) refresh(m peppol.Month) error {
 	l, tenant := w.accounts.Ledger, w.accounts.Tenant
 	versions, err := l.Versions(w.ctx, tenant, m)
 	if err != nil {
@@ -119,7 +119,7 @@ func (w *worker) settle(m peppol.Month) error {
 			if err := l.UpdateTotals(w.ctx, tenant, w.classes()); err != nil && !errors.Is(err, db.ErrConflict) {
 				return err
 			}
-			return nil // after a conflict, over another month for example, entries that are in no total are read as they are
+			return nil // after a conflict, rows that are not folded are read one by one
 		}
 		if err := l.Reclass(w.ctx, tenant, m, v, w.reg.Events); err != nil {
 			return err
@@ -128,7 +128,7 @@ func (w *worker) settle(m peppol.Month) error {
 	return nil
 }
 
-// same tells whether an earlier state of the registry says the same of all participants of a month.
+// same reports whether an earlier state of the registry says the same of all participants of a month.
 func (w *worker) same(m peppol.Month, version int64) (bool, error) {
 	reg, err := w.accounts.Registry(w.ctx, version)
 	if err != nil {
@@ -161,7 +161,7 @@ func (w *worker) same(m peppol.Month, version int64) (bool, error) {
 	return true, nil
 }
 
-// pairs makes the reports of all seats: ours, and those that the month has exchanges of.
+// pairs makes the reports of all seats: ours, and any others that the month has exchanges of.
 func (w *worker) pairs(m peppol.Month, src source, preview bool) ([]Pair, error) {
 	w.seats = slices.Clone(w.accounts.Seats)
 	if len(w.seats) == 0 {
@@ -170,7 +170,7 @@ func (w *worker) pairs(m peppol.Month, src source, preview bool) ([]Pair, error)
 		}
 	}
 	var out []Pair
-	for i := 0; i < len(w.seats); i++ { // more are found on the way
+	for i := 0; i < len(w.seats); i++ { // not range: build may find more
 		rep, err := w.build(reporting.Header{Month: m, Seat: w.seats[i], Preview: preview}, src)
 		if err != nil {
 			return nil, err
@@ -181,7 +181,7 @@ func (w *worker) pairs(m peppol.Month, src source, preview bool) ([]Pair, error)
 	return out, nil
 }
 
-// findSeats enters the seats that took part.
+// findSeats adds the seats that took part.
 func (w *worker) findSeats(src source) error {
 	for t, err := range src {
 		if err == nil {
@@ -196,7 +196,7 @@ func (w *worker) findSeats(src source) error {
 
 // seat returns the text of a seat of ours.
 func (w *worker) seat(id ledger.TermID) (peppol.SeatID, error) {
-	text, err := w.text(id)
+	text, err := w.termText(id)
 	if seat := peppol.SeatID(text); err == nil && !slices.Contains(w.seats, seat) {
 		w.seats = append(w.seats, seat)
 	}
@@ -213,7 +213,7 @@ func (w *worker) build(h reporting.Header, src source) (*reporting.Report, error
 			at, err = w.seat(t.Seat)
 		}
 		if err == nil && at == h.Seat {
-			err = w.add(b, h.Seat, &t)
+			err = w.addTally(b, h.Seat, &t)
 		}
 		if err != nil {
 			return nil, err
@@ -222,7 +222,8 @@ func (w *worker) build(h reporting.Header, src source) (*reporting.Report, error
 	return b.Report()
 }
 
-// sharedKey is what decides about all of an item but its end user. Peer and transport are 0 where only end users are seen.
+// sharedKey determines everything about an item except its end user. Peer and transport are 0 in entries about end
+// users.
 type sharedKey struct {
 	direction                             ledger.Direction
 	docType, process, peer, transport, c1 ledger.TermID
@@ -246,8 +247,8 @@ func (w *worker) classes() ledger.Classes {
 	}}
 }
 
-// add adds one part of the counts.
-func (w *worker) add(b *reporting.Builder, seat peppol.SeatID, t *ledger.Totals) error {
+// addTally adds one part of the counts.
+func (w *worker) addTally(b *reporting.Builder, seat peppol.SeatID, t *ledger.Totals) error {
 	for _, e := range t.Users {
 		u, err := w.user(e.User)
 		if err != nil {
@@ -258,10 +259,10 @@ func (w *worker) add(b *reporting.Builder, seat peppol.SeatID, t *ledger.Totals)
 			return err
 		}
 		if s.noCountry {
-			w.missing.add(u, e.N)
+			w.missing.addExchanges(u, e.N)
 		}
 		if u.customer == "" && !u.us {
-			w.unowned.add(u, e.N)
+			w.unowned.addExchanges(u, e.N)
 		}
 		if err := b.See(s.number, u.id); err != nil {
 			return err
@@ -307,15 +308,15 @@ func (w *worker) share(b *reporting.Builder, seat peppol.SeatID, k *sharedKey) (
 	}
 	peer := string(seat)
 	if k.peer != 0 {
-		if peer, err = w.text(k.peer); err != nil {
+		if peer, err = w.termText(k.peer); err != nil {
 			return s, err
 		}
-		if it.Transport, err = w.text(k.transport); err != nil {
+		if it.Transport, err = w.termText(k.transport); err != nil {
 			return s, err
 		}
 	}
 	if k.c1 != 0 {
-		if it.C1Country, err = w.text(k.c1); err != nil {
+		if it.C1Country, err = w.termText(k.c1); err != nil {
 			return s, err
 		}
 	}
@@ -324,7 +325,7 @@ func (w *worker) share(b *reporting.Builder, seat peppol.SeatID, k *sharedKey) (
 		it.Direction, it.C2, it.C3, it.C4Country = reporting.Incoming, it.C3, it.C2, k.class
 		country = &it.C4Country
 	} else if _, ok := reporting.Country(it.C1Country); !ok && k.class != "" {
-		it.C1Country = k.class // what stood in the envelope is no country; the customer's is
+		it.C1Country = k.class // the envelope has no valid country, but the customer has
 	}
 	_, ok := reporting.Country(*country)
 	s.noCountry = !ok
@@ -332,10 +333,10 @@ func (w *worker) share(b *reporting.Builder, seat peppol.SeatID, k *sharedKey) (
 	return s, err
 }
 
-// worklist holds entries by participant.
+// worklist has entries by participant.
 type worklist map[string]*Missing
 
-func (l worklist) add(u *user, n int64) {
+func (l worklist) addExchanges(u *user, n int64) {
 	m := l[u.participant]
 	if m == nil {
 		m = &Missing{Participant: u.participant, Customer: u.customer}

@@ -46,7 +46,7 @@ func Self(server bool, schema int, now time.Time) Who {
 	return Who{name, os.Getpid(), space, host, server, schema, now}
 }
 
-// Same tells whether two presences are of one process.
+// Same reports whether two presences are of one process.
 func (w Who) Same(o Who) bool {
 	return w.Process == o.Process && w.Space == o.Space && w.Host == o.Host
 }
@@ -100,7 +100,7 @@ func lock(fd int) error { return syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_
 
 func (p *Process) path() string { return filepath.Join(p.dir, p.Name+suffix) }
 
-// Leave takes the presence back. What was done in its name must be settled before.
+// Leave takes the presence back. What was done in its name must be ended before.
 func (p *Process) Leave() error { return errors.Join(os.Remove(p.path()), syscall.Close(p.fd)) }
 
 // Others returns the other processes that live.
@@ -123,14 +123,14 @@ func living(dir, but string) ([]Who, error) {
 	return all, err
 }
 
-// Bury calls settle with the name of each process that has ended without leaving, and then forgets it. A name for which
-// settle fails stays for the next call. Of two processes that bury at once each name meets one.
-func (p *Process) Bury(settle func(name string) error) error {
+// Bury calls release with the name of each process that has ended without leaving, and then forgets it. A name for
+// which release fails stays for the next call. Of two processes that bury at once each name meets one.
+func (p *Process) Bury(release func(name string) error) error {
 	return each(p.dir, p.path(), func(file string, _ *os.File, lives bool) error {
 		if lives {
 			return nil
 		}
-		if err := settle(strings.TrimSuffix(filepath.Base(file), suffix)); err != nil {
+		if err := release(strings.TrimSuffix(filepath.Base(file), suffix)); err != nil {
 			return err
 		}
 		return gone(os.Remove(file))

@@ -117,7 +117,7 @@ func TestBury(t *testing.T) {
 		t.Errorf("living: %s, want %s", got, lives)
 	}
 	boom := errors.New("the database is away")
-	for _, fail := range []error{boom, boom, nil} { // a name that could not be settled stays
+	for _, fail := range []error{boom, boom, nil} { // a name that could not be released stays
 		if got := buried(fail); !slices.Equal(got, []string{dead}) {
 			t.Errorf("buried %s, want %s", got, dead)
 		}

@@ -1,5 +1,5 @@
-// Package ap is the one room that knows the whole path of a message, out and in: it joins envelope, discovery, protocol,
-// record, payload store and backend, and decides nothing that one of them can decide.
+// Package ap knows the whole path of a message, outbound and inbound. It connects envelope, discovery, protocol,
+// record, payload store and backend, and leaves every decision to them that they can make.
 package ap
 
 import (
@@ -15,11 +15,11 @@ import (
 	"github.com/ravn-ap/ravn/smp"
 )
 
-// Directory finds the endpoint of a receiver; *smp.Client is one. Its errors are *smp.Error.
+// Directory finds the endpoint of a receiver; *smp.Client implements it. Its errors are *smp.Error.
 type Directory interface {
 	Endpoint(ctx context.Context, r peppol.ParticipantID, d peppol.DocTypeID, p peppol.ProcessID) (*smp.Endpoint, error)
 
-	// Forget drops what is remembered about a receiver and a document type, so that the next Endpoint asks anew.
+	// Forget drops what is cached for a receiver and a document type, so that the next Endpoint asks again.
 	Forget(r peppol.ParticipantID, d peppol.DocTypeID)
 }
 
@@ -32,10 +32,10 @@ type Core struct {
 	Keys   func() *certs.Keyring
 	Now    func() time.Time
 
-	Uncounted bool // nothing enters the counting rows: the test network is not reported (RPT-3.1)
+	Uncounted bool // write no counting rows: the test network is not reported (RPT-3.1)
 }
 
-// open reads a blob; one that was just made and that the record keeps is at hand.
+// open opens a blob. A small one that was just written is still in memory.
 func (c *Core) open(ctx context.Context, ref store.BlobRef) (io.ReadCloser, error) {
 	if ref.Inline != "" {
 		return blob.Inline(ref)
@@ -43,7 +43,7 @@ func (c *Core) open(ctx context.Context, ref store.BlobRef) (io.ReadCloser, erro
 	return c.Blobs.Open(ctx, ref)
 }
 
-// isCertError tells whether err is about a certificate, and whether it may pass.
+// isCertError reports whether err is about a certificate, and whether it may be temporary.
 func isCertError(err error) (temporary, ok bool) {
 	var ce *certs.Error
 	if !errors.As(err, &ce) {
@@ -52,6 +52,5 @@ func isCertError(err error) (temporary, ok bool) {
 	return ce.Temporary(), true
 }
 
-// domain tells the domain of a process that a submission or registration does not name: the Norwegian payment and
-// eGovernment processes are told by their identifiers, all else is procurement (D-21).
+// defaultDomain is the domain of a message if nothing else names one (D-21).
 const defaultDomain = "eProcurement"

@@ -16,31 +16,31 @@ import (
 	"github.com/ravn-ap/ravn/validation"
 )
 
-// Policy says what follows from the verdict on a document.
+// Policy says what happens after a document was checked.
 type Policy string
 
-// Policies. Nothing is rejected but what is invalid: a document without rules, or one that was too much work, goes on and its
-// report says so.
+// Policies. Only an invalid document is rejected: one for which there are no rules, or whose check took too much time
+// or memory, goes on and its report says so.
 const (
 	CheckOff    Policy = "off"
 	CheckReport Policy = "report" // the report is kept with the message
-	CheckReject Policy = "reject" // an invalid document is not taken over
+	CheckReject Policy = "reject" // an invalid document is not accepted
 )
 
 // Check checks the documents of one direction. Its zero value checks nothing.
 type Check struct {
 	Rules   *validation.Validator
 	Policy  Policy
-	Room    *validation.Room // what all checks of the node share; nil means one of the default size for each
-	Timeout time.Duration    // of waiting for room and checking; 0 means DefaultCheckTimeout
+	Room    *validation.Room // memory that all checks of the node share; nil means the default size for each check
+	Timeout time.Duration    // for waiting for memory and checking; 0 means DefaultCheckTimeout
 }
 
-// DefaultCheckTimeout is far below the time that the queue has for a delivery.
+// DefaultCheckTimeout is far shorter than the time that the queue allows for a delivery.
 const DefaultCheckTimeout = 5 * time.Minute
 
-// document checks one document, nil when there is nothing to say. size is its length, 0 when it is not known. It is not checked
-// when it takes more time or memory than it may, and a fault of the checker itself is a verdict, too: nothing of that keeps a
-// message back (design.md §3).
+// document checks one document and returns nil if checking is off. size is its length, 0 if unknown. A document that
+// would take too much time or memory is reported as not checked, and a failure of the checker itself is a verdict, too:
+// none of that may hold up a message (design.md §3).
 func (c *Check) document(ctx context.Context, req validation.Request, size int64, open func() (io.ReadCloser, error)) (*validation.Report, error) {
 	if c.Rules == nil || c.Policy == "" || c.Policy == CheckOff {
 		return nil, nil
@@ -54,12 +54,14 @@ func (c *Check) document(ctx context.Context, req validation.Request, size int64
 	case errors.As(err, &large):
 		return validation.NoVerdict(req, validation.NotChecked, large.Error()), nil
 	case err != nil && ctx.Err() == nil && limited.Err() != nil:
-		return validation.NoVerdict(req, validation.NotChecked, fmt.Sprintf("other documents were being checked, and there was no room for it within %v", limit)), nil
+		const busy = "other documents were being checked, and no memory became free for this one within %v"
+		return validation.NoVerdict(req, validation.NotChecked, fmt.Sprintf(busy, limit)), nil
 	}
 	return rep, err
 }
 
-// timeout is how long a document may wait and be checked: never so long that nothing is left of what ctx has for its delivery.
+// timeout is how long waiting and checking may take: at most half of what ctx allows, so that time is left for the
+// delivery.
 func (c *Check) timeout(ctx context.Context) time.Duration {
 	limit := cmp.Or(c.Timeout, DefaultCheckTimeout)
 	if end, ok := ctx.Deadline(); ok {
@@ -68,7 +70,7 @@ func (c *Check) timeout(ctx context.Context) time.Duration {
 	return limit
 }
 
-// inRoom looks how large the document is, waits until there is room for it, and only then reads it into memory.
+// inRoom finds out how much memory the document needs, waits until that is free, and only then reads it into memory.
 func (c *Check) inRoom(ctx context.Context, req validation.Request, size int64, open func() (io.ReadCloser, error)) (*validation.Report, error) {
 	room := c.Room
 	if room == nil {
@@ -105,7 +107,7 @@ func (c *Check) evaluate(ctx context.Context, req validation.Request) (rep *vali
 	return c.Rules.Validate(ctx, req)
 }
 
-// reading opens a document, hands it over and closes it.
+// reading opens a document, passes it to read and closes it.
 func reading(open func() (io.ReadCloser, error), read func(io.Reader) error) error {
 	r, err := open()
 	if err != nil {
@@ -114,7 +116,7 @@ func reading(open func() (io.ReadCloser, error), read func(io.Reader) error) err
 	return errors.Join(read(r), r.Close())
 }
 
-// reportEvidence keeps a report with its message.
+// reportEvidence returns a report in the form in which it is kept with its message.
 func reportEvidence(rep *validation.Report) ([]store.Evidence, error) {
 	if rep == nil {
 		return nil, nil
@@ -134,7 +136,7 @@ func verdict(rep *validation.Report) string {
 	return string(rep.Verdict)
 }
 
-// outgoing checks a submission before anything of it is stored. Content that is not XML is not checked.
+// outgoing checks a submission before anything is stored. Content that is not XML is not checked.
 func (out *Outbound) outgoing(ctx context.Context, s *Submission, h *sbdh.Header) (*validation.Report, error) {
 	if s.MimeType != "" {
 		return nil, nil
@@ -156,7 +158,7 @@ func (out *Outbound) outgoing(ctx context.Context, s *Submission, h *sbdh.Header
 // shownFindings is how many findings an error message names.
 const shownFindings = 3
 
-// summary names the first faults of a document.
+// summary lists the first errors in a document.
 func summary(rep *validation.Report) string {
 	var list []string
 	for _, e := range rep.XSD {

@@ -15,7 +15,7 @@ import (
 	"github.com/ravn-ap/ravn/validation/pack"
 )
 
-// What is too large is not read, what cannot be read is an error, and a fault of the checker is a verdict.
+// What is too large is not read, what cannot be read is an error, and a failure of the checker is a verdict.
 func TestCheckNeverKeepsAMessageBack(t *testing.T) {
 	broken := validation.New([]pack.Pack{{Manifest: pack.Manifest{Name: "p", Version: "1", Documents: []pack.Document{{DocType: "::a##c::1", Rules: []string{"r.sch"}}}}}}) // without files
 	c := Check{Rules: broken, Policy: CheckReport}
@@ -30,7 +30,7 @@ func TestCheckNeverKeepsAMessageBack(t *testing.T) {
 	}
 	rep, err = c.document(t.Context(), req, 0, Bytes([]byte("<a/>")))
 	if err != nil || rep.Verdict != validation.Error || !strings.Contains(rep.Reason, "the checker failed") {
-		t.Errorf("a fault of the checker: %+v %v", rep, err)
+		t.Errorf("a failure of the checker: %+v %v", rep, err)
 	}
 	if _, err = c.document(t.Context(), req, 0, func() (io.ReadCloser, error) { return nil, io.ErrUnexpectedEOF }); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("a document that cannot be read: %v", err)
@@ -56,7 +56,7 @@ func TestCheckTakesTooLong(t *testing.T) {
 			ctx, stop := context.WithTimeout(t.Context(), tc.job)
 			start := time.Now()
 			rep, err := c.document(ctx, validation.Request{On: start}, 0, doc)
-			if err != nil || rep.Verdict != validation.NotChecked || !strings.Contains(rep.Reason, "no room for it within "+tc.want.String()) || time.Since(start) != tc.want {
+			if err != nil || rep.Verdict != validation.NotChecked || !strings.Contains(rep.Reason, "no memory became free for this one within "+tc.want.String()) || time.Since(start) != tc.want {
 				t.Errorf("no room, a job of %v: %+v, %v, after %v", tc.job, rep, err, time.Since(start))
 			}
 			stop()

@@ -23,28 +23,28 @@ import (
 	"github.com/ravn-ap/ravn/validation"
 )
 
-// Inbound is C3: it takes verified messages into the record and brings them to C4. It implements as4.Handler.
+// Inbound is C3: it stores verified messages and delivers them to C4. It implements as4.Handler.
 type Inbound struct {
 	Core
 	Backend   backend.Backend
-	Check     Check                            // of documents before they are delivered; the receipt has left long before (D-10)
-	Lease     time.Duration                    // how long a delivery may go without a sign of life; the queue extends it while the work runs
-	Queue     *queue.Runner                    // runs Forward; takes deliveries that begin with their acceptance
-	Delivered func(m store.Message, err error) // told of each delivery; nil means nobody wants to know
+	Check     Check                            // of documents before delivery; the receipt was sent long before (D-10)
+	Lease     time.Duration                    // of a delivery; the queue extends it while the work runs
+	Queue     *queue.Runner                    // runs Forward; accepts deliveries that start right after acceptance
+	Delivered func(m store.Message, err error) // called after each delivery; may be nil
 
-	// Alone tells whether all payloads of the record lie where Blobs looks, so that one that is not there is lost. Else
-	// another node may have it. nil means yes.
+	// Alone reports whether Blobs holds all payloads of the record, so that a missing one is lost. Otherwise another
+	// node may have it. nil means yes.
 	Alone func(ctx context.Context) (bool, error)
 	Hook  func(point string) // called at "deliver.claimed" and "deliver.done"; tests end the process there
 }
 
-// place is a payload on its way into the blob store.
+// place is a payload being written to the blob store.
 type place struct {
 	*blob.Writer
-	id string // of the message to be
+	id string // that the message will have
 }
 
-// Place opens a blob for the payload, whose key names the id that the message will have.
+// Place opens a blob for the payload. Its key contains the id that the message will have.
 func (in *Inbound) Place(ctx context.Context, id string) (as4.Place, error) {
 	w, err := in.Blobs.Create(ctx, store.BlobKey(id, "sbd"))
 	if err != nil {
@@ -53,12 +53,12 @@ func (in *Inbound) Place(ctx context.Context, id string) (as4.Place, error) {
 	return &place{w, id}, nil
 }
 
-// reused is the answer to a known MessageId with other content (AS4-131).
+// reused is the answer to a known MessageId with different content (AS4-131).
 func reused() error {
 	return &ebms.Error{Code: ebms.CodeValueInconsistent, Detail: "MessageId reused with different content"}
 }
 
-// Known answers a repeat from the record (AS4-129, REL-031).
+// Known answers a repeated message from the record (AS4-129, REL-031).
 func (in *Inbound) Known(ctx context.Context, key as4.DuplicateKey, digests []byte) (*as4.Answer, error) {
 	prior, err := in.Store.Known(ctx, in.Tenant, string(key.Sender), string(key.ID))
 	switch {
@@ -81,8 +81,9 @@ func answer(prior store.Prior, digests []byte) (*as4.Answer, error) {
 	return &as4.Answer{ID: prior.ID, ContentType: prior.ReceiptType, Body: prior.Receipt}, nil
 }
 
-// Accept makes a message durable: served at all, then the payload synced, then one commit with record, duplicate key,
-// receipt, events, counting row and outbox row (REL-001). Nothing of it happens after the receipt left.
+// Accept makes a message durable: it checks that the receiver is served, syncs the payload, and then writes record,
+// duplicate key, receipt, events, counting row and outbox row in one commit (REL-001). All of it happens before the
+// receipt is sent.
 func (in *Inbound) Accept(ctx context.Context, m *as4.Inbound) error {
 	h := m.Header
 	served, ok, err := in.Store.Serves(ctx, in.Tenant, h.Receiver, h.DocType, h.Process)
@@ -92,7 +93,7 @@ func (in *Inbound) Accept(ctx context.Context, m *as4.Inbound) error {
 	if !ok {
 		return ebms.NotServiced("The receiver is not registered here for this document type and process.") // AS4-092
 	}
-	p := m.Place.(*place) // Place made it
+	p := m.Place.(*place) // made by Place
 	ref, err := p.Commit()
 	if err != nil {
 		return err
@@ -109,11 +110,12 @@ func (in *Inbound) Accept(ctx context.Context, m *as4.Inbound) error {
 		}
 		return &as4.Duplicate{Answer: stored}
 	}
-	return err // the blob stays: whether the commit happened may be unknown, and an orphan is collected later (CP-R7)
+	// The blob stays: the commit may have happened despite the error, and an orphan is collected later (CP-R7).
+	return err
 }
 
-// store commits an acceptance. When the queue has a place, the same commit starts the delivery, which then runs beside
-// the request; else the delivery waits in the outbox (D-10).
+// store commits an acceptance. If the queue has a place, the same commit starts the delivery, which saves claiming it
+// and then runs beside the request; otherwise the delivery waits in the outbox (D-10).
 func (in *Inbound) store(ctx context.Context, a store.Acceptance) error {
 	place := in.Queue.Reserve()
 	if place == nil {
@@ -129,7 +131,7 @@ func (in *Inbound) store(ctx context.Context, a store.Acceptance) error {
 	return nil
 }
 
-// acceptance describes the message for the record (SBDH-048, D-25).
+// acceptance returns the message as it is stored (SBDH-048, D-25).
 func (in *Inbound) acceptance(m *as4.Inbound, id string, ref store.BlobRef, domain string) store.Acceptance {
 	h, u := m.Header, m.Message
 	if domain == "" {
@@ -154,18 +156,19 @@ func (in *Inbound) acceptance(m *as4.Inbound, id string, ref store.BlobRef, doma
 	}
 }
 
-// deliverBackoff is the pause after the n-th failed delivery, at most an hour.
+// deliverBackoff is the delay after the n-th failed delivery: 1, 2, 4 … minutes, at most an hour.
 func deliverBackoff(n int) time.Duration {
 	return min(time.Minute<<min(n-1, 6), time.Hour)
 }
 
-// Forward delivers one accepted message to C4: an attempt is recorded, the payload is read with its hash checked, and the
-// outcome is recorded with the fate of the job in one commit (REL-010, REL-003). It is the queue's work for store.Deliver.
+// Forward delivers one accepted message to C4: it records an attempt, reads the payload, checking its hash, and records
+// the outcome together with the end of the job in one commit (REL-010, REL-003). It is the queue's work for
+// store.Deliver.
 func (in *Inbound) Forward(ctx context.Context, job store.Job) queue.Outcome {
 	m, n, err := in.Store.StartAttempt(ctx, job, store.Start{Endpoint: in.Backend.Name(), Lease: in.Lease})
 	switch {
 	case errors.Is(err, db.ErrConflict), errors.Is(err, store.ErrTransition):
-		return queue.Dead(err.Error()) // the message moved on without its job
+		return queue.Dead(err.Error()) // the message is in a state in which it is not delivered
 	case err != nil:
 		return queue.Retry(deliverBackoff(1), err.Error())
 	}
@@ -186,11 +189,11 @@ func (in *Inbound) finish(ctx context.Context, job store.Job, m store.Message, n
 	if in.Delivered != nil {
 		in.Delivered(m, err)
 	}
-	// What was delivered is delivered, also while the server stops.
+	// The delivery has happened and must be recorded even while the server stops: otherwise it would happen twice.
 	if err := in.Store.FinishAttempt(context.WithoutCancel(ctx), job, n, res); err != nil {
 		return queue.Retry(deliverBackoff(1), err.Error())
 	}
-	return queue.Settled()
+	return queue.AlreadyEnded()
 }
 
 func (in *Inbound) hook(point string) {
@@ -199,7 +202,7 @@ func (in *Inbound) hook(point string) {
 	}
 }
 
-// storedFault gives its code to an error of what is stored (REL-003).
+// storedFault gives a damaged or missing payload its error code (REL-003).
 func storedFault(m store.Message, err error) error {
 	switch {
 	case errors.Is(err, blob.ErrCorrupt):
@@ -210,13 +213,13 @@ func storedFault(m store.Message, err error) error {
 	return err
 }
 
-// isStoredFault tells whether an error is one that storedFault gave its code.
+// isStoredFault reports whether an error has a code of storedFault.
 func isStoredFault(err error) bool {
 	var f *fault.Error
 	return errors.As(err, &f) && (f.Code == fault.PayloadDamaged || f.Code == fault.PayloadMissing)
 }
 
-// elsewhereTries is after how many attempts, a day, a payload is lost that another node may have.
+// elsewhereTries is after how many attempts, about a day, a missing payload that another node may have counts as lost.
 const elsewhereTries = 30
 
 func (in *Inbound) failedDelivery(ctx context.Context, err error, n int) store.Result {
@@ -238,7 +241,7 @@ func (in *Inbound) failedDelivery(ctx context.Context, err error, n int) store.R
 	return res
 }
 
-// alone is Alone, and false when it cannot be told.
+// alone calls Alone; an error counts as no, because a payload must not be given up by mistake.
 func (in *Inbound) alone(ctx context.Context) bool {
 	if in.Alone == nil {
 		return true
@@ -247,7 +250,7 @@ func (in *Inbound) alone(ctx context.Context) bool {
 	return yes && err == nil
 }
 
-// deliver checks the document and hands it to C4 with the findings, which never keep it back.
+// deliver checks the document and hands it to C4 together with the findings, which never hold it up.
 func (in *Inbound) deliver(ctx context.Context, m store.Message) (*validation.Report, []store.Evidence, error) {
 	req := validation.Request{DocType: m.DocType, Process: m.Process, On: in.Now()}
 	rep, err := in.Check.document(ctx, req, m.Payload.Length, func() (io.ReadCloser, error) { return in.open(ctx, m.Payload) })
@@ -270,7 +273,8 @@ func (in *Inbound) deliver(ctx context.Context, m store.Message) (*validation.Re
 	return rep, report, errors.Join(err, r.Close())
 }
 
-// metadata describes a message for C4. The delivery id is the message's id: it never changes.
+// metadata describes a message for C4. The delivery id is the id of the message and never changes, so that C4 can
+// recognise a repeat.
 func metadata(m store.Message) backend.Metadata {
 	return backend.Metadata{
 		DeliveryID: m.ID, MessageID: m.MessageID, ConversationID: m.ConversationID, InstanceID: m.InstanceID,
@@ -282,7 +286,7 @@ func metadata(m store.Message) backend.Metadata {
 	}
 }
 
-// Refused writes the audit row of a message that an authenticated sender got back (design.md §3).
+// Refused writes the audit row for a refused message from an authenticated sender (design.md §3).
 func (in *Inbound) Refused(ctx context.Context, x *as4.Exchange) error {
 	return in.Store.AppendAudit(ctx, in.Tenant, db.Audit{
 		Actor: string(x.C2), Action: "refused", MessageID: string(x.MessageID), Code: string(x.Code),

@@ -19,16 +19,18 @@ import (
 	"github.com/ravn-ap/ravn/smp"
 )
 
-// Outbound is C2: it takes documents from C1 and brings them to C3.
+// Outbound is C2: it accepts documents from C1 and sends them to C3.
 type Outbound struct {
 	Core
 	Sender    *as4.Sender
-	Directory Directory                 // nil: only with a peer given directly
-	Seat      peppol.SeatID             // who sends what names no other seat
-	Check     Check                     // of documents before they are taken over
-	Country   string                    // COUNTRY_C1 of submissions that name none; "" means it must be named
+	Directory Directory                 // may be nil if every peer is given directly
+	Seat      peppol.SeatID             // sender of submissions that name no seat
+	Check     Check                     // of documents before they are accepted
+	Envelope  sbdh.Options              // for reading envelopes that C1 made
+	Country   string                    // COUNTRY_C1 of submissions without one; "" means they must have one
 	Timeout   time.Duration             // of one attempt
-	Observe   func(step, detail string) // told of each step; nil means nobody wants to know
+	Hold      time.Duration             // how long a message waits for a receiver that no SMP knows; 0: not at all
+	Observe   func(step, detail string) // called at each step; may be nil
 }
 
 func (out *Outbound) observe(step, detail string) {
@@ -37,7 +39,7 @@ func (out *Outbound) observe(step, detail string) {
 	}
 }
 
-// Steps that Observe is told of.
+// Steps for Observe.
 const (
 	StepChecked     = "checked"
 	StepLookup      = "lookup"
@@ -50,8 +52,8 @@ const (
 // sendLease is how long an attempt may hold its message.
 const sendLease = 15 * time.Minute
 
-// Attempt makes one attempt to send the message of a claimed job and records its outcome (REL-022, REL-023). direct, when
-// it has a URL, replaces the lookup. The error says what happened for an operator; the record has it already.
+// Attempt makes one attempt to send the message of a claimed job and records the outcome (REL-022, REL-023). If direct
+// has a URL, it replaces the lookup. The error tells an operator what happened; it has already been recorded.
 func (out *Outbound) Attempt(ctx context.Context, job store.Job, direct as4.Peer) (*as4.Evidence, error) {
 	m, err := out.Store.Get(ctx, out.Tenant, job.MessageID)
 	if err != nil {
@@ -60,8 +62,8 @@ func (out *Outbound) Attempt(ctx context.Context, job store.Job, direct as4.Peer
 	return out.AttemptMessage(ctx, job, m, direct)
 }
 
-// AttemptMessage is Attempt for a caller who has the message of the job at hand. A second attempt follows at once when the
-// addressed access point does not serve the receiver and another one does (AS4-125).
+// AttemptMessage is Attempt for a caller that already has the message. If the access point does not serve the receiver
+// and a new lookup names another one, a second attempt follows at once (AS4-125).
 func (out *Outbound) AttemptMessage(ctx context.Context, job store.Job, m store.Message, direct as4.Peer) (*as4.Evidence, error) {
 	peer, err := out.peer(ctx, m, direct)
 	if err != nil {
@@ -82,8 +84,19 @@ func (out *Outbound) AttemptMessage(ctx context.Context, job store.Job, m store.
 	return ev, err
 }
 
-// send makes one attempt at one access point. held tells that it does not serve the receiver and that the message waits,
-// still in the caller's hands, for another one; this happens only if elsewhere.
+// Seek is Attempt for a message that was held because no SMP knew its receiver. If the message may have arrived in the
+// meantime, for example because an older program tried to send it, it is no longer held and waits for an operator: it
+// must not go to another access point unasked.
+func (out *Outbound) Seek(ctx context.Context, job store.Job) error {
+	if !out.neverSent(ctx, job) {
+		return out.unsent(ctx, job, fault.New(fault.PeerUnreachable, nil, ""))
+	}
+	_, err := out.Attempt(ctx, job, as4.Peer{})
+	return err
+}
+
+// send makes one attempt at one access point. If that does not serve the receiver and elsewhere is set, held is true:
+// the caller still holds the message and may try another access point.
 func (out *Outbound) send(ctx context.Context, job store.Job, m store.Message, peer as4.Peer, elsewhere bool) (ev *as4.Evidence, held bool, err error) {
 	sealed, err := out.seal(ctx, m, peer)
 	if err != nil {
@@ -113,14 +126,14 @@ func (out *Outbound) send(ctx context.Context, job store.Job, m store.Message, p
 	return ev, false, nil
 }
 
-// notServiced tells whether the other side refused a message because it does not serve the receiver (AS4-124).
+// notServiced reports whether the other side refused a message because it does not serve the receiver (AS4-124).
 func notServiced(err error) bool {
 	var se *as4.SendError
 	return errors.As(err, &se) && se.Outcome == as4.Refused && se.Signal != nil && se.Signal.IsNotServiced()
 }
 
-// moved looks the receiver of a message up once more, with nothing remembered, after the access point was tried that the
-// register named. If it names the same one again, its refusal stands (AS4-125).
+// moved looks the receiver up again, bypassing the cache, after the access point that was tried does not serve it. If
+// the lookup names the same one again, the refusal stands (AS4-125).
 func (out *Outbound) moved(ctx context.Context, m store.Message, tried as4.Peer, refusal error) (as4.Peer, error) {
 	h, err := storedHeader(m)
 	if err != nil {
@@ -174,18 +187,20 @@ func lookupFault(err error) error {
 	switch se.Kind {
 	case smp.NotRegistered:
 		return fault.New(fault.NotRegistered, err, "")
+	case smp.Moving:
+		return fault.New(fault.ReceiverMoving, err, "")
 	case smp.Invalid:
 		return fault.New(fault.MetadataInvalid, err, "")
 	}
 	return fault.New(fault.LookupFailed, err, "")
 }
 
-// seal makes the body of the attempts, to be stored with the first one (D-12); nil when the one there is will do. The body
-// does not depend on the address; a renewed certificate, theirs or ours, gives another body with the same signed digests,
-// so that the receiver recognises a repeat (REL-021).
+// seal makes the body that all attempts send and that is stored with the first one (D-12). It returns nil if the stored
+// one can be used. The body does not depend on the address. A renewed certificate, theirs or ours, requires a new body,
+// but with the same signed digests, so that the receiver recognises a repeat (REL-021).
 func (out *Outbound) seal(ctx context.Context, m store.Message, peer as4.Peer) (*store.Sealed, error) {
-	good, err := out.sealedWell(ctx, m, peer)
-	if err != nil || good {
+	usable, err := out.sealedWell(ctx, m, peer)
+	if err != nil || usable {
 		return nil, err
 	}
 	id, err := out.Keys().Current(m.C2, out.Now())
@@ -211,8 +226,9 @@ func (out *Outbound) seal(ctx context.Context, m store.Message, peer as4.Peer) (
 	}, nil
 }
 
-// sealedWell tells whether the stored body can go to peer as it is: encrypted for its certificate, signed by one of ours that
-// has not expired since, and whole. The receiver would refuse an expired one for good (EBMS:0101).
+// sealedWell reports whether the stored body can be sent to peer: it is encrypted for the peer's certificate,
+// undamaged, and signed with a certificate of ours that has not expired. The receiver would refuse an expired one for
+// good (EBMS:0101).
 func (out *Outbound) sealedWell(ctx context.Context, m store.Message, peer as4.Peer) (bool, error) {
 	if m.Sealed.IsZero() || !bytes.Equal(m.PeerCert, peer.Cert.Raw) {
 		return false, nil
@@ -263,7 +279,7 @@ func (out *Outbound) sealBody(ctx context.Context, m store.Message, by *certs.Id
 	return ref, sealed, err
 }
 
-// storedHeader rebuilds what the ebMS header needs of a stored message's envelope (SBDH-038).
+// storedHeader rebuilds those parts of a stored message's envelope that the ebMS header needs (SBDH-038).
 func storedHeader(m store.Message) (h *sbdh.Header, err error) {
 	h = &sbdh.Header{}
 	if h.Sender, err = peppol.ParseParticipant(m.Sender); err != nil {
@@ -296,7 +312,7 @@ func (out *Outbound) post(ctx context.Context, m store.Message, peer as4.Peer, n
 	})
 }
 
-// result turns an outcome into a state (REL-023, design.md §3).
+// result turns the outcome of an attempt into the next state of the message (REL-023, design.md §3).
 func (out *Outbound) result(m store.Message, ev *as4.Evidence, err error) store.Result {
 	var se *as4.SendError
 	if err == nil {
@@ -328,7 +344,7 @@ func (out *Outbound) result(m store.Message, ev *as4.Evidence, err error) store.
 	return res
 }
 
-// answerEvidence keeps an answer byte for byte (AS4-106, REL-044).
+// answerEvidence returns an answer, byte for byte, as it is stored (AS4-106, REL-044).
 func answerEvidence(ev *as4.Evidence, kind string) []store.Evidence {
 	if ev == nil {
 		return nil
@@ -340,23 +356,65 @@ func answerEvidence(ev *as4.Evidence, kind string) []store.Evidence {
 	return list
 }
 
-// unsent records why a message was not sent although its turn had come: for good, or until later without an attempt
-// (REL-026). What an earlier attempt may have brought there waits on: no lookup says that it did not arrive (REL-027).
+// unsent records why nothing was sent although the message was due: it fails for good or is retried later, without
+// counting an attempt (REL-026). A message that may have arrived in an earlier attempt is never given up here: a failed
+// lookup does not prove that it did not arrive (REL-027).
 func (out *Outbound) unsent(ctx context.Context, job store.Job, cause error) error {
-	entry := fault.LookupFailed
+	why := store.NotSent{Quarantine: isStoredFault(cause), Retry: out.Now().Add(time.Minute)}
 	var f *fault.Error
-	if errors.As(cause, &f) {
-		entry = f.Code
+	if errors.As(cause, &f) && f.Code == fault.ReceiverMoving && out.neverSent(ctx, job) {
+		cause = out.hold(job, f, &why)
 	}
-	e, _ := fault.Find(entry)
-	err := out.Store.NotSent(context.WithoutCancel(ctx), job, store.NotSent{
-		GiveUp: e.Exit == fault.Negative, Quarantine: isStoredFault(cause), Retry: out.Now().Add(time.Minute), Reason: cause.Error(),
-	})
+	var se *smp.Error
+	if errors.As(cause, &se) {
+		why.Retry = later(why.Retry, out.Now().Add(se.RetryAfter))
+	}
+	why.GiveUp, why.Reason = fault.ExitOf(cause) == fault.Negative, cause.Error()
+	err := out.Store.NotSent(context.WithoutCancel(ctx), job, why)
 	return errors.Join(cause, err)
 }
 
-// sendFault gives a failed attempt its code for operators. A refusal is one only if no earlier attempt may have arrived:
-// what is said of it invites to send the document anew.
+// neverSent reports whether certainly no attempt has brought the message to an access point. Only then may it be sent to
+// another one without an operator's decision.
+func (out *Outbound) neverSent(ctx context.Context, job store.Job) bool {
+	m, err := out.Store.Get(context.WithoutCancel(ctx), out.Tenant, job.MessageID)
+	return err == nil && m.State != store.Unknown && m.State != store.Sending
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// holdPause is the time between two lookups of the receiver of a held message. Registers change within minutes or hours,
+// not seconds.
+const holdPause = 15 * time.Minute
+
+// hold lets a message wait whose receiver is registered in the SML, but not in the SMP that the SML names (DISC-067).
+// While a participant changes its provider, both the old SMP and the new one may answer 404. The wait has an end.
+func (out *Outbound) hold(job store.Job, moving *fault.Error, why *store.NotSent) error {
+	now := out.Now()
+	since := job.Moving
+	if since.IsZero() {
+		since = now
+	}
+	end := since.Add(out.Hold)
+	if !now.Before(end) {
+		return fault.New(fault.ReceiverGone, moving.Err, "since %s, for %s", stamp(since), out.Hold)
+	}
+	why.Moving, why.Retry = since, now.Add(holdPause)
+	if end.Before(why.Retry) {
+		why.Retry = end
+	}
+	return fault.New(fault.ReceiverMoving, moving.Err, "held until %s, next lookup at %s", stamp(end), stamp(why.Retry))
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// sendFault gives a failed attempt its error code. It says that the message was refused only if no earlier attempt may
+// have arrived, because that text invites the operator to send the document again.
 func (out *Outbound) sendFault(ctx context.Context, id string, err error) error {
 	var se *as4.SendError
 	if !errors.As(err, &se) {

@@ -19,22 +19,22 @@ import (
 	"github.com/ravn-ap/ravn/sbdh"
 )
 
-// Submission is a document handed in by C1. What it leaves out is read from the document or its envelope.
+// Submission is a document from C1. Fields that are not set are read from the document or its envelope.
 type Submission struct {
 	Seat         peppol.SeatID // who sends; "" means Outbound.Seat
 	From, To     peppol.ParticipantID
 	DocType      peppol.DocTypeID
 	Process      peppol.ProcessID
 	Country      string // of C1
-	MimeType     string // set: the content is wrapped as BinaryContent, or TextContent with Text
+	MimeType     string // if set, the content is wrapped as BinaryContent, or as TextContent if Text is set
 	Text         bool
 	Conversation string
-	Content      []byte                        // digest by which the message is found again; nil when nobody looks for it
-	Open         func() (io.ReadCloser, error) // the document or a ready envelope; it is read more than once
+	Content      []byte                        // digest for finding the message again; nil if nobody will look
+	Open         func() (io.ReadCloser, error) // opens the document or a complete envelope; called more than once
 }
 
-// Submit takes a document over: envelope made or checked, payload synced, then one commit with its outbox row (REL-001,
-// REL-021). The eb:MessageId is chosen here and never again.
+// Submit accepts a document: it makes or checks the envelope, syncs the payload, and then writes the message and its
+// outbox row in one commit (REL-001, REL-021). The eb:MessageId is chosen here, once and for all.
 func (out *Outbound) Submit(ctx context.Context, s Submission) (store.Message, error) {
 	sub, err := out.take(ctx, s)
 	if err != nil {
@@ -47,7 +47,7 @@ func (out *Outbound) Submit(ctx context.Context, s Submission) (store.Message, e
 	return m, nil
 }
 
-// SubmitHeld is Submit for a caller who sends at once: it gets the job with its lease.
+// SubmitHeld is Submit for a caller that sends at once: it also returns the job, already leased.
 func (out *Outbound) SubmitHeld(ctx context.Context, s Submission, owner string) (store.Message, store.Job, error) {
 	sub, err := out.take(ctx, s)
 	if err != nil {
@@ -60,7 +60,7 @@ func (out *Outbound) SubmitHeld(ctx context.Context, s Submission, owner string)
 	return m, job, nil
 }
 
-// take makes or checks the envelope, checks the document, syncs the envelope and describes the message for the record.
+// take makes or checks the envelope, checks the document, syncs the envelope and returns the message to be stored.
 func (out *Outbound) take(ctx context.Context, s Submission) (store.Submission, error) {
 	if err := errors.Join(db.CheckText(s.Conversation), db.CheckText(s.MimeType)); err != nil {
 		return store.Submission{}, fault.New(fault.BadArguments, err, "")
@@ -142,7 +142,7 @@ func (out *Outbound) prepare(s Submission) (e plan, err error) {
 		return e, documentFault(err)
 	}
 	if seen.Envelope {
-		return s.ready()
+		return s.ready(out.Envelope)
 	}
 	e.header, err = out.header(s, seen)
 	e.number = seen.Number
@@ -150,11 +150,11 @@ func (out *Outbound) prepare(s Submission) (e plan, err error) {
 	return e, err
 }
 
-// ready checks an envelope that the submitter made; it is sent byte for byte (SBDH-035).
-func (s *Submission) ready() (plan, error) {
+// ready checks an envelope that the submitter made. It is sent byte for byte (SBDH-035).
+func (s *Submission) ready(opt sbdh.Options) (plan, error) {
 	var h *sbdh.Header
 	var p *sbdh.Payload
-	err := s.read(func(r io.Reader) (err error) { h, p, err = sbdh.Read(r, sbdh.Options{}); return err })
+	err := s.read(func(r io.Reader) (err error) { h, p, err = sbdh.Read(r, opt); return err })
 	if err != nil {
 		return plan{}, envelopeFault(err)
 	}
@@ -182,7 +182,7 @@ func (s *Submission) ready() (plan, error) {
 	return plan{header: h, number: p.Number, write: asItIs}, nil
 }
 
-// header makes a new envelope header; nothing is defaulted silently (SBDH-034).
+// header makes a new envelope header. Nothing is guessed silently (SBDH-034).
 func (out *Outbound) header(s Submission, seen sbdh.Detected) (*sbdh.Header, error) {
 	h := &sbdh.Header{
 		Sender: s.From, Receiver: s.To, DocType: s.DocType, Process: s.Process, CountryC1: s.Country,
@@ -216,12 +216,12 @@ func (out *Outbound) header(s Submission, seen sbdh.Detected) (*sbdh.Header, err
 	return h, nil
 }
 
-// checkDigits refuses an organisation number that cannot exist before anybody is asked for it (DISC-007).
+// checkDigits refuses an organisation number with a wrong check digit, before it is looked up anywhere (DISC-007).
 func checkDigits(h *sbdh.Header) error {
 	return errors.Join(h.Sender.CheckNorwegian(), h.Receiver.CheckNorwegian())
 }
 
-// read opens the content, hands it over and closes it.
+// read opens the content, passes it to f and closes it.
 func (s *Submission) read(f func(io.Reader) error) error {
 	r, err := s.Open()
 	if err != nil {
@@ -230,7 +230,7 @@ func (s *Submission) read(f func(io.Reader) error) error {
 	return errors.Join(f(r), r.Close())
 }
 
-// Bytes makes Submission.Open of a document in memory.
+// Bytes returns a Submission.Open for a document in memory.
 func Bytes(b []byte) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
 }

@@ -1,4 +1,4 @@
-// Package backend hands received documents to C4's systems. This file says what a backend is; Folder is one.
+// Package backend delivers received documents to the systems of C4. This file defines what a backend is; Folder is one.
 package backend
 
 import (
@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Delivery is one document for C4. The same delivery may come again after a crash, under the same ID and with the same
-// bytes: a backend makes the repeat harmless (REL-010, REL-012).
+// Delivery is one document for C4. After a crash the same delivery may be repeated, with the same ID and the same
+// bytes: a backend must make the repeat harmless (REL-010, REL-012).
 type Delivery struct {
 	ID       string // stable: the idempotency key
 	Payload  io.Reader
@@ -37,19 +37,19 @@ type Metadata struct {
 	Payload           string    `json:"payload"` // name of the file with the whole envelope (SBD)
 	PossibleDuplicate bool      `json:"possible_duplicate,omitempty"`
 
-	// Validation is what the rules say of the document, in the form of ravn validate --json; absent when it was not checked.
+	// Validation is the report about the document, in the form of ravn validate --json; absent if it was not checked.
 	Validation json.RawMessage `json:"validation,omitempty"`
 }
 
-// Backend takes documents over.
+// Backend accepts documents.
 type Backend interface {
-	// Deliver returns nil when the document is durably with C4. A *Permanent error ends the attempts.
+	// Deliver returns nil once C4 has the document durably. A *Permanent error ends the attempts.
 	Deliver(ctx context.Context, d Delivery) error
-	// Name is what attempts are recorded under.
+	// Name is the name under which attempts are recorded.
 	Name() string
 }
 
-// Permanent is a failure that no repetition mends.
+// Permanent is a failure that no repetition can cure.
 type Permanent struct{ Err error }
 
 func (e *Permanent) Error() string { return e.Err.Error() }

@@ -19,20 +19,20 @@ import (
 	"github.com/ravn-ap/ravn/internal/fault"
 )
 
-// Folder delivers into a folder: one sub folder per document, named after the delivery id, with the envelope and
-// metadata.json. The sub folder appears by one rename, complete and synced, so that a reader never sees half of it.
-// Each attempt writes under a name of its own: two at once, after a lease that ran out, do not meet before the rename.
-// A repeat finds the sub folder, reads the document in it, and changes nothing (REL-012).
+// Folder delivers into a folder: one subfolder per document, named after the delivery id, with the envelope and
+// metadata.json. The subfolder appears complete and synced by one rename, so that a reader never sees half of it. Each
+// attempt writes under a name of its own, so that two at once, after an expired lease, cannot disturb each other before
+// the rename. A repeat finds the subfolder, compares the document in it, and changes nothing (REL-012).
 type Folder struct {
 	Dir string
 	FS  durable.FS // nil means the operating system's
 
-	turn  sync.Mutex // held during an fsync of Dir
+	turn  sync.Mutex // held while Dir is synced
 	mu    sync.Mutex
 	round *syncRound // the next fsync of Dir, not begun yet
 }
 
-// syncRound is one fsync of the folder, shared by all who asked for it before it began.
+// syncRound is one fsync of the folder, shared by all deliveries that asked for it before it began.
 type syncRound struct {
 	done chan struct{}
 	err  error
@@ -44,7 +44,7 @@ const (
 	metadataName = "metadata.json"
 )
 
-// Rights of what is delivered: C4's group may read it.
+// Permissions of what is delivered: the group of C4 may read it.
 const (
 	folderMode = 0o750
 	fileMode   = 0o640
@@ -55,7 +55,7 @@ func (f *Folder) Name() string { return "folder" }
 
 func (f *Folder) fs() durable.FS { return cmp.Or[durable.FS](f.FS, durable.OS{}) }
 
-// Deliver writes the document. When ctx ends before the document has its name, nothing appears.
+// Deliver writes the document. If ctx ends before the document has its name, nothing appears.
 func (f *Folder) Deliver(ctx context.Context, d Delivery) error {
 	final := filepath.Join(f.Dir, d.ID)
 	err := f.repeat(ctx, final, d)
@@ -85,7 +85,7 @@ func (f *Folder) deliver(ctx context.Context, final string, d Delivery) error {
 	if err := tmp.Write(metadataName, fileMode, durable.Bytes(append(meta, '\n'))); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil { // the lease is lost, the server stops: somebody else's turn
+	if err := ctx.Err(); err != nil { // the lease is lost or the server stops: another attempt will deliver it
 		return err
 	}
 	if err := tmp.Publish(final); err != nil {
@@ -98,7 +98,7 @@ func (f *Folder) deliver(ctx context.Context, final string, d Delivery) error {
 	return err
 }
 
-// copyWhole copies the payload and checks that it is what the metadata say of it.
+// copyWhole copies the payload and checks it against the metadata.
 func copyWhole(ctx context.Context, w io.Writer, d Delivery) error {
 	sum := sha256.New()
 	n, err := io.Copy(io.MultiWriter(w, sum), &stoppable{ctx, d.Payload})
@@ -109,7 +109,7 @@ func copyWhole(ctx context.Context, w io.Writer, d Delivery) error {
 	return err
 }
 
-// is tells whether a payload is the one that the metadata describe.
+// is reports whether a payload is the one that the metadata describe.
 func (m *Metadata) is(length int64, sum []byte) bool {
 	return length == m.Length && hex.EncodeToString(sum) == m.SHA256
 }
@@ -149,9 +149,9 @@ func (f *Folder) sync() error {
 	return r.err
 }
 
-// repeat ends the delivery of a document that was delivered before: the delivered bytes decide, not what is written
-// about them. Another content under the same id is an alarm and ends the attempts. fs.ErrNotExist: it was not
-// delivered.
+// repeat ends the delivery of a document that was delivered before. It compares the delivered bytes, not their
+// metadata. Different content under the same id raises an alarm and ends the attempts. fs.ErrNotExist means that it was
+// not delivered.
 func (f *Folder) repeat(ctx context.Context, final string, d Delivery) error {
 	file, err := f.fs().Open(filepath.Join(final, PayloadName))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {

@@ -70,7 +70,7 @@ func wantDelivered(t *testing.T, f *Folder, id, content string) {
 	}
 }
 
-// isConflict tells whether the error is the alarm of REL-012, after which nothing is tried again.
+// isConflict reports whether the error is the alarm of REL-012, after which nothing is tried again.
 func isConflict(err error) bool {
 	var permanent *Permanent
 	var coded *fault.Error

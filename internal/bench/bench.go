@@ -31,7 +31,7 @@ type Options struct {
 	Seconds int    // how long the closed loop runs; ignored with Count
 	Size    int64  // bytes of the document; 0 means the demo's invoice
 	Count   int    // number of messages; 0 means as many as fit into Seconds
-	Workers int    // messages under way at once; 0 means 16
+	Workers int    // messages in progress at once; 0 means 16
 }
 
 // Result is what was measured. CPU is user and system time of the process, per message.
@@ -92,7 +92,7 @@ func Run(ctx context.Context, o Options, c Commands) (*Result, error) {
 	if err := json.Unmarshal([]byte(line), &rep); err != nil || len(rep.Latencies) == 0 {
 		return nil, errors.Join(fmt.Errorf("bench: the sender reported %.200q", line), err)
 	}
-	return summary(rep, op(), rx.settled()-before, max(rx.peak()-rss[0], tx.peak()-rss[1])), nil
+	return summary(rep, op(), rx.waitIdle()-before, max(rx.peak()-rss[0], tx.peak()-rss[1])), nil
 }
 
 func summary(rep Report, op, receive float64, growth int64) *Result {
@@ -191,8 +191,8 @@ func (p *process) cpu() float64 {
 	return (user + sys) * tick
 }
 
-// settled waits until the process has nothing left to do, such as deliveries, and returns its CPU time.
-func (p *process) settled() float64 {
+// waitIdle waits until the process has nothing left to do, such as deliveries, and returns its CPU time.
+func (p *process) waitIdle() float64 {
 	last := p.cpu()
 	for range 50 {
 		time.Sleep(200 * time.Millisecond)

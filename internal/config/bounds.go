@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// Bound is the lowest and the highest value that makes sense for a key. Durations are in nanoseconds.
+// Bound is the lowest and the highest allowed value of a key. Durations are in nanoseconds.
 type Bound struct{ Min, Max int64 }
 
-// bounds has every number and duration of the configuration (a test sees to it). What lies outside is refused: a
-// negative number of places drops every message, a lease that is over before it began kills the process.
+// bounds has every number and duration of the configuration (a test makes sure of that). Other values are refused: with
+// a negative number of places, for example, every message would be dropped.
 var bounds = map[string]Bound{
 	"as4.max_bytes":              {1 << 20, 2 << 30}, // D-13
 	"as4.max_expanded_bytes":     {1 << 20, 64 << 30},
@@ -21,7 +21,8 @@ var bounds = map[string]Bound{
 	"as4.spool_bytes":            {0, 1 << 42},
 	"deliver.lease":              {int64(time.Second), int64(time.Hour)},
 	"validation.room_bytes":      {16 << 20, 1 << 40},
-	"validation.timeout":         {int64(time.Second), int64(8 * time.Minute)},  // below the time that the queue has for a delivery
+	"validation.timeout":         {int64(time.Second), int64(8 * time.Minute)}, // below the time that the queue allows for a delivery
+	"send.hold":                  {0, int64(30 * 24 * time.Hour)},
 	"send.timeout":               {int64(time.Second), int64(14 * time.Minute)}, // below the lease of an attempt
 }
 
@@ -50,7 +51,7 @@ func (f field) written(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
-// shortDuration leaves out what is zero: 14m instead of 14m0s.
+// shortDuration leaves out zero units: 14m instead of 14m0s.
 func shortDuration(d time.Duration) string {
 	switch {
 	case d != 0 && d%time.Hour == 0:
@@ -61,7 +62,7 @@ func shortDuration(d time.Duration) string {
 	return d.String()
 }
 
-// allowed is the range of the key for the documentation, "" for what is no number.
+// allowed is the range of the key for the documentation, "" if the key is not a number.
 func (f field) allowed() string {
 	b, ok := bounds[f.path]
 	if !ok {
@@ -70,7 +71,7 @@ func (f field) allowed() string {
 	return f.written(b.Min) + " to " + f.written(b.Max)
 }
 
-// checkBounds refuses numbers and durations that make no sense.
+// checkBounds refuses numbers and durations out of bounds.
 func (c *Config) checkBounds(bad complain) {
 	_ = walk(reflect.ValueOf(c).Elem(), "", func(f field) error { // visit never fails here
 		b := bounds[f.path]

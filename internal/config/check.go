@@ -51,9 +51,7 @@ func (c *Config) Check() error {
 	c.checkAS4(env, bad)
 	c.checkIntake(env, bad)
 	c.checkReporting(bad)
-	if r := c.Discovery.Resolver; r != "" && !address(r) {
-		bad("discovery.resolver", "want host:port, have %q", r)
-	}
+	c.checkPartners(bad)
 	if !slices.Contains([]string{"off", "report", "reject"}, c.Validation.Outgoing) {
 		bad("validation.outgoing", "want off, report or reject, have %q", c.Validation.Outgoing)
 	}
@@ -70,6 +68,28 @@ func (c *Config) Check() error {
 		all = append(all, fault.New(fault.RevocationMissing, nil, "certs.revocation"))
 	}
 	return errors.Join(all...)
+}
+
+// checkPartners checks the keys about finding receivers and reading what partners send.
+func (c *Config) checkPartners(bad complain) {
+	if r := c.Discovery.Resolver; r != "" && !address(r) {
+		bad("discovery.resolver", "want host:port, have %q", r)
+	}
+	if p := c.Discovery.Canary; p != "" {
+		if _, err := peppol.ParseParticipant(p); err != nil {
+			bad("discovery.canary", "%v", err)
+		}
+	}
+	for i, text := range c.Network.Deny {
+		if _, err := parseNetwork(text); err != nil {
+			bad(fmt.Sprintf("network.deny[%d]", i), "want an address or a network like 198.51.100.0/24, have %q", text)
+		}
+	}
+	for i, text := range c.SBDH.FullStandard {
+		if _, err := peppol.ParseDocType(text); err != nil {
+			bad(fmt.Sprintf("sbdh.full_standard[%d]", i), "%v", err)
+		}
+	}
 }
 
 func (c *Config) checkReporting(bad complain) {
@@ -128,7 +148,7 @@ func (c *Config) checkAS4(env certs.Environment, bad complain) {
 	}
 }
 
-// address tells whether s is host:port with a port that exists.
+// address reports whether s is host:port with a port that exists.
 func address(s string) bool {
 	_, port, err := net.SplitHostPort(s)
 	if err != nil {
@@ -174,9 +194,28 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	return a.Unmap().Prefix(a.Unmap().BitLen())
 }
 
-// TrustedProxies returns the networks of a checked configuration.
-func (c *Config) TrustedProxies() (list []netip.Prefix) {
-	for _, text := range c.AS4.Proxies {
+// TrustedProxies returns the proxies of a checked configuration.
+func (c *Config) TrustedProxies() []netip.Prefix { return networks(c.AS4.Proxies) }
+
+// Denied returns the networks that a checked configuration forbids to contact.
+func (c *Config) Denied() []netip.Prefix { return networks(c.Network.Deny) }
+
+// Canary returns the participant of a checked configuration that must be found, the zero value for none.
+func (c *Config) Canary() peppol.ParticipantID {
+	p, _ := peppol.ParseParticipant(c.Discovery.Canary) // Check has refused others
+	return p
+}
+
+// FullStandard tells whether envelopes of a document type may carry its whole identifier in Standard (SBDH-027).
+func (c *Config) FullStandard(d peppol.DocTypeID) bool {
+	return slices.ContainsFunc(c.SBDH.FullStandard, func(text string) bool {
+		listed, err := peppol.ParseDocType(text)
+		return err == nil && listed == d
+	})
+}
+
+func networks(texts []string) (list []netip.Prefix) {
+	for _, text := range texts {
 		if p, err := parseNetwork(text); err == nil { // Check has refused others
 			list = append(list, p)
 		}

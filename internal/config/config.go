@@ -1,5 +1,5 @@
 // Package config holds the configuration of a server: one YAML file in which every key has a default or an error that
-// says what to do, and every key can also come from an environment variable (D-16). docs/configuration.md is generated
+// says what to do, and every key can also be set by an environment variable (D-16). docs/configuration.md is generated
 // from the doc tags here.
 package config
 
@@ -21,83 +21,94 @@ import (
 	"github.com/ravn-ap/ravn/internal/fault"
 )
 
-// Config is the whole configuration. Paths are relative to the folder of the file.
+// Config is the complete configuration. Paths are relative to the folder of the file.
 type Config struct {
-	Environment string `yaml:"environment" doc:"Network this server belongs to: local, test or production. Decides which certificates are trusted; nothing of one is accepted by another."`
-	Host        string `yaml:"host" doc:"Host name for the right half of the message ids that this server makes."`
-	Country     string `yaml:"country,omitempty" doc:"ISO 3166-1 code that is written as COUNTRY_C1 when a submission names none. Empty: each submission must name it."`
-	Data        string `yaml:"data" doc:"Folder for database, payloads and spool. One file system."`
+	Environment string `yaml:"environment" doc:"Network that this server belongs to: local, test or production. Decides which certificates are trusted; certificates of another network never are."`
+	Host        string `yaml:"host" doc:"Host name, the right half of the message ids of this server."`
+	Country     string `yaml:"country,omitempty" doc:"ISO 3166-1 code that is written as COUNTRY_C1 if a submission has none. Empty: every submission must have one."`
+	Data        string `yaml:"data" doc:"Folder for database, payloads and spool, which must be on one file system."`
 	Database    string `yaml:"database,omitempty" doc:"PostgreSQL address (postgres://…). Empty: SQLite in the data folder."`
 
-	Keys []Key `yaml:"keys" doc:"Own keys, current and previous ones. The seat id is the certificate's CN."`
+	Keys []Key `yaml:"keys" doc:"Our keys, current and previous ones. The seat id is the CN of the certificate."`
 
 	Certs struct {
 		APAnchors  string `yaml:"ap_anchors,omitempty" doc:"PEM file with the CAs that issue access point certificates. Empty: the built-in G3 CAs of the environment; local has none."`
 		SMPAnchors string `yaml:"smp_anchors,omitempty" doc:"PEM file with the CAs that issue SMP certificates. Empty: as above."`
 		TLSRoots   string `yaml:"tls_roots,omitempty" doc:"PEM file with the CAs that are trusted for outgoing TLS. Empty: those of the operating system."`
-		Revocation string `yaml:"revocation,omitempty" doc:"Set to unchecked to accept that revoked certificates are believed; production refuses to start without it until revocation checking is built."`
+		Revocation string `yaml:"revocation,omitempty" doc:"unchecked: accept that revoked certificates are trusted. Production does not start without it until revocation checking is built."`
 	} `yaml:"certs"`
 
 	AS4 struct {
 		Listen   string `yaml:"listen" doc:"Address of the AS4 endpoint."`
 		Path     string `yaml:"path,omitempty" doc:"Path of the AS4 endpoint." default:"/as4"`
-		Plain    bool   `yaml:"plain,omitempty" doc:"Listen without TLS: behind a proxy that ends it, or on loopback in local."`
+		Plain    bool   `yaml:"plain,omitempty" doc:"Listen without TLS: behind a proxy that terminates TLS, or on loopback in local."`
 		TLSCert  string `yaml:"tls_cert,omitempty" doc:"PEM file with the TLS certificate chain; reloaded when it changes."`
 		TLSKey   string `yaml:"tls_key,omitempty" doc:"PEM file with the TLS key."`
 		MaxBytes int64  `yaml:"max_bytes,omitempty" doc:"Limit of a request as received, in bytes." default:"104857600"`
 		MaxSize  int64  `yaml:"max_expanded_bytes,omitempty" doc:"Limit of a document after decompression, in bytes." default:"1073741824"`
-		InFlight int    `yaml:"in_flight,omitempty" doc:"Messages that are worked on at once. As many wait for their turn when they have arrived whole; more are told to come later." default:"64"`
+		InFlight int    `yaml:"in_flight,omitempty" doc:"Messages that are worked on at once. As many that have arrived completely wait for their turn; others must try again later." default:"64"`
 		Lenient  bool   `yaml:"lenient_message_id,omitempty" doc:"Accept message ids that break RFC 2822, and log them."`
 
-		Connections int      `yaml:"connections,omitempty" doc:"Connections that are open at once. When there are more the slowest is closed, an idle one first." default:"256"`
-		PerSource   int      `yaml:"connections_per_source,omitempty" doc:"Connections of one source at once: of an IPv4 address, of the first 64 bits of an IPv6 address, or of a client behind a trusted proxy." default:"32"`
-		SpoolBytes  int64    `yaml:"spool_bytes,omitempty" doc:"Room for messages on their way in, in bytes; one source gets a quarter, or twice max_bytes if that is more. 0: 4 GiB or four times max_bytes, whatever is more, but at most a quarter of what is free on the disk at the start."`
-		Proxies     []string `yaml:"trusted_proxies,omitempty" doc:"Addresses or networks (10.0.0.0/24) of proxies in front of the endpoint. What they say about the client in X-Forwarded-For or Forwarded is believed, of nobody else; they themselves may have any number of connections."`
+		Connections int      `yaml:"connections,omitempty" doc:"Connections that are open at once. If there are more, the slowest is closed, idle ones first." default:"256"`
+		PerSource   int      `yaml:"connections_per_source,omitempty" doc:"Connections that one source has open at once. A source is an IPv4 address, the first 64 bits of an IPv6 address, or a client behind a trusted proxy." default:"32"`
+		SpoolBytes  int64    `yaml:"spool_bytes,omitempty" doc:"Disk space for messages while they arrive, in bytes; one source may use a quarter, or twice max_bytes if that is more. 0: 4 GiB or four times max_bytes, whichever is more, but at most a quarter of the free disk space at the start."`
+		Proxies     []string `yaml:"trusted_proxies,omitempty" doc:"Addresses or networks (10.0.0.0/24) of proxies in front of the endpoint. Their headers X-Forwarded-For and Forwarded are trusted to name the client, those of others are not. The number of their own connections is not limited."`
 	} `yaml:"as4"`
 
 	Discovery struct {
 		Zone     string `yaml:"zone,omitempty" doc:"SML zone. Empty: that of the environment; local has none."`
 		Resolver string `yaml:"resolver,omitempty" doc:"DNS server, host:port. Empty: those of the operating system."`
+		Canary   string `yaml:"canary,omitempty" doc:"A participant that is certainly registered, like 0192:991825827. If the SML does not know it, the zone is out of order, and no receiver counts as not registered."`
+		OldForm  bool   `yaml:"old_canonicalization,omitempty" doc:"Accept metadata that are signed with exclusive canonicalization, which SMPs had to replace in 2022."`
 	} `yaml:"discovery"`
 
+	Network struct {
+		Deny []string `yaml:"deny,omitempty" doc:"Addresses or networks (198.51.100.0/24) to which no connection for an SMP or access point is made, for example our own public ones. Addresses that are not public need not be listed."`
+	} `yaml:"network,omitempty"`
+
+	SBDH struct {
+		FullStandard []string `yaml:"full_standard,omitempty" doc:"Document types, scheme::value, in whose envelopes Standard may hold the complete document type identifier, as in Digdir's innbyggerpost."`
+	} `yaml:"sbdh,omitempty"`
+
 	Deliver struct {
-		Folder string   `yaml:"folder" doc:"Folder where received documents are put, one folder each with payload and metadata.json."`
-		Lease  Duration `yaml:"lease,omitempty" doc:"How long a delivery may go without a sign of life. After a crash a document that was under way waits that long." default:"1m"`
+		Folder string   `yaml:"folder" doc:"Folder for received documents, each in a folder of its own with payload and metadata.json."`
+		Lease  Duration `yaml:"lease,omitempty" doc:"Lease of a delivery. After a crash, a document that was being delivered waits that long." default:"1m"`
 	} `yaml:"deliver"`
 
 	Send struct {
-		Timeout Duration `yaml:"timeout,omitempty" doc:"Limit of one attempt, from connecting to the end of the answer." default:"5m"`
+		Timeout Duration `yaml:"timeout,omitempty" doc:"Time limit for one attempt, from connecting to the end of the answer." default:"5m"`
+		Hold    Duration `yaml:"hold,omitempty" doc:"How long a message is held if its receiver is registered in the SML, but not in the SMP that the SML names, as while a participant changes its provider. ravn serve looks the receiver up again every 15 minutes. 0: the message is given up at once." default:"24h"`
 	} `yaml:"send"`
 
 	Validation struct {
 		Rules    string `yaml:"rules,omitempty" doc:"Folder of rule packs (ravn rules install). Empty: rules in the data folder."`
-		Outgoing string `yaml:"outgoing,omitempty" doc:"What happens with the verdict on a document that is handed in: off, report (kept with the message) or reject (an invalid one is not taken over)." default:"off"`
-		Incoming string `yaml:"incoming,omitempty" doc:"Likewise for received documents, after the receipt has left: off or report (kept with the message and in metadata.json)." default:"off"`
+		Outgoing string `yaml:"outgoing,omitempty" doc:"Check of submitted documents: off, report (the report is kept with the message) or reject (an invalid document is not accepted)." default:"off"`
+		Incoming string `yaml:"incoming,omitempty" doc:"Check of received documents, after the receipt was sent: off or report (the report is kept with the message and in metadata.json)." default:"off"`
 
-		RoomBytes int64    `yaml:"room_bytes,omitempty" doc:"Memory for all checks at once, in bytes: documents, their trees and the values of rules. A document waits on disk until there is room for it; one that needs more than all of it is delivered or sent unchecked, and its report says so." default:"268435456"`
-		Timeout   Duration `yaml:"timeout,omitempty" doc:"How long a document may wait for room and be checked; after that it goes on unchecked, and its report says so." default:"5m"`
+		RoomBytes int64    `yaml:"room_bytes,omitempty" doc:"Memory for all checks together, in bytes: documents, their trees and the values of rules. A document waits on disk until enough of it is free; one that needs more than that is sent or delivered unchecked, and its report says so." default:"268435456"`
+		Timeout   Duration `yaml:"timeout,omitempty" doc:"How long a document may wait for memory and be checked; after that it goes on unchecked, and its report says so." default:"5m"`
 	} `yaml:"validation,omitempty"`
 
 	Reporting struct {
-		SPID     string `yaml:"spid,omitempty" doc:"Participant of this service provider itself, like 0242:000123: it sends the reports, and status messages count as its own."`
-		Country  string `yaml:"country,omitempty" doc:"Its country. Empty: country above."`
-		Receiver string `yaml:"receiver,omitempty" doc:"Receiver of the reports. Empty: OpenPeppol, 9925:be0848934496, in production; elsewhere none."`
+		SPID     string `yaml:"spid,omitempty" doc:"Participant id of this service provider itself, like 0242:000123. It sends the reports, and status messages count as its own."`
+		Country  string `yaml:"country,omitempty" doc:"Country of the service provider. Empty: that in country."`
+		Receiver string `yaml:"receiver,omitempty" doc:"Receiver of the reports. Empty: in production OpenPeppol, 9925:be0848934496; elsewhere none."`
 	} `yaml:"reporting,omitempty"`
 
 	Log struct {
 		Level  string `yaml:"level,omitempty" doc:"debug, info, warn or error." default:"info"`
-		Format string `yaml:"format,omitempty" doc:"json or console. Empty: console on a terminal, else json."`
+		Format string `yaml:"format,omitempty" doc:"json or console. Empty: console on a terminal, otherwise json."`
 	} `yaml:"log"`
 
 	dir    string            // folder of the file; paths are relative to it
-	places map[string]place  // where a key stands in the file, by its path
+	places map[string]place  // position of a key in the file, by its path
 	env    map[string]string // the environment variable that set a key, by its path
 }
 
-// Key is one own key: a PKCS#12 file, or certificate and key in PEM.
+// Key is one of our keys: a PKCS#12 file, or certificate and key in PEM.
 type Key struct {
 	P12          string `yaml:"p12,omitempty" doc:"PKCS#12 file with key and certificate."`
-	Password     string `yaml:"password,omitempty" doc:"Its password. Better: password_file."`
+	Password     string `yaml:"password,omitempty" doc:"Its password. Prefer password_file."`
 	PasswordFile string `yaml:"password_file,omitempty" doc:"File whose first line is the password."`
 	Cert         string `yaml:"cert,omitempty" doc:"PEM file with the certificate, instead of p12."`
 	Key          string `yaml:"key,omitempty" doc:"PEM file with the private key."`
@@ -106,19 +117,19 @@ type Key struct {
 // Duration is a time.Duration that is written like 30s or 5m.
 type Duration time.Duration
 
-// UnmarshalText reads the written form.
+// UnmarshalText reads that form.
 func (d *Duration) UnmarshalText(text []byte) error {
 	v, err := time.ParseDuration(string(text))
 	*d = Duration(v)
 	return err
 }
 
-// MarshalText writes it.
+// MarshalText writes that form.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 func (d Duration) String() string { return time.Duration(d).String() }
 
-// Load reads and completes the file; Check tells whether it makes sense.
+// Load reads the file and fills in defaults. Check says whether the values make sense.
 func Load(file string) (*Config, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -136,7 +147,7 @@ func Load(file string) (*Config, error) {
 }
 
 // Parse reads the text of a configuration whose paths are relative to dir. Unknown keys are errors with line and
-// column. Environment variables win over the text: RAVN_AS4_LISTEN is as4.listen. A key that is left out, or empty, has
+// column. Environment variables override the text: RAVN_AS4_LISTEN is as4.listen. A key that is left out or empty has
 // its default; a number that is given as 0 is 0.
 func Parse(text []byte, dir string, env func(string) (string, bool)) (*Config, error) {
 	c := &Config{}
@@ -150,7 +161,7 @@ func Parse(text []byte, dir string, env func(string) (string, bool)) (*Config, e
 			c.env[f.path] = f.env()
 			return f.set(v)
 		}
-		if number && c.places[f.path].kind == ast.FloatType { // the decoder would cut it off
+		if number && c.places[f.path].kind == ast.FloatType { // the decoder would truncate it
 			return fmt.Errorf("%s%s: want a whole number", f.path, c.where(f.path))
 		}
 		if f.value.IsZero() && f.def != "" && !(number && c.given(f.path)) {
@@ -200,7 +211,7 @@ func (f field) set(s string) (err error) {
 	}
 }
 
-// splitList reads a list in an environment variable: its members are separated by commas.
+// splitList reads a comma-separated list in an environment variable.
 func splitList(s string) (list []string) {
 	for v := range strings.SplitSeq(s, ",") {
 		if v = strings.TrimSpace(v); v != "" {

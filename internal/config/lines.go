@@ -51,7 +51,7 @@ func note(places map[string]place, n ast.Node, path string) {
 	}
 }
 
-// given tells whether the file gives the key a value: "in_flight:" alone does not.
+// given reports whether the file gives the key a value: "in_flight:" alone does not.
 func (c *Config) given(path string) bool {
 	p, ok := c.places[path]
 	return ok && p.kind != ast.NullType

@@ -59,7 +59,7 @@ type Document struct {
 	Problem        *Problem        `json:"problem,omitempty"` // nil at its goal, and while nothing stopped it
 	Actions        []Action        `json:"actions"`
 	Next           string          `json:"next,omitempty"`         // what to do, in a sentence
-	NextAttempt    time.Time       `json:"next_attempt,omitzero"`  // of a delivery that waits
+	NextAttempt    time.Time       `json:"next_attempt,omitzero"`  // by serve itself: of a delivery, or of a lookup while it is held
 	Backend        string          `json:"backend,omitempty"`      // of a received one
 	Delivered      time.Time       `json:"delivered,omitzero"`     // to C4
 	Attempts       []Attempt       `json:"attempts,omitempty"`     // oldest first

@@ -179,6 +179,11 @@ func TestAPI055Problem(t *testing.T) {
 			o.unsent(m, store.NotSent{Reason: "RAVN-2102: the receiver could not be looked up (timeout)"})
 			return m
 		}, fault.LookupFailed, fault.Network, again, "retry cancel"},
+		"held": {func(o *office) store.Message {
+			m := o.submitted("1")
+			o.unsent(m, store.NotSent{Moving: o.now, Retry: o.now.Add(time.Minute), Reason: "RAVN-2106: no SMP knows the receiver"})
+			return m
+		}, fault.ReceiverMoving, fault.Register, "looked up again by ravn serve", "retry cancel"},
 		"not registered": {func(o *office) store.Message {
 			m := o.submitted("1")
 			o.unsent(m, store.NotSent{GiveUp: true, Reason: "RAVN-2101: not registered"})
@@ -204,7 +209,7 @@ func TestAPI055Problem(t *testing.T) {
 			m := o.submitted("1")
 			o.tried(m, refused)
 			return m
-		}, "EBMS:0004", fault.Theirs, "correct the cause and send the document anew", "retry"},
+		}, "EBMS:0004", fault.Theirs, "correct the cause and send the document again as a new message", "retry"},
 		"another receipt": {func(o *office) store.Message {
 			m := o.submitted("1")
 			o.tried(m, store.Result{State: store.ReceiptInvalid, Outcome: "bad-receipt"})
@@ -267,6 +272,9 @@ func TestAPI055Problem(t *testing.T) {
 			}
 			if got := strings.Trim(fmt.Sprint(doc.Actions), "[]"); got != tc.action {
 				t.Errorf("actions %s, want %s", got, tc.action)
+			}
+			if want := name == "held" || doc.Direction == store.In && doc.Status == documents.Pending; doc.NextAttempt.IsZero() == want {
+				t.Errorf("next attempt: %v", doc.NextAttempt)
 			}
 			page, err := o.List(t.Context(), documents.Query{})
 			if err != nil || len(page.Items) != 1 || (page.Items[0].Problem == nil) != (doc.Problem == nil) ||
@@ -405,7 +413,7 @@ func TestAPI057UnknownFilters(t *testing.T) {
 	}
 }
 
-// bare takes the details of all rows, as a program of before leaves them.
+// bare takes the details of all rows, as an older program leaves them.
 func (o *office) bare() {
 	o.Helper()
 	eng, err := sqlite.Engine(filepath.Join(o.dir, "ravn.db"))
@@ -414,7 +422,7 @@ func (o *office) bare() {
 	o.must(errors.Join(err, eng.Write.Close(), eng.Read.Close()))
 }
 
-// Rows of before get their columns, a few in each round, whatever their payloads are like; what another node has is left to it.
+// Older rows get their columns, a few in each round, whatever their payloads are like; what another node has is left to it.
 func TestAPI120Fill(t *testing.T) {
 	o := newOffice(t)
 	verdict := []store.Evidence{{Kind: store.EvidenceValidation, Bytes: []byte(`{"verdict":"invalid"}`)}}

@@ -304,7 +304,7 @@ func (w *writer) payload() {
 		w.err = err
 		return
 	}
-	_, p, err := sbdh.Read(r, sbdh.Options{})
+	_, p, err := sbdh.Read(r, asTaken)
 	if err = errors.Join(err, r.Close()); err != nil {
 		w.manifest.Missing = append(w.manifest.Missing, Missing{fileHeader, err.Error()}, Missing{fileDocument, err.Error()})
 		return

@@ -7,8 +7,12 @@ import (
 
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/internal/store/blob"
+	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/sbdh"
 )
+
+// asTaken reads the envelope of a document that was taken over. What the configuration allows may have changed since.
+var asTaken = sbdh.Options{FullStandard: func(peppol.DocTypeID) bool { return true }}
 
 // fillBatch is how many rows one transaction writes.
 const fillBatch = 100
@@ -21,7 +25,7 @@ type Filled struct {
 	LookedAt int
 }
 
-// Fill gives documents of before the columns that they are found by (API-120): up to rows of them, from the one after a given
+// Fill gives older documents the columns that they are found by (API-120): up to rows of them, from the one after a given
 // id on. It returns where the next round goes on, "" at the end. Of a document nothing but its number is copied.
 func (d *Desk) Fill(ctx context.Context, after string, rows int) (next string, done Filled, err error) {
 	for done.LookedAt < rows {
@@ -115,7 +119,7 @@ func (d *Desk) number(ctx context.Context, ref store.BlobRef) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, p, err := sbdh.Read(r, sbdh.Options{})
+	_, p, err := sbdh.Read(r, asTaken)
 	if err = errors.Join(err, r.Close()); err != nil {
 		return "", err
 	}

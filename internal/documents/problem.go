@@ -52,7 +52,7 @@ func problem(d *Document, code string, unclear bool) *Problem {
 		p.Code = fallback
 	}
 	switch {
-	case d.Direction == store.In:
+	case d.Direction == store.In, fault.Code(code) == fault.ReceiverMoving: // held: serve looks the receiver up (DISC-067)
 	case byState[d.State], d.Status == Pending:
 		entry = own
 	case unclear:

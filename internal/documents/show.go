@@ -43,6 +43,7 @@ func (d *Desk) whole(ctx context.Context, id string) (*Document, *record, error)
 	if doc.Direction == store.In {
 		doc.delivery(r)
 	}
+	doc.plan(r)
 	doc.Next = nextStep(&doc)
 	return &doc, r, nil
 }
@@ -53,7 +54,7 @@ type record struct {
 	attempts []store.Attempt
 	events   []store.Event
 	evidence []store.Evidence
-	job      store.Job // of the delivery; zero when there is none
+	job      store.Job // its work; zero when there is none
 }
 
 func (d *Desk) read(ctx context.Context, id string) (r *record, err error) {
@@ -68,10 +69,14 @@ func (d *Desk) read(ctx context.Context, id string) (r *record, err error) {
 	if r.events, err = d.Store.Timeline(ctx, d.Tenant, id); err != nil {
 		return nil, err
 	}
-	if r.evidence, err = d.Store.AllEvidence(ctx, d.Tenant, id); err != nil || r.Direction == store.Out {
+	if r.evidence, err = d.Store.AllEvidence(ctx, d.Tenant, id); err != nil {
 		return r, err
 	}
-	if r.job, err = d.Store.JobOf(ctx, d.Tenant, store.Deliver, id); errors.Is(err, db.ErrNotFound) {
+	kind := store.Deliver
+	if r.Direction == store.Out {
+		kind = store.Send
+	}
+	if r.job, err = d.Store.JobOf(ctx, d.Tenant, kind, id); errors.Is(err, db.ErrNotFound) {
 		err = nil
 	}
 	return r, err
@@ -89,14 +94,19 @@ func (doc *Document) stop(r *record) {
 	}
 }
 
-// delivery says when and where a received document was or will be delivered.
+// delivery says when and where a received document was delivered.
 func (doc *Document) delivery(r *record) {
 	for _, a := range r.attempts {
 		if doc.Backend = a.Endpoint; a.Outcome == outcomeDelivered {
 			doc.Delivered = a.Ended
 		}
 	}
-	if doc.Status == Pending && r.job.ID != "" && r.job.Done.IsZero() {
+}
+
+// plan says when serve goes on with a document by itself: it delivers, and looks up the receivers of held documents.
+func (doc *Document) plan(r *record) {
+	byItself := r.Direction == store.In || !r.job.Moving.IsZero()
+	if doc.Status == Pending && byItself && r.job.ID != "" && r.job.Done.IsZero() {
 		doc.NextAttempt = r.job.Due
 	}
 }

@@ -1,6 +1,6 @@
-// Package durable makes files and folders appear whole or not at all, and keeps them through a loss of power. Content
-// is written under a temporary name that no other attempt shares, synced and then renamed, and the folder is synced
-// (REL-001, REL-012). While an attempt lives it holds a lock on what it writes, so that Sweep finds what dead ones
+// Package durable makes files and folders appear complete or not at all, and makes them survive a loss of power.
+// Content is written under a temporary name that no other attempt uses, synced and then renamed, and the folder is
+// synced (REL-001, REL-012). An attempt holds a lock on what it writes, so that Sweep can tell what dead attempts have
 // left.
 package durable
 
@@ -14,8 +14,8 @@ import (
 	"syscall"
 )
 
-// SyncError is a failure after which the system may have dropped what was written. It is never tried again on the same
-// bytes: they are written anew (REL-002).
+// SyncError is a failure after which the system may have dropped what was written. A sync that failed is never
+// repeated, because it could succeed without writing anything; the content must be written again (REL-002).
 type SyncError struct {
 	Op, Name string
 	Err      error
@@ -26,18 +26,18 @@ func (e *SyncError) Error() string { return e.Op + " " + e.Name + ": " + e.Err.E
 // Unwrap returns the cause.
 func (e *SyncError) Unwrap() error { return e.Err }
 
-// Temporary names begin and end so; between lie what the name is for and what makes it unique.
+// Temporary names begin and end like this; in between are their purpose and what makes them unique.
 const (
 	prefix = ".ravn-"
 	suffix = ".tmp"
 )
 
-// tempName is a name of its own for each call.
+// tempName returns a different name for each call.
 func tempName(dir, base string) string {
 	return filepath.Join(dir, prefix+base[:min(len(base), 100)]+"-"+rand.Text()+suffix)
 }
 
-// hold opens and locks what was just created. A file system without locks has none; then only its age protects it.
+// hold opens and locks what was just created. On a file system without locks only its age protects it from Sweep.
 func hold(fsys FS, name string) (File, error) {
 	f, err := fsys.Open(name)
 	if err == nil {
@@ -46,7 +46,7 @@ func hold(fsys FS, name string) (File, error) {
 	return f, err
 }
 
-// Temp is a file under way. One of Publish, PublishNew and Discard ends it; Discard after the others does nothing.
+// Temp is a file being written. Publish, PublishNew or Discard ends it; Discard after one of the others does nothing.
 type Temp struct {
 	*bufio.Writer
 	fsys FS
@@ -55,7 +55,7 @@ type Temp struct {
 	over bool
 }
 
-// Create begins a file in a folder. base is for people who find what a crash left.
+// Create begins a file in a folder. base becomes part of the temporary name, for people who find it after a crash.
 func Create(fsys FS, dir, base string, mode fs.FileMode) (*Temp, error) {
 	name := tempName(dir, base)
 	f, err := fsys.Create(name, mode)
@@ -66,7 +66,7 @@ func Create(fsys FS, dir, base string, mode fs.FileMode) (*Temp, error) {
 	return &Temp{Writer: bufio.NewWriterSize(f, 64<<10), fsys: fsys, name: name, file: f}, nil
 }
 
-// Seal has the bytes on disk when it returns.
+// Seal syncs and closes the file: when it returns, the bytes are on disk.
 func (t *Temp) Seal() error {
 	if t.file == nil {
 		return nil
@@ -83,7 +83,7 @@ func (t *Temp) Seal() error {
 	return syncError("close", t.name, cerr)
 }
 
-// Publish seals the file and gives it its name, also when another file has it. SyncDir must follow.
+// Publish seals the file and gives it its name, replacing another file. SyncDir must follow.
 func (t *Temp) Publish(final string) error {
 	err := t.Seal()
 	if err == nil {
@@ -93,8 +93,8 @@ func (t *Temp) Publish(final string) error {
 	return err
 }
 
-// PublishNew seals the file and gives it its name, or fails with fs.ErrExist when there is something under it. SyncDir
-// must follow. It needs hard links.
+// PublishNew seals the file and gives it its name, or fails with fs.ErrExist if the name is taken. SyncDir must follow.
+// It needs hard links, because rename would replace what is there.
 func (t *Temp) PublishNew(final string) error {
 	err := t.Seal()
 	if err == nil {
@@ -103,7 +103,7 @@ func (t *Temp) PublishNew(final string) error {
 	return err
 }
 
-// Discard removes the temporary name. What it cannot remove Sweep will.
+// Discard removes the temporary file. If it cannot, Sweep will.
 func (t *Temp) Discard() {
 	if t.over {
 		return
@@ -133,7 +133,8 @@ func SyncDir(fsys FS, name string) error {
 	return errors.Join(err, f.Close())
 }
 
-// WriteFile makes a file hold what fill writes. If it fails the file is as it was, or whole but perhaps not durable.
+// WriteFile replaces a file with what fill writes. If it fails, the file is unchanged, or complete but perhaps not
+// durable.
 func WriteFile(name string, mode fs.FileMode, fill func(io.Writer) error) error {
 	return writeFile(OS{}, name, mode, fill)
 }
@@ -155,7 +156,7 @@ func writeFile(fsys FS, name string, mode fs.FileMode, fill func(io.Writer) erro
 	return SyncDir(fsys, dir)
 }
 
-// MkdirAll makes a folder and those around it, and makes their names durable.
+// MkdirAll creates a folder and its missing parents, and makes their names durable.
 func MkdirAll(dir string, mode fs.FileMode) error { return mkdirAll(OS{}, filepath.Clean(dir), mode) }
 
 func mkdirAll(fsys FS, dir string, mode fs.FileMode) error {
@@ -184,7 +185,7 @@ func mkdirAll(fsys FS, dir string, mode fs.FileMode) error {
 	return SyncDir(fsys, around)
 }
 
-// Bytes fills a file with what is at hand.
+// Bytes returns a fill function that writes b.
 func Bytes(b []byte) func(io.Writer) error {
 	return func(w io.Writer) error {
 		_, err := w.Write(b)

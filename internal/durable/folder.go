@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-// Folder is a folder under way. Discard ends it; after Publish that only gives its lock back.
+// Folder is a folder being written. Discard ends it; after Publish it only releases the lock.
 type Folder struct {
 	fsys      FS
 	name      string
@@ -19,7 +19,8 @@ type Folder struct {
 	published bool
 }
 
-// CreateFolder begins a folder in another one. base is for people who find what a crash left.
+// CreateFolder begins a folder in another one. base becomes part of the temporary name, for people who find it after a
+// crash.
 func CreateFolder(fsys FS, dir, base string, mode fs.FileMode) (*Folder, error) {
 	name := tempName(dir, base)
 	if err := fsys.Mkdir(name, mode); err != nil {
@@ -35,7 +36,7 @@ func CreateFolder(fsys FS, dir, base string, mode fs.FileMode) (*Folder, error) 
 // Path is the temporary name, under which written files can be read.
 func (f *Folder) Path() string { return f.name }
 
-// Write adds a file, which is on disk when it returns. name may lie in folders, which are made.
+// Write adds a file, which is on disk when it returns. name may have parent folders, which are created.
 func (f *Folder) Write(name string, mode fs.FileMode, fill func(io.Writer) error) error {
 	path := filepath.Join(f.name, filepath.FromSlash(name))
 	if !filepath.IsLocal(name) {
@@ -74,8 +75,8 @@ func (f *Folder) makeParents(dir string) error {
 	return err
 }
 
-// Publish gives the folder its name. It fails with fs.ErrExist when there is something under it that is not an empty
-// folder. SyncDir of the folder around must follow.
+// Publish gives the folder its name. It fails with fs.ErrExist if the name is taken by anything but an empty folder.
+// SyncDir of the parent folder must follow.
 func (f *Folder) Publish(final string) error {
 	for _, sub := range f.subs {
 		if err := SyncDir(f.fsys, sub); err != nil {
@@ -87,14 +88,14 @@ func (f *Folder) Publish(final string) error {
 	return err
 }
 
-// Withdraw takes back the name that Publish gave, for a caller who could not make it durable.
+// Withdraw takes back the name that Publish gave, for a caller that could not make it durable.
 func (f *Folder) Withdraw(final string) error {
 	err := f.fsys.Rename(final, f.name)
 	f.published = err != nil
 	return err
 }
 
-// Discard removes what was not published. What it cannot remove Sweep will.
+// Discard removes what was not published. What it cannot remove, Sweep will.
 func (f *Folder) Discard() {
 	if f.lock == nil {
 		return

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// FS is what this package needs of a file system; tests put one in between that fails. Names are paths.
+// FS is the part of a file system that this package needs; tests use one that fails. Names are paths.
 type FS interface {
 	Create(name string, mode fs.FileMode) (File, error) // for writing; fails with fs.ErrExist if the name exists
 	Open(name string) (File, error)                     // for reading, also of folders

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// Lifetimes of temporary names that nobody holds: where the file system has locks, and where it has none.
+// How old temporary files get that nobody holds: on a file system with locks, and on one without.
 const (
 	sweepAge    = time.Hour
 	unlockedAge = 24 * time.Hour
 )
 
-// Sweep removes temporary files and folders whose attempt is dead: nobody holds them, and they have not changed for an
-// hour.
+// Sweep removes temporary files and folders whose attempt is dead: nobody has locked them, and they have not changed
+// for an hour.
 func Sweep(fsys FS, dir string, now time.Time) error {
 	entries, err := fsys.ReadDir(dir)
 	if err != nil {

@@ -400,7 +400,7 @@ func TestHTTPRules(t *testing.T) {
 	t.Run("SEC-021 shorter than its Content-Length", func(t *testing.T) {
 		soap := w.signed(t, localca.Leaf{CN: "POP900002"}, &ebms.Signal{Timestamp: time.Now(), ID: "2@b", RefTo: "1@a", Receipt: &ebms.Receipt{}})
 		r := explain(t, append([]byte("HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\nContent-Length: 100000\r\n\r\n"), soap...), opt)
-		if r.Verdict.Code != fault.CaptureUnreadable || r.MIME.Complete || r.MIME.Fault == nil || r.Receipt == nil {
+		if r.Verdict.Code != fault.CaptureUnreadable || r.MIME.Complete || r.MIME.Defect == nil || r.Receipt == nil {
 			t.Errorf("%+v %+v", r.Verdict, r.MIME)
 		}
 	})

@@ -1,7 +1,7 @@
 // Package explain says what a captured AS4 message is, layer by layer: HTTP, MIME, SOAP, signature, certificate,
-// encryption, ebMS header, envelope and payload. It reads with the strict readers of the server and goes on where the
-// server would refuse, so that a person sees what was wrong, whose fault it is and what to do. What a verdict rests on is
-// always the chain of package wssec; everything else it shows is marked as not verified.
+// encryption, ebMS header, envelope and payload. It uses the strict readers of the server but goes on where the server
+// would refuse, so that a person sees what was wrong, who is to blame and what to do. Verdicts are always based on the
+// chain of types in package wssec; everything else is shown as not verified.
 package explain
 
 import (
@@ -25,15 +25,15 @@ import (
 // Options of Explain. The zero value explains what can be seen without keys.
 type Options struct {
 	Keys    *certs.Keyring // keys to decrypt with; nil means none
-	Anchors []certs.Issuer // access point CAs to believe, beside the built-in ones of Peppol
-	At      time.Time      // what "now" means; zero means the present, and then the age of the message is not judged
-	Request []byte         // the captured request that a receipt answers; nil means none was given
-	Payload io.Writer      // receives the StandardBusinessDocument once it is decrypted and its digest fits; may be nil
+	Anchors []certs.Issuer // access point CAs to trust in addition to the built-in ones of Peppol
+	At      time.Time      // what "now" means; zero means the present, and the age of the message is then not checked
+	Request []byte         // the captured request that a receipt answers; may be nil
+	Payload io.Writer      // receives the decrypted StandardBusinessDocument once its digest matches; may be nil
 }
 
-// Explain reads a captured message: an HTTP request or response as it went over the connection, one without its start
-// line, or the body alone, multipart or SOAP. Whatever is wrong with the message stands in the Report; an error means
-// that Options.Payload could not be written.
+// Explain reads a captured message: an HTTP request or response as transmitted, one without its start line, or only the
+// body, multipart or SOAP. Everything that is wrong with the message is in the Report; an error means that
+// Options.Payload could not be written.
 func Explain(input []byte, opt Options) (*Report, error) {
 	x := &explainer{opt: opt, now: opt.At, rep: &Report{Format: Format, Errors: []ErrorInfo{}, Problems: []Problem{}}}
 	if x.now.IsZero() {
@@ -49,7 +49,7 @@ func Explain(input []byte, opt Options) (*Report, error) {
 	return x.rep, x.writeErr
 }
 
-// explainer is one explanation under way.
+// explainer is one explanation in progress.
 type explainer struct {
 	opt Options
 	now time.Time
@@ -71,7 +71,7 @@ type explainer struct {
 	writeErr  error
 }
 
-// part is one MIME part beside the SOAP part.
+// part is a MIME part other than the SOAP part.
 type part struct {
 	cid         string // content id without brackets
 	contentType string
@@ -113,8 +113,8 @@ func (x *explainer) broken(p Problem) {
 	x.rep.Problems = append(x.rep.Problems, p)
 }
 
-// refused turns an error of one of the strict readers into a problem. It returns what the reader said.
-func (x *explainer) refused(layer Layer, err error, stops bool) *Fault {
+// refused turns an error of one of the strict readers into a problem and returns what the reader said.
+func (x *explainer) refused(layer Layer, err error, stops bool) *Defect {
 	p := Problem{Layer: layer, Text: err.Error(), Stops: stops}
 	var we *wssec.Error
 	var me *mime.Error
@@ -131,7 +131,7 @@ func (x *explainer) refused(layer Layer, err error, stops bool) *Fault {
 		p.Rule, p.Text, p.Code = headerRules[ee.Code], withCause(ee.Detail, ee.Err), ee.Code
 	}
 	x.broken(p)
-	return &Fault{Rule: p.Rule, Text: p.Text}
+	return &Defect{Rule: p.Rule, Text: p.Text}
 }
 
 // headerRules are the rules behind the errors of ebms.Read.
@@ -146,7 +146,7 @@ func withCause(msg string, err error) string {
 	return msg + ": " + err.Error()
 }
 
-// advice says what to do about a problem, by where it lies.
+// advice says what to do about a problem, depending on who is to blame.
 func advice(p Problem) string {
 	switch {
 	case p.Stops && p.Layer == LayerHTTP:
@@ -163,7 +163,7 @@ func advice(p Problem) string {
 	return "Tell the provider who made this message which rule it breaks; sending the same bytes again will not help."
 }
 
-// conclude writes verdict and summary.
+// conclude sets verdict and summary.
 func (x *explainer) conclude() {
 	r := x.rep
 	unsignedError := r.SOAP != nil && r.SOAP.Message == MessageError && !r.Signature.Signed
@@ -191,7 +191,7 @@ func verdict(code fault.Code, detail string) Verdict {
 	return Verdict{Code: code, Text: text.What + ": " + detail, Blame: entry.Blame, Next: text.Next}
 }
 
-// stoppedAt names the first problem behind which nothing could be read.
+// stoppedAt returns the first problem after which nothing could be read.
 func (x *explainer) stoppedAt() string {
 	for _, p := range x.rep.Problems {
 		if p.Stops {
@@ -234,7 +234,7 @@ func orUnknown(s string) string {
 	return s
 }
 
-// finder finds keys and remembers what was asked for.
+// finder finds keys and remembers which were asked for.
 type finder struct {
 	ring  *certs.Keyring
 	asked bool

@@ -65,14 +65,14 @@ func (x *explainer) transport(input []byte) (src *source, ok bool) {
 	var err error
 	if head != nil {
 		if header, err = h.readHead(head); err != nil {
-			h.Fault = &Fault{Rule: "SEC-010", Text: "the HTTP header cannot be read: " + err.Error()}
-			return nil, x.noMessage("SEC-010", h.Fault.Text, Capture)
+			h.Defect = &Defect{Rule: "SEC-010", Text: "the HTTP header cannot be read: " + err.Error()}
+			return nil, x.noMessage("SEC-010", h.Defect.Text, Capture)
 		}
 		x.httpRules(header)
 	}
 	body, err := h.decode(header, raw)
 	if err != nil {
-		h.Fault = &Fault{Rule: "AS4-119", Text: err.Error()}
+		h.Defect = &Defect{Rule: "AS4-119", Text: err.Error()}
 		return nil, x.noMessage("AS4-119", err.Error(), Capture)
 	}
 	return x.content(header["Content-Type"], body)
@@ -176,7 +176,7 @@ func (h *HTTP) decode(header http.Header, raw []byte) (io.Reader, error) {
 	} else if n, err := strconv.ParseInt(header.Get("Content-Length"), 10, 64); err == nil {
 		switch {
 		case n > int64(len(raw)):
-			h.Fault = &Fault{Rule: "SEC-021", Text: fmt.Sprintf("the body has %d of the %d bytes that Content-Length announces", len(raw), n)}
+			h.Defect = &Defect{Rule: "SEC-021", Text: fmt.Sprintf("the body has %d of the %d bytes that Content-Length announces", len(raw), n)}
 		case n < int64(len(raw)):
 			h.note(fmt.Sprintf("%d bytes behind the end of the body are left out", int64(len(raw))-n))
 			body = bytes.NewReader(raw[:n])
@@ -209,7 +209,7 @@ func (x *explainer) content(contentType []string, r io.Reader) (*source, bool) {
 		if x.rep.HTTP.Kind == KindRequest {
 			rule = "AS4-118"
 		}
-		x.rep.HTTP.Fault = &Fault{Rule: rule, Text: text}
+		x.rep.HTTP.Defect = &Defect{Rule: rule, Text: text}
 		x.rep.HTTP.BodyBytes = drain(body)
 		return nil, x.noMessage(rule, text, Capture)
 	}
@@ -218,7 +218,7 @@ func (x *explainer) content(contentType []string, r io.Reader) (*source, bool) {
 		if err == nil {
 			return &source{declared, body}, true
 		}
-		x.rep.HTTP.Fault = x.refused(LayerHTTP, err, false)
+		x.rep.HTTP.Defect = x.refused(LayerHTTP, err, false)
 		x.rep.HTTP.note("the Content-Type cannot be used; the packaging was guessed from the body")
 	}
 	return &source{ct, body}, true

@@ -8,7 +8,7 @@ import (
 	"github.com/ravn-ap/ravn/as4/mime"
 )
 
-// packaging splits the body into its parts. What was read before a fault stays.
+// packaging splits the body into its parts. What was read before an error stays.
 func (x *explainer) packaging(src *source) {
 	m := &MIME{Parts: []Part{}, Multipart: src.ct.Media == mime.Multipart}
 	x.rep.MIME = m
@@ -19,30 +19,30 @@ func (x *explainer) packaging(src *source) {
 		m.Parts = append(m.Parts, Part{ContentType: mime.SOAP, Bytes: int64(len(x.soap))})
 	}
 	x.rep.HTTP.BodyBytes = drain(src.r)
-	m.Complete = err == nil && src.r.err == nil && (x.rep.HTTP.Fault == nil || x.rep.HTTP.Fault.Rule != "SEC-021")
+	m.Complete = err == nil && src.r.err == nil && (x.rep.HTTP.Defect == nil || x.rep.HTTP.Defect.Rule != "SEC-021")
 	var me *mime.Error
 	switch {
 	case errors.As(err, &me):
-		m.Fault = x.framing(me)
+		m.Defect = x.framing(me)
 	case !m.Complete:
-		m.Fault = &Fault{Rule: "SEC-021", Text: "the body ends early"}
-		if f := x.rep.HTTP.Fault; f != nil {
-			m.Fault.Text = f.Text
+		m.Defect = &Defect{Rule: "SEC-021", Text: "the body ends early"}
+		if f := x.rep.HTTP.Defect; f != nil {
+			m.Defect.Text = f.Text
 		} else if cause := errors.Join(err, src.r.err); cause != nil {
-			m.Fault.Text = withCause(m.Fault.Text, cause)
+			m.Defect.Text = withCause(m.Defect.Text, cause)
 		}
-		x.broken(Problem{Layer: LayerMIME, Rule: m.Fault.Rule, Text: m.Fault.Text, Blame: Capture, Stops: true})
+		x.broken(Problem{Layer: LayerMIME, Rule: m.Defect.Rule, Text: m.Defect.Text, Blame: Capture, Stops: true})
 	}
 }
 
 // framing reports a broken multipart. A message that just ends was cut; everything else was written so.
-func (x *explainer) framing(me *mime.Error) *Fault {
+func (x *explainer) framing(me *mime.Error) *Defect {
 	p := Problem{Layer: LayerMIME, Rule: me.Rule, Text: me.Msg, Stops: true}
 	if me == mime.ErrTruncated {
 		p.Blame = Capture
 	}
 	x.broken(p)
-	return &Fault{Rule: me.Rule, Text: me.Msg}
+	return &Defect{Rule: me.Rule, Text: me.Msg}
 }
 
 // split reads the parts: the SOAP part, and the others into memory.
@@ -51,8 +51,8 @@ func (x *explainer) split(r *mime.Reader) error {
 	for {
 		p, err := r.Next()
 		if err == io.EOF {
-			if f := r.Fault(); f != nil {
-				m.Fault = x.refused(LayerMIME, f, false)
+			if f := r.HeaderError(); f != nil {
+				m.Defect = x.refused(LayerMIME, f, false)
 			}
 			return nil
 		}

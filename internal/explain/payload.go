@@ -112,11 +112,11 @@ func (x *explainer) sbdh(r *counter, p *Payload) {
 	var se *sbdh.Error
 	switch {
 	case errors.As(err, &se):
-		s.Fault = &Fault{Rule: se.Rule, Text: withCause(se.Keyword+": "+se.Msg, se.Err)}
-		x.broken(Problem{Layer: LayerSBDH, Rule: se.Rule, Text: s.Fault.Text, Code: ebms.CodeOther})
+		s.Defect = &Defect{Rule: se.Rule, Text: withCause(se.Keyword+": "+se.Msg, se.Err)}
+		x.broken(Problem{Layer: LayerSBDH, Rule: se.Rule, Text: s.Defect.Text, Code: ebms.CodeOther})
 		return
 	case err != nil: // of the decompression, which is reported there
-		s.Fault = &Fault{Rule: "AS4-058", Text: err.Error()}
+		s.Defect = &Defect{Rule: "AS4-058", Text: err.Error()}
 		return
 	}
 	s.OK = true

@@ -13,7 +13,7 @@ import (
 const Format = 1
 
 // Report is everything that can be said about a captured message, one field per layer. A layer that was not reached is
-// null, a list is never null.
+// null; a list is never null.
 type Report struct {
 	Format      int          `json:"format"`
 	Summary     string       `json:"summary"` // one sentence
@@ -33,8 +33,8 @@ type Report struct {
 	Problems    []Problem    `json:"problems"`
 }
 
-// Verdict is the end of the explanation. It is in order when the message could be read and its signature is valid, or
-// when it is an unsigned error (AS4-110).
+// Verdict is the conclusion. It is positive if the message could be read and its signature is valid, or if it is an
+// unsigned error (AS4-110).
 type Verdict struct {
 	OK    bool        `json:"ok"`
 	Code  fault.Code  `json:"code,omitempty"`
@@ -68,15 +68,15 @@ const (
 	LayerSBDH        Layer = "sbdh"
 )
 
-// Blame says on whose side a problem of a captured message lies. Who captured it may be either side, so these are not
-// the words of package fault.
+// Blame says where the cause of a problem is. A message may have been captured on either side, so these are not the
+// words of package fault.
 type Blame string
 
 // Sides.
 const (
 	Sender  Blame = "sender"  // who made this message
-	Capture Blame = "capture" // the file, or what stands between the two access points
-	Reader  Blame = "reader"  // who reads it: a key or an anchor is not there
+	Capture Blame = "capture" // the file, or something between the two access points
+	Reader  Blame = "reader"  // who reads it: a key or a trust anchor is missing
 )
 
 // Problem is one rule that the message breaks.
@@ -87,11 +87,11 @@ type Problem struct {
 	Code  ebms.Code `json:"code,omitempty"` // what a receiver that follows the rule answers
 	Blame Blame     `json:"blame"`
 	Next  string    `json:"next"`
-	Stops bool      `json:"stops"` // reading could not go on behind it
+	Stops bool      `json:"stops"` // nothing after it could be read
 }
 
-// Fault is the first thing that is wrong with the framing of a layer.
-type Fault struct {
+// Defect is the first error in the structure of a layer. In JSON it is called fault, as it always was.
+type Defect struct {
 	Rule string `json:"rule"`
 	Text string `json:"text"`
 }
@@ -115,15 +115,15 @@ type HTTP struct {
 	Headers   map[string]string `json:"headers"`    // those that matter
 	BodyBytes int64             `json:"body_bytes"` // without chunks, decompressed
 	Notes     []string          `json:"notes"`
-	Fault     *Fault            `json:"fault"`
+	Defect    *Defect           `json:"fault"`
 }
 
 // MIME is the packaging.
 type MIME struct {
-	Multipart bool   `json:"multipart"`
-	Parts     []Part `json:"parts"` // the first one is the SOAP part
-	Complete  bool   `json:"complete"`
-	Fault     *Fault `json:"fault"`
+	Multipart bool    `json:"multipart"`
+	Parts     []Part  `json:"parts"` // the first one is the SOAP part
+	Complete  bool    `json:"complete"`
+	Defect    *Defect `json:"fault"`
 }
 
 // Part is one MIME part, or the whole body when it is no multipart.
@@ -150,7 +150,7 @@ type SOAP struct {
 	BodyEmpty bool       `json:"body_empty"`
 	Message   string     `json:"message"` // one of the Message constants, or ""
 	SOAPFault *SOAPFault `json:"soap_fault"`
-	Fault     *Fault     `json:"fault"`
+	Defect    *Defect    `json:"fault"`
 }
 
 // Block is one header block.
@@ -166,9 +166,9 @@ type SOAPFault struct {
 	Reason string `json:"reason"`
 }
 
-// Signature says whether the message is the one that was signed. Valid is about the bytes: the signature value fits, each
-// digest that can be checked fits, and the signature covers Messaging, Body and every other part. Who signed, and whether
-// he is to be believed, is the matter of Certificate.
+// Signature says whether the message is the one that was signed. Valid is about the bytes: the signature value is
+// right, each digest that can be checked matches, and the signature covers Messaging, Body and every other part.
+// Whether the signer can be trusted is said in Certificate.
 type Signature struct {
 	Signed     bool        `json:"signed"`
 	Valid      bool        `json:"valid"`
@@ -193,7 +193,7 @@ type Reference struct {
 	Transform    string `json:"transform"`
 	DigestMethod string `json:"digest_method"`
 	Digest       string `json:"digest"` // base64
-	OK           *bool  `json:"ok"`     // null when it cannot be checked
+	OK           *bool  `json:"ok"`     // null if it cannot be checked
 	Reason       string `json:"reason,omitempty"`
 }
 
@@ -205,7 +205,7 @@ const (
 	TrustUnknown    = "unknown"
 )
 
-// Certificate says whether the signer is to be believed.
+// Certificate says whether the signer can be trusted.
 type Certificate struct {
 	Identity
 	NotBefore      time.Time   `json:"not_before"`
@@ -219,7 +219,7 @@ type Certificate struct {
 	Revocation     string      `json:"revocation"`
 }
 
-// Encryption describes how the payload is sealed, and for whom.
+// Encryption describes how the payload is encrypted, and for whom.
 type Encryption struct {
 	Encrypted     bool       `json:"encrypted"`
 	DataAlgorithm string     `json:"data_algorithm"`
@@ -336,7 +336,7 @@ type SBDH struct {
 	MLSType     string     `json:"mls_type"`
 	Attributes  []Property `json:"attributes"`
 	Warnings    []string   `json:"warnings"`
-	Fault       *Fault     `json:"fault"`
+	Defect      *Defect    `json:"fault"`
 }
 
 // Payload describes what was inside: the StandardBusinessDocument, decrypted and decompressed.

@@ -65,7 +65,7 @@ func (x *explainer) signature() {
 // attached is wssec.Attachments of the message. A file that does not hold the whole message may have any.
 func (x *explainer) attached(url string) (string, bool) {
 	id, err := mime.ContentID(url)
-	if m := x.rep.MIME; err != nil || !m.Multipart || !m.Complete || m.Fault != nil {
+	if m := x.rep.MIME; err != nil || !m.Multipart || !m.Complete || m.Defect != nil {
 		return id, err == nil
 	}
 	return id, slices.ContainsFunc(x.parts, func(p part) bool { return p.cid == id })
@@ -78,7 +78,7 @@ func orUnknownTarget(s string) string {
 	return s
 }
 
-// findSigner tells whether there is a signature at all, and whose it claims to be.
+// findSigner reports whether there is a signature at all, and whose it claims to be.
 func (x *explainer) findSigner() {
 	s := &x.rep.Signature
 	if sec, ok := x.security(); ok {
@@ -95,7 +95,7 @@ func (x *explainer) unsigned() {
 	case MessageReceipt:
 		x.broken(Problem{Layer: LayerSignature, Rule: "AS4-110", Text: "an unsigned receipt counts as no receipt", Next: "Treat the message as not receipted; ask the other provider to sign its receipts."})
 	case MessageError:
-		x.broken(Problem{Layer: LayerSignature, Rule: "AS4-113", Text: "the error is not signed; Oxalis does so for failures of its security stage", Next: "Believe it as a refusal, not as a proof of who sent it."})
+		x.broken(Problem{Layer: LayerSignature, Rule: "AS4-113", Text: "the error is not signed; Oxalis does so for failures of its security stage", Next: "Accept it as a refusal, but not as proof of who sent it."})
 	}
 }
 

@@ -25,7 +25,7 @@ func (x *explainer) envelope() bool {
 	x.rep.SOAP = s
 	doc, err := safe.Parse(x.soap, safe.Envelope)
 	if err != nil {
-		s.Fault = x.unreadable(err)
+		s.Defect = x.unreadable(err)
 		return false
 	}
 	x.doc = doc
@@ -49,13 +49,13 @@ func (x *explainer) envelope() bool {
 		x.rep.Signature.Reason, x.insecure = f.Text+" ("+f.Rule+")", true
 		return !x.message.Claimed().IsZero()
 	}
-	s.Fault = x.refused(LayerSOAP, err, true)
+	s.Defect = x.refused(LayerSOAP, err, true)
 	return false
 }
 
 // unreadable reports a SOAP part that is not acceptable XML.
-func (x *explainer) unreadable(err error) *Fault {
-	f := &Fault{Rule: "AS4-031", Text: err.Error()}
+func (x *explainer) unreadable(err error) *Defect {
+	f := &Defect{Rule: "AS4-031", Text: err.Error()}
 	var xe *safe.Error
 	if errors.As(err, &xe) && xe.Rule != "" {
 		f.Rule = xe.Rule

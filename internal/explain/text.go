@@ -46,7 +46,7 @@ func visible(s string) string {
 	}, s)
 }
 
-func (t *text) fault(f *Fault) {
+func (t *text) defect(f *Defect) {
 	if f != nil {
 		t.line("stops here: %s (%s)", visible(f.Text), f.Rule)
 	}
@@ -65,7 +65,7 @@ func (t *text) http(r *Report) {
 	case KindHeaders:
 		t.title("\nHTTP: headers without a start line, body of %d bytes", h.BodyBytes)
 	default:
-		t.title("\nHTTP: not in the file, it holds only a body of %d bytes", h.BodyBytes)
+		t.title("\nHTTP: not in the file, which contains only a body of %d bytes", h.BodyBytes)
 	}
 	for _, name := range shownHeaders {
 		t.field(name, h.Headers[name])
@@ -73,8 +73,8 @@ func (t *text) http(r *Report) {
 	for _, n := range h.Notes {
 		t.line("note: %s", n)
 	}
-	if h.Fault != nil {
-		t.line("wrong: %s (%s)", visible(h.Fault.Text), h.Fault.Rule)
+	if h.Defect != nil {
+		t.line("wrong: %s (%s)", visible(h.Defect.Text), h.Defect.Rule)
 	}
 }
 
@@ -86,13 +86,13 @@ func (t *text) mime(r *Report) {
 	if m.Multipart {
 		t.title("\nMIME: a multipart message; %s", count(len(m.Parts), "part was", "parts were")+" read")
 	} else {
-		t.title("\nMIME: no multipart, the body is the SOAP part")
+		t.title("\nMIME: not multipart, the body is the SOAP part")
 	}
 	for i, p := range m.Parts {
 		t.line("%d. %s, %d bytes%s", i+1, visible(p.ContentType), p.Bytes, prefixed(", id ", visible(p.ContentID)))
 	}
-	if m.Fault != nil {
-		t.line("wrong: %s (%s)", visible(m.Fault.Text), m.Fault.Rule)
+	if m.Defect != nil {
+		t.line("wrong: %s (%s)", visible(m.Defect.Text), m.Defect.Rule)
 	}
 }
 
@@ -119,7 +119,7 @@ func (t *text) soap(r *Report) {
 	if !s.OK {
 		state = "an envelope that is not in order"
 	}
-	t.title("\nSOAP: %s, version %s, %d bytes, holds %s", state, orNothing(s.Version), s.Bytes, orNothing(s.Message))
+	t.title("\nSOAP: %s, version %s, %d bytes, contains %s", state, orNothing(s.Version), s.Bytes, orNothing(s.Message))
 	for _, b := range s.Blocks {
 		must := ""
 		if b.MustUnderstand {
@@ -130,7 +130,7 @@ func (t *text) soap(r *Report) {
 	if s.SOAPFault != nil {
 		t.field("SOAP fault", s.SOAPFault.Code+" "+s.SOAPFault.Reason)
 	}
-	t.fault(s.Fault)
+	t.defect(s.Defect)
 }
 
 func orNothing(s string) string {
@@ -160,7 +160,7 @@ func (t *text) signature(r *Report) {
 	for _, ref := range s.References {
 		state := "not checked"
 		if ref.OK != nil {
-			state = map[bool]string{true: "fits", false: "DOES NOT FIT"}[*ref.OK]
+			state = map[bool]string{true: "matches", false: "MISMATCH"}[*ref.OK]
 		}
 		t.line("%-12s %-12s %s%s", state, ref.Target, visible(ref.URI), prefixed(": ", visible(ref.Reason)))
 	}
@@ -216,7 +216,7 @@ func verifiedText(ok bool) string {
 	if ok {
 		return "verified by the signature"
 	}
-	return "NOT verified, as somebody wrote it"
+	return "NOT verified, anybody may have written it"
 }
 
 func (t *text) userMessage(r *Report) {
@@ -291,9 +291,9 @@ func (t *text) sbdh(r *Report) {
 	if s == nil {
 		return
 	}
-	if s.Fault != nil {
+	if s.Defect != nil {
 		t.title("\nEnvelope (SBDH): NOT in order")
-		t.line("%s (%s)", visible(s.Fault.Text), s.Fault.Rule)
+		t.line("%s (%s)", visible(s.Defect.Text), s.Defect.Rule)
 		return
 	}
 	t.title("\nEnvelope (SBDH): in order")

@@ -202,7 +202,7 @@ func TestUnsignedErrors(t *testing.T) {
 		notServiced        bool
 		rules              []string
 	}{
-		{"err-otherca-oxalis-oxalis", "EBMS:0009", "does not trust the certificate", false, []string{"AS4-113", "AS4-097"}},
+		{"err-otherca-oxalis-oxalis", "EBMS:0009", "does not trust the sender's certificate", false, []string{"AS4-113", "AS4-097"}},
 		{"err-wrongkey-phase4-oxalis", "EBMS:0004", "Oxalis also answers NOT_SERVICED", true, []string{"AS4-113"}},
 	} {
 		t.Run(tc.dir, func(t *testing.T) {

@@ -1,6 +1,8 @@
-// Package fault is the one table of errors that an operator can meet (D-24): a stable code, what happened, whose fault it
-// is and what to do next, in English, bokmål and nynorsk. Everything that shows an error to a person or a program, the
-// command line, the log, later the API and the web pages, takes its words from here.
+// Package fault is the one table of errors that an operator can meet (D-24): a stable code, what happened, who is to
+// blame and what to do next, in English, Bokmål and Nynorsk. Everything that shows an error to a person or a program
+// (the command line, the log, later the API and the web pages) takes its words from here. Elsewhere in the program an
+// error in a document is a violation, finding or defect; "fault" is kept for the entries of this table, the SOAP Fault
+// and the faults that tests inject.
 package fault
 
 import (
@@ -13,10 +15,10 @@ import (
 // Code is a stable error code, "RAVN-1001".
 type Code string
 
-// Blame says whose fault an error is.
+// Blame says who caused an error and can put it right.
 type Blame string
 
-// Whose fault it is.
+// Who is to blame.
 const (
 	Ours      Blame = "ours"      // this installation or its operator
 	Theirs    Blame = "theirs"    // the other access point

@@ -47,7 +47,7 @@ func Write(ctx context.Context, s *store.Store, blobs blob.Store) error {
 		g.inbound(fmt.Sprintf("%d-%s", i, inID), size)
 		g.outbound(fmt.Sprintf("%d-%s", i, outID), size)
 	}
-	g.do(func() error {
+	g.step(func() error {
 		return s.AppendAudit(ctx, db.DefaultTenant, db.Audit{Actor: "PNO000111", Action: "refused", Code: "EBMS:0004", Detail: "gendata"})
 	})
 	return g.err
@@ -61,7 +61,7 @@ type gen struct {
 	err   error
 }
 
-func (g *gen) do(f func() error) {
+func (g *gen) step(f func() error) {
 	if g.err == nil {
 		g.err = f()
 	}
@@ -81,7 +81,7 @@ func entry() (store.Served, error) {
 }
 
 func (g *gen) served() {
-	g.do(func() error {
+	g.step(func() error {
 		e, err := entry()
 		if err != nil {
 			return err
@@ -90,9 +90,9 @@ func (g *gen) served() {
 	})
 }
 
-// put stores a payload.
-func (g *gen) put(id, name string, size int) (ref store.BlobRef) {
-	g.do(func() error {
+// storePayload stores a payload.
+func (g *gen) storePayload(id, name string, size int) (ref store.BlobRef) {
+	g.step(func() error {
 		w, err := g.blobs.Create(g.ctx, store.BlobKey(id, name))
 		if err != nil {
 			return err
@@ -120,8 +120,8 @@ func message(id, messageID string) store.Message {
 func (g *gen) inbound(messageID string, size int) {
 	id := db.NewID()
 	m := message(id, messageID)
-	m.Payload = g.put(id, "sbd", size)
-	g.do(func() error {
+	m.Payload = g.storePayload(id, "sbd", size)
+	g.step(func() error {
 		_, err := g.s.Accept(g.ctx, db.DefaultTenant, store.Acceptance{
 			Message: m, Count: true, Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, ContentType: "application/soap+xml", Bytes: []byte("receipt")}},
 		})
@@ -134,8 +134,8 @@ func (g *gen) inbound(messageID string, size int) {
 func (g *gen) outbound(messageID string, size int) {
 	id := db.NewID()
 	m := message(id, messageID)
-	m.Payload = g.put(id, "sbd", size)
-	g.do(func() error {
+	m.Payload = g.storePayload(id, "sbd", size)
+	g.step(func() error {
 		_, _, err := g.s.Submit(g.ctx, db.DefaultTenant, store.Submission{Message: m})
 		return err
 	})
@@ -145,7 +145,7 @@ func (g *gen) outbound(messageID string, size int) {
 }
 
 func (g *gen) attempt(kind store.Kind, id string, res store.Result) {
-	g.do(func() error {
+	g.step(func() error {
 		job, err := g.s.Take(g.ctx, db.DefaultTenant, kind, id, "gendata", lease)
 		if err != nil {
 			return err

@@ -116,7 +116,7 @@ func parse(text string) ([]mutant, error) {
 	return all, nil
 }
 
-// find tells whether the text stands in the file exactly once.
+// find reports whether the text stands in the file exactly once.
 func (m *mutant) find() error {
 	b, err := os.ReadFile(m.file)
 	if err != nil {

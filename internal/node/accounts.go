@@ -8,14 +8,14 @@ import (
 	"github.com/ravn-ap/ravn/internal/db"
 )
 
-// How often counting rows are moved to the ledger, and after how many moves at least the counts are advanced.
+// How often counting rows are moved to the ledger, and after how many moves the counts are advanced.
 const (
 	postEvery = 10 * time.Second
 	foldEvery = 60
-	foldRows  = 1000 // or earlier, when so many were moved
+	foldRows  = 1000 // or as soon as so many were moved
 )
 
-// keepAccounts moves counting rows and advances the counts, far from the path of a message (D-11).
+// keepAccounts moves counting rows and advances the counts, in the background so that no message waits for it (D-11).
 func (n *Node) keepAccounts(ctx context.Context) {
 	tick := time.NewTicker(postEvery)
 	defer tick.Stop()
@@ -36,7 +36,7 @@ func (n *Node) keepAccounts(ctx context.Context) {
 			err = accounts.UpdateTotals(ctx)
 			waiting, moves = 0, 0
 		}
-		if err != nil && !errors.Is(err, db.ErrConflict) && ctx.Err() == nil { // a conflict: another node is at it
+		if err != nil && !errors.Is(err, db.ErrConflict) && ctx.Err() == nil { // conflict: another node does it
 			n.opts.Log.Error().Err(err).Msg("accounts")
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/fault"
 )
 
-// alarms are the names of what an operator must look at, in the field "alarm" of a log line.
+// alarms are the errors that an operator must look at, with their names for the field "alarm" of a log line.
 var alarms = map[fault.Code]string{
 	fault.ListenFailed:     "listener_failed",
 	fault.WrongDatabase:    "wrong_database",
@@ -19,9 +19,10 @@ var alarms = map[fault.Code]string{
 	fault.Quarantined:      "quarantined",
 	fault.DeliveryConflict: "delivery_conflict",
 	fault.ColumnsMissing:   "columns_missing",
+	fault.ReceiverGone:     "receiver_gone",
 }
 
-// failure begins the line of an error; one that stands in the list of alarms has its name.
+// failure begins the log line for an error. If it is an alarm, the line has the name.
 func (n *Node) failure(err error) *zerolog.Event {
 	ev := n.opts.Log.Error().Err(err)
 	var coded *fault.Error

@@ -11,41 +11,40 @@ import (
 	"github.com/ravn-ap/ravn/internal/store/blob"
 )
 
-// Payloads without a row are what a crash between rename and commit left (CP-R7), but a wrong database makes every
-// payload look like that. So they are counted before any is touched, rest in quarantine, and are never looked at just
+// A crash between rename and commit leaves a payload without a row (CP-R7), but with the wrong database every payload
+// looks like that. So they are counted before any is touched, spend a week in quarantine, and are never looked at right
 // after the start (design.md §3 "files without a row").
 const (
-	tidyEvery      = time.Hour          // the first time, too
-	orphanAge      = 24 * time.Hour     // younger ones may be on their way into the record
+	tidyEvery      = time.Hour          // also before the first time
+	orphanAge      = 24 * time.Hour     // the row of a younger one may still be written
 	quarantineTime = 7 * 24 * time.Hour // before a payload is deleted for good
 	tidyLimit      = 20 * time.Minute   // of one round of one kind of work
-	rowsPerRound   = 50_000             // rows whose payload is looked for in one round
+	rowsPerRound   = 50_000             // rows whose payload is checked in one round
 	keysPerLook    = 1000               // payloads that are looked up together
 	rowsPerLook    = 500
-	missingLines   = 20 // in the log, of one round
+	missingLines   = 20 // log lines about missing payloads in one round
 )
 
-// tooMany tells whether so many payloads are unknown that the database is more likely to be wrong than they are to be
-// waste.
+// tooMany reports whether so many payloads are unknown that it is more likely the wrong database than leftovers.
 func tooMany(unknown, of int) bool { return unknown > 100 || unknown >= 10 && unknown*100 >= of }
 
-// Census is what the record knows of the payloads in the folder.
+// Census is what the record knows about the payloads in the folder.
 type Census struct {
 	Blobs      int      `json:"blobs"`              // older than a day, those in quarantine included
-	Unknown    int      `json:"unknown"`            // of them: no message is theirs, and no operator let them go
-	Superseded int      `json:"superseded"`         // their message has another one now
-	Quarantine int      `json:"quarantine"`         // taken out of their place
+	Unknown    int      `json:"unknown"`            // of these: no message has them, and no operator released them
+	Superseded int      `json:"superseded"`         // their message has another payload by now
+	Quarantine int      `json:"quarantine"`         // moved to quarantine
 	Examples   []string `json:"examples,omitempty"` // some of Unknown
-	waste      []string // in their place, for the quarantine
+	waste      []string // still in their place, to be moved to quarantine
 	held       []blob.Held
 	needed     []blob.Held // in quarantine, although a message refers to them
 }
 
-// census looks all payloads up that are old enough.
+// census looks up all payloads that are old enough.
 func (d *Data) census(ctx context.Context, now time.Time) (*Census, error) {
 	c := &Census{}
 	err := d.look(ctx, now.Add(-orphanAge), func(key string, use store.BlobUse) error {
-		c.add(key, use)
+		c.countBlob(key, use)
 		if use != store.BlobUsed && len(c.waste) < keysPerLook {
 			c.waste = append(c.waste, key)
 		}
@@ -70,7 +69,7 @@ func (d *Data) census(ctx context.Context, now time.Time) (*Census, error) {
 		if h.Accepted && uses[h.Key] == store.BlobUnknown {
 			c.Blobs++
 		} else {
-			c.add(h.Key, uses[h.Key])
+			c.countBlob(h.Key, uses[h.Key])
 		}
 		if c.Quarantine++; uses[h.Key] == store.BlobUsed {
 			c.needed = append(c.needed, h)
@@ -81,7 +80,7 @@ func (d *Data) census(ctx context.Context, now time.Time) (*Census, error) {
 	return c, nil
 }
 
-func (c *Census) add(key string, use store.BlobUse) {
+func (c *Census) countBlob(key string, use store.BlobUse) {
 	c.Blobs++
 	switch use {
 	case store.BlobUnknown:
@@ -93,7 +92,7 @@ func (c *Census) add(key string, use store.BlobUse) {
 	}
 }
 
-// look calls fn for each payload in its place that was written before a time.
+// look calls fn for each payload that is in its place and was written before the given time.
 func (d *Data) look(ctx context.Context, before time.Time, fn func(key string, use store.BlobUse) error) error {
 	var keys []string
 	flush := func() error {
@@ -119,15 +118,15 @@ func (d *Data) look(ctx context.Context, before time.Time, fn func(key string, u
 	return flush()
 }
 
-// collect moves payloads without a row into quarantine and deletes those that were there long enough, unless there are
-// so many of them that something else must be wrong: then it says so and touches nothing.
+// collect moves payloads without a row into quarantine and deletes those that have been there long enough. If there are
+// so many of them that something else must be wrong, it touches nothing and returns an error.
 func (d *Data) collect(ctx context.Context, now time.Time) error {
 	c, err := d.census(ctx, now)
 	if err != nil {
 		return err
 	}
 	for _, h := range c.needed {
-		if err := d.Files.Release(h); err != nil { // it tells of itself
+		if err := d.Files.Release(h); err != nil { // blob.Options.Rescued reports it
 			return err
 		}
 	}
@@ -140,7 +139,7 @@ func (d *Data) collect(ctx context.Context, now time.Time) error {
 		}
 	}
 	for _, h := range c.held {
-		if now.Sub(h.Since) < quarantineTime+24*time.Hour { // the day itself had any length
+		if now.Sub(h.Since) < quarantineTime+24*time.Hour { // Since is a day; the payload may have come at its end
 			continue
 		}
 		if err := d.Files.Expel(h); err != nil {
@@ -150,8 +149,8 @@ func (d *Data) collect(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// CollectAll moves all payloads without a row into quarantine that are old enough, however many they are, for an
-// operator who knows that they may go. It returns their number. The decision is audited.
+// CollectAll moves all payloads without a row that are old enough into quarantine, however many they are, because an
+// operator says that they may go. It returns their number. The decision is audited.
 func (d *Data) CollectAll(ctx context.Context, now time.Time, actor string) (moved int, err error) {
 	decision := db.Audit{Actor: actor, Action: "data_collected", Subject: d.place()}
 	if err := d.Store.AppendAudit(ctx, db.DefaultTenant, decision); err != nil {
@@ -167,8 +166,8 @@ func (d *Data) CollectAll(ctx context.Context, now time.Time, actor string) (mov
 	return moved, errors.Join(err, d.Files.Accept(now))
 }
 
-// lost looks for the payloads of rows behind the message after, and calls found for each that is not in the folder. It
-// ends after limit rows, 0 for all, and returns the message to go on behind; "" at the end.
+// lost looks for the payloads of rows that follow the message after, and calls found for each that is not in the
+// folder. It stops after limit rows, 0 meaning all, and returns the message after which to continue, "" at the end.
 func (d *Data) lost(ctx context.Context, after string, limit int, found func(messageID, key string) error) (
 	next string, rows int, err error,
 ) {
@@ -193,7 +192,7 @@ func (d *Data) lost(ctx context.Context, after string, limit int, found func(mes
 	return after, rows, nil
 }
 
-// sureLost looks at the row again: it may have another payload by now.
+// sureLost reads the row again before it calls found: meanwhile the message may have got another payload.
 func (d *Data) sureLost(ctx context.Context, key string, found func() error) error {
 	uses, err := d.Store.BlobUses(ctx, []string{key})
 	if err != nil || uses[key] != store.BlobUsed {
@@ -202,13 +201,13 @@ func (d *Data) sureLost(ctx context.Context, key string, found func() error) err
 	return found()
 }
 
-// alone tells whether the folder is the only one of its database. If not, a payload that is missing may lie in another.
+// alone reports whether the folder is the only one of its database. If not, a missing payload may be in another one.
 func (d *Data) alone(ctx context.Context) (bool, error) {
 	in, err := d.Store.Installation(ctx)
 	return len(in.Folders) == 1, err
 }
 
-// every does something each time that a span has passed.
+// every calls do each time that span has passed.
 func every(ctx context.Context, span time.Duration, do func()) {
 	tick := time.NewTicker(span)
 	defer tick.Stop()
@@ -222,26 +221,26 @@ func every(ctx context.Context, span time.Duration, do func()) {
 	}
 }
 
-// keepData notes the start on both sides and tidies from time to time.
+// keepData marks the start in folder and database, and tidies from time to time.
 func (n *Node) keepData(ctx context.Context) {
 	n.try(ctx, "data folder", n.data.mark)
 	every(ctx, tidyEvery, func() { n.tidy(ctx) })
 }
 
-// tidy keeps folder and record in order, and raises an alarm about what is not.
+// tidy cleans up folder and record, and raises an alarm about what it cannot repair.
 func (n *Node) tidy(ctx context.Context) {
 	now := n.opts.Now()
 	n.try(ctx, "temporary files", func(context.Context) error {
 		return errors.Join(n.data.Files.Sweep(now), n.inbox.Sweep(now))
 	})
 	if !n.try(ctx, "data folder", n.data.mark) {
-		return // nothing is removed while it is not sure that the database is the right one
+		return // nothing is removed unless the database is certainly the right one
 	}
 	n.try(ctx, "payloads without a row", func(ctx context.Context) error { return n.data.collect(ctx, now) })
 	n.try(ctx, "rows without a payload", n.findLost)
 }
 
-// try does a part of the tidying within its time and logs its error.
+// try does one step of the tidying with a time limit and logs its error.
 func (n *Node) try(ctx context.Context, what string, do func(context.Context) error) bool {
 	ctx, cancel := context.WithTimeout(ctx, tidyLimit)
 	defer cancel()
@@ -252,7 +251,7 @@ func (n *Node) try(ctx context.Context, what string, do func(context.Context) er
 	return err == nil
 }
 
-// findLost looks for rows whose payload is missing, some of them each time.
+// findLost looks for rows whose payload is missing, a part of the rows each time.
 func (n *Node) findLost(ctx context.Context) error {
 	alone, err := n.data.alone(ctx)
 	if err != nil || !alone {
@@ -275,23 +274,23 @@ func (n *Node) findLost(ctx context.Context) error {
 type DataReport struct {
 	Place    string          `json:"place"`
 	Identity Identity        `json:"identity"`
-	Database string          `json:"database"`           // its installation; "" when no folder has joined it
+	Database string          `json:"database"`           // its installation; "" if no folder has joined it
 	Folders  []db.DataFolder `json:"folders"`            // that belong to the database
 	Stranger string          `json:"stranger,omitempty"` // why folder and database do not belong together
 	Census
 	Needed  int      `json:"needed"` // in quarantine, although a message refers to them
 	Rows    int      `json:"rows"`
-	Missing int      `json:"missing"`        // payloads of rows; not looked for when there are several folders
+	Missing int      `json:"missing"`        // payloads of rows; not checked if there are several folders
 	Lost    []string `json:"lost,omitempty"` // some of Missing: message and payload
 
-	Undetailed int64 `json:"without_columns"` // documents of before that cannot be found by their number yet (API-120)
+	Undetailed int64 `json:"without_columns"` // older documents that cannot be found by their number yet (API-120)
 }
 
-// lostExamples is how many missing payloads a report names.
+// lostExamples is how many missing payloads a report lists.
 const lostExamples = 100
 
-// Check looks at everything, for a command. It changes nothing, but that a payload which is needed returns from
-// quarantine.
+// Check looks at everything, for a command. It changes nothing, except that a payload which a message needs is brought
+// back from quarantine.
 func (d *Data) Check(ctx context.Context, now time.Time) (*DataReport, error) {
 	id, err := d.identity()
 	if err != nil {
@@ -328,7 +327,7 @@ func (d *Data) Check(ctx context.Context, now time.Time) (*DataReport, error) {
 	return r, nil
 }
 
-// Alarms are the faults in a report, the worst first.
+// Alarms are the errors in a report, the worst first.
 func (r *DataReport) Alarms() (all []*fault.Error) {
 	if r.Stranger != "" {
 		all = append(all, fault.New(fault.WrongDatabase, nil, "%s", r.Stranger))

@@ -21,14 +21,14 @@ import (
 	"github.com/ravn-ap/ravn/internal/store/blob"
 )
 
-// identityName is the file in a data folder that says who it is and which database it belongs to.
+// identityName is the file in a data folder that contains its id and the database it belongs to.
 const identityName = "identity.json"
 
-// Identity is who a data folder is.
+// Identity identifies a data folder.
 type Identity struct {
 	Folder       string `json:"folder"`
 	Installation string `json:"installation"` // of the database; "" before the first start
-	Mark         int64  `json:"mark"`         // the highest of the database: a lower one is an older copy
+	Mark         int64  `json:"mark"`         // the highest of the database: one with a lower mark is an older copy
 }
 
 // Data is the record of a node and the payloads that belong to it.
@@ -39,8 +39,8 @@ type Data struct {
 	spool string
 }
 
-// openData opens record and payloads, and refuses two that do not belong together. A folder that was never used joins
-// the database if join says so: then payloads will lie there.
+// openData opens record and payloads, and refuses them if they do not belong together. A folder that was never used
+// joins the database if join is set, because then payloads will be stored there.
 func openData(ctx context.Context, cfg *config.Config, opts db.Options, files blob.Options, join bool) (
 	*Data, error,
 ) {
@@ -54,7 +54,7 @@ func openData(ctx context.Context, cfg *config.Config, opts db.Options, files bl
 	return d, nil
 }
 
-// OpenData opens record and payloads for who looks into two that may not belong together.
+// OpenData opens record and payloads even if they do not belong together, for inspecting and repairing them.
 func OpenData(ctx context.Context, cfg *config.Config) (*Data, error) {
 	return openStrangers(ctx, cfg, db.Options{}, blob.Options{})
 }
@@ -77,7 +77,7 @@ func openFolders(ctx context.Context, cfg *config.Config, d *Data, blobs string,
 	if d.Files, err = blob.OpenDir(blobs, files); err != nil {
 		return nil, fault.New(fault.FolderUnusable, err, "%s", blobs)
 	}
-	opts.Used = opts.Used || mine.Installation != "" // no table is made in an empty database whose address is a mistake
+	opts.Used = opts.Used || mine.Installation != "" // create no tables in an empty database: its address is a mistake
 	d.Store, err = openStore(ctx, cfg, dir, opts)
 	switch {
 	case errors.Is(err, db.ErrEmpty):
@@ -97,12 +97,12 @@ func openStore(ctx context.Context, cfg *config.Config, dir string, opts db.Opti
 	}
 	file := filepath.Join(dir, databaseName)
 	if _, err := os.Stat(file); opts.Used && errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %w", db.ErrEmpty, err) // SQLite would make it
+		return nil, fmt.Errorf("%w: %w", db.ErrEmpty, err) // SQLite would create it
 	}
 	return store.Open(sqlite.Open(ctx, file, opts))
 }
 
-// OpenStore opens the record alone, for commands that need nothing else of a node.
+// OpenStore opens the record alone, for commands that need nothing else.
 func OpenStore(ctx context.Context, cfg *config.Config) (*store.Store, error) {
 	d, err := openData(ctx, cfg, db.Options{}, blob.Options{}, false)
 	if err != nil {
@@ -159,7 +159,7 @@ func (d *Data) blobs() blob.Store {
 // databaseName is the file of an SQLite database in its data folder.
 const databaseName = "ravn.db"
 
-// identity reads who the folder is; the zero Identity when it was never used.
+// identity reads the identity of the folder; it is zero if the folder was never used.
 func (d *Data) identity() (id Identity, err error) {
 	text, err := os.ReadFile(filepath.Join(d.dir, identityName))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -185,8 +185,8 @@ func (d *Data) save(id Identity) error {
 	return durable.WriteFile(filepath.Join(d.dir, identityName), 0o600, durable.Bytes(append(text, '\n')))
 }
 
-// baptise gives a new folder its id. Of two processes at once one is faster, and both read what it wrote.
-func (d *Data) baptise() (Identity, error) {
+// createIdentity gives a new folder its id. If two processes do so at once, one is faster and both read what it wrote.
+func (d *Data) createIdentity() (Identity, error) {
 	t, err := durable.Create(durable.OS{}, d.dir, identityName, 0o600)
 	if err != nil {
 		return Identity{}, err
@@ -204,7 +204,7 @@ func (d *Data) baptise() (Identity, error) {
 	return d.identity()
 }
 
-// place says where the folder is, for people.
+// place says where the folder is, in a form for people.
 func (d *Data) place() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -213,7 +213,7 @@ func (d *Data) place() string {
 	return host + ":" + d.dir
 }
 
-// meet makes sure that folder and database belong together. A folder that was never used may join, unless it has
+// meet makes sure that folder and database belong together. A folder that was never used may join, unless it contains
 // payloads that the database does not know.
 func (d *Data) meet(ctx context.Context, join bool) error {
 	mine, err := d.identity()
@@ -241,7 +241,7 @@ func (d *Data) recognise(ctx context.Context, mine Identity) error {
 	return nil
 }
 
-// strangerTo says why a folder does not belong to a database; "" if it does.
+// strangerTo returns why a folder does not belong to a database, "" if it does.
 func (id Identity) strangerTo(in *db.Installation) string {
 	f, member := in.Folder(id.Folder)
 	switch {
@@ -262,8 +262,8 @@ func (id Identity) strangerTo(in *db.Installation) string {
 // familiarSample is how many payloads of a folder without identity are looked up.
 const familiarSample = 1000
 
-// familiar looks payloads of a folder up that has no identity yet: an installation of before takes one at its first
-// start, but not together with a database that does not know its payloads.
+// familiar looks up payloads of a folder that has no identity yet. An installation from before identities existed gets
+// one at its first start, but not with a database that does not know its payloads.
 func (d *Data) familiar(ctx context.Context) error {
 	var keys []string
 	for key, err := range d.Files.Keys(ctx, time.Time{}) {
@@ -295,7 +295,7 @@ func (d *Data) familiar(ctx context.Context) error {
 // join makes the folder belong to the database, whatever it belonged to before.
 func (d *Data) join(ctx context.Context, mine Identity, only bool, audit db.Audit) (err error) {
 	if mine.Folder == "" {
-		if mine, err = d.baptise(); err != nil {
+		if mine, err = d.createIdentity(); err != nil {
 			return fault.New(fault.FolderUnusable, err, "%s", d.dir)
 		}
 	}
@@ -309,8 +309,8 @@ func (d *Data) join(ctx context.Context, mine Identity, only bool, audit db.Audi
 	return nil
 }
 
-// Adopt makes the folder belong to the database, whatever it belonged to before, for an operator who knows that this is
-// right. only says that no other folder belongs to the database any more. The decision is audited.
+// Adopt makes the folder belong to the database, whatever it belonged to before, because an operator says that this is
+// right. With only, no other folder belongs to the database any more. The decision is audited.
 func (d *Data) Adopt(ctx context.Context, actor string, only bool) error {
 	was, err := d.identity()
 	if err != nil {
@@ -321,8 +321,8 @@ func (d *Data) Adopt(ctx context.Context, actor string, only bool) error {
 	return d.join(ctx, was, only, db.Audit{Actor: actor, Action: "data_adopted", Subject: d.place(), Detail: detail})
 }
 
-// mark raises the mark of the folder on both sides, after looking whether the database is still the folder's own: it
-// may have been exchanged while the server runs.
+// mark raises the mark of the folder on both sides, after checking that the database is still the right one: it may
+// have been replaced while the server is running.
 func (d *Data) mark(ctx context.Context) error {
 	mine, err := d.identity()
 	if err != nil {

@@ -48,7 +48,7 @@ func dataOf(t *testing.T, cfg *config.Config) *Data {
 	return d
 }
 
-// code is the fault code of an error.
+// code is the RAVN code of an error.
 func code(err error) fault.Code {
 	var coded *fault.Error
 	if errors.As(err, &coded) {

@@ -7,7 +7,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/fault"
 )
 
-// Documents of before get the columns that they are found by (API-120): at once after the start, and then from time to time,
+// Older documents get the columns that they are found by (API-120): at once after the start, and then from time to time,
 // because a node of an older program may still write beside this one.
 const (
 	fillEvery = time.Minute
@@ -15,7 +15,7 @@ const (
 	fillLimit = 20 * time.Second // of one round
 )
 
-// keepDocuments gives documents of before their columns.
+// keepDocuments gives older documents their columns.
 func (n *Node) keepDocuments(ctx context.Context) {
 	n.fillDocuments(ctx)
 	every(ctx, fillEvery, func() { n.fillDocuments(ctx) })
@@ -30,10 +30,10 @@ func (n *Node) fillDocuments(ctx context.Context) {
 	n.filled = next
 	if done.Rows > 0 {
 		n.opts.Log.Info().Int("rows", done.Rows).Int("unread", done.Unread).Int("passed", done.Passed).
-			Dur("ms", n.opts.Now().Sub(start)).Msg("documents of before got their columns")
+			Dur("ms", n.opts.Now().Sub(start)).Msg("older documents got their columns")
 	}
 	late := round.Err() != nil && done.LookedAt > 0 // the next round goes on
 	if err != nil && !late && ctx.Err() == nil {
-		n.failure(fault.New(fault.ColumnsMissing, err, "")).Msg("documents of before")
+		n.failure(fault.New(fault.ColumnsMissing, err, "")).Msg("older documents")
 	}
 }

@@ -194,7 +194,7 @@ func (failing) Open(context.Context, store.BlobRef) (io.ReadCloser, error) {
 	return nil, errors.New("the disk does not answer")
 }
 
-// What a program of before wrote gets its columns from the server, which says so; when it cannot there is an alarm, and the
+// What an older program wrote gets its columns from the server, which says so; when it cannot there is an alarm, and the
 // next round begins where this one failed. A command says how many rows wait.
 func TestAPI120ServerFillsRowsOfBefore(t *testing.T) {
 	_, dir := testPKI(t)
@@ -225,12 +225,12 @@ func TestAPI120ServerFillsRowsOfBefore(t *testing.T) {
 	blobs := n.Desk.Blobs
 	n.Desk.Blobs = failing{blobs}
 	n.fillDocuments(t.Context())
-	if l := n.await(t, "documents of before", 1)[0]; l["alarm"] != "columns_missing" || l["level"] != "error" || l["code"] != "RAVN-3009" {
+	if l := n.await(t, "older documents", 1)[0]; l["alarm"] != "columns_missing" || l["level"] != "error" || l["code"] != "RAVN-3009" {
 		t.Errorf("alarm: %v", l)
 	}
 	n.Desk.Blobs = blobs
 	n.fillDocuments(t.Context())
-	if l := n.await(t, "documents of before got their columns", 1)[0]; l["level"] != "info" || number(l, "rows") != 1 || number(l, "unread") != 0 {
+	if l := n.await(t, "older documents got their columns", 1)[0]; l["level"] != "info" || number(l, "rows") != 1 || number(l, "unread") != 0 {
 		t.Errorf("line: %v", l)
 	}
 	if got := waiting(); got != 0 {
@@ -240,7 +240,7 @@ func TestAPI120ServerFillsRowsOfBefore(t *testing.T) {
 		t.Errorf("%s %+v %v", by, page, err)
 	}
 	n.fillDocuments(t.Context())
-	if lines := n.Log.lines(t, "documents of before got their columns"); len(lines) != 1 {
+	if lines := n.Log.lines(t, "older documents got their columns"); len(lines) != 1 {
 		t.Errorf("a round without work speaks: %v", lines)
 	}
 }

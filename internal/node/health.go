@@ -15,9 +15,9 @@ import (
 
 // health decides whether new messages are admitted.
 type health struct {
-	fatal atomic.Pointer[error] // the storage failed in a way that must not be tried again (REL-002)
+	fatal atomic.Pointer[error] // the storage failed in a way after which nothing may be written (REL-002)
 
-	told atomic.Pointer[string] // the cause that was logged last
+	told atomic.Pointer[string] // the cause that was last logged
 
 	mu      sync.Mutex
 	checked time.Time
@@ -45,7 +45,7 @@ const (
 	causeDisk    = "the disk is nearly full"
 )
 
-// ready is asked before each request (REL-060): storage sound, room on the disk.
+// ready is called before each request (REL-060): is the storage sound, and is there space on the disk?
 func (n *Node) ready() error {
 	u := n.unready()
 	n.health.tell(n, u)
@@ -72,7 +72,7 @@ func (n *Node) unready() *unready {
 	return h.disk
 }
 
-// tell logs a change, once: what keeps us from accepting, and that it is over.
+// tell logs each change once: what keeps us from accepting messages, and that it is over.
 func (h *health) tell(n *Node, u *unready) {
 	cause := ""
 	if u != nil {
@@ -90,10 +90,10 @@ func (h *health) tell(n *Node, u *unready) {
 	}
 }
 
-// healthEvery is how often the node looks after itself when nobody asks.
+// healthEvery is how often the node checks its health if no request does.
 const healthEvery = time.Second
 
-// watchHealth notices what changed while no requests come, and tells of log lines that were left out.
+// watchHealth notices changes while no requests arrive, and logs how many lines were suppressed.
 func (n *Node) watchHealth(ctx context.Context) {
 	tick := time.NewTicker(healthEvery)
 	defer tick.Stop()
@@ -103,12 +103,12 @@ func (n *Node) watchHealth(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		_ = n.ready() // it tells
+		_ = n.ready() // which logs a change
 		n.lines.sweep()
 	}
 }
 
-// diskSpace returns what is free on the disk of a folder, and its size, in bytes.
+// diskSpace returns the free space and the size of the disk of a folder, in bytes.
 func diskSpace(dir string) (free, total uint64, err error) {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(dir, &st); err != nil {
@@ -118,7 +118,7 @@ func diskSpace(dir string) (free, total uint64, err error) {
 	return st.Bavail * block, st.Blocks * block, nil
 }
 
-// diskRoom wants need bytes free, but never more than a tenth of the disk (REL-060, REL-074).
+// diskRoom demands need bytes of free space, but never more than a tenth of the disk (REL-060, REL-074).
 func (n *Node) diskRoom(need int64) *unready {
 	free, total, err := n.opts.DiskSpace(n.spool)
 	if err != nil {
@@ -130,11 +130,11 @@ func (n *Node) diskRoom(need int64) *unready {
 	return nil
 }
 
-// finished logs a request once, at its end, and keeps what must be kept of a refusal: one audit row for an authenticated
-// sender, a log line for anybody else (design.md §3). No payload and no participant enters the log.
+// finished logs a request once, at its end, and records a refusal: as an audit row for an authenticated sender, as a
+// log line for anybody else (design.md §3). Neither payload nor participants get into the log.
 func (n *Node) finished(x *as4.Exchange) {
 	defer func() {
-		if p := recover(); p != nil { // the answer still leaves
+		if p := recover(); p != nil { // a failing log must not keep the response from the sender
 			n.logPanic(&as4.Panic{Value: p, Stack: debug.Stack()}, x.ID)
 		}
 	}()

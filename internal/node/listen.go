@@ -37,10 +37,10 @@ func (n *Node) Listen() error {
 	return nil
 }
 
-// Addr is the address of the AS4 endpoint, after Listen.
+// Addr is the address of the AS4 endpoint. Only after Listen.
 func (n *Node) Addr() string { return n.listener.Addr().String() }
 
-// URL is the AS4 endpoint, after Listen.
+// URL is the URL of the AS4 endpoint. Only after Listen.
 func (n *Node) URL() string {
 	scheme := "https"
 	if n.Config.AS4.Plain {
@@ -49,7 +49,7 @@ func (n *Node) URL() string {
 	return scheme + "://" + n.Addr() + n.Config.AS4.Path
 }
 
-// newGate makes the bounds of what strangers may hold (SEC-012, SEC-016).
+// newGate limits the resources that strangers may hold (SEC-012, SEC-016).
 func (n *Node) newGate() *intake.Gate {
 	c := &n.Config.AS4
 	all, connections := n.spoolRoom(), n.connections()
@@ -60,8 +60,8 @@ func (n *Node) newGate() *intake.Gate {
 	}
 }
 
-// spoolRoom is how much the spool may hold: what is configured, else enough for some messages of the largest size as
-// long as the disk has room for it, in any case for one.
+// spoolRoom is how much the spool may hold: the configured value, or else enough for four messages of the largest size,
+// at most a quarter of the free disk space, but in any case enough for one.
 func (n *Node) spoolRoom() int64 {
 	c := &n.Config.AS4
 	if c.SpoolBytes > 0 {
@@ -74,13 +74,13 @@ func (n *Node) spoolRoom() int64 {
 	return max(room, c.MaxBytes)
 }
 
-// Open files that a connection may need (itself, its spool, the blob it becomes) and that everything else needs.
+// Open files that one connection may need (its socket, spool and blob), and that everything else needs.
 const (
 	filesPerConnection = 3
 	filesBeside        = 128
 )
 
-// connections is how many connections may be open: what is configured, as far as the limit of open files allows it.
+// connections is how many connections may be open: as many as configured, if the limit of open files allows that.
 func (n *Node) connections() int {
 	want := n.Config.AS4.Connections
 	var limit syscall.Rlimit
@@ -90,7 +90,7 @@ func (n *Node) connections() int {
 	return n.fit(want, limit.Cur)
 }
 
-// fit is how many connections so many open files allow, at most want.
+// fit is how many connections the given number of open files allows, at most want.
 func (n *Node) fit(want int, files uint64) int {
 	most := max(1, (int(min(files, 1<<30))-filesBeside)/filesPerConnection)
 	if most >= want {
@@ -101,7 +101,7 @@ func (n *Node) fit(want int, files uint64) int {
 	return most
 }
 
-// server is the AS4 listener: HTTP/1.1 only, nothing but the endpoint on it (SEC-010, SEC-012, SEC-014).
+// server is the AS4 listener: HTTP/1.1 only, with nothing but the endpoint on it (SEC-010, SEC-012, SEC-014).
 func (n *Node) server() *http.Server {
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
@@ -111,13 +111,13 @@ func (n *Node) server() *http.Server {
 	}
 }
 
-// Receiver is the AS4 endpoint of the node, after Listen.
+// Receiver is the AS4 endpoint of the node. Only after Listen.
 func (n *Node) Receiver() *as4.Receiver {
 	c := n.Config.AS4
 	return &as4.Receiver{
 		Keys: func() *certs.Keyring { return n.Keys }, Trust: n.Trust, Handler: n.Inbound, Seat: n.Seat,
 		Host: n.Config.Host, Path: c.Path, Spool: n.spool, MaxBytes: c.MaxBytes, MaxExpanded: c.MaxSize,
-		Intake: n.gate, InFlight: c.InFlight, Lenient: c.Lenient,
+		Intake: n.gate, InFlight: c.InFlight, Lenient: c.Lenient, Standard: n.Config.FullStandard,
 		Ready: n.ready, Done: n.finished, NewID: db.NewID, Hook: n.opts.Hook, Now: n.opts.Now,
 	}
 }

@@ -17,13 +17,13 @@ import (
 )
 
 // Levels (style.md, habit 11): error, an operator must act; warn, the other side is wrong; info, one line per message;
-// debug, steps. Nothing that a stranger sends is an error. The id of a message is tx in each line about it.
+// debug, steps. Nothing that a stranger sends is an error. Each line about a message has its id in the field tx.
 
-// maxText is the longest text of others in a line (SEC-150).
+// maxText is the longest text from others in a line (SEC-150).
 const maxText = 256
 
-// clean makes a text of others fit for a log: what is not printable, and what changes the direction of writing, is
-// escaped.
+// clean makes a text from others safe for a log: characters that are not printable or change the direction of writing
+// are escaped, so that nobody can forge lines.
 func clean(s string) string {
 	if len(s) > maxText {
 		s = strings.ToValidUTF8(s[:maxText], "") + "…"
@@ -39,19 +39,19 @@ func clean(s string) string {
 	return b.String()
 }
 
-// alarm begins a line that wants the attention of an operator: the field alarm names its kind, the text says all.
+// alarm begins a line that needs the attention of an operator. The field alarm has the kind.
 func (n *Node) alarm(level zerolog.Level, kind string) *zerolog.Event {
 	return n.opts.Log.WithLevel(level).Str("alarm", kind)
 }
 
-// trouble tells an operator what must be acted on, once a minute. kind is a fixed text.
+// trouble logs an error that an operator must act on, once a minute. kind is a fixed text.
 func (n *Node) trouble(kind string, err error) {
 	if n.lines.troubles.allow(kind, "") {
 		n.opts.Log.Error().Str("error", clean(err.Error())).Msg(kind)
 	}
 }
 
-// about writes what all lines of a request have.
+// about adds the fields that all lines about a request have.
 func about(ev *zerolog.Event, x *as4.Exchange) *zerolog.Event {
 	ev = ev.Str("dir", "in").Str("tx", x.ID).Str("message_id", clean(string(x.MessageID))).
 		Str("c2", clean(string(x.C2))).Str("doctype", clean(x.DocType)).
@@ -67,19 +67,20 @@ func about(ev *zerolog.Event, x *as4.Exchange) *zerolog.Event {
 	return ev
 }
 
-// logReceived logs a message that was receipted.
+// logReceived logs a message for which a receipt was sent.
 func (n *Node) logReceived(x *as4.Exchange) {
 	ev := about(n.opts.Log.Info(), x)
 	if x.Duplicate {
 		ev = ev.Bool("duplicate", true)
 	}
 	if x.Unsent != nil {
-		ev = ev.Str("unsent", clean(x.Unsent.Error())) // the sender repeats
+		ev = ev.Str("unsent", clean(x.Unsent.Error())) // the sender will repeat the message
 	}
 	ev.Msg("received")
 }
 
-// logRefused logs a message that was not taken: as the other side's fault, and what is ours once more as such.
+// logRefused logs a message that was not accepted: as the other side's error, and once more as ours if the cause lies
+// here.
 func (n *Node) logRefused(x *as4.Exchange) {
 	limit, source := n.lines.strangers, x.Source
 	if x.Authenticated {
@@ -92,14 +93,14 @@ func (n *Node) logRefused(x *as4.Exchange) {
 		}
 		ev.Str("error", clean(inner(x.Err).Error())).Msg("refused")
 	}
-	n.logOwnFault(x)
+	n.logOwnFailure(x)
 	if x.Blocked != "" { // SEC-092
 		n.alarm(zerolog.WarnLevel, "decryption").Str("tx", x.ID).Str("c2", string(x.C2)).Str("source", x.Source).
 			Str("blocked", x.Blocked).Msg("more than 20 messages in ten minutes could not be decrypted: no more are tried for ten minutes")
 	}
 }
 
-// causeOf says why a request was told to come later.
+// causeOf says why a sender was told to try again later.
 func causeOf(x *as4.Exchange) string {
 	var u *unready
 	if errors.As(x.Err, &u) {
@@ -108,8 +109,8 @@ func causeOf(x *as4.Exchange) string {
 	return x.Cause
 }
 
-// logOwnFault logs a refusal that is not the fault of who sent the message.
-func (n *Node) logOwnFault(x *as4.Exchange) {
+// logOwnFailure logs a refusal for which the sender is not to blame.
+func (n *Node) logOwnFailure(x *as4.Exchange) {
 	var p *as4.Panic
 	var u *unready
 	switch {
@@ -120,7 +121,7 @@ func (n *Node) logOwnFault(x *as4.Exchange) {
 			n.opts.Log.Error().Str("tx", x.ID).Str("c2", string(x.C2)).Str("error", clean(x.Err.Error())).
 				Msg("a message could not be accepted; its sender repeats it")
 		}
-	case errors.As(x.Err, &u): // told of when it began
+	case errors.As(x.Err, &u): // health.tell logged it when it began
 	case x.Cause == as4.CauseInternal, x.Cause == as4.CauseNoKey, x.Cause == as4.CauseSpool:
 		n.trouble(x.Cause, x.Err)
 	}
@@ -139,7 +140,7 @@ func (n *Node) logPanic(p *as4.Panic, tx string) {
 
 func firstBytes[T ~string | ~[]byte](s T, n int) string { return string(s[:min(n, len(s))]) }
 
-// inner prefers the inner reason of an error that went out with a code.
+// inner returns the cause of an error that the other side only learnt as a code.
 func inner(err error) error {
 	var ee *ebms.Error
 	if errors.As(err, &ee) && ee.Err != nil {
@@ -165,7 +166,7 @@ func (n *Node) logDelivery(m store.Message, err error) {
 	n.opts.Log.Info().Str("dir", "in").Str("tx", m.ID).Str("message_id", m.MessageID).Msg("delivered")
 }
 
-// logJob logs what went wrong with work of the queue beside its own outcome.
+// logJob logs errors of the queue other than the outcome of its work.
 func (n *Node) logJob(job store.Job, err error) {
 	if errors.Is(err, queue.ErrQuarantined) {
 		err = fault.New(fault.Quarantined, err, "")
@@ -173,8 +174,8 @@ func (n *Node) logJob(job store.Job, err error) {
 	n.failure(err).Str("tx", job.MessageID).Str("job", job.ID).Msg("queue")
 }
 
-// httpLog takes the lines of net/http, of which only the text is known: failed handshakes, panics of what is around the
-// endpoint, failures to accept.
+// httpLog receives the log lines of net/http, of which only the text is known: failed handshakes, panics outside of the
+// endpoint, failures to accept a connection.
 type httpLog struct{ n *Node }
 
 // Prefixes of lines that net/http writes.
@@ -183,7 +184,7 @@ const (
 	panicLine     = "http: panic serving "
 )
 
-// Write takes one line.
+// Write logs one line.
 func (l httpLog) Write(b []byte) (int, error) {
 	text := strings.TrimSuffix(string(b), "\n")
 	if rest, ok := strings.CutPrefix(text, handshakeLine); ok {
@@ -205,8 +206,8 @@ func (l httpLog) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// handshake logs a handshake that failed: "192.0.2.1:4711: why". Who connects and says nothing is a port scan or the
-// check of a proxy; what we closed ourselves was told of already.
+// handshake logs a failed handshake: "192.0.2.1:4711: why". A client that connects and sends nothing is a port scan or
+// a health check. A connection that we closed ourselves has been logged already.
 func (l httpLog) handshake(text string) {
 	remote, why, _ := strings.Cut(text, ": ")
 	if _, cause, ok := strings.Cut(why, "->"); ok { // read tcp ours->theirs: cause

@@ -485,7 +485,7 @@ func TestSEC092Alarm(t *testing.T) {
 	}
 }
 
-// What is our own fault is an error beside the refusal, once a minute; what is not is none.
+// What lies with us is an error beside the refusal, once a minute; what is not is none.
 func TestOwnFaults(t *testing.T) {
 	for _, tc := range []struct {
 		name string

@@ -109,7 +109,7 @@ func TestAS4125NotServiced(t *testing.T) {
 	}
 }
 
-// waits tells whether the job of sending a message is open, or given up, and in nobody's hands.
+// waits reports whether the job of sending a message is open, or given up, and in nobody's hands.
 func waits(t *testing.T, n *tested, id string, dead bool) bool {
 	t.Helper()
 	jobs, err := n.Store.Jobs(t.Context(), db.DefaultTenant, store.JobFilter{Kind: store.Send, Dead: dead})

@@ -9,25 +9,28 @@ import (
 	"github.com/ravn-ap/ravn/smp"
 )
 
-// network makes the client for outgoing messages and the directory of receivers, which is nil when no zone is known. Both
-// contact only what the environment allows (SEC-111, D-20).
+// network makes the HTTP client for outgoing messages and the directory of receivers, which is nil if no zone is known.
+// Both contact only addresses that the environment allows (SEC-111, D-20).
 func (n *Node) network() (*http.Client, ap.Directory, error) {
 	roots, err := n.Config.TLSRoots()
 	if err != nil {
 		return nil, nil, err
 	}
 	local := n.Config.Env() == certs.Local
-	guard := &smp.Guard{Local: local}
+	guard := &smp.Guard{Local: local, Deny: n.Config.Denied()}
 	client := guard.Client(roots)
 	zone := n.zone()
 	if zone == "" {
 		return client, nil, nil
 	}
-	resolver := &sml.Resolver{Zone: zone, Server: n.Config.Discovery.Resolver, Local: local, Now: n.opts.Now}
-	return client, &smp.Client{Locator: resolver, Trust: n.Trust, Guard: guard, HTTP: client, Now: n.opts.Now}, nil
+	d := n.Config.Discovery
+	resolver := &sml.Resolver{Zone: zone, Server: d.Resolver, Local: local, Canary: n.Config.Canary(), Now: n.opts.Now}
+	return client, &smp.Client{
+		Locator: resolver, Trust: n.Trust, Guard: guard, HTTP: client, OldCanonicalization: d.OldForm, Now: n.opts.Now,
+	}, nil
 }
 
-// zone returns the SML zone: the configured one, else that of the environment; local has none of its own.
+// zone returns the SML zone: the configured one, or else that of the environment; local has none.
 func (n *Node) zone() string {
 	switch {
 	case n.Config.Discovery.Zone != "":

@@ -1,5 +1,5 @@
-// Package node builds one whole server from a configuration and runs it: record, payload store, keys, discovery, AS4
-// endpoint and queue. What serve, send, demo, localnet, bench and whole-path tests start is always this.
+// Package node builds one complete server from a configuration and runs it: record, payload store, keys, discovery, AS4
+// endpoint and queue. The commands serve, send, demo and bench and the end-to-end tests all start this.
 package node
 
 import (
@@ -28,11 +28,12 @@ import (
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/internal/store/blob"
 	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/sbdh"
 	"github.com/ravn-ap/ravn/validation"
 	"github.com/ravn-ap/ravn/validation/pack"
 )
 
-// Options are the parts of a node that tests replace. The zero value is right for a server in production.
+// Options are the parts of a node that tests replace. The zero value is for a server in production.
 type Options struct {
 	Log  zerolog.Logger
 	Now  func() time.Time
@@ -40,7 +41,7 @@ type Options struct {
 
 	DiskSpace func(dir string) (free, total uint64, err error) // of the disk of a folder, in bytes
 
-	Command bool // the node does one thing and ends: it is no server to others, and leaves the schema of a running server alone
+	Command bool // not a server: it does one thing, and leaves the schema of a running server alone
 }
 
 // Node is one server.
@@ -50,7 +51,7 @@ type Node struct {
 	Blobs    blob.Store
 	Keys     *certs.Keyring
 	Trust    *certs.Verifier
-	Seat     peppol.SeatID // signs by default: of the first key
+	Seat     peppol.SeatID // signs by default: the seat of the first key
 	Inbound  *ap.Inbound
 	Outbound *ap.Outbound
 	Desk     *documents.Desk
@@ -63,18 +64,19 @@ type Node struct {
 	filled   string // of fillDocuments
 	spool    string
 	listener net.Listener
-	gate     *intake.Gate // what strangers may hold at the AS4 endpoint
+	gate     *intake.Gate // limits what strangers may hold at the AS4 endpoint
 	runner   *queue.Runner
+	seeker   *queue.Runner // of messages whose receiver no SMP knows
 	health   health
-	lines    lines // what is logged of strangers
+	lines    lines // limits what strangers can make us log
 
-	rules      *validation.Validator // nil when nothing is checked
-	room       *validation.Room      // of all checks
+	rules      *validation.Validator // nil if nothing is checked
+	room       *validation.Room      // memory for all checks
 	packs      []pack.Pack           // those of rules
 	unreadable []error               // rules that could not be read
 }
 
-// Open opens everything a node needs but listens to nothing and runs nothing.
+// Open opens everything that a node needs, but does not listen or run anything yet.
 func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
@@ -105,8 +107,8 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) 
 	return n, nil
 }
 
-// openKeys reads our keys and the anchors, and refuses a key that the environment would not believe (PKI-030, PKI-031):
-// also one that does not sign today, because its dates alone would let it take over one day.
+// openKeys reads our keys and the anchors, and refuses a key that the environment does not trust (PKI-030, PKI-031).
+// That includes keys that are not valid yet: they would start to sign one day without anybody checking them.
 func (n *Node) openKeys(ctx context.Context) error {
 	var err error
 	if n.Keys, err = n.Config.Keyring(); err != nil {
@@ -133,8 +135,8 @@ func (n *Node) openKeys(ctx context.Context) error {
 	return nil
 }
 
-// show says in the data folder that this process lives, before anything there is opened, and who else does. Two servers on one
-// folder are allowed, but rarely meant.
+// show registers this process in the data folder, before anything there is opened, and warns about another server that
+// uses the folder. Two servers on one folder are allowed, but rarely intended.
 func (n *Node) show() error {
 	data, _, _, _, err := n.Config.Folders()
 	if err != nil {
@@ -173,8 +175,8 @@ func (n *Node) openRecord(ctx context.Context) (err error) {
 	return nil
 }
 
-// buryDead gives back what processes held that died at work on this folder. Their locks are gone, so that they will do nothing
-// more and no lease has to run out first.
+// buryDead gives back the jobs of processes on this folder that have died. Their file locks are gone, so they cannot do
+// anything any more, and nobody has to wait until their leases expire.
 func (n *Node) buryDead(ctx context.Context) {
 	err := n.process.Bury(func(owner string) error {
 		jobs, err := n.Store.BuryOwner(ctx, owner)
@@ -184,11 +186,11 @@ func (n *Node) buryDead(ctx context.Context) {
 		return err
 	})
 	if err != nil {
-		n.opts.Log.Error().Err(err).Msg("what a dead process held was not given back: it is free when its leases end")
+		n.opts.Log.Error().Err(err).Msg("jobs of a dead process not given back: they are free when their leases end")
 	}
 }
 
-// wire joins the parts.
+// wire connects the parts.
 func (n *Node) wire() error {
 	core := ap.Core{
 		Tenant: db.DefaultTenant, Store: n.Store, Blobs: n.Blobs, Trust: n.Trust, Keys: func() *certs.Keyring { return n.Keys }, Now: n.opts.Now,
@@ -210,32 +212,35 @@ func (n *Node) wire() error {
 		return err
 	}
 	n.Outbound = &ap.Outbound{
-		Core: core, Check: n.check(n.Config.Validation.Outgoing), Directory: directory, Seat: n.Seat, Country: n.Config.Country, Timeout: time.Duration(n.Config.Send.Timeout),
-		Sender: &as4.Sender{Trust: n.Trust, HTTP: client, Host: n.Config.Host, Spool: n.spool, Agent: "ravn", Now: n.opts.Now},
+		Core: core, Check: n.check(n.Config.Validation.Outgoing), Directory: directory, Seat: n.Seat, Country: n.Config.Country,
+		Timeout: time.Duration(n.Config.Send.Timeout), Hold: time.Duration(n.Config.Send.Hold),
+		Envelope: sbdh.Options{FullStandard: n.Config.FullStandard},
+		Sender:   &as4.Sender{Trust: n.Trust, HTTP: client, Host: n.Config.Host, Spool: n.spool, Agent: "ravn", Now: n.opts.Now},
 	}
+	n.seeker = n.newSeeker()
 	return nil
 }
 
-// Close gives back what this process still holds and closes the record.
+// Close gives back the jobs that this process still holds and closes the record.
 func (n *Node) Close() error {
 	if n.listener != nil {
 		_ = n.listener.Close() // closed already after Serve
 	}
 	_, err := n.Store.LeaveOwner(context.Background(), n.process.Name)
-	if err == nil { // else the next one that opens the folder does it
+	if err == nil { // otherwise the next process that opens the folder gives them back
 		err = n.process.Leave()
 	}
 	return errors.Join(err, n.Store.Close())
 }
 
-// Serve answers requests and delivers documents until ctx ends or the listener fails, then lets what is under way
-// finish (REL-063).
+// Serve answers requests and delivers documents until ctx ends or the listener fails, then lets running requests and
+// jobs finish (REL-063).
 func (n *Node) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	srv := n.server()
 	var wg sync.WaitGroup
-	for _, work := range []func(context.Context){n.runner.Run, n.keepData, n.watchRules, n.watchHealth, n.keepAccounts, n.keepDocuments} {
+	for _, work := range []func(context.Context){n.runner.Run, n.seeker.Run, n.keepData, n.watchRules, n.watchHealth, n.keepAccounts, n.keepDocuments} {
 		wg.Go(func() { work(ctx) })
 	}
 	served := make(chan error, 1)
@@ -246,7 +251,7 @@ func (n *Node) Serve(ctx context.Context) error {
 		err = fault.New(fault.ListenFailed, err, "%s", n.Config.AS4.Listen)
 		n.failure(err).Msg("the listener failed, the server stops")
 		cancel()
-		err = errors.Join(err, n.shutdown(ctx, srv)) // requests under way end like at any stop
+		err = errors.Join(err, n.shutdown(ctx, srv)) // running requests finish as at any other stop
 	case <-ctx.Done():
 		n.opts.Log.Info().Str("reason", context.Cause(ctx).Error()).Msg("stopping")
 		err = n.shutdown(ctx, srv)
@@ -255,14 +260,14 @@ func (n *Node) Serve(ctx context.Context) error {
 		}
 	}
 	wg.Wait()
-	n.lines.end()
+	n.lines.flush()
 	return err
 }
 
-// shutdownWait is how long requests under way have (REL-063).
+// shutdownWait is how long running requests may take to finish (REL-063).
 const shutdownWait = time.Minute
 
-// shutdown lets requests under way finish.
+// shutdown lets running requests finish.
 func (n *Node) shutdown(ctx context.Context, srv *http.Server) error {
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWait)
 	defer cancel()

@@ -9,8 +9,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// lines are the limits of what others can make us log. Strangers share one budget, peers that proved who they are have
-// one each, and what an operator must act on is said once a minute.
+// lines limits what others can make us log. Strangers share one budget, authenticated peers have one each, and an error
+// that an operator must act on is logged once a minute.
 type lines struct{ strangers, peers, troubles *quiet }
 
 func newLines(log zerolog.Logger, now func() time.Time) lines {
@@ -28,15 +28,15 @@ func (l *lines) sweep() {
 	}
 }
 
-// end tells of all that was left out, before the log ends.
-func (l *lines) end() {
+// flush logs how many lines were suppressed, before the log ends.
+func (l *lines) flush() {
 	for _, q := range []*quiet{l.strangers, l.peers, l.troubles} {
 		q.sweep(true)
 	}
 }
 
-// quiet limits lines of which others decide how many there are. Of each kind and source the first lines of a span are
-// written; the rest is counted, and told of in one line when the span ends, whether or not more come.
+// quiet limits lines whose number is up to others. The first lines of each kind and source in a span are written; the
+// rest are counted, and their number is logged when the span ends, whether or not more follow.
 type quiet struct {
 	log   zerolog.Logger
 	now   func() time.Time
@@ -58,13 +58,13 @@ type lineCount struct {
 	wrote, left int
 }
 
-// maxLineKeys bounds the memory of a quiet, and the lines that tell of what was left out.
+// maxLineKeys bounds the memory of a quiet, and the lines about suppressed lines.
 const maxLineKeys = 100
 
-// elsewhere stands for the sources that have no count of their own.
+// elsewhere stands for all sources that have no count of their own.
 const elsewhere = "other sources"
 
-// allow tells whether a line of this kind and source may be written now.
+// allow reports whether a line of this kind and source may be written now.
 func (q *quiet) allow(kind, source string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -82,8 +82,8 @@ func (q *quiet) allow(kind, source string) bool {
 	return true
 }
 
-// count returns the count of a key, that of other sources when there are too many, and that of everything when there
-// are too many kinds as well.
+// count returns the count for a key, or that for other sources if there are too many sources, or that for everything
+// else if there are too many kinds as well.
 func (q *quiet) count(key lineKey, now time.Time) *lineCount {
 	if q.open == nil {
 		q.open = map[lineKey]*lineCount{}
@@ -106,7 +106,7 @@ func (q *quiet) count(key lineKey, now time.Time) *lineCount {
 	return nil // not reached: the last key always has a count
 }
 
-// tell ends the span of a key.
+// tell ends the span of a key and logs how many lines were suppressed in it.
 func (q *quiet) tell(key lineKey, c *lineCount, now time.Time) {
 	delete(q.open, key)
 	if c.left > 0 {

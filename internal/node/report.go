@@ -21,7 +21,7 @@ import (
 // openPeppol receives the reports of the production network (RPT-6).
 const openPeppol = "9925:be0848934496"
 
-// Accounts returns the monthly accounts of a record. Reports are checked by the packs.
+// Accounts returns the monthly accounts of a record. Reports are checked with the given rule packs.
 func Accounts(cfg *config.Config, s *store.Store, packs []pack.Pack, program string) (*accounts.Accounts, error) {
 	keys, err := cfg.Keyring()
 	if err != nil {
@@ -39,7 +39,7 @@ func Accounts(cfg *config.Config, s *store.Store, packs []pack.Pack, program str
 	return a, nil
 }
 
-// country is that of the service provider itself.
+// country is the country of the service provider itself.
 func country(cfg *config.Config) string {
 	if cfg.Reporting.Country != "" {
 		return cfg.Reporting.Country

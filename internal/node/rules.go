@@ -20,8 +20,8 @@ import (
 	"github.com/ravn-ap/ravn/validation/pack"
 )
 
-// openRules loads the rule packs, and the built-in one, when one of the directions is checked. What cannot be read is
-// an alarm and no reason not to start: documents go on, checked by what is left.
+// openRules loads the rule packs and the built-in one, if at least one direction is checked. An unreadable pack raises
+// an alarm but does not keep the server from starting: documents are checked with the others.
 func (n *Node) openRules() {
 	v := n.Config.Validation
 	if v.Outgoing == string(ap.CheckOff) && v.Incoming == string(ap.CheckOff) {
@@ -34,9 +34,9 @@ func (n *Node) openRules() {
 	n.Inbound.Check = n.check(v.Incoming)
 }
 
-// LoadRules reads the rule packs of a folder and says what of it cannot be read. If one version of a pack cannot,
-// another that holds until a newer one does is left out as well: the newer one may be the one that is lost, and a
-// document must not be refused by rules that have ended. Documents without rules go on unchecked, as ever.
+// LoadRules reads the rule packs in a folder and returns which cannot be read. If a version of a pack is unreadable,
+// other versions of it without a last day are left out as well: they may have been replaced by the unreadable one, and
+// a document must not be refused by outdated rules. Documents without rules go on unchecked.
 func LoadRules(dir string) (packs []pack.Pack, unreadable []error) {
 	if _, err := os.ReadDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, []error{err}
@@ -61,11 +61,11 @@ func (n *Node) check(policy string) ap.Check {
 	return ap.Check{Rules: n.rules, Policy: ap.Policy(policy), Room: n.room, Timeout: time.Duration(n.Config.Validation.Timeout)}
 }
 
-// seenSpan is how far back the traffic is looked at for alarms.
+// seenSpan is how much past traffic is considered for alarms.
 const seenSpan = 30 * 24 * time.Hour
 
-// RuleAlarms says what an operator should know about rule packs, and about those that are unreadable, with regard to
-// the traffic of the last 30 days. Alarms come also with an error.
+// RuleAlarms returns what an operator should know about the rule packs, including unreadable ones, given the traffic of
+// the last 30 days. It may return both alarms and an error.
 func RuleAlarms(
 	ctx context.Context, s *store.Store, packs []pack.Pack, unreadable []error, now time.Time,
 ) ([]validation.Alarm, error) {
@@ -97,7 +97,7 @@ func unreadableAlarm(err error) validation.Alarm {
 	return a
 }
 
-// watchRules logs the alarms at the start and once a day.
+// watchRules logs the alarms at the start and then once a day.
 func (n *Node) watchRules(ctx context.Context) {
 	if n.rules == nil {
 		return
@@ -120,7 +120,7 @@ func (n *Node) watchRules(ctx context.Context) {
 	}
 }
 
-// logRuleAlarm logs an alarm about rules; what is broken here is an error.
+// logRuleAlarm logs an alarm about rules, at level error if a pack is broken.
 func (n *Node) logRuleAlarm(a validation.Alarm) {
 	level := zerolog.WarnLevel
 	if a.Kind == validation.AlarmUnreadable {

@@ -41,17 +41,17 @@ func (n *Node) StoredPeer(m store.Message) (as4.Peer, error) {
 // takeLease is how long a message is held for an operator's attempt.
 const takeLease = 20 * time.Minute
 
-// Submit takes a document over and holds it for an attempt by Attempt.
+// Submit accepts a document and holds it for Attempt.
 func (n *Node) Submit(ctx context.Context, s ap.Submission) (store.Message, store.Job, error) {
 	return n.Outbound.SubmitHeld(ctx, s, n.process.Name)
 }
 
-// Attempt makes the first attempt to send a message that Submit returned. direct, when it has a URL, replaces the lookup.
+// Attempt makes the first attempt to send a message from Submit. If direct has a URL, it replaces the lookup.
 func (n *Node) Attempt(ctx context.Context, m store.Message, job store.Job, direct as4.Peer) (*as4.Evidence, error) {
 	return n.Outbound.AttemptMessage(ctx, job, m, direct)
 }
 
-// Send makes one attempt to send a message now, due or not. direct, when it has a URL, replaces the lookup.
+// Send makes one attempt to send a message now, whether or not it is due. If direct has a URL, it replaces the lookup.
 func (n *Node) Send(ctx context.Context, m store.Message, direct as4.Peer) (*as4.Evidence, error) {
 	job, err := n.Store.Take(ctx, db.DefaultTenant, store.Send, m.ID, n.process.Name, takeLease)
 	if errors.Is(err, db.ErrConflict) {
@@ -63,8 +63,8 @@ func (n *Node) Send(ctx context.Context, m store.Message, direct as4.Peer) (*as4
 	return n.Outbound.Attempt(ctx, job, direct)
 }
 
-// notNow says why a message cannot be taken: somebody who lives is at it, or there is nothing to do. The leases of dead
-// processes were given back when the node was opened.
+// notNow says why a message cannot be sent now: another live process is working on it, or there is nothing to do. It is
+// not held by a dead process, because their jobs were given back when the node was opened.
 func (n *Node) notNow(ctx context.Context, m store.Message) error {
 	job, err := n.Store.JobOf(ctx, db.DefaultTenant, store.Send, m.ID)
 	if err != nil {
@@ -76,8 +76,8 @@ func (n *Node) notNow(ctx context.Context, m store.Message) error {
 	return fault.New(fault.NotResumable, nil, "%s is %s", m.MessageID, m.State)
 }
 
-// Unfinished returns the outgoing message with the same content whose fate is open, if there is one: a caller that was
-// interrupted before it learned the id finds it so (REL-020).
+// Unfinished returns the outgoing message with the same content that has not reached a final state, if there is one. A
+// caller that was interrupted before it learned the id can find its message with it (REL-020).
 func (n *Node) Unfinished(ctx context.Context, content []byte) (m store.Message, found bool, err error) {
 	list, err := n.Store.ByContent(ctx, db.DefaultTenant, content)
 	if err != nil {

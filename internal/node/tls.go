@@ -11,19 +11,19 @@ import (
 // reloading is a TLS certificate that is read again when its files change, without a restart (SEC-121).
 type reloading struct {
 	certFile, keyFile string
-	reloaded          func(*tls.Certificate, error) // told of each change after the first reading, once; may be nil
+	reloaded          func(*tls.Certificate, error) // called once for each change after the first load; may be nil
 
 	mu      sync.Mutex
 	cert    *tls.Certificate
-	stamp   [2]time.Time // of the files of cert
-	failed  string       // why the last change could not be used, "" if it could; with its stamp
+	stamp   [2]time.Time // modification times of the files of cert
+	failed  string       // stamp and error of the last change if it could not be used, else ""
 	checked time.Time
 }
 
-// reloadEvery is how often the files are looked at.
+// reloadEvery is how often the files are checked.
 const reloadEvery = 10 * time.Second
 
-// get returns the certificate for a handshake. A changed file that cannot be read leaves the old certificate in use.
+// get returns the certificate for a handshake. If a changed file cannot be read, the old certificate stays in use.
 func (r *reloading) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -65,7 +65,7 @@ func (r *reloading) load() error {
 	return err
 }
 
-// stamps returns the times of both files.
+// stamps returns the modification times of both files.
 func (r *reloading) stamps() (s [2]time.Time, err error) {
 	for i, name := range []string{r.certFile, r.keyFile} {
 		info, err := os.Stat(name)
@@ -93,7 +93,7 @@ func serverTLS(cert *reloading) *tls.Config {
 	}
 }
 
-// logReload tells of a changed TLS certificate.
+// logReload logs that the TLS certificate has changed.
 func (n *Node) logReload(cert *tls.Certificate, err error) {
 	if err != nil {
 		n.opts.Log.Error().Str("error", clean(err.Error())).Time("valid_until", cert.Leaf.NotAfter).

@@ -1,6 +1,6 @@
-// Package queue decides when work is done, not what: it claims due rows of the outbox, keeps their leases while a bounded
-// set of workers runs, and gives each row back as its worker says. One goroutine owns the schedule; a crash of the process
-// and the loss of a node are the same case, an expired lease.
+// Package queue decides when work is done, not what is done: it claims due rows of the outbox, keeps their leases while
+// a bounded number of workers runs, and records for each row the outcome that its worker returns. One goroutine owns
+// the schedule. A crash of the process and the loss of a node are the same case: an expired lease.
 package queue
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
-// Store is what the queue needs of a *store.Store. Every call that ends or extends a job fails with store.ErrLeaseLost if
-// another worker has it (REL-013).
+// Store is the part of *store.Store that the queue needs. Every call that ends or extends a job fails with
+// store.ErrLeaseLost if another worker has it by now (REL-013).
 type Store interface {
 	Claim(ctx context.Context, c store.Claim) ([]store.Job, error)
 	Extend(ctx context.Context, job store.Job, d time.Duration) error
@@ -30,11 +30,11 @@ type Store interface {
 	Quarantine(ctx context.Context, job store.Job, reason string) error
 }
 
-// Work does one job. Its context ends when the lease is lost, when the job takes too long, or some time after the Runner
+// Work does one job. Its context ends when the lease is lost, when the job takes too long, or Grace after the Runner
 // was told to stop.
 type Work func(ctx context.Context, job store.Job) Outcome
 
-// Outcome is what becomes of a job. The zero value is Done.
+// Outcome says what happens to a job. The zero value is Done.
 type Outcome struct {
 	what   verdict
 	after  time.Duration
@@ -45,7 +45,7 @@ type verdict int
 
 const (
 	done verdict = iota
-	settled
+	alreadyEnded
 	retry
 	dead
 )
@@ -53,22 +53,22 @@ const (
 // Done ends the job.
 func Done() Outcome { return Outcome{} }
 
-// Settled leaves the job alone: the work has ended it or given it back already, in the transaction of its result, as
-// store.FinishAttempt does.
-func Settled() Outcome { return Outcome{what: settled} }
+// AlreadyEnded leaves the job alone: the work has already ended it or given it back, in the same transaction as its
+// result, as store.FinishAttempt does.
+func AlreadyEnded() Outcome { return Outcome{what: alreadyEnded} }
 
-// Retry gives the job back for another try after a time, with the reason for the record.
+// Retry gives the job back for another try after a delay. The reason goes into the record.
 func Retry(after time.Duration, reason string) Outcome {
 	return Outcome{what: retry, after: after, reason: reason}
 }
 
-// Dead gives the job up; an operator sees it (REL-068).
+// Dead gives up the job and shows it to an operator (REL-068).
 func Dead(reason string) Outcome { return Outcome{what: dead, reason: reason} }
 
 // Defaults of a Runner.
 const (
 	DefaultLimit      = 16
-	DefaultPoll       = 2 * time.Second // REL-070: how long work waits at most when nobody wakes the Runner
+	DefaultPoll       = 2 * time.Second // REL-070: the longest that due work waits if nobody wakes the Runner
 	DefaultLease      = time.Minute
 	DefaultTimeout    = 10 * time.Minute
 	DefaultGrace      = time.Minute // REL-063
@@ -77,36 +77,37 @@ const (
 	crashDelay        = time.Minute
 )
 
-// Runner runs the jobs of an outbox. It never runs one job twice at once, also when its lease ran out and was claimed
-// anew. Fields must not change once Run was called; fields that are not above zero mean the defaults above.
+// Runner runs the jobs of an outbox. It never runs the same job twice at once, not even if its lease expired and it was
+// claimed again. Fields must not change after Run has been called; zero and negative values mean the defaults above.
 type Runner struct {
 	Store Store               // required
-	Work  map[store.Kind]Work // what to do, by kind; jobs of other kinds are left to others
+	Work  map[store.Kind]Work // what to do, by kind; jobs of other kinds are left to other processes
 	Owner string              // names this process in the record; required in a cluster
 
 	Limit   int           // jobs of one kind at the same time
-	Poll    time.Duration // time between looks without a Wake
-	Lease   time.Duration // how long a job stays ours without a sign of life
+	Poll    time.Duration // between two looks for work without a Wake
+	Lease   time.Duration // how long a job stays ours without being extended
 	Timeout time.Duration // for one job; one that takes longer counts as a crash
-	Grace   time.Duration // how long jobs may go on after Run's context ended
+	Grace   time.Duration // how long jobs may go on after Run's context has ended
 
-	// A job is quarantined instead of started again after so many starts without an end for which nothing else can be to
-	// blame, or after so many in a row of any kind. A process that dies leaves all its jobs without an end, and they are tried
-	// again one at a time, with nothing beside them, so that the one it dies of is found and no other (REL-067).
+	// A job is quarantined instead of started again after MaxCrashes starts without an end for which nothing else can
+	// be blamed, or after MaxStarts starts in a row without an end. A process that dies leaves all its jobs without an
+	// end; they are then tried one at a time, with nothing else running, so that only the job that kills the process is
+	// quarantined (REL-067).
 	MaxCrashes, MaxStarts int
 
 	Now     func() time.Time               // for the due time of retries; nil means time.Now
-	OnError func(job store.Job, err error) // what went wrong beside the work itself; job is zero for a failed claim; may be nil
+	OnError func(job store.Job, err error) // errors other than the outcome of work; job is zero for a claim; may be nil
 
 	once   sync.Once
 	wake   chan struct{}
-	direct chan struct{} // places of jobs that came by Reserve
+	direct chan struct{} // places for jobs that come through Reserve
 
 	mu      sync.Mutex
-	work    context.Context               // of jobs, while Run takes new ones
-	running map[string]context.CancelFunc // by the id of the job: ends its work
+	work    context.Context               // for jobs that come through Reserve; nil while Run does not accept any
+	running map[string]context.CancelFunc // cancels the work, by id of the job
 	single  bool                          // one job at a time, see schedule.claim
-	wg      sync.WaitGroup                // jobs that came by Reserve
+	wg      sync.WaitGroup                // jobs that came through Reserve
 }
 
 // Wake makes the Runner look for due work at once. It never blocks and may be called before Run.
@@ -114,7 +115,7 @@ func (r *Runner) Wake() {
 	r.init()
 	select {
 	case r.wake <- struct{}{}:
-	default: // it will look anyway
+	default: // a wake-up is already pending
 	}
 }
 
@@ -146,11 +147,11 @@ func def[T cmp.Ordered](field *T, value T) {
 	}
 }
 
-// Run claims and runs jobs until ctx ends, then lets the running ones finish, at most for Grace, and returns after the
-// last (REL-063). Leases of jobs that were cut off simply run out.
+// Run claims and runs jobs until ctx ends, then gives running jobs up to Grace to finish, and returns after the last
+// one (REL-063). Leases of jobs that were cut off simply expire.
 func (r *Runner) Run(ctx context.Context) {
 	r.init()
-	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx by Grace
 	defer stop()
 	context.AfterFunc(ctx, func() { time.AfterFunc(r.Grace, stop) })
 	r.admit(work)
@@ -165,7 +166,7 @@ func (r *Runner) Run(ctx context.Context) {
 	s.run(ctx, work)
 }
 
-// admit sets the context of jobs that come by Reserve.
+// admit lets jobs come through Reserve and sets their context.
 func (r *Runner) admit(work context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -178,13 +179,14 @@ func (r *Runner) dismiss() {
 	r.work = nil
 }
 
-// Place is room for one job whose claimer brings it to the Runner himself, instead of leaving it to be claimed.
+// Place is a reservation for one job that the caller has claimed itself and hands to the Runner, instead of leaving it
+// in the outbox for the Runner to claim.
 type Place struct {
 	r   *Runner
-	ctx context.Context // of the Run that gave it
+	ctx context.Context // of the Run that granted it
 }
 
-// Reserve returns a place, or nil when all are taken or Run does not take jobs: then the job is left to be claimed.
+// Reserve returns a place, or nil if all are taken or Run does not accept jobs: then leave the job in the outbox.
 // Exactly one of Do and Free must follow.
 func (r *Runner) Reserve() *Place {
 	r.init()
@@ -202,21 +204,21 @@ func (r *Runner) Reserve() *Place {
 	}
 }
 
-// Free gives the place back unused.
+// Free returns the place unused.
 func (p *Place) Free() {
 	<-p.r.direct
 	p.r.wg.Done()
 }
 
-// Do runs a job that is held, by the given work, and returns at once.
+// Do starts the given work on a job that the caller holds, and returns at once.
 func (p *Place) Do(job store.Job, work Work) {
 	go func() {
 		defer p.Free()
-		p.r.do(p.ctx, job, work)
+		p.r.runJob(p.ctx, job, work)
 	}()
 }
 
-// schedule belongs to the goroutine of Run; workers only report to ended.
+// schedule is used only by the goroutine of Run; workers do no more than report to ended. So it needs no lock.
 type schedule struct {
 	*Runner
 	kinds []store.Kind
@@ -239,7 +241,7 @@ func (s *schedule) run(ctx, work context.Context) {
 			s.busy[k]--
 			if s.single {
 				more = s.claimAll(ctx, work)
-			} else if more[k] { // the last claim filled all places, so there may be work left
+			} else if more[k] { // the last claim used all free places, so there may be more work
 				more[k] = s.claim(ctx, work, k)
 			}
 		}
@@ -251,23 +253,23 @@ func (s *schedule) run(ctx, work context.Context) {
 	}
 }
 
-// claimAll looks for work of all kinds and tells of which there may be more than was taken.
+// claimAll claims work of all kinds and returns of which there may be more.
 func (s *schedule) claimAll(ctx, work context.Context) map[store.Kind]bool {
 	more, single := map[store.Kind]bool{}, s.single
 	for _, k := range s.kinds {
 		more[k] = s.claim(ctx, work, k)
 	}
-	if single && s.idle() { // there was nothing to claim
+	if single && s.idle() { // nothing was claimed, so no suspect is left
 		s.oneAtATime(false)
 	}
 	return more
 }
 
-// claim starts as many jobs of a kind as there are free places, and tells whether there may be more.
+// claim starts as many jobs of a kind as there are free places, and reports whether there may be more.
 //
-// A job that was under way when a process died, together with others, may be what it died of. Such jobs are run one at a
-// time with nothing beside them, so that the next death has one suspect (REL-067). They are the longest due, so that the
-// first that is none of them ends this.
+// Any of the jobs that were running when a process died may have killed it. Such suspects run one at a time with
+// nothing else running, so that the next crash has one suspect only (REL-067). They are claimed first because they have
+// been due the longest; the first job that is not a suspect ends this mode.
 func (s *schedule) claim(ctx, work context.Context, k store.Kind) bool {
 	free, single := s.Limit-s.busy[k], s.single
 	if single {
@@ -277,7 +279,7 @@ func (s *schedule) claim(ctx, work context.Context, k store.Kind) bool {
 		return true
 	}
 	jobs, err := s.Store.Claim(ctx, store.Claim{Kind: k, Owner: s.Owner, Lease: s.Lease, Limit: free})
-	if err != nil { // then nothing is ours
+	if err != nil { // then we hold no job
 		if ctx.Err() == nil {
 			s.OnError(store.Job{}, fmt.Errorf("queue: claim %s: %w", k, err))
 		}
@@ -295,20 +297,21 @@ func (s *schedule) claim(ctx, work context.Context, k store.Kind) bool {
 		s.busy[k]++
 		go func() {
 			defer func() { s.ended <- k }()
-			s.do(work, job, s.Work[k])
+			s.runJob(work, job, s.Work[k])
 		}()
 	}
 	return len(jobs) == free
 }
 
-// underWay tells that this process runs a job, whose lease must have run out when it was claimed again.
+// underWay reports whether this process is running the job. If so, its lease has expired and it was claimed again: it
+// is no suspect.
 func (s *schedule) underWay(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.running[id] != nil
 }
 
-// idle tells that nothing is under way.
+// idle reports whether nothing is running.
 func (s *schedule) idle() bool {
 	for _, n := range s.busy {
 		if n > 0 {
@@ -324,15 +327,15 @@ func (s *schedule) oneAtATime(on bool) {
 	s.single = on
 }
 
-// giveBackUnbegun leaves a job to the next claim.
+// giveBackUnbegun leaves a job that was not started to the next claim.
 func (s *schedule) giveBackUnbegun(ctx context.Context, job store.Job) {
 	if err := s.Store.GiveBack(context.WithoutCancel(ctx), job, job.Due, job.Reason); err != nil {
 		s.OnError(job, fmt.Errorf("queue: %s: %w", job.ID, err))
 	}
 }
 
-// do runs one job from claim to end.
-func (r *Runner) do(ctx context.Context, job store.Job, work Work) {
+// runJob runs one job from claim to end.
+func (r *Runner) runJob(ctx context.Context, job store.Job, work Work) {
 	ctx, end := r.begin(ctx, job.ID)
 	var err error
 	switch {
@@ -354,9 +357,8 @@ func (r *Runner) do(ctx context.Context, job store.Job, work Work) {
 	}
 }
 
-// begin notes that a job is under way, until end is called. If it is under way already its lease must have run out,
-// because it was claimed again: then that work is told to stop, since nothing it says will be believed (REL-013), and
-// end is nil.
+// begin records that a job is running, until end is called. If it is running already, its lease has expired, because it
+// was claimed again: then that work is cancelled, since its outcome would not be accepted (REL-013), and end is nil.
 func (r *Runner) begin(ctx context.Context, id string) (_ context.Context, end func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -374,17 +376,17 @@ func (r *Runner) begin(ctx context.Context, id string) (_ context.Context, end f
 	}
 }
 
-// giveBack leaves a job that is under way here to a later claim. This one is no sign of a crash.
+// giveBack leaves a job that is still running here to a later claim. This start does not count as a crash.
 func (r *Runner) giveBack(ctx context.Context, job store.Job) error {
 	const reason = "the lease ran out while the work was under way"
 	err := r.Store.GiveBack(context.WithoutCancel(ctx), job, r.Now().Add(r.Lease/3), reason)
 	return errors.Join(errors.New(reason), err)
 }
 
-// ErrQuarantined means that a job will not be started again before an operator says so.
+// ErrQuarantined means that a job is not started again until an operator says so.
 var ErrQuarantined = errors.New("queue: quarantined")
 
-// attend runs the work of a job under its lease and ends the job.
+// attend runs the work of a job while it keeps the lease, and records how the job ended.
 func (r *Runner) attend(ctx context.Context, job store.Job, work Work) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.Timeout, errTimeout)
 	defer cancel()
@@ -395,24 +397,24 @@ func (r *Runner) attend(ctx context.Context, job store.Job, work Work) error {
 	}
 	cancel()
 	switch {
-	case out.what == settled: // then the lease has ended as well
+	case out.what == alreadyEnded: // which released the lease as well: that it is lost is no error
 		return nil
 	case <-lost:
 		return errors.Join(store.ErrLeaseLost, err)
 	}
-	return errors.Join(err, r.end(context.WithoutCancel(ctx), job, out, err))
+	return errors.Join(err, r.recordEnd(context.WithoutCancel(ctx), job, out, err))
 }
 
 var errTimeout = errors.New("work took too long")
 
-// endTries is how often the end of a job is written at most, one Poll apart. A job whose end cannot be written would be
+// endTries is how often recording the end of a job is tried, one Poll apart. A job whose end is not recorded would be
 // done again and look like a crash.
 const endTries = 3
 
-// end writes the outcome of a job, or its crash.
-func (r *Runner) end(ctx context.Context, job store.Job, out Outcome, crash error) error {
+// recordEnd records the outcome of a job, or its crash.
+func (r *Runner) recordEnd(ctx context.Context, job store.Job, out Outcome, crash error) error {
 	for n := 1; ; n++ {
-		err := r.tryEnd(ctx, job, out, crash)
+		err := r.tryRecordEnd(ctx, job, out, crash)
 		if err == nil || n == endTries || errors.Is(err, store.ErrLeaseLost) || db.IsFatal(err) {
 			return err
 		}
@@ -420,7 +422,7 @@ func (r *Runner) end(ctx context.Context, job store.Job, out Outcome, crash erro
 	}
 }
 
-func (r *Runner) tryEnd(ctx context.Context, job store.Job, out Outcome, crash error) error {
+func (r *Runner) tryRecordEnd(ctx context.Context, job store.Job, out Outcome, crash error) error {
 	switch {
 	case crash != nil:
 		return r.Store.Crash(ctx, job, r.Now().Add(crashDelay), crash.Error())
@@ -432,7 +434,7 @@ func (r *Runner) tryEnd(ctx context.Context, job store.Job, out Outcome, crash e
 	return r.Store.Complete(ctx, job)
 }
 
-// call runs the work; a panic in it is its error.
+// call runs the work; a panic becomes an error.
 func call(ctx context.Context, job store.Job, work Work) (out Outcome, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -442,7 +444,7 @@ func call(ctx context.Context, job store.Job, work Work) (out Outcome, err error
 	return work(ctx, job), nil
 }
 
-// panicError is a panic of a work function. Its stack is for the log, not for the record.
+// panicError is a panic in a work function. Its stack is for the log, not for the record.
 type panicError struct {
 	value any
 	Stack []byte
@@ -450,8 +452,8 @@ type panicError struct {
 
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 
-// keepLease extends the lease of a job until ctx ends, and tells in the end whether it was lost; then it has cancelled the
-// work. Other errors are left to the next round: the lease lasts for three of them.
+// keepLease extends the lease of a job until ctx ends and finally sends whether it was lost, in which case it has
+// cancelled the work. After other errors it tries again: a lease lasts for three rounds.
 func (r *Runner) keepLease(ctx context.Context, cancel func(), job store.Job) <-chan bool {
 	lost := make(chan bool, 1)
 	go func() {

@@ -122,7 +122,7 @@ func TestOutcomes(t *testing.T) {
 			if err := s.Release(context.Background(), job, time.Now().Add(2*time.Hour), "own doing"); err != nil {
 				t.Error(err)
 			}
-			return queue.Settled()
+			return queue.AlreadyEnded()
 		}
 		return queue.Outcome{}
 	})})

@@ -7,7 +7,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/db"
 )
 
-// Undetailed is a message that a program of before wrote, or changed, without the columns of API-120.
+// Undetailed is a message that an older program wrote, or changed, without the columns of API-120.
 type Undetailed struct {
 	Message
 	Events int64 // number of its events when it was read

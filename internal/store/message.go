@@ -49,7 +49,7 @@ type Message struct {
 	Endpoint    string  // outgoing: URL of C3, once sealed
 	PeerCert    []byte  // DER, certificate of the other access point; of an outgoing message once sealed
 	Content     []byte  // outgoing: SHA-256 of what C1 handed in and for whom; nil when it was not taken
-	HandedIn    []byte  // outgoing: SHA-256 of the file that C1 handed in; nil for rows of schema 4 and before
+	HandedIn    []byte  // outgoing: SHA-256 of the file that C1 handed in; nil for rows of schema 5 and before
 	Digests     []byte  // canonical text of the signed reference digests; the store compares it with nothing
 
 	DocumentNumber string // that the document bears, by package doctype; "" when it bears none

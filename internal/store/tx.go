@@ -49,7 +49,7 @@ type change struct {
 	missing error  // when there is no such row
 }
 
-// counted counts n new events, with what each of them says of the whole message. A row that a program of before wrote
+// counted counts n new events, with what each of them says of the whole message. A row that an older program wrote
 // without details stays one (API-120).
 func counted(n int) string {
 	return fmt.Sprintf(`updated = ?, fault_code = COALESCE(?, fault_code), events = events + %d,

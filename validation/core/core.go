@@ -1,7 +1,8 @@
-// Package core is the small rule pack "ravn-core" that is part of the program, so that a new installation validates at once:
-// the essentials of invoices and credit notes, Message Level Status, the statistics reports, the Peppol envelope and that of
-// post to citizens. Its rules have the official ids; expressions and texts are ours. On what it lists it agrees with the
-// official rules; it does not have all of them, and no schema, so a verdict from it alone says "basic rules only".
+// Package core is the small rule pack "ravn-core" that is part of the program, so that a new installation can validate
+// at once: the essentials of invoices and credit notes, Message Level Status, the statistics reports, the Peppol
+// envelope and the one for letters to citizens. Its rules have the official ids; expressions and texts are ours. They
+// agree with the official rules, but there are not all of them and there is no schema, so a verdict based on it alone
+// says "basic rules only".
 package core
 
 import (
@@ -43,7 +44,7 @@ func Pack() pack.Pack {
 	}
 }
 
-// Rule is a rule of the pack. An id stands twice if it has two sentences, as for invoices and credit notes.
+// Rule is a rule of the pack. An id occurs twice if it has two texts, as for invoices and credit notes.
 type Rule struct {
 	ID       string `json:"id"`
 	Flag     string `json:"flag"`

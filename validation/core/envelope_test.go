@@ -14,7 +14,7 @@ import (
 	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
-// goodEnvelope is an envelope without fault, from sbdh.md.
+// goodEnvelope is a valid envelope, from sbdh.md.
 const goodEnvelope = `<StandardBusinessDocument xmlns="http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader">
 <StandardBusinessDocumentHeader>
 <HeaderVersion>1.0</HeaderVersion>
@@ -56,7 +56,7 @@ func idsOf(t *testing.T, s *schematron.Schema, names *xdm.Names, doc string) str
 	return strings.Join(slices.Sorted(maps.Keys(findings(t, s, tree))), " ")
 }
 
-// Each rule of the envelope lets the example of sbdh.md pass and finds a fault made for it.
+// Each rule of the envelope lets the example of sbdh.md pass and finds the violation made for it.
 func TestEnvelope(t *testing.T) {
 	names := xdm.NewNames()
 	s := ruleFile(t, names, "sbdh.sch")

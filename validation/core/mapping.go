@@ -48,8 +48,8 @@ func documents() []pack.Document {
 	return append(out, letters()...)
 }
 
-// letters are the document types of post to citizens. Senders are seen that write the root element with a capital letter, as the
-// official sample does (norway.md a.2).
+// letters are the document types of letters to citizens. Some senders write the root element with a capital letter, as
+// the official sample does (norway.md a.2).
 func letters() []pack.Document {
 	const process = "urn:fdc:digdir.no:2020:profile:egovernment:innbyggerpost:"
 	const digital, print, moved = process + "digital:ver1.0", process + "utskrift:ver1.0", process + "flyttet:ver1.0"

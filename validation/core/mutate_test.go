@@ -229,7 +229,7 @@ func TestMutants(t *testing.T) {
 	}
 }
 
-// failedToRun tells whether a finding has the code of an XPath error.
+// failedToRun reports whether a finding has the code of an XPath error.
 func failedToRun(list []string) bool {
 	return slices.ContainsFunc(list, func(s string) bool { return strings.Count(s, " ") > 1 })
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/durable"
 )
 
-// Limits of what is installed. They are far above the largest official release.
+// Limits of an installation, far above the largest official release.
 const (
 	maxArchive = 200 << 20 // bytes of an archive
 	maxFile    = 64 << 20  // bytes of a file
@@ -29,7 +29,7 @@ const (
 
 // Options of an installation.
 type Options struct {
-	Name, Version      string // replace those of the manifest; needed where a layout says none
+	Name, Version      string // replace those of the manifest; needed if the layout does not say them
 	ValidFrom, ValidTo string // likewise
 	SHA256             string // in hex: the archive must have this hash
 
@@ -40,22 +40,22 @@ type Options struct {
 	Now   func() time.Time
 }
 
-// Installation is what an installation brought.
+// Installation is the result of an installation.
 type Installation struct {
 	Packs   []*Manifest
 	LeftOut []LeftOut
 }
 
-// LeftOut are versions of a pack that the source has and that were not installed.
+// LeftOut are versions of a pack in the source that were not installed.
 type LeftOut struct {
 	Name     string   `json:"name"`
 	Versions []string `json:"versions"`
 	Why      string   `json:"why"`
 }
 
-// Install brings the packs in a folder, a ZIP or a JAR, here or at an https address, into the folder d: one, or the releases
-// that lie side by side in a jar of phive-rules, of which o.Name and o.Version then choose. All is checked before: what cannot
-// be used is refused with the reason and changes nothing.
+// Install installs the packs of a folder, ZIP or JAR, local or at an https address, into the folder d: a single one, or
+// releases from a jar of phive-rules, which has many; o.Name and o.Version select among them. Everything is checked
+// first: what cannot be used is refused with the reason and nothing is changed.
 func (d Dir) Install(source string, o Options) (*Installation, error) {
 	src, err := openSource(source, o.Fetch)
 	if err != nil {
@@ -117,7 +117,7 @@ func (d Dir) writeAll(packs []*Manifest, files []map[string][]byte) error {
 	return nil
 }
 
-// describe completes a manifest with what the caller knows of it.
+// describe completes a manifest with what the caller knows about it.
 func (m *Manifest) describe(source, sum string, o Options) {
 	for _, f := range []struct {
 		to   *string
@@ -176,7 +176,7 @@ func openSource(source string, fetch func(string, int64) ([]byte, error)) (*open
 	return openArchive(source, b)
 }
 
-// IsAddress tells whether a source is an address instead of a path.
+// IsAddress reports whether a source is an address instead of a path.
 func IsAddress(source string) bool { return strings.Contains(source, "://") }
 
 // openArchive opens a ZIP in memory.
@@ -210,7 +210,7 @@ func hash(b []byte) string {
 	return hex.EncodeToString(h[:])
 }
 
-// checkArchive refuses archives that are made to do harm, whether or not the files in question would be used.
+// checkArchive refuses archives that are made to do harm, even if the files in question would not be used.
 func checkArchive(z *zip.Reader) error {
 	if len(z.File) > maxEntries {
 		return fmt.Errorf("pack: the archive has more than %d entries", maxEntries)
@@ -233,7 +233,8 @@ func checkArchive(z *zip.Reader) error {
 	return nil
 }
 
-// descend enters the one folder that release archives put everything in, and names the folders that it went through.
+// descend enters the only folder into which release archives put everything, and returns the folders that it went
+// through.
 func descend(files fs.FS) (inside fs.FS, names []string) {
 	for {
 		list, err := fs.ReadDir(files, ".")
@@ -320,7 +321,7 @@ func (d Dir) write(m *Manifest, files map[string][]byte) error {
 		}
 	}
 	switch err := tmp.Publish(final); {
-	case errors.Is(err, fs.ErrExist): // another installation was faster
+	case errors.Is(err, fs.ErrExist): // another process has just installed it
 		return installed
 	case err != nil:
 		return err
@@ -328,7 +329,7 @@ func (d Dir) write(m *Manifest, files map[string][]byte) error {
 	return durable.SyncDir(durable.OS{}, parent)
 }
 
-// Rights of an installed pack: it is no secret.
+// Permissions of an installed pack: it is not secret.
 const (
 	folderMode = 0o755
 	fileMode   = 0o644

@@ -115,7 +115,7 @@ func mappedDocument(files fs.FS, cells []string) (Document, bool) {
 	return d, present(files, &d)
 }
 
-// present tells whether all files of a document are there.
+// present reports whether all files of a document are there.
 func present(files fs.FS, d *Document) bool {
 	for _, name := range append([]string{d.XSD}, d.Rules...) {
 		if _, err := fs.Stat(files, name); name != "" && err != nil {

@@ -1,5 +1,5 @@
-// Package pack keeps rule packs: the schemas and rules of a release, which document types they are for, and from when to when
-// they hold. Packs are data in a folder; several versions of one lie side by side.
+// Package pack manages rule packs: the schemas and rules of a release, the document types they are for, and the days on
+// which they are valid. Packs are data in a folder; several versions of one can be there side by side.
 package pack
 
 import (
@@ -23,12 +23,12 @@ type Manifest struct {
 	Name      string     `json:"name"`
 	Version   string     `json:"version"`
 	ValidFrom string     `json:"valid_from,omitempty"` // first day, YYYY-MM-DD; "" means always
-	ValidTo   string     `json:"valid_to,omitempty"`   // last day; "" means until a newer one holds
+	ValidTo   string     `json:"valid_to,omitempty"`   // last day; "" means until a newer one is valid
 	Licence   string     `json:"licence,omitempty"`
 	Source    string     `json:"source,omitempty"` // where it came from
 	SHA256    string     `json:"sha256,omitempty"` // of the archive, in hex; of a folder there is none
 	Installed string     `json:"installed,omitempty"`
-	Basic     bool       `json:"basic,omitempty"` // essentials only: a verdict from it alone says so
+	Basic     bool       `json:"basic,omitempty"` // essentials only: a verdict based on it alone says so
 	Documents []Document `json:"documents"`
 
 	// Envelope are rule files for the StandardBusinessDocument around a document of the pack, as a whole.
@@ -38,9 +38,9 @@ type Manifest struct {
 	// writes it.
 	Configurations map[string][]string `json:"configurations,omitempty"`
 
-	licence string // file with the licence, "" when there is none
-	hint    string // what is said when the rules of this layout cannot be used
-	byDay   bool   // a collection of many releases: the day of its installation is its version, if nothing else is given
+	licence string // file with the licence, "" if there is none
+	hint    string // advice if the rules of this layout cannot be used
+	byDay   bool   // a collection of many releases: its version is the day of installation, unless one is given
 }
 
 // release is the part of a configuration's name that changes with releases.
@@ -49,7 +49,7 @@ var release = regexp.MustCompile(`-base-[0-9.]+`)
 // Configuration returns the form of a configuration's name by which its rules are found.
 func Configuration(name string) string { return release.ReplaceAllString(strings.ToLower(name), "") }
 
-// Document says how documents of a type are checked: by the schema first, then by each rule file.
+// Document says how documents of a type are checked: with the schema first, then with each rule file.
 type Document struct {
 	Title     string   `json:"title,omitempty"`
 	Scheme    string   `json:"scheme,omitempty"` // of DocType; "" means busdox-docid-qns
@@ -62,7 +62,7 @@ type Document struct {
 // names of packs and versions are names of folders.
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// Check tells what is wrong with a manifest.
+// Check returns what is wrong with a manifest.
 func (m *Manifest) Check() error {
 	switch {
 	case !nameForm.MatchString(m.Name):
@@ -111,7 +111,7 @@ func inside(files []string) error {
 	return nil
 }
 
-// On tells whether the pack holds on a day.
+// On reports whether the pack is valid on a day.
 func (m *Manifest) On(day time.Time) bool {
 	d := day.UTC().Format(time.DateOnly)
 	return (m.ValidFrom == "" || d >= m.ValidFrom) && (m.ValidTo == "" || d <= m.ValidTo)
@@ -138,8 +138,8 @@ func (u *Unreadable) Unwrap() error { return u.Err }
 // Dir is a folder of packs: name/version/pack.json.
 type Dir string
 
-// List returns the packs of the folder by name, the newest version first. A folder that is not there has none. What cannot be
-// read is left out and named in the error, beside the rest.
+// List returns the packs in the folder by name, the newest version first; none if there is no folder. Unreadable packs
+// are left out and listed in the error, which does not keep the others from being returned.
 func (d Dir) List() ([]Pack, error) {
 	manifests, err := filepath.Glob(filepath.Join(string(d), "*", "*", ManifestName))
 	if err != nil {
@@ -150,7 +150,7 @@ func (d Dir) List() ([]Pack, error) {
 	for _, path := range manifests {
 		dir := filepath.Dir(path)
 		if strings.HasPrefix(filepath.Base(dir), ".") {
-			continue // an installation under way
+			continue // an installation in progress
 		}
 		p, err := open(os.DirFS(dir))
 		if err != nil {
@@ -168,10 +168,10 @@ func (d Dir) List() ([]Pack, error) {
 	return out, errors.Join(wrong...)
 }
 
-// asItLies is the version of rules that are used from the folder in which they were published and do not name their release.
+// asItLies is the version of rules that are used directly from a published folder and do not name their release.
 const asItLies = "as-it-lies"
 
-// Load returns the packs of a folder of installed packs, or those that a folder holds as it was published.
+// Load returns the packs in a folder of installed packs, or in a folder with rules as published.
 func Load(path string) ([]Pack, error) {
 	list, err := recognise(os.DirFS(path), filepath.Base(path))
 	if errors.Is(err, errUnknownLayout) {

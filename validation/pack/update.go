@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// maxIndex is the largest list of packs that is read.
+// maxIndex limits the size of a list of packs.
 const maxIndex = 1 << 20
 
 // Index is a list of packs that are offered for download.
@@ -35,9 +35,9 @@ type Update struct {
 	Error     string `json:"error,omitempty"` // why it could not be
 }
 
-// Update installs what is in the list at an address and not in the folder yet. A pack that cannot be installed is named with
-// the reason and does not keep back the others. o.SHA256, if any, is the hash that the list must have; each archive must have
-// the hash that the list says.
+// Update installs the packs of the list at an address that are not in the folder yet. A pack that cannot be installed
+// is reported with the reason; the others are installed all the same. If o.SHA256 is set, the list must have that hash;
+// each archive must have the hash given in the list.
 func (d Dir) Update(from string, o Options) ([]Update, error) {
 	text, err := o.Fetch(from, maxIndex)
 	if err != nil {
@@ -90,7 +90,7 @@ func readIndex(text []byte, from string) (*Index, error) {
 	return &ix, nil
 }
 
-// take installs one pack unless it is there.
+// take installs one pack unless it is installed already.
 func (d Dir) take(offer *Offer, o Options) (bool, error) {
 	there, err := open(os.DirFS(filepath.Join(string(d), offer.Name, offer.Version)))
 	switch {

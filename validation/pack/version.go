@@ -9,7 +9,7 @@ import (
 // versionParts are the numbers and words of a version.
 var versionParts = regexp.MustCompile(`[0-9]+|[A-Za-z]+`)
 
-// compareVersions orders versions by their parts, numbers by their value: 2025.5 stands before 2025.11.
+// compareVersions compares versions part by part, numbers by their value: 2025.5 comes before 2025.11.
 func compareVersions(a, b string) int {
 	x, y := versionParts.FindAllString(a, -1), versionParts.FindAllString(b, -1)
 	for i := range min(len(x), len(y)) {

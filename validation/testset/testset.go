@@ -1,5 +1,5 @@
-// Package testset reads documents with what rules should say of them: the official test sets (namespace
-// http://difi.no/xsd/vefa/validator/1.0), and plain documents that say it in their first comment (schematron.md §9).
+// Package testset reads documents together with the result that rules should give: the official test sets (namespace
+// http://difi.no/xsd/vefa/validator/1.0), and plain documents that state it in their first comment (schematron.md §9).
 package testset
 
 import (
@@ -32,7 +32,7 @@ type Test struct {
 	expect        expectation
 }
 
-// expectation is what an assert block says.
+// expectation is the content of an assert block.
 type expectation struct {
 	scope   map[string]bool
 	success map[string]bool
@@ -43,7 +43,7 @@ func newExpectation() expectation {
 	return expectation{map[string]bool{}, map[string]bool{}, map[string]map[string]int{"error": {}, "warning": {}, "fatal": {}}}
 }
 
-func (e *expectation) add(kind, id string, number int) {
+func (e *expectation) expect(kind, id string, number int) {
 	switch kind {
 	case "scope":
 		e.scope[id] = true
@@ -90,7 +90,7 @@ type reader struct {
 	f     *File
 	whole expectation // of the set's own assert block
 	doc   *xdm.Builder
-	top   int // depth of the top element of the document under way
+	top   int // depth of the top element of the current document
 	leaf  string
 	text  strings.Builder
 	num   int
@@ -120,12 +120,12 @@ func (r *reader) event(e *safe.Event) error {
 	case e.Kind == safe.Text:
 		r.text.Write(e.Value)
 	case e.Kind == safe.End:
-		r.end(e)
+		r.endElement(e)
 	}
 	return nil
 }
 
-// inside feeds the document under way.
+// inside feeds the current document.
 func (r *reader) inside(e *safe.Event) error {
 	err := r.doc.Event(e)
 	if e.Kind == safe.End && e.Depth == r.top {
@@ -156,7 +156,7 @@ func (r *reader) element(e *safe.Event) error {
 	return nil
 }
 
-func (r *reader) end(e *safe.Event) {
+func (r *reader) endElement(e *safe.Event) {
 	if r.leaf == "" || e.Name.Local != r.leaf {
 		return
 	}
@@ -164,7 +164,7 @@ func (r *reader) end(e *safe.Event) {
 	if n := len(r.f.Tests); n > 0 {
 		to = &r.f.Tests[n-1].expect
 	}
-	to.add(r.leaf, strings.TrimSpace(r.text.String()), r.num)
+	to.expect(r.leaf, strings.TrimSpace(r.text.String()), r.num)
 	r.leaf = ""
 }
 
@@ -199,7 +199,7 @@ func (e *expectation) fromComment(b []byte) bool {
 				n = v
 			}
 		}
-		e.add(kind, f[0], n)
+		e.expect(kind, f[0], n)
 	}
 	return found
 }
@@ -249,7 +249,7 @@ func levelOf(flag string) string {
 	return "unknown"
 }
 
-// Configurations returns the names of the rule sets that a file asks for, each once; a plain document asks for "".
+// Configurations returns the names of the rule sets that a file needs, each once; a plain document needs "".
 func Configurations(b []byte) ([]string, error) {
 	var names []string
 	whole, set := "", false

@@ -76,7 +76,7 @@ func Stream(w io.Writer, r io.Reader) error {
 			x.visible(ev.Name)
 			x.tag(ev.Name)
 		case safe.End:
-			x.end()
+			x.endTag()
 		case safe.Text:
 			x.text(ev.Value)
 		case safe.PI:
@@ -108,7 +108,7 @@ type buffer []byte
 
 func (b *buffer) Write(p []byte) (int, error) { *b = append(*b, p...); return len(p), nil }
 
-// writer is one canonicalization under way.
+// writer is one canonicalization in progress.
 type writer struct {
 	out       io.Writer
 	err       error
@@ -201,12 +201,12 @@ func (x *writer) set(m map[string]string, prefix, uri string) {
 // closeUntil writes the end tags of all elements that end before index i.
 func (x *writer) closeUntil(i int) {
 	for len(x.open) > 0 && x.open[len(x.open)-1].end <= i {
-		x.end()
+		x.endTag()
 	}
 }
 
-// end writes the end tag of the innermost element.
-func (x *writer) end() {
+// endTag writes the end tag of the innermost element.
+func (x *writer) endTag() {
 	e := x.open[len(x.open)-1]
 	x.open = x.open[:len(x.open)-1]
 	x.buf = append(appendName(append(x.buf, "</"...), e.name), '>')

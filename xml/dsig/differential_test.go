@@ -187,7 +187,7 @@ func againstSantuario(t *testing.T, docs []string, cases []canonCase) {
 	t.Logf("%d canonical forms of %d documents; %d more where Santuario is known to be wrong", len(cases)-skipped, len(docs), skipped)
 }
 
-// santuarioErrs tells whether a case is one of the two that Santuario 3 gets wrong, and differs in nothing else;
+// santuarioErrs reports whether a case is one of the two that Santuario 3 gets wrong, and differs in nothing else;
 // TestDifferentialKnownDisagreements shows both.
 func santuarioErrs(t *testing.T, doc string, c *canonCase, theirs []byte) bool {
 	t.Helper()
@@ -424,7 +424,7 @@ func TestDifferentialAcceptance(t *testing.T) {
 	t.Logf("%d broken documents accepted, %d refused or left out; libxml2 reads all, and writes all but %d, whose namespace names it does not like", len(docs), refused, other)
 }
 
-// escapedNamespace tells whether a namespace name needs escaping, which libxml2 forgets.
+// escapedNamespace reports whether a namespace name needs escaping, which libxml2 forgets.
 func escapedNamespace(d *safe.Doc) bool {
 	for i := range d.Len() {
 		for _, uri := range d.At(i).Decls() {
@@ -436,7 +436,7 @@ func escapedNamespace(d *safe.Doc) bool {
 	return false
 }
 
-// readable tells whether libxml2 reads a document that it cannot canonicalize because of a namespace name.
+// readable reports whether libxml2 reads a document that it cannot canonicalize because of a namespace name.
 func readable(t *testing.T, doc string) bool {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "doc.xml")

@@ -1,7 +1,7 @@
-// Package dsig is Ravn's core of XML Signature: canonicalization, and verification that hands out only what was
-// verified. It reads through package safe, takes its allow-list from the caller (a Policy), follows no URI and no key hint, and
-// costs time linear in the document. Who the signer is, and which parts must be covered, is decided by its callers,
-// as4/wssec and smp.
+// Package dsig implements the core of XML Signature: canonicalization, and verification that returns only what was
+// verified. It reads XML through package safe, allows only the algorithms of the caller's Policy, follows no URIs and
+// no key hints, and takes time linear in the size of the document. Its callers, as4/wssec and smp, decide who may sign
+// and which parts must be covered.
 package dsig
 
 import (
@@ -32,14 +32,14 @@ const (
 	ECDSASHA256 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
 )
 
-// digests and signatures are all that can be computed; a Policy allows a part of them. Nothing with SHA-1, MD5, HMAC or
-// DSA is among them (SEC-047).
+// digests and signatures are all algorithms that are implemented; a Policy allows some of them. There is none with
+// SHA-1, MD5, HMAC or DSA (SEC-047).
 var (
 	digests    = map[string]crypto.Hash{SHA256: crypto.SHA256, SHA384: crypto.SHA384, SHA512: crypto.SHA512}
 	signatures = map[string]crypto.Hash{RSASHA256: crypto.SHA256, RSASHA384: crypto.SHA384, RSASHA512: crypto.SHA512, ECDSASHA256: crypto.SHA256}
 )
 
-// Reasons for which a signature is refused; errors.Is tells them apart.
+// Reasons for refusing a signature, for errors.Is.
 var (
 	ErrStructure = errors.New("the signature is not built as required")
 	ErrAlgorithm = errors.New("an algorithm is not allowed")

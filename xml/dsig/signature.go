@@ -14,7 +14,7 @@ import (
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
-// Policy is what a caller accepts; everything it does not name is refused before any cryptography (SEC-045 to SEC-047).
+// Policy is what a caller accepts. Everything else is refused before any cryptography (SEC-045 to SEC-047).
 type Policy struct {
 	Signature  []string // signature methods
 	Digest     []string // digest methods
@@ -25,8 +25,9 @@ type Policy struct {
 	References int      // upper limit on the number of references
 }
 
-// Signature is a ds:Signature whose structure and algorithms a Policy allows. All it knows of its references comes from
-// the canonical bytes of SignedInfo, which are what VerifyValue checks (SEC-044).
+// Signature is a ds:Signature whose structure and algorithms a Policy allows. Its references are read from the
+// canonical bytes of SignedInfo, the same bytes that VerifyValue checks, so that nothing unsigned can get into them
+// (SEC-044).
 type Signature struct {
 	Node    safe.Node // the ds:Signature element
 	KeyInfo safe.Node // its ds:KeyInfo, or zero
@@ -216,7 +217,7 @@ func (s *Signature) VerifyValue(pub crypto.PublicKey) error {
 	return fail(ErrValue, "SEC-047", "with the key of the certificate")
 }
 
-// References returns the references of the signature. They may be believed after VerifyValue.
+// References returns the references of the signature. They can be trusted only after VerifyValue.
 func (s *Signature) References() []Reference { return s.refs }
 
 // VerifyNode checks the digest of reference r over the element n, which the caller found by its place and compared with
@@ -229,7 +230,7 @@ func (r *Reference) VerifyNode(n safe.Node) error {
 	return r.VerifySum(h.Sum(nil))
 }
 
-// VerifySum compares a digest that the caller computed.
+// VerifySum compares the digest of reference r with one that the caller computed.
 func (r *Reference) VerifySum(sum []byte) error {
 	if subtle.ConstantTimeCompare(sum, r.Value) != 1 {
 		return fail(ErrDigest, "SEC-044", "reference")

@@ -38,7 +38,7 @@ var class = func() (t [256]uint8) {
 
 func isSpace(c byte) bool { return class[c]&cSpace != 0 }
 
-// IsChar tells whether r is a Char of XML 1.0 §2.2.
+// IsChar reports whether r is a Char of XML 1.0 §2.2.
 func IsChar(r rune) bool {
 	return r >= 0x20 && r <= 0xD7FF || r == '\t' || r == '\n' || r == '\r' || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 && r <= 0x10FFFF
 }

@@ -51,7 +51,7 @@ func Read(r io.Reader, p Profile) (*Doc, error) {
 	return build(b, enc, p)
 }
 
-// Parse is Read for a document that lies in memory. The Doc may keep b, which must not change.
+// Parse is Read for a document in memory. The Doc may keep b, which must not change.
 func Parse(b []byte, p Profile) (*Doc, error) {
 	if p.strict() && len(b) > 0 && b[0] == '<' && (len(b) < 2 || b[1] != 0) {
 		if int64(len(b)) > p.limits().total {
@@ -77,7 +77,7 @@ func build(b []byte, enc string, p Profile) (*Doc, error) {
 			break
 		}
 		if err == nil {
-			err = bd.add()
+			err = bd.addToken()
 		}
 		if err != nil {
 			return nil, err
@@ -90,7 +90,7 @@ func build(b []byte, enc string, p Profile) (*Doc, error) {
 	return d, nil
 }
 
-// builder makes nodes of tokens.
+// builder makes nodes from tokens.
 type builder struct {
 	t    *tokenizer
 	d    *Doc
@@ -98,7 +98,7 @@ type builder struct {
 	seen map[string]int32 // every id-like value, strict profiles (SEC-042)
 }
 
-func (b *builder) add() error {
+func (b *builder) addToken() error {
 	tok, d := &b.t.tok, b.d
 	n := node{kind: tok.kind, parent: b.cur, value: tok.value, target: tok.target, start: int32(tok.start), end: int32(tok.end)}
 	id := int32(len(d.nodes))
@@ -131,8 +131,8 @@ func (b *builder) add() error {
 	return nil
 }
 
-// join appends a text to the text before it (CDATA sections, and dropped comments, part one text into several tokens). A
-// text that was joined lies at the end of extra, so that joining many costs no more than their length.
+// join appends a text to the preceding text, because CDATA sections and dropped comments split one text into several
+// tokens. A joined text is at the end of extra, so that joining many costs no more than their length.
 func (b *builder) join(n *node, tok *token) {
 	t := b.t
 	v := t.bytes(tok.value)
@@ -157,8 +157,9 @@ func boolInt(b bool) int {
 	return 0
 }
 
-// index records the ids of an element: wsu:Id, xml:id, Id, ID and id must be unique together, short ASCII names, and one
-// element must not have two different ones (SEC-042). Only wsu:Id can be found by ByID.
+// index records the ids of an element. All of wsu:Id, xml:id, Id, ID and id together must be unique, short ASCII names,
+// and an element must not have two different ones, so that no two readers find different elements for an id (SEC-042).
+// ByID finds only wsu:Id.
 func (b *builder) index(id int32, tok *token) error {
 	own := ""
 	for _, a := range tok.attrs {
@@ -196,7 +197,7 @@ func (d *Doc) bytes(s span) []byte {
 // Root returns the document node; its children are the top element and the comments and instructions around it.
 func (d *Doc) Root() Node { return Node{d, 0} }
 
-// Top returns the document's one top element.
+// Top returns the top element of the document.
 func (d *Doc) Top() Node {
 	for n := range d.Root().Children() {
 		if n.Kind() == Element {
@@ -218,7 +219,7 @@ func (d *Doc) ByID(id string) (Node, bool) {
 // Len returns the number of nodes.
 func (d *Doc) Len() int { return len(d.nodes) }
 
-// Work returns how many bytes the reader looked at, each look counted: the proof of SEC-036.
+// Work returns how many bytes were looked at, counting repeated looks. Tests prove SEC-036 with it.
 func (d *Doc) Work() int64 { return d.work }
 
 // Node is one node of a Doc. The zero Node is no node. Nodes are comparable: equal means the same place.
@@ -229,13 +230,13 @@ type Node struct {
 
 func (n Node) n() *node { return &n.d.nodes[n.i] }
 
-// IsZero tells whether n is no node.
+// IsZero reports whether n is no node.
 func (n Node) IsZero() bool { return n.d == nil }
 
 // Doc returns the document of n.
 func (n Node) Doc() *Doc { return n.d }
 
-// Index returns the place of n in document order; Root has 0.
+// Index returns the position of n in document order; that of Root is 0.
 func (n Node) Index() int { return int(n.i) }
 
 // Kind returns the kind of n.
@@ -249,7 +250,7 @@ func (n Node) Name() Name {
 	return n.d.names[n.n().name]
 }
 
-// Is tells whether n is an element with this namespace and local name.
+// Is reports whether n is an element with this namespace and local name.
 func (n Node) Is(space, local string) bool { return n.d != nil && n.Name().Is(space, local) }
 
 // Parent returns the parent, the zero Node for Root.
@@ -285,7 +286,7 @@ func (n Node) Elements() []Node {
 	return out
 }
 
-// Child returns the only child element with this name; ok is false when there is none or more than one.
+// Child returns the only child element with this name; ok is false if there is none or more than one.
 func (n Node) Child(space, local string) (c Node, ok bool) {
 	for e := range n.Children() {
 		if e.Is(space, local) {
@@ -383,7 +384,7 @@ func (n Node) Leaf() (s string, ok bool) {
 	return n.Text(), n.d != nil
 }
 
-// Raw returns the bytes of n as they stand in the document (UTF-8); they must not be changed.
+// Raw returns the bytes of n in the document (in UTF-8); they must not be changed.
 func (n Node) Raw() []byte { return n.d.buf[n.n().start:n.n().end] }
 
 // Offset returns where n starts in the document's UTF-8 form, in bytes.

@@ -16,8 +16,8 @@ const (
 )
 
 // decode wraps r so that it yields UTF-8 without byte order mark, according to the first bytes and the declaration, and
-// names the encoding it found. The strict profiles accept UTF-8 only (SEC-034). Whether the declaration tells the truth is
-// checked later, by the tokenizer.
+// returns the name of the encoding. The strict profiles accept only UTF-8 (SEC-034). The tokenizer checks later whether
+// the declaration is true.
 func decode(r io.Reader, p Profile) (io.Reader, string, error) {
 	br := bufio.NewReaderSize(r, 4096)
 	head, err := br.Peek(4)
@@ -66,8 +66,8 @@ func declaresLatin1(br *bufio.Reader) bool {
 	return bytes.Contains(decl, []byte(`"iso-8859-1"`)) || bytes.Contains(decl, []byte(`'iso-8859-1'`))
 }
 
-// recoder turns another encoding into UTF-8, one rune at a time. An ill-formed sequence becomes a byte that no UTF-8 text
-// holds, so that the tokenizer refuses it at the right place.
+// recoder converts another encoding to UTF-8, one rune at a time. An ill-formed sequence becomes a byte that cannot
+// occur in UTF-8, so that the tokenizer refuses it at the right place.
 type recoder struct {
 	src  *bufio.Reader
 	next func(*bufio.Reader) (rune, error)

@@ -18,7 +18,7 @@ type qname struct{ prefix, local, space int32 }
 
 type binding struct{ prefix, old int32 }
 
-// Bounds on what a document may make us remember; far above any real vocabulary.
+// Limits on the names that a document may make us remember, far above any real vocabulary.
 const (
 	maxNames     = 200_000
 	maxNameBytes = 16 << 20
@@ -31,11 +31,11 @@ func newNames() *names {
 	return n
 }
 
-// vocabularies are used again: most documents of a node have the same names. A Doc keeps the part of the lists that was
-// there when it was made; what later documents append lies behind it.
+// vocabularies are pooled, because most documents of a node use the same names. A Doc keeps the part of the lists that
+// existed when it was made; later documents only append.
 var vocabularies = sync.Pool{New: func() any { return newNames() }}
 
-// Bounds on a vocabulary that is used again.
+// Limits on a vocabulary that goes back to the pool.
 const (
 	maxKept      = 4096
 	maxKeptBytes = 256 << 10
@@ -74,7 +74,7 @@ func (n *names) bind(prefix, uri int32) {
 	n.bound[prefix] = uri
 }
 
-// unbind takes back the declarations made since the mark.
+// unbind undoes the declarations made since the mark.
 func (n *names) unbind(mark int) {
 	for i := len(n.undo) - 1; i >= mark; i-- {
 		n.bound[n.undo[i].prefix] = n.undo[i].old

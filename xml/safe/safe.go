@@ -1,7 +1,7 @@
-// Package safe is the one place where Ravn reads XML that somebody else wrote (SEC-030). One strict tokenizer serves
-// four profiles, of which each names what it accepts; Read builds an immutable tree over one byte buffer, Scanner walks a
-// document of any size in constant memory. Everything that is not well-formed, is outside a limit or is refused by the
-// profile ends in an *Error that says where. Time and memory grow linearly with the input (SEC-036); nothing recurses.
+// Package safe is the only place where we read XML from others (SEC-030). One strict tokenizer serves four profiles,
+// each of which says what it accepts. Read builds an immutable tree over one byte buffer; a Scanner reads a document of
+// any size in constant memory. Whatever is not well-formed, exceeds a limit or is refused by the profile gives an
+// *Error that says where. Time and memory grow linearly with the input (SEC-036); nothing recurses.
 package safe
 
 import (
@@ -16,7 +16,8 @@ const (
 	// Envelope is for SOAP: UTF-8, no DTD, no processing instructions, no CDATA; comments are dropped, and refused inside
 	// signature, encryption and ebMS values; ids are unique; at most 10,000 elements (SEC-030 to SEC-037, SEC-042).
 	Envelope Profile = iota
-	// Metadata is for SMP answers: as Envelope, but comments are kept.
+	// Metadata is for SMP answers: as Envelope, but comments are kept, and CDATA is text (DISC-087: SMPs write it, and the
+	// canonical form that is signed does not know it).
 	Metadata
 	// Document is for business documents: UTF-8, UTF-16 or ISO-8859-1; comments, CDATA and processing instructions are
 	// kept; no DTD; no id index.
@@ -25,7 +26,7 @@ const (
 	Rules
 )
 
-// Limits of a profile; all are checked while reading, before any tree exists.
+// limits are those of a profile. They are checked while reading, before a tree is built.
 type limits struct {
 	depth, elements, attrs, nsInScope, name int
 	attrValue, tag, text, total             int64
@@ -50,17 +51,17 @@ func (p Profile) limits() limits {
 	}
 }
 
-// strict tells whether p is one of the two profiles for signed protocol messages.
+// strict reports whether p is one of the two profiles for signed protocol messages.
 func (p Profile) strict() bool { return p == Envelope || p == Metadata }
 
-// Error says what is wrong with a document, and where. Its text holds no piece of the document.
+// Error says what is wrong with a document, and where. Its text quotes nothing from the document.
 type Error struct {
 	Rule   string // the requirement that refuses it, "" for plain XML 1.0 well-formedness
 	Msg    string // one sentence in plain English
 	Line   int    // from 1
 	Col    int    // from 1, in bytes
 	Offset int64  // in bytes of the UTF-8 form
-	Limit  bool   // a size or count limit was exceeded, the document may be well-formed
+	Limit  bool   // a limit was exceeded; the document may be well-formed
 }
 
 func (e *Error) Error() string {
@@ -74,7 +75,7 @@ func (e *Error) Error() string {
 // Kind is the kind of a node or an event.
 type Kind uint8
 
-// Kinds of nodes and events. Root is the document itself, the parent of the one top element; End occurs as event only.
+// Kinds of nodes and events. Root is the document itself, the parent of the top element; End occurs only as an event.
 const (
 	Root Kind = iota
 	Element
@@ -87,7 +88,7 @@ const (
 // Name is an expanded name with the prefix it was written with.
 type Name struct{ Space, Prefix, Local string }
 
-// Is tells whether n has this namespace and local name; the prefix does not matter.
+// Is reports whether n has this namespace and local name; the prefix does not matter.
 func (n Name) Is(space, local string) bool { return n.Local == local && n.Space == space }
 
 func (n Name) String() string {
@@ -97,7 +98,7 @@ func (n Name) String() string {
 	return n.Prefix + ":" + n.Local
 }
 
-// Namespaces that the reader itself must know.
+// Namespaces that the tokenizer itself must know.
 const (
 	nsXML   = "http://www.w3.org/XML/1998/namespace"
 	nsXMLNS = "http://www.w3.org/2000/xmlns/"

@@ -21,17 +21,17 @@ type Event struct {
 // Decl is one namespace declaration: "" for the default prefix, "" for no namespace.
 type Decl struct{ Prefix, URI string }
 
-// Scanner walks a document of any size in constant memory. Every check of its profile applies as it goes.
+// Scanner reads a document of any size in constant memory and applies every check of its profile on the way.
 type Scanner struct {
 	t   *tokenizer
 	ev  Event
-	err error // of the last step; it stays
+	err error // of the last step; all further steps return it
 }
 
 // scanWindow is the usual size of the window; only a longer tag, comment or instruction enlarges it.
 const scanWindow = 64 << 10
 
-// NewScanner starts a walk through r.
+// NewScanner returns a Scanner for r.
 func NewScanner(r io.Reader, p Profile) (*Scanner, error) {
 	src, enc, err := decode(r, p)
 	if err != nil {
@@ -42,7 +42,7 @@ func NewScanner(r io.Reader, p Profile) (*Scanner, error) {
 	return &Scanner{t: t}, nil
 }
 
-// release makes what the scanner holds available to others; it yields nothing any more.
+// release returns the scanner's buffers to their pools; it yields nothing any more.
 func (s *Scanner) release() {
 	if b := s.t.buf[:0]; cap(b) == scanWindow {
 		windows.Put(&b)
@@ -51,7 +51,7 @@ func (s *Scanner) release() {
 	s.t.names = nil
 }
 
-// windows are used again by later scanners.
+// windows are pooled.
 var windows = sync.Pool{New: func() any { b := make([]byte, 0, scanWindow); return &b }}
 
 // Next returns the next event, io.EOF after the last one of a complete document, or an *Error.

@@ -121,8 +121,8 @@ func (t *tokenizer) qname(at int) (qname, int, error) {
 	return q, at + n, nil
 }
 
-// attributes reads what stands between the tag's name and its end, into tok.attrs (names not yet resolved: index into
-// pending) and tok.decls.
+// attributes reads what is between the tag's name and its end into tok.attrs (whose names are not resolved yet but
+// index pending) and tok.decls.
 func (t *tokenizer) attributes(at, end int) (int, error) {
 	t.names.pending = t.names.pending[:0]
 	for {
@@ -182,7 +182,7 @@ func (t *tokenizer) quoted(at, end int) (span, int, error) {
 	return v, at + n + 2, err
 }
 
-// isDecl tells whether an attribute declares a namespace.
+// isDecl reports whether an attribute declares a namespace.
 func (t *tokenizer) isDecl(q qname) bool {
 	return t.names.strs[q.prefix] == "xmlns" || q.prefix == 0 && t.names.strs[q.local] == "xmlns"
 }
@@ -325,7 +325,7 @@ var declForm = regexp.MustCompile(`^<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*
 	`(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*("[A-Za-z][A-Za-z0-9._-]*"|'[A-Za-z][A-Za-z0-9._-]*'))?` +
 	`(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:"(?:yes|no)"|'(?:yes|no)'))?[ \t\r\n]*\?>$`)
 
-// skipDoctype passes over a document type declaration with its internal subset; nothing of it takes effect (profile Rules).
+// skipDoctype skips a document type declaration with its internal subset, which has no effect (profile Rules).
 func (t *tokenizer) skipDoctype() error {
 	const msg = "a document type declaration is not closed"
 	depth, k := 0, 2

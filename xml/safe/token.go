@@ -35,7 +35,7 @@ type tokenizer struct {
 	work int64 // bytes looked at, each look counted
 }
 
-// token is the last token; its spans and slices are valid until the next one.
+// token is the current token; its spans and slices are valid until the next one.
 type token struct {
 	kind       Kind
 	name       int32 // index into names.list; of a PI: unused
@@ -62,7 +62,7 @@ type frame struct {
 	name    int32
 	undo    int  // length of names.undo before its declarations
 	kids    bool // it has element children
-	comment bool // a comment stood directly in it
+	comment bool // it directly contains a comment
 }
 
 func newTokenizer(p Profile) *tokenizer {
@@ -101,7 +101,7 @@ func (t *tokenizer) more() (bool, error) {
 	return false, io.ErrNoProgress
 }
 
-// slide forgets what was read.
+// slide drops what was read from the window.
 func (t *tokenizer) slide() {
 	if t.pos == 0 {
 		return
@@ -214,7 +214,7 @@ func (t *tokenizer) step() (bool, error) {
 	if t.buf[t.pos] == '<' {
 		return t.markup()
 	}
-	return t.text()
+	return t.readText()
 }
 
 // finish is called at the end of the document.
@@ -266,7 +266,7 @@ func (t *tokenizer) bang() (bool, error) {
 	case bytes.HasPrefix(w, []byte("<!--")):
 		return t.comment()
 	case bytes.HasPrefix(w, []byte("<![CDATA[")):
-		if t.prof.strict() {
+		if t.prof == Envelope {
 			return false, t.fail(0, "SEC-033", "a CDATA section is not allowed here")
 		}
 		if len(t.open) == 0 {
@@ -309,8 +309,8 @@ func (t *tokenizer) comment() (bool, error) {
 	return true, nil
 }
 
-// commentAllowed refuses comments where they could split a value (SEC-033). Whether an eb: element is a leaf shows at its
-// end.
+// commentAllowed refuses comments where they could split a value, so that two readers see different values (SEC-033).
+// Whether an eb: element is a leaf is known only at its end.
 func (t *tokenizer) commentAllowed() error {
 	if len(t.open) == 0 {
 		return nil
@@ -358,8 +358,8 @@ func (t *tokenizer) instruction() (bool, error) {
 	return true, nil
 }
 
-// text reads character data up to the next tag, or in a window as much of it as can be judged.
-func (t *tokenizer) text() (bool, error) {
+// readText reads character data up to the next tag, or, in a sliding window, as much of it as safeCut allows.
+func (t *tokenizer) readText() (bool, error) {
 	w := t.buf[t.pos:]
 	n := bytes.IndexByte(w, '<')
 	if n < 0 {
@@ -428,8 +428,8 @@ func (t *tokenizer) chars(n int, raw bool) (bool, error) {
 	return true, nil
 }
 
-// safeCut returns how much of w can be judged without knowing what follows: no piece of a character, reference, line end
-// or of "]]>" is cut off.
+// safeCut returns how much of w can be processed without knowing what follows: so that no character, reference, line
+// end or "]]>" is split.
 func safeCut(w []byte) int {
 	n := len(w)
 	for i := n - 1; i >= 0 && i >= n-utf8.UTFMax; i-- {

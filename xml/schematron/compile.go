@@ -8,7 +8,7 @@ import (
 	"github.com/ravn-ap/ravn/xml/xpath"
 )
 
-// Schema is a compiled rule file. It may be used by many at once.
+// Schema is a compiled rule file. It may be used by several goroutines.
 type Schema struct {
 	Source   *Source
 	patterns []*pattern
@@ -104,7 +104,7 @@ func (c *compilation) globals(patterns []*Pattern) *xpath.Scope {
 	return scope
 }
 
-// lets compiles lets. One may speak of another that stands behind it.
+// lets compiles lets. A let may refer to a later one.
 func (c *compilation) lets(scope *xpath.Scope, list []Let) *xpath.Scope {
 	for len(list) > 0 {
 		var later []Let

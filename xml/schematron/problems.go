@@ -8,10 +8,10 @@ import (
 	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
-// maxProblems limits what Load and Compile name of one file. Check names all.
+// maxProblems limits how many problems of one file Load and Compile list. Check lists all.
 const maxProblems = 20
 
-// problems are what makes a rule file unusable. Reading goes on after one, so that all are known.
+// problems are what makes a rule file unusable. Reading continues after a problem, so that all are found.
 type problems []error
 
 func (p *problems) note(err error) {
@@ -29,7 +29,7 @@ func (p problems) err() error {
 	return errors.Join(all...)
 }
 
-// flat takes joined errors apart.
+// flat returns the parts of joined errors.
 func flat(list []error) []error {
 	var out []error
 	for _, err := range list {

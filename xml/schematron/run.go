@@ -37,11 +37,11 @@ func (f *Finding) ID() string {
 	return f.Assert.ID
 }
 
-// maxFindings is how many findings of a rule file are kept: enough for a person, and no way to fill the memory with a document
-// that is wrong in a million places.
+// maxFindings is how many findings of a rule file are kept: enough for a person, but a document with a million errors
+// cannot fill the memory.
 const maxFindings = 1000
 
-// Result is what the rules say of a document.
+// Result is the result of the rules for a document.
 type Result struct {
 	Findings []Finding
 	More     int    // findings beyond those that are kept
@@ -65,8 +65,8 @@ type Options struct {
 	Trace  bool         // keep the steps, for SVRL
 }
 
-// ErrBudget means that the document was too much work and is neither valid nor invalid; ErrMemory that it was because of the
-// memory of values.
+// ErrBudget means that the document took too much work and is neither valid nor invalid; ErrMemory is the case of too
+// much memory for values.
 var (
 	ErrBudget = errors.New("schematron: the document needs more steps than are allowed")
 	ErrMemory = fmt.Errorf("%w: their values take too much memory", ErrBudget)
@@ -106,7 +106,7 @@ func (r *run) step(s Step) {
 	}
 }
 
-// full tells whether no more findings are kept, and counts the one that would come.
+// full reports whether no more findings are kept, and counts the one that would come.
 func (r *run) full(flag string) bool {
 	if len(r.res.Findings) < maxFindings {
 		return false
@@ -123,7 +123,7 @@ func (r *run) found(f Finding) {
 
 // pattern gives each node to the first rule that matches it. Text, comments and instructions are never visited.
 func (r *run) pattern(p *pattern) error {
-	if err := r.ev.Spend(r.t.Len() >> 3); err != nil { // passing a node by is little work
+	if err := r.ev.Spend(r.t.Len() >> 3); err != nil { // skipping a node is cheap: eight count as one step
 		return err
 	}
 	if p.index.docNode {
@@ -181,7 +181,7 @@ func (r *run) fire(p *pattern, rule *rule, n xdm.Node) error {
 			continue
 		}
 		if ok == a.src.Report && !r.full(a.src.Flag) {
-			text, err := r.text(a, n)
+			text, err := r.message(a, n)
 			if err != nil {
 				return err
 			}
@@ -207,7 +207,8 @@ func (r *run) failed(p *pattern, rule *rule, a *assertion, n xdm.Node, err error
 	r.found(f)
 }
 
-// maxText is how many bytes of a message are kept: a person reads no more, and a document may put all of itself in each.
+// maxText is how many bytes of a message are kept: nobody reads more, and a document could put its whole text into
+// each.
 const maxText = 8 << 10
 
 func shortened(s string) string {
@@ -217,8 +218,8 @@ func shortened(s string) string {
 	return strings.ToValidUTF8(s[:maxText], "") + " …"
 }
 
-// text resolves a message. A value in it that cannot be evaluated is left out.
-func (r *run) text(a *assertion, n xdm.Node) (string, error) {
+// message resolves a message. A value in it that cannot be evaluated is left out.
+func (r *run) message(a *assertion, n xdm.Node) (string, error) {
 	var b strings.Builder
 	for _, t := range a.text {
 		if t.value == nil {

@@ -10,7 +10,7 @@ import (
 // nsSchXslt is the namespace of SchXslt, which its stylesheets declare.
 const nsSchXslt = "https://doi.org/10.5281/zenodo.1495494"
 
-// bySchXslt tells whether SchXslt made a stylesheet.
+// bySchXslt reports whether SchXslt made a stylesheet.
 func bySchXslt(e element) bool {
 	for _, uri := range e.Decls() {
 		if uri == nsSchXslt {
@@ -260,7 +260,7 @@ func (s *schxsltForm) outcome(r *Rule, a *Assert, out element) error {
 		c := out.in(n)
 		switch {
 		case c.is(nsSVRL, "text"):
-			a.Text = append(a.Text, s.text(c)...)
+			a.Text = append(a.Text, s.messageParts(c)...)
 		case c.is(nsXSL, "attribute") && c.attr("name") == "test":
 		default:
 			return problem(c.place(), "%s is not supported in an assert", c.Name())
@@ -273,8 +273,8 @@ func (s *schxsltForm) outcome(r *Rule, a *Assert, out element) error {
 	return nil
 }
 
-// text reads a message. Elements in it are made by xsl:element.
-func (s *schxsltForm) text(e element) []TextPart {
+// messageParts reads a message. Elements in it are made by xsl:element.
+func (s *schxsltForm) messageParts(e element) []TextPart {
 	var out []TextPart
 	for n := range e.Children() {
 		c := e.in(n)
@@ -287,7 +287,7 @@ func (s *schxsltForm) text(e element) []TextPart {
 		case c.is(nsXSL, "text"):
 			out = append(out, TextPart{Text: c.Text()})
 		case c.is(nsXSL, "element"), c.Name().Space == nsSVRL:
-			out = append(out, s.text(c)...)
+			out = append(out, s.messageParts(c)...)
 		default:
 			s.note(problem(c.place(), "%s is not supported in a message", c.Name()))
 		}

@@ -64,7 +64,7 @@ type Assert struct {
 // TextPart is a piece of a message: text, or the value of an expression.
 type TextPart struct{ Text, Select string }
 
-// Place is where something stands in a rule file.
+// Place is a position in a rule file.
 type Place struct {
 	File string
 	Line int

@@ -28,14 +28,14 @@ func WriteSVRL(w io.Writer, document string, runs ...Run) error {
 		titles = append(titles, r.Schema.Source.Title)
 		maps.Copy(prefixes, r.Schema.Source.Prefixes)
 	}
-	out.text(`<?xml version="1.0" encoding="UTF-8"?>` + "\n<svrl:schematron-output xmlns:svrl=\"" + nsSVRL + `"`)
+	out.raw(`<?xml version="1.0" encoding="UTF-8"?>` + "\n<svrl:schematron-output xmlns:svrl=\"" + nsSVRL + `"`)
 	out.attr("title", strings.Join(titles, "; "))
-	out.text(` schemaVersion="iso">` + "\n")
+	out.raw(` schemaVersion="iso">` + "\n")
 	for _, prefix := range slices.Sorted(maps.Keys(prefixes)) {
-		out.text("  <svrl:ns-prefix-in-attribute-values")
+		out.raw("  <svrl:ns-prefix-in-attribute-values")
 		out.attr("prefix", prefix)
 		out.attr("uri", prefixes[prefix])
-		out.text("/>\n")
+		out.raw("/>\n")
 	}
 	for _, r := range runs {
 		out.places = places{t: r.Tree}
@@ -43,7 +43,7 @@ func WriteSVRL(w io.Writer, document string, runs ...Run) error {
 			out.step(&step, r.Result, document)
 		}
 	}
-	out.text("</svrl:schematron-output>\n")
+	out.raw("</svrl:schematron-output>\n")
 	return out.Flush()
 }
 
@@ -54,7 +54,7 @@ type svrl struct {
 	buf    []byte
 }
 
-func (o *svrl) text(s string) { _, _ = o.WriteString(s) }
+func (o *svrl) raw(s string) { _, _ = o.WriteString(s) }
 
 // attr writes an attribute that has a value.
 func (o *svrl) attr(name, value string) {
@@ -62,22 +62,22 @@ func (o *svrl) attr(name, value string) {
 		return
 	}
 	o.buf = safe.AppendAttr(o.buf[:0], value)
-	o.text(" " + name + `="` + string(o.buf) + `"`)
+	o.raw(" " + name + `="` + string(o.buf) + `"`)
 }
 
 func (o *svrl) step(s *Step, res *Result, document string) {
 	switch {
 	case s.Pattern != nil:
-		o.text("  <svrl:active-pattern")
+		o.raw("  <svrl:active-pattern")
 		o.attr("document", document)
 		o.attr("id", s.Pattern.ID)
 		o.attr("name", s.Pattern.Title)
-		o.text("/>\n")
+		o.raw("/>\n")
 	case s.Rule != nil:
-		o.text("  <svrl:fired-rule")
+		o.raw("  <svrl:fired-rule")
 		o.attr("id", s.Rule.ID)
 		o.attr("context", s.Rule.Context)
-		o.text("/>\n")
+		o.raw("/>\n")
 	default:
 		o.finding(&res.Findings[s.Finding])
 	}
@@ -88,7 +88,7 @@ func (o *svrl) finding(f *Finding) {
 	if f.Assert != nil && f.Assert.Report && f.Code == "" {
 		name = "svrl:successful-report"
 	}
-	o.text("  <" + name)
+	o.raw("  <" + name)
 	if f.Assert != nil {
 		o.attr("test", f.Assert.Test)
 	} else {
@@ -98,5 +98,5 @@ func (o *svrl) finding(f *Finding) {
 	o.attr("flag", f.Flag())
 	o.attr("location", o.places.skeleton(f.Node))
 	o.buf = safe.AppendText(o.buf[:0], f.Text)
-	o.text(">\n    <svrl:text>" + string(o.buf) + "</svrl:text>\n  </" + name + ">\n")
+	o.raw(">\n    <svrl:text>" + string(o.buf) + "</svrl:text>\n  </" + name + ">\n")
 }

@@ -62,7 +62,7 @@ func (t *Tree) each(visit func(m map[NameID][2]int32, id NameID, n Node)) (total
 	return total
 }
 
-// Wide tells whether n has so many children that Children finds those of a name faster than a walk does.
+// Wide reports whether n has so many children that Children finds those of a name faster than a walk does.
 func (t *Tree) Wide(n Node) bool { return t.nodes[n].what&wide != 0 }
 
 // Children returns the child elements of a wide node with a name that rules speak of, in document order.
@@ -108,8 +108,8 @@ func newPlaces(size Size) places {
 	return places{offsets: make([]int32, 0, size.Elements), before: make([]int32, 0, size.Nodes/stretch+1)}
 }
 
-// add notes the place of the element with number n.
-func (p *places) add(n int, offset int64) {
+// addElement notes the place of the element with number n.
+func (p *places) addElement(n int, offset int64) {
 	for len(p.before) <= n/stretch {
 		p.before = append(p.before, p.count)
 	}

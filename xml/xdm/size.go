@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// Size says how large the tree of a document becomes at most. It is found by one look at the bytes, in constant memory, so that
-// whoever has a budget can ask before anything is built.
+// Size says how large the tree of a document can become at most. It is found in one pass over the bytes, in constant
+// memory, so that a caller with a budget can ask before anything is built.
 type Size struct {
 	Bytes    int64 // of the document
 	Nodes    int64 // elements, attributes, texts, comments and instructions
@@ -51,7 +51,7 @@ const (
 // SizeOf is the size of a document in memory.
 func SizeOf(doc []byte) Size {
 	var s Size
-	s.add(doc)
+	s.count(doc)
 	return s
 }
 
@@ -61,7 +61,7 @@ func ReadSize(r io.Reader, limit int64) (Size, error) {
 	buf := make([]byte, 32<<10)
 	for s.Bytes < limit {
 		n, err := r.Read(buf[:min(int64(len(buf)), limit-s.Bytes)])
-		s.add(buf[:n])
+		s.count(buf[:n])
 		if err == io.EOF {
 			break
 		}
@@ -72,8 +72,9 @@ func ReadSize(r io.Reader, limit int64) (Size, error) {
 	return s, nil
 }
 
-// add counts on. A document that is not well-formed is counted rightly up to its first fault, where its tree ends, too.
-func (s *Size) add(b []byte) {
+// count takes in the next bytes. A document that is not well-formed is counted correctly up to its first error, which
+// is where its tree ends, too.
+func (s *Size) count(b []byte) {
 	s.Bytes += int64(len(b))
 	for len(b) > 0 && !s.wide {
 		n := s.run(b)
@@ -86,7 +87,7 @@ func (s *Size) add(b []byte) {
 	}
 }
 
-// run returns how many bytes at the start of b do not change the state.
+// run returns how many bytes at the start of b leave the state unchanged.
 func (s *Size) run(b []byte) int {
 	n := 0
 	switch s.in {
@@ -155,11 +156,11 @@ func (s *Size) turn(c byte) {
 	case value:
 		s.in = tag
 	case comment:
-		s.end(was == [2]byte{'-', '-'})
+		s.endMarkup(was == [2]byte{'-', '-'})
 	case cdata:
-		s.end(was == [2]byte{']', ']'})
+		s.endMarkup(was == [2]byte{']', ']'})
 	case instruction:
-		s.end(was[1] == '?')
+		s.endMarkup(was[1] == '?')
 	}
 }
 
@@ -190,8 +191,8 @@ func (s *Size) open(c byte) {
 	s.Nodes++
 }
 
-// end takes a > where it may end a comment, a CDATA section or an instruction.
-func (s *Size) end(ends bool) {
+// endMarkup handles a > where it may end a comment, a CDATA section or an instruction.
+func (s *Size) endMarkup(ends bool) {
 	if ends {
 		s.in = behind
 		return

@@ -60,7 +60,7 @@ func whatOf(k Kind, number int32) what { return what(number)<<markBits | what(k)
 // note has what a comment or an instruction says.
 type note struct{ from, to, target int32 }
 
-// Tree is an immutable document. It may be used by many at once.
+// Tree is an immutable document. It may be used by several goroutines.
 type Tree struct {
 	names   *Names
 	local   []Name // names that no rule speaks of
@@ -101,7 +101,7 @@ func Parse(b []byte, names *Names) (*Tree, error) {
 	return build.Tree(), nil
 }
 
-// Builder makes a tree of the events of a scan, which may feed others as well.
+// Builder makes a tree from the events of a scan, which may feed other readers as well.
 type Builder struct {
 	t           *Tree
 	open        Node
@@ -153,7 +153,7 @@ const MaxSize = math.MaxInt32
 // maxNames is how many different names a document may have: each costs much more than a node. The largest schemas have a third.
 const maxNames = 1 << 14
 
-// manyChildren is from how many children on they are found by name instead of one after another.
+// manyChildren is the number of children from which an index by name pays off.
 const manyChildren = 32
 
 func limit(e *safe.Event, msg string) error {
@@ -169,7 +169,7 @@ func (b *Builder) Event(e *safe.Event) error {
 	switch e.Kind {
 	case safe.Element:
 		el := b.named(Element, e.Name, int32(b.text.Len()))
-		t.places.add(len(t.nodes)-1, e.Offset)
+		t.places.addElement(len(t.nodes)-1, e.Offset)
 		for i := range e.Attrs {
 			from := int32(b.other.Len())
 			b.other.WriteString(e.Attrs[i].Value)
@@ -210,11 +210,11 @@ func (b *Builder) character(e *safe.Event) {
 	from := int32(b.text.Len())
 	b.text.Write(e.Value)
 	if last.what.kind() != Text || last.parent != b.open {
-		b.add(whatOf(Text, 0), from)
+		b.addNode(whatOf(Text, 0), from)
 	}
 }
 
-func (b *Builder) add(w what, from int32) Node {
+func (b *Builder) addNode(w what, from int32) Node {
 	id := Node(len(b.t.nodes))
 	b.t.nodes = append(b.t.nodes, node{what: w, parent: b.open, next: id + 1, from: from})
 	if w.kind() != Attr {
@@ -226,7 +226,7 @@ func (b *Builder) add(w what, from int32) Node {
 // named adds an element or attribute.
 func (b *Builder) named(k Kind, name safe.Name, from int32) Node {
 	ref := b.ref(name)
-	n := b.add(whatOf(k, int32(ref.id)), from)
+	n := b.addNode(whatOf(k, int32(ref.id)), from)
 	if ref.id < own {
 		b.t.indexed++
 	}
@@ -241,7 +241,7 @@ func (b *Builder) named(k Kind, name safe.Name, from int32) Node {
 func (b *Builder) note(k Kind, value []byte, target int32) {
 	from := int32(b.other.Len())
 	b.other.Write(value)
-	b.add(whatOf(k, int32(len(b.t.notes))), int32(b.text.Len()))
+	b.addNode(whatOf(k, int32(len(b.t.notes))), int32(b.text.Len()))
 	b.t.notes = append(b.t.notes, note{from, int32(b.other.Len()), target})
 }
 
@@ -283,7 +283,7 @@ func (b *Builder) unknown(n Name) NameID {
 	return id
 }
 
-// mark notes that a name occurs.
+// mark records that a name occurs.
 func (t *Tree) mark(id NameID) {
 	for int(id>>6) >= len(t.present) {
 		t.present = append(t.present, 0)
@@ -291,7 +291,7 @@ func (t *Tree) mark(id NameID) {
 	t.present[id>>6] |= 1 << (id & 63)
 }
 
-// Has tells whether an element or attribute with a name that rules speak of occurs.
+// Has reports whether an element or attribute with a name that rules speak of occurs.
 func (t *Tree) Has(id NameID) bool {
 	return int(id>>6) < len(t.present) && t.present[id>>6]&(1<<(id&63)) != 0
 }
@@ -339,7 +339,7 @@ func (t *Tree) Len() int { return len(t.nodes) }
 // Kind returns the kind of n.
 func (t *Tree) Kind(n Node) Kind { return t.nodes[n].what.kind() }
 
-// Is tells whether n is an element or attribute, as kind says, with a name.
+// Is reports whether n is an element or attribute, as kind says, with a name.
 func (t *Tree) Is(n Node, kind Kind, id NameID) bool {
 	return t.nodes[n].what.plain() == whatOf(kind, int32(id))
 }

@@ -41,7 +41,7 @@ func (f *Evaluation) Items(e *Expr, n xdm.Node) (items []Item, err error) {
 	return f.collect(e.code)
 }
 
-// Matches tells whether a pattern matches a node.
+// Matches reports whether a pattern matches a node.
 func (f *Evaluation) Matches(p *Pattern, n xdm.Node) (ok bool, err error) {
 	f.reset()
 	defer rescue(&err)

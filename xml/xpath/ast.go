@@ -95,7 +95,7 @@ var axes = map[string]axis{
 	"preceding-sibling": axisPrecedingSibling,
 }
 
-// reverse tells whether positions on the axis count backwards.
+// reverse reports whether positions on the axis count backwards.
 func (a axis) reverse() bool {
 	return a == axisParent || a == axisAncestor || a == axisAncestorOrSelf || a == axisPreceding || a == axisPrecedingSibling
 }

@@ -9,7 +9,7 @@ import (
 // Budget is what an evaluation may spend. A field that is 0 means its default.
 type Budget struct {
 	Steps int64 // nodes touched, values made and compared, stretches of text read
-	Bytes int64 // of the values under way and of those that are kept
+	Bytes int64 // of the values in progress and of those that are kept
 }
 
 // Defaults of a Budget: far above what rules need for the largest documents, and far below what keeps a processor busy for many

@@ -7,7 +7,7 @@ import (
 )
 
 // chain is a path of child steps by name without predicates, with at most one other plain step at its end: most of what rules
-// ask for. It is walked without values under way and stops as soon as the answer is known.
+// ask for. It is walked without values in progress and stops as soon as the answer is known.
 type chain struct {
 	steps []compiledStep
 	root  bool

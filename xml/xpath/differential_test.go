@@ -176,9 +176,10 @@ func place(t *xdm.Tree, n xdm.Node) string {
 	return before + strconv.Itoa(at)
 }
 
-// permitted tells whether one engine alone may raise an error: XPath 2.0 §2.3.4 lets it pass over an operand that the result
-// does not need, and lets it evaluate one that another would pass over; by §2.3.1 a type error may come when the
-// expression is compiled. What is wrong with the expression itself is an error everywhere. docs/divergences.md has the kinds.
+// permitted reports whether one engine alone may raise an error: XPath 2.0 §2.3.4 lets it pass over an operand that the
+// result does not need, and lets it evaluate one that another would pass over; by §2.3.1 a type error may come when the
+// expression is compiled. What is wrong with the expression itself is an error everywhere. docs/divergences.md has the
+// kinds.
 func permitted(code string) bool {
 	return !strings.HasPrefix(code, "XPST") && !strings.HasPrefix(code, "XTSE") && !strings.HasPrefix(code, "RAVN")
 }

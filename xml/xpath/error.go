@@ -41,13 +41,14 @@ const (
 // UndefinedVariable is the code of an expression that reads a variable nobody has declared.
 const UndefinedVariable = "XPST0008"
 
-// IsBudget tells whether an evaluation was given up because of its budget or its context, and says nothing of the document.
+// IsBudget reports whether an evaluation was given up because of its budget or its context, and says nothing of the
+// document.
 func IsBudget(err error) bool {
 	e, ok := err.(*Error)
 	return ok && (e.Code == codeBudget || e.Code == codeCancelled || e.Code == codeMemory)
 }
 
-// IsMemory tells whether an evaluation was given up because of the memory of its values.
+// IsMemory reports whether an evaluation was given up because of the memory of its values.
 func IsMemory(err error) bool {
 	e, ok := err.(*Error)
 	return ok && e.Code == codeMemory

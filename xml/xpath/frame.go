@@ -20,7 +20,7 @@ type Evaluation struct {
 	kept    int64 // of lets, memos and keys
 	passing int64 // of texts that the running entry has made, and the like
 
-	st []Item // values under way; who pushes leaves them for who called
+	st []Item // values in progress; who pushes leaves them for who called
 
 	item      Item // the focus
 	focus     bool // there is one

@@ -97,8 +97,8 @@ func noArguments(name string) *code {
 	return nil
 }
 
-// text takes an argument of type xs:string?, with "" for nothing.
-func text(f *Evaluation, c *code) string {
+// stringArg takes an argument of type xs:string?, with "" for nothing.
+func stringArg(f *Evaluation, c *code) string {
 	v, ok := c.atom(f)
 	if !ok {
 		return ""

@@ -94,7 +94,7 @@ func (f *Evaluation) first(index, form int, do func()) {
 	}
 }
 
-// atNode tells whether there is a document to speak of: without a context node a path from the root is an error.
+// atNode reports whether there is a document to speak of: without a context node a path from the root is an error.
 func (f *Evaluation) atNode() bool { return f.focus && f.item.Type == NodeT }
 
 func (f *Evaluation) memo(i int) *memo {
@@ -152,7 +152,7 @@ func (f *Evaluation) memoSet(r *memoRef) map[string]struct{} {
 	return set
 }
 
-// fixed tells whether an expression begins at the document node and depends on nothing but the document.
+// fixed reports whether an expression begins at the document node and depends on nothing but the document.
 func (u *unit) fixed(n node) bool {
 	switch n := n.(type) { // these are as fast as a memo
 	case root:
@@ -165,15 +165,16 @@ func (u *unit) fixed(n node) bool {
 	return rooted(n) && u.independent(n, nil)
 }
 
-// isNamedChild tells whether a step goes to the children of a name, without a condition.
+// isNamedChild reports whether a step goes to the children of a name, without a condition.
 func isNamedChild(s step) bool {
 	return s.expr == nil && s.axis == axisChild && s.test.kind == testName && len(s.preds) == 0
 }
 
-// rooted tells whether an expression speaks of the document node.
+// rooted reports whether an expression speaks of the document node.
 func rooted(n node) bool { return anyNode(n, func(x node) bool { _, ok := x.(root); return ok }) }
 
-// independent tells whether an expression reads neither the focus around it nor a variable that is not bound in it or global.
+// independent reports whether an expression reads neither the focus around it nor a variable that is not bound in it or
+// global.
 func (u *unit) independent(n node, bound []qname) bool {
 	all := func(list []node) bool {
 		return !slices.ContainsFunc(list, func(x node) bool { return x != nil && !u.independent(x, bound) })
@@ -225,7 +226,7 @@ func (u *unit) bound(binds []binding, bound []qname) ([]qname, bool) {
 	return bound, true
 }
 
-// closed tells whether an expression with a focus of its own reads no variable of its surroundings but global ones.
+// closed reports whether an expression with a focus of its own reads no variable of its surroundings but global ones.
 func (u *unit) closed(n node, bound []qname) bool {
 	switch n := n.(type) {
 	case variable:
@@ -236,7 +237,7 @@ func (u *unit) closed(n node, bound []qname) bool {
 	return !slices.ContainsFunc(parts(n), func(x node) bool { return x != nil && !u.closed(x, bound) })
 }
 
-// global tells whether a variable has one value in a document.
+// global reports whether a variable has one value in a document.
 func (u *unit) global(name qname) bool {
 	if slices.ContainsFunc(u.vars, func(v local) bool { return v.name == name }) {
 		return false

@@ -2,8 +2,8 @@ package xpath
 
 import "slices"
 
-// mentions tells whether an expression reads a variable of this name, or may: a variable bound inside under the same name
-// counts as well.
+// mentions reports whether an expression reads a variable of this name, or may: a variable bound inside under the same
+// name counts as well.
 func mentions(n node, name qname) bool {
 	return anyNode(n, func(x node) bool {
 		switch x := x.(type) {
@@ -18,7 +18,7 @@ func mentions(n node, name qname) bool {
 	})
 }
 
-// calls tells whether an expression has a call that fits.
+// calls reports whether an expression has a call that fits.
 func calls(n node, fits func(call) bool) bool {
 	return anyNode(n, func(x node) bool {
 		c, ok := x.(call)
@@ -26,7 +26,7 @@ func calls(n node, fits func(call) bool) bool {
 	})
 }
 
-// readsFocus tells whether an expression depends on the context item, its position or the number of items.
+// readsFocus reports whether an expression depends on the context item, its position or the number of items.
 func readsFocus(n node) bool {
 	return anyNode(n, func(x node) bool {
 		switch x := x.(type) {
@@ -41,7 +41,7 @@ func readsFocus(n node) bool {
 	})
 }
 
-// anyNode tells whether an expression or a part of it fits.
+// anyNode reports whether an expression or a part of it fits.
 func anyNode(n node, fits func(node) bool) bool {
 	if n == nil {
 		return false

@@ -52,13 +52,13 @@ func (p *parser) unexpected() {
 	panic(&Error{Code: codeSyntax, Msg: "unexpected " + strings.TrimSpace(t.text), Pos: t.pos})
 }
 
-// is tells whether the next token is this symbol.
+// is reports whether the next token is this symbol.
 func (p *parser) is(symbol string) bool {
 	t := p.peek()
 	return t.kind == tokSymbol && t.text == symbol
 }
 
-// word tells whether the next token is this name without a prefix.
+// word reports whether the next token is this name without a prefix.
 func (p *parser) word(w string) bool {
 	t := p.peek()
 	return t.kind == tokName && !t.colon && t.text == w
@@ -267,11 +267,11 @@ func (p *parser) typed() node {
 	x := p.unary()
 	if p.word("cast") && p.after(1).text == "as" {
 		p.i += 2
-		x = p.single1(x, false)
+		x = p.castTarget(x, false)
 	}
 	if p.word("castable") && p.after(1).text == "as" {
 		p.i += 2
-		x = p.single1(x, true)
+		x = p.castTarget(x, true)
 	}
 	if p.word("treat") && p.after(1).text == "as" {
 		panic(&Error{Code: codeSyntax, Msg: "treat as is not supported", Pos: p.peek().pos})
@@ -283,8 +283,8 @@ func (p *parser) typed() node {
 	return x
 }
 
-// single1 reads a SingleType.
-func (p *parser) single1(x node, test bool) node {
+// castTarget reads a SingleType.
+func (p *parser) castTarget(x node, test bool) node {
 	t := p.atomicType()
 	return castExpr{x: x, to: t, test: test, optional: p.accept("?")}
 }
@@ -393,7 +393,7 @@ func (p *parser) steps(out path) node {
 	}
 }
 
-// stepAhead tells whether a step may begin with the next token.
+// stepAhead reports whether a step may begin with the next token.
 func (p *parser) stepAhead() bool {
 	t := p.peek()
 	switch t.kind {

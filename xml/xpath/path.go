@@ -43,7 +43,7 @@ func (c *Compiler) test(n nodeTest, a axis) test {
 	return t
 }
 
-// matches tells whether a node fits.
+// matches reports whether a node fits.
 func (t *test) matches(tree *xdm.Tree, n xdm.Node) bool {
 	if t.kind == testName {
 		return tree.Is(n, t.principal, t.id)
@@ -127,8 +127,8 @@ func (u *unit) path(n path) *code {
 	return c
 }
 
-// walkable tells whether a path can be walked node by node without meeting a node twice, as happens behind a step that goes
-// deeper than children.
+// walkable reports whether a path can be walked node by node without meeting a node twice, as happens behind a step
+// that goes deeper than children.
 func walkable(steps []compiledStep) bool {
 	for i, s := range steps {
 		between := i > 0 && i < len(steps)-1
@@ -139,7 +139,8 @@ func walkable(steps []compiledStep) bool {
 	return true
 }
 
-// leads tells whether a node from mark on has what the steps ask for, and takes them off. It stops at the first that has.
+// leads reports whether a node from mark on has what the steps ask for, and takes them off. It stops at the first that
+// has.
 func (f *Evaluation) leads(steps []compiledStep, mark int) bool {
 	found := len(steps) == 0 && len(f.st) > mark
 	for i, end := mark, len(f.st); i < end && !found; i++ {
@@ -187,7 +188,7 @@ func (f *Evaluation) leadsDown(steps []compiledStep, n xdm.Node) bool {
 	return false
 }
 
-// suits tells whether an item fits predicates that do not ask for positions.
+// suits reports whether an item fits predicates that do not ask for positions.
 func (f *Evaluation) suits(preds []predicate, i Item) bool {
 	if len(preds) == 0 {
 		return true
@@ -257,7 +258,7 @@ func oneOf(n node) (step, bool) {
 	return step{axis: axisChild, test: nodeTest{kind: testNames, names: names}}, true
 }
 
-// mayCount tells whether a predicate may depend on positions.
+// mayCount reports whether a predicate may depend on positions.
 func (c *Compiler) mayCount(n node) bool {
 	switch n := n.(type) {
 	case compare:
@@ -278,7 +279,7 @@ func (c *Compiler) mayCount(n node) bool {
 	return true
 }
 
-// speaksOfPosition tells whether an expression calls position() or last() anywhere.
+// speaksOfPosition reports whether an expression calls position() or last() anywhere.
 func speaksOfPosition(n node) bool {
 	return calls(n, func(c call) bool {
 		return c.name.space == nsFn && (c.name.local == "position" || c.name.local == "last")

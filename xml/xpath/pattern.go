@@ -136,7 +136,7 @@ func (p *Pattern) Targets() []Target {
 	return out
 }
 
-// matches tells whether the pattern matches a node.
+// matches reports whether the pattern matches a node.
 func (f *Evaluation) matches(p *Pattern, n xdm.Node) bool {
 	base := f.enter(p.slots)
 	ok := slices.ContainsFunc(p.alts, func(a alternative) bool { return f.matchesFrom(&a, 0, n) })

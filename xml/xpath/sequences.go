@@ -57,7 +57,7 @@ var sequenceFunctions = map[string]map[int]builder{
 	}},
 }
 
-// exists tells whether there is an item; of nodes the first one is enough.
+// exists reports whether there is an item; of nodes the first one is enough.
 func exists(c *code) func(f *Evaluation) bool {
 	if c.typ == NodeT {
 		return c.test
@@ -137,7 +137,7 @@ func distinct(f *Evaluation, c *code) {
 	f.drop(kept)
 }
 
-// same tells whether two items are equal for fn:distinct-values: NaN equals itself, and types without order differ.
+// same reports whether two items are equal for fn:distinct-values: NaN equals itself, and types without order differ.
 func same(a, b *Item) bool {
 	comparable := a.Type.numeric() && b.Type.numeric() || a.Type == b.Type || isText(a) && isText(b)
 	if !comparable {

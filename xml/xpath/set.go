@@ -64,7 +64,7 @@ func inList(names *xdm.Names, list, between *code) *code {
 	}), p[1])
 }
 
-// isSpace tells whether a code is one constant space.
+// isSpace reports whether a code is one constant space.
 func isSpace(c *code) bool {
 	return c.konst && len(c.items) == 1 && c.typ == String && c.items[0].s == " "
 }

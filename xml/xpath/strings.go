@@ -25,7 +25,7 @@ var stringFunctions = map[string]map[int]builder{
 	"lower-case":      {1: ofString(func(s string) string { return changeCase(s, strings.ToLower, cases.Lower) })},
 	"string-to-codepoints": {1: func(a []*code) *code {
 		return fromPush(Integer, func(f *Evaluation) {
-			for _, r := range text(f, a[0]) {
+			for _, r := range stringArg(f, a[0]) {
 				f.push(intItem(int64(r)))
 			}
 		})
@@ -49,22 +49,22 @@ var stringFunctions = map[string]map[int]builder{
 	})},
 	"substring": {
 		2: func(a []*code) *code {
-			return fromString(func(f *Evaluation) string { return substring(text(f, a[0]), required(f, a[1]), math.Inf(1)) })
+			return fromString(func(f *Evaluation) string { return substring(stringArg(f, a[0]), required(f, a[1]), math.Inf(1)) })
 		},
 		3: func(a []*code) *code {
-			return fromString(func(f *Evaluation) string { return substring(text(f, a[0]), required(f, a[1]), required(f, a[2])) })
+			return fromString(func(f *Evaluation) string { return substring(stringArg(f, a[0]), required(f, a[1]), required(f, a[2])) })
 		},
 	},
 	"translate": {3: func(a []*code) *code {
 		return fromString(func(f *Evaluation) string {
-			s, from, to := text(f, a[0]), text(f, a[1]), text(f, a[2])
+			s, from, to := stringArg(f, a[0]), stringArg(f, a[1]), stringArg(f, a[2])
 			f.spend(len(s) * len(from) >> textStep)
 			return f.made(translate(s, from, to))
 		})
 	}},
 	"string-join": {2: func(a []*code) *code {
 		return fromString(func(f *Evaluation) (s string) {
-			sep := text(f, a[1])
+			sep := stringArg(f, a[1])
 			atomizedArg(f, a[0], func(items []Item) {
 				list := make([]string, len(items))
 				for i := range items {
@@ -106,7 +106,7 @@ func (i *Item) lexicalText() string {
 
 func ofText(t Type, get func(string) Item) builder {
 	return func(a []*code) *code {
-		c := fromAtom(t, func(f *Evaluation) (Item, bool) { return get(text(f, a[0])), true })
+		c := fromAtom(t, func(f *Evaluation) (Item, bool) { return get(stringArg(f, a[0])), true })
 		c.one = true
 		return c
 	}
@@ -114,15 +114,15 @@ func ofText(t Type, get func(string) Item) builder {
 
 func ofString(get func(string) string) builder {
 	return func(a []*code) *code {
-		return fromString(func(f *Evaluation) string { return f.made(get(text(f, a[0]))) })
+		return fromString(func(f *Evaluation) string { return f.made(get(stringArg(f, a[0]))) })
 	}
 }
 
 func ofTwo(test func(a, b string) bool) builder {
 	return func(a []*code) *code {
 		return fromTest(func(f *Evaluation) bool {
-			x := text(f, a[0])
-			return test(x, text(f, a[1]))
+			x := stringArg(f, a[0])
+			return test(x, stringArg(f, a[1]))
 		})
 	}
 }
@@ -130,8 +130,8 @@ func ofTwo(test func(a, b string) bool) builder {
 func ofTwoStrings(get func(a, b string) string) builder {
 	return func(a []*code) *code {
 		return fromString(func(f *Evaluation) string {
-			x := text(f, a[0])
-			return get(x, text(f, a[1]))
+			x := stringArg(f, a[0])
+			return get(x, stringArg(f, a[1]))
 		})
 	}
 }
@@ -271,9 +271,9 @@ func compileRegex(pattern, flags string) *compiledRegex {
 // pattern returns how to find the regular expression of a call: compiled once if it is constant.
 func pattern(p, flags *code) func(f *Evaluation) *compiledRegex {
 	get := func(f *Evaluation) regexKey {
-		k := regexKey{pattern: text(f, p)}
+		k := regexKey{pattern: stringArg(f, p)}
 		if flags != nil {
-			k.flags = text(f, flags)
+			k.flags = stringArg(f, flags)
 		}
 		return k
 	}
@@ -307,7 +307,7 @@ func constantRegex(get func(*Evaluation) regexKey) (re *compiledRegex) {
 func matches(x, p, flags *code) *code {
 	re := pattern(p, flags)
 	return fromTest(func(f *Evaluation) bool {
-		s := text(f, x)
+		s := stringArg(f, x)
 		f.spend(len(s) >> regexStep)
 		return re(f).re.MatchString(s)
 	})
@@ -316,7 +316,7 @@ func matches(x, p, flags *code) *code {
 func tokenize(x, p, flags *code) *code {
 	re := pattern(p, flags)
 	return fromPush(String, func(f *Evaluation) {
-		s, r := text(f, x), re(f)
+		s, r := stringArg(f, x), re(f)
 		if s == "" {
 			return
 		}
@@ -338,11 +338,11 @@ func tokenize(x, p, flags *code) *code {
 func replace(x, p, with, flags *code) *code {
 	re := pattern(p, flags)
 	return fromString(func(f *Evaluation) string {
-		s, r := text(f, x), re(f)
+		s, r := stringArg(f, x), re(f)
 		if r.empty {
 			fail("FORX0003", "the regular expression matches the empty string")
 		}
-		to := replacement(text(f, with), r.re.NumSubexp())
+		to := replacement(stringArg(f, with), r.re.NumSubexp())
 		f.spend(len(s) >> regexStep)
 		f.alloc(int64(len(s)) * int64(1+len(to))) // at most: each letter replaced
 		return r.re.ReplaceAllString(s, to)

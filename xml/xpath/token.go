@@ -140,7 +140,7 @@ func ncNameLen(s string) int {
 	return len(s)
 }
 
-// nameRune tells whether a character beyond ASCII may stand in a name (XML Namespaces §3, XML 1.0 fifth edition).
+// nameRune reports whether a character beyond ASCII may stand in a name (XML Namespaces §3, XML 1.0 fifth edition).
 func nameRune(r rune, first bool) bool {
 	switch {
 	case r == 0xB7 || r >= 0x300 && r <= 0x36F || r == 0x203F || r == 0x2040:

@@ -138,7 +138,8 @@ func (w *wildcard) allows(space string) bool {
 	return slices.Contains(w.spaces, space)
 }
 
-// derives tells whether t is derived from other by none of the methods in block (XML Schema Part 1, §3.4.6 and §3.14.6).
+// derives reports whether t is derived from other by none of the methods in block (XML Schema Part 1, §3.4.6 and
+// §3.14.6).
 func (t *typ) derives(other *typ, block method) bool {
 	if t == other {
 		return true

@@ -133,8 +133,8 @@ func sameErrors(errs []Error, xerces []string) bool {
 	return len(errs) == maxErrors || slices.Equal(slices.Compact(places), slices.Compact(others))
 }
 
-// found tells whether Xerces has an error at the same element for the same reason. For content models with counters it has
-// names that the Recommendation does not have.
+// found reports whether Xerces has an error at the same element for the same reason. For content models with counters
+// it has names that the Recommendation does not have.
 func found(xerces []string, e Error) bool {
 	names := []string{e.Code}
 	switch e.Code {

@@ -164,17 +164,17 @@ func (s *simple) setBound(f *file, n safe.Node, name, v string) error {
 }
 
 // checkPatterns applies the patterns to a normalized value.
-func (f *facets) checkPatterns(v []byte) *fault {
+func (f *facets) checkPatterns(v []byte) *violation {
 	for _, p := range f.patterns {
 		if !p.re.Match(v) {
-			return &fault{code: "cvc-pattern-valid", msg: quote(string(v)) + " does not match the pattern " + p.text}
+			return &violation{code: "cvc-pattern-valid", msg: quote(string(v)) + " does not match the pattern " + p.text}
 		}
 	}
 	return nil
 }
 
 // check applies the other facets, in the order of Xerces. items is the length of a list, -1 for other types.
-func (f *facets) check(s *simple, v []byte, key string, items int) *fault {
+func (f *facets) check(s *simple, v []byte, key string, items int) *violation {
 	if f.length >= 0 || f.minLength >= 0 || f.maxLength >= 0 {
 		if items < 0 {
 			items = s.prim.length(v)
@@ -185,7 +185,7 @@ func (f *facets) check(s *simple, v []byte, key string, items int) *fault {
 	}
 	if f.enum != nil {
 		if _, ok := f.enum[key]; !ok {
-			return &fault{"cvc-enumeration-valid", quote(string(v)) + " is not one of the values that are allowed", f.values}
+			return &violation{"cvc-enumeration-valid", quote(string(v)) + " is not one of the values that are allowed", f.values}
 		}
 	}
 	if f.totalDigits >= 0 || f.fractionDigits >= 0 {
@@ -199,9 +199,9 @@ func (f *facets) check(s *simple, v []byte, key string, items int) *fault {
 	return nil
 }
 
-func (f *facets) checkLength(v []byte, n int) *fault {
-	bad := func(code, what string, want int) *fault {
-		return &fault{code: code, msg: quote(string(v)) + " has the length " + strconv.Itoa(n) + ", " + what + strconv.Itoa(want)}
+func (f *facets) checkLength(v []byte, n int) *violation {
+	bad := func(code, what string, want int) *violation {
+		return &violation{code: code, msg: quote(string(v)) + " has the length " + strconv.Itoa(n) + ", " + what + strconv.Itoa(want)}
 	}
 	switch {
 	case f.length >= 0 && n != f.length:
@@ -214,34 +214,34 @@ func (f *facets) checkLength(v []byte, n int) *fault {
 	return nil
 }
 
-func (f *facets) checkBounds(s *simple, v []byte) *fault {
+func (f *facets) checkBounds(s *simple, v []byte) *violation {
 	value := s.prim.value(v)
 	if f.lo != nil {
 		if c, ok := s.prim.compare(value, f.lo.value); !ok || c < 0 || c == 0 && f.lo.exclusive {
 			if f.lo.exclusive {
-				return &fault{code: "cvc-minExclusive-valid", msg: quote(string(v)) + " is not greater than " + f.lo.text}
+				return &violation{code: "cvc-minExclusive-valid", msg: quote(string(v)) + " is not greater than " + f.lo.text}
 			}
-			return &fault{code: "cvc-minInclusive-valid", msg: quote(string(v)) + " is less than " + f.lo.text}
+			return &violation{code: "cvc-minInclusive-valid", msg: quote(string(v)) + " is less than " + f.lo.text}
 		}
 	}
 	if f.hi != nil {
 		if c, ok := s.prim.compare(value, f.hi.value); !ok || c > 0 || c == 0 && f.hi.exclusive {
 			if f.hi.exclusive {
-				return &fault{code: "cvc-maxExclusive-valid", msg: quote(string(v)) + " is not less than " + f.hi.text}
+				return &violation{code: "cvc-maxExclusive-valid", msg: quote(string(v)) + " is not less than " + f.hi.text}
 			}
-			return &fault{code: "cvc-maxInclusive-valid", msg: quote(string(v)) + " is greater than " + f.hi.text}
+			return &violation{code: "cvc-maxInclusive-valid", msg: quote(string(v)) + " is greater than " + f.hi.text}
 		}
 	}
 	return nil
 }
 
-func (f *facets) checkDigits(v []byte) *fault {
+func (f *facets) checkDigits(v []byte) *violation {
 	d := parseDecimal(v)
 	if f.fractionDigits >= 0 && len(d.frac) > f.fractionDigits {
-		return &fault{code: "cvc-fractionDigits-valid", msg: quote(string(v)) + " has more than " + strconv.Itoa(f.fractionDigits) + " digits behind the point"}
+		return &violation{code: "cvc-fractionDigits-valid", msg: quote(string(v)) + " has more than " + strconv.Itoa(f.fractionDigits) + " digits behind the point"}
 	}
 	if f.totalDigits >= 0 && len(d.whole)+len(d.frac) > f.totalDigits {
-		return &fault{code: "cvc-totalDigits-valid", msg: quote(string(v)) + " has more than " + strconv.Itoa(f.totalDigits) + " digits"}
+		return &violation{code: "cvc-totalDigits-valid", msg: quote(string(v)) + " has more than " + strconv.Itoa(f.totalDigits) + " digits"}
 	}
 	return nil
 }

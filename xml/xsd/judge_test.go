@@ -55,7 +55,7 @@ type verdict struct {
 	errs               []string // path, blank, constraint
 }
 
-// ownNames are faults of values for which Xerces has names of its own.
+// ownNames are violations by values for which Xerces has names of its own.
 var ownNames = strings.NewReplacer(" UndeclaredPrefix", " cvc-datatype-valid.1.2.1", " UndeclaredEntity", " cvc-datatype-valid.1.2.1")
 
 func (j *judge) ask(t testing.TB, schema string, doc []byte) verdict {

@@ -346,14 +346,14 @@ func (a *assembly) enter(q qname, at place) bool {
 		}
 		a.types[q] = &typ{name: q, at: at}
 	case "group":
-		return add(a, func(a *assembly) map[qname]*group { return a.groups }, q, at)
+		return addAttrGroup(a, func(a *assembly) map[qname]*group { return a.groups }, q, at)
 	case "attributeGroup":
-		return add(a, func(a *assembly) map[qname]*group { return a.attrGroups }, q, at)
+		return addAttrGroup(a, func(a *assembly) map[qname]*group { return a.attrGroups }, q, at)
 	}
 	return true
 }
 
-func add(a *assembly, table func(*assembly) map[qname]*group, q qname, at place) bool {
+func addAttrGroup(a *assembly, table func(*assembly) map[qname]*group, q qname, at place) bool {
 	if find(a, table, q) != nil {
 		return false
 	}

@@ -236,7 +236,7 @@ func (b *builder) connect(from, to []int32) {
 	}
 }
 
-// ambiguous tells whether positions of one particle compete: copies of it, or a counter that may start again.
+// ambiguous reports whether positions of one particle compete: copies of it, or a counter that may start again.
 func (m *model) ambiguous() bool {
 	for i, list := range m.follow {
 		for k, p := range list {
@@ -414,7 +414,7 @@ func (m *model) anywhere(name safe.Name, id int32, a *assembly) (*element, *wild
 	return nil, nil
 }
 
-// done tells whether the content may end here.
+// done reports whether the content may end here.
 func (m *model) done(c *cursor) bool {
 	if !m.all {
 		return m.final[c.at] && (c.at == 0 || c.count >= m.positions[c.at].min)

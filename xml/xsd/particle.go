@@ -28,12 +28,12 @@ const (
 
 const unbounded = -1
 
-// hollow tells whether p is no content at all, so that a type with it is empty.
+// hollow reports whether p is no content at all, so that a type with it is empty.
 func (p *particle) hollow() bool {
 	return p == nil || p.max == 0 || len(p.kids) == 0 && (p.kind == sequence || p.kind == allOf || p.kind == choice && p.min == 0)
 }
 
-// emptiable tells whether p matches no element at all.
+// emptiable reports whether p matches no element at all.
 func (p *particle) emptiable() bool {
 	if p == nil || p.min == 0 {
 		return true

@@ -252,8 +252,8 @@ var base64Digit = func() (t [256]byte) {
 	return t
 }()
 
-// nameRune tells whether r may begin a Name, and whether it may stand in one: XML 1.0 §2.3, in the fifth edition, but only
-// characters of the basic plane, as in the second edition, which XML Schema 1.0 refers to.
+// nameRune reports whether r may begin a Name, and whether it may stand in one: XML 1.0 §2.3, in the fifth edition, but
+// only characters of the basic plane, as in the second edition, which XML Schema 1.0 refers to.
 func nameRune(r rune) (start, inner bool) {
 	switch {
 	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r == '_', r == ':':

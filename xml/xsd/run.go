@@ -68,7 +68,7 @@ func (r *Run) Event(ev *safe.Event) {
 		if r.skip > 0 {
 			r.skip--
 		} else {
-			r.end()
+			r.endElement()
 		}
 	}
 }
@@ -232,8 +232,8 @@ func (r *Run) characters(v []byte) {
 	}
 }
 
-// end checks what can be checked at the end of an element.
-func (r *Run) end() {
+// endElement checks what can be checked at the end of an element.
+func (r *Run) endElement() {
 	f := r.top()
 	if f.nilled {
 		if f.kids || f.text {
@@ -260,7 +260,7 @@ func (r *Run) content(f *frame) {
 	t := f.typ
 	switch t.kind {
 	case simpleType, simpleContent:
-		r.text(f)
+		r.checkText(f)
 		return
 	case emptyContent:
 		if f.kids || f.text {
@@ -294,8 +294,8 @@ func (f *frame) constraint() *constraint {
 	return f.elem.value
 }
 
-// text checks the text of an element with simple content.
-func (r *Run) text(f *frame) {
+// checkText checks the text of an element with simple content.
+func (r *Run) checkText(f *frame) {
 	if f.kids {
 		code := "cvc-complex-type.2.2"
 		if f.typ.kind == simpleType {

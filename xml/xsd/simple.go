@@ -41,8 +41,8 @@ const (
 	isEntity
 )
 
-// fault says why a value is not valid.
-type fault struct {
+// violation says why a value is not valid.
+type violation struct {
 	code, msg string
 	expected  []string
 }
@@ -116,7 +116,7 @@ func appendNormal(dst, v []byte, w whitespace) []byte {
 }
 
 // check validates a value and returns its key when that is wanted: equal values have equal keys.
-func (s *simple) check(raw []byte, sc *scope) (key string, bad *fault) {
+func (s *simple) check(raw []byte, sc *scope) (key string, bad *violation) {
 	if s.union != nil {
 		return s.checkUnion(raw, sc)
 	}
@@ -140,7 +140,7 @@ func (s *simple) check(raw []byte, sc *scope) (key string, bad *fault) {
 }
 
 // identify records the IDs and references in a valid value.
-func (s *simple) identify(v []byte, sc *scope) (bad *fault) {
+func (s *simple) identify(v []byte, sc *scope) (bad *violation) {
 	if s.item == nil {
 		return sc.identify(s.ident, v)
 	}
@@ -154,9 +154,9 @@ func (s *simple) identify(v []byte, sc *scope) (bad *fault) {
 	return bad
 }
 
-func (s *simple) checkAtomic(v []byte, sc *scope) (string, *fault) {
+func (s *simple) checkAtomic(v []byte, sc *scope) (string, *violation) {
 	if !s.prim.valid(v, sc) || s.lex != nil && !s.lex(v) {
-		return "", &fault{code: "cvc-datatype-valid.1.2.1", msg: quote(string(v)) + " is not a value of the type " + s.name}
+		return "", &violation{code: "cvc-datatype-valid.1.2.1", msg: quote(string(v)) + " is not a value of the type " + s.name}
 	}
 	if !sc.wantKey && s.enum == nil {
 		return "", nil
@@ -167,7 +167,7 @@ func (s *simple) checkAtomic(v []byte, sc *scope) (string, *fault) {
 	return s.prim.key(v, sc), nil
 }
 
-func (s *simple) checkList(v []byte, sc *scope) (string, int, *fault) {
+func (s *simple) checkList(v []byte, sc *scope) (string, int, *violation) {
 	inner := scope{prefix: sc.prefix, wantKey: sc.wantKey || s.enum != nil} // without ids: see identify
 	var keys []string
 	n := 0
@@ -184,7 +184,7 @@ func (s *simple) checkList(v []byte, sc *scope) (string, int, *fault) {
 	return strings.Join(keys, " "), n, nil
 }
 
-func (s *simple) checkUnion(raw []byte, sc *scope) (string, *fault) {
+func (s *simple) checkUnion(raw []byte, sc *scope) (string, *violation) {
 	inner := *sc
 	inner.wantKey = sc.wantKey || s.enum != nil
 	for _, m := range s.union {
@@ -204,11 +204,11 @@ func (s *simple) checkUnion(raw []byte, sc *scope) (string, *fault) {
 	if bad := s.facets.checkPatterns(normalize(raw, collapse)); bad != nil {
 		return "", bad
 	}
-	return "", &fault{code: "cvc-datatype-valid.1.2.3", msg: quote(string(raw)) + " is not a value of any type in the union " + s.name}
+	return "", &violation{code: "cvc-datatype-valid.1.2.3", msg: quote(string(raw)) + " is not a value of any type in the union " + s.name}
 }
 
 // identify records an ID or IDREF.
-func (sc *scope) identify(kind identity, v []byte) *fault {
+func (sc *scope) identify(kind identity, v []byte) *violation {
 	if sc.ids == nil || kind == noIdentity {
 		return nil
 	}
@@ -216,7 +216,7 @@ func (sc *scope) identify(kind identity, v []byte) *fault {
 	switch kind {
 	case isID:
 		if seen {
-			return &fault{code: "cvc-id.2", msg: "the ID " + quote(string(v)) + " occurs twice"}
+			return &violation{code: "cvc-id.2", msg: "the ID " + quote(string(v)) + " occurs twice"}
 		}
 		if sc.ids.seen == nil {
 			sc.ids.seen, sc.ids.refs = map[string]struct{}{}, cleared(sc.ids.refs)
@@ -229,7 +229,7 @@ func (sc *scope) identify(kind identity, v []byte) *fault {
 			sc.ids.refs[string(v)] = struct{}{}
 		}
 	case isEntity:
-		return &fault{code: "cvc-datatype-valid.1.2.1", msg: "the document has no unparsed entity " + quote(string(v))}
+		return &violation{code: "cvc-datatype-valid.1.2.1", msg: "the document has no unparsed entity " + quote(string(v))}
 	}
 	return nil
 }
@@ -325,7 +325,7 @@ func (a *assembly) listType(f *file, n safe.Node) (*simple, error) {
 	return newList("list", members[0]), nil
 }
 
-// isList tells whether s is a list or a union with one.
+// isList reports whether s is a list or a union with one.
 func (s *simple) isList() bool {
 	return s.item != nil || slices.ContainsFunc(s.union, (*simple).isList)
 }

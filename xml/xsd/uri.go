@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// isURI tells whether v is a value of anyURI. XML Schema Part 2 §3.2.17 takes nearly everything: v must be a URI reference
-// of RFC 2396 and 2732 once the characters that these do not have are escaped. What remains is a scheme that is none, an
-// escape that is none, a second fragment, brackets outside of the places for them, and "//" with nothing behind it.
+// isURI reports whether v is a value of anyURI. XML Schema Part 2 §3.2.17 takes nearly everything: v must be a URI
+// reference of RFC 2396 and 2732 once the characters that these do not have are escaped. What remains is a scheme that
+// is none, an escape that is none, a second fragment, brackets outside of the places for them, and "//" with nothing
+// behind it.
 func isURI(v []byte) bool {
 	if len(v) == 0 {
 		return true
@@ -67,7 +68,7 @@ func escapesValid(v []byte) bool {
 	return true
 }
 
-// isIPv6Authority tells whether an authority's host is an IPv6 address in brackets.
+// isIPv6Authority reports whether an authority's host is an IPv6 address in brackets.
 func isIPv6Authority(v []byte) bool {
 	if at := bytes.IndexByte(v, '@'); at >= 0 {
 		if bytes.ContainsAny(v[:at], "[]") {

@@ -21,7 +21,7 @@ const (
 	asBase64 // it is checked as it comes
 )
 
-// free tells whether every text is a value of s.
+// free reports whether every text is a value of s.
 func (s *simple) free() bool {
 	return s.prim != nil && s.lex == nil && s.ident == noIdentity && s.prim.free && s.facets.none()
 }
@@ -69,13 +69,13 @@ func (v *value) add(text []byte) {
 }
 
 // check validates the text of an element that ends.
-func (v *value) check(f *frame, sc *scope) (key string, bad *fault) {
+func (v *value) check(f *frame, sc *scope) (key string, bad *violation) {
 	s := f.typ.simple
 	switch {
 	case v.over:
-		return "", &fault{code: "cvc-datatype-valid.1.2.1", msg: "it is too long to be a value of the type " + s.name}
+		return "", &violation{code: "cvc-datatype-valid.1.2.1", msg: "it is too long to be a value of the type " + s.name}
 	case v.sink == asBase64 && !v.b64.valid():
-		return "", &fault{code: "cvc-datatype-valid.1.2.1", msg: "it is not base64"}
+		return "", &violation{code: "cvc-datatype-valid.1.2.1", msg: "it is not base64"}
 	case v.sink != keep:
 		return "", nil
 	}

@@ -37,7 +37,7 @@ func (e *SchemaError) Error() string {
 	return fmt.Sprintf("xsd: %s line %d: %s", e.File, e.Line, e.Msg)
 }
 
-// Error is one fault of a document.
+// Error is one violation in a document.
 type Error struct {
 	Code     string   // the constraint that is violated, in the names of XML Schema Part 1 and 2
 	Path     string   // of the element: /Invoice[1]/ID[2], local names with positions among siblings of the same name

@@ -1,7 +1,7 @@
 -- oldest: 2
 -- What documents are found by, and what is shown of them (API-120): the number that a document bears, the SHA-256 of the file
 -- that C1 handed in, when something happened last, what the rules say, the code of what stopped it. A row is right in these
--- columns while detailed is the number of its events. A program of before writes rows and events without them; a worker finds
+-- columns while detailed is the number of its events. An older program writes rows and events without them; a worker finds
 -- such rows by message_stale, which is empty once it is done.
 
 ALTER TABLE message ADD COLUMN document_number TEXT NOT NULL DEFAULT '';

@@ -119,13 +119,13 @@ func programName() string {
 	return fmt.Sprintf("ravn, process %d on %s", os.Getpid(), host)
 }
 
-// fatal tells whether the server reports damaged data or an input/output error (REL-002).
+// fatal reports whether the server reports damaged data or an input/output error (REL-002).
 func fatal(err error) bool {
 	var e *pgconn.PgError
 	return errors.As(err, &e) && (e.Code == "58030" || strings.HasPrefix(e.Code, "XX") && e.Code != "XX000")
 }
 
-// transient tells whether a write lost to another only by the order of their locks (REL-072).
+// transient reports whether a write lost to another only by the order of their locks (REL-072).
 func transient(err error) bool {
 	var e *pgconn.PgError
 	return errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01")

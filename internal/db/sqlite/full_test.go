@@ -22,7 +22,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
-// isFull tells whether an error is that of a full disk.
+// isFull reports whether an error is that of a full disk.
 func isFull(err error) bool {
 	var e *sqlite.Error
 	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_FULL

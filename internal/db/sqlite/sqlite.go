@@ -116,7 +116,7 @@ func inTx(ctx context.Context, conn *sql.Conn) bool {
 	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_ERROR
 }
 
-// fatal tells whether the file or the disk below it failed (REL-002). A full disk is not fatal: it heals (REL-074).
+// fatal reports whether the file or the disk below it failed (REL-002). A full disk is not fatal: it heals (REL-074).
 func fatal(err error) bool {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {

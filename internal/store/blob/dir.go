@@ -193,7 +193,7 @@ func (d *Dir) Open(_ context.Context, ref store.BlobRef) (io.ReadCloser, error) 
 	return newReader(f, ref), nil
 }
 
-// Has tells whether there is a blob, and brings it back from quarantine.
+// Has reports whether there is a blob, and brings it back from quarantine.
 func (d *Dir) Has(key string) (bool, error) {
 	f, err := d.find(key)
 	if errors.Is(err, ErrNotFound) {

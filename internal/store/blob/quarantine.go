@@ -56,7 +56,7 @@ func (d *Dir) keysIn(ctx context.Context, shard string, before time.Time, yield 
 	return true
 }
 
-// old tells whether a file was written before a time; one that has just vanished was not.
+// old reports whether a file was written before a time; one that has just vanished was not.
 func old(e fs.DirEntry, before time.Time) bool {
 	info, err := e.Info()
 	return err == nil && info.Mode().IsRegular() && (before.IsZero() || info.ModTime().Before(before))

@@ -199,7 +199,7 @@ func testFaultCode(b *bench) {
 	want(b, "rows without details", rest, 0)
 }
 
-// olderUpdate is how a program with schema 4 moves a message.
+// olderUpdate is how a program with schema 5 moves a message.
 const olderUpdate = `UPDATE message SET state = 'DEAD', version = version + 1, events = events + 1 WHERE id = `
 
 func testDetails(b *bench) {
@@ -239,7 +239,7 @@ func testDetails(b *bench) {
 	want(b, "behind the last", len(after), 0)
 }
 
-// migrateDocuments opens a database of schema 4, whose rows are found as undetailed, and lets a program of that schema go on
+// migrateDocuments opens a database of schema 5, whose rows are found as undetailed, and lets a program of that schema go on
 // writing beside this one.
 func migrateDocuments(t *testing.T, create Database) {
 	row := func(id string) string {
@@ -250,11 +250,11 @@ func migrateDocuments(t *testing.T, create Database) {
 			`', '', 0, 'PNO000111', 'PNO000222', '0192:Sender', '0192:receiver', '', 'd', '', 'p', '', 'i-` + id + `', '', 'NO', '', '',
 			0, 1788264000000000, 1788264000000000, '', 0, '', '', 0, '', '')`
 	}
-	eng := old(t, create, 4, row("1"))
+	eng := old(t, create, 5, row("1"))
 	defer closeEngine(t, eng)
 	b := oldBench(t, create)
 	b.Store = b.open(db.Options{Now: b.clock.Now})
-	_, err := eng.Write.ExecContext(b.ctx, row("2")) // by a program of before
+	_, err := eng.Write.ExecContext(b.ctx, row("2")) // by an older program
 	b.must(err)
 	list, err := b.Undetailed(b.ctx, "", 10)
 	b.must(err)

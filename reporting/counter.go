@@ -6,13 +6,13 @@ import (
 	"github.com/ravn-ap/ravn/peppol"
 )
 
-// tally adds up both reports of items that are settled.
-type tally struct {
+// counter adds up the figures of both reports from normalized items.
+type counter struct {
 	total     Counts
 	transport map[string]*Counts
 	provider  map[providerKey]*Counts
 	countries map[countriesKey]uint64 // incoming
-	users     *userTally
+	users     *userCounter
 }
 
 type providerKey struct {
@@ -25,15 +25,15 @@ type countriesKey struct {
 	c1, c4 string
 }
 
-func newTally() *tally {
-	return &tally{
+func newCounter() *counter {
+	return &counter{
 		transport: map[string]*Counts{}, provider: map[providerKey]*Counts{}, countries: map[countriesKey]uint64{},
-		users: newUserTally(),
+		users: newUserCounter(),
 	}
 }
 
-// add counts the exchanges of an item (RPT-5.1).
-func (t *tally) add(it *Item) {
+// add adds the exchanges of an item (RPT-5.1).
+func (t *counter) add(it *Item) {
 	p := providerKey{it.other(), it.DocType, it.Process}
 	for _, c := range [...]*Counts{&t.total, entry(t.transport, it.Transport), entry(t.provider, p)} {
 		if it.Direction == Outgoing {
@@ -56,8 +56,8 @@ func entry[K comparable](m map[K]*Counts, k K) *Counts {
 	return c
 }
 
-// report makes the documents, and refuses ones that break a rule.
-func (t *tally) report(h Header) (*Report, error) {
+// report makes the documents and refuses them if they break a rule.
+func (t *counter) report(h Header) (*Report, error) {
 	r := &Report{t.tsr(h), t.users.eusr(h)}
 	if list := r.Check(); len(list) > 0 && !h.Preview {
 		return nil, &RuleError{list}
@@ -65,7 +65,7 @@ func (t *tally) report(h Header) (*Report, error) {
 	return r, nil
 }
 
-func (t *tally) tsr(h Header) *TSR {
+func (t *counter) tsr(h Header) *TSR {
 	out := &TSR{Top: top(h, customTSR), Total: t.total, Subtotals: make([]Subtotal, 0, len(t.transport)+len(t.provider)+len(t.countries))}
 	add := func(typ string, c Counts, keys ...Key) {
 		out.Subtotals = append(out.Subtotals, Subtotal{typ, keys, c})
@@ -89,16 +89,16 @@ func (p *providerKey) keys() []Key {
 
 func (id Identifier) key(meta string) Key { return Key{meta, id.Scheme, id.Value} }
 
-// userTally counts different end users, in the full set and in each subset (RPT-5.2). End users come one after the other: all
-// marks of one, then next.
-type userTally struct {
+// userCounter counts different end users, in the full set and in each subset (RPT-5.2). End users come one after the
+// other: all marks of one, then next.
+type userCounter struct {
 	full    Users
 	places  map[placeKey]int32
 	subsets []place // by number of the place
 	index   map[subsetKey]int32
 	keys    []subsetKey // by number of the subset, like the next two
 	counts  []Users
-	does    []uint8 // what the end user at hand does there
+	does    []uint8 // what the current end user does there
 	doesAny uint8
 	touched []int32 // subsets in which he does anything
 }
@@ -109,7 +109,7 @@ type placeKey struct {
 	country string
 }
 
-// place holds the subsets in which somebody who is seen there counts.
+// place has the numbers of the four subsets in which an end user counts who is seen there.
 type place [4]int32
 
 type subsetKey struct {
@@ -123,12 +123,12 @@ const (
 	receives
 )
 
-func newUserTally() *userTally {
-	return &userTally{places: map[placeKey]int32{}, index: map[subsetKey]int32{}}
+func newUserCounter() *userCounter {
+	return &userCounter{places: map[placeKey]int32{}, index: map[subsetKey]int32{}}
 }
 
 // place returns the number of a place.
-func (u *userTally) place(k placeKey) int32 {
+func (u *userCounter) place(k placeKey) int32 {
 	n, ok := u.places[k]
 	if !ok {
 		n = int32(len(u.subsets))
@@ -143,7 +143,7 @@ func (u *userTally) place(k placeKey) int32 {
 	return n
 }
 
-func (u *userTally) subset(k subsetKey) int32 {
+func (u *userCounter) subset(k subsetKey) int32 {
 	n, ok := u.index[k]
 	if !ok {
 		n = int32(len(u.keys))
@@ -153,8 +153,8 @@ func (u *userTally) subset(k subsetKey) int32 {
 	return n
 }
 
-// mark notes that the end user at hand sends or receives at a place.
-func (u *userTally) mark(place int32, what uint8) {
+// mark records that the current end user sends or receives at a place.
+func (u *userCounter) mark(place int32, what uint8) {
 	u.doesAny |= what
 	for _, s := range u.subsets[place] {
 		if u.does[s] == 0 {
@@ -164,17 +164,17 @@ func (u *userTally) mark(place int32, what uint8) {
 	}
 }
 
-// next ends the end user at hand.
-func (u *userTally) next() {
+// next ends the current end user and counts him once in each subset.
+func (u *userCounter) next() {
 	for _, s := range u.touched {
-		u.counts[s].add(u.does[s])
+		u.counts[s].countUser(u.does[s])
 		u.does[s] = 0
 	}
-	u.full.add(u.doesAny)
+	u.full.countUser(u.doesAny)
 	u.doesAny, u.touched = 0, u.touched[:0]
 }
 
-func (c *Users) add(does uint8) {
+func (c *Users) countUser(does uint8) {
 	if does&sends != 0 {
 		c.Sending++
 	}
@@ -186,7 +186,7 @@ func (c *Users) add(does uint8) {
 	}
 }
 
-func (u *userTally) eusr(h Header) *EUSR {
+func (u *userCounter) eusr(h Header) *EUSR {
 	out := &EUSR{Top: top(h, customEUSR), FullSet: u.full}
 	for i := range u.keys {
 		if u.counts[i].Either > 0 {
@@ -211,7 +211,7 @@ func (k *subsetKey) keys() []Key {
 	return out
 }
 
-// marks remembers who was seen where, each fact once.
+// marks remembers who was seen where.
 type marks struct {
 	users map[string]int32
 	seen  map[spot]*spotted
@@ -223,7 +223,8 @@ type spot struct {
 	what  uint8
 }
 
-// spotted are the end users seen at a spot. The first of them are sorted and different.
+// spotted are the end users seen at a spot. The first sorted of them are sorted and unique. Sorting now and then
+// instead of looking each one up keeps adding cheap.
 type spotted struct {
 	users  []int32
 	sorted int
@@ -231,7 +232,7 @@ type spotted struct {
 
 func newMarks() *marks { return &marks{map[string]int32{}, map[spot]*spotted{}} }
 
-func (m *marks) add(user string, place int32, d Direction) {
+func (m *marks) mark(user string, place int32, d Direction) {
 	n, ok := m.users[user]
 	if !ok {
 		n = int32(len(m.users))
@@ -245,15 +246,15 @@ func (m *marks) add(user string, place int32, d Direction) {
 	}
 	s.users = append(s.users, n)
 	if len(s.users) >= 2*s.sorted+minSpotted {
-		s.settle()
+		s.sortUnique()
 	}
 }
 
-// minSpotted is how many may be added before they are sorted.
+// minSpotted is how many are added before sorting is worthwhile.
 const minSpotted = 1024
 
-// settle sorts, and drops who is there twice.
-func (s *spotted) settle() {
+// sortUnique sorts the end users and drops repeated ones.
+func (s *spotted) sortUnique() {
 	slices.Sort(s.users)
 	s.users = slices.Compact(s.users)
 	s.sorted = len(s.users)
@@ -266,12 +267,12 @@ func (d Direction) does() uint8 {
 	return receives
 }
 
-// count hands all marks to u, end user by end user.
-func (m *marks) count(u *userTally) {
+// count passes all marks to u, end user by end user. It groups them with a counting sort, without a map per end user.
+func (m *marks) count(u *userCounter) {
 	ends := make([]int, len(m.users)+1) // of each user's spots in spots, first their number
 	total := 0
 	for _, s := range m.seen {
-		s.settle()
+		s.sortUnique()
 		total += len(s.users)
 		for _, n := range s.users {
 			ends[n]++
