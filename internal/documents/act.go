@@ -52,8 +52,8 @@ const (
 	reasonMax = 500
 )
 
-// Act carries out a decision about the document that name stands for, for an actor who says why, and returns the document as
-// it is then. Both are audited. A state that does not allow it is RAVN-5010 with what is possible.
+// Act carries out a decision about the document that name stands for, for an actor who says why, and returns the
+// document as it is then. Both are audited. A state that does not allow it is RAVN-5010 with what is possible.
 func (d *Desk) Act(ctx context.Context, action Action, name, actor, reason string) (*Document, error) {
 	reason = strings.TrimSpace(reason)
 	if n := utf8.RuneCountInString(reason); n < reasonMin || n > reasonMax {
@@ -80,7 +80,8 @@ func (d *Desk) Act(ctx context.Context, action Action, name, actor, reason strin
 		return nil, serr
 	}
 	if conflict {
-		return nil, fault.New(fault.ActionImpossible, nil, "%s of %s, which is %s%s; possible: %s", action, id, after.State, unclearly(after), possible(after.Actions))
+		return nil, fault.New(fault.ActionImpossible, nil, "%s of %s, which is %s%s; possible: %s",
+			action, id, after.State, unclearly(after), possible(after.Actions))
 	}
 	return after, nil
 }

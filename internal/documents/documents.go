@@ -1,6 +1,6 @@
-// Package documents is the use case of who looks a document up: it lists and finds documents of both directions on the record,
-// says of one what happened, whose fault it is and what to do next, hands out its evidence, and carries out an operator's
-// decision. The command line and the API show its types; nothing here sends or delivers.
+// Package documents is the use case of who looks a document up: it lists and finds documents of both directions on the
+// record, says of one what happened, whose fault it is and what to do next, hands out its evidence, and carries out an
+// operator's decision. The command line and the API show its types; nothing here sends or delivers.
 package documents
 
 import (
@@ -21,13 +21,13 @@ type Desk struct {
 	Blobs  blob.Store // for Evidence and Fill
 	Now    func() time.Time
 
-	// Alone tells whether all payloads of the record lie where Blobs looks. Else one that is not there may lie with another
-	// node, which fills its row. Only Fill asks; nil means yes.
+	// Alone tells whether all payloads of the record lie where Blobs looks. Else one that is not there may lie with
+	// another node, which fills its row. Only Fill asks; nil means yes.
 	Alone func(ctx context.Context) (bool, error)
 }
 
-// Document is one document on its way, in either direction, with the field names of api.md §5.2. The fields from Next on are
-// set by Show alone.
+// Document is one document on its way, in either direction, with the field names of api.md §5.2. The fields from Next
+// on are set by Show alone.
 type Document struct {
 	ID             string          `json:"id"`
 	Direction      store.Direction `json:"direction"`
@@ -163,13 +163,18 @@ type Item struct {
 func document(f *store.Found) Document {
 	m := &f.Message
 	d := Document{
-		ID: m.ID, Direction: m.Direction, State: m.State, Status: StatusOf(m.Direction, m.State, f.Reached), Version: m.Version,
+		ID: m.ID, Direction: m.Direction, State: m.State, Status: StatusOf(m.Direction, m.State, f.Reached),
+		Version:   m.Version,
 		MessageID: m.MessageID, ConversationID: m.ConversationID, InstanceID: m.InstanceID, Number: m.DocumentNumber,
-		Domain: m.Domain, Sender: peppol.SchemeParticipant + "::" + m.Sender, Receiver: peppol.SchemeParticipant + "::" + m.Receiver,
-		DocumentType: m.DocTypeScheme + "::" + m.DocType, Process: m.ProcessScheme + "::" + m.Process, CountryC1: m.CountryC1,
+		Domain: m.Domain, CountryC1: m.CountryC1,
+		Sender: peppol.SchemeParticipant + "::" + m.Sender, Receiver: peppol.SchemeParticipant + "::" + m.Receiver,
+		DocumentType: m.DocTypeScheme + "::" + m.DocType, Process: m.ProcessScheme + "::" + m.Process,
 		C2: m.C2, C3: m.C3, Transport: m.Transport, Endpoint: m.Endpoint,
 		Created: m.Created, Updated: m.Updated, Accepted: m.Accepted, AttemptCount: f.Attempts,
-		Content:   Content{Length: m.Payload.Length, SHA256: hex.EncodeToString(m.Payload.SHA256[:]), MediaType: mediaType(m.PayloadMime), HandedIn: hex.EncodeToString(m.HandedIn)},
+		Content: Content{
+			Length: m.Payload.Length, SHA256: hex.EncodeToString(m.Payload.SHA256[:]),
+			MediaType: mediaType(m.PayloadMime), HandedIn: hex.EncodeToString(m.HandedIn),
+		},
 		Duplicate: m.PossibleDuplicate, Actions: actionsOf(m.Direction, m.State),
 	}
 	if m.Verdict != "" {

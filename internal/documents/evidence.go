@@ -67,8 +67,8 @@ const (
 	fileReadme   = "README.txt"
 )
 
-// Evidence writes what is kept of the document that name stands for into a new folder, or into a zip file if out ends so. It
-// appears when it is complete and replaces nothing. That the document was handed out is audited, before it is.
+// Evidence writes what is kept of the document that name stands for into a new folder, or into a zip file if out ends
+// so. It appears when it is complete and replaces nothing. That the document was handed out is audited, before it is.
 func (d *Desk) Evidence(ctx context.Context, name, out, actor string) (*Manifest, error) {
 	id, err := d.Resolve(ctx, name)
 	if err != nil {
@@ -220,7 +220,7 @@ func (w *writer) json(name string, v any) {
 	w.bytes(name, b.Bytes())
 }
 
-// whole tells whether a payload is there and undamaged, and notes its files as missing if not.
+// whole reports whether a payload is there and undamaged, and notes its files as missing if not.
 func (w *writer) whole(ref store.BlobRef, names ...string) bool {
 	if w.err != nil {
 		return false
@@ -342,8 +342,15 @@ var meanings = []struct{ name, text string }{
 func (w *writer) readme() []byte {
 	var b bytes.Buffer
 	m := &w.r.Message
-	fmt.Fprintf(&b, "Evidence of one Peppol AS4 message (layout %d)\n\nid            %s\nmessage id    %s\nstate         %s\nsender        access point %s\nreceiver      access point %s\n\n",
-		EvidenceFormat, m.ID, m.MessageID, m.State, m.C2, m.C3)
+	fmt.Fprintf(&b, `Evidence of one Peppol AS4 message (layout %d)
+
+id            %s
+message id    %s
+state         %s
+sender        access point %s
+receiver      access point %s
+
+`, EvidenceFormat, m.ID, m.MessageID, m.State, m.C2, m.C3)
 	for _, x := range meanings {
 		if x.name == fileManifest || w.has(x.name) {
 			fmt.Fprintf(&b, "%-16s %s\n", x.name, x.text)
@@ -352,7 +359,10 @@ func (w *writer) readme() []byte {
 	for _, x := range w.manifest.Missing {
 		fmt.Fprintf(&b, "%-16s missing: %s\n", x.Name, x.Reason)
 	}
-	b.WriteString("\nravn open explains request.http and answer.http layer by layer; xmlsec1 or any other software for XML signatures can\nverify them as well.\n")
+	b.WriteString(`
+ravn open explains request.http and answer.http layer by layer; xmlsec1 or any other software for XML signatures can
+verify them as well.
+`)
 	return b.Bytes()
 }
 

@@ -25,8 +25,8 @@ type Filled struct {
 	LookedAt int
 }
 
-// Fill gives older documents the columns that they are found by (API-120): up to rows of them, from the one after a given
-// id on. It returns where the next round goes on, "" at the end. Of a document nothing but its number is copied.
+// Fill gives older documents the columns that they are found by (API-120): up to rows of them, from the one after a
+// given id on. It returns where the next round goes on, "" at the end. Of a document nothing but its number is copied.
 func (d *Desk) Fill(ctx context.Context, after string, rows int) (next string, done Filled, err error) {
 	for done.LookedAt < rows {
 		list, err := d.Store.Undetailed(ctx, after, min(fillBatch, rows-done.LookedAt))

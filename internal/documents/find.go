@@ -107,8 +107,8 @@ func withoutScheme(t string) string {
 	return t
 }
 
-// List returns documents, newest first. An empty answer to a question about the number of a document is an error while rows
-// wait for theirs: then nobody can tell.
+// List returns documents, newest first. An empty answer to a question about the number of a document is an error while
+// rows wait for theirs: then nobody can tell.
 func (d *Desk) List(ctx context.Context, q Query) (Page, error) {
 	f, err := d.filter(ctx, &q)
 	if err != nil {
@@ -165,7 +165,8 @@ const (
 )
 
 // Find returns the documents that one exact value stands for, and what the value is: an id, a MessageId, an
-// InstanceIdentifier, the number of a document, a SHA-256 or a participant, in this order (API-057, q). None is an error.
+// InstanceIdentifier, the number of a document, a SHA-256 or a participant, in this order (API-057, q). None is an
+// error.
 func (d *Desk) Find(ctx context.Context, value string) (By, Page, error) {
 	if err := checkTexts(value); err != nil {
 		return "", Page{}, err
@@ -207,7 +208,9 @@ type way struct {
 
 // ways returns the meanings that a value may have beside that of an id.
 func ways(value string) []way {
-	list := []way{{ByMessageID, Query{MessageID: value}}, {ByInstanceID, Query{InstanceID: value}}, {ByNumber, Query{Number: value}}}
+	list := []way{
+		{ByMessageID, Query{MessageID: value}}, {ByInstanceID, Query{InstanceID: value}}, {ByNumber, Query{Number: value}},
+	}
 	if sum, err := hex.DecodeString(value); err == nil && len(sum) == 32 {
 		list = append(list, way{ByHash, Query{Hash: value}})
 	}
@@ -227,7 +230,7 @@ func (d *Desk) foundByID(ctx context.Context, id string) (*store.Found, error) {
 	return &store.Found{Message: m, Attempts: len(attempts), Reached: reached(&m, attempts)}, err
 }
 
-// reached tells whether the next one has a message for sure.
+// reached reports whether the next one has a message for sure.
 func reached(m *store.Message, attempts []store.Attempt) bool {
 	if m.Direction == store.Out {
 		return !m.Accepted.IsZero()
@@ -261,8 +264,8 @@ func (d *Desk) get(ctx context.Context, id string) (store.Message, error) {
 // shownCandidates is how many documents an error about an ambiguous id names.
 const shownCandidates = 5
 
-// Resolve returns the id of the one document that is named by its id, its MessageId or its InstanceIdentifier. Several are an
-// error that names them.
+// Resolve returns the id of the one document that is named by its id, its MessageId or its InstanceIdentifier. Several
+// are an error that names them.
 func (d *Desk) Resolve(ctx context.Context, name string) (string, error) {
 	m, err := d.get(ctx, name)
 	var f *fault.Error
@@ -292,5 +295,6 @@ func ambiguous(name string, by By, page Page) error {
 		}
 		list = append(list, fmt.Sprintf("%s (%s, %s)", x.ID, x.Direction, x.State))
 	}
-	return fault.New(fault.BadArguments, nil, "%s is the %s of several documents, give the id of one: %s", name, by, strings.Join(list, ", "))
+	return fault.New(fault.BadArguments, nil, "%s is the %s of several documents, give the id of one: %s",
+		name, by, strings.Join(list, ", "))
 }

@@ -20,14 +20,14 @@ var stopped = map[store.State]fault.Code{
 	store.Quarantined:     fault.Quarantined,
 }
 
-// byState are the states whose next step depends on nothing else. In all of them a message is still to be sent, or may have
-// arrived, so that whoever handed it in again would send it twice (REL-027).
+// byState are the states whose next step depends on nothing else. In all of them a message is still to be sent, or may
+// have arrived, so that whoever handed it in again would send it twice (REL-027).
 var byState = map[store.State]bool{
 	store.RetryWait: true, store.Unknown: true, store.RecoveryHold: true, store.UnknownAccepted: true, store.ReceiptInvalid: true,
 }
 
-// problem says what stopped a document, by the code that the record has of it (API-055). unclear tells of an attempt that may
-// have arrived.
+// problem says what stopped a document, by the code that the record has of it (API-055). unclear tells of an attempt
+// that may have arrived.
 func problem(d *Document, code string, unclear bool) *Problem {
 	switch d.Status {
 	case Sent, Delivered, Cancelled, Discarded:

@@ -151,12 +151,15 @@ var texts = map[string]string{
 	"duplicate-there":            "the other access point has it already; its receipt is lost",
 }
 
-// timeline weaves the numbers of attempts into the events: each begins with an event, and ends with the next one that moves
-// the document on.
+// timeline weaves the numbers of attempts into the events: each begins with an event, and ends with the next one that
+// moves the document on.
 func timeline(events []store.Event) (list []Item) {
 	n, under := 0, false
 	for _, e := range events {
-		it := Item{Seq: e.Seq, At: e.At, Kind: e.Kind, From: e.From, To: e.To, Text: texts[e.Kind], Detail: e.Detail, Actor: e.Actor}
+		it := Item{
+			Seq: e.Seq, At: e.At, Kind: e.Kind, From: e.From, To: e.To,
+			Text: texts[e.Kind], Detail: e.Detail, Actor: e.Actor,
+		}
 		if it.Text == "" {
 			it.Text = e.Kind
 		}
@@ -215,7 +218,8 @@ func answer(e store.Evidence) Answer {
 
 // httpAnswer is an answer as a response that can be explained. Its status is not on record.
 func httpAnswer(e store.Evidence) []byte {
-	return fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", e.ContentType, len(e.Bytes), e.Bytes)
+	return fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s",
+		e.ContentType, len(e.Bytes), e.Bytes)
 }
 
 // validationOf reads the latest report of the rules; nil when there is none.
@@ -254,8 +258,8 @@ func certificatesOf(r *record) (list []Certificate) {
 			return
 		}
 		x := Certificate{
-			Role: role, Subject: certs.Subject(c), Serial: c.SerialNumber.String(), NotBefore: c.NotBefore.UTC(), NotAfter: c.NotAfter.UTC(),
-			Fingerprint: certs.Fingerprint(c),
+			Role: role, Subject: certs.Subject(c), Serial: c.SerialNumber.String(),
+			NotBefore: c.NotBefore.UTC(), NotAfter: c.NotAfter.UTC(), Fingerprint: certs.Fingerprint(c),
 		}
 		if !slices.Contains(list, x) {
 			list = append(list, x)
@@ -289,5 +293,5 @@ const (
 // roles says which evidence holds the certificates of a role.
 var roles = map[string]string{roleOwn: store.EvidenceOwnCert, rolePeer: store.EvidencePeerCert}
 
-// ExpiredAt tells whether a certificate is not valid any more.
+// ExpiredAt reports whether a certificate is not valid any more.
 func (c *Certificate) ExpiredAt(now time.Time) bool { return now.After(c.NotAfter) }

@@ -34,8 +34,12 @@ var statuses = []meaning{
 	{Pending, append(
 		states(store.Out, store.Submitted, store.Ready, store.Sending, store.RetryWait, store.Unknown),
 		states(store.In, store.Accepted, store.Delivering, store.DeliveryFailed)...)},
-	{Sent, append(states(store.Out, store.Sent), store.Standing{Direction: store.Out, State: store.Closed, Reached: store.Yes})},
-	{Delivered, append(states(store.In, store.Delivered), store.Standing{Direction: store.In, State: store.Archived, Reached: store.Yes})},
+	{Sent, append(
+		states(store.Out, store.Sent),
+		store.Standing{Direction: store.Out, State: store.Closed, Reached: store.Yes})},
+	{Delivered, append(
+		states(store.In, store.Delivered),
+		store.Standing{Direction: store.In, State: store.Archived, Reached: store.Yes})},
 	{Failed, append(
 		states(store.Out, store.FailedPermanent),
 		store.Standing{Direction: store.Out, State: store.Closed, Reached: store.No},
@@ -70,8 +74,8 @@ func StatusOf(d store.Direction, s store.State, reached bool) Status {
 	return Attention
 }
 
-// standings returns what is looked for by names of states and statuses, separated by commas; nil when none is named. Both
-// given, both must hold.
+// standings returns what is looked for by names of states and statuses, separated by commas; nil when none is named.
+// Both given, both must hold.
 func standings(stateNames, statusNames string) ([]store.Standing, error) {
 	var byState, byStatus []store.Standing
 	for _, name := range split(stateNames) {

@@ -29,8 +29,8 @@ func bare(id string) string {
 
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
 
-// Text says all about a document to who is called at night: first what is wrong and what to do, then the rest. It has no
-// final newline.
+// Text says all about a document to who is called at night: first what is wrong and what to do, then the rest. It has
+// no final newline.
 func (d *Document) Text(now time.Time) string {
 	t := &text{}
 	t.line("%s", d.headline())
@@ -129,7 +129,8 @@ func (d *Document) facts(t *text) {
 func verdict(v *Validation) string {
 	s := v.Verdict
 	if v.Pack != "" {
-		s += fmt.Sprintf(" by %s %s: %s, %s", v.Pack, v.Version, count(int64(v.Fatal), "error"), count(int64(v.Warning), "warning"))
+		errors, warnings := count(int64(v.Fatal), "error"), count(int64(v.Warning), "warning")
+		s += fmt.Sprintf(" by %s %s: %s, %s", v.Pack, v.Version, errors, warnings)
 	}
 	return s
 }
@@ -174,7 +175,8 @@ func (d *Document) answers(t *text) {
 		}
 		t.line("  %s", s)
 		for _, e := range a.Errors {
-			t.line("      %s", strings.Join(strings.Fields(strings.Join([]string{e.Severity, e.Code, e.Short, e.Detail, e.Description}, " ")), " "))
+			said := strings.Join([]string{e.Severity, e.Code, e.Short, e.Detail, e.Description}, " ")
+			t.line("      %s", strings.Join(strings.Fields(said), " "))
 		}
 	}
 }
@@ -191,7 +193,8 @@ func (d *Document) certificates(t *text, now time.Time) {
 			left = "expired " + count(days, "day") + " ago"
 		}
 		t.line("  %-4s  %s", c.Role, c.Subject)
-		t.line("        serial %s, %s to %s, %s", c.Serial, c.NotBefore.Format(time.DateOnly), c.NotAfter.Format(time.DateOnly), left)
+		from, to := c.NotBefore.Format(time.DateOnly), c.NotAfter.Format(time.DateOnly)
+		t.line("        serial %s, %s to %s, %s", c.Serial, from, to, left)
 		t.line("        sha-256 %s", c.Fingerprint)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/ravn-ap/ravn/internal/fault"
 )
 
-// Older documents get the columns that they are found by (API-120): at once after the start, and then from time to time,
-// because a node of an older program may still write beside this one.
+// Older documents get the columns that they are found by (API-120): at once after the start, and then from time to
+// time, because a node of an older program may still write beside this one.
 const (
 	fillEvery = time.Minute
 	fillRows  = 5000             // rows in one round

@@ -46,8 +46,8 @@ type Details struct {
 const setDetails = `UPDATE message SET document_number = ?, verdict = ?, fault_code = ?, updated = ?, detailed = events
 	WHERE id = ? AND tenant = ? AND events = ?`
 
-// SetDetails writes the details of messages of one tenant and returns how many took them: one that was changed meanwhile
-// stays undetailed. It is no change that a timeline tells of.
+// SetDetails writes the details of messages of one tenant and returns how many took them: one that was changed
+// meanwhile stays undetailed. It is no change that a timeline tells of.
 func (s *Store) SetDetails(ctx context.Context, tenant string, list []Details) (n int64, err error) {
 	err = s.Update(ctx, tenant, func(tx *Tx) error {
 		n = 0
@@ -63,8 +63,8 @@ func (s *Store) SetDetails(ctx context.Context, tenant string, list []Details) (
 	return n, err
 }
 
-// LastStop returns the event that stopped a message last, and its latest event. ok is false if nothing stopped it, or if it
-// reached its goal since then.
+// LastStop returns the event that stopped a message last, and its latest event. ok is false if nothing stopped it, or
+// if it reached its goal since then.
 func LastStop(events []Event) (stop Event, ok bool) {
 	for _, e := range events {
 		switch {

@@ -68,7 +68,7 @@ type BlobRef struct {
 	Inline string
 }
 
-// IsZero tells whether there is no blob.
+// IsZero reports whether there is no blob.
 func (r BlobRef) IsZero() bool { return r.Key == "" }
 
 // InlineMark begins the key of a blob that the record keeps.
@@ -131,7 +131,7 @@ const (
 	EventDiscarded         = "discarded"
 )
 
-// Stops tells whether an event kept its message from its goal, or says why it has not got there.
+// Stops reports whether an event kept its message from its goal, or says why it has not got there.
 func (e *Event) Stops() bool {
 	switch e.Kind {
 	case EventNotSent, EventInterrupted, EventQuarantined:

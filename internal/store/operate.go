@@ -20,13 +20,13 @@ var (
 	discardable = map[Direction][]State{In: {Dead, Quarantined}}
 )
 
-// MayCancel tells whether the state of a message allows Cancel. An attempt that may have arrived forbids it all the same.
+// MayCancel reports whether the state of a message allows Cancel. An attempt that may have arrived forbids it all the same.
 func MayCancel(d Direction, s State) bool { return slices.Contains(cancellable[d], s) }
 
-// MayRequeue tells whether the state of a message allows Requeue.
+// MayRequeue reports whether the state of a message allows Requeue.
 func MayRequeue(d Direction, s State) bool { return slices.Contains(requeuable[d], s) }
 
-// MayDiscard tells whether the state of a message allows Discard.
+// MayDiscard reports whether the state of a message allows Discard.
 func MayDiscard(d Direction, s State) bool { return slices.Contains(discardable[d], s) }
 
 // Cancel withdraws a message that no attempt has tried yet or whose attempts all certainly failed; it is impossible while

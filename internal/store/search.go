@@ -74,8 +74,8 @@ const (
 	wayState     = "direction = ? AND state = ?"
 )
 
-// branches returns the ways to the messages of a filter: the ids first, because few messages have the same, then the states
-// in which few messages are, then the participants.
+// branches returns the ways to the messages of a filter: the ids first, because few messages have the same, then the
+// states in which few messages are, then the participants.
 func (f *Filter) branches() (list []branch) {
 	way := func(where string, args ...any) { list = append(list, branch{where, args}) }
 	switch {
@@ -118,7 +118,7 @@ func (f *Filter) states(way func(string, ...any)) {
 	}
 }
 
-// crowded tells whether nearly all messages end up in a state.
+// crowded reports whether nearly all messages end up in a state.
 func crowded(s Standing) bool {
 	return s.State == Sent || s.State == Closed || s.State == Delivered || s.State == Archived
 }

@@ -14,8 +14,8 @@ func (tx *Tx) Move(m *Message, to State, ev Event) error {
 	return tx.move(m, to, "", nil, ev)
 }
 
-// move is the only code that changes a state. set assigns columns beside it from args; of the events the last tells of the
-// change.
+// move is the only code that changes a state. set assigns columns beside it from args; of the events the last tells of
+// the change.
 func (tx *Tx) move(m *Message, to State, set string, args []any, events ...Event) error {
 	if !CanMove(m.Direction, m.State, to) {
 		return fmt.Errorf("%w: %s message %s from %s to %s", ErrTransition, m.Direction, m.ID, m.State, to)
