@@ -59,6 +59,7 @@ type Payload struct {
 	Root       safe.Name // root element of the business document, or the wrapper element
 	Wrapped    bool      // BinaryContent or TextContent
 	MimeType   string    // of a wrapped payload
+	Number     string    // that the business document bears (API-120); "" when it bears none
 	Start, End int64     // position of the business document in the UTF-8 form of the envelope, in bytes
 
 	HeaderStart, HeaderEnd int64 // place of the header, likewise

@@ -143,6 +143,7 @@ func (in *Inbound) acceptance(m *as4.Inbound, id string, ref store.BlobRef, doma
 			DocTypeScheme: h.DocType.Scheme(), DocType: h.DocType.Value(), ProcessScheme: h.Process.Scheme(), Process: h.Process.Value(),
 			Transport: peppol.TransportAS4, InstanceID: h.InstanceID, CreationTime: h.Created, CountryC1: h.CountryC1,
 			MLSTo: h.MLSTo, MLSType: h.MLSType, Payload: ref, PayloadMime: m.Payload.MimeType, PeerCert: m.Signer.Raw, Digests: m.Digests,
+			DocumentNumber: m.Payload.Number,
 		},
 		Evidence: evidence(m),
 		Events:   events(m),
@@ -191,13 +192,13 @@ func (in *Inbound) Forward(ctx context.Context, job store.Job) queue.Outcome {
 func (in *Inbound) finish(ctx context.Context, job store.Job, m store.Message, n int) queue.Outcome {
 	in.hook("deliver.claimed")
 	res := store.Result{State: store.Delivered, Outcome: "delivered"}
-	report, err := in.deliver(ctx, m)
+	rep, report, err := in.deliver(ctx, m)
 	in.hook("deliver.done")
 	if err != nil {
 		err = storedFault(m, err)
 		res = in.failedDelivery(ctx, err, n)
 	}
-	res.Message, res.Evidence = &m, report
+	res.Message, res.Evidence, res.Verdict = &m, report, verdict(rep)
 	if in.Delivered != nil {
 		in.Delivered(m, err)
 	}
@@ -263,26 +264,26 @@ func (in *Inbound) alone(ctx context.Context) bool {
 }
 
 // deliver checks the document and hands it to C4 together with the findings, which never hold it up.
-func (in *Inbound) deliver(ctx context.Context, m store.Message) ([]store.Evidence, error) {
+func (in *Inbound) deliver(ctx context.Context, m store.Message) (*validation.Report, []store.Evidence, error) {
 	req := validation.Request{DocType: m.DocType, Process: m.Process, On: in.Now()}
 	rep, err := in.Check.document(ctx, req, m.Payload.Length, func() (io.ReadCloser, error) { return in.open(ctx, m.Payload) })
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	report, err := reportEvidence(rep)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r, err := in.open(ctx, m.Payload)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	meta := metadata(m)
 	if len(report) > 0 {
 		meta.Validation = report[0].Bytes
 	}
 	err = in.Backend.Deliver(ctx, backend.Delivery{ID: m.ID, Payload: r, Metadata: meta})
-	return report, errors.Join(err, r.Close())
+	return rep, report, errors.Join(err, r.Close())
 }
 
 // metadata describes a message for C4. The delivery id is the id of the message and never changes, so that C4 can

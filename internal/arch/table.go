@@ -42,7 +42,8 @@ var allowed = map[string]string{
 	"internal/backend":         "internal/durable internal/fault",
 	"internal/explain":         "as4 as4/mime as4/wssec certs ebms sbdh xml/safe xml/dsig internal/fault",
 	"internal/ap":              "as4 certs ebms peppol reporting sbdh smp internal/backend internal/fault internal/queue internal/db internal/store internal/store/blob validation",
-	"internal/node":            "as4 as4/intake certs ebms peppol smp sml sbdh internal/alive internal/ap internal/backend internal/config internal/fault internal/queue internal/accounts internal/db internal/ledger internal/store internal/store/blob internal/db/postgres internal/db/sqlite reporting validation validation/core validation/pack internal/durable",
+	"internal/documents":       "as4 certs peppol peppol/doctype sbdh internal/db internal/durable internal/explain internal/fault internal/store internal/store/blob validation",
+	"internal/node":            "as4 as4/intake certs ebms peppol smp sml sbdh internal/alive internal/ap internal/backend internal/config internal/fault internal/queue internal/accounts internal/db internal/ledger internal/store internal/store/blob internal/db/postgres internal/db/sqlite internal/documents reporting validation validation/core validation/pack internal/durable",
 	"internal/setup":           "certs internal/fault certs/localca internal/durable",
 	"internal/bench":           "",
 	"internal/accounts":        "internal/fault internal/db internal/ledger peppol reporting validation",
@@ -63,7 +64,7 @@ var allowed = map[string]string{
 	"testbed/interop":          "internal/golden",
 	"testbed/saxon":            "internal/golden testbed/interop",
 	"testbed":                  "as4 certs peppol internal/ap internal/config internal/node internal/setup internal/db internal/store certs/localca testbed/sml testbed/smp internal/durable",
-	"cmd/ravn":                 "as4 certs peppol smp internal/ap internal/bench internal/gendata internal/config internal/download internal/explain internal/fault internal/node internal/accounts internal/setup internal/db internal/ledger internal/store reporting testbed validation validation/core validation/pack internal/durable",
+	"cmd/ravn":                 "as4 certs peppol smp internal/ap internal/bench internal/documents internal/gendata internal/config internal/download internal/explain internal/fault internal/node internal/accounts internal/setup internal/db internal/ledger internal/store reporting testbed validation validation/core validation/pack internal/durable",
 }
 
 // homes lists the rooms in which a dependency may be imported outside of tests (style.md habit 17).

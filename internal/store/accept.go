@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/db"
@@ -136,21 +137,22 @@ func (tx *Tx) count(m *Message) error {
 }
 
 // insertMessage flags a message whose SBDH instance id came before between the same two parties (SBDH-046, AS4-133).
-const insertMessage = `INSERT INTO message (` + columns + `, events)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+var insertMessage = `INSERT INTO message (` + columns + `, events, detailed)
+	VALUES (` + db.Placeholders(strings.Count(columns, ",")) + `,
 		CASE WHEN ? = 1 OR EXISTS (SELECT 1 FROM message WHERE tenant = ? AND instance_id = ? AND instance_id <> ''
-			AND direction = ? AND LOWER(sender) = LOWER(?) AND LOWER(receiver) = LOWER(?)) THEN 1 ELSE 0 END, ?)
+			AND direction = ? AND LOWER(sender) = LOWER(?) AND LOWER(receiver) = LOWER(?)) THEN 1 ELSE 0 END, ?, ?)
 	ON CONFLICT (id) DO NOTHING RETURNING possible_duplicate`
 
 var errExists = errors.New("store: a message with this id exists")
 
-const countEvents = `UPDATE message SET events = ? WHERE id = ? AND tenant = ?`
+const countEvents = `UPDATE message SET events = ?, detailed = ? WHERE id = ? AND tenant = ?`
 
 // create inserts a message with its first events. flagged says that the caller knows it to be a possible duplicate. An id
 // that is there already is errExists.
 func (tx *Tx) create(m *Message, flagged bool, events []Event) error {
-	m.Tenant, m.Version, m.Created = tx.Tenant(), 1, tx.Now()
-	args := append(m.values(), bit(flagged), tx.Tenant(), m.InstanceID, string(m.Direction), m.Sender, m.Receiver, len(events))
+	m.Tenant, m.Version, m.Created, m.Updated, m.FaultCode = tx.Tenant(), 1, tx.Now(), tx.Now(), ""
+	args := append(m.values(), bit(flagged), tx.Tenant(), m.InstanceID, string(m.Direction), m.Sender, m.Receiver,
+		len(events), len(events))
 	flag, err := db.Change(tx.Tx, db.ScanInt, insertMessage, args...)
 	if err == db.ErrNotFound {
 		return errExists
@@ -160,7 +162,7 @@ func (tx *Tx) create(m *Message, flagged bool, events []Event) error {
 	}
 	if m.PossibleDuplicate = flag == 1; m.PossibleDuplicate {
 		events = append(events, Event{Kind: EventPossibleDuplicate})
-		if _, err := tx.Exec(countEvents, len(events), m.ID, tx.Tenant()); err != nil {
+		if _, err := tx.Exec(countEvents, len(events), len(events), m.ID, tx.Tenant()); err != nil {
 			return err
 		}
 	}
@@ -203,13 +205,13 @@ func (s *Store) Repeat(ctx context.Context, tenant, id string, digests []byte, p
 		if err != db.ErrNotFound {
 			return err
 		}
-		events := []Event{{Kind: EventRepeated, Detail: "with a rebuilt header; a receipt of its own is kept"}}
-		if err := tx.touch(id, db.ErrNotFound, events, noteMessage, id, tx.Tenant()); err != nil {
+		seq, err := tx.note(id, Event{Kind: EventRepeated, Detail: "with a rebuilt header; a receipt of its own is kept"})
+		if err != nil {
 			return err
 		}
 		kept := append(pieces[:len(pieces):len(pieces)], Evidence{Kind: EvidenceDigests, Bytes: digests})
 		for i := range kept {
-			kept[i].Attempt = int(events[0].Seq)
+			kept[i].Attempt = int(seq)
 			if kept[i].Kind == EvidenceReceipt {
 				receipt = kept[i]
 			}

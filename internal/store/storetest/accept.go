@@ -74,7 +74,7 @@ func testAccept(b *bench) {
 	wantMessage := in.Message
 	wantMessage.ID, wantMessage.Tenant, wantMessage.Direction = m.ID, tenant, store.In
 	wantMessage.State, wantMessage.Version = store.Accepted, 1
-	wantMessage.Created, wantMessage.Accepted = b.clock.Now(), b.clock.Now()
+	wantMessage.Created, wantMessage.Updated, wantMessage.Accepted = b.clock.Now(), b.clock.Now(), b.clock.Now()
 	got, err := b.Get(b.ctx, tenant, m.ID)
 	b.must(err)
 	for _, m := range []store.Message{m, got} {
@@ -217,7 +217,7 @@ func testTenants(b *bench) {
 	for what, n := range map[string]func() (int, error){
 		"timeline": func() (int, error) { l, err := b.Timeline(b.ctx, tenant, theirs.ID); return len(l), err },
 		"evidence": func() (int, error) { l, err := b.AllEvidence(b.ctx, tenant, theirs.ID); return len(l), err },
-		"list":     func() (int, error) { l, err := b.List(b.ctx, "third", store.Filter{}); return len(l), err },
+		"list":     func() (int, error) { l, err := b.List(b.ctx, "third", store.Filter{}); return len(l.Found), err },
 		"jobs":     func() (int, error) { l, err := b.Jobs(b.ctx, "third", store.JobFilter{}); return len(l), err },
 	} {
 		got, err := n()
