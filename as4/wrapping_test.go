@@ -66,7 +66,7 @@ func wrappings() []wrapping {
 		}},
 		{"LF line ends", related, func(s string) string { return "--BB\n" + soap12Type + "\n\n" + s + "\n--BB--\n" }},
 		{"no closing delimiter", related, func(s string) string { return "--BB\r\n" + soap12Type + "\r\n\r\n" + s + "\r\n--BB\r\n" }},
-		{"another boundary than that of the header", related, func(s string) string { return strings.ReplaceAll(part(soap12Type)(s), "BB", "CC") }},
+		{"another boundary than that of the header", related, func(s string) string { return strings.ReplaceAll(part(soap12Type)(s), "--BB", "--CC") }},
 		{"a multipart without Content-Type", "", part(soap12Type)},
 		{"a part without header", related, func(s string) string { return "--BB\r\n\r\n" + s + "\r\n--BB--\r\n" }},
 		{"an attachment before", related, func(s string) string {
@@ -76,7 +76,7 @@ func wrappings() []wrapping {
 			return strings.Replace(part(soap12Type)(s), "--BB--", "--BB\r\nContent-Type: image/png\r\n\r\n\x00\r\n--BB--", 1)
 		}},
 		{"nsoftware", `multipart/related; boundary="NSMIMEBoundary__57"; type="application/soap+xml"; start="<_57ef1b7e>"`, func(s string) string {
-			return strings.ReplaceAll(part(soap12Type+"\r\nContent-ID: <_57ef1b7e>")(s), "BB", "NSMIMEBoundary__57")
+			return strings.ReplaceAll(part(soap12Type+"\r\nContent-ID: <_57ef1b7e>")(s), "--BB", "--NSMIMEBoundary__57")
 		}},
 		{"another header block", "application/soap+xml", before("</S12:Header>", `<wsa:RelatesTo xmlns:wsa="http://www.w3.org/2005/08/addressing">x</wsa:RelatesTo>`)},
 		{"a header block that must be understood", "application/soap+xml", before("</S12:Header>", `<x:Y xmlns:x="urn:x" S12:mustUnderstand="true"/>`)},
