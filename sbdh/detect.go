@@ -15,10 +15,10 @@ type Detected struct {
 	Root     safe.Name
 	DocType  peppol.DocTypeID
 	Process  peppol.ProcessID
+	Country  string // of the supplier or other sending party of a UBL document
+	Number   string // that the document bears
 
 	Customization, Profile string // CustomizationID and ProfileID as they were found, also if they are no identifiers
-
-	Country string // of the supplier or other sending party of a UBL document
 }
 
 // Detect reads document type, process and sender's country from the document in r: from CustomizationID and ProfileID of
@@ -28,7 +28,10 @@ func Detect(r io.Reader) (Detected, error) {
 	if err != nil {
 		return Detected{}, notXML(err)
 	}
-	d := Detected{Envelope: about.Envelope, Root: about.Root, Country: about.Country, Customization: about.Customization, Profile: about.Profile}
+	d := Detected{
+		Envelope: about.Envelope, Root: about.Root, Country: about.Country, Number: about.Number,
+		Customization: about.Customization, Profile: about.Profile,
+	}
 	version := typeVersion(about)
 	if about.Customization == "" || version == "" {
 		return d, nil

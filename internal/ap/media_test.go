@@ -35,7 +35,7 @@ func TestSBDH025MediaType(t *testing.T) {
 	}
 	out := &Outbound{Core: Core{Now: time.Now}, Country: "NO"}
 	h := testHeader(t, "0192:991825827", "0192:810418052")
-	_, _, err := out.prepare(Submission{From: h.Sender, To: h.Receiver, DocType: h.DocType, Process: h.Process, MimeType: "application/pdf", Open: Bytes([]byte("%PDF"))})
+	_, err := out.prepare(Submission{From: h.Sender, To: h.Receiver, DocType: h.DocType, Process: h.Process, MimeType: "application/pdf", Open: Bytes([]byte("%PDF"))})
 	if err == nil || !strings.Contains(err.Error(), "SBDH-025") {
 		t.Errorf("a submission: %v", err)
 	}
@@ -54,13 +54,13 @@ func TestMissingThingIsNamed(t *testing.T) {
 		ubl + `<c:CustomizationID>urn:x</c:CustomizationID><c:ProfileID>a b</c:ProfileID></Invoice>`: "the ProfileID \"a b\" of the Invoice is no process",
 		cii: "the CrossIndustryInvoice has no GuidelineSpecifiedDocumentContextParameter",
 	} {
-		_, _, err := out.prepare(Submission{From: h.Sender, To: h.Receiver, Open: Bytes([]byte(doc))})
+		_, err := out.prepare(Submission{From: h.Sender, To: h.Receiver, Open: Bytes([]byte(doc))})
 		var f *fault.Error
 		if !errors.As(err, &f) || f.Code != fault.DocumentUnknown || f.Detail != want {
 			t.Errorf("%s: %v, want %q", doc, err, want)
 		}
 	}
-	_, _, err := out.prepare(Submission{From: h.Sender, To: h.Receiver, MimeType: "application/pdf", Open: Bytes([]byte("%PDF"))})
+	_, err := out.prepare(Submission{From: h.Sender, To: h.Receiver, MimeType: "application/pdf", Open: Bytes([]byte("%PDF"))})
 	if err == nil || !strings.Contains(err.Error(), "content that is not XML does not name them") {
 		t.Errorf("a PDF: %v", err)
 	}

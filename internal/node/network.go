@@ -18,14 +18,14 @@ func (n *Node) network() (*http.Client, ap.Directory, error) {
 	}
 	local := n.Config.Env() == certs.Local
 	guard := &smp.Guard{Local: local, Deny: n.Config.Denied()}
-	client := guard.Client(roots)
+	toPeers, client := guard.AccessPoints(roots), guard.Client(roots)
 	zone := n.zone()
 	if zone == "" {
-		return client, nil, nil
+		return toPeers, nil, nil
 	}
 	d := n.Config.Discovery
 	resolver := &sml.Resolver{Zone: zone, Server: d.Resolver, Local: local, Canary: n.Config.Canary(), Now: n.opts.Now}
-	return client, &smp.Client{
+	return toPeers, &smp.Client{
 		Locator: resolver, Trust: n.Trust, Guard: guard, HTTP: client, OldCanonicalization: d.OldForm, Now: n.opts.Now,
 	}, nil
 }

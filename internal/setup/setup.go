@@ -1,5 +1,6 @@
 // Package setup writes the first configuration of a node, with everything that can be made for it: keys for a private
-// network, or a key with its certificate request for Peppol. It never overwrites anything.
+// network, or a key and its certificate request for Peppol. Write says what remains to do. It works in an empty
+// folder only, so that it never overwrites anything.
 package setup
 
 import (
@@ -47,8 +48,8 @@ type Written struct {
 	Todo   []string // in order, one sentence each
 }
 
-// file is the part of the configuration that a new node needs; what is left out has a default.
-type file struct {
+// configuration is the part of the configuration file that a new node needs; what is left out has a default.
+type configuration struct {
 	Environment string           `yaml:"environment"`
 	Host        string           `yaml:"host"`
 	Country     string           `yaml:"country,omitempty"`
@@ -73,7 +74,10 @@ func Write(n Node) (*Written, error) {
 		return nil, fault.New(fault.FolderUnusable, err, "%s", n.Dir)
 	}
 	w := &Written{Config: filepath.Join(n.Dir, ConfigName), Seat: n.Seat}
-	f := file{Environment: string(n.Environment), Host: n.Host, Country: n.Country, Data: "data", Certs: map[string]any{}, AS4: map[string]any{}, Deliver: map[string]any{"folder": "inbox"}}
+	f := configuration{
+		Environment: string(n.Environment), Host: n.Host, Country: n.Country, Data: "data",
+		Certs: map[string]any{}, AS4: map[string]any{}, Deliver: map[string]any{"folder": "inbox"},
+	}
 	if err := n.keys(&f, w); err != nil {
 		return nil, err
 	}
@@ -81,7 +85,12 @@ func Write(n Node) (*Written, error) {
 		return nil, err
 	}
 	n.endpoint(&f, w)
-	n.checks(&f)
+	f.Validation = map[string]any{}
+	for key, policy := range map[string]string{"outgoing": n.Outgoing, "incoming": n.Incoming} {
+		if policy != "" {
+			f.Validation[key] = policy
+		}
+	}
 	text, err := yaml.Marshal(f)
 	if err != nil {
 		return nil, err
@@ -92,18 +101,8 @@ func Write(n Node) (*Written, error) {
 	return w, nil
 }
 
-// checks says what happens with the verdict on documents.
-func (n *Node) checks(f *file) {
-	f.Validation = map[string]any{}
-	for key, policy := range map[string]string{"outgoing": n.Outgoing, "incoming": n.Incoming} {
-		if policy != "" {
-			f.Validation[key] = policy
-		}
-	}
-}
-
-// keys writes or names the own key.
-func (n *Node) keys(f *file, w *Written) error {
+// keys brings the key of the node into its folder: the one that is given, or a new one.
+func (n *Node) keys(f *configuration, w *Written) error {
 	if n.P12 != "" {
 		id, err := certs.LoadP12(n.P12, n.Password)
 		if errors.Is(err, certs.ErrPassword) {
@@ -134,7 +133,7 @@ func (n *Node) keys(f *file, w *Written) error {
 }
 
 // privateKey makes a whole private hierarchy with a key of ours below it.
-func (n *Node) privateKey(f *file, w *Written) error {
+func (n *Node) privateKey(f *configuration, w *Written) error {
 	if w.Seat == "" {
 		w.Seat = "POP900001"
 	}
@@ -156,7 +155,9 @@ func (n *Node) privateKey(f *file, w *Written) error {
 	err = errors.Join(n.save("cert.pem", localca.EncodeCerts(id.Cert)), n.save("key.pem", key))
 	if n.APAnchors == "" {
 		f.Certs["ap_anchors"], f.Certs["smp_anchors"] = "ap-anchors.pem", "smp-anchors.pem"
-		err = errors.Join(err, n.save("ap-anchors.pem", localca.EncodeCerts(p.AP.Cert, p.Root.Cert)), n.save("smp-anchors.pem", localca.EncodeCerts(p.SMP.Cert, p.Root.Cert)))
+		err = errors.Join(err,
+			n.save("ap-anchors.pem", localca.EncodeCerts(p.AP.Cert, p.Root.Cert)),
+			n.save("smp-anchors.pem", localca.EncodeCerts(p.SMP.Cert, p.Root.Cert)))
 	}
 	return err
 }
@@ -195,26 +196,31 @@ func (n *Node) request(w *Written) error {
 	if err != nil {
 		return err
 	}
-	w.Todo = append(w.Todo, "Hand in request.csr when you enrol for the access point certificate, and put what you get into cert.pem.")
-	return errors.Join(n.save("key.pem", text), n.save("request.csr", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})))
+	w.Todo = append(w.Todo,
+		"Hand in request.csr when you enrol for the access point certificate, and put what you get into cert.pem.")
+	csr := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})
+	return errors.Join(n.save("key.pem", text), n.save("request.csr", csr))
 }
 
-// trust names anchors.
-func (n *Node) trust(f *file) error {
-	for key, name := range map[string]string{"ap_anchors": n.APAnchors, "smp_anchors": n.SMPAnchors, "tls_roots": n.TLSRoots} {
-		if name == "" {
+// trust copies the given anchors and names them in the configuration.
+func (n *Node) trust(f *configuration) error {
+	for _, a := range []struct{ key, name, local string }{
+		{"ap_anchors", n.APAnchors, "ap-anchors.pem"},
+		{"smp_anchors", n.SMPAnchors, "smp-anchors.pem"},
+		{"tls_roots", n.TLSRoots, "tls-roots.pem"},
+	} {
+		if a.name == "" {
 			continue
 		}
-		text, err := os.ReadFile(name)
-		if err == nil && key != "tls_roots" {
+		text, err := os.ReadFile(a.name)
+		if err == nil && a.key != "tls_roots" {
 			_, err = certs.ParseAnchors(text)
 		}
 		if err != nil {
-			return fault.New(fault.AnchorsUnreadable, err, "%s", name)
+			return fault.New(fault.AnchorsUnreadable, err, "%s", a.name)
 		}
-		local := map[string]string{"ap_anchors": "ap-anchors.pem", "smp_anchors": "smp-anchors.pem", "tls_roots": "tls-roots.pem"}[key]
-		f.Certs[key] = local
-		if err := n.save(local, text); err != nil {
+		f.Certs[a.key] = a.local
+		if err := n.save(a.local, text); err != nil {
 			return err
 		}
 	}
@@ -225,7 +231,7 @@ func (n *Node) trust(f *file) error {
 }
 
 // endpoint fills in the listener and what remains to do for it.
-func (n *Node) endpoint(f *file, w *Written) {
+func (n *Node) endpoint(f *configuration, w *Written) {
 	f.AS4["listen"] = n.Listen
 	if n.Listen == "" {
 		f.AS4["listen"] = "127.0.0.1:9443"
@@ -247,10 +253,13 @@ func (n *Node) endpoint(f *file, w *Written) {
 			f.Discovery["resolver"] = n.Resolver
 		}
 	}
-	w.Todo = append(w.Todo, fmt.Sprintf("Serve a participant: ravn --config %s participants add --participant ID --doctype ID --process ID", w.Config),
+	w.Todo = append(w.Todo,
+		fmt.Sprintf("Serve a participant: ravn --config %s participants add --participant ID --doctype ID --process ID",
+			w.Config),
 		fmt.Sprintf("Start: ravn --config %s serve", w.Config))
 	if n.Environment != certs.Local {
-		w.Todo = append(w.Todo, "Publish the address of the endpoint and the certificate in the SMP entries of your participants.",
+		w.Todo = append(w.Todo,
+			"Publish the address of the endpoint and the certificate in the SMP entries of your participants.",
 			"Open port 443 to the endpoint, with a TLS certificate of a public CA: as4.tls_cert and as4.tls_key, "+
 				"or a proxy in front, which as4.trusted_proxies names.")
 	}

@@ -23,8 +23,8 @@ const (
 // octets and know lower case only, whatever was registered.
 func canonical(p peppol.ParticipantID) string { return p.Scheme() + "::" + p.Key() }
 
-// document returns the ServiceGroup of a participant, or the unsigned metadata of a document type, or nil if there is none.
-// The caller holds the lock.
+// document returns the ServiceGroup of a participant, or the unsigned metadata of a document type, or nil if there is
+// none. The caller holds the lock.
 func (s *Server) document(participant, doctype string) *etree.Document {
 	if doctype == "" {
 		return s.group(participant)
@@ -78,7 +78,8 @@ func (s *Server) group(participant string) *etree.Document {
 	list := root.CreateElement("ServiceMetadataReferenceCollection")
 	for _, d := range types {
 		list.CreateElement("ServiceMetadataReference").
-			CreateAttr("href", "https://smp.testbed.example/"+url.QueryEscape(participant)+"/services/"+url.QueryEscape(d))
+			CreateAttr("href",
+				"https://smp.testbed.example/"+url.QueryEscape(participant)+"/services/"+url.QueryEscape(d))
 	}
 	return doc
 }

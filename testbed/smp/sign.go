@@ -13,9 +13,9 @@ import (
 	"github.com/ravn-ap/ravn/certs"
 )
 
-// addSignature appends an enveloped signature to root. Canonicalization is goxmldsig's. Its SigningContext cannot make what
-// Peppol wants: it always names the canonicalization as a second transform, where SMP 1.4.0 §5.5.1 has exactly one, and it
-// writes no X509SubjectName. So SignedInfo is put together here.
+// addSignature appends an enveloped signature to root. Only the canonicalization is goxmldsig's: its SigningContext
+// always names the canonicalization as a second transform, where SMP 1.4.0 §5.5.1 has exactly one, and writes no
+// X509SubjectName. So SignedInfo is put together here.
 func addSignature(root *etree.Element, signer *certs.Identity, b Behaviour) error {
 	canon, hash := dsig.MakeC14N10RecCanonicalizer(), crypto.SHA256
 	method, digest := dsig.RSASHA256SignatureMethod, "http://www.w3.org/2001/04/xmlenc#sha256"
@@ -80,8 +80,8 @@ func digestOf(canon dsig.Canonicalizer, hash crypto.Hash, n *etree.Element) ([]b
 	return h.Sum(nil), nil
 }
 
-// canonicalCopy returns a copy of n without comments and with text instead of CDATA sections: goxmldsig keeps both in the
-// inclusive form, which is not what the standard says (DISC-087).
+// canonicalCopy returns a copy of n without comments and with text instead of CDATA sections: goxmldsig keeps both in
+// the inclusive form, which is not what the standard says (DISC-087).
 func canonicalCopy(n *etree.Element) *etree.Element {
 	n = n.Copy()
 	var clean func(*etree.Element)

@@ -65,7 +65,7 @@ type redirect struct {
 
 // Behaviour is what a Server does differently from a good one. The zero value is good.
 type Behaviour struct {
-	Only func(participant, doctype string) bool // which requests are meant, doctype "" for a ServiceGroup; nil means all
+	Only func(participant, doctype string) bool // for which requests; doctype "" is a ServiceGroup; nil means all
 
 	// Transport.
 	Status     int           // this status instead of 200, with an empty body
