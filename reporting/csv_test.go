@@ -141,7 +141,7 @@ func TestCSVRefusedRows(t *testing.T) {
 		{"not UTF-8 in a country", with("c1_country", "a\xffb"), "c1_country: is not UTF-8"},
 		{"a column too few", strings.TrimSuffix(with("message_id", ""), ","), "message_id: the row has 12 columns where 13"},
 		{"a column too many", with("message_id", "m,"), "message_id: the row has 14 columns where 13"},
-		{"a blank line", "", "direction: the row has 1 columns where 13"},
+		{"a blank line", "", "direction: the row has 1 column where 13"},
 		{"a column too many, with quotes", with("message_id", `"m",n`), "message_id: the row has 14 columns where 13"},
 		{"a quote inside", with("end_user", `a"b`), "end_user: a quote inside a value"},
 		{"text behind a quote", with("doctype", other+"x"), "doctype: text behind the second quote"},
@@ -173,12 +173,12 @@ func TestCSVRefusedFiles(t *testing.T) {
 		{"a column less", strings.TrimSuffix(header, ",message_id") + "\n", "line 1, message_id: the row has 12 columns"},
 		{"a column more", header + ",x\n", "line 1, message_id: the row has 14 columns"},
 		{"capital letters", strings.ToUpper(header) + "\n", `line 1, time: the header has "TIME" here`},
-		{"semicolons", strings.ReplaceAll(header, ",", ";") + "\n", "line 1, direction: the row has 1 columns"},
-		{"UTF-16", "\xff\xfet\x00i\x00", "line 1, direction: the row has 1 columns"},
+		{"semicolons", strings.ReplaceAll(header, ",", ";") + "\n", "line 1, direction: the row has 1 column"},
+		{"UTF-16", "\xff\xfet\x00i\x00", "line 1, direction: the row has 1 column"},
 		{"a quote without its second one", header + "\n" + with("end_user", `"a`) + "\n" + good + "\n", "line 2, end_user: a quote without its second one"},
 		{"a carriage return as the last character", header + "\n" + good + "\r", "line 2, message_id: a carriage return"},
 		{"the same behind a quote", header + "\n" + with("message_id", `"m"`) + "\r", "line 2, message_id: a carriage return"},
-		{"a blank line at the end", header + "\n" + good + "\n\n", "line 3, direction: the row has 1 columns"},
+		{"a blank line at the end", header + "\n" + good + "\n\n", "line 3, direction: the row has 1 column"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, n := refused(t, tc.file)

@@ -147,7 +147,11 @@ const loneCR = "a carriage return that is not part of a line end; a value with o
 func columnAt(i int) string { return columns[min(i, colCount-1)] }
 
 func wrongCount(n int) *rowProblem {
-	return &rowProblem{column: columnAt(n), reason: fmt.Sprintf("columns of the row: %d, needed: %d", n, colCount)}
+	have := "1 column"
+	if n != 1 {
+		have = fmt.Sprintf("%d columns", n)
+	}
+	return &rowProblem{column: columnAt(n), reason: fmt.Sprintf("the row has %s where %d are needed", have, colCount)}
 }
 
 // splitQuoted is split for rows with quotes. After a problem it continues after the next line end.

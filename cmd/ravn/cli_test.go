@@ -164,7 +164,7 @@ func TestRulesRun(t *testing.T) {
 	if code != 1 || len(lines) != 5 {
 		t.Fatalf("exit %d: %s", code, out)
 	}
-	for i, want := range []string{`"fired":[],"firedRules":1}`, `"fired":[{"id":"X-1","flag":"fatal","location":"/a[1]/b[1]"}],"firedRules":1}`, `"error":"xml:`, `"error":"FORG0001"`, `no such file`} {
+	for i, want := range []string{`"fired":[],"firedRules":1}`, `"fired":[{"id":"X-1","flag":"fatal","location":"/a[1]/b[1]"}],"firedRules":1}`, `"error":"xml:`, `"error":"FORG0001"`, `none.xml does not exist`} {
 		if !strings.Contains(lines[i], want) {
 			t.Errorf("line %d: %s, want %s", i, lines[i], want)
 		}

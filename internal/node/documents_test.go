@@ -273,7 +273,7 @@ func TestAPI057HandedIn(t *testing.T) {
 	for name, s := range map[string]ap.Submission{
 		"a document in another encoding": {From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(latin)},
 		"a ready envelope":               {Open: ap.Bytes(ready)},
-		"content that is not XML":        {From: participant(t, c1), To: participant(t, c4), DocType: doc, Process: proc, MimeType: "application/pdf", Open: ap.Bytes([]byte("%PDF \x00\n\n"))},
+		"content that is not XML":        {From: participant(t, c1), To: participant(t, c4), DocType: doc, Process: proc, MimeType: "application/octet-stream", Open: ap.Bytes([]byte("%PDF \x00\n\n"))},
 	} {
 		m, _, err := n.Submit(t.Context(), s)
 		if err != nil {
