@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/node"
 	"github.com/ravn-ap/ravn/peppol"
@@ -51,7 +52,7 @@ func (c *cli) runLookup(ctx context.Context, participant, docType, process strin
 	if (docType == "") != (process == "") {
 		return badArgs("--doctype and --process belong together")
 	}
-	cfg, err := c.load()
+	cfg, err := config.Load(c.config)
 	if err != nil {
 		return err
 	}

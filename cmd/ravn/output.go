@@ -24,7 +24,8 @@ func (c *cli) print(object any, format string, args ...any) error {
 	return enc.Encode(object)
 }
 
-// load reads and checks the configuration.
+// load reads the configuration and checks its values, for commands that need no keys. What opens a node begins with
+// config.Load: opening it makes all checks.
 func (c *cli) load() (*config.Config, error) {
 	cfg, err := config.Load(c.config)
 	if err != nil {

@@ -378,7 +378,7 @@ func (c *cli) reportSend() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		cfg, err := c.load()
+		cfg, err := config.Load(c.config)
 		if err != nil {
 			return err
 		}

@@ -9,13 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/download"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/node"
 	"github.com/ravn-ap/ravn/internal/store"
-	"github.com/ravn-ap/ravn/smp"
 	"github.com/ravn-ap/ravn/validation"
 	"github.com/ravn-ap/ravn/validation/core"
 	"github.com/ravn-ap/ravn/validation/pack"
@@ -29,8 +27,10 @@ func (c *cli) fetcher(ctx context.Context) (func(string, int64) ([]byte, error),
 		if err != nil {
 			return nil, err
 		}
-		d.Guard = &smp.Guard{Local: cfg.Env() == certs.Local}
 		if d.Roots, err = cfg.TLSRoots(); err != nil {
+			return nil, err
+		}
+		if d.Guard, err = cfg.Guard(d.Roots); err != nil {
 			return nil, err
 		}
 	}

@@ -167,6 +167,9 @@ func (out *Outbound) lookup(ctx context.Context, m store.Message) (*smp.Endpoint
 }
 
 func lookupFault(err error) error {
+	if proxyFailed(err) {
+		return fault.New(fault.ProxyFailed, err, "")
+	}
 	var se *smp.Error
 	if !errors.As(err, &se) {
 		return fault.New(fault.LookupFailed, err, "")
@@ -178,6 +181,12 @@ func lookupFault(err error) error {
 		return fault.New(fault.MetadataInvalid, err, "")
 	}
 	return fault.New(fault.LookupFailed, err, "")
+}
+
+// proxyFailed reports whether our own proxy is the reason (OPS-140).
+func proxyFailed(err error) bool {
+	var p *smp.ProxyError
+	return errors.As(err, &p)
 }
 
 // seal makes the body that all attempts send and that is stored with the first one (D-12). It returns nil if the stored
@@ -371,6 +380,9 @@ func (out *Outbound) sendFault(ctx context.Context, id string, err error) error 
 	detail := ""
 	if se.Signal != nil {
 		detail = string(se.Signal.Code) + " " + se.Signal.Short + " " + se.Signal.Detail
+	}
+	if se.Outcome == as4.Later && proxyFailed(err) {
+		return fault.New(fault.ProxyFailed, err, "%s", detail)
 	}
 	switch se.Outcome {
 	case as4.Refused:

@@ -31,7 +31,7 @@ var allowed = map[string]string{
 	"internal/durable/faultfs": "internal/durable",
 	"internal/fault":           "",
 	"internal/download":        "smp",
-	"internal/config":          "peppol certs internal/fault internal/durable",
+	"internal/config":          "peppol certs smp sml internal/fault internal/durable",
 	"internal/db":              "",
 	"internal/ledger":          "internal/db peppol",
 	"internal/store":           "internal/db internal/ledger peppol",

@@ -83,7 +83,7 @@ func apply(ctx context.Context, tx *sql.Tx, eng Engine, m migration, known int, 
 		}
 	}
 	var have, oldest int
-	row := tx.QueryRowContext(ctx, "SELECT COALESCE(MAX(version), 0), COALESCE(MAX(oldest), 0) FROM schema_migration")
+	row := tx.QueryRowContext(ctx, schemaVersions)
 	if err := row.Scan(&have, &oldest); err != nil {
 		return err
 	}

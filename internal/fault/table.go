@@ -32,6 +32,7 @@ const (
 	PeerUnreachable    Code = "RAVN-2202"
 	ReceiptInvalid     Code = "RAVN-2203"
 	PeerLater          Code = "RAVN-2204"
+	ProxyFailed        Code = "RAVN-2210"
 	NoSuchMessage      Code = "RAVN-2301"
 	NotResumable       Code = "RAVN-2302"
 	MessageHeld        Code = "RAVN-2303"
@@ -119,6 +120,8 @@ var Table = []Entry{
 		"kvitteringen passer ikke til det som ble sendt", "Ikke send på nytt; spør den andre leverandøren hva som ble mottatt", "kvitteringa passar ikkje til det som vart sendt", "Ikkje send på nytt; spør den andre leverandøren kva som vart motteke"),
 	row(PeerLater, Theirs, Unsure, "the other access point cannot take the message now", "Try again later: ravn send --resume ID",
 		"det andre aksesspunktet kan ikke ta imot meldingen nå", "Prøv igjen senere: ravn send --resume ID", "det andre aksesspunktet kan ikkje ta imot meldinga no", "Prøv igjen seinare: ravn send --resume ID"),
+	row(ProxyFailed, Ours, Unsure, "the outgoing proxy did not make the connection, so nothing was sent", "Check network.proxy and what the proxy allows, then: ravn send --resume ID",
+		"den utgående proxyen opprettet ikke forbindelsen, så ingenting ble sendt", "Sjekk network.proxy og hva proxyen tillater, og så: ravn send --resume ID", "den utgåande proxyen oppretta ikkje sambandet, så ingenting vart sendt", "Sjekk network.proxy og kva proxyen tillèt, og så: ravn send --resume ID"),
 	row(NoSuchMessage, Ours, Usage, "there is no such message", "Check the id",
 		"meldingen finnes ikke", "Sjekk id-en", "meldinga finst ikkje", "Sjekk id-en"),
 	row(NotResumable, Ours, Usage, "the message cannot be sent again in its present state", "The state says what is known; ask the receiver's provider what arrived before you send the document in any other way",

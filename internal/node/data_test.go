@@ -30,8 +30,7 @@ import (
 // dataConfig is the configuration of a data folder without a server.
 func dataConfig(t *testing.T) *config.Config {
 	t.Helper()
-	cfg, err := config.Parse([]byte("data: data\ndeliver:\n  folder: inbox\n"), t.TempDir(),
-		func(string) (string, bool) { return "", false })
+	cfg, err := config.Parse([]byte("data: data\ndeliver:\n  folder: inbox\n"), t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
