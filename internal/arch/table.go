@@ -57,6 +57,7 @@ var allowed = map[string]string{
 	"certs/localca":            "certs internal/durable",
 	"testbed/sml":              "peppol",
 	"testbed/smp":              "certs peppol",
+	"testbed/proxy":            "",
 	"testbed/interop":          "internal/golden",
 	"testbed/saxon":            "internal/golden testbed/interop",
 	"testbed":                  "as4 certs peppol internal/ap internal/config internal/node internal/setup internal/db internal/store certs/localca testbed/sml testbed/smp internal/durable",

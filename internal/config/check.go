@@ -170,7 +170,7 @@ func (c *Config) checkCerts(env certs.Environment, bad complain) {
 
 func (c *Config) checkAS4(env certs.Environment, bad complain) {
 	host, _, err := net.SplitHostPort(c.AS4.Listen)
-	if !address(c.AS4.Listen) {
+	if !IsAddress(c.AS4.Listen) {
 		bad("as4.listen", "want host:port, have %q", c.AS4.Listen)
 	}
 	if env == certs.Local && err == nil && !loopback(host) {
@@ -184,8 +184,8 @@ func (c *Config) checkAS4(env certs.Environment, bad complain) {
 	}
 }
 
-// address reports whether s is host:port with a port that exists.
-func address(s string) bool {
+// IsAddress reports whether s is host:port with a port that exists.
+func IsAddress(s string) bool {
 	_, port, err := net.SplitHostPort(s)
 	if err != nil {
 		return false
@@ -198,7 +198,7 @@ func address(s string) bool {
 func server(s string) bool {
 	host, port, _ := net.SplitHostPort(s)
 	ip := net.ParseIP(host)
-	return address(s) && strings.Trim(port, "0") != "" && (hostForm.MatchString(host) || ip != nil)
+	return IsAddress(s) && strings.Trim(port, "0") != "" && (hostForm.MatchString(host) || ip != nil)
 }
 
 // checkIntake checks what belongs together in the bounds of what strangers may hold.

@@ -163,15 +163,16 @@ func (in *inspection) listener() {
 	case !a.Plain && a.TLSCert != "" && a.TLSKey != "":
 		in.tlsPair()
 	}
+	if !config.IsAddress(a.Listen) {
+		return // said already
+	}
 	l, err := net.Listen("tcp", a.Listen)
 	switch {
 	case err == nil:
 		_ = l.Close() // it was only to see whether it can be opened
 	case errors.Is(err, syscall.EADDRINUSE) && in.serving(): // by the server of this configuration, it seems
 	default:
-		if _, _, form := net.SplitHostPort(a.Listen); form == nil { // else it is an error of the value, which is said already
-			in.add(in.cfg.Fault(fault.ListenFailed, err, "as4.listen", "%s", a.Listen))
-		}
+		in.add(in.cfg.Fault(fault.ListenFailed, err, "as4.listen", "%s", a.Listen))
 	}
 }
 
