@@ -79,6 +79,7 @@ func (c *cli) root() *cobra.Command {
 	for _, sub := range root.Commands() {
 		usageErrors(sub)
 	}
+	addExitCodes(root)
 	return root
 }
 

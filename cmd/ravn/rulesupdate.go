@@ -89,7 +89,7 @@ func (c *cli) printUpdate(u *pack.Update) error {
 func (c *cli) rulesAlarms(dir *string) *cobra.Command {
 	return &cobra.Command{
 		Use: "alarms", Short: "List rule packs that are missing, unreadable, no longer valid or not yet valid", Args: cobra.NoArgs,
-		Long: "Compares the rule packs with today's date and with the document types of the last 30 days.\n\nExit codes: 0 no alarm; 1 alarms.",
+		Long: "Compares the rule packs with today's date and with the document types of the last 30 days.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			from, err := c.rulesDir(*dir)
 			if err != nil {

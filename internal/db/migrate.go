@@ -134,6 +134,12 @@ func Schema() (int, error) {
 	return all[len(all)-1].version, nil
 }
 
+// Created returns when the database was made.
+func (d *DB) Created(ctx context.Context) (time.Time, error) {
+	at, err := ReadOne(ctx, d, "created", ScanInt, "SELECT COALESCE(MIN(applied), 0) FROM schema_migration")
+	return FromMicros(at), err
+}
+
 // stripComments drops "-- …" to the end of each line, so that a semicolon always ends a statement.
 func stripComments(text string) string {
 	var b strings.Builder
