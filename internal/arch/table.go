@@ -40,7 +40,7 @@ var allowed = map[string]string{
 	"internal/explain":         "as4 as4/mime as4/wssec certs ebms sbdh xml/safe xml/dsig internal/fault",
 	"internal/ap":              "as4 certs ebms peppol reporting sbdh smp internal/backend internal/fault internal/queue internal/db internal/store internal/store/blob validation",
 	"internal/node":            "as4 as4/intake certs ebms peppol smp sml sbdh internal/alive internal/ap internal/backend internal/config internal/fault internal/queue internal/accounts internal/db internal/ledger internal/store internal/store/blob internal/db/postgres internal/db/sqlite reporting validation validation/core validation/pack internal/durable",
-	"internal/setup":           "certs internal/fault certs/localca internal/durable",
+	"internal/setup":           "peppol certs internal/fault certs/localca internal/durable",
 	"internal/bench":           "",
 	"internal/accounts":        "internal/fault internal/db internal/ledger peppol reporting validation",
 	"internal/gendata":         "internal/db internal/ledger internal/store internal/store/blob peppol",

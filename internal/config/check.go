@@ -163,6 +163,9 @@ func (c *Config) checkCerts(env certs.Environment, bad complain) {
 	if env == certs.Local && c.Certs.APAnchors == "" {
 		bad("certs.ap_anchors", "local has no built-in CAs: name a PEM file")
 	}
+	if env == certs.Local && c.Certs.SMPAnchors == "" && c.Discovery.Zone != "" {
+		bad("certs.smp_anchors", "local has no built-in CAs, and SMPs of discovery.zone are to be trusted: name a PEM file")
+	}
 	if r := c.Certs.Revocation; r != "" && r != "unchecked" {
 		bad("certs.revocation", "the only value is unchecked, have %q", r)
 	}

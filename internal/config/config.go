@@ -133,7 +133,9 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil
 func (d Duration) String() string { return time.Duration(d).String() }
 
 // Load reads the file and fills in defaults. Check says whether the values make sense.
-func Load(file string) (*Config, error) {
+func Load(file string) (*Config, error) { return load(file, environ()) }
+
+func load(file string, env map[string]string) (*Config, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fault.New(fault.ConfigUnreadable, err, "%s", file)
@@ -142,12 +144,15 @@ func Load(file string) (*Config, error) {
 	if err != nil {
 		return nil, fault.New(fault.ConfigUnreadable, err, "%s", file)
 	}
-	c, err := Parse(text, dir, environ())
+	c, err := Parse(text, dir, env)
 	if err != nil {
 		return nil, fault.New(fault.ConfigInvalid, err, "%s", file)
 	}
 	return c, nil
 }
+
+// LoadAlone is Load without the process's environment, for a file that others will use elsewhere.
+func LoadAlone(file string) (*Config, error) { return load(file, nil) }
 
 // environ returns the variables of the process's environment that concern us.
 func environ() map[string]string {
