@@ -366,7 +366,9 @@ func (c *Config) TLSRoots() (*x509.CertPool, error) {
 func (c *Config) folders() [4]struct{ key, dir string } {
 	data := c.Path(c.Data)
 	return [...]struct{ key, dir string }{
-		{"data", data}, {"data", filepath.Join(data, "blobs")}, {"data", filepath.Join(data, "spool")},
+		{"data", data},
+		{"data", filepath.Join(data, "blobs")},
+		{"data", filepath.Join(data, "spool")},
 		{"deliver.folder", c.Path(c.Deliver.Folder)},
 	}
 }
