@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,6 +22,7 @@ import (
 	"github.com/ravn-ap/ravn/as4/wssec"
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/ebms"
+	"github.com/ravn-ap/ravn/internal/retryafter"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/sbdh"
 )
@@ -247,7 +247,7 @@ func (s *Sender) Post(ctx context.Context, r Request) (*Evidence, error) {
 	}
 	ev, err := readAnswer(res)
 	if err != nil {
-		return nil, statusError(res, ev, err)
+		return nil, statusError(res, ev, s.now(), err)
 	}
 	return s.judge(ctx, r, res, ev)
 }
@@ -325,7 +325,7 @@ func SOAPPart(contentType []string, body []byte) ([]byte, error) {
 }
 
 // statusError classifies an answer without signal by its HTTP status (AS4-118, AS4-120, AS4-124, REL-023).
-func statusError(res *http.Response, ev *Evidence, err error) *SendError {
+func statusError(res *http.Response, ev *Evidence, now time.Time, err error) *SendError {
 	e := &SendError{Outcome: Unknown, HTTPStatus: res.StatusCode, Err: err}
 	if len(ev.Body) > 0 {
 		e.Answer = ev
@@ -333,9 +333,7 @@ func statusError(res *http.Response, ev *Evidence, err error) *SendError {
 	switch c := res.StatusCode; {
 	case c == http.StatusRequestTimeout, c == http.StatusTooEarly, c == http.StatusTooManyRequests, c == http.StatusServiceUnavailable:
 		e.Outcome = Later
-		if n, perr := strconv.ParseUint(res.Header.Get("Retry-After"), 10, 32); perr == nil { // seconds; not a date
-			e.RetryAfter = min(time.Duration(n)*time.Second, time.Hour)
-		}
+		e.RetryAfter = retryafter.Read(res.Header, now)
 	case c >= 300 && c < 500:
 		e.Outcome = Later // the next attempt looks the receiver up anew, which may give another address
 	}
@@ -350,7 +348,7 @@ func (s *Sender) judge(ctx context.Context, r Request, res *http.Response, ev *E
 	}
 	u, err := wssec.ReadSignal(ev.SOAP, s.suite())
 	if err != nil {
-		return nil, statusError(res, ev, err)
+		return nil, statusError(res, ev, s.now(), err)
 	}
 	var verified bool
 	var signerErr error
@@ -358,11 +356,11 @@ func (s *Sender) judge(ctx context.Context, r Request, res *http.Response, ev *E
 		verified, signerErr = s.verifySigner(ctx, u, r.Peer, ev)
 	}
 	if u.Claimed().IsZero() {
-		return nil, statusError(res, ev, errors.New("no signal in the answer"))
+		return nil, statusError(res, ev, s.now(), errors.New("no signal in the answer"))
 	}
 	m, err := ebms.Read(u.Claimed(), ebms.Options{LenientMessageID: true})
 	if err != nil || m.Signal == nil {
-		return nil, statusError(res, ev, errors.Join(errors.New("no signal in the answer"), err))
+		return nil, statusError(res, ev, s.now(), errors.Join(errors.New("no signal in the answer"), err))
 	}
 	sig := m.Signal
 	ev.MessageID = sig.ID

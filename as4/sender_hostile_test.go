@@ -109,6 +109,7 @@ func TestSenderHostileTransport(t *testing.T) {
 		{"REL-023 429 with Retry-After", answer(429, "Retry-After: 17\r\n", "no"), Later, 429, 17 * time.Second, true},
 		{"REL-023 429 with a long Retry-After", answer(429, "Retry-After: 100000\r\n", "no"), Later, 429, time.Hour, true},
 		{"REL-023 429 with a senseless Retry-After", answer(429, "Retry-After: -5\r\n", "no"), Later, 429, 0, true},
+		{"REL-023 429 until a date", answer(429, "Date: Mon, 30 Nov 2026 10:00:00 GMT\r\nRetry-After: Mon, 30 Nov 2026 10:02:00 GMT\r\n", "no"), Later, 429, 2 * time.Minute, true},
 		{"F-13 500", answer(500, "", "oops"), Unknown, 500, 0, true},
 		{"F-13 503", answer(503, "Retry-After: 3\r\n", "no"), Later, 503, 3 * time.Second, true},
 		{"AS4-120 HTML with 200", answer(200, "Content-Type: text/html\r\n", "<html>502</html>"), Unknown, 200, 0, true},

@@ -152,6 +152,64 @@ func TestPKI009ValidityOfCAs(t *testing.T) {
 	}
 }
 
+// PKI-004, PKI-009: a CA that was renewed with its old key stands beside its expired certificate; the valid one counts,
+// whatever the order in the file, for issuing CAs, for roots, and for an issuing CA without a root.
+func TestPKI009RenewedWithItsOldKey(t *testing.T) {
+	p := testPKI(t)
+	now := time.Now()
+	past, ago, future := now.Add(-1000*time.Hour), now.Add(-time.Minute), now.Add(1000*time.Hour)
+	for role, ca := range map[certs.Role]*localca.CA{certs.AP: p.AP, certs.SMP: p.SMP} {
+		oldCA, newCA := again(t, ca, p.Root, past, ago), again(t, ca, p.Root, past, future)
+		oldRoot, newRoot := again(t, p.Root, p.Root, past, ago), again(t, p.Root, p.Root, past, future)
+		id, err := ca.Issue(localca.Leaf{CN: "POP900001"}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		direct, err := p.Root.Issue(localca.Leaf{CN: "POP900001"}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, tc := range map[string]struct {
+			file []*x509.Certificate
+			leaf *x509.Certificate
+			cas  int
+			want certs.Class
+		}{
+			"the expired CA first":          {[]*x509.Certificate{oldCA, newCA, newRoot}, id.Cert, 2, certs.Valid},
+			"the valid CA first":            {[]*x509.Certificate{newCA, oldCA, newRoot}, id.Cert, 2, certs.Valid},
+			"the expired root first":        {[]*x509.Certificate{oldRoot, newRoot, newCA}, id.Cert, 1, certs.Valid},
+			"the valid root first":          {[]*x509.Certificate{newCA, newRoot, oldRoot}, id.Cert, 1, certs.Valid},
+			"both renewed, old ones first":  {[]*x509.Certificate{oldRoot, oldCA, newRoot, newCA}, id.Cert, 2, certs.Valid},
+			"no root":                       {[]*x509.Certificate{oldCA, newCA}, id.Cert, 2, certs.Valid},
+			"a root that issues, old first": {[]*x509.Certificate{oldRoot, newRoot}, direct.Cert, 2, certs.Valid},
+			"a root that issues, new first": {[]*x509.Certificate{newRoot, oldRoot}, direct.Cert, 2, certs.Valid},
+			"only the expired CA":           {[]*x509.Certificate{oldCA, newRoot}, id.Cert, 1, certs.Expired},
+			"the CA valid, the root not":    {[]*x509.Certificate{oldCA, newCA, oldRoot}, id.Cert, 2, certs.Expired},
+		} {
+			issuers, err := certs.ParseAnchors(localca.EncodeCerts(tc.file...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := len(certs.CAs(issuers)); got != tc.cas {
+				t.Errorf("%s, %s: %d issuing CAs, want %d", name, role, got, tc.cas)
+			}
+			v := certs.NewVerifier(certs.Anchors{AP: issuers, SMP: issuers}, certs.Unchecked{})
+			verify := v.VerifyAP
+			if role == certs.SMP {
+				verify = v.VerifySMP
+			}
+			for range 2 { // the second time from memory
+				if err := verify(t.Context(), tc.leaf, now); certs.ClassOf(err) != tc.want {
+					t.Errorf("%s, %s: %v, want %s", name, role, err, tc.want)
+				}
+			}
+			if err := v.Belongs(tc.leaf); err != nil {
+				t.Errorf("%s, %s: %v", name, role, err)
+			}
+		}
+	}
+}
+
 // SEC-063: roles do not mix, whichever was seen first.
 func TestSEC063Roles(t *testing.T) {
 	p := testPKI(t)

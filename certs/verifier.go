@@ -2,6 +2,7 @@ package certs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -21,6 +22,24 @@ type Anchors struct {
 type Issuer struct {
 	CA    *x509.Certificate
 	Above []*x509.Certificate
+}
+
+// CAs returns the certificates of the issuing CAs in a list, each once, for display.
+func CAs(list []Issuer) (out []*x509.Certificate) {
+	for _, i := range list {
+		if !slices.ContainsFunc(out, i.CA.Equal) {
+			out = append(out, i.CA)
+		}
+	}
+	return out
+}
+
+// Renewed reports whether one of the others is the same CA, by name and key, with a certificate that is valid for longer.
+func Renewed(ca *x509.Certificate, others []*x509.Certificate) bool {
+	return slices.ContainsFunc(others, func(o *x509.Certificate) bool {
+		return bytes.Equal(o.RawSubject, ca.RawSubject) && bytes.Equal(o.RawSubjectPublicKeyInfo, ca.RawSubjectPublicKeyInfo) &&
+			o.NotAfter.After(ca.NotAfter)
+	})
 }
 
 // Builtin returns the G3 anchors of test or production; local has none of its own.
@@ -46,7 +65,8 @@ func mustParse(text string) *x509.Certificate {
 }
 
 // ParseAnchors reads the CA certificates of one role from a PEM text: issuing CAs and, if it contains them, the CAs
-// above them. An issuing CA is one that has issued no other CA in the text.
+// above them. An issuing CA is one that has issued no other CA in the text. The text may contain several certificates
+// of a CA that was renewed with its old key, in any order: each gives an Issuer of its own.
 func ParseAnchors(text []byte) ([]Issuer, error) {
 	list, err := ParsePEM(text)
 	if err != nil {
@@ -57,28 +77,38 @@ func ParseAnchors(text []byte) ([]Issuer, error) {
 		if !c.IsCA {
 			return nil, errors.New("certs: an anchor file holds a certificate that is not a CA: " + Subject(c))
 		}
-		issuedOther := slices.ContainsFunc(list, func(o *x509.Certificate) bool { return o != c && isIssuer(c, o) })
-		if !issuedOther {
-			out = append(out, Issuer{CA: c, Above: above(c, list)})
+		if slices.ContainsFunc(list, func(o *x509.Certificate) bool { return isIssuer(c, o) }) {
+			continue
+		}
+		for _, above := range chains(c, list, maxAbove) {
+			out = append(out, Issuer{CA: c, Above: above})
 		}
 	}
 	return out, nil
 }
 
+// isIssuer reports whether ca signed c. Two certificates with the same name and key belong to one CA, which is not its
+// own issuer.
 func isIssuer(ca, c *x509.Certificate) bool {
-	return bytes.Equal(ca.RawSubject, c.RawIssuer) && !bytes.Equal(ca.Raw, c.Raw) && c.CheckSignatureFrom(ca) == nil
+	same := bytes.Equal(ca.RawSubject, c.RawSubject) && bytes.Equal(ca.RawSubjectPublicKeyInfo, c.RawSubjectPublicKeyInfo)
+	return !same && bytes.Equal(ca.RawSubject, c.RawIssuer) && c.CheckSignatureFrom(ca) == nil
 }
 
-// above returns the chain over c found in list.
-func above(c *x509.Certificate, list []*x509.Certificate) []*x509.Certificate {
-	var out []*x509.Certificate
-	for len(out) < 4 {
-		i := slices.IndexFunc(list, func(o *x509.Certificate) bool { return isIssuer(o, c) })
-		if i < 0 {
-			break
+// maxAbove is how many CAs may stand above an issuing one.
+const maxAbove = 4
+
+// chains returns all chains of certificates in list that lead up from c, each with at most the given number of them.
+func chains(c *x509.Certificate, list []*x509.Certificate, most int) (out [][]*x509.Certificate) {
+	for _, ca := range list {
+		if most == 0 || !isIssuer(ca, c) {
+			continue
 		}
-		c = list[i]
-		out = append(out, c)
+		for _, above := range chains(ca, list, most-1) {
+			out = append(out, append([]*x509.Certificate{ca}, above...))
+		}
+	}
+	if out == nil {
+		out = [][]*x509.Certificate{nil}
 	}
 	return out
 }
@@ -103,7 +133,13 @@ type Verifier struct {
 	revocation Revocation
 
 	mu    sync.Mutex
-	known map[[sha256.Size]byte]*x509.Certificate // issuers of leaf certificates whose signature has been verified
+	known map[leaf][]Issuer // issuers of leaf certificates whose signature has been verified
+}
+
+// leaf is a leaf certificate in a role.
+type leaf struct {
+	sum  [sha256.Size]byte
+	role Role
 }
 
 // maxKnown bounds the memory of known.
@@ -111,7 +147,7 @@ const maxKnown = 10_000
 
 // NewVerifier makes a Verifier. The Revocation is required; it may be Unchecked.
 func NewVerifier(a Anchors, r Revocation) *Verifier {
-	return &Verifier{anchors: a, revocation: r, known: map[[sha256.Size]byte]*x509.Certificate{}}
+	return &Verifier{anchors: a, revocation: r, known: map[leaf][]Issuer{}}
 }
 
 // Anchors returns the anchors, for showing them.
@@ -131,7 +167,7 @@ func (v *Verifier) Belongs(c *x509.Certificate) error {
 	if err := suitable(c, AP); err != nil {
 		return err
 	}
-	_, err := v.issuer(c, AP, v.anchors.AP)
+	_, err := v.issuers(c, AP, v.anchors.AP)
 	return err
 }
 
@@ -141,23 +177,42 @@ func (v *Verifier) VerifySMP(ctx context.Context, c *x509.Certificate, now time.
 }
 
 // verify applies PKI-007 to PKI-012 and stops at the first failure.
-func (v *Verifier) verify(ctx context.Context, c *x509.Certificate, role Role, issuers []Issuer, now time.Time) error {
+func (v *Verifier) verify(ctx context.Context, c *x509.Certificate, role Role, pinned []Issuer, now time.Time) error {
 	if err := suitable(c, role); err != nil {
 		return err
 	}
-	issuer, err := v.issuer(c, role, issuers)
+	issuers, err := v.issuers(c, role, pinned)
 	if err != nil {
 		return err
 	}
-	for _, x := range append([]*x509.Certificate{c, issuer.CA}, issuer.Above...) {
-		if err := inTime(x, role, now); err != nil {
-			return err
-		}
+	if err := inTime(c, role, now); err != nil {
+		return err
+	}
+	issuer, err := valid(issuers, role, now)
+	if err != nil {
+		return err
 	}
 	if class := v.revocation.Check(ctx, c, issuer.CA, now); class != Valid {
 		return &Error{Class: class, Role: role, Rule: "PKI-012", Msg: "revocation check"}
 	}
 	return nil
+}
+
+// valid returns the first issuer that is valid now, with all CAs above it (PKI-009). Issuers may be several certificates
+// of the same CA, of which some have expired. If none is valid, the error is that of the first.
+func valid(issuers []Issuer, role Role, now time.Time) (Issuer, error) {
+	var first error
+	for _, i := range issuers {
+		var err error
+		for _, x := range append([]*x509.Certificate{i.CA}, i.Above...) {
+			err = cmp.Or(err, inTime(x, role, now))
+		}
+		if err == nil {
+			return i, nil
+		}
+		first = cmp.Or(first, err)
+	}
+	return Issuer{}, first
 }
 
 // notBeforeSkew is by how much the clock of a CA may be ahead of ours (SEC-064).
@@ -207,26 +262,31 @@ func suitable(c *x509.Certificate, role Role) error {
 	return nil
 }
 
-// issuer finds the pinned CA that signed c (PKI-002, PKI-008, SEC-060, SEC-061). The signature of a leaf certificate
-// that is known is not verified again, because that is slow.
-func (v *Verifier) issuer(c *x509.Certificate, role Role, issuers []Issuer) (Issuer, error) {
-	sum := sha256.Sum256(c.Raw)
+// issuers finds the pinned CA certificates that signed c, at least one (PKI-002, PKI-008, SEC-060, SEC-061). The
+// signature of a leaf certificate that is known is not verified again, because that is slow.
+func (v *Verifier) issuers(c *x509.Certificate, role Role, pinned []Issuer) ([]Issuer, error) {
+	key := leaf{sha256.Sum256(c.Raw), role}
 	v.mu.Lock()
-	ca := v.known[sum]
+	found := v.known[key]
 	v.mu.Unlock()
-	for _, i := range issuers {
-		if ca != nil && ca != i.CA || ca == nil && !signedBy(c, i) {
-			continue
-		}
-		v.mu.Lock()
-		if len(v.known) >= maxKnown {
-			clear(v.known)
-		}
-		v.known[sum] = i.CA
-		v.mu.Unlock()
-		return i, nil
+	if found != nil {
+		return found, nil
 	}
-	return Issuer{}, &Error{Class: UnsupportedIssuer, Role: role, Rule: "PKI-008", Msg: "it was not issued by a CA that is trusted for this role and environment"}
+	for _, i := range pinned {
+		if signedBy(c, i) {
+			found = append(found, i)
+		}
+	}
+	if found == nil {
+		return nil, &Error{Class: UnsupportedIssuer, Role: role, Rule: "PKI-008", Msg: "it was not issued by a CA that is trusted for this role and environment"}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.known) >= maxKnown {
+		clear(v.known)
+	}
+	v.known[key] = found
+	return found, nil
 }
 
 // signedBy verifies the signatures from c to the top of the pinned chain, using the pinned certificates only.

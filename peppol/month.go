@@ -30,7 +30,8 @@ func (m Month) String() string {
 	return fmt.Sprintf("%04d-%02d", year, month)
 }
 
-// split returns year and month. A time with an offset can lie in a year before 0, so that the division rounds down.
+// split returns year and month. A time of the year 0 can lie in the year before once it is in UTC, so the division
+// has to round down.
 func (m Month) split() (year, month int) {
 	year, month = int(m/100), int(m%100)
 	if month < 0 {
@@ -39,7 +40,7 @@ func (m Month) split() (year, month int) {
 	return year, month
 }
 
-// MarshalText is String, for JSON.
+// MarshalText writes a Month in JSON as String does.
 func (m Month) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
 // Bounds returns the first moment of the month and that of the next one.
@@ -55,7 +56,7 @@ func (m Month) Next() Month {
 	return MonthOf(to)
 }
 
-// Ended tells whether the month is over.
+// Ended reports whether the month is over.
 func (m Month) Ended(now time.Time) bool {
 	_, to := m.Bounds()
 	return !now.Before(to)

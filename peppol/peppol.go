@@ -25,9 +25,12 @@ const (
 
 // Document types, of scheme SchemeBusdox, that reports about traffic treat apart (code lists 9.7).
 const (
-	TypeTSR  = "urn:fdc:peppol:transaction-statistics-report:1.0::TransactionStatisticsReport##urn:fdc:peppol.eu:edec:trns:transaction-statistics-reporting:1.0::1.0"
-	TypeEUSR = "urn:fdc:peppol:end-user-statistics-report:1.1::EndUserStatisticsReport##urn:fdc:peppol.eu:edec:trns:end-user-statistics-report:1.1::1.1"
-	TypeMLS  = "urn:oasis:names:specification:ubl:schema:xsd:ApplicationResponse-2::ApplicationResponse##urn:peppol:edec:mls:1.0::2.1"
+	TypeTSR = "urn:fdc:peppol:transaction-statistics-report:1.0::TransactionStatisticsReport" +
+		"##urn:fdc:peppol.eu:edec:trns:transaction-statistics-reporting:1.0::1.0"
+	TypeEUSR = "urn:fdc:peppol:end-user-statistics-report:1.1::EndUserStatisticsReport" +
+		"##urn:fdc:peppol.eu:edec:trns:end-user-statistics-report:1.1::1.1"
+	TypeMLS = "urn:oasis:names:specification:ubl:schema:xsd:ApplicationResponse-2::ApplicationResponse" +
+		"##urn:peppol:edec:mls:1.0::2.1"
 )
 
 // Limits on the length of identifier values, in bytes (PFUOI 4.4.0 policies 1, 20 and 25).
@@ -41,22 +44,27 @@ const (
 // value is kept for the wire; Key is what comparisons use.
 type ParticipantID struct{ value string }
 
-// ParseParticipant makes a ParticipantID from a value such as "0192:991825827" or "iso6523-actorid-upis::0192:991825827".
-// It checks the form only (DISC-001, DISC-002), not the code list and not check digits.
+// ParseParticipant makes a ParticipantID from a value such as "0192:991825827" or
+// "iso6523-actorid-upis::0192:991825827". It checks the form only (DISC-001, DISC-002), not the code list and not
+// check digits.
 func ParseParticipant(s string) (ParticipantID, error) {
 	v := s
 	if scheme, rest, ok := strings.Cut(s, "::"); ok {
 		if scheme != SchemeParticipant {
-			return ParticipantID{}, fmt.Errorf("peppol: participant %q: scheme is not %s (DISC-004)", s, SchemeParticipant)
+			return ParticipantID{}, fmt.Errorf("peppol: participant %q: scheme is not %s (DISC-004)",
+				s, SchemeParticipant)
 		}
 		v = rest
 	}
 	icd, id, ok := strings.Cut(v, ":")
 	if !ok || len(icd) != 4 || !all(icd, isDigit) {
-		return ParticipantID{}, fmt.Errorf("peppol: participant %q: want four digits, a colon and a value, like 0192:991825827 (DISC-001)", s)
+		return ParticipantID{}, fmt.Errorf(
+			"peppol: participant %q: want four digits, a colon and a value, like 0192:991825827 (DISC-001)", s)
 	}
 	if id == "" || len(id) > maxParticipant || !all(id, isUnreserved) {
-		return ParticipantID{}, fmt.Errorf("peppol: participant %q: the part after %s: must be 1 to %d letters, digits or -._~ (DISC-002)", s, icd, maxParticipant)
+		return ParticipantID{}, fmt.Errorf(
+			"peppol: participant %q: the part after %s: must be 1 to %d letters, digits or -._~ (DISC-002)",
+			s, icd, maxParticipant)
 	}
 	return ParticipantID{v}, nil
 }
@@ -94,12 +102,13 @@ func (p ParticipantID) CheckNorwegian() error {
 	if len(num) != 9 || !all(num, isDigit) {
 		return fmt.Errorf("peppol: participant %s: a Norwegian organisation number has nine digits (DISC-007)", p.value)
 	}
-	sum := 0
+	sum := 0 // of the first eight digits by their weights; with the check digit it is a multiple of 11
 	for i, w := range [8]int{3, 2, 7, 6, 5, 4, 3, 2} {
 		sum += w * int(num[i]-'0')
 	}
 	if check := (11 - sum%11) % 11; check != int(num[8]-'0') {
-		return fmt.Errorf("peppol: participant %s: the check digit of this organisation number is wrong (DISC-007)", p.value)
+		return fmt.Errorf("peppol: participant %s: the check digit of this organisation number is wrong (DISC-007)",
+			p.value)
 	}
 	return nil
 }
@@ -119,25 +128,28 @@ func ParseDocType(s string) (DocTypeID, error) {
 	return NewDocType(SchemeBusdox, s)
 }
 
-// NewDocType makes a DocTypeID from scheme and value, checking DISC-010, DISC-012 and DISC-013. A wildcard indicator "*"
-// is refused: it occurs in SMP registrations only (DISC-018), see ParseRegisteredDocType.
+// NewDocType makes a DocTypeID from scheme and value, checking DISC-010, DISC-012 and DISC-013. A wildcard indicator
+// "*" is refused: it occurs in SMP registrations only (DISC-018), see ParseRegisteredDocType.
 func NewDocType(scheme, value string) (DocTypeID, error) {
 	d, err := newDocType(scheme, value)
 	if err == nil && strings.Contains(d.Customization(), "*") {
-		return DocTypeID{}, fmt.Errorf("peppol: document type %q: the wildcard indicator * stands in registrations only (DISC-018)", value)
+		return DocTypeID{}, fmt.Errorf(
+			"peppol: document type %q: the wildcard indicator * stands in registrations only (DISC-018)", value)
 	}
 	return d, err
 }
 
-// ParseRegisteredDocType makes a DocTypeID from scheme and value as found in SMP metadata, where a wildcard type may end
-// its customization id with "*" (DISC-018).
+// ParseRegisteredDocType makes a DocTypeID from scheme and value as found in SMP metadata, where a wildcard type may
+// end its customization id with "*" (DISC-018).
 func ParseRegisteredDocType(scheme, value string) (DocTypeID, error) {
 	d, err := newDocType(scheme, value)
 	if err != nil {
 		return d, err
 	}
 	c := d.Customization()
-	if i := strings.IndexByte(c, '*'); i >= 0 && (scheme != SchemeWildcard || i != len(c)-1 || i == 0 || c[i-1] == '@') {
+	// The one * is the last character and stands behind a part of the identifier.
+	i := strings.IndexByte(c, '*')
+	if i >= 0 && (scheme != SchemeWildcard || i != len(c)-1 || i == 0 || c[i-1] == '@') {
 		return DocTypeID{}, fmt.Errorf("peppol: document type %q: misplaced wildcard indicator * (DISC-018)", value)
 	}
 	return d, nil
@@ -145,19 +157,22 @@ func ParseRegisteredDocType(scheme, value string) (DocTypeID, error) {
 
 func newDocType(scheme, value string) (DocTypeID, error) {
 	if scheme != SchemeBusdox && scheme != SchemeWildcard {
-		return DocTypeID{}, fmt.Errorf("peppol: document type scheme %q is neither %s nor %s (DISC-012)", scheme, SchemeBusdox, SchemeWildcard)
+		return DocTypeID{}, fmt.Errorf("peppol: document type scheme %q is neither %s nor %s (DISC-012)",
+			scheme, SchemeBusdox, SchemeWildcard)
 	}
 	d := DocTypeID{scheme, value}
 	if value == "" || len(value) > maxDocType || !all(value, isIdentifier) {
-		return DocTypeID{}, fmt.Errorf("peppol: document type %q: want 1 to %d characters without blanks (DISC-013)", value, maxDocType)
+		return DocTypeID{}, fmt.Errorf("peppol: document type %q: want 1 to %d characters without blanks (DISC-013)",
+			value, maxDocType)
 	}
 	if d.Syntax() == "" || d.Customization() == "" || d.Version() == "" {
-		return DocTypeID{}, fmt.Errorf("peppol: document type %q is not of the form syntax##customization::version (DISC-010)", value)
+		return DocTypeID{}, fmt.Errorf(
+			"peppol: document type %q is not of the form syntax##customization::version (DISC-010)", value)
 	}
 	return d, nil
 }
 
-// Scheme returns the scheme, Value the value without it.
+// Scheme returns the scheme of the document type identifier.
 func (d DocTypeID) Scheme() string { return d.scheme }
 
 // Value returns the identifier value without the scheme.
@@ -183,6 +198,7 @@ func (d DocTypeID) Customization() string { c, _ := d.tail(); return c }
 // Version returns the part after the last "::", "2.1" in most UBL types (SBDH-024).
 func (d DocTypeID) Version() string { _, v := d.tail(); return v }
 
+// tail splits what follows the first "##" at its last "::": a customization id may itself have "::" in it.
 func (d DocTypeID) tail() (customization, version string) {
 	_, rest, _ := strings.Cut(d.value, "##")
 	i := strings.LastIndex(rest, "::")
@@ -199,8 +215,8 @@ func (d DocTypeID) Root() (space, local string, ok bool) {
 	return space, local, ok && space != "" && local != ""
 }
 
-// Candidates returns the identifiers under which a document of type d may be registered, best match first: the exact one,
-// then for wildcard types each shorter prefix of parts followed by "*" (DISC-020 to DISC-024).
+// Candidates returns the identifiers under which a document of type d may be registered, best match first: the exact
+// one, then for wildcard types each shorter prefix of parts followed by "*" (DISC-020 to DISC-024).
 func (d DocTypeID) Candidates() []DocTypeID {
 	out := []DocTypeID{d}
 	if d.scheme != SchemeWildcard {
@@ -234,7 +250,8 @@ func NewProcess(scheme, value string) (ProcessID, error) {
 		return ProcessID{}, fmt.Errorf("peppol: process scheme %q is malformed (DISC-027)", scheme)
 	}
 	if value == "" || len(value) > maxProcess || !all(value, isIdentifier) {
-		return ProcessID{}, fmt.Errorf("peppol: process %q: want 1 to %d characters without blanks (DISC-027)", value, maxProcess)
+		return ProcessID{}, fmt.Errorf("peppol: process %q: want 1 to %d characters without blanks (DISC-027)",
+			value, maxProcess)
 	}
 	return ProcessID{scheme, value}, nil
 }

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Check returns the rules of the End User Statistics Report 1.1.5 (RPT-7.2) that the report breaks, in the words of this
-// project. The schema is not checked again: ReadEUSR did.
+// Check returns the rules of the End User Statistics Report 1.1.5 (RPT-7.2) that the report breaks, in our own words.
+// The schema is not checked again: ReadEUSR did.
 func (e *EUSR) Check() []Finding {
 	c := &checker{prefix: "SCH-EUSR", root: "EndUserStatisticsReport"}
 	c.top(&e.Top, customEUSR, [8]int{1, 2, 16, 17, 18, 6, 7, 8})
@@ -16,6 +16,7 @@ func (e *EUSR) Check() []Finding {
 	}
 	e.checkFull(c, types)
 	e.checkNumbers(c)
+	// All subsets are counted before any is checked: that a combination occurs twice is an error of both.
 	same := map[string]unique{perDTPR: {}, perDTPREUC: {}, perDTEUC: {}, perEUC: {}}
 	for i, typ := range types {
 		if u := same[typ]; u != nil {
@@ -44,14 +45,17 @@ func (e *EUSR) checkFull(c *checker, types []string) {
 	}
 	nobody, any := full.Sending == 0 && full.Receiving == 0, len(types) > 0
 	c.must(nobody || any && most.Sending <= full.Sending, 3, "", "A subset has more sending end users than there are.")
-	c.must(nobody || any && most.Receiving <= full.Receiving, 4, "", "A subset has more receiving end users than there are.")
+	c.must(nobody || any && most.Receiving <= full.Receiving, 4, "",
+		"A subset has more receiving end users than there are.")
 	c.must(nobody || any && most.Either <= full.Either, 22, "", "A subset has more end users than there are.")
-	c.must(full.atMostSum(), 19, "", "There are more end users that send or receive than senders and receivers together.")
+	c.must(full.atMostSum(), 19, "",
+		"There are more end users that send or receive than senders and receivers together.")
 	c.must(full.Sending <= full.Either, 20, "", "There are more end users that send than that send or receive.")
 	c.must(full.Receiving <= full.Either, 21, "", "There are more end users that receive than that send or receive.")
-	c.must(nobody || slices.Contains(types, perDTPR), 15, "", "The subsets per document type and process are missing.")
-	c.must(nobody || slices.Contains(types, perDTEUC), 37, "", "The subsets per document type and country are missing.")
-	c.must(nobody || slices.Contains(types, perEUC), 39, "", "The subsets per country are missing.")
+	has := func(typ string) bool { return slices.Contains(types, typ) }
+	c.must(nobody || has(perDTPR), 15, "", "The subsets per document type and process are missing.")
+	c.must(nobody || has(perDTEUC), 37, "", "The subsets per document type and country are missing.")
+	c.must(nobody || has(perEUC), 39, "", "The subsets per country are missing.")
 }
 
 // checkNumbers checks the numbers of every subset; each rule is broken once, however many subsets break it.
@@ -63,7 +67,10 @@ func (e *EUSR) checkNumbers(c *checker) {
 			n    int
 			text string
 		}{
-			{s.atMostSum(), 33, "A subset has more end users that send or receive than senders and receivers together."},
+			{
+				s.atMostSum(), 33,
+				"A subset has more end users that send or receive than senders and receivers together.",
+			},
 			{s.Sending <= s.Either, 34, "A subset has more end users that send than that send or receive."},
 			{s.Receiving <= s.Either, 35, "A subset has more end users that receive than that send or receive."},
 			{s.Either > 0, 36, "A subset without end users is left out."},
@@ -75,8 +82,7 @@ func (e *EUSR) checkNumbers(c *checker) {
 	}
 }
 
-// atMostSum reports whether those that send or receive are no more than both together; the sum may be more than 64
-// bits.
+// atMostSum reports whether Either ≤ Sending + Receiving, without the sum, which may be more than 64 bits.
 func (u Users) atMostSum() bool { return u.Either <= u.Sending || u.Either-u.Sending <= u.Receiving }
 
 // mustOnce adds a finding about the root unless the rule has one.
@@ -91,6 +97,7 @@ func (c *checker) mustOnce(n int, text string) {
 	}
 }
 
+// eusrKeys checks the values of keys.
 func (c *checker) eusrKeys(keys []Key, at string) {
 	for i, k := range keys {
 		if trim(k.Scheme) == schemeEndUser {
@@ -99,7 +106,7 @@ func (c *checker) eusrKeys(keys []Key, at string) {
 	}
 }
 
-// subset checks the keys of a subset whose type is known.
+// subset checks the keys of a subset whose type is known. once says that no other subset has the same keys.
 func (c *checker) subset(typ string, keys []Key, at string, once bool) {
 	dt, pr, cc := len(withMeta(keys, metaDT)), len(withMeta(keys, metaPR)), withMeta(keys, metaCC)
 	own := len(withScheme(cc, schemeEndUser))

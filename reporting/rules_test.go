@@ -90,7 +90,8 @@ func summary(list []Finding) string {
 	return strings.Join(out, " ")
 }
 
-// RPT-7.1, RPT-7.2: every official example, bad example and unit test gives exactly the asserts that the official rules give.
+// RPT-7.1, RPT-7.2: every official example, bad example and unit test gives exactly the asserts that the official
+// rules give.
 func TestRulesOfficialSet(t *testing.T) {
 	fired := map[string]bool{}
 	for _, j := range official(t) {

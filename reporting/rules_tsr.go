@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Check returns the rules of the Transaction Statistics Report 1.0.5 (RPT-7.1) that the report breaks, in the words of this
-// project. The schema is not checked again: ReadTSR did.
+// Check returns the rules of the Transaction Statistics Report 1.0.5 (RPT-7.1) that the report breaks, in our own
+// words. The schema is not checked again: ReadTSR did.
 func (t *TSR) Check() []Finding {
 	c := &checker{prefix: "SCH-TSR", root: "TransactionStatisticsReport"}
 	c.top(&t.Top, customTSR, [8]int{1, 2, 40, 41, 42, 16, 17, 18})
@@ -57,18 +57,24 @@ func (t *TSR) checkSums(c *checker, types []string) {
 		}
 	}
 	some, in := t.Total != Counts{}, t.Total.Incoming > 0
-	c.must(!some || slices.Contains(types, perTP), 3, "", "The subtotals per transport protocol are missing.")
-	c.must(!some || sums[perTP].Incoming == t.Total.Incoming, 4, "", "The incoming of PerTP does not add up to the total.")
-	c.must(!some || sums[perTP].Outgoing == t.Total.Outgoing, 5, "", "The outgoing of PerTP does not add up to the total.")
-	c.must(!some || slices.Contains(types, perSPDTPR), 7, "", "The subtotals per service provider, document type and process are missing.")
-	c.must(!some || sums[perSPDTPR].Incoming == t.Total.Incoming, 8, "", "The incoming of PerSP-DT-PR does not add up to the total.")
-	c.must(!some || sums[perSPDTPR].Outgoing == t.Total.Outgoing, 9, "", "The outgoing of PerSP-DT-PR does not add up to the total.")
-	c.must(!in || slices.Contains(types, perSPDTPRCC), 11, "", "The subtotals with sender and receiver country are missing.")
-	c.must(!in || sums[perSPDTPRCC].Incoming == t.Total.Incoming, 12, "", "The incoming of PerSP-DT-PR-CC does not add up to the total.")
+	has := func(typ string) bool { return slices.Contains(types, typ) }
+	tp, provider, countries := *sums[perTP], *sums[perSPDTPR], *sums[perSPDTPRCC]
+	c.must(!some || has(perTP), 3, "", "The subtotals per transport protocol are missing.")
+	c.must(!some || tp.Incoming == t.Total.Incoming, 4, "", "The incoming of PerTP does not add up to the total.")
+	c.must(!some || tp.Outgoing == t.Total.Outgoing, 5, "", "The outgoing of PerTP does not add up to the total.")
+	c.must(!some || has(perSPDTPR), 7, "", "The subtotals per service provider, document type and process are missing.")
+	c.must(!some || provider.Incoming == t.Total.Incoming, 8, "",
+		"The incoming of PerSP-DT-PR does not add up to the total.")
+	c.must(!some || provider.Outgoing == t.Total.Outgoing, 9, "",
+		"The outgoing of PerSP-DT-PR does not add up to the total.")
+	c.must(!in || has(perSPDTPRCC), 11, "", "The subtotals with sender and receiver country are missing.")
+	c.must(!in || countries.Incoming == t.Total.Incoming, 12, "",
+		"The incoming of PerSP-DT-PR-CC does not add up to the total.")
 	c.must(known, 39, "", "There are subtotals of a type that does not exist.")
 }
 
-// sum adds two numbers; one that is too large stays the largest there is.
+// sum adds two numbers of a report that somebody else wrote: what is more than 64 bits becomes the largest number,
+// instead of wrapping around to one that fits by chance.
 func sum(a, b uint64) uint64 {
 	if a > math.MaxUint64-b {
 		return math.MaxUint64
@@ -76,6 +82,7 @@ func sum(a, b uint64) uint64 {
 	return a + b
 }
 
+// tsrKeys checks the values of keys.
 func (c *checker) tsrKeys(keys []Key, at string) {
 	for i, k := range keys {
 		at := fmt.Sprintf("%s/Key[%d]", at, i+1)
@@ -97,13 +104,15 @@ func (c *checker) perTP(s *Subtotal, at string, u unique) {
 }
 
 func (c *checker) perProvider(s *Subtotal, at string, u unique) {
-	c.must(u.holds(providerKeys(s.Keys)...), 10, at, "Each combination of service provider, document type and process has one subtotal.")
+	c.must(u.holds(providerKeys(s.Keys)...), 10, at,
+		"Each combination of service provider, document type and process has one subtotal.")
 	c.must(len(s.Keys) == 3, 24, at, "The subtotal has three keys.")
 	c.provider(s, at, [4]int{25, 26, 27, 28})
 }
 
 func (c *checker) perCountries(s *Subtotal, at string, u unique) {
-	c.must(u.holds(countriesKeys(s.Keys)...), 14, at, "Each combination of service provider, document type, process and countries has one subtotal.")
+	c.must(u.holds(countriesKeys(s.Keys)...), 14, at,
+		"Each combination of service provider, document type, process and countries has one subtotal.")
 	c.must(len(s.Keys) == 5, 29, at, "The subtotal has five keys.")
 	c.provider(s, at, [4]int{30, 31, 32, 34})
 	cc := withMeta(s.Keys, metaCC)
@@ -119,7 +128,8 @@ func (c *checker) provider(s *Subtotal, at string, n [4]int) {
 	c.must(len(sp) == 1, n[0], at, "There must be one key for the service provider (SP).")
 	c.must(len(withMeta(s.Keys, metaDT)) == 1, n[1], at, "There must be one key for the document type (DT).")
 	c.must(len(withMeta(s.Keys, metaPR)) == 1, n[2], at, "There must be one key for the process (PR).")
-	c.must(len(withScheme(sp, schemeSeat)) == len(sp), n[3], at, "The scheme of the service provider must be "+schemeSeat+".")
+	c.must(len(withScheme(sp, schemeSeat)) == len(sp), n[3], at,
+		"The scheme of the service provider must be "+schemeSeat+".")
 }
 
 func providerKeys(keys []Key) [][]Key {

@@ -18,8 +18,8 @@ const udpSize = 1232
 const resolvConf = "/etc/resolv.conf"
 
 // ask gets one answer about the NAPTR records of name: NOERROR or NXDOMAIN; everything else is an error. Each try goes
-// to the next server.
-func (r *Resolver) ask(ctx context.Context, name string) (*dns.Msg, error) {
+// to the next server, beginning with the one at index first.
+func (r *Resolver) ask(ctx context.Context, name string, first int) (*dns.Msg, error) {
 	release, err := r.acquire(ctx)
 	if err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func (r *Resolver) ask(ctx context.Context, name string) (*dns.Msg, error) {
 	}
 	var failed []error
 	for i, network := range []string{"udp", "udp", "tcp"} {
-		server := servers[i%len(servers)]
+		server := servers[(first+i)%len(servers)]
 		m, err := r.exchange(ctx, network, server, name)
 		if err == nil && m.Truncated && network == "udp" {
 			m, err = r.exchange(ctx, "tcp", server, name)
@@ -61,8 +61,26 @@ func inOneLine(list []error) error {
 	return err
 }
 
-// exchange sends one question to one server and reads one answer.
+// exchange asks one server. One that does not understand EDNS0 is asked again without (RFC 6891 §7).
 func (r *Resolver) exchange(ctx context.Context, network, server, name string) (*dns.Msg, error) {
+	q := new(dns.Msg).SetQuestion(name, dns.TypeNAPTR)
+	q.SetEdns0(udpSize, false)
+	m, err := r.exchangeOnce(ctx, network, server, q)
+	if err == nil && (m.Rcode == dns.RcodeFormatError || m.Rcode == dns.RcodeNotImplemented) {
+		q = new(dns.Msg).SetQuestion(name, dns.TypeNAPTR)
+		m, err = r.exchangeOnce(ctx, network, server, q)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case !m.Response || len(m.Question) != 1 || !answers(m.Question[0], q.Question[0]):
+		return nil, errors.New("the answer belongs to another question")
+	}
+	return m, nil
+}
+
+// exchangeOnce sends one question and reads one message with its id.
+func (r *Resolver) exchangeOnce(ctx context.Context, network, server string, q *dns.Msg) (*dns.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout())
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, network, server)
@@ -71,20 +89,12 @@ func (r *Resolver) exchange(ctx context.Context, network, server, name string) (
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // so that a cancelled lookup ends at once
-
-	q := new(dns.Msg).SetQuestion(name, dns.TypeNAPTR)
-	q.SetEdns0(udpSize, false)
 	client := dns.Client{Net: network, Timeout: r.timeout()}
 	m, _, err := client.ExchangeWithConnContext(ctx, q, &dns.Conn{Conn: conn})
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return nil, ctx.Err()
-	case err != nil:
-		return nil, err
-	case !m.Response || len(m.Question) != 1 || !answers(m.Question[0], q.Question[0]):
-		return nil, errors.New("the answer belongs to another question")
 	}
-	return m, nil
+	return m, err
 }
 
 func answers(got, want dns.Question) bool {

@@ -46,7 +46,7 @@ const (
 const maxParallel = 10
 
 // Resolver locates the SMP of participants. Its fields are set before first use; it may be used by several goroutines.
-// A lookup tries UDP twice and then TCP; after a truncated answer it tries TCP at once.
+// A lookup tries UDP twice and then TCP; after a truncated answer it tries TCP at once. An absence is asked for twice.
 type Resolver struct {
 	Zone    string               // the SML zone; required
 	Server  string               // host:port of the DNS server; "" means the servers of /etc/resolv.conf
@@ -134,23 +134,32 @@ func (r *Resolver) Name(p peppol.ParticipantID) string {
 	return encoding.EncodeToString(sum[:]) + "." + p.Scheme() + "." + dns.Fqdn(strings.ToLower(r.Zone))
 }
 
-// lookup returns an answer from the cache or from DNS. An error means that there is none.
+// lookup returns an answer from the cache or from DNS. An error means that there is none. The absence of a participant is
+// final for the sender, so it must be confirmed by a second answer, from another server if there is one (DISC-048).
 func (r *Resolver) lookup(ctx context.Context, p peppol.ParticipantID) (answer, error) {
 	if a, ok := r.cache.Get(p.Key(), r.now()); ok {
 		return a, nil
 	}
 	name := r.Name(p)
-	m, err := r.ask(ctx, name)
-	if err != nil {
-		return answer{}, &Error{Reason: Technical, Name: name, Err: err}
+	a, err := r.query(ctx, name, 0)
+	if err == nil && a.reason == NotRegistered {
+		a, err = r.query(ctx, name, 1)
 	}
-	a, err := r.read(name, m)
 	if err != nil {
 		return answer{}, &Error{Reason: Technical, Name: name, Err: err}
 	}
 	now := r.now()
 	r.cache.Put(p.Key(), a, now, now.Add(a.ttl), maxEntries)
 	return a, nil
+}
+
+// query asks DNS, beginning with the server at index first.
+func (r *Resolver) query(ctx context.Context, name string, first int) (answer, error) {
+	m, err := r.ask(ctx, name, first)
+	if err != nil {
+		return answer{}, err
+	}
+	return r.read(name, m)
 }
 
 // checkCanary fails if the canary participant is not found either: then the zone has moved or is empty, and its answers

@@ -226,6 +226,74 @@ func TestUDP(t *testing.T) {
 	}
 }
 
+// DISC-047: a server from before EDNS0 is asked without it.
+func TestDISC047WithoutEDNS0(t *testing.T) {
+	t.Parallel()
+	for name, rcode := range map[string]int{"FORMERR": dns.RcodeFormatError, "NOTIMP": dns.RcodeNotImplemented} {
+		for _, question := range []bool{true, false} {
+			s, r := start(t)
+			p := participant(t, "0192:991825827")
+			s.Register(p, "https://smp.example.org")
+			s.Edit(func(_ string, m *dns.Msg) {
+				if m.IsEdns0() == nil {
+					return
+				}
+				m.Rcode, m.Answer, m.Ns, m.Extra = rcode, nil, nil, nil
+				if !question { // many repeat nothing but the header
+					m.Question = nil
+				}
+			})
+			if u, err := r.Locate(context.Background(), p); err != nil || u.Host != "smp.example.org" {
+				t.Errorf("%s, question repeated: %t: got %v, %v", name, question, u, err)
+			}
+			if got := s.Queries(); got != 2 {
+				t.Errorf("%s: %d queries", name, got)
+			}
+			s.Edit(func(_ string, m *dns.Msg) { m.Rcode, m.Answer = rcode, nil })
+			r.Forget(p)
+			if _, err := r.Locate(context.Background(), p); reasonOf(t, err) != Technical {
+				t.Errorf("%s without EDNS0, too: got %v", name, err)
+			}
+		}
+	}
+}
+
+// DISC-048: an absence is believed when it is said twice, and the second answer counts.
+func TestDISC048Confirmed(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		second func(m *dns.Msg, right []dns.RR)
+		want   Reason
+	}{
+		"absent again":     {func(m *dns.Msg, _ []dns.RR) { m.Rcode, m.Answer = dns.RcodeNameError, nil }, NotRegistered},
+		"registered":       {func(m *dns.Msg, right []dns.RR) { m.Rcode, m.Answer = dns.RcodeSuccess, right }, ""},
+		"no answer":        {func(m *dns.Msg, _ []dns.RR) { m.Rcode, m.Answer = dns.RcodeServerFailure, nil }, Technical},
+		"without a record": {func(m *dns.Msg, _ []dns.RR) { m.Rcode, m.Answer = dns.RcodeSuccess, nil }, NotRegistered},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, r := start(t)
+			p := participant(t, "0192:991825827")
+			s.Register(p, "https://smp.example.org")
+			var mu sync.Mutex
+			n := 0
+			s.Edit(func(_ string, m *dns.Msg) {
+				mu.Lock()
+				defer mu.Unlock()
+				right := m.Answer
+				if n++; n == 1 {
+					m.Rcode, m.Answer = dns.RcodeNameError, nil
+					return
+				}
+				tc.second(m, right)
+			})
+			if _, err := r.Locate(context.Background(), p); reasonOf(t, err) != tc.want {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
+
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	s, r := start(t)
@@ -319,9 +387,9 @@ func TestCache(t *testing.T) {
 		{"DISC-051 within five minutes", 86400, 299 * time.Second, yes, 0},
 		{"DISC-051 after five minutes, TTL of a day", 0, time.Second, yes, 1},
 		{"DISC-051 TTL 0 is not remembered", 30, 0, yes, 1},
-		{"DISC-051 no: first", 3600, 0, no, 1},
+		{"DISC-051 no: first, and its confirmation", 3600, 0, no, 2},
 		{"DISC-051 no: within a minute", 3600, 59 * time.Second, no, 0},
-		{"DISC-051 no: after a minute", 3600, time.Second, no, 1},
+		{"DISC-051 no: after a minute", 3600, time.Second, no, 2},
 	}
 	for _, step := range steps {
 		setTTL(step.ttl)

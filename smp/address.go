@@ -44,16 +44,16 @@ func isPublic(a netip.Addr) bool {
 	return true
 }
 
-// embedded returns the IPv4 address that an IPv6 address of NAT64 or 6to4 leads to.
-func embedded(a netip.Addr) (netip.Addr, bool) {
+// leadsTo returns the IPv4 address inside an IPv6 address of NAT64 or 6to4, and any other address unchanged.
+func leadsTo(a netip.Addr) netip.Addr {
 	b := a.As16()
 	switch {
 	case !a.Is6():
-		return a, false
+		return a
 	case nat64.Contains(a):
-		return netip.AddrFrom4([4]byte(b[12:16])), true
+		return netip.AddrFrom4([4]byte(b[12:16]))
 	case sixToFour.Contains(a):
-		return netip.AddrFrom4([4]byte(b[2:6])), true
+		return netip.AddrFrom4([4]byte(b[2:6]))
 	}
-	return a, false
+	return a
 }

@@ -14,7 +14,7 @@ func TestChoose(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	now := time.Now().Truncate(time.Second)
-	w.client.Now = func() time.Time { return now }
+	w.client.Now = func() time.Time { return now.Add(900 * time.Millisecond) } // both dates include their second
 	type change func(*smptest.Service)
 	plain := func(*smptest.Service) {}
 	address := func(u string) change { return func(s *smptest.Service) { s.URL = u } }
@@ -37,7 +37,7 @@ func TestChoose(t *testing.T) {
 		{"DISC-075 not active yet", []change{from(time.Second)}, NotActive, ""},
 		{"DISC-075 active since now", []change{from(0)}, "", apURL},
 		{"DISC-075 expired", []change{until(-time.Second)}, NotActive, ""},
-		{"DISC-075 expires now", []change{until(0)}, NotActive, ""},
+		{"DISC-075 expires in this second", []change{until(0)}, "", otherURL},
 		{"DISC-075 expires in a second", []change{until(time.Second)}, "", otherURL},
 		{"DISC-075 the old one has ended", []change{until(-time.Hour), plain}, "", apURL},
 		{"DISC-075 the new one has not begun", []change{until(time.Hour), from(time.Hour)}, "", otherURL},
@@ -95,24 +95,56 @@ func TestStrictEndpoint(t *testing.T) {
 	}
 }
 
+// DISC-075: xs:dateTime in full, as XML Schema has it.
 func TestDateTime(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[string]string{
-		"2026-11-20T10:00:00Z":            "2026-11-20T10:00:00Z",
-		"2026-11-20T10:00:00+01:00":       "2026-11-20T09:00:00Z",
-		"2026-11-20T10:00:00.123Z":        "2026-11-20T10:00:00.123Z",
-		"2026-11-20T10:00:00.1234567":     "2026-11-20T10:00:00.1234567Z", // no zone: UTC
-		"2026-11-20T10:00:00":             "2026-11-20T10:00:00Z",
-		"":                                "0001-01-01T00:00:00Z",
-		"2026-11-20":                      "",
-		"2026-13-20T10:00:00Z":            "",
-		"20.11.2026":                      "",
-		"2026-11-20T10:00:00Zulu":         "",
-		strings.Repeat("2026-11-20T", 10): "",
+		"2026-11-20T10:00:00Z":                  "2026-11-20T10:00:00Z",
+		"2026-11-20T10:00:00+01:00":             "2026-11-20T09:00:00Z",
+		"2026-11-20T10:00:00-14:00":             "2026-11-21T00:00:00Z",
+		"2026-11-20T10:00:00+05:45":             "2026-11-20T04:15:00Z",
+		"2026-11-20T10:00:00.123Z":              "2026-11-20T10:00:00.123Z",
+		"2026-11-20T10:00:00.1234567":           "2026-11-20T10:00:00.1234567Z", // no zone: UTC
+		"2026-11-20T10:00:00.12345678901234567": "2026-11-20T10:00:00.123456789Z",
+		"2026-11-20T10:00:00":                   "2026-11-20T10:00:00Z",
+		"2026-12-31T24:00:00Z":                  "2027-01-01T00:00:00Z",
+		"2028-02-29T24:00:00.000+01:00":         "2028-02-29T23:00:00Z",
+		"12026-01-01T00:00:00Z":                 "12026-01-01T00:00:00Z",
+		"9999-12-31T23:59:59.9999999":           "9999-12-31T23:59:59.9999999Z",
+		"99999999999999999-01-01T00:00:00Z":     "999999999-01-01T00:00:00Z",
+		"-0001-06-01T00:00:00Z":                 "0000-06-01T00:00:00Z",
+		"0001-01-01T00:00:00":                   "0001-01-01T00:00:00.000000001Z", // a date, long ago
+		"":                                      "0001-01-01T00:00:00Z",
+		"2026-11-20":                            "",
+		"2026-11-20T10:00Z":                     "",
+		"2026-11-20T10:00:00.Z":                 "",
+		"2026-11-20T10:00:00,5Z":                "",
+		"2026-11-20t10:00:00Z":                  "",
+		"2026-11-20T10:00:00z":                  "",
+		"2026-11-20 10:00:00Z":                  "",
+		"2026-13-20T10:00:00Z":                  "",
+		"2026-00-20T10:00:00Z":                  "",
+		"2026-02-29T10:00:00Z":                  "",
+		"2026-11-00T10:00:00Z":                  "",
+		"2026-11-20T24:00:01Z":                  "",
+		"2026-11-20T24:00:00.1Z":                "",
+		"2026-11-20T25:00:00Z":                  "",
+		"2026-11-20T10:60:00Z":                  "",
+		"2026-11-20T10:00:60Z":                  "",
+		"2026-11-20T10:00:00+14:01":             "",
+		"2026-11-20T10:00:00+01:60":             "",
+		"2026-11-20T10:00:00+0100":              "",
+		"02026-11-20T10:00:00Z":                 "",
+		"226-11-20T10:00:00Z":                   "",
+		"0000-01-01T00:00:00Z":                  "",
+		"+2026-11-20T10:00:00Z":                 "",
+		"20.11.2026":                            "",
+		"2026-11-20T10:00:00Zulu":               "",
+		strings.Repeat("2026-11-20T", 10):       "",
 	} {
 		got, err := dateTime(s)
 		if (err == nil) != (want != "") || err == nil && got.UTC().Format(time.RFC3339Nano) != want {
-			t.Errorf("DISC-075 %q: got %s, %v", s, got, err)
+			t.Errorf("DISC-075 %q: got %s, %v", s, got.Format(time.RFC3339Nano), err)
 		}
 	}
 }
@@ -131,6 +163,8 @@ func TestRedirect(t *testing.T) {
 	}{
 		{name: "DISC-081 followed", uid: good},
 		{name: "DISC-084 in another order", uid: "CN=PNO000002,OU=PEPPOL TEST SMP,O=Ravn testbed,C=NO"},
+		{name: "DISC-084 RFC 5280 §7.1: letter case and blanks", uid: "c=no,O=RAVN   testbed, OU=peppol test smp ,CN=pno000002"},
+		{name: "DISC-084 a blank more", uid: "C=NO,O=Ravn test bed,OU=PEPPOL TEST SMP,CN=PNO000002", want: RedirectSigner},
 		{name: "DISC-084 another signer", uid: strings.ReplaceAll(good, "2", "9"), want: RedirectSigner},
 		{name: "DISC-084 part of the name", uid: "CN=PNO000002", want: RedirectSigner},
 		{name: "DISC-084 no name", uid: "", want: RedirectSigner},

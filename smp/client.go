@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -102,7 +103,7 @@ func (c *Client) init() {
 // metadata returns verified metadata for documents of type d, cached or fetched. Callers that want the same at the same
 // time share one lookup.
 func (c *Client) metadata(ctx context.Context, r peppol.ParticipantID, d peppol.DocTypeID) (*metadata, error) {
-	m, err := c.flight.share(ctx, r.Key()+" "+d.String(), func(ctx context.Context) (*metadata, error) {
+	m, err := c.flight.share(ctx, r.Value()+" "+d.String(), func(ctx context.Context) (*metadata, error) {
 		ctx, cancel := context.WithTimeout(ctx, maxLookup)
 		defer cancel()
 		return c.load(ctx, r, d)
@@ -207,7 +208,7 @@ func (c *Client) at(ctx context.Context, base *url.URL, r peppol.ParticipantID, 
 
 // fetch gets, verifies and reads the metadata of one registered document type.
 func (c *Client) fetch(ctx context.Context, base *url.URL, r peppol.ParticipantID, registered peppol.DocTypeID) (*metadata, error) {
-	body, err := c.get(ctx, serviceURL(base, r, registered))
+	body, err := c.getSpelled(ctx, r, func(p string) *url.URL { return serviceURL(base, p, registered) })
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +218,7 @@ func (c *Client) fetch(ctx context.Context, base *url.URL, r peppol.ParticipantI
 	}
 	smp := base.String()
 	if red, ok := s.redirect(); ok {
-		if s, smp, err = c.follow(ctx, red); err != nil {
+		if s, smp, err = c.follow(ctx, red, r); err != nil {
 			return nil, err
 		}
 	}
@@ -231,12 +232,17 @@ func (c *Client) fetch(ctx context.Context, base *url.URL, r peppol.ParticipantI
 
 // follow gets the metadata that a verified Redirect points to. They are verified in turn, must be signed by the signer
 // that the Redirect names, and must not redirect again (DISC-081 to DISC-084).
-func (c *Client) follow(ctx context.Context, red redirect) (*signed, string, error) {
-	u, err := c.guard.Parse(red.href) // a complete URL, on any host (DISC-082)
+func (c *Client) follow(ctx context.Context, red redirect, r peppol.ParticipantID) (*signed, string, error) {
+	// A complete URL, on any host (DISC-082). It has no use for a fragment: a "#" belongs to an identifier that somebody
+	// did not encode, as in references.
+	u, err := c.guard.Parse(strings.ReplaceAll(red.href, "#", "%23"))
 	if err != nil {
 		return nil, "", fail(Forbidden, "DISC-082", "the address in the Redirect is not allowed", err)
 	}
-	body, err := c.get(ctx, u)
+	body, err := c.get(ctx, respelled(u, r, canonical(r)))
+	if errors.Is(err, errNotFound) && respelled(u, r, canonical(r)).String() != u.String() {
+		body, err = c.get(ctx, u) // in the spelling of the Redirect
+	}
 	if errors.Is(err, errNotFound) {
 		// Not errNotFound, which would make the wildcard search go on.
 		return nil, "", fail(BadResponse, "DISC-081", "the Redirect leads to nothing", nil)

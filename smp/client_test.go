@@ -162,16 +162,16 @@ func TestURL(t *testing.T) {
 	const id = "iso6523-actorid-upis%3A%3A0192%3A991825827"
 	for _, base := range []string{"https://smp.example.org/smp", "https://smp.example.org/smp/"} {
 		u := must[*url.URL](t)(url.Parse(base))
-		if got, want := groupURL(u, r).String(), "https://smp.example.org/smp/"+id; got != want {
+		if got, want := groupURL(u, canonical(r)).String(), "https://smp.example.org/smp/"+id; got != want {
 			t.Errorf("DISC-063: got %s", got)
 		}
 		const busdox = "busdox-docid-qns%3A%3Aurn%3Aoasis%3Anames%3Aspecification%3Aubl%3Aschema%3Axsd%3AInvoice-2%3A%3AInvoice%23%23urn%3Acen.eu%3Aen16931%3A2017%23compliant%23urn%3Afdc%3Apeppol.eu%3A2017%3Apoacc%3Abilling%3A3.0%3A%3A2.1"
-		if got, want := serviceURL(u, r, doctype(t, invoice)).String(), "https://smp.example.org/smp/"+id+"/services/"+busdox; got != want {
+		if got, want := serviceURL(u, canonical(r), doctype(t, invoice)).String(), "https://smp.example.org/smp/"+id+"/services/"+busdox; got != want {
 			t.Errorf("DISC-031: got %s", got)
 		}
 		const pint = "peppol-doctype-wildcard%3A%3Aurn%3Aoasis%3Anames%3Aspecification%3Aubl%3Aschema%3Axsd%3AInvoice-2%3A%3AInvoice%23%23urn%3Apeppol%3Apint%3Abilling-1%2A%3A%3A2.1"
 		star := registered(t, "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:peppol:pint:billing-1*::2.1")
-		if got, want := serviceURL(u, r, star).String(), "https://smp.example.org/smp/"+id+"/services/"+pint; got != want {
+		if got, want := serviceURL(u, canonical(r), star).String(), "https://smp.example.org/smp/"+id+"/services/"+pint; got != want {
 			t.Errorf("DISC-032: got %s", got)
 		}
 	}
@@ -290,16 +290,22 @@ func TestReference(t *testing.T) {
 	r := participant(t, "0088:abc")
 	const d = "busdox-docid-qns%3A%3Aurn%3Aa%3A%3AB%23%23c%3A%3A1"
 	for href, want := range map[string]bool{
-		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc/services/" + d:                                  true,
-		"http://b-0123.iso6523-actorid-upis.edelivery.tech.ec.europa.eu/iso6523-actorid-upis::0088:ABC/services/" + d: true,
-		"https://smp.example.org/services/services/iso6523-actorid-upis%3a%3a0088%3aAbc/services/" + d:                true,
-		"https://smp.example.org/iso6523-actorid-upis::0088:abc/services/busdox-docid-qns::urn:a::B##c::1":            true,
-		"/iso6523-actorid-upis::0088:abc/services/" + d:                                                               true,
-		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabd/services/" + d:                                  false,
-		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc/services/busdox-docid-qns%3A%3Aurn":             false,
-		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc/services/%zz":                                   false,
-		"https://smp.example.org/%zz/services/" + d:                                                                   false,
-		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc":                                                false,
+		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc/services/" + d:                                       true,
+		"http://b-0123.iso6523-actorid-upis.edelivery.tech.ec.europa.eu/iso6523-actorid-upis::0088:ABC/services/" + d:      true,
+		"https://smp.example.org/services/services/iso6523-actorid-upis%3a%3a0088%3aAbc/services/" + d:                     true,
+		"https://smp.example.org/iso6523-actorid-upis::0088:abc/services/busdox-docid-qns::urn:a::B##c::1":                 true,
+		"/iso6523-actorid-upis::0088:abc/services/" + d:                                                                    true,
+		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc%2Fservices%2F" + d:                                   true,
+		"iso6523-actorid-upis%3A%3A0088%3Aabc/services/" + d:                                                               true,
+		"https://smp.example.org/iso6523-actorid-upis::0088:abc/services/" + d + "?x=/services/y":                          true,
+		"https://smp.example.org/iso6523-actorid-upis::0088:abc/services/" + d + "/":                                       true,
+		"https://smp.example.org/iso6523-actorid-upis::0088:abc/services/" + d + "/?":                                      true,
+		"https://smp.example.org/iso6523-actorid-upis%253A%253A0088%253Aabc/services/" + strings.ReplaceAll(d, "%", "%25"): true,
+		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabd/services/" + d:                                       false,
+		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc/services/busdox-docid-qns%3A%3Aurn":                  false,
+		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc/services/%zz":                                        false,
+		"https://smp.example.org/%zz/services/" + d:                                                                        false,
+		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc":                                                     false,
 		"":           false,
 		"/services/": false,
 		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc/services/busdox-docid-qns%3A%3Aurn%3Aa%3A%3AB%23%23c%2A%3A%3A1": false,
@@ -343,7 +349,7 @@ func TestCache(t *testing.T) {
 		{name: "DISC-052 within 15 minutes", wait: 14 * time.Minute},
 		{name: "DISC-052 after 15 minutes", wait: time.Minute, gets: 1},
 		{name: "DISC-052 before the endpoint ends", wait: 4 * time.Minute},
-		{name: "DISC-052 when the endpoint ends", wait: time.Minute, gets: 1, want: NotActive},
+		{name: "DISC-052 when the endpoint has ended", wait: time.Minute + time.Second, gets: 1, want: NotActive},
 		{name: "DISC-052 a new registration shows at once", gets: 1, do: func() {
 			w.smp.Unregister(w.r)
 			w.smp.Register(w.service())
@@ -444,7 +450,7 @@ func TestTogether(t *testing.T) {
 	if n := len(w.smp.Requests()); n != 1 {
 		t.Errorf("TB-205: %d requests", n)
 	}
-	if w.client.flight.calls[w.r.Key()+" "+w.d.String()] != nil {
+	if w.client.flight.calls[w.r.Value()+" "+w.d.String()] != nil {
 		t.Error("a finished lookup is still there")
 	}
 }

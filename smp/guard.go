@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -127,24 +128,20 @@ func (g *Guard) badAddr(a netip.Addr) string {
 		return "the address has a zone"
 	}
 	a = a.Unmap() // an IPv4 address in IPv6 form is that IPv4 address
-	if g.Local {
-		if !a.IsLoopback() {
-			return "the address is not this machine"
-		}
-		return ""
-	}
-	if v4, ok := embedded(a); ok {
-		a = v4
-	}
-	if !isPublic(a) {
+	leads := leadsTo(a)
+	switch {
+	case g.denied(a), g.denied(leads):
+		return "the address is on the deny list"
+	case g.Local && !a.IsLoopback():
+		return "the address is not this machine"
+	case !g.Local && !isPublic(leads):
 		return "the address is not public"
 	}
-	for _, p := range g.Deny {
-		if p.Contains(a) {
-			return "the address is on the deny list"
-		}
-	}
 	return ""
+}
+
+func (g *Guard) denied(a netip.Addr) bool {
+	return slices.ContainsFunc(g.Deny, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // Control checks the very address that a socket is about to connect to, so that a name which has changed its meaning

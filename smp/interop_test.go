@@ -5,6 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"github.com/beevik/etree"
 
 	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/testbed/interop"
@@ -75,6 +78,71 @@ func TestInteropSMP(t *testing.T) {
 	w.smp.Redirect(w.r, w.d, href, uid)
 	if got := get(right); got["signature_valid"] != true || got["redirect"] != href || got["redirect_certificate_uid"] != uid {
 		t.Errorf("DISC-081: peppol-commons: %v", got)
+	}
+}
+
+// TestInteropSMPPartners compares how both read what SMPs in the field write.
+func TestInteropSMPPartners(t *testing.T) {
+	t.Parallel()
+	peer := interop.Start(t)
+	w := newWorld(t)
+	ca := filepath.Join(t.TempDir(), "smp.pem")
+	if err := os.WriteFile(ca, localca.EncodeCerts(w.pki.SMP.Cert, w.pki.Root.Cert), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	get := func(r string) interop.Fields {
+		return peer.Try(t, "smp.get", interop.Fields{
+			"url": w.smp.URL() + "/", "participant": r, "doctype": invoice, "process": billing, "smp_ca_pem": []string{ca},
+		})
+	}
+	expiration := func(text string) func(*etree.Document) {
+		return func(doc *etree.Document) {
+			if c := doc.FindElement("//Certificate"); c != nil {
+				n := etree.NewElement("ServiceExpirationDate")
+				n.SetText(text)
+				c.Parent().InsertChildAt(c.Index(), n)
+			}
+		}
+	}
+	for _, text := range []string{
+		"2099-12-31T00:00:00Z", "2099-12-31T00:00:00+14:00", "2099-12-31T00:00:00.1234567", "2099-12-31T24:00:00Z", "12026-01-01T00:00:00Z",
+		"2099-12-31", "2099-12-31T00:00Z", "2099-02-30T00:00:00Z", "31.12.2099", "0001-01-01T00:00:00", "-0005-01-01T00:00:00Z",
+	} {
+		w.smp.Behave(smptest.Behaviour{Document: expiration(text)})
+		ours, err := dateTime(text)
+		got := get(receiver)
+		theirs, read := got["expiration"].(string)
+		if refused := got["endpoint_url"] == nil; refused != (err != nil) { // it checks against the schema
+			t.Errorf("DISC-075 %q: we say %v, peppol-commons %v", text, err, got)
+		}
+		if at, perr := time.Parse("2006-01-02T15:04Z07:00", theirs); read && perr == nil && err == nil && !at.Equal(ours) {
+			t.Errorf("DISC-075 %q: we read %s, peppol-commons %s", text, ours, theirs)
+		}
+	}
+	d := segment(invoice)
+	for _, href := range []string{
+		"https://x.example/" + segment(w.r.String()) + "/services/" + d,
+		"https://x.example/" + w.r.String() + "/services/" + invoice,
+		"https://x.example/" + segment(w.r.String()) + "/services/" + d + "?x=y",
+		"https://x.example/" + segment(w.r.String()) + "/services/" + d + "/",
+		"https://x.example/" + segment(w.r.String()) + "%2Fservices%2F" + d,
+		"https://x.example/" + segment(segment(w.r.String())) + "/services/" + segment(d),
+		"/" + segment(w.r.String()) + "/services/" + d,
+	} {
+		w.smp.Behave(smptest.Behaviour{Document: func(doc *etree.Document) {
+			if n := doc.FindElement("//ServiceMetadataReference"); n != nil {
+				n.CreateAttr("href", href)
+			}
+		}})
+		_, ours := docTypeOf(href, w.r)
+		types, _ := get(receiver)["document_types"].([]any)
+		if len(types) == 1 && types[0] == invoice && !ours {
+			t.Errorf("DISC-069 %q: peppol-commons reads it, we do not", href)
+		}
+	}
+	w.smp.Behave(smptest.Behaviour{Bytes: replace(apURL, "<![CDATA["+apURL+"]]>"), Only: services})
+	if got := get(receiver); got["endpoint_url"] != apURL || got["signature_valid"] != true {
+		t.Errorf("DISC-087: peppol-commons reads an address in CDATA as %v", got)
 	}
 }
 

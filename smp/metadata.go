@@ -109,17 +109,6 @@ func readEndpoint(n safe.Node) endpoint {
 	return e
 }
 
-// dateTime reads an optional xs:dateTime; without a time zone it is in UTC (DISC-075).
-func dateTime(s string) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	if t, err := time.Parse("2006-01-02T15:04:05.999999999Z07:00", s); err == nil {
-		return t, nil
-	}
-	return time.ParseInLocation("2006-01-02T15:04:05.999999999", s, time.UTC)
-}
-
 // certificate reads one certificate: its DER form in base64 with any white space, with or without the lines that
 // enclose it in PEM (DISC-077).
 func certificate(s string) (*x509.Certificate, error) {
@@ -208,9 +197,9 @@ func (m *metadata) endpoints(p peppol.ProcessID) []endpoint {
 	return out
 }
 
-// active reports whether now is between activation and expiration (DISC-075).
+// active reports whether now is between activation and expiration, including the seconds of both (DISC-075).
 func (e *endpoint) active(now time.Time) bool {
-	return (e.from.IsZero() || !now.Before(e.from)) && (e.until.IsZero() || now.Before(e.until))
+	return (e.from.IsZero() || now.Unix() >= e.from.Unix()) && (e.until.IsZero() || now.Unix() <= e.until.Unix())
 }
 
 // usable returns the endpoint's address, if it is allowed and the endpoint could be read (DISC-076, DISC-077).

@@ -6,8 +6,9 @@
 //  4. follows one Redirect, and verifies again;
 //  5. checks that participant and document type are those asked for, and chooses the endpoint.
 //
-// A lookup finds an endpoint, or says that there is none, or that it cannot tell; the last two are never mixed up. A
-// Guard keeps connections to SMPs and endpoints away from addresses to which no stranger may direct us.
+// A lookup finds an endpoint, or says that there is none, that it cannot tell, or that the participant may be moving to
+// another SMP; these are never mixed up. A Guard keeps connections to SMPs and endpoints away from addresses to which no
+// stranger may direct us.
 package smp
 
 import (
@@ -43,6 +44,7 @@ type Kind string
 const (
 	NotRegistered Kind = "not-registered" // participant, document type, process or profile: a clear no
 	CannotTell    Kind = "cannot-tell"    // DNS or SMP did not answer: try again later
+	Moving        Kind = "moving"         // the SML names an SMP that does not know the participant: try again for a day
 	Invalid       Kind = "invalid"        // an answer that must not be trusted: the registration is wrong
 )
 
@@ -75,8 +77,10 @@ const (
 // Kind returns what the reason means for the sender.
 func (r Reason) Kind() Kind {
 	switch r {
-	case NoParticipant, UnknownToSMP, NoDocType, NoProcess, NotActive:
+	case NoParticipant, NoDocType, NoProcess, NotActive:
 		return NotRegistered
+	case UnknownToSMP:
+		return Moving
 	case DNSFailure, Unavailable, HTTPStatus, RevocationUnknown:
 		return CannotTell
 	}
@@ -90,6 +94,8 @@ type Error struct {
 	Rule   string
 	Msg    string
 	Err    error
+
+	RetryAfter time.Duration // when the SMP wants to be asked again; 0: it does not say
 }
 
 func fail(reason Reason, rule, msg string, err error) *Error {

@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
 )
 
 // sameSubject reports whether uid, the CertificateUID of a Redirect, is the subject of the certificate. Tools write the
-// attributes of a name in different orders, so they are compared as a set, their types ignoring case (DISC-084).
+// attributes of a name in different orders, so they are compared as a set, their types ignoring case, and their values
+// as RFC 5280 does (DISC-084).
 func sameSubject(uid string, c *x509.Certificate) bool {
 	want, ok := parseName(uid)
 	if !ok || len(want) == 0 {
@@ -37,7 +41,14 @@ func attribute(kind, value string) string {
 	if name, ok := attributeTypes[kind]; ok {
 		kind = name
 	}
-	return kind + "=" + strings.TrimSpace(value)
+	return kind + "=" + prepared(value)
+}
+
+// prepared is the form in which RFC 5280 §7.1 compares the values of names: it ignores letter case, repeated spaces and
+// different encodings of the same characters (RFC 4518).
+func prepared(value string) string {
+	folded := cases.Fold().String(norm.NFKC.String(value))
+	return strings.Join(strings.Fields(norm.NFKC.String(folded)), " ")
 }
 
 // parseName splits a distinguished name in the text form of RFC 4514, or of its predecessors RFC 2253 and 1779, into

@@ -68,7 +68,21 @@ func TestSignature(t *testing.T) {
 
 		{"DISC-089 document type", smptest.Behaviour{Bytes: replace("<SignedServiceMetadata", "<!DOCTYPE a><SignedServiceMetadata")}, BadResponse},
 		{"DISC-089 entity", smptest.Behaviour{Bytes: replace("Ravn testbed", "&x;")}, BadResponse},
-		{"SEC-033 CDATA", smptest.Behaviour{Bytes: replace("Ravn testbed", "<![CDATA[Ravn testbed]]>")}, BadResponse},
+		{"DISC-087 CDATA", smptest.Behaviour{Bytes: replace("Ravn testbed", "<![CDATA[Ravn testbed]]>")}, ""},
+		{"DISC-087 the address in CDATA", smptest.Behaviour{Bytes: replace(apURL, "<![CDATA["+apURL+"]]>")}, ""},
+		{"DISC-087 the address in CDATA, beside a comment", smptest.Behaviour{Document: func(d *etree.Document) {
+			if n := d.FindElement("//wsa:Address"); n != nil {
+				text := n.Text()
+				n.SetText(text[:8])
+				n.CreateComment("production")
+				n.CreateCData(text[8:])
+			}
+		}}, ""},
+		{"DISC-077 CRLF in the certificate", smptest.Behaviour{Document: func(d *etree.Document) {
+			n := d.FindElement("//Certificate")
+			n.SetText("\r\n" + n.Text()[:76] + "\r\n" + n.Text()[76:] + "\r\n")
+		}}, ""},
+		{"DISC-092 changed within CDATA", smptest.Behaviour{Bytes: replace("Ravn testbed", "<![CDATA[Ravn  testbed]]>")}, BadSignature},
 		{"SEC-033 processing instruction", smptest.Behaviour{Bytes: replace("<ServiceMetadata>", "<?a b?><ServiceMetadata>")}, BadResponse},
 		{"DISC-089 cut off", smptest.Behaviour{Bytes: func(b []byte) []byte { return b[:len(b)-9] }}, BadResponse},
 		{"DISC-088 second ServiceMetadata", smptest.Behaviour{Document: func(d *etree.Document) { d.Root().AddChild(d.Root().ChildElements()[0].Copy()) }}, BadResponse},

@@ -61,12 +61,15 @@ type demo struct {
 // observe puts the steps of sending into plain words.
 func (d *demo) observe(step, detail string) {
 	text := map[string]string{
-		ap.StepChecked:     "checked against the rules of its type: " + detail,
-		ap.StepLookup:      "lookup: the SML zone names the receiver's SMP, its signed metadata are verified (" + detail + ")",
-		ap.StepCertificate: "certificate: the receiver's access point certificate is checked up to its CA (" + detail + ")",
-		ap.StepSealed:      "sealed: compressed, signed with the sender's key, encrypted for the receiver's certificate, and stored",
-		ap.StepSend:        "sent to " + detail,
-		ap.StepReceipt:     "receipt: signed by the receiver (" + detail + "), its digests are the ones that were sent",
+		ap.StepChecked: "checked against the rules of its type: " + detail,
+		ap.StepLookup: "lookup: the SML zone names the receiver's SMP, its signed metadata are verified (" +
+			detail + ")",
+		ap.StepCertificate: "certificate: the receiver's access point certificate is checked up to its CA (" +
+			detail + ")",
+		ap.StepSealed: "sealed: compressed, signed with the sender's key, encrypted for the receiver's certificate, " +
+			"and stored",
+		ap.StepSend:    "sent to " + detail,
+		ap.StepReceipt: "receipt: signed by the receiver (" + detail + "), its digests are the ones that were sent",
 	}[step]
 	d.tell(Step{step, text})
 }
@@ -85,7 +88,8 @@ func (d *demo) run(ctx context.Context, n *Network) (*DemoResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.tell(Step{"submitted", fmt.Sprintf("submitted: an EHF invoice from %s to %s, recorded as MessageId %s", Sender, Receiver, m.MessageID)})
+	d.tell(Step{"submitted", fmt.Sprintf("submitted: an EHF invoice from %s to %s, recorded as MessageId %s",
+		Sender, Receiver, m.MessageID)})
 	ev, err := n.A.Attempt(ctx, m, job, as4.Peer{})
 	if err != nil {
 		return nil, err
@@ -98,7 +102,8 @@ func (d *demo) run(ctx context.Context, n *Network) (*DemoResult, error) {
 	if err := n.A.WriteEvidence(ctx, m.ID, evidence); err != nil {
 		return nil, err
 	}
-	d.tell(Step{"evidence", "evidence: request, answer, receipt, envelope, document and certificates are in " + evidence})
+	d.tell(Step{"evidence", "evidence: request, answer, receipt, envelope, document and certificates are in " +
+		evidence})
 	if err := d.preview(ctx, "sender", n.A); err != nil {
 		return nil, err
 	}
@@ -109,7 +114,9 @@ func (d *demo) run(ctx context.Context, n *Network) (*DemoResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DemoResult{MessageID: m.MessageID, ReceiptVerified: seat == n.B.Seat, Delivered: delivered, Evidence: evidence}, nil
+	return &DemoResult{
+		MessageID: m.MessageID, ReceiptVerified: seat == n.B.Seat, Delivered: delivered, Evidence: evidence,
+	}, nil
 }
 
 // preview shows what an access point's month comes to.
@@ -125,7 +132,8 @@ func (d *demo) preview(ctx context.Context, who string, at *AccessPoint) error {
 	}
 	for _, p := range pairs {
 		total, users := p.Report.TSR.Total, p.Report.EUSR.FullSet
-		d.tell(Step{"preview", fmt.Sprintf("report of %s, %s %s so far: %d sent, %d received, %d end users", month, who, p.Seat, total.Outgoing, total.Incoming, users.Either)})
+		d.tell(Step{"preview", fmt.Sprintf("report of %s, %s %s so far: %d sent, %d received, %d end users",
+			month, who, p.Seat, total.Outgoing, total.Incoming, users.Either)})
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
-// Package testbed is a complete private Peppol network on loopback addresses: certificate authorities, SML zone, SMP and
-// two access points. The demo, localnet, the benchmark and whole-path tests start it.
+// Package testbed is a complete private Peppol network on loopback addresses: certificate authorities, SML zone, SMP
+// and two access points. Start runs one; the demo, localnet, the benchmark and whole-path tests do.
 package testbed
 
 import (
@@ -34,9 +34,10 @@ var Invoice []byte
 const (
 	Sender   = "0192:991825827"
 	Receiver = "0192:810418052"
-	DocType  = "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
-	Process  = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
-	zone     = "sml.ravn.test"
+	DocType  = "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice" +
+		"##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
+	Process = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
+	zone    = "sml.ravn.test"
 )
 
 // AccessPoint is one of the two nodes.
@@ -77,7 +78,7 @@ func (n *Network) start(ctx context.Context, o Options) (err error) {
 	if n.PKI, err = localca.New(now); err != nil {
 		return err
 	}
-	if err := n.save(now); err != nil {
+	if err := n.saveCerts(now); err != nil {
 		return err
 	}
 	if n.SML, err = sml.New(zone, "127.0.0.1:0"); err != nil {
@@ -99,8 +100,8 @@ func (n *Network) start(ctx context.Context, o Options) (err error) {
 // path is a file in the network's folder.
 func (n *Network) path(name string) string { return filepath.Join(n.Dir, name) }
 
-// save writes the CAs and the TLS certificate that all servers share.
-func (n *Network) save(now time.Time) error {
+// saveCerts writes the CAs and the TLS certificate that all servers share.
+func (n *Network) saveCerts(now time.Time) error {
 	if err := n.PKI.Save(n.path("pki")); err != nil {
 		return err
 	}
@@ -113,12 +114,16 @@ func (n *Network) save(now time.Time) error {
 		return err
 	}
 	return errors.Join(
-		durable.WriteFile(n.path("tls.pem"), 0o600, durable.Bytes(localca.EncodeCerts(id.Cert))),
-		durable.WriteFile(n.path("tls.key"), 0o600, durable.Bytes(key)),
-		durable.WriteFile(n.path("tls-ca.pem"), 0o600, durable.Bytes(localca.EncodeCerts(n.PKI.TLS.Cert))),
-		durable.WriteFile(n.path("ap-ca.pem"), 0o600, durable.Bytes(localca.EncodeCerts(n.PKI.AP.Cert, n.PKI.Root.Cert))),
-		durable.WriteFile(n.path("smp-ca.pem"), 0o600, durable.Bytes(localca.EncodeCerts(n.PKI.SMP.Cert, n.PKI.Root.Cert))),
+		n.write("tls.pem", localca.EncodeCerts(id.Cert)),
+		n.write("tls.key", key),
+		n.write("tls-ca.pem", localca.EncodeCerts(n.PKI.TLS.Cert)),
+		n.write("ap-ca.pem", localca.EncodeCerts(n.PKI.AP.Cert, n.PKI.Root.Cert)),
+		n.write("smp-ca.pem", localca.EncodeCerts(n.PKI.SMP.Cert, n.PKI.Root.Cert)),
 	)
+}
+
+func (n *Network) write(name string, b []byte) error {
+	return durable.WriteFile(n.path(name), 0o600, durable.Bytes(b))
 }
 
 func (n *Network) startSMP(now time.Time) error {
@@ -137,7 +142,8 @@ func (n *Network) startSMP(now time.Time) error {
 // accessPoint makes, starts and registers a node that serves one participant.
 func (n *Network) accessPoint(ctx context.Context, o Options, seat, participant string) (*AccessPoint, error) {
 	w, err := setup.Write(setup.Node{
-		Dir: n.path(seat), Environment: certs.Local, Listen: "127.0.0.1:0", Host: "localhost", Country: "NO", Seat: seat, PKI: n.path("pki"),
+		Dir: n.path(seat), Environment: certs.Local, Listen: "127.0.0.1:0", Host: "localhost", Country: "NO",
+		Seat: seat, PKI: n.path("pki"),
 		APAnchors: n.path("ap-ca.pem"), SMPAnchors: n.path("smp-ca.pem"), TLSRoots: n.path("tls-ca.pem"),
 		TLSCert: n.path("tls.pem"), TLSKey: n.path("tls.key"), Zone: zone, Resolver: n.SML.Addr(),
 		Outgoing: string(ap.CheckReject), Incoming: string(ap.CheckReport),
@@ -160,6 +166,7 @@ func (n *Network) accessPoint(ctx context.Context, o Options, seat, participant 
 	if err := n.register(ctx, point, participant); err != nil {
 		return nil, errors.Join(err, nd.Close())
 	}
+	// The node runs until Close, whatever becomes of the context of the start.
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	point.stop = stop
 	go func() { point.done <- nd.Serve(run) }()
@@ -186,7 +193,9 @@ func (n *Network) register(ctx context.Context, at *AccessPoint, participant str
 	}
 	n.SMP.Register(smp.Service{Participant: p, DocType: d, Process: proc, URL: at.URL(), Cert: id.Cert})
 	n.SML.Register(p, n.SMP.URL())
-	return at.Store.AddServed(ctx, db.DefaultTenant, store.Served{Participant: p, DocType: d, Process: proc, Domain: "eProcurement"})
+	return at.Store.AddServed(ctx, db.DefaultTenant, store.Served{
+		Participant: p, DocType: d, Process: proc, Domain: "eProcurement",
+	})
 }
 
 // Close stops everything. The folder stays.

@@ -37,7 +37,8 @@ type Seen struct {
 	Count            int64 // documents
 }
 
-// Alarms returns what is missing, no longer valid or not yet valid on a day.
+// Alarms returns which document types of the traffic have no rules or only basic ones, and which packs have ended or
+// begin later, on a day.
 func Alarms(packs []pack.Pack, seen []Seen, on time.Time) []Alarm {
 	var list []Alarm
 	v := New(packs)
@@ -46,10 +47,13 @@ func Alarms(packs []pack.Pack, seen []Seen, on time.Time) []Alarm {
 		a := Alarm{DocType: s.DocType, Process: s.Process, Count: s.Count}
 		switch {
 		case chosen == nil:
-			a.Kind, a.Text = AlarmNoRules, fmt.Sprintf("%d documents were not checked: %s. Install a pack for them: ravn rules install", s.Count, why)
+			a.Kind = AlarmNoRules
+			a.Text = fmt.Sprintf("%d documents were not checked: %s. Install a pack for them: ravn rules install",
+				s.Count, why)
 		case chosen.pack.Basic:
 			a.Kind, a.Pack, a.Version = AlarmBasic, chosen.pack.Name, chosen.pack.Version
-			a.Text = fmt.Sprintf("%d documents of the type %s are checked by the basic rules of %s only. Install the official pack: ravn rules install", s.Count, s.DocType, chosen.pack.Name)
+			a.Text = fmt.Sprintf("%d documents of the type %s are checked by the basic rules of %s only. "+
+				"Install the official pack: ravn rules install", s.Count, s.DocType, chosen.pack.Name)
 		default:
 			continue
 		}
@@ -58,7 +62,7 @@ func Alarms(packs []pack.Pack, seen []Seen, on time.Time) []Alarm {
 	return append(list, releaseAlarms(packs, on)...)
 }
 
-// releaseAlarms compares the versions of each pack with the day.
+// releaseAlarms compares the versions of each pack with the day: an ended one matters only if no other version holds.
 func releaseAlarms(packs []pack.Pack, on time.Time) []Alarm {
 	holds := map[string]bool{}
 	last := map[string]*pack.Manifest{} // the version that ended last
@@ -72,7 +76,8 @@ func releaseAlarms(packs []pack.Pack, on time.Time) []Alarm {
 		case m.ValidFrom > day:
 			list = append(list, Alarm{
 				Kind: AlarmUpcoming, Pack: m.Name, Version: m.Version,
-				Text: fmt.Sprintf("%s %s is installed and holds from %s. Try it before: ravn validate --on %s", m.Name, m.Version, m.ValidFrom, m.ValidFrom),
+				Text: fmt.Sprintf("%s %s is installed and holds from %s. Try it before: ravn validate --on %s",
+					m.Name, m.Version, m.ValidFrom, m.ValidFrom),
 			})
 		case last[m.Name] == nil || last[m.Name].ValidTo < m.ValidTo:
 			last[m.Name] = m
@@ -82,7 +87,9 @@ func releaseAlarms(packs []pack.Pack, on time.Time) []Alarm {
 		if m := &packs[i].Manifest; m == last[m.Name] && !holds[m.Name] {
 			list = append(list, Alarm{
 				Kind: AlarmEnded, Pack: m.Name, Version: m.Version,
-				Text: fmt.Sprintf("%s %s ended on %s and no other version holds. Install the next release: ravn rules update", m.Name, m.Version, m.ValidTo),
+				Text: fmt.Sprintf("%s %s ended on %s and no other version holds. "+
+					"Install the next release: ravn rules update",
+					m.Name, m.Version, m.ValidTo),
 			})
 		}
 	}

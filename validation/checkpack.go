@@ -36,19 +36,19 @@ func PackProblems(p *pack.Pack) []error {
 	}
 	var wrong []error
 	set := xsd.NewSet(p.Files)
-	for _, file := range once(schemas) {
+	for _, file := range distinct(schemas) {
 		if _, err := set.Load(file); err != nil {
 			wrong = append(wrong, err)
 		}
 	}
-	for _, file := range once(rules) {
+	for _, file := range distinct(rules) {
 		wrong = append(wrong, schematron.Check(p.Files, file)...)
 	}
 	return wrong
 }
 
-// once returns the names in order, without repeated and empty ones.
-func once(names []string) []string {
+// distinct returns the names in order, without repeated and empty ones.
+func distinct(names []string) []string {
 	slices.Sort(names)
 	return slices.DeleteFunc(slices.Compact(names), func(s string) bool { return s == "" })
 }

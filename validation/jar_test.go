@@ -11,7 +11,8 @@ import (
 	"github.com/ravn-ap/ravn/validation/pack"
 )
 
-// ofJar names the shared rule file that a compiled one in a jar of phive-rules was made of, where it is of the same release.
+// ofJar names the shared rule file that a compiled one in a jar of phive-rules was made of, where it is of the same
+// release.
 func ofJar(_ *pack.Pack, file string) string {
 	name := strings.TrimSuffix(path.Base(file), ".xslt")
 	switch {
@@ -29,8 +30,8 @@ func ofJar(_ *pack.Pack, file string) string {
 	return ""
 }
 
-// TestPhiveJarsInterop installs jars of phive-rules as they come from the Maven repository: a pack for each release, all of which
-// compile; and those of the releases whose runs are recorded find the same.
+// TestPhiveJarsInterop installs jars of phive-rules as they come from the Maven repository: a pack for each release,
+// all of which compile; and those of the releases whose runs are recorded find the same.
 func TestPhiveJarsInterop(t *testing.T) {
 	recorded := recordedRuns(t)
 	for _, c := range []struct {

@@ -223,8 +223,8 @@ func archive(t *testing.T, file string, files map[string][]byte) {
 	}
 }
 
-// TestLayouts installs each known layout and compares what its packs find in the shared documents with the recorded runs of
-// Saxon: the findings of each rule file, and those of a document with the rules that are chosen for it.
+// TestLayouts installs each known layout and compares what its packs find in the shared documents with the recorded
+// runs of Saxon: the findings of each rule file, and those of a document with the rules that are chosen for it.
 func TestLayouts(t *testing.T) {
 	recorded := recordedRuns(t)
 	for i := range layouts {
@@ -255,8 +255,8 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
-// A layout of which only the sources are there, without the parts that its build makes, is refused by name and line, and says
-// what to install instead.
+// A layout of which only the sources are there, without the parts that its build makes, is refused by name and line,
+// and says what to install instead.
 func TestLayoutSourcesOnly(t *testing.T) {
 	flat := string(golden.Read(t, "rules/peppol-postaward/sch/2026.5/PEPPOLBIS-T71.sch"))
 	cut, last := strings.Index(flat, "<pattern>"), strings.LastIndex(flat, "</pattern>")+len("</pattern>")
@@ -344,8 +344,8 @@ func reports(t *testing.T, packs []pack.Pack) {
 	}
 }
 
-// asRecorded compares packs with the recorded runs and returns how many. original names the shared rule file that a file of a pack was made of, ""
-// for none.
+// asRecorded compares packs with the recorded runs and returns how many. original names the shared rule file that a
+// file of a pack was made of, "" for none.
 func asRecorded(t *testing.T, packs []pack.Pack, recorded map[string][]RuleRun, original func(p *pack.Pack, file string) string) int {
 	t.Helper()
 	runs, documents := 0, 0

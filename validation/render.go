@@ -52,6 +52,7 @@ func (r *Report) Summary() string {
 	return s
 }
 
+// quote writes a line of the document and the place of a finding in it.
 func (r *Report) quote(b *bytes.Buffer, line int, location string) {
 	if text := r.Line(line); text != "" {
 		fmt.Fprintf(b, "      | %s\n", text)
@@ -114,12 +115,18 @@ func WriteHTML(w io.Writer, reports []*Report) error {
 	}
 	var docs []doc
 	for _, r := range reports {
-		d := doc{File: r.File, Verdict: string(r.Verdict), Summary: r.Summary(), Reason: r.Reason, DocType: r.DocType, Process: r.Process}
+		d := doc{
+			File: r.File, Verdict: string(r.Verdict), Summary: r.Summary(), Reason: r.Reason,
+			DocType: r.DocType, Process: r.Process,
+		}
+		add := func(flag, rule, text string, line, column int, location string) {
+			d.Rows = append(d.Rows, row{flag, rule, text, fmt.Sprintf("%d:%d", line, column), r.Line(line), location})
+		}
 		for _, e := range r.XSD {
-			d.Rows = append(d.Rows, row{"schema", e.Rule, e.Text, fmt.Sprintf("%d:%d", e.Line, e.Column), r.Line(e.Line), e.Location})
+			add("schema", e.Rule, e.Text, e.Line, e.Column, e.Location)
 		}
 		for _, f := range r.ordered() {
-			d.Rows = append(d.Rows, row{f.Flag, f.Rule, f.Text, fmt.Sprintf("%d:%d", f.Line, f.Column), r.Line(f.Line), f.Location})
+			add(f.Flag, f.Rule, f.Text, f.Line, f.Column, f.Location)
 		}
 		docs = append(docs, d)
 	}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
-	"context"
 	"errors"
 	"slices"
 
@@ -70,7 +69,10 @@ type Finding struct {
 }
 
 func newReport(r Request) *Report {
-	return &Report{File: r.Name, DocType: r.DocType, Process: r.Process, XSD: []SchemaError{}, Findings: []Finding{}, body: r.Body}
+	return &Report{
+		File: r.Name, DocType: r.DocType, Process: r.Process,
+		XSD: []SchemaError{}, Findings: []Finding{}, body: r.Body,
+	}
 }
 
 func (r *Report) conclude(v Verdict, reason string) *Report {
@@ -78,25 +80,19 @@ func (r *Report) conclude(v Verdict, reason string) *Report {
 	return r
 }
 
-// unreadable ends a report about a document that is not acceptable XML.
+// unreadable ends a report about a document that is not acceptable XML. One that exceeds a limit of the reader may be
+// correct: it is not checked rather than invalid.
 func (r *Report) unreadable(err error) *Report {
 	var xe *safe.Error
 	if errors.As(err, &xe) {
 		if xe.Limit {
 			return r.conclude(NotChecked, "the document is more than is read: "+xe.Msg)
 		}
-		r.XSD = append(r.XSD, SchemaError{Rule: "well-formed", Location: "/", Line: xe.Line, Column: xe.Col, Text: xe.Msg})
+		r.XSD = append(r.XSD, SchemaError{
+			Rule: "well-formed", Location: "/", Line: xe.Line, Column: xe.Col, Text: xe.Msg,
+		})
 	}
 	return r.conclude(Invalid, "the document cannot be read: "+err.Error())
-}
-
-// unread ends a report of a document whose reading ended early: because it is not XML as it should be, because it has more of
-// something than is read, or because ctx ended.
-func (r *Report) unread(ctx context.Context, err error) (*Report, error) {
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	return r.unreadable(err), nil
 }
 
 func (r *Report) addSchemaErrors(list []xsd.Error) error {
@@ -126,7 +122,8 @@ func (r *Report) addResult(s *schematron.Schema, t *xdm.Tree, res *schematron.Re
 			at, test = f.Assert.At, f.Assert.Test
 		}
 		r.Findings = append(r.Findings, Finding{
-			Rule: f.ID(), Flag: f.Flag(), Location: f.Location, Text: f.Text, Test: test, Source: at.String(), Code: f.Code,
+			Rule: f.ID(), Flag: f.Flag(), Location: f.Location, Text: f.Text, Test: test,
+			Source: at.String(), Code: f.Code,
 		})
 		offsets = append(offsets, t.Offset(f.Node))
 	}
@@ -135,8 +132,8 @@ func (r *Report) addResult(s *schematron.Schema, t *xdm.Tree, res *schematron.Re
 	r.bad = r.bad || res.MoreBad
 }
 
-// locate finds lines and columns in one pass through the document. Offsets refer to its UTF-8 form; so do the lines of
-// documents in another encoding.
+// locate finds the lines and columns of findings in one pass through the document, in the order of their offsets. These
+// count in its UTF-8 form, also if it came in another encoding.
 func (r *Report) locate(list []Finding, offsets []int64) {
 	if len(list) == 0 {
 		return

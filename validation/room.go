@@ -60,8 +60,8 @@ func needOf(size xdm.Size) Need {
 	return Need{size.Bytes, LeastNeed(size.Bytes) + size.Tree()}
 }
 
-// Room is the memory and the work that all checks of a node share. Checks wait for their share in order of arrival,
-// while nothing of their documents is in memory.
+// Room is the memory that all checks of a node share. Checks wait for their share in order of arrival, with nothing
+// of their documents in memory.
 type Room struct {
 	Bytes int64 // for all checks at once
 
@@ -83,7 +83,8 @@ type waiting struct {
 type TooLarge struct{ Need, Room int64 }
 
 func (e *TooLarge) Error() string {
-	return fmt.Sprintf("the document needs %d MiB of memory to be checked, all checks together may take %d MiB", e.Need>>20, e.Room>>20)
+	return fmt.Sprintf("the document needs %d MiB of memory to be checked, all checks together may take %d MiB",
+		e.Need>>20, e.Room>>20)
 }
 
 // Place is the share of a Room that a check has. Free returns it.
@@ -135,7 +136,8 @@ func (r *Room) admit() {
 // Budget is what a check with this place may use: its memory, and the same proportion of the work.
 func (p *Place) Budget() Budget { return Budget{Bytes: p.mine, Steps: p.mine * stepsPerByte} }
 
-// muchMemory is from which size on Free runs the garbage collector, because the memory is not free for others before.
+// muchMemory is the size from which on Free runs the garbage collector: the next check may take the memory at once,
+// and both documents would be there until the collector comes by itself.
 const muchMemory = 16 << 20
 
 // Free returns the place.

@@ -14,8 +14,8 @@ import (
 	"github.com/ravn-ap/ravn/internal/golden"
 )
 
-// Checks get their places in the order in which they came, also when a later one would fit; one that gives up lets those behind
-// it pass; what is larger than the room never waits.
+// Checks get their places in the order in which they came, also when a later one would fit; one that gives up lets
+// those behind it pass; what is larger than the room never waits.
 func TestRoomInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		room := &Room{Bytes: 100}

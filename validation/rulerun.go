@@ -1,5 +1,9 @@
 // Package validation checks business documents against the official rules, XML Schema and Schematron, in process. The
-// engines are the packages below xml.
+// engines are the packages below xml; the rules are packs (package pack).
+//
+// New makes a Validator of packs, and Validator.Validate a Report of a document: valid, invalid, not checked because
+// that would take too much, or not checkable because there are no rules for it. A Room shares the memory of a server
+// among the checks that run at a time. RuleFile and SchemaFile are for people who work with a single file.
 package validation
 
 import (
@@ -21,8 +25,8 @@ type RuleFile struct {
 	schema *schematron.Schema
 }
 
-// LoadRuleFile reads and compiles a .sch file with its includes, or rules compiled to XSLT. phase "" is the file's default.
-// The error names each problem with file and line.
+// LoadRuleFile reads and compiles a .sch file with its includes, or rules compiled to XSLT. phase "" is the file's
+// default. The error names each problem with file and line.
 func LoadRuleFile(path, phase string) (*RuleFile, error) {
 	src, err := schematron.Load(disk{}, filepath.ToSlash(path))
 	if err != nil {
@@ -66,8 +70,8 @@ func (r *RuleRun) Fatal() bool {
 	return r.Error != ""
 }
 
-// Run evaluates the rules on a document, or on each document of a test set. A document that cannot be read gives one run
-// with an error; an error is returned only when ctx ends.
+// Run evaluates the rules on a document, or on each document of a test set. A document that cannot be read gives one
+// run with an error; an error is returned only when ctx ends.
 func (f *RuleFile) Run(ctx context.Context, name string, doc []byte) ([]RuleRun, error) {
 	set, err := testset.Read(doc, f.names)
 	if err != nil {

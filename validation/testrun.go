@@ -23,8 +23,8 @@ type TestResult struct {
 	Problems      []string `json:"problems"`
 }
 
-// RunTests runs the tests of a test set, or the expectation in the first comment of a plain document, on the rules alone. An
-// error means that ctx ended.
+// RunTests runs the tests of a test set, or the expectation in the first comment of a plain document, on the rules
+// alone. An error means that ctx ended.
 func (v *Validator) RunTests(ctx context.Context, name string, doc []byte, on time.Time) ([]TestResult, error) {
 	failed := func(why string) []TestResult {
 		return []TestResult{{File: name, TestSet: "error", Problems: []string{why}}}
@@ -48,7 +48,10 @@ func (v *Validator) RunTests(ctx context.Context, name string, doc []byte, on ti
 	var out []TestResult
 	for i := range f.Tests {
 		t := &f.Tests[i]
-		r := TestResult{File: name, Index: i, Configuration: cmp.Or(t.Configuration, f.Configuration), TestSet: "pass", Problems: []string{}}
+		r := TestResult{
+			File: name, Index: i, Configuration: cmp.Or(t.Configuration, f.Configuration),
+			TestSet: "pass", Problems: []string{},
+		}
 		if err := v.runTest(ctx, t, rules[r.Configuration], &r); err != nil {
 			return nil, err
 		}

@@ -20,8 +20,8 @@ import (
 	"github.com/ravn-ap/ravn/xml/xsd"
 )
 
-// Validator checks documents with its rule packs. Rules are compiled when they are first needed. It may be used by
-// several goroutines.
+// Validator checks documents with its rule packs. Rules are compiled when they are first needed, once, and stay in
+// memory. It may be used by several goroutines.
 type Validator struct {
 	packs []pack.Pack
 	names *xdm.Names
@@ -33,7 +33,7 @@ type Validator struct {
 
 type stepKey struct{ pack, version, file string }
 
-// step is a schema or rule file, compiled once.
+// step is a schema or rule file of a pack, compiled once: by the first check that needs it, while the others wait.
 type step struct {
 	once   sync.Once
 	schema *xsd.Schema
@@ -93,6 +93,8 @@ func NoVerdict(r Request, v Verdict, reason string) *Report { return newReport(r
 // Unreadable returns a report about a document whose file cannot be read.
 func Unreadable(r Request, err error) *Report { return newReport(r).unreadable(err) }
 
+// document does the steps in the order in which they can refuse most cheaply: size, root and type, rules, reading
+// together with the schema, and last the rules, of the document and of its envelope.
 func (v *check) document() (*Report, error) {
 	rep, r := v.rep, v.req
 	v.size = xdm.SizeOf(r.Body)
@@ -107,17 +109,28 @@ func (v *check) document() (*Report, error) {
 	if chosen == nil {
 		return rep.conclude(Error, why), nil
 	}
-	if root := typeRoot(chosen.doc.DocType); root != about.Root.Space+"::"+about.Root.Local {
-		return rep.conclude(Invalid, fmt.Sprintf("the root element is %s, documents of the type %s have %s", rootName(about), chosen.doc.DocType, root)), nil
+	docType := chosen.doc.DocType
+	root, _, _ := strings.Cut(docType, "##") // namespace::name
+	if root != about.Root.Space+"::"+about.Root.Local {
+		return rep.conclude(Invalid, fmt.Sprintf("the root element is %s, documents of the type %s have %s",
+			rootName(about), docType, root)), nil
 	}
-	rep.DocType, rep.Process, rep.Pack, rep.Version, rep.Basic = chosen.doc.DocType, chosen.process, chosen.pack.Name, chosen.pack.Version, chosen.pack.Basic
+	rep.DocType, rep.Process, rep.Basic = docType, chosen.process, chosen.pack.Basic
+	rep.Pack, rep.Version = chosen.pack.Name, chosen.pack.Version
+	unusable := func(err error) (*Report, error) {
+		why := fmt.Sprintf("the rules of pack %s %s cannot be used: %v", rep.Pack, rep.Version, err)
+		return rep.conclude(Error, why), nil
+	}
 	schema, rules, err := v.load(chosen.pack, chosen.doc)
 	if err != nil {
-		return rep.conclude(Error, fmt.Sprintf("the rules of pack %s %s cannot be used: %v", rep.Pack, rep.Version, err)), nil
+		return unusable(err)
 	}
 	tree, schemaErrs, err := v.read(schema, about.Envelope)
-	if err != nil {
-		return rep.unread(v.ctx, err)
+	switch {
+	case err != nil && v.ctx.Err() != nil:
+		return nil, v.ctx.Err()
+	case err != nil:
+		return rep.unreadable(err), nil
 	}
 	if err := rep.addSchemaErrors(schemaErrs); err != nil {
 		return rep.unreadable(err), nil
@@ -135,7 +148,7 @@ func (v *check) document() (*Report, error) {
 	case errors.Is(err, schematron.ErrBudget):
 		return rep.conclude(NotChecked, "the rules need more steps for this document than they may take"), nil
 	case err != nil && v.ctx.Err() == nil:
-		return rep.conclude(Error, fmt.Sprintf("the rules of pack %s %s cannot be used: %v", rep.Pack, rep.Version, err)), nil
+		return unusable(err)
 	case err != nil:
 		return nil, err
 	}
@@ -170,7 +183,8 @@ func (v *check) envelope(p *pack.Pack) error {
 	return v.run(rules, tree)
 }
 
-// read parses a document once, for both schema and rules, without the envelope around it.
+// read parses a document once, for both schema and rules: one scan feeds the validation by the schema and the builder
+// of the tree. With envelope, both see only the document inside.
 func (v *check) read(schema *xsd.Schema, envelope bool) (*xdm.Tree, []xsd.Error, error) {
 	doc, events := v.req.Body, 0
 	build := xdm.NewBuilderFor(v.names, v.size)
@@ -195,15 +209,16 @@ func (v *check) read(schema *xsd.Schema, envelope bool) (*xdm.Tree, []xsd.Error,
 	}
 	var schemaErrs []xsd.Error
 	if run != nil {
-		schemaErrs = run.End()
+		schemaErrs = run.Errors()
 	}
 	return build.Tree(), schemaErrs, nil
 }
 
-// eventsAtOnce is after how many events of the reader ctx is checked.
+// eventsAtOnce is how many events are read between two looks at the context.
 const eventsAtOnce = 1 << 12
 
-// unwrapped passes on the business document in an envelope as if there were no envelope.
+// unwrapped passes on the business document in an envelope as if there were no envelope: what stands directly in the
+// envelope and is not of its namespace, one level up.
 func unwrapped(feed func(*safe.Event) error) func(*safe.Event) error {
 	inside, done := false, false
 	return func(e *safe.Event) error {
@@ -232,8 +247,8 @@ type choice struct {
 	process string
 }
 
-// choose finds the rules for a document: by document type and process together, or by what the document says. Of several packs
-// that hold on the day the one with all rules wins over a basic one, then the newest. why says in a sentence that there is none.
+// choose finds the rules for a document: by the document type and process that are asked for, or by what the document
+// says of itself. Of several packs that hold on the day, better chooses. If there is none, why says so in a sentence.
 func (v *Validator) choose(about doctype.About, r Request) (best *choice, why string) {
 	docType, process := cmp.Or(r.DocType, about.DocType), cmp.Or(r.Process, about.Process, about.Profile)
 	var ended, known bool
@@ -274,13 +289,8 @@ func (v *Validator) choose(about doctype.About, r Request) (best *choice, why st
 	case docType != "":
 		return nil, "no pack has rules for the document type " + docType
 	}
-	return nil, fmt.Sprintf("no pack has rules for the root element %s with the customization %q", about.Root, about.Customization)
-}
-
-// typeRoot is the part of a document type that names the root element: namespace::name.
-func typeRoot(docType string) string {
-	root, _, _ := strings.Cut(docType, "##")
-	return root
+	return nil, fmt.Sprintf("no pack has rules for the root element %s with the customization %q",
+		about.Root, about.Customization)
 }
 
 // rootName names the root element of a document for a person.

@@ -135,8 +135,8 @@ func TestValidateExamples(t *testing.T) {
 	t.Log(verdicts)
 }
 
-// The official test sets are run as their publishers run them; three expectations are older than the rules (README of the
-// shared rules).
+// The official test sets are run as their publishers run them; three expectations are older than the rules (README of
+// the shared rules).
 func TestRunTests(t *testing.T) {
 	v, _ := installed(t)
 	root := golden.Shared(t, "rules")

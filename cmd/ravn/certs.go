@@ -95,11 +95,12 @@ func certRows(ctx context.Context, cfg *config.Config, now time.Time) ([]certRow
 			r.fine = err == nil && r.Status == string(certs.NotYetValid) // until then the current one does
 		}
 		for _, a := range anchors.AP {
-			if id.Cert.CheckSignatureFrom(a.CA) == nil {
+			if id.Cert.CheckSignatureFrom(a.CA) == nil { // the names of a renewed CA are those of the old one
 				r.Chain = append(r.Chain, certs.Subject(a.CA))
 				for _, up := range a.Above {
 					r.Chain = append(r.Chain, certs.Subject(up))
 				}
+				break
 			}
 		}
 		rows = append(rows, r)
@@ -108,12 +109,15 @@ func certRows(ctx context.Context, cfg *config.Config, now time.Time) ([]certRow
 		role certs.Role
 		list []certs.Issuer
 	}{{certs.AP, anchors.AP}, {certs.SMP, anchors.SMP}} {
-		for _, a := range of.list {
+		all := certs.CAs(of.list)
+		for _, ca := range all {
 			status := certs.Valid
-			if now.After(a.CA.NotAfter) {
+			if now.After(ca.NotAfter) {
 				status = certs.Expired
 			}
-			rows = append(rows, newCertRow(fmt.Sprintf("anchor for %s certificates", of.role), a.CA, of.role.String()+" CA", status, now))
+			r := newCertRow(fmt.Sprintf("anchor for %s certificates", of.role), ca, of.role.String()+" CA", status, now)
+			r.fine = r.fine || certs.Renewed(ca, all)
+			rows = append(rows, r)
 		}
 	}
 	return rows, nil

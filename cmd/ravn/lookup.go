@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -10,8 +11,10 @@ import (
 
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/config"
+	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/node"
+	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/smp"
 )
@@ -66,7 +69,7 @@ func (c *cli) runLookup(ctx context.Context, participant, docType, process strin
 		return fault.New(fault.ConfigInvalid, nil, "discovery.zone: local has no SML zone of its own: name one")
 	}
 	if docType == "" {
-		return c.lookupGroup(ctx, dir, r)
+		return c.lookupGroup(ctx, n, dir, r)
 	}
 	d, err := peppol.ParseDocType(docType)
 	if err != nil {
@@ -78,7 +81,7 @@ func (c *cli) runLookup(ctx context.Context, participant, docType, process strin
 	}
 	e, err := dir.Endpoint(ctx, r, d, p)
 	if err != nil {
-		return c.lookupFailed(r, err)
+		return c.lookupFailed(ctx, n, r, err)
 	}
 	f := found{
 		Participant: r.Value(), Registered: true, SMP: e.SMP, URL: e.URL, Subject: certs.Subject(e.Cert), NotAfter: e.Cert.NotAfter.UTC().Format(time.RFC3339),
@@ -90,10 +93,10 @@ func (c *cli) runLookup(ctx context.Context, participant, docType, process strin
 	return c.print(f, "%s is registered\n  SMP          %s\n  endpoint     %s\n  access point %s\n  certificate  %s, %s, until %s", f.Participant, f.SMP, f.URL, f.Seat, f.Subject, f.Status, f.NotAfter)
 }
 
-func (c *cli) lookupGroup(ctx context.Context, dir *smp.Client, r peppol.ParticipantID) error {
+func (c *cli) lookupGroup(ctx context.Context, n *node.Node, dir *smp.Client, r peppol.ParticipantID) error {
 	g, err := dir.Lookup(ctx, r)
 	if err != nil {
-		return c.lookupFailed(r, err)
+		return c.lookupFailed(ctx, n, r, err)
 	}
 	f := found{Participant: r.Value(), Registered: true, SMP: g.SMP}
 	text := ""
@@ -105,23 +108,54 @@ func (c *cli) lookupGroup(ctx context.Context, dir *smp.Client, r peppol.Partici
 }
 
 // lookupFailed shows a clear no as a result, and everything else as an error.
-func (c *cli) lookupFailed(r peppol.ParticipantID, err error) error {
+func (c *cli) lookupFailed(ctx context.Context, n *node.Node, r peppol.ParticipantID, err error) error {
 	var se *smp.Error
 	code := fault.LookupFailed
 	if errors.As(err, &se) {
 		switch se.Kind {
 		case smp.NotRegistered:
 			code = fault.NotRegistered
+		case smp.Moving:
+			code = fault.ReceiverMoving
 		case smp.Invalid:
 			code = fault.MetadataInvalid
 		}
 	}
 	f := fault.New(code, err, "%s", r.Value())
+	held := []string{}
+	if code == fault.ReceiverMoving {
+		if held, err = heldFor(ctx, n.Store, r); err != nil {
+			return fault.New(fault.RecordUnreadable, err, "")
+		}
+		f.Detail = fmt.Sprintf("%s, for whom %d messages are held", r.Value(), len(held))
+	}
 	if !c.json {
 		return f
 	}
-	if err := c.print(map[string]any{"participant": r.Value(), "registered": false, "certain": code == fault.NotRegistered, "code": code, "error": f.Error()}, ""); err != nil {
+	if err := c.print(map[string]any{
+		"participant": r.Value(), "registered": false, "certain": code == fault.NotRegistered,
+		"moving": code == fault.ReceiverMoving, "held_messages": held, "code": code, "error": f.Error(),
+	}, ""); err != nil {
 		return err
 	}
 	return &shownError{f}
+}
+
+// heldFor returns the ids of the messages to the receiver that are held because no SMP knows it.
+func heldFor(ctx context.Context, s *store.Store, r peppol.ParticipantID) ([]string, error) {
+	jobs, err := s.Jobs(ctx, db.DefaultTenant, store.JobFilter{Kind: store.Send, Moving: true, Limit: 10_000})
+	if err != nil {
+		return nil, err
+	}
+	ids := []string{}
+	for _, j := range jobs {
+		m, err := s.Get(ctx, db.DefaultTenant, j.MessageID)
+		if err != nil {
+			return nil, err
+		}
+		if p, err := peppol.ParseParticipant(m.Receiver); err == nil && p.Equal(r) {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -32,6 +33,8 @@ type queueRow struct {
 	Due       string `json:"due,omitempty"`
 	Owner     string `json:"owner,omitempty"` // the process that is working on it
 	GivenUp   bool   `json:"given_up"`
+	HeldSince string `json:"held_since,omitempty"` // it is held because no SMP knows its receiver
+	HeldUntil string `json:"held_until,omitempty"` // when it is given up
 	Reason    string `json:"reason,omitempty"`
 }
 
@@ -44,12 +47,13 @@ func (c *cli) queueList() *cobra.Command {
 			if limit < 1 || limit > 100_000 {
 				return badArgs("--limit: want 1 to 100000")
 			}
-			return c.withStore(cmd.Context(), func(s *store.Store) error {
+			return c.withRecord(cmd.Context(), func(cfg *config.Config, s *store.Store) error {
 				for _, dead := range []bool{true, false} {
 					if givenUp && !dead {
 						continue
 					}
-					if err := c.listJobs(cmd.Context(), s, store.JobFilter{Dead: dead, Limit: limit}); err != nil {
+					f := store.JobFilter{Dead: dead, Limit: limit}
+					if err := c.listJobs(cmd.Context(), s, f, time.Duration(cfg.Send.Hold)); err != nil {
 						return err
 					}
 				}
@@ -62,7 +66,7 @@ func (c *cli) queueList() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) listJobs(ctx context.Context, s *store.Store, f store.JobFilter) error {
+func (c *cli) listJobs(ctx context.Context, s *store.Store, f store.JobFilter, hold time.Duration) error {
 	jobs, err := s.Jobs(ctx, db.DefaultTenant, f)
 	if err != nil {
 		return fault.New(fault.RecordUnreadable, err, "")
@@ -74,6 +78,9 @@ func (c *cli) listJobs(ctx context.Context, s *store.Store, f store.JobFilter) e
 		}
 		if !j.LeaseEnd.IsZero() {
 			r.Owner = j.Owner
+		}
+		if !j.Moving.IsZero() {
+			r.HeldSince, r.HeldUntil = j.Moving.Format(time.RFC3339), j.Moving.Add(hold).Format(time.RFC3339)
 		}
 		m, err := s.Get(ctx, db.DefaultTenant, j.MessageID)
 		if err == nil {
@@ -87,7 +94,7 @@ func (c *cli) listJobs(ctx context.Context, s *store.Store, f store.JobFilter) e
 		if j.Dead {
 			c.exit = fault.Negative
 		}
-		if err := c.print(r, "%-36s %-8s %-16s tries %d  %s%s  %s", r.ID, r.Kind, r.State, r.Tries, r.Due, by(r.Owner), r.Reason); err != nil {
+		if err := c.print(r, "%-36s %-8s %-16s tries %d  %s%s%s  %s", r.ID, r.Kind, r.State, r.Tries, r.Due, by(r.Owner), r.heldText(), r.Reason); err != nil {
 			return err
 		}
 	}
@@ -97,6 +104,14 @@ func (c *cli) listJobs(ctx context.Context, s *store.Store, f store.JobFilter) e
 // decided reports whether a message whose work was given up needs no decision any more.
 func decided(s store.State) bool {
 	return s == store.Closed || s == store.Archived || s == store.Cancelled || s == store.Sent || s == store.Delivered
+}
+
+// heldText says since when and until when a message is held.
+func (r *queueRow) heldText() string {
+	if r.HeldSince == "" {
+		return ""
+	}
+	return "  held since " + r.HeldSince + " until " + r.HeldUntil
 }
 
 func by(owner string) string {

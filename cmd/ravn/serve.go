@@ -87,8 +87,8 @@ func runServer(ctx context.Context, cfg *config.Config, log zerolog.Logger) erro
 	if cfg.Env() != certs.Local && cfg.Certs.Revocation == "unchecked" {
 		log.Warn().Msg("certs.revocation is unchecked: revoked certificates are believed")
 	}
-	for _, i := range n.Trust.Anchors().AP { // PKI-004
-		log.Info().Str("anchor", certs.Subject(i.CA)).Str("sha256", certs.Fingerprint(i.CA)).
+	for _, ca := range certs.CAs(n.Trust.Anchors().AP) { // PKI-004
+		log.Info().Str("anchor", certs.Subject(ca)).Str("sha256", certs.Fingerprint(ca)).
 			Msg("access points are trusted that this CA issued")
 	}
 	var seats []string

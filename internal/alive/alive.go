@@ -1,6 +1,9 @@
-// Package alive tells which processes that work on one data folder still run. Each has a file there that says who it is, with a
-// lock that the kernel drops when the process ends, however it ends. A process number would be a worse witness: it is used
-// again, and two containers that share the folder are both number 1.
+// Package alive tells which of the processes that work on a data folder still run. Each has a file there that says
+// who it is, and holds a lock on it, which the kernel drops when the process ends, however it ends. A process number
+// would be a worse witness: it is used again, and two containers that share the folder are both number 1.
+//
+// A process calls Enter when it begins and Leave at its end. Others and Living tell who is there; Bury cleans up
+// after those that ended without leaving.
 package alive
 
 import (
@@ -18,9 +21,9 @@ import (
 
 // Who is a process.
 type Who struct {
-	Name    string    `json:"name"` // its own among all processes and for all time
+	Name    string    `json:"name"` // no other process has it or ever had it
 	Process int       `json:"process"`
-	Space   string    `json:"space"` // of process numbers: each container has one of its own; "" where the system has none
+	Space   string    `json:"space"` // of process numbers: each container has its own; "" where the system has none
 	Host    string    `json:"host"`
 	Server  bool      `json:"server"` // it serves; else it is a command
 	Schema  int       `json:"schema"` // of the database, that its program knows
@@ -32,13 +35,13 @@ func (w Who) String() string {
 	return fmt.Sprintf("process %d on %s since %s (schema %d)", w.Process, w.Host, since, w.Schema)
 }
 
-// Self returns who this process is. Each call gives another name.
+// Self returns who this process is, under a name that is new with each call.
 func Self(server bool, schema int, now time.Time) Who {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "?"
 	}
-	name := fmt.Sprintf("%s-%d-%s", strings.Map(plain, host), os.Getpid(), rand.Text()[:10])
+	name := fmt.Sprintf("%s-%d-%s", strings.Map(fileNameRune, host), os.Getpid(), rand.Text()[:10])
 	space, err := os.Readlink("/proc/self/ns/pid")
 	if err != nil {
 		space = ""
@@ -46,13 +49,13 @@ func Self(server bool, schema int, now time.Time) Who {
 	return Who{name, os.Getpid(), space, host, server, schema, now}
 }
 
-// Same reports whether two presences are of one process.
+// Same reports whether w and o are one process, which may have entered more than once.
 func (w Who) Same(o Who) bool {
 	return w.Process == o.Process && w.Space == o.Space && w.Host == o.Host
 }
 
-// plain replaces what cannot stand in a file name.
-func plain(r rune) rune {
+// fileNameRune replaces what cannot stand in a file name.
+func fileNameRune(r rune) rune {
 	if r == filepath.Separator || r < ' ' {
 		return '_'
 	}
@@ -63,12 +66,13 @@ func plain(r rune) rune {
 type Process struct {
 	Who
 	dir string
-	fd  int // no *os.File: the lock must not go when nobody refers to the Process any more
+	fd  int // no *os.File, whose finalizer would drop the lock when nobody refers to the Process any more
 }
 
 const suffix = ".json"
 
-// Enter shows in a folder, which it makes if there is none, that a process lives, until Leave or the process's end.
+// Enter makes the presence of a process in a folder, which it makes too if there is none. It lasts until Leave or the
+// end of the process.
 func Enter(dir string, who Who) (*Process, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
@@ -79,10 +83,12 @@ func Enter(dir string, who Who) (*Process, error) {
 	}
 	p := &Process{Who: who, dir: dir}
 	temp := filepath.Join(dir, who.Name+".tmp")
-	if p.fd, err = syscall.Open(temp, syscall.O_RDWR|syscall.O_CREAT|syscall.O_EXCL|syscall.O_CLOEXEC, 0o600); err != nil {
+	const flags = syscall.O_RDWR | syscall.O_CREAT | syscall.O_EXCL | syscall.O_CLOEXEC
+	if p.fd, err = syscall.Open(temp, flags, 0o600); err != nil {
 		return nil, &fs.PathError{Op: "open", Path: temp, Err: err}
 	}
-	// Under its name it is found locked: before, nobody takes it for that of a dead one.
+	// The file gets its name only when it is locked: found without a lock, it would be buried as that of a dead
+	// process.
 	err = lock(p.fd)
 	if err == nil {
 		_, err = syscall.Write(p.fd, append(text, '\n'))
@@ -100,18 +106,18 @@ func lock(fd int) error { return syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_
 
 func (p *Process) path() string { return filepath.Join(p.dir, p.Name+suffix) }
 
-// Leave takes the presence back. What was done in its name must be ended before.
+// Leave ends the presence. Everything that was begun in its name must be finished before.
 func (p *Process) Leave() error { return errors.Join(os.Remove(p.path()), syscall.Close(p.fd)) }
 
-// Others returns the other processes that live.
+// Others returns the other processes in the folder that run.
 func (p *Process) Others() ([]Who, error) { return living(p.dir, p.path()) }
 
-// Living returns the processes that live.
+// Living returns the processes in a folder that run.
 func Living(dir string) ([]Who, error) { return living(dir, "") }
 
 func living(dir, but string) ([]Who, error) {
 	var all []Who
-	err := each(dir, but, func(file string, f *os.File, lives bool) error {
+	err := eachPresence(dir, but, func(file string, f *os.File, lives bool) error {
 		if !lives {
 			return nil
 		}
@@ -123,22 +129,24 @@ func living(dir, but string) ([]Who, error) {
 	return all, err
 }
 
-// Bury calls release with the name of each process that has ended without leaving, and then forgets it. A name for
-// which release fails stays for the next call. Of two processes that bury at once each name meets one.
+// Bury calls release with the name of each process that has ended without leaving, and then removes its file. A name
+// for which release fails stays for the next call. If two processes bury at the same time, each name is released by
+// one of them: the other finds the lock taken.
 func (p *Process) Bury(release func(name string) error) error {
-	return each(p.dir, p.path(), func(file string, _ *os.File, lives bool) error {
+	return eachPresence(p.dir, p.path(), func(file string, _ *os.File, lives bool) error {
 		if lives {
 			return nil
 		}
 		if err := release(strings.TrimSuffix(filepath.Base(file), suffix)); err != nil {
 			return err
 		}
-		return gone(os.Remove(file))
+		return unlessGone(os.Remove(file))
 	})
 }
 
-// each calls do with each file in a folder but one. Of a process that does not live the lock is held meanwhile.
-func each(dir, but string, do func(file string, f *os.File, lives bool) error) error {
+// eachPresence calls visit for each presence in a folder but one. The lock of a process that has ended is held
+// meanwhile.
+func eachPresence(dir, but string, visit func(file string, f *os.File, lives bool) error) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*"+suffix))
 	if err != nil {
 		return err
@@ -146,30 +154,31 @@ func each(dir, but string, do func(file string, f *os.File, lives bool) error) e
 	var errs []error
 	for _, file := range files {
 		if file != but {
-			errs = append(errs, look(file, do))
+			errs = append(errs, visitPresence(file, visit))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func look(file string, do func(file string, f *os.File, lives bool) error) error {
+func visitPresence(file string, visit func(file string, f *os.File, lives bool) error) error {
 	f, err := os.Open(file)
 	if err != nil {
-		return gone(err)
+		return unlessGone(err)
 	}
-	defer func() { _ = f.Close() }() // only read; and with it goes the lock
+	defer func() { _ = f.Close() }() // it was only read; closing drops the lock
 	switch err := lock(int(f.Fd())); {
 	case err == nil:
-		return do(file, f, false)
+		return visit(file, f, false)
 	case errors.Is(err, syscall.EWOULDBLOCK):
-		return do(file, f, true)
+		return visit(file, f, true)
 	default:
 		return err
 	}
 }
 
-// gone passes over that a file is not there any more: its process has just left, or another buried it.
-func gone(err error) error {
+// unlessGone returns err unless it says that the file is not there any more: its process has just left, or another
+// one has buried it.
+func unlessGone(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -26,8 +26,10 @@ type Outbound struct {
 	Directory Directory                 // may be nil if every peer is given directly
 	Seat      peppol.SeatID             // sender of submissions that name no seat
 	Check     Check                     // of documents before they are accepted
+	Envelope  sbdh.Options              // for reading envelopes that C1 made
 	Country   string                    // COUNTRY_C1 of submissions without one; "" means they must have one
 	Timeout   time.Duration             // of one attempt
+	Hold      time.Duration             // how long a message waits for a receiver that no SMP knows; 0: not at all
 	Observe   func(step, detail string) // called at each step; may be nil
 }
 
@@ -80,6 +82,17 @@ func (out *Outbound) AttemptMessage(ctx context.Context, job store.Job, m store.
 	}
 	ev, _, err = out.send(ctx, job, m, peer, false)
 	return ev, err
+}
+
+// Seek is Attempt for a message that was held because no SMP knew its receiver. If the message may have arrived in the
+// meantime, for example because an older program tried to send it, it is no longer held and waits for an operator: it
+// must not go to another access point unasked.
+func (out *Outbound) Seek(ctx context.Context, job store.Job) error {
+	if !out.neverSent(ctx, job) {
+		return out.unsent(ctx, job, fault.New(fault.PeerUnreachable, nil, ""))
+	}
+	_, err := out.Attempt(ctx, job, as4.Peer{})
+	return err
 }
 
 // send makes one attempt at one access point. If that does not serve the receiver and elsewhere is set, held is true:
@@ -177,6 +190,8 @@ func lookupFault(err error) error {
 	switch se.Kind {
 	case smp.NotRegistered:
 		return fault.New(fault.NotRegistered, err, "")
+	case smp.Moving:
+		return fault.New(fault.ReceiverMoving, err, "")
 	case smp.Invalid:
 		return fault.New(fault.MetadataInvalid, err, "")
 	}
@@ -354,17 +369,58 @@ func answerEvidence(ev *as4.Evidence, kind string) []store.Evidence {
 // counting an attempt (REL-026). A message that may have arrived in an earlier attempt is never given up here: a failed
 // lookup does not prove that it did not arrive (REL-027).
 func (out *Outbound) unsent(ctx context.Context, job store.Job, cause error) error {
-	entry := fault.LookupFailed
+	why := store.NotSent{Quarantine: isStoredFault(cause), Retry: out.Now().Add(time.Minute)}
 	var f *fault.Error
-	if errors.As(cause, &f) {
-		entry = f.Code
+	if errors.As(cause, &f) && f.Code == fault.ReceiverMoving && out.neverSent(ctx, job) {
+		cause = out.hold(job, f, &why)
 	}
-	e, _ := fault.Find(entry)
-	err := out.Store.NotSent(context.WithoutCancel(ctx), job, store.NotSent{
-		GiveUp: e.Exit == fault.Negative, Quarantine: isStoredFault(cause), Retry: out.Now().Add(time.Minute), Reason: cause.Error(),
-	})
+	var se *smp.Error
+	if errors.As(cause, &se) {
+		why.Retry = later(why.Retry, out.Now().Add(se.RetryAfter))
+	}
+	why.GiveUp, why.Reason = fault.ExitOf(cause) == fault.Negative, cause.Error()
+	err := out.Store.NotSent(context.WithoutCancel(ctx), job, why)
 	return errors.Join(cause, err)
 }
+
+// neverSent reports whether certainly no attempt has brought the message to an access point. Only then may it be sent to
+// another one without an operator's decision.
+func (out *Outbound) neverSent(ctx context.Context, job store.Job) bool {
+	m, err := out.Store.Get(context.WithoutCancel(ctx), out.Tenant, job.MessageID)
+	return err == nil && m.State != store.Unknown && m.State != store.Sending
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// holdPause is the time between two lookups of the receiver of a held message. Registers change within minutes or hours,
+// not seconds.
+const holdPause = 15 * time.Minute
+
+// hold lets a message wait whose receiver is registered in the SML, but not in the SMP that the SML names (DISC-067).
+// While a participant changes its provider, both the old SMP and the new one may answer 404. The wait has an end.
+func (out *Outbound) hold(job store.Job, moving *fault.Error, why *store.NotSent) error {
+	now := out.Now()
+	since := job.Moving
+	if since.IsZero() {
+		since = now
+	}
+	end := since.Add(out.Hold)
+	if !now.Before(end) {
+		return fault.New(fault.ReceiverGone, moving.Err, "since %s, for %s", stamp(since), out.Hold)
+	}
+	why.Moving, why.Retry = since, now.Add(holdPause)
+	if end.Before(why.Retry) {
+		why.Retry = end
+	}
+	return fault.New(fault.ReceiverMoving, moving.Err, "held until %s, next lookup at %s", stamp(end), stamp(why.Retry))
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // sendFault gives a failed attempt its error code. It says that the message was refused only if no earlier attempt may
 // have arrived, because that text invites the operator to send the document again.

@@ -120,7 +120,7 @@ func (out *Outbound) prepare(s Submission) (*sbdh.Header, func(io.Writer) error,
 		return nil, nil, documentFault(err)
 	}
 	if seen.Envelope {
-		return s.ready()
+		return s.ready(out.Envelope)
 	}
 	h, err := out.header(s, seen)
 	return h, func(w io.Writer) error {
@@ -129,9 +129,9 @@ func (out *Outbound) prepare(s Submission) (*sbdh.Header, func(io.Writer) error,
 }
 
 // ready checks an envelope that the submitter made. It is sent byte for byte (SBDH-035).
-func (s *Submission) ready() (*sbdh.Header, func(io.Writer) error, error) {
+func (s *Submission) ready(opt sbdh.Options) (*sbdh.Header, func(io.Writer) error, error) {
 	var h *sbdh.Header
-	err := s.read(func(r io.Reader) (err error) { h, _, err = sbdh.Read(r, sbdh.Options{}); return err })
+	err := s.read(func(r io.Reader) (err error) { h, _, err = sbdh.Read(r, opt); return err })
 	if err != nil {
 		return nil, nil, envelopeFault(err)
 	}

@@ -1,5 +1,6 @@
-// Package bench measures two whole nodes, each in a process of its own, over loopback with durable commits on. Ratios are
-// taken in one run against the private RSA operation of this machine, so that they say something on any machine.
+// Package bench measures two whole nodes, each in a process of its own, over loopback and with durable commits. It
+// compares them with the private RSA operation, timed on the same machine in the same run: such a ratio says
+// something on any machine.
 package bench
 
 import (
@@ -65,12 +66,12 @@ type Commands struct {
 
 // Run starts the receiver, then the sender, and measures while they work.
 func Run(ctx context.Context, o Options, c Commands) (*Result, error) {
-	rx, err := start(ctx, o.Program, c.Receiver, c.Ready)
+	rx, err := startProcess(ctx, o.Program, c.Receiver, c.Ready)
 	if err != nil {
 		return nil, fmt.Errorf("bench: receiver: %w", err)
 	}
 	defer rx.stop()
-	tx, err := start(ctx, o.Program, c.Sender, "")
+	tx, err := startProcess(ctx, o.Program, c.Sender, "")
 	if err != nil {
 		return nil, fmt.Errorf("bench: sender: %w", err)
 	}
@@ -83,7 +84,7 @@ func Run(ctx context.Context, o Options, c Commands) (*Result, error) {
 		return nil, err
 	}
 	op, stopOps := measureRSA()
-	line, err := tx.line()
+	line, err := tx.readLine()
 	stopOps()
 	if err != nil {
 		return nil, fmt.Errorf("bench: sender: %w", err)
@@ -95,6 +96,8 @@ func Run(ctx context.Context, o Options, c Commands) (*Result, error) {
 	return summary(rep, op(), rx.waitIdle()-before, max(rx.peak()-rss[0], tx.peak()-rss[1])), nil
 }
 
+// summary puts the numbers of a run together. op is the time of one RSA operation, receive the CPU time of the
+// receiver, both in ms; growth is in KiB.
 func summary(rep Report, op, receive float64, growth int64) *Result {
 	slices.Sort(rep.Latencies)
 	n := len(rep.Latencies)
@@ -114,8 +117,8 @@ type process struct {
 	out *bufio.Reader
 }
 
-// start runs the program; its output and log are read here. With ready it waits for a line with that text.
-func start(ctx context.Context, program string, args []string, ready string) (*process, error) {
+// startProcess runs the program; its output and log are read here. With ready it waits for a line with that text.
+func startProcess(ctx context.Context, program string, args []string, ready string) (*process, error) {
 	p := &process{cmd: exec.CommandContext(ctx, program, args...)}
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	var err error
@@ -138,8 +141,8 @@ func start(ctx context.Context, program string, args []string, ready string) (*p
 	return p, nil
 }
 
-// line returns the next line of output.
-func (p *process) line() (string, error) {
+// readLine returns the next line of output.
+func (p *process) readLine() (string, error) {
 	s, err := p.out.ReadString('\n')
 	return strings.TrimSpace(s), err
 }
@@ -148,7 +151,7 @@ func (p *process) line() (string, error) {
 func (p *process) await(text string) error {
 	var last string
 	for {
-		s, err := p.line()
+		s, err := p.readLine()
 		if err != nil {
 			return fmt.Errorf("it ended: %s", last)
 		}
@@ -181,6 +184,7 @@ const tick = 10.0
 
 // cpu returns the CPU time of the process so far, in ms.
 func (p *process) cpu() float64 {
+	// utime and stime are fields 14 and 15 (proc(5)), the 12th and 13th behind the name, which may have blanks in it.
 	_, rest, _ := strings.Cut(p.proc("stat"), ") ")
 	f := strings.Fields(rest)
 	if len(f) < 13 {
@@ -216,8 +220,8 @@ func (p *process) peak() int64 {
 	return 0
 }
 
-// measureRSA times private operations now and then, while the nodes work, by the CPU time of one thread. op returns the
-// mean in ms, as the CPU per message is a mean.
+// measureRSA times private operations now and then while the nodes work, so that both see the same clock frequency
+// and the same neighbours. It counts the CPU time of one thread, not waiting. op returns the mean in ms, after stop.
 func measureRSA() (op func() float64, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup

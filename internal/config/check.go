@@ -126,6 +126,26 @@ func (c *Config) checkDiscovery(env certs.Environment, bad complain) {
 			bad("discovery.zone", "%s is the zone of the %s network", c.Discovery.Zone, other)
 		}
 	}
+	c.checkPartners(bad)
+}
+
+// checkPartners checks the keys about finding receivers and reading what partners send.
+func (c *Config) checkPartners(bad complain) {
+	if p := c.Discovery.Canary; p != "" {
+		if _, err := peppol.ParseParticipant(p); err != nil {
+			bad("discovery.canary", "%v", err)
+		}
+	}
+	for i, text := range c.Network.Deny {
+		if _, err := parseNetwork(text); err != nil {
+			bad(fmt.Sprintf("network.deny[%d]", i), "want an address or a network like 198.51.100.0/24, have %q", text)
+		}
+	}
+	for i, text := range c.SBDH.FullStandard {
+		if _, err := peppol.ParseDocType(text); err != nil {
+			bad(fmt.Sprintf("sbdh.full_standard[%d]", i), "%v", err)
+		}
+	}
 }
 
 func (c *Config) checkReporting(bad complain) {
@@ -240,9 +260,28 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	return a.Unmap().Prefix(a.Unmap().BitLen())
 }
 
-// TrustedProxies returns the networks of a checked configuration.
-func (c *Config) TrustedProxies() (list []netip.Prefix) {
-	for _, text := range c.AS4.Proxies {
+// TrustedProxies returns the proxies of a checked configuration.
+func (c *Config) TrustedProxies() []netip.Prefix { return networks(c.AS4.Proxies) }
+
+// Denied returns the networks that a checked configuration forbids to contact.
+func (c *Config) Denied() []netip.Prefix { return networks(c.Network.Deny) }
+
+// Canary returns the participant of a checked configuration that must be found, the zero value for none.
+func (c *Config) Canary() peppol.ParticipantID {
+	p, _ := peppol.ParseParticipant(c.Discovery.Canary) // Check has refused others
+	return p
+}
+
+// FullStandard tells whether envelopes of a document type may carry its whole identifier in Standard (SBDH-027).
+func (c *Config) FullStandard(d peppol.DocTypeID) bool {
+	return slices.ContainsFunc(c.SBDH.FullStandard, func(text string) bool {
+		listed, err := peppol.ParseDocType(text)
+		return err == nil && listed == d
+	})
+}
+
+func networks(texts []string) (list []netip.Prefix) {
+	for _, text := range texts {
 		if p, err := parseNetwork(text); err == nil { // Check has refused others
 			list = append(list, p)
 		}

@@ -60,6 +60,8 @@ type Config struct {
 	Discovery struct {
 		Zone     string `yaml:"zone,omitempty" doc:"SML zone. Empty: that of the environment; local has none."`
 		Resolver string `yaml:"resolver,omitempty" doc:"DNS server, host:port. Empty: those of the operating system."`
+		Canary   string `yaml:"canary,omitempty" doc:"A participant that is certainly registered, like 0192:991825827. If the SML does not know it, the zone is out of order, and no receiver counts as not registered."`
+		OldForm  bool   `yaml:"old_canonicalization,omitempty" doc:"Accept metadata that are signed with exclusive canonicalization, which SMPs had to replace in 2022."`
 	} `yaml:"discovery"`
 
 	Network struct {
@@ -68,7 +70,12 @@ type Config struct {
 		Password     string   `yaml:"proxy_password,omitempty" doc:"Its password. Prefer proxy_password_file or the environment variable."`
 		PasswordFile string   `yaml:"proxy_password_file,omitempty" doc:"File whose first line is the password."`
 		NoProxy      []string `yaml:"no_proxy,omitempty" doc:"Hosts that are connected to directly: names (example.org, which includes what is below it), .example.org for what is below it only, addresses or networks (10.0.0.0/24)."`
+		Deny         []string `yaml:"deny,omitempty" doc:"Addresses or networks (198.51.100.0/24) to which no connection for an SMP or access point is made, for example our own public ones. Addresses that are not public need not be listed."`
 	} `yaml:"network,omitempty"`
+
+	SBDH struct {
+		FullStandard []string `yaml:"full_standard,omitempty" doc:"Document types, scheme::value, in whose envelopes Standard may hold the complete document type identifier, as in Digdir's innbyggerpost."`
+	} `yaml:"sbdh,omitempty"`
 
 	Deliver struct {
 		Folder string   `yaml:"folder" doc:"Folder for received documents, each in a folder of its own with payload and metadata.json."`
@@ -77,6 +84,7 @@ type Config struct {
 
 	Send struct {
 		Timeout Duration `yaml:"timeout,omitempty" doc:"Time limit for one attempt, from connecting to the end of the answer." default:"5m"`
+		Hold    Duration `yaml:"hold,omitempty" doc:"How long a message is held if its receiver is registered in the SML, but not in the SMP that the SML names, as while a participant changes its provider. ravn serve looks the receiver up again every 15 minutes. 0: the message is given up at once." default:"24h"`
 	} `yaml:"send"`
 
 	Validation struct {

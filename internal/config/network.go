@@ -55,7 +55,7 @@ func (c *Config) ProxyAddress() string {
 // Guard returns what outgoing connections are made by: addresses that the environment allows (SEC-111, D-20), through the
 // proxy if there is one (OPS-140). roots are those of TLSRoots.
 func (c *Config) Guard(roots *x509.CertPool) (*smp.Guard, error) {
-	g := &smp.Guard{Local: c.Env() == certs.Local}
+	g := &smp.Guard{Local: c.Env() == certs.Local, Deny: c.Denied()}
 	u, err := parseProxy(c.Network.Proxy)
 	if err != nil { // never go without the proxy instead
 		return nil, c.Fault(fault.ConfigInvalid, nil, "network.proxy", "%v", err)

@@ -1,4 +1,5 @@
-// Package download fetches files over https for an operator, rule packs and lists of them, from public addresses only.
+// Package download fetches files over https for an operator: rule packs and lists of them. It asks public addresses
+// only, which a Guard decides, and reads no more than it is told to.
 package download
 
 import (
@@ -26,8 +27,8 @@ type Client struct {
 	Timeout time.Duration  // for a whole file; 0 means ten minutes
 }
 
-// Get returns the file at an address if it has at most limit bytes. Redirects are followed three times, each to an address
-// that is checked like the first.
+// Get returns the file at an address if it has at most limit bytes. Redirects are followed three times, each to an
+// address that is checked like the first.
 func (c *Client) Get(ctx context.Context, address string, limit int64) ([]byte, error) {
 	guard := c.Guard
 	if guard == nil {
@@ -57,14 +58,14 @@ func (c *Client) Get(ctx context.Context, address string, limit int64) ([]byte, 
 	if err != nil {
 		return nil, fmt.Errorf("download: %w", err)
 	}
-	b, err := read(resp, limit)
+	b, err := readBody(resp, limit)
 	if err != nil {
 		return nil, fmt.Errorf("download: %s: %w", resp.Request.URL.Redacted(), err)
 	}
 	return b, nil
 }
 
-// redirect is asked before each further request; the address itself is for the Guard.
+// redirect decides about each further request; the Guard decides about its address.
 func redirect(req *http.Request, via []*http.Request) error {
 	switch {
 	case len(via) > maxRedirects:
@@ -75,8 +76,8 @@ func redirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// read returns the body of an answer.
-func read(resp *http.Response, limit int64) (b []byte, err error) {
+// readBody returns the body of an answer if it has at most limit bytes.
+func readBody(resp *http.Response, limit int64) (b []byte, err error) {
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the server answered %s", resp.Status)

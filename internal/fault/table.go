@@ -28,6 +28,8 @@ const (
 	MetadataInvalid    Code = "RAVN-2103"
 	ReceiverCert       Code = "RAVN-2104"
 	EndpointForbidden  Code = "RAVN-2105"
+	ReceiverMoving     Code = "RAVN-2106"
+	ReceiverGone       Code = "RAVN-2107"
 	PeerRefused        Code = "RAVN-2201"
 	PeerUnreachable    Code = "RAVN-2202"
 	ReceiptInvalid     Code = "RAVN-2203"
@@ -112,6 +114,10 @@ var Table = []Entry{
 		"sertifikatet til mottakerens aksesspunkt er ikke gyldig", "Si fra til mottakerens leverandør; ingenting ble sendt nå", "sertifikatet til aksesspunktet til mottakaren er ikkje gyldig", "Sei frå til leverandøren til mottakaren; ingenting vart sendt no"),
 	row(EndpointForbidden, Register, Negative, "the address of the receiver's access point is not allowed", "Tell the receiver's provider; nothing was sent this time",
 		"adressen til mottakerens aksesspunkt er ikke tillatt", "Si fra til mottakerens leverandør; ingenting ble sendt nå", "adressa til aksesspunktet til mottakaren er ikkje tillaten", "Sei frå til leverandøren til mottakaren; ingenting vart sendt no"),
+	row(ReceiverMoving, Register, Unsure, "the SML names an SMP that does not know the receiver; perhaps it is changing its provider", "Nothing was sent now. A held message is looked up again by ravn serve until the time that ravn queue list shows, any other with ravn send --resume ID",
+		"SML peker på en SMP som ikke kjenner mottakeren; kanskje bytter den leverandør", "Ingenting ble sendt nå. En melding som holdes igjen, slås opp igjen av ravn serve til tidspunktet som ravn queue list viser, alle andre med ravn send --resume ID", "SML peikar på ein SMP som ikkje kjenner mottakaren; kanskje byter han leverandør", "Ingenting vart sendt no. Ei melding som blir halden igjen, blir slått opp igjen av ravn serve til tidspunktet som ravn queue list viser, alle andre med ravn send --resume ID"),
+	row(ReceiverGone, Register, Negative, "the time is over for which the message was held because no SMP knows its receiver", "Nothing was sent. Ask the receiver which provider it has now; ravn queue retry ID holds the message again",
+		"tiden er ute for en melding som ble holdt igjen fordi ingen SMP kjenner mottakeren", "Ingenting ble sendt. Spør mottakeren hvilken leverandør den har nå; ravn queue retry ID holder meldingen igjen en gang til", "tida er ute for ei melding som vart halden igjen fordi ingen SMP kjenner mottakaren", "Ingenting vart sendt. Spør mottakaren kva leverandør han har no; ravn queue retry ID held meldinga igjen ein gong til"),
 	row(PeerRefused, Theirs, Negative, "the other access point refused the message", "Read its error, correct the cause and send the document again as a new message",
 		"det andre aksesspunktet avviste meldingen", "Les feilen, rett årsaken og send dokumentet på nytt", "det andre aksesspunktet avviste meldinga", "Les feilen, rett årsaka og send dokumentet på nytt"),
 	row(PeerUnreachable, Network, Unsure, "it is not known whether the message arrived", "Send the same bytes again: ravn send --resume ID; the receiver recognises a repeat",

@@ -1,5 +1,5 @@
-// Package gendata fills a record with one of everything and reads it back, so that the data of a released version can be
-// opened by a later one (make test-upgrade). It goes through the same calls as a running node.
+// Package gendata fills a record with one of everything (Write) and checks that a later version can read all of it back
+// (Check; make test-upgrade). Both go through the same calls as a running node.
 package gendata
 
 import (
@@ -20,7 +20,8 @@ import (
 const Format = 1
 
 const (
-	docType     = "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
+	docType = "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice" +
+		"##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
 	processID   = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
 	participant = "0192:810418052"
 	inID        = "gendata-in@example.org"
@@ -28,10 +29,11 @@ const (
 	lease       = time.Minute
 )
 
-// sizes of the payloads: one that the record keeps, one in a file.
+// sizes of the payloads: one is small enough to be kept in the record, the other lies in a file.
 var sizes = []int{100, 200_000}
 
-func content(n int) []byte {
+// payloadBytes are the bytes of a payload of this size: always the same, so that Check knows them.
+func payloadBytes(n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
 		b[i] = byte(i * 7)
@@ -41,33 +43,36 @@ func content(n int) []byte {
 
 // Write fills an empty record.
 func Write(ctx context.Context, s *store.Store, blobs blob.Store) error {
-	g := &gen{ctx: ctx, s: s, blobs: blobs}
+	g := &generator{ctx: ctx, s: s, blobs: blobs}
 	g.served()
 	for i, size := range sizes {
 		g.inbound(fmt.Sprintf("%d-%s", i, inID), size)
 		g.outbound(fmt.Sprintf("%d-%s", i, outID), size)
 	}
 	g.step(func() error {
-		return s.AppendAudit(ctx, db.DefaultTenant, db.Audit{Actor: "PNO000111", Action: "refused", Code: "EBMS:0004", Detail: "gendata"})
+		return s.AppendAudit(ctx, db.DefaultTenant, db.Audit{
+			Actor: "PNO000111", Action: "refused", Code: "EBMS:0004", Detail: "gendata",
+		})
 	})
 	return g.err
 }
 
-// gen stops at the first error.
-type gen struct {
+// generator fills a record and stops at the first error.
+type generator struct {
 	ctx   context.Context
 	s     *store.Store
 	blobs blob.Store
 	err   error
 }
 
-func (g *gen) step(f func() error) {
+func (g *generator) step(f func() error) {
 	if g.err == nil {
 		g.err = f()
 	}
 }
 
-func entry() (store.Served, error) {
+// servedEntry is what the record serves: one participant, document type and process.
+func servedEntry() (store.Served, error) {
 	p, err := peppol.ParseParticipant(participant)
 	if err != nil {
 		return store.Served{}, err
@@ -80,9 +85,9 @@ func entry() (store.Served, error) {
 	return store.Served{Participant: p, DocType: d, Process: proc, Domain: "eProcurement"}, err
 }
 
-func (g *gen) served() {
+func (g *generator) served() {
 	g.step(func() error {
-		e, err := entry()
+		e, err := servedEntry()
 		if err != nil {
 			return err
 		}
@@ -91,13 +96,13 @@ func (g *gen) served() {
 }
 
 // storePayload stores a payload.
-func (g *gen) storePayload(id, name string, size int) (ref store.BlobRef) {
+func (g *generator) storePayload(id, name string, size int) (ref store.BlobRef) {
 	g.step(func() error {
 		w, err := g.blobs.Create(g.ctx, store.BlobKey(id, name))
 		if err != nil {
 			return err
 		}
-		if _, err := w.Write(content(size)); err != nil {
+		if _, err := w.Write(payloadBytes(size)); err != nil {
 			w.Abort()
 			return err
 		}
@@ -109,21 +114,30 @@ func (g *gen) storePayload(id, name string, size int) (ref store.BlobRef) {
 
 func message(id, messageID string) store.Message {
 	return store.Message{
-		ID: id, Domain: "eProcurement", MessageID: messageID, ConversationID: "c", C2: "PNO000111", C3: "PNO000222", Sender: "0192:991825827", Receiver: participant,
-		DocTypeScheme: peppol.SchemeBusdox, DocType: docType[len(peppol.SchemeBusdox)+2:], ProcessScheme: peppol.SchemeProcess, Process: processID,
-		Transport: peppol.TransportAS4, InstanceID: "i-" + messageID, CreationTime: "2026-11-21T12:00:00Z", CountryC1: "NO", MLSTo: "0242:000111", MLSType: "ALWAYS_SEND",
+		ID: id, Domain: "eProcurement", MessageID: messageID, ConversationID: "c",
+		C2: "PNO000111", C3: "PNO000222", Sender: "0192:991825827", Receiver: participant,
+		DocTypeScheme: peppol.SchemeBusdox, DocType: docType[len(peppol.SchemeBusdox)+2:],
+		ProcessScheme: peppol.SchemeProcess, Process: processID,
+		Transport: peppol.TransportAS4, InstanceID: "i-" + messageID, CreationTime: "2026-11-21T12:00:00Z",
+		CountryC1: "NO", MLSTo: "0242:000111", MLSType: "ALWAYS_SEND",
 		Timestamp: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC), Digests: []byte("d"), PeerCert: []byte("cert"),
 	}
 }
 
+func receipt() []store.Evidence {
+	return []store.Evidence{
+		{Kind: store.EvidenceReceipt, ContentType: "application/soap+xml", Bytes: []byte("receipt")},
+	}
+}
+
 // inbound accepts and delivers a message.
-func (g *gen) inbound(messageID string, size int) {
+func (g *generator) inbound(messageID string, size int) {
 	id := db.NewID()
 	m := message(id, messageID)
 	m.Payload = g.storePayload(id, "sbd", size)
 	g.step(func() error {
 		_, err := g.s.Accept(g.ctx, db.DefaultTenant, store.Acceptance{
-			Message: m, Count: true, Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, ContentType: "application/soap+xml", Bytes: []byte("receipt")}},
+			Message: m, Count: true, Evidence: receipt(),
 		})
 		return err
 	})
@@ -131,7 +145,7 @@ func (g *gen) inbound(messageID string, size int) {
 }
 
 // outbound submits, seals and sends a message.
-func (g *gen) outbound(messageID string, size int) {
+func (g *generator) outbound(messageID string, size int) {
 	id := db.NewID()
 	m := message(id, messageID)
 	m.Payload = g.storePayload(id, "sbd", size)
@@ -140,11 +154,11 @@ func (g *gen) outbound(messageID string, size int) {
 		return err
 	})
 	g.attempt(store.Send, id, store.Result{
-		State: store.Sent, Outcome: "receipt", Count: true, Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, ContentType: "application/soap+xml", Bytes: []byte("receipt")}},
+		State: store.Sent, Outcome: "receipt", Count: true, Evidence: receipt(),
 	})
 }
 
-func (g *gen) attempt(kind store.Kind, id string, res store.Result) {
+func (g *generator) attempt(kind store.Kind, id string, res store.Result) {
 	g.step(func() error {
 		job, err := g.s.Take(g.ctx, db.DefaultTenant, kind, id, "gendata", lease)
 		if err != nil {
@@ -161,7 +175,7 @@ func (g *gen) attempt(kind store.Kind, id string, res store.Result) {
 // Check reads back what Write wrote, whichever version did.
 func Check(ctx context.Context, s *store.Store, blobs blob.Store) error {
 	var errs []error
-	e, err := entry()
+	e, err := servedEntry()
 	if err != nil {
 		return err
 	}
@@ -172,7 +186,8 @@ func Check(ctx context.Context, s *store.Store, blobs blob.Store) error {
 		errs = append(errs,
 			checkMessage(ctx, s, blobs, store.In, fmt.Sprintf("%d-%s", i, inID), store.Delivered, size),
 			checkMessage(ctx, s, blobs, store.Out, fmt.Sprintf("%d-%s", i, outID), store.Sent, size))
-		if p, err := s.Known(ctx, db.DefaultTenant, "PNO000111", fmt.Sprintf("%d-%s", i, inID)); err != nil || string(p.Receipt) != "receipt" {
+		p, err := s.Known(ctx, db.DefaultTenant, "PNO000111", fmt.Sprintf("%d-%s", i, inID))
+		if err != nil || string(p.Receipt) != "receipt" {
 			errs = append(errs, fmt.Errorf("gendata: the duplicate key or its receipt is gone: %w", err))
 		}
 	}
@@ -194,7 +209,9 @@ func Check(ctx context.Context, s *store.Store, blobs blob.Store) error {
 	return errors.Join(errs...)
 }
 
-func checkMessage(ctx context.Context, s *store.Store, blobs blob.Store, d store.Direction, messageID string, state store.State, size int) error {
+func checkMessage(ctx context.Context, s *store.Store, blobs blob.Store, d store.Direction,
+	messageID string, state store.State, size int,
+) error {
 	list, err := s.ByMessageID(ctx, db.DefaultTenant, d, messageID)
 	if err != nil || len(list) != 1 {
 		return fmt.Errorf("gendata: message %s: %d found, %w", messageID, len(list), err)
@@ -212,7 +229,7 @@ func checkMessage(ctx context.Context, s *store.Store, blobs blob.Store, d store
 		return fmt.Errorf("gendata: payload of %s: %w", messageID, err)
 	}
 	b, err := io.ReadAll(r)
-	if err = errors.Join(err, r.Close()); err != nil || string(b) != string(content(size)) {
+	if err = errors.Join(err, r.Close()); err != nil || string(b) != string(payloadBytes(size)) {
 		return fmt.Errorf("gendata: payload of %s differs: %w", messageID, err)
 	}
 	return nil

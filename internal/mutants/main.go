@@ -1,10 +1,10 @@
-// Mutants breaks the program in known places, one at a time, and sees that a test fails each time. A test that passes with the
-// line broken proves nothing.
+// Mutants breaks the program in known places, one at a time, and checks that a test fails each time. A test that passes
+// with the line broken proves nothing.
 //
 //	go run ./internal/mutants [-first N] [-run TEXT] [-workers N] [LIST]
 //
-// LIST (internal/mutants/list.txt) says of each mutant what it breaks, the file, the text and its replacement, and the tests
-// that must notice:
+// LIST (internal/mutants/list.txt) says of each mutant what it breaks, the file, the text and its replacement, and
+// the tests that must notice:
 //
 //	== REL-001 SQLite commits without fsync
 //	file internal/db/sqlite/sqlite.go
@@ -12,8 +12,8 @@
 //	- "synchronous(FULL)"
 //	+ "synchronous(OFF)"
 //
-// The text may have several lines, each with its mark; it must stand in the file exactly once. A mutant whose text is not
-// found, that does not compile, or that survives fails the run, and so do tests that fail without one.
+// The text may have several lines, each with its mark; it must stand in the file exactly once. A mutant whose text is
+// not found, that does not compile, or that survives fails the run, and so do tests that fail without one.
 package main
 
 import (
@@ -57,7 +57,7 @@ func run(list string, first int, text string, workers int) error {
 		return err
 	}
 	for _, m := range all { // also those that are not run today: a file that moved takes its mutants along
-		if err := m.find(); err != nil {
+		if err := m.checkText(); err != nil {
 			return err
 		}
 	}
@@ -116,8 +116,8 @@ func parse(text string) ([]mutant, error) {
 	return all, nil
 }
 
-// find reports whether the text stands in the file exactly once.
-func (m *mutant) find() error {
+// checkText returns an error unless the text stands in the file exactly once.
+func (m *mutant) checkText() error {
 	b, err := os.ReadFile(m.file)
 	if err != nil {
 		return fmt.Errorf("%s: %w", m.name, err)
@@ -128,7 +128,7 @@ func (m *mutant) find() error {
 	return nil
 }
 
-// hunt runs the mutants, each in a copy of the project.
+// hunt runs the mutants in copies of the project, one for each worker.
 func hunt(all []mutant, workers int) error {
 	dir, err := os.MkdirTemp("", "mutants-")
 	if err != nil {
@@ -191,7 +191,7 @@ func hunt(all []mutant, workers int) error {
 	return nil
 }
 
-// try applies a mutant in a copy, wants its tests to fail, and takes it back.
+// try applies a mutant in a copy and takes it back. It returns nil if the tests fail with it.
 func (m *mutant) try(dir, shared string) error {
 	file := filepath.Join(dir, m.file)
 	good, err := os.ReadFile(file)
@@ -211,7 +211,11 @@ func (m *mutant) try(dir, shared string) error {
 	if err == nil {
 		return errors.New("the tests pass with it")
 	}
-	if !bytes.Contains(out, []byte("--- FAIL")) && !bytes.Contains(out, []byte("panic: ")) && !bytes.Contains(out, []byte("FAIL\t")) {
+	// go test fails as well if it cannot run at all, which proves nothing.
+	failed := slices.ContainsFunc([]string{"--- FAIL", "panic: ", "FAIL\t"}, func(mark string) bool {
+		return bytes.Contains(out, []byte(mark))
+	})
+	if !failed {
 		return fmt.Errorf("no test failed: %w\n%s", err, tail(out))
 	}
 	return nil
@@ -223,8 +227,9 @@ const testLimit = 3 * time.Minute
 func goTest(dir, shared string, m mutant) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), testLimit+time.Minute)
 	defer cancel()
-	// What vet thinks of a mutant is no test of ours.
-	cmd := exec.CommandContext(ctx, "go", "test", "-trimpath", "-vet=off", "-count=1", "-timeout", testLimit.String(), "-run", m.tests, m.pkg)
+	// Without vet: it may refuse a mutant that no test of ours notices.
+	cmd := exec.CommandContext(ctx, "go", "test", "-trimpath", "-vet=off", "-count=1",
+		"-timeout", testLimit.String(), "-run", m.tests, m.pkg)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "RAVN_SHARED="+shared)
 	out, err := cmd.CombinedOutput()

@@ -23,8 +23,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// Each text of the list is in its file once, so that a file that moves takes its mutants along. There are enough of them, and in
-// all rooms: fewer would say less of the tests than the name "make mutants" promises.
+// Each text of the list is in its file once, so that a file that moves takes its mutants along. There are enough of
+// them, and in all rooms: fewer would say less of the tests than the name "make mutants" promises.
 func TestList(t *testing.T) {
 	t.Chdir("../..")
 	b, err := os.ReadFile("internal/mutants/list.txt")
@@ -37,7 +37,7 @@ func TestList(t *testing.T) {
 	}
 	names, rooms := map[string]bool{}, map[string]bool{}
 	for _, m := range all {
-		if err := m.find(); err != nil {
+		if err := m.checkText(); err != nil {
 			t.Error(err)
 		}
 		if names[m.name] || strings.TrimSpace(m.name) == "" {

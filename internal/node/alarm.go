@@ -18,6 +18,7 @@ var alarms = map[fault.Code]string{
 	fault.PayloadRescued:   "payload_rescued",
 	fault.Quarantined:      "quarantined",
 	fault.DeliveryConflict: "delivery_conflict",
+	fault.ReceiverGone:     "receiver_gone",
 }
 
 // failure begins the log line for an error. If it is an alarm, the line has the name.

@@ -15,6 +15,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/sbdh"
 )
 
@@ -142,7 +143,8 @@ func (e *evidence) payload(ctx context.Context) {
 		return
 	}
 	defer func() { _ = f.Close() }() // only read
-	_, p, err := sbdh.Read(f, sbdh.Options{})
+	// It was taken over; what the configuration allows may have changed since.
+	_, p, err := sbdh.Read(f, sbdh.Options{FullStandard: func(peppol.DocTypeID) bool { return true }})
 	if err != nil {
 		e.err = err
 		return

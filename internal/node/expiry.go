@@ -66,8 +66,13 @@ func (n *Node) expiries(now time.Time) (list []expiring) {
 		}
 	}
 	anchors := n.Trust.Anchors()
-	for _, i := range append(anchors.AP, anchors.SMP...) {
-		list = append(list, expiring{"CA certificate", i.CA, warnDays[0]})
+	for _, role := range [...][]certs.Issuer{anchors.AP, anchors.SMP} {
+		all := certs.CAs(role)
+		for _, ca := range all {
+			if !certs.Renewed(ca, all) {
+				list = append(list, expiring{"CA certificate", ca, warnDays[0]})
+			}
+		}
 	}
 	return list
 }

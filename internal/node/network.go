@@ -19,8 +19,11 @@ func (n *Node) network(guard *smp.Guard, roots *x509.CertPool) (*http.Client, ap
 	if zone == "" {
 		return client, nil
 	}
-	resolver := &sml.Resolver{Zone: zone, Server: n.Config.Discovery.Resolver, Local: guard.Local, Now: n.opts.Now}
-	return client, &smp.Client{Locator: resolver, Trust: n.Trust, Guard: guard, HTTP: client, Now: n.opts.Now}
+	d := n.Config.Discovery
+	resolver := &sml.Resolver{Zone: zone, Server: d.Resolver, Local: guard.Local, Canary: n.Config.Canary(), Now: n.opts.Now}
+	return client, &smp.Client{
+		Locator: resolver, Trust: n.Trust, Guard: guard, HTTP: client, OldCanonicalization: d.OldForm, Now: n.opts.Now,
+	}
 }
 
 // zoneOf returns the SML zone: the configured one, or else that of the environment; local has none.

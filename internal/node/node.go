@@ -27,6 +27,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/internal/store/blob"
 	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/sbdh"
 	"github.com/ravn-ap/ravn/validation"
 	"github.com/ravn-ap/ravn/validation/pack"
 )
@@ -63,6 +64,7 @@ type Node struct {
 	listener net.Listener
 	gate     *intake.Gate // limits what strangers may hold at the AS4 endpoint
 	runner   *queue.Runner
+	seeker   *queue.Runner // of messages whose receiver no SMP knows
 	health   health
 	lines    lines // limits what strangers can make us log
 
@@ -174,9 +176,12 @@ func (n *Node) wire(in *inspection) {
 	n.openRules()
 	client, directory := n.network(in.guard, in.roots)
 	n.Outbound = &ap.Outbound{
-		Core: core, Check: n.check(n.Config.Validation.Outgoing), Directory: directory, Seat: n.Seat, Country: n.Config.Country, Timeout: time.Duration(n.Config.Send.Timeout),
-		Sender: &as4.Sender{Trust: n.Trust, HTTP: client, Host: n.Config.Host, Spool: n.spool, Agent: "ravn", Now: n.opts.Now},
+		Core: core, Check: n.check(n.Config.Validation.Outgoing), Directory: directory, Seat: n.Seat, Country: n.Config.Country,
+		Timeout: time.Duration(n.Config.Send.Timeout), Hold: time.Duration(n.Config.Send.Hold),
+		Envelope: sbdh.Options{FullStandard: n.Config.FullStandard},
+		Sender:   &as4.Sender{Trust: n.Trust, HTTP: client, Host: n.Config.Host, Spool: n.spool, Agent: "ravn", Now: n.opts.Now},
 	}
+	n.seeker = n.newSeeker()
 }
 
 // inlineMax is the largest payload that is stored in the record; a larger one never passes through the database (D-04).
@@ -207,7 +212,9 @@ func (n *Node) Serve(ctx context.Context) error {
 	defer cancel()
 	srv := n.server()
 	var wg sync.WaitGroup
-	for _, work := range []func(context.Context){n.runner.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts} {
+	for _, work := range []func(context.Context){
+		n.runner.Run, n.seeker.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts,
+	} {
 		wg.Go(func() { work(ctx) })
 	}
 	served := make(chan error, 1)

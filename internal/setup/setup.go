@@ -1,5 +1,6 @@
 // Package setup writes the first configuration of a node, with everything that can be made for it: keys for a private
-// network, or a key with its certificate request for Peppol. It never overwrites anything.
+// network, or a key and its certificate request for Peppol. Write says what remains to do. It works in an empty
+// folder only, so that it never overwrites anything.
 package setup
 
 import (
@@ -72,8 +73,8 @@ func (w *Written) Undo() error {
 	return errors.Join(errs...)
 }
 
-// file is the part of the configuration that a new node needs; what is left out has a default.
-type file struct {
+// configuration is the part of the configuration file that a new node needs; what is left out has a default.
+type configuration struct {
 	Environment string           `yaml:"environment"`
 	Host        string           `yaml:"host"`
 	Country     string           `yaml:"country,omitempty"`
@@ -131,7 +132,10 @@ func firstMissing(dir string) string {
 
 // fill writes the files into the folder.
 func (n *Node) fill(w *Written) error {
-	f := file{Environment: string(n.Environment), Host: n.Host, Country: n.Country, Data: "data", Certs: map[string]any{}, AS4: map[string]any{}, Deliver: map[string]any{"folder": "inbox"}}
+	f := configuration{
+		Environment: string(n.Environment), Host: n.Host, Country: n.Country, Data: "data",
+		Certs: map[string]any{}, AS4: map[string]any{}, Deliver: map[string]any{"folder": "inbox"},
+	}
 	if err := n.keys(&f, w); err != nil {
 		return err
 	}
@@ -140,7 +144,12 @@ func (n *Node) fill(w *Written) error {
 	}
 	n.endpoint(&f)
 	n.discovery(&f)
-	n.checks(&f)
+	f.Validation = map[string]any{}
+	for key, policy := range map[string]string{"outgoing": n.Outgoing, "incoming": n.Incoming} {
+		if policy != "" {
+			f.Validation[key] = policy
+		}
+	}
 	n.remains(w)
 	text, err := yaml.Marshal(f)
 	if err != nil {
@@ -152,18 +161,8 @@ func (n *Node) fill(w *Written) error {
 	return nil
 }
 
-// checks says what happens with the verdict on documents.
-func (n *Node) checks(f *file) {
-	f.Validation = map[string]any{}
-	for key, policy := range map[string]string{"outgoing": n.Outgoing, "incoming": n.Incoming} {
-		if policy != "" {
-			f.Validation[key] = policy
-		}
-	}
-}
-
-// keys writes or names the own key.
-func (n *Node) keys(f *file, w *Written) error {
+// keys brings the key of the node into its folder: the one that is given, or a new one.
+func (n *Node) keys(f *configuration, w *Written) error {
 	if n.P12 != "" {
 		id, err := certs.LoadP12(n.P12, n.Password)
 		if errors.Is(err, certs.ErrPassword) {
@@ -194,7 +193,7 @@ func (n *Node) keys(f *file, w *Written) error {
 }
 
 // privateKey makes a whole private hierarchy with a key of ours below it.
-func (n *Node) privateKey(f *file, w *Written) error {
+func (n *Node) privateKey(f *configuration, w *Written) error {
 	if w.Seat == "" {
 		w.Seat = "POP900001"
 	}
@@ -219,7 +218,9 @@ func (n *Node) privateKey(f *file, w *Written) error {
 	err = errors.Join(n.save("cert.pem", localca.EncodeCerts(id.Cert)), n.save("key.pem", key))
 	if n.APAnchors == "" {
 		f.Certs["ap_anchors"], f.Certs["smp_anchors"] = "ap-anchors.pem", "smp-anchors.pem"
-		err = errors.Join(err, n.save("ap-anchors.pem", localca.EncodeCerts(p.AP.Cert, p.Root.Cert)), n.save("smp-anchors.pem", localca.EncodeCerts(p.SMP.Cert, p.Root.Cert)))
+		err = errors.Join(err,
+			n.save("ap-anchors.pem", localca.EncodeCerts(p.AP.Cert, p.Root.Cert)),
+			n.save("smp-anchors.pem", localca.EncodeCerts(p.SMP.Cert, p.Root.Cert)))
 	}
 	return err
 }
@@ -262,25 +263,29 @@ func (n *Node) request(w *Written) error {
 		return err
 	}
 	w.Awaited = true
-	return errors.Join(n.save("key.pem", text), n.save("request.csr", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})))
+	csr := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})
+	return errors.Join(n.save("key.pem", text), n.save("request.csr", csr))
 }
 
-// trust names anchors.
-func (n *Node) trust(f *file) error {
-	for key, name := range map[string]string{"ap_anchors": n.APAnchors, "smp_anchors": n.SMPAnchors, "tls_roots": n.TLSRoots} {
-		if name == "" {
+// trust copies the given anchors and names them in the configuration.
+func (n *Node) trust(f *configuration) error {
+	for _, a := range []struct{ key, name, local string }{
+		{"ap_anchors", n.APAnchors, "ap-anchors.pem"},
+		{"smp_anchors", n.SMPAnchors, "smp-anchors.pem"},
+		{"tls_roots", n.TLSRoots, "tls-roots.pem"},
+	} {
+		if a.name == "" {
 			continue
 		}
-		text, err := os.ReadFile(name)
-		if err == nil && key != "tls_roots" {
+		text, err := os.ReadFile(a.name)
+		if err == nil && a.key != "tls_roots" {
 			_, err = certs.ParseAnchors(text)
 		}
 		if err != nil {
-			return fault.New(fault.AnchorsUnreadable, err, "%s", name)
+			return fault.New(fault.AnchorsUnreadable, err, "%s", a.name)
 		}
-		local := map[string]string{"ap_anchors": "ap-anchors.pem", "smp_anchors": "smp-anchors.pem", "tls_roots": "tls-roots.pem"}[key]
-		f.Certs[key] = local
-		if err := n.save(local, text); err != nil {
+		f.Certs[a.key] = a.local
+		if err := n.save(a.local, text); err != nil {
 			return err
 		}
 	}
@@ -291,7 +296,7 @@ func (n *Node) trust(f *file) error {
 }
 
 // endpoint fills in the listener.
-func (n *Node) endpoint(f *file) {
+func (n *Node) endpoint(f *configuration) {
 	f.AS4["listen"] = n.Listen
 	if n.Listen == "" {
 		f.AS4["listen"] = freeAddress()
@@ -328,7 +333,7 @@ func freeAddress() string {
 }
 
 // discovery names zone and resolver.
-func (n *Node) discovery(f *file) {
+func (n *Node) discovery(f *configuration) {
 	f.Discovery = map[string]any{}
 	for key, value := range map[string]string{"zone": n.Zone, "resolver": n.Resolver} {
 		if value != "" {
@@ -353,7 +358,8 @@ func (n *Node) remains(w *Written) {
 		"Serve a participant, for example: "+command("participants add --participant 0192:991825827 --doctype "+Quote(invoice)+" --process "+Quote(billing)),
 		"Start: "+command("serve"))
 	if n.Environment != certs.Local {
-		w.Todo = append(w.Todo, "Publish the address of the endpoint and the certificate in the SMP entries of your participants.",
+		w.Todo = append(w.Todo,
+			"Publish the address of the endpoint and the certificate in the SMP entries of your participants.",
 			"Open port 443 to the endpoint, with a TLS certificate of a public CA: as4.tls_cert and as4.tls_key, "+
 				"or a proxy in front, which as4.trusted_proxies names.")
 	}

@@ -89,6 +89,6 @@ func (s *Store) Discard(ctx context.Context, tenant, id, actor, reason string) e
 const (
 	closeJob = `UPDATE outbox SET done = ?, lease_end = 0, token = token + 1, reason = ?
 		WHERE id = ? AND tenant = ? AND done = 0`
-	reopenJob = `UPDATE outbox SET done = 0, dead = 0, due = ` + db.Clock + `, lease_end = 0, token = token + 1, unended = 0, suspect = 0, reason = ?
-		WHERE id = ? AND tenant = ?`
+	reopenJob = `UPDATE outbox SET done = 0, dead = 0, due = ` + db.Clock + `, lease_end = 0, token = token + 1, unended = 0, suspect = 0,
+		moving_since = 0, reason = ? WHERE id = ? AND tenant = ?`
 )

@@ -51,6 +51,7 @@ type Job struct {
 	Done      time.Time // zero while open
 	Dead      bool      // given up
 	Reason    string    // why it was delayed or given up last
+	Moving    time.Time // since when the message is held because no SMP knows its receiver; zero: it is not held
 }
 
 func jobID(tenant string, kind Kind, key string) string {
@@ -98,23 +99,24 @@ func (tx *Tx) enqueueHeld(kind Kind, messageID string, h hold) (Job, error) {
 type Claim struct {
 	Tenant string // "" means of any tenant
 	Kind   Kind
+	Moving bool   // only messages that are held because no SMP knows their receiver
 	Owner  string // names the worker in the record
 	Lease  time.Duration
 	Limit  int
 }
 
 const jobColumns = `id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end, token, tries, unended,
-	done, dead, reason, suspect`
+	done, dead, reason, suspect, moving_since`
 
 func scanJob(row db.Row) (Job, error) {
 	var (
-		j                             Job
-		created, due, end, done, dead int64
+		j                                     Job
+		created, due, end, done, dead, moving int64
 	)
 	err := row.Scan(&j.ID, &j.Tenant, (*string)(&j.Kind), &j.Key, &j.MessageID, &j.Args, &created, &due, &j.Owner, &end,
-		&j.Token, &j.Tries, &j.Unended, &done, &dead, &j.Reason, &j.Suspect)
+		&j.Token, &j.Tries, &j.Unended, &done, &dead, &j.Reason, &j.Suspect, &moving)
 	j.Created, j.Due, j.LeaseEnd, j.Done = db.FromMicros(created), db.FromMicros(due), db.FromMicros(end), db.FromMicros(done)
-	j.Dead = dead != 0
+	j.Dead, j.Moving = dead != 0, db.FromMicros(moving)
 	return j, err
 }
 
@@ -147,7 +149,7 @@ func (tx *Tx) overNow() []any {
 const claimJobs = `UPDATE outbox SET owner = ?, ` + grant + `,
 	token = token + 1, tries = tries + 1, unended = unended + 1
 	WHERE id IN (SELECT id FROM outbox WHERE kind = ? AND done = 0 AND due <= ` + db.Clock + ` AND ` + over + `
-		AND (? = '' OR tenant = ?) ORDER BY due, id LIMIT ?{skip locked})
+		AND (? = '' OR tenant = ?) AND (? = 0 OR moving_since <> 0) ORDER BY due, id LIMIT ?{skip locked})
 	RETURNING ` + jobColumns
 
 // Claim leases due work, the longest due first, and returns what it got (REL-010). With an error it got nothing: work
@@ -158,7 +160,7 @@ func (s *Store) Claim(ctx context.Context, c Claim) ([]Job, error) {
 	err := s.UpdateAny(ctx, s.in(func(tx *Tx) (err error) {
 		args := append([]any{c.Owner}, tx.lease(c.Lease)...)
 		args = append(append(args, string(c.Kind), tx.Clock()), tx.overNow()...)
-		jobs, err = db.ChangeAll(tx.Tx, scanJob, claimJobs, append(args, c.Tenant, c.Tenant, c.Limit)...)
+		jobs, err = db.ChangeAll(tx.Tx, scanJob, claimJobs, append(args, c.Tenant, c.Tenant, bit(c.Moving), c.Limit)...)
 		return err
 	}))
 	if errors.Is(err, db.ErrOutcomeUnknown) {
@@ -200,6 +202,7 @@ const (
 	releaseJob = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, unended = 0, suspect = 0, reason = ?` + held
 	crashJob   = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, suspect = suspect + 1, reason = ?` + held
 	endJob     = `UPDATE outbox SET done = ?, dead = ?, lease_end = 0, token = token + 1, unended = 0, suspect = 0, reason = ?` + held
+	movingJob  = `UPDATE outbox SET moving_since = ?` + held
 )
 
 // updateHeld runs one of the statements above; ErrLeaseLost if the worker does not hold the job any more.

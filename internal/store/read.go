@@ -137,9 +137,10 @@ func (s *Store) Counts(ctx context.Context, tenant string) ([]StateCount, error)
 
 // JobFilter selects rows of the outbox. Zero fields select all.
 type JobFilter struct {
-	Kind  Kind
-	Dead  bool // given up; else the open ones
-	Limit int  // 0 means 100
+	Kind   Kind
+	Dead   bool // given up; else the open ones
+	Moving bool // only messages that are held because no SMP knows their receiver
+	Limit  int  // 0 means 100
 }
 
 // Jobs returns rows of the outbox, the longest due first.
@@ -149,7 +150,8 @@ func (s *Store) Jobs(ctx context.Context, tenant string, f JobFilter) ([]Job, er
 		where = "dead = 1"
 	}
 	return db.ReadAll(ctx, s.DB, "jobs", scanJob, `SELECT `+jobColumns+` FROM outbox WHERE tenant = ? AND `+where+`
-		AND (? = '' OR kind = ?) ORDER BY due, id LIMIT ?`, tenant, string(f.Kind), string(f.Kind), cmp.Or(f.Limit, 100))
+		AND (? = '' OR kind = ?) AND (? = 0 OR moving_since <> 0) ORDER BY due, id LIMIT ?`,
+		tenant, string(f.Kind), string(f.Kind), bit(f.Moving), cmp.Or(f.Limit, 100))
 }
 
 // Backlog is the open work of a kind.

@@ -186,6 +186,11 @@ func (tx *Tx) start(m *Message, job Job, st Start) (n int, err error) {
 			return 0, err
 		}
 	}
+	if !job.Moving.IsZero() { // the receiver was found
+		if err := tx.updateHeld(job, movingJob, 0); err != nil {
+			return 0, err
+		}
+	}
 	begin := Event{Kind: EventAttempt, Detail: st.Endpoint, Actor: job.Owner}
 	switch {
 	case st.Sealed != nil:
@@ -272,11 +277,13 @@ type NotSent struct {
 	GiveUp     bool      // for good
 	Quarantine bool      // its payload is lost or damaged: an operator decides (REL-003)
 	Retry      time.Time // else: when to try again
+	Moving     time.Time // not zero: the message is held, since that time, because no SMP knows its receiver
 	Reason     string
 }
 
 // NotSent ends the turn of a message without an attempt (REL-026): it is given up, or waits. An attempt that a vanished
 // worker left open is closed as interrupted. What may have arrived stays UNKNOWN and waits, whatever the reason (REL-027).
+// It is not held, because it must not go to another access point unasked.
 func (s *Store) NotSent(ctx context.Context, job Job, why NotSent) error {
 	return s.Update(ctx, job.Tenant, func(tx *Tx) error {
 		m, err := tx.Get(job.MessageID)
@@ -299,7 +306,7 @@ func (s *Store) NotSent(ctx context.Context, job Job, why NotSent) error {
 		case why.GiveUp && !unclear:
 			to, err = FailedPermanent, tx.Bury(job, why.Reason)
 		default:
-			err = tx.Release(job, why.Retry, why.Reason)
+			err = tx.wait(job, why, unclear)
 		}
 		if err != nil {
 			return err
@@ -310,6 +317,24 @@ func (s *Store) NotSent(ctx context.Context, job Job, why NotSent) error {
 		}
 		return tx.Move(&m, to, ev)
 	})
+}
+
+// wait gives a job back until its message is due again. It stays held if why does not say anything about that, and is
+// never held if an attempt may have arrived.
+func (tx *Tx) wait(job Job, why NotSent, unclear bool) error {
+	since := why.Moving
+	switch {
+	case unclear:
+		since = time.Time{}
+	case since.IsZero():
+		since = job.Moving
+	}
+	if !since.IsZero() || !job.Moving.IsZero() {
+		if err := tx.updateHeld(job, movingJob, db.Micros(since)); err != nil {
+			return err
+		}
+	}
+	return tx.Release(job, why.Retry, why.Reason)
 }
 
 // Result is how an attempt ended.

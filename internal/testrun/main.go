@@ -47,7 +47,7 @@ func run(args []string, counts string, w io.Writer) (code int, err error) {
 		return 0, err
 	}
 	s := newSummary(w)
-	readErr := s.read(out)
+	readErr := s.readEvents(out)
 	var exit *exec.ExitError
 	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
 		return 0, err
@@ -57,7 +57,7 @@ func run(args []string, counts string, w io.Writer) (code int, err error) {
 	}
 	s.print()
 	if counts != "" {
-		if err := os.WriteFile(counts, []byte(s.line()+"\n"), 0o600); err != nil {
+		if err := os.WriteFile(counts, []byte(s.totals()+"\n"), 0o600); err != nil {
 			return 0, err
 		}
 	}
@@ -75,7 +75,7 @@ type test struct{ pkg, name string }
 // summary gathers the events of a run.
 type summary struct {
 	w       io.Writer
-	output  map[test][]string // of what has not ended well yet
+	output  map[test][]string // of the tests that have not passed, or not ended
 	outcome map[string]int    // passed, failed and skipped tests by their action
 	failed  []test
 	skipped map[string][]skip // by reason
@@ -91,7 +91,7 @@ func newSummary(w io.Writer) *summary {
 	return &summary{w: w, output: map[test][]string{}, outcome: map[string]int{}, skipped: map[string][]skip{}}
 }
 
-func (s *summary) read(r io.Reader) error {
+func (s *summary) readEvents(r io.Reader) error {
 	lines := bufio.NewReader(r)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -100,7 +100,7 @@ func (s *summary) read(r io.Reader) error {
 			if json.Unmarshal(line, &e) != nil { // what is no event is meant for people
 				fmt.Fprintf(s.w, "%s", line)
 			} else {
-				s.add(e)
+				s.addEvent(e)
 			}
 		}
 		if err == io.EOF {
@@ -112,7 +112,7 @@ func (s *summary) read(r io.Reader) error {
 	}
 }
 
-func (s *summary) add(e event) {
+func (s *summary) addEvent(e event) {
 	t := test{cmp.Or(e.Package, e.ImportPath), e.Test}
 	switch e.Action {
 	case "output", "build-output":
@@ -138,7 +138,8 @@ func (s *summary) add(e event) {
 // endPackage prints the line of a package, and of one that failed all that its unfinished and failed tests said.
 func (s *summary) endPackage(t test, action string) {
 	if action == "fail" {
-		for _, u := range slices.SortedFunc(maps.Keys(s.output), func(a, b test) int { return cmp.Compare(a.name, b.name) }) {
+		byName := func(a, b test) int { return cmp.Compare(a.name, b.name) }
+		for _, u := range slices.SortedFunc(maps.Keys(s.output), byName) {
 			if u.name != "" && u.pkg == t.pkg {
 				s.flush(u)
 			}
@@ -174,7 +175,7 @@ func reason(output []string) string {
 	return "no reason given"
 }
 
-func (s *summary) line() string {
+func (s *summary) totals() string {
 	return fmt.Sprintf("%d passed, %d failed, %d skipped", s.outcome["pass"], s.outcome["fail"], s.outcome["skip"])
 }
 
@@ -193,7 +194,7 @@ func (s *summary) print() {
 	for _, t := range s.failed {
 		fmt.Fprintf(s.w, "failed: %s %s\n", short(t.pkg), t.name)
 	}
-	fmt.Fprintln(s.w, s.line())
+	fmt.Fprintln(s.w, s.totals())
 }
 
 func short(pkg string) string { return strings.TrimPrefix(pkg, "github.com/ravn-ap/ravn/") }

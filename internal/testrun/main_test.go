@@ -33,7 +33,7 @@ func TestSummary(t *testing.T) {
 		"failed: b TestBad\n2 passed, 1 failed, 1 skipped\n"
 	var out strings.Builder
 	s := newSummary(&out)
-	if err := s.read(strings.NewReader(events)); err != nil {
+	if err := s.readEvents(strings.NewReader(events)); err != nil {
 		t.Fatal(err)
 	}
 	s.print()

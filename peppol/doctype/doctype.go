@@ -1,6 +1,6 @@
 // Package doctype reads what a business document says about itself: its root element, and the identifiers of UBL, of
-// Cross Industry Invoice and of the reports of Peppol, as they are written. What they mean is for others: package sbdh
-// makes the type of a message of them, package validation chooses rules by them.
+// Cross Industry Invoice and of the reports of Peppol, as they are written. Identify does so for somebody who looks
+// for the rules of a document, Inspect for somebody who is about to send it.
 package doctype
 
 import (
@@ -23,7 +23,7 @@ const (
 // About is what a document says about itself. What it does not say is zero.
 type About struct {
 	Envelope      bool      // it is a StandardBusinessDocument
-	Root          safe.Name // of the document; of an envelope that of what is inside, or its own if nobody looked inside
+	Root          safe.Name // of the document inside an envelope, or of the envelope if nobody looked inside
 	Customization string    // CustomizationID of UBL, or the guideline parameter of Cross Industry Invoice
 	Profile       string    // ProfileID, or the business process parameter
 	Version       string    // UBLVersionID
@@ -32,15 +32,15 @@ type About struct {
 	DocType, Process string // from the scopes of an envelope
 }
 
-// Identify reads the beginning of a document, or of the one inside an envelope, for those who look for its rules. It
-// stops as soon as customization and profile are known: that the rest is well-formed is not said. Reports have
-// identifiers in a namespace of their own: they count like those of UBL.
+// Identify reads the beginning of a document, or of the one inside an envelope, to find the rules for it. It stops as
+// soon as customization and profile are known; the rest need not be well-formed. The reports of Peppol have these
+// identifiers in a namespace of their own, which counts like that of UBL.
 func Identify(r io.Reader) (About, error) {
 	return read(r, &detector{inside: true})
 }
 
-// Inspect reads a whole document that is to be put into an envelope, with the country of its sender if it is one of those
-// that are known. An envelope is only recognised as one: who made it says what is inside.
+// Inspect reads a whole document that is to be put into an envelope, with the country of its sender if known accepts
+// it. An envelope is only recognised as one: its header says what is inside.
 func Inspect(r io.Reader, known func(country string) bool) (About, error) {
 	return read(r, &detector{known: known})
 }
@@ -55,13 +55,14 @@ func read(r io.Reader, d *detector) (About, error) {
 
 // senders are the parties of UBL documents whose country is that of C1.
 var senders = map[string]bool{
-	"AccountingSupplierParty": true, "BuyerCustomerParty": true, "SellerSupplierParty": true, "DespatchSupplierParty": true,
-	"SenderParty": true, "ProviderParty": true,
+	"AccountingSupplierParty": true, "BuyerCustomerParty": true, "SellerSupplierParty": true,
+	"DespatchSupplierParty": true, "SenderParty": true, "ProviderParty": true,
 }
 
 // maxValue is how much of an element's text is read, in bytes: identifiers are shorter.
 const maxValue = 4 << 10
 
+// detector follows a scan and keeps what it is asked for.
 type detector struct {
 	About
 	inside bool              // look into an envelope, and stop when the identifiers are known
@@ -75,13 +76,13 @@ type detector struct {
 func (d *detector) event(e *safe.Event) error {
 	switch e.Kind {
 	case safe.Element:
-		return d.start(e)
+		return d.startElement(e)
 	case safe.Text:
 		if d.text.Len() < maxValue {
 			d.text.Write(e.Value)
 		}
 	case safe.End:
-		d.end(e.Name, strings.TrimSpace(d.text.String()))
+		d.endElement(e.Name, strings.TrimSpace(d.text.String()))
 		d.text.Reset()
 		if len(d.path) > 0 {
 			d.path = d.path[:len(d.path)-1]
@@ -93,7 +94,7 @@ func (d *detector) event(e *safe.Event) error {
 	return nil
 }
 
-func (d *detector) start(e *safe.Event) error {
+func (d *detector) startElement(e *safe.Event) error {
 	d.text.Reset()
 	if e.Depth == 0 && e.Name.Is(NSEnvelope, "StandardBusinessDocument") {
 		if d.Envelope = true; d.inside {
@@ -112,8 +113,9 @@ func (d *detector) start(e *safe.Event) error {
 	return nil
 }
 
-// end looks at the text of an element that ends.
-func (d *detector) end(name safe.Name, text string) {
+// endElement looks at the text of an element that ends. The place of an element among the open ones, level, tells an
+// identifier of the document from one of the same name further inside.
+func (d *detector) endElement(name safe.Name, text string) {
 	level := len(d.path)
 	switch {
 	case name.Space == NSEnvelope:
@@ -139,7 +141,7 @@ func (d *detector) end(name safe.Name, text string) {
 	}
 }
 
-// ofSender tells whether an element that ends names a country of the sending party.
+// ofSender reports whether an element that ends names a country of the sending party.
 func (d *detector) ofSender(name safe.Name) bool {
 	level := len(d.path)
 	return level > 3 && name.Is(nsCBC, "IdentificationCode") && senders[d.path[1]] && d.path[level-2] == "Country"

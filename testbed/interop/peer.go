@@ -1,5 +1,5 @@
-// Package interop drives the Java peer of this folder from tests: phase4 as the other access point, Santuario and the JDK
-// as second opinion.
+// Package interop drives the Java peer in this folder from tests: phase4 as the other access point, Santuario and the
+// JDK as a second opinion.
 package interop
 
 import (
@@ -30,7 +30,7 @@ type Peer struct {
 // Fields are the fields of a command or an answer.
 type Fields = map[string]any
 
-// Start starts the peer, or skips the test when it was not built. It ends with the test.
+// Start starts the peer, or skips the test if it was not built. It ends with the test.
 func Start(t testing.TB) *Peer {
 	t.Helper()
 	return Launch(t, "interop", ClassPath, "no.ravn.interop.Peer", "-Xmx3g")
@@ -68,7 +68,7 @@ func Launch(t testing.TB, folder, classPath, class string, options ...string) *P
 		_ = in.Close()
 		_ = cmd.Wait()
 	})
-	ready := p.read(t)
+	ready := p.readAnswer(t)
 	pid, _ := ready["pid"].(float64)
 	p.Pid = int(pid)
 	return p
@@ -101,10 +101,10 @@ func (p *Peer) Try(t testing.TB, cmd string, f Fields) Fields {
 	if _, err := p.in.Write(append(b, '\n')); err != nil {
 		t.Fatalf("peer: %s: %v", cmd, err)
 	}
-	return p.read(t)
+	return p.readAnswer(t)
 }
 
-func (p *Peer) read(t testing.TB) Fields {
+func (p *Peer) readAnswer(t testing.TB) Fields {
 	t.Helper()
 	line, err := p.out.ReadBytes('\n')
 	if err != nil {

@@ -1,4 +1,5 @@
-// Package saxon drives the Java program of this folder from tests: Saxon-HE as second opinion on XPath and Schematron.
+// Package saxon drives the Java program in this folder from tests: Saxon-HE as a second opinion on XPath and
+// Schematron.
 package saxon
 
 import (
@@ -16,8 +17,8 @@ import (
 // Judge is a running JVM.
 type Judge struct{ peer *interop.Peer }
 
-// Start starts the judge, or skips the test when it was not built. It ends with the test. What has no time zone counts as
-// UTC.
+// Start starts the judge, or skips the test if it was not built. It ends with the test. Times without a zone count as
+// UTC, as they do in package xpath.
 func Start(t testing.TB) *Judge {
 	t.Helper()
 	return start(t, interop.ClassPath)
@@ -31,10 +32,12 @@ func Start12(t testing.TB) *Judge {
 
 func start(t testing.TB, classPath string) *Judge {
 	t.Helper()
-	return &Judge{interop.Launch(t, "saxon", classPath, "no.ravn.saxon.Judge", "-Xmx1g", "-Xss4m", "-Duser.timezone=UTC")}
+	options := []string{"-Xmx1g", "-Xss4m", "-Duser.timezone=UTC"}
+	return &Judge{interop.Launch(t, "saxon", classPath, "no.ravn.saxon.Judge", options...)}
 }
 
-// Ask gives the lines to a command and returns its answers, of which there are n.
+// Ask runs a command with lines of JSON as its input and returns its answers, of which there must be n. Both go through
+// files: there may be tens of thousands.
 func Ask[T any](t testing.TB, j *Judge, cmd string, lines []any, n int) []T {
 	t.Helper()
 	dir := t.TempDir()
@@ -73,7 +76,8 @@ func Ask[T any](t testing.TB, j *Judge, cmd string, lines []any, n int) []T {
 // Time runs rule files on a document and returns the median of rounds in ms, reading it included.
 func (j *Judge) Time(t testing.TB, doc string, warm, rounds int, sch ...string) float64 {
 	t.Helper()
-	ms, _ := j.peer.Call(t, "time", interop.Fields{"doc": doc, "sch": sch, "warm": warm, "rounds": rounds})["median_ms"].(float64)
+	answer := j.peer.Call(t, "time", interop.Fields{"doc": doc, "sch": sch, "warm": warm, "rounds": rounds})
+	ms, _ := answer["median_ms"].(float64)
 	return ms
 }
 

@@ -1,6 +1,6 @@
-// Package sml is a DNS server for one zone of a Service Metadata Locator on a loopback address, by UDP and TCP, for the
-// private network and for tests. It makes its names by itself, in upper case as the policy prints them, and it can fail on
-// request.
+// Package sml is a DNS server for one zone of a Service Metadata Locator on a loopback address, by UDP and TCP, for
+// the private network and for tests. It computes the names of participants without the code that it tests, and in
+// upper case, as the policy prints them. It can fail on request.
 package sml
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/ravn-ap/ravn/peppol"
 )
 
-// TTL of the records, in seconds. Short, so that nobody waits for a change in a private network.
+// ttl of the records, in seconds: short, so that nobody waits for a change in a private network.
 const ttl = 2
 
 // Fault is how a Server misbehaves.
@@ -87,7 +87,7 @@ func listen(addr string) (net.PacketConn, net.Listener, error) {
 	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
 		return nil, nil, errors.New("the address is not a loopback address")
 	}
-	for try := 0; ; try++ {
+	for try := 0; ; try++ { // a port that is free for TCP may be taken for UDP
 		l, err := net.Listen("tcp", net.JoinHostPort(host, port))
 		if err != nil {
 			return nil, nil, err
@@ -121,7 +121,9 @@ func (s *Server) Register(p peppol.ParticipantID, smpBaseURL string) {
 
 // NAPTR makes a record for Set, which gives it its name.
 func NAPTR(order, preference uint16, flags, service, regexp string) *dns.NAPTR {
-	return &dns.NAPTR{Order: order, Preference: preference, Flags: flags, Service: service, Regexp: regexp, Replacement: "."}
+	return &dns.NAPTR{
+		Order: order, Preference: preference, Flags: flags, Service: service, Regexp: regexp, Replacement: ".",
+	}
 }
 
 // Set puts any records in the place of the participant's.
@@ -198,7 +200,7 @@ func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	if edit != nil {
 		edit(network, m)
 	}
-	_ = w.WriteMsg(m) // who does not listen any more has no need for it
+	_ = w.WriteMsg(m) // a client that has gone away needs no answer
 }
 
 // answer is what a correct server says. The caller holds the lock.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/beevik/etree"
+
+	"github.com/ravn-ap/ravn/peppol"
 )
 
 // Namespaces of Peppol SMP 1.4.0.
@@ -17,14 +19,18 @@ const (
 	nsWSA = "http://www.w3.org/2005/08/addressing"
 )
 
-// document returns the ServiceGroup of a participant, or the unsigned metadata of a document type, or nil if there is none.
-// The caller holds the lock.
+// canonical is the one spelling under which participants are kept and found. Real SMPs differ; the strictest compare
+// octets and know lower case only, whatever was registered.
+func canonical(p peppol.ParticipantID) string { return p.Scheme() + "::" + p.Key() }
+
+// document returns the ServiceGroup of a participant, or the unsigned metadata of a document type, or nil if there is
+// none. The caller holds the lock.
 func (s *Server) document(participant, doctype string) *etree.Document {
 	if doctype == "" {
 		return s.group(participant)
 	}
 	for _, r := range s.redirects {
-		if strings.EqualFold(r.participant.String(), participant) && r.doctype.String() == doctype {
+		if canonical(r.participant) == participant && r.doctype.String() == doctype {
 			doc, metadata := signedServiceMetadata()
 			n := metadata.CreateElement("Redirect")
 			n.CreateAttr("href", r.href)
@@ -34,7 +40,7 @@ func (s *Server) document(participant, doctype string) *etree.Document {
 	}
 	var list []Service
 	for _, x := range s.services {
-		if strings.EqualFold(x.Participant.String(), participant) && x.DocType.String() == doctype {
+		if canonical(x.Participant) == participant && x.DocType.String() == doctype {
 			list = append(list, x)
 		}
 	}
@@ -48,31 +54,32 @@ func (s *Server) document(participant, doctype string) *etree.Document {
 // (DISC-070).
 func (s *Server) group(participant string) *etree.Document {
 	var types []string
-	known := ""
-	add := func(p, d string) {
-		if strings.EqualFold(p, participant) {
-			known = p
+	known := false
+	add := func(p peppol.ParticipantID, d string) {
+		if canonical(p) == participant {
+			known = true
 			if !slices.Contains(types, d) {
 				types = append(types, d)
 			}
 		}
 	}
 	for _, x := range s.services {
-		add(x.Participant.String(), x.DocType.String())
+		add(x.Participant, x.DocType.String())
 	}
 	for _, r := range s.redirects {
-		add(r.participant.String(), r.doctype.String())
+		add(r.participant, r.doctype.String())
 	}
-	if known == "" {
+	if !known {
 		return nil
 	}
 	doc := newDocument()
 	root := element(doc, "ServiceGroup")
-	identifier(root, "ParticipantIdentifier", known)
+	identifier(root, "ParticipantIdentifier", participant)
 	list := root.CreateElement("ServiceMetadataReferenceCollection")
 	for _, d := range types {
 		list.CreateElement("ServiceMetadataReference").
-			CreateAttr("href", "https://smp.testbed.example/"+url.QueryEscape(known)+"/services/"+url.QueryEscape(d))
+			CreateAttr("href",
+				"https://smp.testbed.example/"+url.QueryEscape(participant)+"/services/"+url.QueryEscape(d))
 	}
 	return doc
 }
@@ -108,7 +115,7 @@ func identifier(parent *etree.Element, name, id string) {
 func information(list []Service) *etree.Document {
 	doc, metadata := signedServiceMetadata()
 	info := metadata.CreateElement("ServiceInformation")
-	identifier(info, "ParticipantIdentifier", list[0].Participant.String())
+	identifier(info, "ParticipantIdentifier", canonical(list[0].Participant))
 	identifier(info, "DocumentIdentifier", list[0].DocType.String())
 	processes := info.CreateElement("ProcessList")
 	endpoints := map[string]*etree.Element{}

@@ -13,9 +13,9 @@ import (
 	"github.com/ravn-ap/ravn/certs"
 )
 
-// addSignature appends an enveloped signature to root. Canonicalization is goxmldsig's. Its SigningContext cannot make what
-// Peppol wants: it always names the canonicalization as a second transform, where SMP 1.4.0 §5.5.1 has exactly one, and it
-// writes no X509SubjectName. So SignedInfo is put together here.
+// addSignature appends an enveloped signature to root. Only the canonicalization is goxmldsig's: its SigningContext
+// always names the canonicalization as a second transform, where SMP 1.4.0 §5.5.1 has exactly one, and writes no
+// X509SubjectName. So SignedInfo is put together here.
 func addSignature(root *etree.Element, signer *certs.Identity, b Behaviour) error {
 	canon, hash := dsig.MakeC14N10RecCanonicalizer(), crypto.SHA256
 	method, digest := dsig.RSASHA256SignatureMethod, "http://www.w3.org/2001/04/xmlenc#sha256"
@@ -25,7 +25,7 @@ func addSignature(root *etree.Element, signer *certs.Identity, b Behaviour) erro
 	if b.SHA1 {
 		hash, method, digest = crypto.SHA1, dsig.RSASHA1SignatureMethod, "http://www.w3.org/2000/09/xmldsig#sha1"
 	}
-	sum, err := digestOf(canon, hash, withoutComments(root))
+	sum, err := digestOf(canon, hash, canonicalCopy(root))
 	if err != nil {
 		return err
 	}
@@ -80,9 +80,9 @@ func digestOf(canon dsig.Canonicalizer, hash crypto.Hash, n *etree.Element) ([]b
 	return h.Sum(nil), nil
 }
 
-// withoutComments returns a copy of n without comments: goxmldsig leaves them in the inclusive form, which is not what the
-// standard says (DISC-087).
-func withoutComments(n *etree.Element) *etree.Element {
+// canonicalCopy returns a copy of n without comments and with text instead of CDATA sections: goxmldsig keeps both in
+// the inclusive form, which is not what the standard says (DISC-087).
+func canonicalCopy(n *etree.Element) *etree.Element {
 	n = n.Copy()
 	var clean func(*etree.Element)
 	clean = func(e *etree.Element) {
@@ -90,6 +90,11 @@ func withoutComments(n *etree.Element) *etree.Element {
 			switch c := e.Child[i].(type) {
 			case *etree.Comment:
 				e.RemoveChildAt(i)
+			case *etree.CharData:
+				if c.IsCData() {
+					e.RemoveChildAt(i)
+					e.InsertChildAt(i, etree.NewText(c.Data))
+				}
 			case *etree.Element:
 				clean(c)
 			}

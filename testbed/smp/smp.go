@@ -1,5 +1,6 @@
 // Package smp is a metadata publisher on a loopback address, for the private network and for tests. It is written with
-// other XML software than the client that reads it, it signs what it serves, and it can misbehave on request.
+// other XML software than the client that reads it, it signs what it serves, it is as strict about the spelling of
+// participants as the strictest real one, and it can misbehave on request.
 package smp
 
 import (
@@ -64,15 +65,17 @@ type redirect struct {
 
 // Behaviour is what a Server does differently from a good one. The zero value is good.
 type Behaviour struct {
-	Only func(participant, doctype string) bool // which requests are meant, doctype "" for a ServiceGroup; nil means all
+	Only func(participant, doctype string) bool // for which requests; doctype "" is a ServiceGroup; nil means all
 
 	// Transport.
-	Status   int           // this status instead of 200, with an empty body
-	Location string        // with Status: a Location header
-	Delay    time.Duration // before the answer begins
-	Drip     bool          // the body comes one byte at a time, a hundred a second
-	Endless  bool          // the body never ends
-	Type     string        // Content-Type; "" means application/xml
+	Status     int           // this status instead of 200, with an empty body
+	Location   string        // with Status: a Location header
+	RetryAfter string        // with Status: a Retry-After header
+	Delay      time.Duration // before the answer begins
+	Drip       bool          // the body comes one byte at a time, a hundred a second
+	Endless    bool          // the body never ends
+	Type       string        // Content-Type; "" means application/xml
+	Coding     string        // Content-Encoding that is claimed; "" means none
 
 	// Signature.
 	Unsigned  bool
@@ -164,7 +167,7 @@ func (s *Server) Requests() []string {
 
 // GroupURL returns where the ServiceGroup of a participant lies.
 func (s *Server) GroupURL(p peppol.ParticipantID) string {
-	return s.base + "/" + url.QueryEscape(p.String())
+	return s.base + "/" + url.QueryEscape(canonical(p))
 }
 
 // ServiceURL returns where the metadata of a document type lie: what a Redirect names.
@@ -193,6 +196,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if b.Status != 0 {
 		if b.Location != "" {
 			w.Header().Set("Location", b.Location)
+		}
+		if b.RetryAfter != "" {
+			w.Header().Set("Retry-After", b.RetryAfter)
 		}
 		w.WriteHeader(b.Status)
 		return
@@ -242,6 +248,7 @@ func (s *Server) finish(doc *etree.Document, sign bool, b Behaviour) ([]byte, er
 	if b.Signed != nil {
 		b.Signed(doc)
 	}
+	doc.WriteSettings.CanonicalText = true // a raw CR would be another character for who reads it
 	body, err := doc.WriteToBytes()
 	if err == nil && b.Bytes != nil {
 		body = b.Bytes(body)
@@ -254,6 +261,9 @@ func (s *Server) write(w http.ResponseWriter, body []byte, b Behaviour) {
 	w.Header().Set("Content-Type", "application/xml; charset=UTF-8")
 	if b.Type != "" {
 		w.Header().Set("Content-Type", b.Type)
+	}
+	if b.Coding != "" {
+		w.Header().Set("Content-Encoding", b.Coding)
 	}
 	if !b.Drip && !b.Endless {
 		_, _ = w.Write(body)

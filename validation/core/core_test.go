@@ -107,7 +107,8 @@ func load(t *testing.T, names *xdm.Names, ours, official string) loaded {
 	return l
 }
 
-// findings gives what a rule file says of a document, by id: flags and locations, sorted. What cannot be evaluated is an error.
+// findings gives what a rule file says of a document, by id: flags and locations, sorted. What cannot be evaluated is
+// an error.
 func findings(t *testing.T, s *schematron.Schema, tree *xdm.Tree) map[string][]string {
 	t.Helper()
 	res, err := s.Validate(t.Context(), tree, schematron.Options{})
@@ -125,8 +126,8 @@ func findings(t *testing.T, s *schematron.Schema, tree *xdm.Tree) map[string][]s
 	return out
 }
 
-// TestOfficial is the judge: for each rule that the pack lists, its findings over all shared documents are those of the official
-// rule of this id, in both directions.
+// TestOfficial is the judge: for each rule that the pack lists, its findings over all shared documents are those of
+// the official rule of this id, in both directions.
 func TestOfficial(t *testing.T) {
 	names := xdm.NewNames()
 	schemas := make([]loaded, len(pairs))

@@ -46,7 +46,8 @@ func ruleFile(t *testing.T, names *xdm.Names, name string) *schematron.Schema {
 	return compile(t, names, src, err)
 }
 
-// idsOf are the ids of the rules that a document breaks, sorted and once each, without those of one that cannot be evaluated.
+// idsOf are the ids of the rules that a document breaks, sorted and once each, without those of one that cannot be
+// evaluated.
 func idsOf(t *testing.T, s *schematron.Schema, names *xdm.Names, doc string) string {
 	t.Helper()
 	tree, err := xdm.Parse([]byte(doc), names)
@@ -134,7 +135,8 @@ func listed(t *testing.T, file, but string) {
 	}
 }
 
-// TestBillingEnvelope compares BR-SBDH-1 to 4 with the official rules, over the shared invoices in right and wrong envelopes.
+// TestBillingEnvelope compares BR-SBDH-1 to 4 with the official rules, over the shared invoices in right and wrong
+// envelopes.
 func TestBillingEnvelope(t *testing.T) {
 	names := xdm.NewNames()
 	s := load(t, names, "sbdh.sch", "peppol-billing/sch/2026.5/PeppolBIS-Envelope-Rules.sch")

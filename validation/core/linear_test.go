@@ -36,8 +36,8 @@ func invoiceOf(t *testing.T, n int) []byte {
 	return append(out, doc[j:]...)
 }
 
-// TestLinearCore counts the steps of the built-in rules on an invoice of 60,000 lines: not more than thirty times, and a little,
-// those of 2,000.
+// TestLinearCore counts the steps of the built-in rules on an invoice of 60,000 lines: not more than thirty times,
+// and a little, those of 2,000.
 func TestLinearCore(t *testing.T) {
 	if golden.Race {
 		t.Skip("counts work: the run without the race detector does it")
@@ -81,8 +81,8 @@ func spent(t *testing.T) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// TestLinearTime compares times, which also show work that is not counted: eight times the lines may take twenty-five times as
-// long, where quadratic rules take sixty-four.
+// TestLinearTime compares times, which also show work that is not counted: eight times the lines may take twenty-five
+// times as long, where quadratic rules take sixty-four.
 func TestLinearTime(t *testing.T) {
 	if golden.Race {
 		t.Skip("compares times: the run without the race detector does it")

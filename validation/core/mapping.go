@@ -21,28 +21,33 @@ const (
 func documents() []pack.Document {
 	out := []pack.Document{
 		{
-			Title: "Message Level Status 1.0", DocType: ublSpace + "ApplicationResponse-2::ApplicationResponse##urn:peppol:edec:mls:1.0::2.1",
+			Title:     "Message Level Status 1.0",
+			DocType:   ublSpace + "ApplicationResponse-2::ApplicationResponse##urn:peppol:edec:mls:1.0::2.1",
 			Processes: []string{"urn:peppol:edec:mls"}, Rules: []string{"mls.sch"},
 		},
 		{
-			Title:     "Transaction Statistics Report 1.0",
-			DocType:   "urn:fdc:peppol:transaction-statistics-report:1.0::TransactionStatisticsReport##urn:fdc:peppol.eu:edec:trns:transaction-statistics-reporting:1.0::1.0",
+			Title: "Transaction Statistics Report 1.0",
+			DocType: "urn:fdc:peppol:transaction-statistics-report:1.0::TransactionStatisticsReport" +
+				"##urn:fdc:peppol.eu:edec:trns:transaction-statistics-reporting:1.0::1.0",
 			Processes: []string{reporting}, Rules: []string{"tsr.sch"},
 		},
 		{
-			Title:     "End User Statistics Report 1.1",
-			DocType:   "urn:fdc:peppol:end-user-statistics-report:1.1::EndUserStatisticsReport##urn:fdc:peppol.eu:edec:trns:end-user-statistics-report:1.1::1.1",
+			Title: "End User Statistics Report 1.1",
+			DocType: "urn:fdc:peppol:end-user-statistics-report:1.1::EndUserStatisticsReport" +
+				"##urn:fdc:peppol.eu:edec:trns:end-user-statistics-report:1.1::1.1",
 			Processes: []string{reporting}, Rules: []string{"eusr.sch"},
 		},
 	}
 	for _, root := range []string{"Invoice", "CreditNote"} {
 		syntax := ublSpace + root + "-2::" + root + compliant
 		out = append(out, pack.Document{
-			Title: "Peppol BIS Billing 3, " + root, DocType: syntax + "billing:3.0::2.1", Processes: []string{billing, response, regulated, unregulated},
-			Rules: []string{"en16931.sch", "peppol-common.sch", "peppol-billing.sch"},
+			Title: "Peppol BIS Billing 3, " + root, DocType: syntax + "billing:3.0::2.1",
+			Processes: []string{billing, response, regulated, unregulated},
+			Rules:     []string{"en16931.sch", "peppol-common.sch", "peppol-billing.sch"},
 		}, pack.Document{
-			Title: "Peppol BIS Self-Billing 3, " + root, DocType: syntax + "selfbilling:3.0::2.1", Processes: []string{selfBilling, response, regulated, unregulated},
-			Rules: []string{"en16931.sch", "peppol-common.sch", "peppol-selfbilling.sch"},
+			Title: "Peppol BIS Self-Billing 3, " + root, DocType: syntax + "selfbilling:3.0::2.1",
+			Processes: []string{selfBilling, response, regulated, unregulated},
+			Rules:     []string{"en16931.sch", "peppol-common.sch", "peppol-selfbilling.sch"},
 		})
 	}
 	return append(out, letters()...)
@@ -70,7 +75,9 @@ func letters() []pack.Document {
 	} {
 		for _, root := range []string{"innbyggerpost", "Innbyggerpost"} {
 			out = append(out, pack.Document{
-				Title: "Innbyggerpost, " + t.name, DocType: "urn:fdc:digdir.no:2020:innbyggerpost:xsd::" + root + "##urn:fdc:digdir.no:2020:innbyggerpost:schema:" + t.name + "::1.0",
+				Title: "Innbyggerpost, " + t.name,
+				DocType: "urn:fdc:digdir.no:2020:innbyggerpost:xsd::" + root +
+					"##urn:fdc:digdir.no:2020:innbyggerpost:schema:" + t.name + "::1.0",
 				Processes: t.processes, Rules: []string{"innbyggerpost.sch"},
 			})
 		}

@@ -177,8 +177,8 @@ func (p *pool) change(r *rand.Rand, top *elem) {
 	}
 }
 
-// TestMutants compares our rules with the official ones on copies of the shared documents that were changed at random, always in
-// the same way. Where the official rule cannot be evaluated nothing is compared.
+// TestMutants compares our rules with the official ones on copies of the shared documents that were changed at
+// random, always in the same way. Where the official rule cannot be evaluated nothing is compared.
 func TestMutants(t *testing.T) {
 	names := xdm.NewNames()
 	schemas := make([]loaded, len(pairs))

@@ -10,8 +10,8 @@ import (
 	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
-// The pack is whole: each document type names files that are there and compile, each file is used, and each rule has an id, a
-// flag and a sentence.
+// The pack is whole: each document type names files that are there and compile, each file is used, and each rule has
+// an id, a flag and a sentence.
 func TestPack(t *testing.T) {
 	p := Pack()
 	if err := p.Check(); err != nil || !p.Basic {

@@ -10,8 +10,8 @@ import (
 	"github.com/ravn-ap/ravn/validation/pack"
 )
 
-// The pack has no schema, so the type that a document is checked as must be its own: rules that never meet their elements find
-// nothing.
+// The pack has no schema, so the type that a document is checked as must be its own: rules that never meet their
+// elements find nothing.
 func TestAnotherRootIsInvalid(t *testing.T) {
 	rep, err := validation.New([]pack.Pack{Pack()}).Validate(t.Context(), validation.Request{
 		DocType: ublSpace + "ApplicationResponse-2::ApplicationResponse##urn:peppol:edec:mls:1.0::2.1", Process: "urn:peppol:edec:mls",

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// choose says which of the packs in a source are installed. Of one pack, name and version are what o says. Of several, o says
-// which; without a word of it, those are installed whose first day is known, and the newest of the others: nothing says when
-// one before that held.
+// choose decides which of the packs in a source are installed. If there is one, it is installed under the name and
+// version that o gives it. Of several, o selects by name and version. What it leaves open is decided by days: those
+// are installed whose first day is known, and the newest of the others, since nothing says when an older one held.
 func (d Dir) choose(list []*Manifest, o *Options) (*Installation, error) {
 	if len(list) == 1 {
 		return &Installation{Packs: list}, nil
@@ -21,7 +21,9 @@ func (d Dir) choose(list []*Manifest, o *Options) (*Installation, error) {
 		return nil, err
 	}
 	if len(chosen) > 1 && o.ValidFrom+o.ValidTo != "" {
-		return nil, fmt.Errorf("pack: there are several packs in it: %s; name the one whose days you give with --name and --release", namesOf(chosen))
+		return nil, fmt.Errorf(
+			"pack: there are several packs in it: %s; name the one whose days you give with --name and --release",
+			namesOf(chosen))
 	}
 	in := &Installation{Packs: chosen}
 	if o.Version == "" {
@@ -47,7 +49,8 @@ func asked(list []*Manifest, o *Options) ([]*Manifest, error) {
 		}
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("pack: there is no %s in it, only %s", strings.TrimSpace(o.Name+" "+o.Version), namesOf(list))
+		wanted := strings.TrimSpace(o.Name + " " + o.Version)
+		return nil, fmt.Errorf("pack: there is no %s in it, only %s", wanted, namesOf(list))
 	}
 	return out, nil
 }
@@ -62,10 +65,10 @@ func (in *Installation) leaveUndated() {
 	dated := func(m *Manifest) bool {
 		return slices.ContainsFunc(in.Packs, func(o *Manifest) bool { return o.Name == m.Name && o.ValidFrom != "" })
 	}
-	in.leave("the day from which it holds is not known: install it with --name, --release and --valid-from", func(m *Manifest) bool {
-		return m.ValidFrom == "" && dated(m) && !newer(m, true)
-	})
-	in.leave("an older release, and when it held is not known", func(m *Manifest) bool { return m.ValidFrom == "" && newer(m, false) })
+	in.leave("the day from which it holds is not known: install it with --name, --release and --valid-from",
+		func(m *Manifest) bool { return m.ValidFrom == "" && dated(m) && !newer(m, true) })
+	in.leave("an older release, and when it held is not known",
+		func(m *Manifest) bool { return m.ValidFrom == "" && newer(m, false) })
 }
 
 // leave takes out the packs for which the reason holds.

@@ -249,7 +249,8 @@ func descend(files fs.FS) (inside fs.FS, names []string) {
 	}
 }
 
-// recorder keeps what is read, within limits.
+// recorder keeps what is read, within limits. Checking a pack through it finds out which files the pack uses: only
+// those are installed, byte for byte as they were checked.
 type recorder struct {
 	fsys  fs.FS
 	seen  map[string][]byte
@@ -268,7 +269,8 @@ func (r *recorder) Open(name string) (fs.File, error) {
 			return nil, err
 		}
 		if r.total += len(b); len(b) > maxFile || r.total > maxTotal {
-			return nil, fmt.Errorf("pack: %s: more than %d MiB in a file or %d MiB in all", name, maxFile>>20, maxTotal>>20)
+			return nil, fmt.Errorf("pack: %s: more than %d MiB in a file or %d MiB in all",
+				name, maxFile>>20, maxTotal>>20)
 		}
 		r.seen[name] = b
 	}

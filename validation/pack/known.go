@@ -16,19 +16,19 @@ const (
 	ofEHFPayment    = "ehf-payment"
 )
 
-// known is a document type whose rule files are known by their names.
-type known struct {
+// knownDocument is a document type whose rule files are known by their names.
+type knownDocument struct {
 	pack           string
 	title          string
 	root           string // local name of the root element
 	customization  string // "" means that the type has none
 	version        string
 	processes      []string // empty means any
-	rules, schemas string   // names of files without extension, in order; one that ends in a dash has its version behind it
+	rules, schemas string   // names of files without extension, in order; behind a final dash stands a version
 }
 
 // docType is the identifier of the document type.
-func (k *known) docType() string {
+func (k *knownDocument) docType() string {
 	if k.customization == "" {
 		return nsPayment + "::" + k.root
 	}
@@ -57,68 +57,230 @@ const (
 )
 
 // responding are the processes of an invoice beside the one of its own specification.
-var responding = []string{"urn:peppol:bis:billing_with_response", "urn:peppol:france:billing:regulated", "urn:peppol:france:billing:non-regulated"}
+var responding = []string{
+	"urn:peppol:bis:billing_with_response", "urn:peppol:france:billing:regulated",
+	"urn:peppol:france:billing:non-regulated",
+}
 
-// knownDocuments is the table: document types of the Peppol code list and of the build configurations, with the rule files
-// that the specifications name for them.
-var knownDocuments = []known{
+// knownDocuments is the table: document types of the Peppol code list and of the build configurations, with the rule
+// files that the specifications name for them.
+var knownDocuments = []knownDocument{
 	{ofEN16931, "EN 16931 UBL Invoice", "Invoice", "urn:cen.eu:en16931:2017", "2.1", nil, "EN16931-UBL-validation", ""},
-	{ofEN16931, "EN 16931 UBL Credit Note", "CreditNote", "urn:cen.eu:en16931:2017", "2.1", nil, "EN16931-UBL-validation", ""},
-	{ofEN16931, "EN 16931 CII Invoice", "CrossIndustryInvoice", "urn:cen.eu:en16931:2017", "D16B", nil, "EN16931-CII-validation", ciiSchema},
+	{
+		ofEN16931, "EN 16931 UBL Credit Note", "CreditNote", "urn:cen.eu:en16931:2017", "2.1", nil,
+		"EN16931-UBL-validation", "",
+	},
+	{
+		ofEN16931, "EN 16931 CII Invoice", "CrossIndustryInvoice", "urn:cen.eu:en16931:2017", "D16B", nil,
+		"EN16931-CII-validation", ciiSchema,
+	},
 
-	{ofBilling, "Peppol BIS Billing UBL Invoice V3", "Invoice", billingID, "2.1", with(billingProcess, responding...), "CEN-EN16931-UBL PEPPOL-EN16931-UBL", ""},
-	{ofBilling, "Peppol BIS Billing UBL Credit Note V3", "CreditNote", billingID, "2.1", with(billingProcess, responding...), "CEN-EN16931-UBL PEPPOL-EN16931-UBL", ""},
-	{ofBilling, "Peppol BIS Billing CII Invoice V3", "CrossIndustryInvoice", billingID, "D16B", with(billingProcess), "CEN-EN16931-CII PEPPOL-EN16931-CII", ciiSchema},
-	{ofSelfBilling, "Peppol BIS Self-Billing UBL Invoice V3", "Invoice", selfBillingID, "2.1", with("urn:fdc:peppol.eu:2017:poacc:selfbilling:01:1.0", responding...), "CEN-EN16931-UBL PEPPOL-EN16931-UBL-SB", ""},
-	{ofSelfBilling, "Peppol BIS Self-Billing UBL Credit Note V3", "CreditNote", selfBillingID, "2.1", with("urn:fdc:peppol.eu:2017:poacc:selfbilling:01:1.0", responding...), "CEN-EN16931-UBL PEPPOL-EN16931-UBL-SB", ""},
+	{
+		ofBilling, "Peppol BIS Billing UBL Invoice V3", "Invoice", billingID, "2.1",
+		with(billingProcess, responding...), "CEN-EN16931-UBL PEPPOL-EN16931-UBL", "",
+	},
+	{
+		ofBilling, "Peppol BIS Billing UBL Credit Note V3", "CreditNote", billingID, "2.1",
+		with(billingProcess, responding...), "CEN-EN16931-UBL PEPPOL-EN16931-UBL", "",
+	},
+	{
+		ofBilling, "Peppol BIS Billing CII Invoice V3", "CrossIndustryInvoice", billingID, "D16B", with(billingProcess),
+		"CEN-EN16931-CII PEPPOL-EN16931-CII", ciiSchema,
+	},
+	{
+		ofSelfBilling, "Peppol BIS Self-Billing UBL Invoice V3", "Invoice", selfBillingID, "2.1",
+		with("urn:fdc:peppol.eu:2017:poacc:selfbilling:01:1.0", responding...), "CEN-EN16931-UBL PEPPOL-EN16931-UBL-SB",
+		"",
+	},
+	{
+		ofSelfBilling, "Peppol BIS Self-Billing UBL Credit Note V3", "CreditNote", selfBillingID, "2.1",
+		with("urn:fdc:peppol.eu:2017:poacc:selfbilling:01:1.0", responding...), "CEN-EN16931-UBL PEPPOL-EN16931-UBL-SB",
+		"",
+	},
 
-	{ofPostAward, "Peppol Order transaction 3.0", "Order", postAwardID + "order:3", "2.1", with(postAwardBIS+"ordering:3", postAwardBIS+"order_only:3", advancedOrdering), "PEPPOLBIS-T01", ""},
-	{ofPostAward, "Peppol Despatch Advice transaction 3.0", "DespatchAdvice", postAwardID + "despatch_advice:3", "2.1", with(postAwardBIS + "despatch_advice:3"), "PEPPOLBIS-T16", ""},
-	{ofPostAward, "Peppol Catalogue transaction 3.0", "Catalogue", postAwardID + "catalogue:3", "2.1", with(postAwardBIS+"catalogue_only:3", postAwardBIS+"catalogue_wo_response:3"), "PEPPOLBIS-T19", ""},
-	{ofPostAward, "Peppol Catalogue Response transaction 3.0", "ApplicationResponse", postAwardID + "catalogue_response:3", "2.1", with(postAwardBIS + "catalogue_only:3"), "PEPPOLBIS-T58", ""},
-	{ofPostAward, "Peppol Message Level Response transaction 3.0", "ApplicationResponse", postAwardID + "mlr:3", "2.1", with(postAwardBIS + "mlr:3"), "PEPPOLBIS-T71", ""},
-	{ofPostAward, "Peppol Order Response transaction 3.0", "OrderResponse", postAwardID + "order_response:3", "2.1", with(postAwardBIS + "ordering:3"), "PEPPOLBIS-T76", ""},
-	{ofPostAward, "Peppol Punch Out transaction 3.0", "Catalogue", postAwardID + "punch_out:3", "2.1", with(postAwardBIS + "punch_out:3"), "PEPPOLBIS-T77", ""},
-	{ofPostAward, "Peppol Order Agreement transaction 3.0", "OrderResponse", postAwardID + "order_agreement:3", "2.1", with(postAwardBIS + "order_agreement:3"), "PEPPOLBIS-T110", ""},
-	{ofPostAward, "Peppol Invoice Response transaction 3.0", "ApplicationResponse", postAwardID + "invoice_response:3", "2.1", with(postAwardBIS+"invoice_response:3", responding[1:]...), "PEPPOLBIS-T111", ""},
-	{ofPostAward, "Peppol Order Change", "OrderChange", postAwardID + "order_change:3", "2.3", with(advancedOrdering), "PEPPOLBIS-T114", ""},
-	{ofPostAward, "Peppol Order Cancellation", "OrderCancellation", postAwardID + "order_cancellation:3", "2.3", with(advancedOrdering), "PEPPOLBIS-T115", ""},
-	{ofPostAward, "Peppol Order Response Advanced", "OrderResponse", postAwardID + "order_response_advanced:3", "2.3", with(advancedOrdering), "PEPPOLBIS-T116", ""},
+	{
+		ofPostAward, "Peppol Order transaction 3.0", "Order", postAwardID + "order:3", "2.1",
+		with(postAwardBIS+"ordering:3", postAwardBIS+"order_only:3", advancedOrdering), "PEPPOLBIS-T01", "",
+	},
+	{
+		ofPostAward, "Peppol Despatch Advice transaction 3.0", "DespatchAdvice", postAwardID + "despatch_advice:3",
+		"2.1", with(postAwardBIS + "despatch_advice:3"), "PEPPOLBIS-T16", "",
+	},
+	{
+		ofPostAward, "Peppol Catalogue transaction 3.0", "Catalogue", postAwardID + "catalogue:3", "2.1",
+		with(postAwardBIS+"catalogue_only:3", postAwardBIS+"catalogue_wo_response:3"), "PEPPOLBIS-T19", "",
+	},
+	{
+		ofPostAward, "Peppol Catalogue Response transaction 3.0", "ApplicationResponse",
+		postAwardID + "catalogue_response:3", "2.1", with(postAwardBIS + "catalogue_only:3"), "PEPPOLBIS-T58", "",
+	},
+	{
+		ofPostAward, "Peppol Message Level Response transaction 3.0", "ApplicationResponse", postAwardID + "mlr:3",
+		"2.1", with(postAwardBIS + "mlr:3"), "PEPPOLBIS-T71", "",
+	},
+	{
+		ofPostAward, "Peppol Order Response transaction 3.0", "OrderResponse", postAwardID + "order_response:3", "2.1",
+		with(postAwardBIS + "ordering:3"), "PEPPOLBIS-T76", "",
+	},
+	{
+		ofPostAward, "Peppol Punch Out transaction 3.0", "Catalogue", postAwardID + "punch_out:3", "2.1",
+		with(postAwardBIS + "punch_out:3"), "PEPPOLBIS-T77", "",
+	},
+	{
+		ofPostAward, "Peppol Order Agreement transaction 3.0", "OrderResponse", postAwardID + "order_agreement:3",
+		"2.1", with(postAwardBIS + "order_agreement:3"), "PEPPOLBIS-T110", "",
+	},
+	{
+		ofPostAward, "Peppol Invoice Response transaction 3.0", "ApplicationResponse",
+		postAwardID + "invoice_response:3", "2.1", with(postAwardBIS+"invoice_response:3", responding[1:]...),
+		"PEPPOLBIS-T111", "",
+	},
+	{
+		ofPostAward, "Peppol Order Change", "OrderChange", postAwardID + "order_change:3", "2.3",
+		with(advancedOrdering), "PEPPOLBIS-T114", "",
+	},
+	{
+		ofPostAward, "Peppol Order Cancellation", "OrderCancellation", postAwardID + "order_cancellation:3", "2.3",
+		with(advancedOrdering), "PEPPOLBIS-T115", "",
+	},
+	{
+		ofPostAward, "Peppol Order Response Advanced", "OrderResponse", postAwardID + "order_response_advanced:3",
+		"2.3", with(advancedOrdering), "PEPPOLBIS-T116", "",
+	},
 
-	{ofLogistics, "Peppol Advanced Despatch Advice V1", "DespatchAdvice", logisticsID + "advanced_despatch_advice:1", "2.1", with(logisticsBIS+"despatch_advice_only:1", logisticsBIS+"despatch_advice_w_response:1", logisticsBIS+"despatch_advice_w_receipt_advice:1"), "PEPPOLBIS-T120", ""},
-	{ofLogistics, "Peppol Weight Statement V1", "WeightStatement", logisticsID + "weight_statement:1", "2.3", with(logisticsBIS + "weight_statement:1"), "PEPPOLBIS-T122", ""},
-	{ofLogistics, "Peppol Transport Execution Plan Request V1.2", "TransportExecutionPlanRequest", logisticsID + "transport_execution_plan_request:1", "2.4", with(logisticsBIS+"transport_execution_plan_w_request:1", advancedTransport), "PEPPOLBIS-T123", ""},
-	{ofLogistics, "Peppol Transport Execution Plan V1.2", "TransportExecutionPlan", logisticsID + "transport_execution_plan:1", "2.4", with(logisticsBIS+"transport_execution_plan_only:1", advancedTransport), "PEPPOLBIS-T124", ""},
-	{ofLogistics, "Peppol Waybill V1", "Waybill", logisticsID + "waybill:1", "2.3", with(logisticsBIS+"waybill:1", logisticsBIS+"waybill_only:1"), "PEPPOLBIS-T125", ""},
-	{ofLogistics, "Peppol Transportation Status Request V1", "TransportationStatusRequest", logisticsID + "transportation_status_request:1", "2.3", with(logisticsBIS+"transportation_status_w_request:1", advancedTransport), "PEPPOLBIS-T126", ""},
-	{ofLogistics, "Peppol Transportation Status V1", "TransportationStatus", logisticsID + "transportation_status:1", "2.3", with(logisticsBIS+"transportation_status_only:1", advancedTransport), "PEPPOLBIS-T127", ""},
-	{ofLogistics, "Peppol Receipt Advice V1", "ReceiptAdvice", logisticsID + "receipt_advice:1", "2.3", with(logisticsBIS + "despatch_advice_w_receipt_advice:1"), "PEPPOLBIS-T128", ""},
-	{ofLogistics, "Peppol Logistics Application Response V1", "ApplicationResponse", logisticsID + "application_response:1", "2.1", with(advancedTransport), "PEPPOLBIS-T129", ""},
+	{
+		ofLogistics, "Peppol Advanced Despatch Advice V1", "DespatchAdvice", logisticsID + "advanced_despatch_advice:1",
+		"2.1", with(logisticsBIS+"despatch_advice_only:1", logisticsBIS+"despatch_advice_w_response:1",
+			logisticsBIS+"despatch_advice_w_receipt_advice:1"), "PEPPOLBIS-T120", "",
+	},
+	{
+		ofLogistics, "Peppol Weight Statement V1", "WeightStatement", logisticsID + "weight_statement:1", "2.3",
+		with(logisticsBIS + "weight_statement:1"), "PEPPOLBIS-T122", "",
+	},
+	{
+		ofLogistics, "Peppol Transport Execution Plan Request V1.2", "TransportExecutionPlanRequest",
+		logisticsID + "transport_execution_plan_request:1", "2.4",
+		with(logisticsBIS+"transport_execution_plan_w_request:1", advancedTransport), "PEPPOLBIS-T123", "",
+	},
+	{
+		ofLogistics, "Peppol Transport Execution Plan V1.2", "TransportExecutionPlan",
+		logisticsID + "transport_execution_plan:1", "2.4",
+		with(logisticsBIS+"transport_execution_plan_only:1", advancedTransport), "PEPPOLBIS-T124", "",
+	},
+	{
+		ofLogistics, "Peppol Waybill V1", "Waybill", logisticsID + "waybill:1", "2.3",
+		with(logisticsBIS+"waybill:1", logisticsBIS+"waybill_only:1"), "PEPPOLBIS-T125", "",
+	},
+	{
+		ofLogistics, "Peppol Transportation Status Request V1", "TransportationStatusRequest",
+		logisticsID + "transportation_status_request:1", "2.3",
+		with(logisticsBIS+"transportation_status_w_request:1", advancedTransport), "PEPPOLBIS-T126", "",
+	},
+	{
+		ofLogistics, "Peppol Transportation Status V1", "TransportationStatus", logisticsID + "transportation_status:1",
+		"2.3", with(logisticsBIS+"transportation_status_only:1", advancedTransport), "PEPPOLBIS-T127", "",
+	},
+	{
+		ofLogistics, "Peppol Receipt Advice V1", "ReceiptAdvice", logisticsID + "receipt_advice:1", "2.3",
+		with(logisticsBIS + "despatch_advice_w_receipt_advice:1"), "PEPPOLBIS-T128", "",
+	},
+	{
+		ofLogistics, "Peppol Logistics Application Response V1", "ApplicationResponse",
+		logisticsID + "application_response:1", "2.1", with(advancedTransport), "PEPPOLBIS-T129", "",
+	},
 
-	{ofMLS, "Peppol Message Level Status v1.0", "ApplicationResponse", "urn:peppol:edec:mls:1.0", "2.1", with("urn:peppol:edec:mls"), "peppol-mls-", ""},
-	{ofEUSR, "Peppol End User Statistics Report v1.1", "EndUserStatisticsReport", "urn:fdc:peppol.eu:edec:trns:end-user-statistics-report:1.1", "1.1", with(reportingBIS), "peppol-end-user-statistics-reporting-", "peppol-end-user-statistics-reporting-"},
-	{ofTSR, "Peppol Transaction Statistics Report v1.0", "TransactionStatisticsReport", "urn:fdc:peppol.eu:edec:trns:transaction-statistics-reporting:1.0", "1.0", with(reportingBIS), "peppol-transaction-statistics-reporting-", "peppol-transaction-statistics-reporting-"},
+	{
+		ofMLS, "Peppol Message Level Status v1.0", "ApplicationResponse", "urn:peppol:edec:mls:1.0", "2.1",
+		with("urn:peppol:edec:mls"), "peppol-mls-", "",
+	},
+	{
+		ofEUSR, "Peppol End User Statistics Report v1.1", "EndUserStatisticsReport",
+		"urn:fdc:peppol.eu:edec:trns:end-user-statistics-report:1.1", "1.1", with(reportingBIS),
+		"peppol-end-user-statistics-reporting-", "peppol-end-user-statistics-reporting-",
+	},
+	{
+		ofTSR, "Peppol Transaction Statistics Report v1.0", "TransactionStatisticsReport",
+		"urn:fdc:peppol.eu:edec:trns:transaction-statistics-reporting:1.0", "1.0", with(reportingBIS),
+		"peppol-transaction-statistics-reporting-", "peppol-transaction-statistics-reporting-",
+	},
 
-	{ofEHF, "EHF Order 3.0", "Order", postAwardID + "order:3" + norwegian, "2.2", with(ehfProcess + "02:1.0"), "EHF-ORDER-3.0", ""},
-	{ofEHF, "EHF Order Response 3.0", "OrderResponse", postAwardID + "order_response:3" + norwegian, "2.2", with(ehfProcess + "02:1.0"), "EHF-ORDER-RESPONSE-3.0", ""},
-	{ofEHF, "EHF Advanced Order Initiation 3.0", "Order", postAwardID + "order:3" + norwegian, "2.2", with(ehfProcess + "09:1.0"), "EHF-P09-3.0-ORDER-INITIATION", ""},
-	{ofEHF, "EHF Advanced Order Change 3.0", "OrderChange", ehfID + "spec:adv-order-change:3.0", "2.2", with(ehfProcess + "09:1.0"), "EHF-P09-3.0-ORDER-CHANGE", ""},
-	{ofEHF, "EHF Advanced Order Cancellation 3.0", "OrderCancellation", ehfID + "spec:adv-order-cancellation:3.0", "2.2", with(ehfProcess + "09:1.0"), "EHF-P09-3.0-ORDER-CANCELLATION", ""},
-	{ofEHF, "EHF Advanced Order Response 3.0", "OrderResponse", postAwardID + "order_response:3" + norwegian, "2.2", with(ehfProcess + "09:1.0"), "EHF-P09-3.0-ORDER-RESPONSE", ""},
-	{ofEHF, "EHF Catalogue 3.0", "Catalogue", postAwardID + "catalogue:3" + norwegian, "2.2", with(ehfProcess + "01:1.0"), "EHF-CATALOGUE-3.0", ""},
-	{ofEHF, "EHF Catalogue Response 3.0", "ApplicationResponse", postAwardID + "catalogue_response:3" + norwegian, "2.2", with(ehfProcess + "01:1.0"), "EHF-CATALOGUE-RESPONSE-3.0", ""},
-	{ofEHF, "EHF Order Agreement 3.0", "OrderResponse", postAwardID + "order_agreement:3" + norwegian, "2.2", with(ehfProcess + "03:1.0"), "EHF-ORDER-AGREEMENT-3.0", ""},
-	{ofEHF, "EHF Punch Out 3.0", "Catalogue", postAwardID + "punch_out:3" + norwegian, "2.2", with(ehfProcess + "04:1.0"), "EHF-PUNCH-OUT-3.0", ""},
-	{ofEHF, "EHF Despatch Advice 3.0", "DespatchAdvice", postAwardID + "despatch_advice:3" + norwegian, "2.2", with(ehfProcess + "05:1.0"), "EHF-DESPATCH-ADVICE-3.0", ""},
-	{ofEHF, "EHF Reminder 3.0", "Invoice", billingID + conformant + "reminder:3.0", "2.2", with(ehfProcess + "06:1.0"), "REMINDER-CEN-EN16931-UBL REMINDER-PEPPOL-EN16931-UBL EHF-P06-3.0-REMINDER", ""},
-	{ofEHF, "EHF Payment Request 3.0", "Invoice", ehfID + "spec:payment-request:3.0", "2.2", with(ehfProcess + "07:1.0"), "EHF-P07-3.0-PAYMENT-REQUEST-3.0", ""},
-	{ofEHF, "EHF Forward Billing 3.0 (Invoice)", "Invoice", billingID + conformant + "forward-billing:3.0", "2.2", with(ehfProcess + "08:1.0"), "FORWARD-BILLING-CEN-EN16931-UBL FORWARD-BILLING-PEPPOL-EN16931-UBL", ""},
-	{ofEHF, "EHF Forward Billing 3.0 (Credit Note)", "CreditNote", billingID + conformant + "forward-billing:3.0", "2.2", with(ehfProcess + "08:1.0"), "FORWARD-BILLING-CEN-EN16931-UBL FORWARD-BILLING-PEPPOL-EN16931-UBL", ""},
+	{
+		ofEHF, "EHF Order 3.0", "Order", postAwardID + "order:3" + norwegian, "2.2", with(ehfProcess + "02:1.0"),
+		"EHF-ORDER-3.0", "",
+	},
+	{
+		ofEHF, "EHF Order Response 3.0", "OrderResponse", postAwardID + "order_response:3" + norwegian, "2.2",
+		with(ehfProcess + "02:1.0"), "EHF-ORDER-RESPONSE-3.0", "",
+	},
+	{
+		ofEHF, "EHF Advanced Order Initiation 3.0", "Order", postAwardID + "order:3" + norwegian, "2.2",
+		with(ehfProcess + "09:1.0"), "EHF-P09-3.0-ORDER-INITIATION", "",
+	},
+	{
+		ofEHF, "EHF Advanced Order Change 3.0", "OrderChange", ehfID + "spec:adv-order-change:3.0", "2.2",
+		with(ehfProcess + "09:1.0"), "EHF-P09-3.0-ORDER-CHANGE", "",
+	},
+	{
+		ofEHF, "EHF Advanced Order Cancellation 3.0", "OrderCancellation", ehfID + "spec:adv-order-cancellation:3.0",
+		"2.2", with(ehfProcess + "09:1.0"), "EHF-P09-3.0-ORDER-CANCELLATION", "",
+	},
+	{
+		ofEHF, "EHF Advanced Order Response 3.0", "OrderResponse", postAwardID + "order_response:3" + norwegian, "2.2",
+		with(ehfProcess + "09:1.0"), "EHF-P09-3.0-ORDER-RESPONSE", "",
+	},
+	{
+		ofEHF, "EHF Catalogue 3.0", "Catalogue", postAwardID + "catalogue:3" + norwegian, "2.2",
+		with(ehfProcess + "01:1.0"), "EHF-CATALOGUE-3.0", "",
+	},
+	{
+		ofEHF, "EHF Catalogue Response 3.0", "ApplicationResponse", postAwardID + "catalogue_response:3" + norwegian,
+		"2.2", with(ehfProcess + "01:1.0"), "EHF-CATALOGUE-RESPONSE-3.0", "",
+	},
+	{
+		ofEHF, "EHF Order Agreement 3.0", "OrderResponse", postAwardID + "order_agreement:3" + norwegian, "2.2",
+		with(ehfProcess + "03:1.0"), "EHF-ORDER-AGREEMENT-3.0", "",
+	},
+	{
+		ofEHF, "EHF Punch Out 3.0", "Catalogue", postAwardID + "punch_out:3" + norwegian, "2.2",
+		with(ehfProcess + "04:1.0"), "EHF-PUNCH-OUT-3.0", "",
+	},
+	{
+		ofEHF, "EHF Despatch Advice 3.0", "DespatchAdvice", postAwardID + "despatch_advice:3" + norwegian, "2.2",
+		with(ehfProcess + "05:1.0"), "EHF-DESPATCH-ADVICE-3.0", "",
+	},
+	{
+		ofEHF, "EHF Reminder 3.0", "Invoice", billingID + conformant + "reminder:3.0", "2.2",
+		with(ehfProcess + "06:1.0"), "REMINDER-CEN-EN16931-UBL REMINDER-PEPPOL-EN16931-UBL EHF-P06-3.0-REMINDER", "",
+	},
+	{
+		ofEHF, "EHF Payment Request 3.0", "Invoice", ehfID + "spec:payment-request:3.0", "2.2",
+		with(ehfProcess + "07:1.0"), "EHF-P07-3.0-PAYMENT-REQUEST-3.0", "",
+	},
+	{
+		ofEHF, "EHF Forward Billing 3.0 (Invoice)", "Invoice", billingID + conformant + "forward-billing:3.0", "2.2",
+		with(ehfProcess + "08:1.0"), "FORWARD-BILLING-CEN-EN16931-UBL FORWARD-BILLING-PEPPOL-EN16931-UBL", "",
+	},
+	{
+		ofEHF, "EHF Forward Billing 3.0 (Credit Note)", "CreditNote", billingID + conformant + "forward-billing:3.0",
+		"2.2", with(ehfProcess + "08:1.0"), "FORWARD-BILLING-CEN-EN16931-UBL FORWARD-BILLING-PEPPOL-EN16931-UBL", "",
+	},
 
-	{ofEHFGovernment, "Get evidence, request", "QualificationApplicationRequest", evidenceID, "2.2", nil, "EHF-GE-REQUEST", ""},
-	{ofEHFGovernment, "Get evidence, response", "QualificationApplicationResponse", evidenceID, "2.2", nil, "EHF-GE-RESPONSE", ""},
-	{ofEHFPayment, "Payment, reception acknowledgement", "ReceptionAcknowledgement", "", "", nil, "PEPPOL-SBDH PAYMENT-RA", "PaymentExtras"},
-	{ofEHFPayment, "Payment, handling exception", "HandlingException", "", "", nil, "PEPPOL-SBDH PAYMENT-HE", "PaymentExtras"},
+	{
+		ofEHFGovernment, "Get evidence, request", "QualificationApplicationRequest", evidenceID, "2.2", nil,
+		"EHF-GE-REQUEST", "",
+	},
+	{
+		ofEHFGovernment, "Get evidence, response", "QualificationApplicationResponse", evidenceID, "2.2", nil,
+		"EHF-GE-RESPONSE", "",
+	},
+	{
+		ofEHFPayment, "Payment, reception acknowledgement", "ReceptionAcknowledgement", "", "", nil,
+		"PEPPOL-SBDH PAYMENT-RA", "PaymentExtras",
+	},
+	{
+		ofEHFPayment, "Payment, handling exception", "HandlingException", "", "", nil, "PEPPOL-SBDH PAYMENT-HE",
+		"PaymentExtras",
+	},
 	{ofEHFPayment, "Payment, metadata", "Metadata", "", "", nil, "PEPPOL-SBDH PAYMENT-MD", "PaymentExtras"},
 }
 
@@ -148,8 +310,8 @@ var knownTestSets = map[string]string{
 	"ehf-ge-response-1.0":                  "EHF-GE-RESPONSE",
 }
 
-// peppolReleases are the releases of OpenPeppol that hold everywhere from a day on: the numbers of Billing and of post-award
-// in each, and the day, as phive-rules gives them.
+// peppolReleases are the releases of OpenPeppol that hold everywhere from a day on: the numbers of Billing and of
+// post-award in each, and the day, as phive-rules gives them.
 var peppolReleases = []struct{ release, billing, postAward, from string }{
 	{"2024.5", "3.0.17", "3.0.13", "2024-08-27"},
 	{"2024.11", "3.0.18", "3.0.14", "2025-02-17"},
@@ -161,7 +323,8 @@ var peppolReleases = []struct{ release, billing, postAward, from string }{
 // since is the first day of a release, "" when it is not known.
 func since(pack, version string) string {
 	for _, r := range peppolReleases {
-		if pack == ofPeppol && version == r.release || pack == ofBilling && version == r.billing || pack == ofPostAward && version == r.postAward {
+		if pack == ofPeppol && version == r.release || pack == ofBilling && version == r.billing ||
+			pack == ofPostAward && version == r.postAward {
 			return r.from
 		}
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/ravn-ap/ravn/internal/golden"
 )
 
-// The table of known document types says what the shared table says of each: processes, and the names of the rule files.
+// The table of known document types says what the shared table says of each: processes, and the names of the rule
+// files.
 func TestKnownDocuments(t *testing.T) {
 	files := os.DirFS(golden.Shared(t, "rules"))
 	text, err := fs.ReadFile(files, "mapping.md")
@@ -22,7 +23,7 @@ func TestKnownDocuments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours := map[string]*known{} // by document type and rule files
+	ours := map[string]*knownDocument{} // by document type and rule files
 	for i := range knownDocuments {
 		k := &knownDocuments[i]
 		ours[k.docType()+" "+k.rules] = k

@@ -12,11 +12,11 @@ import (
 	"strings"
 )
 
-// recognise makes a manifest of what lies in a folder or archive: its own, or one for a layout that is known. A jar has many
-// releases side by side, and so gives many manifests. names are those of the archive and of the folders that its files lie in:
-// releases are often named there only.
+// recognise makes a manifest of what lies in a folder or archive: its own, or one for a layout that is known. A jar
+// has many releases side by side, and so gives many manifests. names are those of the archive and of the folders that
+// its files lie in: releases are often named there only.
 func recognise(files fs.FS, names ...string) ([]*Manifest, error) {
-	if p, err := open(files); err == nil || !errors.Is(err, fs.ErrNotExist) {
+	if p, err := openPack(files); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		if err != nil {
 			return nil, err
 		}
@@ -30,8 +30,8 @@ func recognise(files fs.FS, names ...string) ([]*Manifest, error) {
 		return []*Manifest{m}, nil
 	}
 	var out []*Manifest
-	for _, find := range []func(fs.FS) ([]*ruleSet, error){jarReleases, officialFiles} {
-		list, err := find(files)
+	for _, layout := range []func(fs.FS) ([]*ruleSet, error){jarReleases, officialFiles} {
+		list, err := layout(files)
 		if err != nil {
 			return nil, err
 		}
@@ -49,10 +49,11 @@ func recognise(files fs.FS, names ...string) ([]*Manifest, error) {
 	return nil, errUnknownLayout
 }
 
-var errUnknownLayout = errors.New("pack: nothing is recognised here: there is no " + ManifestName + ", no mapping.md, and no layout of OpenPeppol, CEN, EHF or phive-rules with rule files of a known document type")
+var errUnknownLayout = errors.New("pack: nothing is recognised here: there is no " + ManifestName +
+	", no mapping.md, and no layout of OpenPeppol, CEN, EHF or phive-rules with rule files of a known document type")
 
-// places are the folders in which official repositories and archives keep rule files. The first that has a file wins: what a
-// build made stands before its sources, flattened before modular, Schematron before what was compiled from it.
+// places are the folders in which official repositories and archives keep rule files. The first that has a file wins:
+// what a build made stands before its sources, flattened before modular, Schematron before what was compiled from it.
 var places = []struct {
 	folder  string
 	sources bool // some repositories keep sources here that lack the parts which their build makes
@@ -92,7 +93,8 @@ var jarPlaces = []struct{ pack, folder string }{
 // schemaPlaces are the folders in which they keep XML Schemas.
 var schemaPlaces = []string{
 	"external/schemas", "*/xsd", "src/*/*/xsd", "src/*/*/resources/xsd", "xsd/payment",
-	"cii/schema/D16B SCRDM (Subset)/uncoupled clm/CII/uncefact/data/standard", "schema/D16B SCRDM (Subset)/uncoupled clm/CII/uncefact/data/standard",
+	"cii/schema/D16B SCRDM (Subset)/uncoupled clm/CII/uncefact/data/standard",
+	"schema/D16B SCRDM (Subset)/uncoupled clm/CII/uncefact/data/standard",
 }
 
 // ruleSet is the rule files of one release.
@@ -180,14 +182,15 @@ func collect(files fs.FS, folder string, into map[string]string, extensions ...s
 	return nil
 }
 
-// find returns the files with these names, and the version in the name of the last one that has one. Of a file whose version
-// stands in its name it takes the newest.
-func find(in map[string]string, names string) (paths []string, version string, ok bool) {
+// findFiles returns the files with these names, and the version in the name of the last one that has one. Of a file
+// whose version stands in its name it takes the newest.
+func findFiles(in map[string]string, names string) (paths []string, version string, ok bool) {
 	for _, name := range strings.Fields(names) {
 		if strings.HasSuffix(name, "-") {
 			version = ""
 			for have := range in {
-				if v, ok := strings.CutPrefix(have, name); ok && versionForm.MatchString(v) && compareVersions(v, version) > 0 {
+				v, ok := strings.CutPrefix(have, name)
+				if ok && versionForm.MatchString(v) && compareVersions(v, version) > 0 {
 					version = v
 				}
 			}
@@ -207,7 +210,7 @@ func (r *ruleSet) manifests(files fs.FS, names []string) ([]*Manifest, error) {
 	byPack := map[string]*Manifest{}
 	for _, doc := range knownDocuments {
 		k := &doc
-		rules, version, ok := find(r.rules, k.rules)
+		rules, version, ok := findFiles(r.rules, k.rules)
 		if !ok {
 			continue
 		}
@@ -221,7 +224,7 @@ func (r *ruleSet) manifests(files fs.FS, names []string) ([]*Manifest, error) {
 			m.Version = version
 		}
 		d := Document{Title: k.title, DocType: k.docType(), Processes: k.processes, Rules: rules}
-		if schema, _, ok := find(r.schemas, k.schemas); ok && len(schema) == 1 {
+		if schema, _, ok := findFiles(r.schemas, k.schemas); ok && len(schema) == 1 {
 			d.XSD = schema[0]
 		}
 		m.Documents = append(m.Documents, d)
@@ -231,11 +234,13 @@ func (r *ruleSet) manifests(files fs.FS, names []string) ([]*Manifest, error) {
 			return nil, err
 		}
 	}
-	return slices.SortedFunc(maps.Values(byPack), func(a, b *Manifest) int { return strings.Compare(a.Name, b.Name) }), nil
+	byName := func(a, b *Manifest) int { return strings.Compare(a.Name, b.Name) }
+	return slices.SortedFunc(maps.Values(byPack), byName), nil
 }
 
-// packOf says to which pack a document type of this release belongs. The reports, MLS and EN 16931 are numbered on their own.
-func (r *ruleSet) packOf(k *known) string {
+// packOf says to which pack a document type of this release belongs. The reports, MLS and EN 16931 are numbered on
+// their own.
+func (r *ruleSet) packOf(k *knownDocument) string {
 	switch {
 	case r.pack != "":
 		return r.pack
@@ -244,7 +249,7 @@ func (r *ruleSet) packOf(k *known) string {
 	}
 	var here []string
 	for i := range knownDocuments {
-		if _, _, ok := find(r.rules, knownDocuments[i].rules); ok {
+		if _, _, ok := findFiles(r.rules, knownDocuments[i].rules); ok {
 			here = append(here, knownDocuments[i].pack)
 		}
 	}
@@ -284,7 +289,8 @@ func (r *ruleSet) complete(files fs.FS, m *Manifest, names []string) error {
 	}
 	r.testSets(m)
 	if r.sources {
-		m.hint = "; the files lie where a repository keeps its sources: where parts of them are made by its build, install what it publishes, or the folder with what was built"
+		m.hint = "; the files lie where a repository keeps its sources: where parts of them are made by its build, " +
+			"install what it publishes, or the folder with what was built"
 	}
 	return nil
 }
@@ -300,9 +306,11 @@ func (r *ruleSet) testSets(m *Manifest) {
 		}
 	}
 	for name, rules := range knownTestSets {
-		files, _, ok := find(r.rules, rules)
-		of := slices.ContainsFunc(m.Documents, func(d Document) bool { return ok && slices.Contains(d.Rules, files[len(files)-1]) })
-		if of {
+		files, _, ok := findFiles(r.rules, rules)
+		inPack := slices.ContainsFunc(m.Documents, func(d Document) bool {
+			return ok && slices.Contains(d.Rules, files[len(files)-1])
+		})
+		if inPack {
 			m.Configurations[name] = files
 		}
 	}
@@ -358,13 +366,13 @@ func readHead(files fs.FS, name string) ([]byte, error) {
 	return b, errors.Join(err, f.Close())
 }
 
-// named is a version at the end of the name of an archive or folder.
-var named = regexp.MustCompile(`(?:^|[-_ ])v?([0-9]+(?:\.[0-9]+)+[a-z]?|[0-9]{4}-[0-9]{2}(?:-[0-9]{2})?)$`)
+// versionAtEnd is a version at the end of the name of an archive or folder.
+var versionAtEnd = regexp.MustCompile(`(?:^|[-_ ])v?([0-9]+(?:\.[0-9]+)+[a-z]?|[0-9]{4}-[0-9]{2}(?:-[0-9]{2})?)$`)
 
 // versionNamed finds the release in names, the innermost first.
 func versionNamed(names []string) string {
 	for _, name := range slices.Backward(names) {
-		if found := named.FindStringSubmatch(name); found != nil {
+		if found := versionAtEnd.FindStringSubmatch(name); found != nil {
 			return found[1]
 		}
 	}

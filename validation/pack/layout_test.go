@@ -124,8 +124,8 @@ func TestInstallWithoutRelease(t *testing.T) {
 	}
 }
 
-// Jars and archives of known layouts that are made to do harm are refused like others, and nothing that lies packed in them is
-// opened.
+// Jars and archives of known layouts that are made to do harm are refused like others, and nothing that lies packed
+// in them is opened.
 func TestHostileLayouts(t *testing.T) {
 	good := jar("2026.5")
 	var many []entry

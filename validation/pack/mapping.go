@@ -37,7 +37,8 @@ func fromMapping(files fs.FS, text []byte) (*Manifest, error) {
 	}
 	for in := bufio.NewScanner(bytes.NewReader(text)); in.Scan(); {
 		cells := strings.Split(in.Text(), "|")
-		if len(cells) < columns || strings.TrimSpace(cells[colRoot]) == "Root" || strings.Contains(cells[colRoot], "---") {
+		if len(cells) < columns || // no row of the table, or one of its head
+			strings.TrimSpace(cells[colRoot]) == "Root" || strings.Contains(cells[colRoot], "---") {
 			continue
 		}
 		for i, c := range cells {
@@ -99,7 +100,9 @@ var testSets = map[string][]string{
 
 func mappedDocument(files fs.FS, cells []string) (Document, bool) {
 	d := Document{
-		Title: cells[colTitle], DocType: docType(cells[colRoot], cells[colCustomization], cells[colVersion]), Processes: []string{cells[colProcess]},
+		Title:     cells[colTitle],
+		DocType:   docType(cells[colRoot], cells[colCustomization], cells[colVersion]),
+		Processes: []string{cells[colProcess]},
 	}
 	if steps, ok := reports[cells[colRoot]]; ok {
 		d.XSD, d.Rules = steps.XSD, steps.Rules
@@ -142,30 +145,39 @@ func docType(root, customization, version string) string {
 // reports are the two statistics reports, which the table names without files.
 var reports = map[string]Document{
 	"EndUserStatisticsReport": {
-		XSD: "reporting/eusr/xsd/peppol-end-user-statistics-reporting-1.1.xsd", Rules: []string{"reporting/eusr/schematron/peppol-end-user-statistics-reporting-1.1.5.sch"},
+		XSD:   "reporting/eusr/xsd/peppol-end-user-statistics-reporting-1.1.xsd",
+		Rules: []string{"reporting/eusr/schematron/peppol-end-user-statistics-reporting-1.1.5.sch"},
 	},
 	"TransactionStatisticsReport": {
-		XSD: "reporting/tsr/xsd/peppol-transaction-statistics-reporting-1.0.xsd", Rules: []string{"reporting/tsr/schematron/peppol-transaction-statistics-reporting-1.0.5.sch"},
+		XSD:   "reporting/tsr/xsd/peppol-transaction-statistics-reporting-1.0.xsd",
+		Rules: []string{"reporting/tsr/schematron/peppol-transaction-statistics-reporting-1.0.5.sch"},
 	},
 }
 
 // alsoProcess are processes that documents carry beside the one of the code list (notes of mapping.md).
-var alsoProcess = map[string]string{"urn:fdc:peppol.eu:logistics:bis:waybill:1": "urn:fdc:peppol.eu:logistics:bis:waybill_only:1"}
+var alsoProcess = map[string]string{
+	"urn:fdc:peppol.eu:logistics:bis:waybill:1": "urn:fdc:peppol.eu:logistics:bis:waybill_only:1",
+}
 
 // beyondTable are document types that only the notes of mapping.md speak of.
 var beyondTable = []Document{
 	{
 		Title:     "EHF Punch Out 3.0",
-		DocType:   docType("Catalogue", "urn:fdc:peppol.eu:poacc:trns:punch_out:3:extended:urn:fdc:anskaffelser.no:2019:ehf:spec:3.0", "2.2"),
+		DocType:   docType("Catalogue", postAwardID+"punch_out:3"+norwegian, "2.2"),
 		Processes: []string{"urn:fdc:anskaffelser.no:2019:ehf:postaward:g3:04:1.0"},
-		XSD:       "xsd/ubl-2.2/maindoc/UBL-Catalogue-2.2.xsd", Rules: []string{"ehf/postaward-g3/sch-2026-08/punch-out-3.0/EHF-PUNCH-OUT-3.0.sch"},
+		XSD:       "xsd/ubl-2.2/maindoc/UBL-Catalogue-2.2.xsd",
+		Rules:     []string{"ehf/postaward-g3/sch-2026-08/punch-out-3.0/EHF-PUNCH-OUT-3.0.sch"},
 	},
 	{
-		Title: "Get evidence, request", DocType: docType("QualificationApplicationRequest", "urn:fdc:difi.no:2017:ehf:getevidence:1.0", "2.2"),
-		XSD: "xsd/ubl-2.2/maindoc/UBL-QualificationApplicationRequest-2.2.xsd", Rules: []string{"ehf/egovernment-g1/sch/EHF-GE-REQUEST.sch"},
+		Title:   "Get evidence, request",
+		DocType: docType("QualificationApplicationRequest", evidenceID, "2.2"),
+		XSD:     "xsd/ubl-2.2/maindoc/UBL-QualificationApplicationRequest-2.2.xsd",
+		Rules:   []string{"ehf/egovernment-g1/sch/EHF-GE-REQUEST.sch"},
 	},
 	{
-		Title: "Get evidence, response", DocType: docType("QualificationApplicationResponse", "urn:fdc:difi.no:2017:ehf:getevidence:1.0", "2.2"),
-		XSD: "xsd/ubl-2.2/maindoc/UBL-QualificationApplicationResponse-2.2.xsd", Rules: []string{"ehf/egovernment-g1/sch/EHF-GE-RESPONSE.sch"},
+		Title:   "Get evidence, response",
+		DocType: docType("QualificationApplicationResponse", evidenceID, "2.2"),
+		XSD:     "xsd/ubl-2.2/maindoc/UBL-QualificationApplicationResponse-2.2.xsd",
+		Rules:   []string{"ehf/egovernment-g1/sch/EHF-GE-RESPONSE.sch"},
 	},
 }

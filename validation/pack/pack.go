@@ -1,5 +1,9 @@
 // Package pack manages rule packs: the schemas and rules of a release, the document types they are for, and the days on
-// which they are valid. Packs are data in a folder; several versions of one can be there side by side.
+// which they are valid. Packs are data in a folder; several versions of one can be there side by side, and the day of a
+// document decides which one applies.
+//
+// A Dir is such a folder: List, Install, Update and Remove work on it. What Install takes is a pack of ours, or what
+// OpenPeppol, CEN, EHF and phive-rules publish, whose layouts are recognised. Load does the same without installing.
 package pack
 
 import (
@@ -59,7 +63,7 @@ type Document struct {
 	Rules     []string `json:"rules,omitempty"`
 }
 
-// names of packs and versions are names of folders.
+// nameForm is the form of the names of packs and versions, which become names of folders.
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // Check returns what is wrong with a manifest.
@@ -152,9 +156,10 @@ func (d Dir) List() ([]Pack, error) {
 		if strings.HasPrefix(filepath.Base(dir), ".") {
 			continue // an installation in progress
 		}
-		p, err := open(os.DirFS(dir))
+		p, err := openPack(os.DirFS(dir))
 		if err != nil {
-			wrong = append(wrong, &Unreadable{Name: filepath.Base(filepath.Dir(dir)), Version: filepath.Base(dir), Dir: dir, Err: err})
+			name := filepath.Base(filepath.Dir(dir))
+			wrong = append(wrong, &Unreadable{Name: name, Version: filepath.Base(dir), Dir: dir, Err: err})
 			continue
 		}
 		out = append(out, *p)
@@ -215,6 +220,7 @@ func (d Dir) Remove(name, version string) error {
 	if _, err := os.Stat(filepath.Join(dir, ManifestName)); err != nil {
 		return fmt.Errorf("pack: there is no pack %s %s", name, version)
 	}
+	// Renamed first, so that nobody sees a pack of which half is deleted.
 	gone := filepath.Join(string(d), name, "."+version+".removed")
 	if err := errors.Join(os.RemoveAll(gone), os.Rename(dir, gone), os.RemoveAll(gone)); err != nil {
 		return err
@@ -223,8 +229,8 @@ func (d Dir) Remove(name, version string) error {
 	return nil
 }
 
-// open reads a pack with its manifest.
-func open(files fs.FS) (*Pack, error) {
+// openPack reads a pack with its manifest.
+func openPack(files fs.FS) (*Pack, error) {
 	b, err := fs.ReadFile(files, ManifestName)
 	if err != nil {
 		return nil, err

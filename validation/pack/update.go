@@ -53,7 +53,7 @@ func (d Dir) Update(from string, o Options) ([]Update, error) {
 	var out []Update
 	for _, offer := range ix.Packs {
 		u := Update{Offer: offer}
-		if u.Installed, err = d.take(&offer, o); err != nil {
+		if u.Installed, err = d.installOffer(&offer, o); err != nil {
 			u.Error = err.Error()
 		}
 		out = append(out, u)
@@ -90,14 +90,17 @@ func readIndex(text []byte, from string) (*Index, error) {
 	return &ix, nil
 }
 
-// take installs one pack unless it is installed already.
-func (d Dir) take(offer *Offer, o Options) (bool, error) {
-	there, err := open(os.DirFS(filepath.Join(string(d), offer.Name, offer.Version)))
+// installOffer installs one pack unless it is installed already.
+func (d Dir) installOffer(offer *Offer, o Options) (bool, error) {
+	there, err := openPack(os.DirFS(filepath.Join(string(d), offer.Name, offer.Version)))
 	switch {
 	case err == nil && strings.EqualFold(there.SHA256, offer.SHA256):
 		return false, nil
 	case err == nil:
-		return false, fmt.Errorf("pack: the installed %s %s has another SHA-256 than the one in the list; remove it first if the list is right", offer.Name, offer.Version)
+		return false, fmt.Errorf(
+			"pack: the installed %s %s has another SHA-256 than the one in the list; "+
+				"remove it first if the list is right",
+			offer.Name, offer.Version)
 	case !errors.Is(err, os.ErrNotExist):
 		return false, err
 	}

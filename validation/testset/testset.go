@@ -34,15 +34,19 @@ type Test struct {
 
 // expectation is the content of an assert block.
 type expectation struct {
-	scope   map[string]bool
-	success map[string]bool
+	scope   map[string]bool           // ids that are judged; empty means all
+	success map[string]bool           // ids that must not fire
 	counts  map[string]map[string]int // level to id to number; the level is "error" or "warning"
 }
 
 func newExpectation() expectation {
-	return expectation{map[string]bool{}, map[string]bool{}, map[string]map[string]int{"error": {}, "warning": {}, "fatal": {}}}
+	return expectation{
+		scope: map[string]bool{}, success: map[string]bool{},
+		counts: map[string]map[string]int{"error": {}, "warning": {}, "fatal": {}},
+	}
 }
 
+// expect adds one entry of a block.
 func (e *expectation) expect(kind, id string, number int) {
 	switch kind {
 	case "scope":

@@ -12,8 +12,8 @@ import (
 
 const nsXML = "http://www.w3.org/XML/1998/namespace"
 
-// A Canon says how to write a document or subtree in canonical form: Canonical XML 1.0 or Exclusive XML Canonicalization
-// 1.0.
+// A Canon says how to write a document or subtree in canonical form: Canonical XML 1.0 or Exclusive XML
+// Canonicalization 1.0.
 type Canon struct {
 	Method   string    // Exclusive, Inclusive, or one of them with comments
 	Prefixes []string  // PrefixList of exclusive form; "#default" is the default namespace (AS4-063)
@@ -56,8 +56,8 @@ func (c Canon) writer(w io.Writer) (*writer, error) {
 	return x, nil
 }
 
-// Stream writes the exclusive canonical form, without comments, of the whole document in r, in constant memory. It is the
-// form in which an uncompressed XML attachment is digested (AS4-071).
+// Stream writes the exclusive canonical form, without comments, of the whole document in r, in constant memory. It is
+// the form in which an uncompressed XML attachment is digested (AS4-071).
 func Stream(w io.Writer, r io.Reader) error {
 	x, err := Canon{Method: Exclusive}.writer(w)
 	if err != nil {
@@ -66,12 +66,12 @@ func Stream(w io.Writer, r io.Reader) error {
 	err = safe.Scan(r, safe.Document, func(ev *safe.Event) error {
 		switch ev.Kind {
 		case safe.Element:
-			x.begin(ev.Name, 0)
+			x.openElement(ev.Name, 0)
 			for _, d := range ev.Decls {
 				x.set(x.scope, d.Prefix, d.URI)
 			}
 			for i := range ev.Attrs {
-				x.attr(ev.Attrs[i].Name, []byte(ev.Attrs[i].Value))
+				x.addAttr(ev.Attrs[i].Name, []byte(ev.Attrs[i].Value))
 			}
 			x.visible(ev.Name)
 			x.tag(ev.Name)
@@ -122,11 +122,12 @@ type writer struct {
 	open      []element
 	ns        []nsDecl // of the element being written
 	attrs     []attribute
-	top       bool // an element was begun: the top one, when the whole document is written
+	top       bool // the top element was begun: a comment or instruction outside of it now stands behind it
 	visits    int
 }
 
-// undo restores one entry of scope or rendered when its element ends.
+// undo restores one entry of scope or rendered when the element ends that changed it. Copying the maps for each element
+// would take time for the depth of the document.
 type undo struct {
 	m      map[string]string
 	prefix string
@@ -147,7 +148,8 @@ type attribute struct {
 	value []byte
 }
 
-// walk visits each node of the subtree once, in document order.
+// walk visits each node of the subtree once, in document order. It does not recurse: an element is closed when the walk
+// reaches the index behind its last descendant.
 func (x *writer) walk(apex, without safe.Node) {
 	d := apex.Doc()
 	x.inherit(apex)
@@ -161,7 +163,7 @@ func (x *writer) walk(apex, without safe.Node) {
 		}
 		switch n.Kind() {
 		case safe.Element:
-			x.start(n, n == apex)
+			x.startTag(n, n == apex)
 		case safe.Text:
 			x.text(n.Value())
 		case safe.Comment:
@@ -177,7 +179,8 @@ func (x *writer) walk(apex, without safe.Node) {
 	x.closeUntil(apex.End())
 }
 
-// inherit collects what is in scope at the apex from its ancestors.
+// inherit collects the namespaces that are in scope at the apex from its ancestors, the outermost first, so that inner
+// declarations replace outer ones. Nothing of it is ever undone.
 func (x *writer) inherit(apex safe.Node) {
 	var up []safe.Node
 	for p := apex.Parent(); !p.IsZero(); p = p.Parent() {
@@ -191,7 +194,7 @@ func (x *writer) inherit(apex safe.Node) {
 	x.undo = x.undo[:0]
 }
 
-// set changes an entry until the current element ends.
+// set changes an entry of scope or rendered until the current element ends.
 func (x *writer) set(m map[string]string, prefix, uri string) {
 	old, had := m[prefix]
 	x.undo = append(x.undo, undo{m, prefix, old, had})
@@ -220,10 +223,10 @@ func (x *writer) endTag() {
 	x.undo = x.undo[:e.mark]
 }
 
-// start writes the start tag of n.
-func (x *writer) start(n safe.Node, apex bool) {
+// startTag writes the start tag of n.
+func (x *writer) startTag(n safe.Node, apex bool) {
 	name := n.Name()
-	x.begin(name, n.End())
+	x.openElement(name, n.End())
 	for prefix, uri := range n.Decls() {
 		x.set(x.scope, prefix, uri)
 		if !x.exclusive && !apex {
@@ -231,7 +234,7 @@ func (x *writer) start(n safe.Node, apex bool) {
 		}
 	}
 	for name, value := range n.Attrs() {
-		x.attr(name, value)
+		x.addAttr(name, value)
 	}
 	switch {
 	case x.exclusive:
@@ -245,18 +248,19 @@ func (x *writer) start(n safe.Node, apex bool) {
 	x.tag(name)
 }
 
-// begin opens an element.
-func (x *writer) begin(name safe.Name, end int) {
+// openElement opens an element, whose declarations and attributes are added before tag writes them.
+func (x *writer) openElement(name safe.Name, end int) {
 	x.top = true
 	x.open = append(x.open, element{end: end, name: name, mark: len(x.undo)})
 	x.ns, x.attrs = x.ns[:0], x.attrs[:0]
 }
 
-func (x *writer) attr(name safe.Name, value []byte) {
+func (x *writer) addAttr(name safe.Name, value []byte) {
 	x.attrs = append(x.attrs, attribute{name, value})
 }
 
-// visible declares what an element uses visibly, and the prefixes of the PrefixList (Exclusive XML Canonicalization §3).
+// visible declares the prefixes that an element uses visibly, and those of the PrefixList (Exclusive XML
+// Canonicalization §3).
 func (x *writer) visible(name safe.Name) {
 	for _, a := range x.attrs {
 		if a.name.Prefix != "" {
@@ -333,7 +337,8 @@ func (x *writer) outer(outside bool, before string, target, value []byte, after 
 	}
 }
 
-// flush hands the buffer on when it holds more than n bytes.
+// flush writes the buffer out if it holds more than n bytes. After an error it drops it: the error is returned at the
+// end.
 func (x *writer) flush(n int) {
 	if len(x.buf) > n && x.err == nil {
 		_, x.err = x.out.Write(x.buf)

@@ -34,8 +34,8 @@ type canonCase struct {
 	got   []byte
 }
 
-// TestDifferentialCanonicalForm (SEC-031, SEC-046, AS4-061, AS4-063): random documents in canonical form by this package,
-// Apache Santuario and libxml2, byte for byte; and what the reader accepts, both others accept.
+// TestDifferentialCanonicalForm (SEC-031, SEC-046, AS4-061, AS4-063): random documents in canonical form by this
+// package, Apache Santuario and libxml2, byte for byte; and what the reader accepts, both others accept.
 func TestDifferentialCanonicalForm(t *testing.T) {
 	r, n := golden.Random(t), golden.Cases(t)
 	docs := make([]string, n)

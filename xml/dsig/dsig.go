@@ -1,7 +1,12 @@
-// Package dsig implements the core of XML Signature: canonicalization, and verification that returns only what was
-// verified. It reads XML through package safe, allows only the algorithms of the caller's Policy, follows no URIs and
-// no key hints, and takes time linear in the size of the document. Its callers, as4/wssec and smp, decide who may sign
-// and which parts must be covered.
+// Package dsig implements the core of XML Signature 1.1: canonicalization, signing, and verification that returns
+// only what was verified. It reads XML through package safe, allows only the algorithms of the caller's Policy,
+// follows no URIs and no key hints, and takes time linear in the size of the document.
+//
+// Canonicalization is a Canon, whose Write and Bytes take a node of a document; Stream takes a document of any size.
+// To verify, Parse a ds:Signature with a Policy, find out from KeyInfo whose key it must be, and call VerifyValue
+// with that key. Only then are the References true; VerifyNode, VerifySum and VerifyEnveloped check what they refer
+// to. Who may sign, which parts a signature must cover, and where they stand in the document is for the caller to
+// decide.
 package dsig
 
 import (
@@ -36,7 +41,10 @@ const (
 // SHA-1, MD5, HMAC or DSA (SEC-047).
 var (
 	digests    = map[string]crypto.Hash{SHA256: crypto.SHA256, SHA384: crypto.SHA384, SHA512: crypto.SHA512}
-	signatures = map[string]crypto.Hash{RSASHA256: crypto.SHA256, RSASHA384: crypto.SHA384, RSASHA512: crypto.SHA512, ECDSASHA256: crypto.SHA256}
+	signatures = map[string]crypto.Hash{
+		RSASHA256: crypto.SHA256, RSASHA384: crypto.SHA384, RSASHA512: crypto.SHA512,
+		ECDSASHA256: crypto.SHA256,
+	}
 )
 
 // Reasons for refusing a signature, for errors.Is.

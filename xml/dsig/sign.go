@@ -7,7 +7,8 @@ import (
 	"io"
 )
 
-// Sign signs canonical SignedInfo bytes with an RSA key by the given method.
+// Sign signs the canonical form of a SignedInfo with an RSA key (PKCS #1 v1.5) by the given method. Signatures with
+// ECDSA are only verified.
 func Sign(rand io.Reader, key crypto.Signer, method string, signedInfo []byte) ([]byte, error) {
 	h, ok := signatures[method]
 	if !ok {

@@ -25,9 +25,9 @@ type Policy struct {
 	References int      // upper limit on the number of references
 }
 
-// Signature is a ds:Signature whose structure and algorithms a Policy allows. Its references are read from the
-// canonical bytes of SignedInfo, the same bytes that VerifyValue checks, so that nothing unsigned can get into them
-// (SEC-044).
+// Signature is a ds:Signature whose structure and algorithms a Policy allows. Its references are not read from the
+// document but from the canonical bytes of SignedInfo, parsed anew: the same bytes that VerifyValue checks, so that
+// nothing unsigned can get into them (SEC-044).
 type Signature struct {
 	Node    safe.Node // the ds:Signature element
 	KeyInfo safe.Node // its ds:KeyInfo, or zero
@@ -54,8 +54,10 @@ func (r *Reference) Hash() crypto.Hash { return digests[r.Digest] }
 func Parse(sig safe.Node, p Policy) (*Signature, error) {
 	kids := sig.Elements()
 	if !sig.Is(NS, "Signature") || len(kids) < 2 || len(kids) > 3 ||
-		!kids[0].Is(NS, "SignedInfo") || !kids[1].Is(NS, "SignatureValue") || len(kids) == 3 && !kids[2].Is(NS, "KeyInfo") {
-		return nil, fail(ErrStructure, "SEC-043", "want SignedInfo, SignatureValue and at most one KeyInfo, nothing else")
+		!kids[0].Is(NS, "SignedInfo") || !kids[1].Is(NS, "SignatureValue") ||
+		len(kids) == 3 && !kids[2].Is(NS, "KeyInfo") {
+		return nil, fail(ErrStructure, "SEC-043",
+			"want SignedInfo, SignatureValue and at most one KeyInfo, nothing else")
 	}
 	s := &Signature{Node: sig}
 	if len(kids) == 3 {
@@ -85,7 +87,8 @@ func (s *Signature) readInfo(info safe.Node, p Policy) error {
 	if len(kids) < 3 || !kids[0].Is(NS, "CanonicalizationMethod") || !kids[1].Is(NS, "SignatureMethod") {
 		return fail(ErrStructure, "SEC-043", "SignedInfo needs a canonicalization, a signature method and a reference")
 	}
-	if s.Method, _ = kids[1].Attr("", "Algorithm"); !slices.Contains(p.Signature, s.Method) || len(kids[1].Elements()) > 0 {
+	s.Method, _ = kids[1].Attr("", "Algorithm")
+	if !slices.Contains(p.Signature, s.Method) || len(kids[1].Elements()) > 0 {
 		return fail(ErrAlgorithm, "SEC-047", "signature method")
 	}
 	if len(kids)-2 > p.References {
@@ -107,7 +110,8 @@ func (s *Signature) readInfo(info safe.Node, p Policy) error {
 	return nil
 }
 
-// method reads the CanonicalizationMethod of SignedInfo as it stands in the document.
+// method reads the CanonicalizationMethod of SignedInfo as it stands in the document: the canonical form, from which
+// the rest is read, cannot be had before.
 func (p Policy) method(info safe.Node) (Canon, error) {
 	m, ok := info.Child(NS, "CanonicalizationMethod")
 	if !ok {
@@ -142,11 +146,14 @@ func canonOf(m safe.Node, allowed []string) (Canon, error) {
 func (p Policy) reference(n safe.Node) (Reference, error) {
 	kids := n.Elements()
 	uri, ok := n.Attr("", "URI")
-	if !n.Is(NS, "Reference") || !ok || len(kids) != 3 || !kids[0].Is(NS, "Transforms") || !kids[1].Is(NS, "DigestMethod") || !kids[2].Is(NS, "DigestValue") {
-		return Reference{}, fail(ErrStructure, "SEC-045", "a reference needs URI, Transforms, DigestMethod and DigestValue")
+	if !n.Is(NS, "Reference") || !ok || len(kids) != 3 ||
+		!kids[0].Is(NS, "Transforms") || !kids[1].Is(NS, "DigestMethod") || !kids[2].Is(NS, "DigestValue") {
+		return Reference{}, fail(ErrStructure, "SEC-045",
+			"a reference needs URI, Transforms, DigestMethod and DigestValue")
 	}
 	r := Reference{URI: uri}
-	if r.Digest, _ = kids[1].Attr("", "Algorithm"); !slices.Contains(p.Digest, r.Digest) || len(kids[1].Elements()) > 0 {
+	r.Digest, _ = kids[1].Attr("", "Algorithm")
+	if !slices.Contains(p.Digest, r.Digest) || len(kids[1].Elements()) > 0 {
 		return r, fail(ErrAlgorithm, "SEC-047", "digest method")
 	}
 	c, err := p.transforms(uri, kids[0].Elements())
@@ -195,8 +202,8 @@ func attr(n safe.Node, local string) string {
 	return v
 }
 
-// VerifyValue checks SignatureValue over the canonical SignedInfo with the given key. It takes the hash from the method,
-// and refuses a key of another kind (SEC-047).
+// VerifyValue checks SignatureValue over the canonical SignedInfo with the given key. It takes the hash from the
+// method, and refuses a key of another kind (SEC-047).
 func (s *Signature) VerifyValue(pub crypto.PublicKey) error {
 	h := signatures[s.Method]
 	hash := h.New()
@@ -208,6 +215,7 @@ func (s *Signature) VerifyValue(pub crypto.PublicKey) error {
 			return nil
 		}
 	case *ecdsa.PublicKey:
+		// XML Signature 1.1 §6.4.3: the value is r and s in fixed length, not ASN.1.
 		n := (key.Curve.Params().BitSize + 7) / 8
 		if s.Method == ECDSASHA256 && len(s.value) == 2*n &&
 			ecdsa.Verify(key, sum, new(big.Int).SetBytes(s.value[:n]), new(big.Int).SetBytes(s.value[n:])) {
@@ -238,8 +246,8 @@ func (r *Reference) VerifySum(sum []byte) error {
 	return nil
 }
 
-// VerifyEnveloped checks the one reference of an enveloped signature over its whole document, the signature left out, and
-// returns the bytes that were digested: nothing else of the document may be used (SEC-114).
+// VerifyEnveloped checks the one reference of an enveloped signature over its whole document, the signature left out,
+// and returns the bytes that were digested: nothing else of the document may be used (SEC-114).
 func (s *Signature) VerifyEnveloped() ([]byte, error) {
 	r := &s.refs[0]
 	b, err := Canon{Method: r.Transform, Prefixes: r.Prefixes, Without: s.Node}.Bytes(s.Node.Doc().Root())
@@ -267,7 +275,8 @@ func decodeBase64(n safe.Node) ([]byte, error) {
 	return b, nil
 }
 
-// DecodeBase64 decodes base64Binary strictly: blanks between the characters are skipped, every other deviation is an error.
+// DecodeBase64 decodes base64Binary strictly: blanks between the characters are skipped, every other deviation is an
+// error, so that no two readers take a value for different bytes.
 func DecodeBase64(text string) ([]byte, error) {
 	clean := bytes.Map(func(r rune) rune {
 		if r == ' ' || r == '\t' || r == '\n' || r == '\r' {

@@ -292,8 +292,8 @@ func (x *xmlsec) verifyAll(key string, files []string) (good int, log string) {
 	return strings.Count("\n"+string(out), "\nOK\n"), string(out)
 }
 
-// TestDifferentialSignatures (SEC-044, SEC-046, SEC-047): signatures of ours are good for xmlsec1, signatures of xmlsec1
-// are good for us, and a change of one byte in what was signed is bad for us.
+// TestDifferentialSignatures (SEC-044, SEC-046, SEC-047): signatures of ours are good for xmlsec1, signatures of
+// xmlsec1 are good for us, and a change of one byte in what was signed is bad for us.
 func TestDifferentialSignatures(t *testing.T) {
 	r := golden.Random(t)
 	const count = 200

@@ -5,12 +5,13 @@ import (
 	"strings"
 )
 
-// escapes of one character, and what stands for itself after a backslash.
+// controls are the escapes for control characters; selfEscaped are the characters that stand for themselves after a
+// backslash.
 var controls = map[rune]rune{'n': '\n', 'r': '\r', 't': '\t'}
 
 const selfEscaped = `\|.?*+(){}-[]^`
 
-// escape reads an escape: single tells that it stands for one character.
+// escape reads an escape; single says that it stands for one character, not for a set.
 func (p *parser) escape() (s set, single bool, err error) {
 	p.pos++
 	c := p.at(0)
@@ -77,11 +78,12 @@ func (p *parser) class() (set, error) {
 			return nil, p.fail("a class without characters")
 		case c == ']':
 			p.pos++
-			return s.sign(negated), nil
+			return s.complementIf(negated), nil
 		case c == '[':
 			return nil, p.fail(`the character [ must be written as \[ in a class`)
 		case c == '-' && p.at(1) == '[' && !first:
-			return p.subtraction(s.sign(negated))
+			return p.subtraction(s.complementIf(negated))
+		// A hyphen stands for itself only first or last, or before a subtraction.
 		case c == '-' && !first && p.at(1) != ']' && !(p.at(1) == '-' && p.at(2) == '['):
 			return nil, p.fail(`the character - must be written as \- in the middle of a class`)
 		}
@@ -131,7 +133,7 @@ func (p *parser) member() (set, error) {
 	return p.cased(set{{lo[0].lo, hi[0].lo}}), nil
 }
 
-// classChar reads one character; many tells that it was an escape for a set of them.
+// classChar reads one character; many says that it was an escape for a set of them, which cannot begin or end a range.
 func (p *parser) classChar() (s set, many bool, err error) {
 	c := p.at(0)
 	switch {

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Bounds of package regexp on repetition, and of ours on nesting and on the length of what is written.
+// Bounds: that of package regexp on repetition (nested counts multiplied), and ours on nesting and on the length of
+// what is written, so that a short pattern does not become a long one.
 const (
 	maxRepeat = 1000
 	maxDepth  = 200
@@ -26,13 +27,15 @@ type parser struct {
 	start, end string // what "^" and "$" become; "" when they are ordinary characters
 }
 
-// piece is a translated part. weight is the product of nested repetition counts, which package regexp bounds.
+// piece is a translated part. weight is the product of the counts of nested repetitions, which package regexp bounds by
+// maxRepeat.
 type piece struct {
 	text   string
 	weight int
 }
 
-func (p *parser) all() (string, error) {
+// translate reads the whole pattern and returns its translation.
+func (p *parser) translate() (string, error) {
 	out, err := p.alternatives()
 	if err != nil {
 		return "", err
@@ -175,7 +178,9 @@ func (p *parser) number() (int, error) {
 	return n, nil
 }
 
-// repeat writes a repetition. Package regexp allows counts up to maxRepeat only: what is longer is written in rows.
+// repeat writes a repetition. Package regexp allows counts up to maxRepeat only: a longer one is written as several
+// in a row, a{2500} as a{1000}a{1000}a{500}. That would give a group several numbers, so in XPath, where groups have
+// numbers, it is refused.
 func (p *parser) repeat(a piece, least, most int, lazy string) (piece, error) {
 	switch {
 	case most < 0 && least == 0:
@@ -190,7 +195,7 @@ func (p *parser) repeat(a piece, least, most int, lazy string) (piece, error) {
 		return piece{}, p.unsupported("a group is repeated too often")
 	}
 	if most > least && most <= row {
-		return piece{fmt.Sprintf("(?:%s{%d,%d}%s)", a.text, least, most, lazy), a.weight * most}, nil // a group keeps its number
+		return piece{fmt.Sprintf("(?:%s{%d,%d}%s)", a.text, least, most, lazy), a.weight * most}, nil
 	}
 	if most < 0 && least <= row {
 		return piece{fmt.Sprintf("(?:%s{%d,}%s)", a.text, least, lazy), a.weight * max(1, least)}, nil
@@ -221,10 +226,10 @@ func (p *parser) atom() (piece, error) {
 	case '[':
 		p.pos++
 		s, err := p.class()
-		return p.one(s), err
+		return p.oneOf(s), err
 	case '.':
 		p.pos++
-		return p.one(p.dot), nil
+		return p.oneOf(p.dot), nil
 	case '\\':
 		return p.escaped()
 	case '?', '*', '+':
@@ -266,16 +271,15 @@ func (p *parser) escaped() (piece, error) {
 	if err == nil && single {
 		return p.literal(s[0].lo), nil
 	}
-	return p.one(s), err
+	return p.oneOf(s), err
 }
 
 func (p *parser) literal(c rune) piece {
-	q := regexp.QuoteMeta(string(c))
 	if p.fold {
-		return p.one(set{{c, c}}.folded())
+		return p.oneOf(set{{c, c}}.folded())
 	}
-	return piece{q, 1}
+	return piece{regexp.QuoteMeta(string(c)), 1}
 }
 
-// one writes a piece that matches one character of s.
-func (p *parser) one(s set) piece { return piece{s.String(), 1} }
+// oneOf writes a piece that matches one character of s.
+func (p *parser) oneOf(s set) piece { return piece{s.String(), 1} }

@@ -13,7 +13,7 @@ type set []span
 
 type span struct{ lo, hi rune }
 
-// normal sorts and joins the ranges.
+// normal returns a copy with the ranges sorted, and joined where they touch.
 func (s set) normal() set {
 	if len(s) == 0 {
 		return s
@@ -46,17 +46,18 @@ func (s set) negate() set {
 	return out
 }
 
-// sign returns s, or its complement.
-func (s set) sign(negated bool) set {
+// complementIf returns s, or its complement.
+func (s set) complementIf(negated bool) set {
 	if negated {
 		return s.negate()
 	}
 	return s
 }
 
+// minus is set difference by De Morgan: what is neither outside of s nor in t.
 func (s set) minus(t set) set { return append(s.negate(), t...).negate() }
 
-// folded adds the other cases of each character.
+// folded adds the other cases of each character. It takes time for the characters in s, up to the last that has a case.
 func (s set) folded() set {
 	out := slices.Clone(s)
 	for _, r := range s.normal() {
@@ -69,14 +70,14 @@ func (s set) folded() set {
 	return out.normal()
 }
 
-// lastCased is behind every character that has another case.
+// lastCased lies behind every character that has another case: the rest of a range need not be looked at.
 const lastCased = 0x1FFFF
 
 // String writes s as a class of package regexp.
 func (s set) String() string {
 	s = s.normal()
 	if len(s) == 0 {
-		return `[^\x{0}-\x{10FFFF}]`
+		return `[^\x{0}-\x{10FFFF}]` // package regexp has no empty class
 	}
 	var b strings.Builder
 	b.WriteByte('[')
@@ -90,6 +91,7 @@ func (s set) String() string {
 	return b.String()
 }
 
+// char writes a character for a class; all but letters and digits by their number, so that none has a meaning.
 func char(r rune) string {
 	if r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' {
 		return string(r)
@@ -141,19 +143,26 @@ func nameChars() set {
 }
 
 // categories that \p{…} names.
-const categories = " L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po Z Zs Zl Zp S Sm Sc Sk So C Cc Cf Co Cn "
+const categories = " L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po " +
+	"Z Zs Zl Zp S Sm Sc Sk So C Cc Cf Co Cn "
 
 // category returns the characters of a general category. "C" is everything that is in no other, surrogates included.
 func category(name string) set {
 	switch name {
 	case "C":
-		return slices.Concat(category("L"), category("M"), category("N"), category("P"), category("Z"), category("S")).negate()
+		var others set
+		for _, name := range []string{"L", "M", "N", "P", "Z", "S"} {
+			others = append(others, category(name)...)
+		}
+		return others.negate()
 	case "Cn":
-		return category("C").minus(slices.Concat(table(unicode.Cc), table(unicode.Cf), table(unicode.Co), table(unicode.Cs)))
+		assigned := slices.Concat(table(unicode.Cc), table(unicode.Cf), table(unicode.Co), table(unicode.Cs))
+		return category("C").minus(assigned)
 	}
 	return table(unicode.Categories[name])
 }
 
+// table returns the characters of a table of package unicode.
 func table(t *unicode.RangeTable) set {
 	var s set
 	add := func(lo, hi, stride rune) {

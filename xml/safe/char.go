@@ -2,7 +2,8 @@ package safe
 
 import "unicode/utf8"
 
-// classes of ASCII bytes.
+// Classes of ASCII bytes. badChar joins those of a whole text in one pass, so that the second look, which decodes
+// references and line ends, is taken only at the few texts that have any.
 const (
 	cBad   = 1 << iota // not a character of XML 1.0
 	cSpace             // S
@@ -40,14 +41,16 @@ func isSpace(c byte) bool { return class[c]&cSpace != 0 }
 
 // IsChar reports whether r is a Char of XML 1.0 §2.2.
 func IsChar(r rune) bool {
-	return r >= 0x20 && r <= 0xD7FF || r == '\t' || r == '\n' || r == '\r' || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 && r <= 0x10FFFF
+	return r >= 0x20 && r <= 0xD7FF || r == '\t' || r == '\n' || r == '\r' ||
+		r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 && r <= 0x10FFFF
 }
 
 // isNameStart and isNameChar follow XML 1.0 (fifth edition) §2.3 without the colon, for runes above ASCII.
 func isNameStart(r rune) bool {
 	return r >= 0xC0 && r <= 0x2FF && r != 0xD7 && r != 0xF7 || r >= 0x370 && r <= 0x1FFF && r != 0x37E ||
 		r == 0x200C || r == 0x200D || r >= 0x2070 && r <= 0x218F || r >= 0x2C00 && r <= 0x2FEF ||
-		r >= 0x3001 && r <= 0xD7FF || r >= 0xF900 && r <= 0xFDCF || r >= 0xFDF0 && r <= 0xFFFD || r >= 0x10000 && r <= 0xEFFFF
+		r >= 0x3001 && r <= 0xD7FF || r >= 0xF900 && r <= 0xFDCF || r >= 0xFDF0 && r <= 0xFFFD ||
+		r >= 0x10000 && r <= 0xEFFFF
 }
 
 func isNameChar(r rune) bool {

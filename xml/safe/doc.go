@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// Doc is an immutable document: nodes in document order over one byte buffer.
+// Doc is an immutable document: nodes in document order in one array, their values as pieces of one buffer. A subtree
+// is the range of indexes from a node to its next, which is how all of it is walked.
 type Doc struct {
 	buf   []byte // the document in UTF-8
 	extra []byte // values that differ from their bytes in buf
@@ -40,7 +41,7 @@ func Read(r io.Reader, p Profile) (*Doc, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := min(p.limits().total, math.MaxInt32-1)
+	limit := min(p.limits().total, math.MaxInt32-1) // offsets in nodes have 32 bits
 	b, err := io.ReadAll(io.LimitReader(src, limit+1))
 	if err != nil {
 		return nil, err
@@ -53,7 +54,7 @@ func Read(r io.Reader, p Profile) (*Doc, error) {
 
 // Parse is Read for a document in memory. The Doc may keep b, which must not change.
 func Parse(b []byte, p Profile) (*Doc, error) {
-	if p.strict() && len(b) > 0 && b[0] == '<' && (len(b) < 2 || b[1] != 0) {
+	if p.strict() && len(b) > 0 && b[0] == '<' && (len(b) < 2 || b[1] != 0) { // UTF-8 without byte order mark: no copy
 		if int64(len(b)) > p.limits().total {
 			return nil, &Error{Rule: "SEC-035", Msg: "the document is too large", Line: 1, Col: 1, Limit: true}
 		}
@@ -100,7 +101,10 @@ type builder struct {
 
 func (b *builder) addToken() error {
 	tok, d := &b.t.tok, b.d
-	n := node{kind: tok.kind, parent: b.cur, value: tok.value, target: tok.target, start: int32(tok.start), end: int32(tok.end)}
+	n := node{
+		kind: tok.kind, parent: b.cur, value: tok.value, target: tok.target,
+		start: int32(tok.start), end: int32(tok.end),
+	}
 	id := int32(len(d.nodes))
 	switch tok.kind {
 	case End:
@@ -132,12 +136,17 @@ func (b *builder) addToken() error {
 }
 
 // join appends a text to the preceding text, because CDATA sections and dropped comments split one text into several
-// tokens. A joined text is at the end of extra, so that joining many costs no more than their length.
+// tokens. A joined text lies at the end of extra and grows there, so that joining many costs no more than their length;
+// copying the text before each time would take quadratic time.
 func (b *builder) join(n *node, tok *token) {
 	t := b.t
 	v := t.bytes(tok.value)
-	own := tok.value.off < 0 && int(^tok.value.off)+len(v) == len(t.extra)
-	if n.value.off < 0 && int(^n.value.off)+int(n.value.n)+boolInt(own)*len(v) == len(t.extra) {
+	own := tok.value.off < 0 && int(^tok.value.off)+len(v) == len(t.extra) // v was decoded to the end of extra
+	end := len(t.extra)                                                    // where the text before must end to grow
+	if own {
+		end -= len(v)
+	}
+	if n.value.off < 0 && int(^n.value.off)+int(n.value.n) == end {
 		if !own {
 			t.extra = append(t.extra, v...)
 		}
@@ -150,13 +159,6 @@ func (b *builder) join(n *node, tok *token) {
 	n.end = int32(tok.end)
 }
 
-func boolInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 // index records the ids of an element. All of wsu:Id, xml:id, Id, ID and id together must be unique, short ASCII names,
 // and an element must not have two different ones, so that no two readers find different elements for an id (SEC-042).
 // ByID finds only wsu:Id.
@@ -165,11 +167,13 @@ func (b *builder) index(id int32, tok *token) error {
 	for _, a := range tok.attrs {
 		n := b.t.names.list[a.name]
 		wsu := n.Space == nsWSU && n.Local == "Id"
-		if !wsu && !(n.Space == nsXML && n.Local == "id") && !(n.Space == "" && (n.Local == "Id" || n.Local == "ID" || n.Local == "id")) {
+		plain := n.Space == "" && (n.Local == "Id" || n.Local == "ID" || n.Local == "id")
+		if !wsu && !plain && !(n.Space == nsXML && n.Local == "id") {
 			continue
 		}
 		v := string(b.t.bytes(a.value))
-		if len(v) > 128 || nameLen([]byte(v)) != len(v) || v == "" || strings.IndexFunc(v, func(r rune) bool { return r > '~' }) >= 0 {
+		ascii := strings.IndexFunc(v, func(r rune) bool { return r > '~' }) < 0
+		if len(v) > 128 || nameLen([]byte(v)) != len(v) || v == "" || !ascii {
 			return b.t.fail(0, "SEC-042", "an id is not a short ASCII name")
 		}
 		if own != "" && own != v {
@@ -374,7 +378,8 @@ func (n Node) Text() string {
 	return b.String()
 }
 
-// Leaf returns the character data of an element without child elements; ok is false if it has any.
+// Leaf returns the character data of an element without child elements; ok is false if it has any. Values that decide
+// something are read with it rather than with Text, which joins what two readers may take apart differently.
 func (n Node) Leaf() (s string, ok bool) {
 	for c := range n.Children() {
 		if c.Kind() == Element {

@@ -52,7 +52,8 @@ func decode(r io.Reader, p Profile) (io.Reader, string, error) {
 	return br, encUTF8, nil
 }
 
-// declaresLatin1 looks into the XML declaration, if there is one.
+// declaresLatin1 looks into the XML declaration, if there is one. It only searches for the name: whether the
+// declaration is right is checked when it is read as XML, once it is in UTF-8.
 func declaresLatin1(br *bufio.Reader) bool {
 	head, _ := br.Peek(256)
 	if !bytes.HasPrefix(head, []byte("<?xml")) {
@@ -104,6 +105,7 @@ func latin1Rune(br *bufio.Reader) (rune, error) {
 	return rune(c), err
 }
 
+// utf16Rune reads UTF-16 code units and joins surrogates.
 func utf16Rune(big bool) func(*bufio.Reader) (rune, error) {
 	unit := func(br *bufio.Reader) (rune, error) {
 		var b [2]byte
@@ -134,8 +136,8 @@ func utf16Rune(big bool) func(*bufio.Reader) (rune, error) {
 	}
 }
 
-// UTF8 returns the document in r as UTF-8 without byte order mark. Its XML declaration, if there is one, still names the
-// original encoding.
+// UTF8 returns the document in r as UTF-8 without byte order mark. Its XML declaration, if there is one, still names
+// the original encoding.
 func UTF8(r io.Reader) (io.Reader, error) {
 	src, _, err := decode(r, Document)
 	return src, err

@@ -2,7 +2,8 @@ package safe
 
 import "sync"
 
-// names interns strings and expanded names and knows which prefix is bound to which namespace.
+// names interns strings and expanded names, so that nodes hold small numbers, and knows which prefix is bound to which
+// namespace. Bindings that an element makes are undone from a list when it ends; no map is copied for an element.
 type names struct {
 	ids     map[string]int32
 	strs    []string
@@ -31,11 +32,11 @@ func newNames() *names {
 	return n
 }
 
-// vocabularies are pooled, because most documents of a node use the same names. A Doc keeps the part of the lists that
-// existed when it was made; later documents only append.
+// vocabularies are pooled, because most documents that a server reads use the same names. A Doc keeps the part of the
+// lists that existed when it was made; later documents only append to them, so that the Doc never sees a change.
 var vocabularies = sync.Pool{New: func() any { return newNames() }}
 
-// Limits on a vocabulary that goes back to the pool.
+// Limits on a vocabulary that goes back to the pool, so that no hostile document leaves its names behind.
 const (
 	maxKept      = 4096
 	maxKeptBytes = 256 << 10
@@ -74,7 +75,7 @@ func (n *names) bind(prefix, uri int32) {
 	n.bound[prefix] = uri
 }
 
-// unbind undoes the declarations made since the mark.
+// unbind undoes the declarations made since undo had the length mark, the last one first.
 func (n *names) unbind(mark int) {
 	for i := len(n.undo) - 1; i >= mark; i-- {
 		n.bound[n.undo[i].prefix] = n.undo[i].old

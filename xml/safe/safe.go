@@ -1,7 +1,13 @@
-// Package safe is the only place where we read XML from others (SEC-030). One strict tokenizer serves four profiles,
-// each of which says what it accepts. Read builds an immutable tree over one byte buffer; a Scanner reads a document of
-// any size in constant memory. Whatever is not well-formed, exceeds a limit or is refused by the profile gives an
-// *Error that says where. Time and memory grow linearly with the input (SEC-036); nothing recurses.
+// Package safe is the only place where XML is read that somebody else wrote (SEC-030). One strict tokenizer serves four
+// profiles, each of which says what it accepts.
+//
+//   - Read and Parse build an immutable tree, a Doc, over one buffer. Its nodes are small values that can be compared.
+//   - Scan and a Scanner give the events of a document of any size, in constant memory.
+//   - AppendText and AppendAttr escape what is to be written.
+//
+// Whatever is not well-formed, exceeds a limit or is refused by the profile gives an *Error that says where. There
+// are no external entities, none but the five predefined ones inside, and no access to files or the network. Time and
+// memory grow linearly with the input (SEC-036), and nothing recurses.
 package safe
 
 import (
@@ -13,10 +19,12 @@ import (
 type Profile uint8
 
 const (
-	// Envelope is for SOAP: UTF-8, no DTD, no processing instructions, no CDATA; comments are dropped, and refused inside
-	// signature, encryption and ebMS values; ids are unique; at most 10,000 elements (SEC-030 to SEC-037, SEC-042).
+	// Envelope is for SOAP: UTF-8, no DTD, no processing instructions, no CDATA; comments are dropped, and refused
+	// inside signature, encryption and ebMS values; ids are unique; at most 10,000 elements (SEC-030 to SEC-037,
+	// SEC-042).
 	Envelope Profile = iota
-	// Metadata is for SMP answers: as Envelope, but comments are kept.
+	// Metadata is for SMP answers: as Envelope, but comments are kept, and CDATA is text (DISC-087: SMPs write it,
+	// and the canonical form that is signed does not know it).
 	Metadata
 	// Document is for business documents: UTF-8, UTF-16 or ISO-8859-1; comments, CDATA and processing instructions are
 	// kept; no DTD; no id index.
@@ -25,7 +33,7 @@ const (
 	Rules
 )
 
-// limits are those of a profile. They are checked while reading, before a tree is built.
+// limits of a profile. They are checked while reading, before anything is kept.
 type limits struct {
 	depth, elements, attrs, nsInScope, name int
 	attrValue, tag, text, total             int64

@@ -21,7 +21,8 @@ type Event struct {
 // Decl is one namespace declaration: "" for the default prefix, "" for no namespace.
 type Decl struct{ Prefix, URI string }
 
-// Scanner reads a document of any size in constant memory and applies every check of its profile on the way.
+// Scanner reads a document of any size in constant memory and applies every check of its profile on the way. What it
+// gave before an error may be the start of a document that is refused: nothing of it may take effect before io.EOF.
 type Scanner struct {
 	t   *tokenizer
 	ev  Event
@@ -42,7 +43,7 @@ func NewScanner(r io.Reader, p Profile) (*Scanner, error) {
 	return &Scanner{t: t}, nil
 }
 
-// release returns the scanner's buffers to their pools; it yields nothing any more.
+// release returns the scanner's buffers to their pools. The scanner must not be used afterwards.
 func (s *Scanner) release() {
 	if b := s.t.buf[:0]; cap(b) == scanWindow {
 		windows.Put(&b)
@@ -51,7 +52,7 @@ func (s *Scanner) release() {
 	s.t.names = nil
 }
 
-// windows are pooled.
+// windows pools buffers of the usual size.
 var windows = sync.Pool{New: func() any { b := make([]byte, 0, scanWindow); return &b }}
 
 // Next returns the next event, io.EOF after the last one of a complete document, or an *Error.
@@ -65,10 +66,13 @@ func (s *Scanner) Next() (*Event, error) {
 		return nil, s.err
 	}
 	tok := &s.t.tok
-	s.ev = Event{Kind: tok.kind, Attrs: s.ev.Attrs[:0], Decls: s.ev.Decls[:0], Depth: len(s.t.open), Offset: tok.start, Until: tok.end}
+	s.ev = Event{
+		Kind: tok.kind, Attrs: s.ev.Attrs[:0], Decls: s.ev.Decls[:0],
+		Depth: len(s.t.open), Offset: tok.start, Until: tok.end,
+	}
 	switch tok.kind {
 	case Element:
-		s.ev.Depth--
+		s.ev.Depth-- // the tokenizer has opened the element already
 		fallthrough
 	case End:
 		s.ev.Name = s.t.names.list[tok.name]
@@ -95,7 +99,7 @@ func (e *Event) Attr(space, local string) (string, bool) {
 	return "", false
 }
 
-// Scan calls f for each event of the document in r.
+// Scan calls f for each event of the document in r, until f fails or the document ends.
 func Scan(r io.Reader, p Profile, f func(*Event) error) error {
 	s, err := NewScanner(r, p)
 	if err != nil {

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// tagEnd returns the length of the start tag at the unread part's start, its ">" included.
+// tagEnd returns the length of the start tag that begins at the unread part, its ">" included. It reads more until
+// the tag is in the window as a whole, so that what follows can work on one piece; a > within quotes does not end it.
 func (t *tokenizer) tagEnd() (int, error) {
 	var quote byte
 	for i := 1; ; {
@@ -219,7 +220,8 @@ func (t *tokenizer) declare(at int, q qname, value span) error {
 
 var absolute = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:`)
 
-// resolve gives the element and its attributes their namespaces and refuses duplicate attributes.
+// resolve gives the element and its attributes their namespaces, and refuses an attribute that stands twice. It comes
+// after all attributes are read, since a declaration may stand behind a name that uses it.
 func (t *tokenizer) resolve(name qname, undo int) error {
 	ns := t.names
 	if name.prefix != 0 && ns.bound[name.prefix] == 0 || ns.strs[name.prefix] == "xmlns" {
@@ -228,7 +230,7 @@ func (t *tokenizer) resolve(name qname, undo int) error {
 	name.space = ns.bound[name.prefix]
 	t.tok.name = ns.expand(name)
 	var seen map[[2]int32]bool
-	if len(ns.pending) > 16 {
+	if len(ns.pending) > 16 { // fewer are compared with each other: that is faster than a map
 		seen = make(map[[2]int32]bool, len(ns.pending))
 	}
 	for i := range ns.pending {
@@ -290,7 +292,10 @@ func (t *tokenizer) pop() error {
 	t.names.unbind(f.undo)
 	t.open = t.open[:len(t.open)-1]
 	t.run = 0
-	t.tok = token{kind: End, name: f.name, attrs: t.tok.attrs[:0], decls: t.tok.decls[:0], start: t.tok.end, end: t.tok.end}
+	t.tok = token{
+		kind: End, name: f.name, attrs: t.tok.attrs[:0], decls: t.tok.decls[:0],
+		start: t.tok.end, end: t.tok.end, // of an empty-element tag; endTag sets those of an end tag
+	}
 	return nil
 }
 
@@ -314,7 +319,9 @@ func (t *tokenizer) declaration() error {
 	if m == nil {
 		return t.fail(0, "SEC-034", "the XML declaration is malformed or not of XML 1.0")
 	}
-	if said := strings.ToLower(strings.Trim(string(m[1]), `"'`)); said != "" && said != t.enc && !(said == "us-ascii" && t.enc == encUTF8 && !t.prof.strict()) {
+	said := strings.ToLower(strings.Trim(string(m[1]), `"'`))
+	ascii := said == "us-ascii" && t.enc == encUTF8 && !t.prof.strict() // a part of UTF-8
+	if said != "" && said != t.enc && !ascii {
 		return t.fail(0, "SEC-034", "the encoding is not allowed here, or is not the one that the declaration names")
 	}
 	t.pos += n + 2
@@ -325,7 +332,8 @@ var declForm = regexp.MustCompile(`^<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*
 	`(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*("[A-Za-z][A-Za-z0-9._-]*"|'[A-Za-z][A-Za-z0-9._-]*'))?` +
 	`(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:"(?:yes|no)"|'(?:yes|no)'))?[ \t\r\n]*\?>$`)
 
-// skipDoctype skips a document type declaration with its internal subset, which has no effect (profile Rules).
+// skipDoctype skips a document type declaration with its internal subset, which has no effect (profile Rules). It
+// counts brackets of both kinds together, outside of quotes, comments and instructions.
 func (t *tokenizer) skipDoctype() error {
 	const msg = "a document type declaration is not closed"
 	depth, k := 0, 2

@@ -6,8 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// tokenizer cuts a document into tokens and checks everything that can be checked without a tree. It works on a window
-// of the document: the whole of it for Read, a sliding one for a Scanner.
+// tokenizer cuts a document into tokens and checks everything that can be checked without a tree. It works on a
+// window of the document: the whole of it for Read, a sliding one for a Scanner. Both take the same path through the
+// code, so that they accept the same documents.
 type tokenizer struct {
 	src   io.Reader // nil when the window holds the whole document
 	prof  Profile
@@ -46,7 +47,8 @@ type token struct {
 	start, end int64
 }
 
-// span is a piece of the window, or of extra when off is negative (then it starts at ^off).
+// span is a piece of the window or, if off is negative, of extra (then it starts at ^off). Most values are as they are
+// written, and need no copy.
 type span struct{ off, n int32 }
 
 type attr struct {
@@ -77,7 +79,8 @@ func (t *tokenizer) bytes(s span) []byte {
 	return t.buf[s.off:][:s.n:s.n]
 }
 
-// more enlarges the window; false means that the document has no further byte (or t.ioErr is set by the reader).
+// more reads further bytes into the window; false means that there are none, or that reading failed. It may move what
+// is in the window, so that positions are kept relative to pos.
 func (t *tokenizer) more() (bool, error) {
 	if t.eof {
 		return false, nil
@@ -86,7 +89,7 @@ func (t *tokenizer) more() (bool, error) {
 	if len(t.buf) == cap(t.buf) {
 		t.buf = append(t.buf, 0)[:len(t.buf)]
 	}
-	for range 100 {
+	for range 100 { // a Reader may return nothing without an error, but not for ever
 		n, err := t.src.Read(t.buf[len(t.buf):cap(t.buf)])
 		t.buf = t.buf[:len(t.buf)+n]
 		if err == io.EOF {
@@ -128,8 +131,9 @@ func (t *tokenizer) have(n int) (bool, error) {
 
 const tooLong = "a comment, instruction or tag is too long"
 
-// find returns the index, from the unread part's start, of the first sep at or after from. It fails with msg at the end of
-// the document and when sep stands behind the first most bytes, in a window as in a whole document.
+// find returns the index, from the start of the unread part, of the first sep at or after from. It fails with msg at
+// the end of the document, and if sep stands behind the first most bytes: then it fails in a whole document, too,
+// although it could see sep there. Each byte is searched once, however often the window is enlarged.
 func (t *tokenizer) find(from int, sep string, most int64, msg string) (int, error) {
 	for {
 		w := t.buf[t.pos:]
@@ -153,7 +157,7 @@ func (t *tokenizer) find(from int, sep string, most int64, msg string) (int, err
 	}
 }
 
-// fail makes the error for the byte at distance rel from the unread part's start.
+// fail makes the error for the byte at distance rel from the start of the unread part.
 func (t *tokenizer) fail(rel int, rule, msg string) error {
 	at := min(t.pos+rel, len(t.buf))
 	before := t.buf[:at]
@@ -182,7 +186,7 @@ func (t *tokenizer) next() error {
 	}
 }
 
-// step reads one piece of the document and tells whether it made a token.
+// step reads one piece of the document and reports whether it made a token.
 func (t *tokenizer) step() (bool, error) {
 	if t.closed {
 		t.closed = false
@@ -256,7 +260,7 @@ func (t *tokenizer) markup() (bool, error) {
 	return true, t.startTag()
 }
 
-// bang reads what starts with "<!".
+// bang reads what starts with "<!": a comment, a CDATA section or a document type.
 func (t *tokenizer) bang() (bool, error) {
 	if _, err := t.have(9); err != nil {
 		return false, err
@@ -266,7 +270,7 @@ func (t *tokenizer) bang() (bool, error) {
 	case bytes.HasPrefix(w, []byte("<!--")):
 		return t.comment()
 	case bytes.HasPrefix(w, []byte("<![CDATA[")):
-		if t.prof.strict() {
+		if t.prof == Envelope {
 			return false, t.fail(0, "SEC-033", "a CDATA section is not allowed here")
 		}
 		if len(t.open) == 0 {
@@ -310,7 +314,7 @@ func (t *tokenizer) comment() (bool, error) {
 }
 
 // commentAllowed refuses comments where they could split a value, so that two readers see different values (SEC-033).
-// Whether an eb: element is a leaf is known only at its end.
+// For an element of the ebMS header pop does that: whether it holds a value is known only at its end.
 func (t *tokenizer) commentAllowed() error {
 	if len(t.open) == 0 {
 		return nil

@@ -5,7 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxReference is the longest character or entity reference that is read, "&" and ";" included.
+// maxReference is the longest character or entity reference that is read, "&" and ";" included. The longest legal ones
+// without leading zeros have ten bytes; safeCut relies on there being a bound.
 const maxReference = 16
 
 // reference decodes the reference at the start of w. It returns its length, 0 if it is not a legal one: only the five
@@ -87,7 +88,7 @@ func (t *tokenizer) decodeText(w []byte, raw bool) (v span, bad int, msg string)
 	return span{^int32(start), int32(len(t.extra) - start)}, 0, ""
 }
 
-// lineEnds returns the span of window bytes from a to b with line ends normalised.
+// lineEnds returns the window's bytes from a to b as a span, with line ends normalised.
 func (t *tokenizer) lineEnds(a, b int) span {
 	if bytes.IndexByte(t.buf[a:b], '\r') < 0 {
 		return span{int32(a), int32(b - a)}

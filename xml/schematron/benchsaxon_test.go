@@ -16,8 +16,8 @@ import (
 // turns is how often everybody is measured; the median of a turn is what counts of it.
 const turns = 3
 
-// TestBenchSaxon times Saxon and us on the same documents in one run (make bench-validation): reading and all rules, warm.
-// The last line has the ratio of the first row.
+// TestBenchSaxon times Saxon and us on the same documents in one run (make bench-validation): reading and all rules,
+// warm. The last line has the ratio of the first row.
 func TestBenchSaxon(t *testing.T) {
 	if os.Getenv("RAVN_BENCH_VALIDATION") == "" {
 		t.Skip("a measurement: make bench-validation runs it")

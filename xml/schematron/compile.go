@@ -104,7 +104,8 @@ func (c *compilation) globals(patterns []*Pattern) *xpath.Scope {
 	return scope
 }
 
-// lets compiles lets. A let may refer to a later one.
+// lets compiles lets. One may refer to a later one, as global variables of XSLT may: those that fail for a missing
+// variable are tried again after the others, as long as that gets on.
 func (c *compilation) lets(scope *xpath.Scope, list []Let) *xpath.Scope {
 	for len(list) > 0 {
 		var later []Let
@@ -120,7 +121,7 @@ func (c *compilation) lets(scope *xpath.Scope, list []Let) *xpath.Scope {
 				c.note(l.At, "let "+l.Name, err)
 			}
 		}
-		if len(later) == len(list) {
+		if len(later) == len(list) { // no progress: report the first, and see whether the others can do without it
 			_, err := scope.Let(later[0].Name, later[0].Value)
 			c.note(later[0].At, "let "+later[0].Name, err)
 			later = later[1:]
@@ -167,7 +168,8 @@ func (c *compilation) rule(scope *xpath.Scope, src *Rule) rule {
 	return r
 }
 
-// index finds the rules that may match a node, without trying each: by the name of the node, then by that of its parent.
+// index finds the rules that may match a node without trying each of hundreds: by the name of the node, then by that
+// of its parent. It may return rules that do not match, but leaves out none that does.
 type index struct {
 	byName  map[xdm.NameID]*candidates
 	any     *candidates // contexts without a name
@@ -209,7 +211,8 @@ func (x *index) build(rules []rule) {
 			x.byName[e.name] = &candidates{byParent: map[xdm.NameID][]int32{}}
 		}
 	}
-	for _, e := range list { // in the order of the rules
+	// In the order of the rules, now that all names are known: a rule whose context has no name is in the list of each.
+	for _, e := range list {
 		if e.name != 0 {
 			x.byName[e.name].add(e)
 			continue
@@ -221,7 +224,8 @@ func (x *index) build(rules []rule) {
 	}
 }
 
-// add enters a rule, which comes after those that are there.
+// add enters a rule, which comes after those that are there: lists stay in the order of the rules, which decides
+// which one fires. The list of a parent that was not named before begins with the rules for any parent.
 func (c *candidates) add(e entry) {
 	if e.parent != 0 {
 		list, ok := c.byParent[e.parent]

@@ -9,16 +9,17 @@ import (
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
-// compiledRules recovers the rules from a stylesheet that the ISO skeleton made: one mode for each pattern, one template for
-// each rule with a priority that falls in the order of the text, a choose for each assert and an if for each report.
-// Whatever does not fit that form is refused, so that no rule is lost silently.
+// compiledRules recovers the rules from a stylesheet that the ISO skeleton made: one mode for each pattern, one
+// template for each rule with a priority that falls in the order of the text, a choose for each assert and an if for
+// each report. Whatever does not fit that form is refused, so that no rule is lost silently.
 func compiledRules(name string, e element) (*Source, problems) {
 	c := &compiledForm{src: compiledSource(name, e), rules: map[string][]ranked{}}
 	for _, n := range e.Elements() {
 		c.note(c.top(e.in(n)))
 	}
 	if c.setup.Node.IsZero() {
-		c.note(problem(e.place(), "this is not a stylesheet of the ISO skeleton or of SchXslt: it has no template for the document node"))
+		c.note(problem(e.place(),
+			"this is not a stylesheet of the ISO skeleton or of SchXslt: it has no template for the document node"))
 		return nil, c.problems
 	}
 	c.patterns(c.setup)
@@ -63,10 +64,12 @@ func inOrder(list []ranked) []Rule {
 
 // helperModes are those of templates that every compiled file has.
 var helperModes = []string{
-	"schematron-select-full-path", "schematron-get-full-path", "schematron-get-full-path-2", "schematron-get-full-path-3",
+	"schematron-select-full-path",
+	"schematron-get-full-path", "schematron-get-full-path-2", "schematron-get-full-path-3",
 	"generate-id-from-path", "generate-id-2",
 }
 
+// top takes a child of the stylesheet.
 func (c *compiledForm) top(e element) error {
 	if e.Name().Space != nsXSL {
 		return nil // svrl:text: the title of the rules
@@ -91,6 +94,7 @@ func (c *compiledForm) top(e element) error {
 	return nil
 }
 
+// template takes the template of a rule, and passes over those that every compiled file has.
 func (c *compiledForm) template(e element) error {
 	mode, match := e.attr("mode"), e.attr("match")
 	switch {
@@ -103,7 +107,7 @@ func (c *compiledForm) template(e element) error {
 		return nil // the walk through what no rule matches
 	}
 	priority, err := strconv.ParseFloat(e.attr("priority"), 64)
-	if err != nil || priority < 1000 || mode == "" {
+	if err != nil || priority < 1000 || mode == "" { // the rules of the skeleton have 1000 and more
 		return problem(e.place(), "a template that is no rule of the ISO skeleton: match %q, mode %q", match, mode)
 	}
 	r := Rule{Context: match, At: e.place()}
@@ -130,7 +134,8 @@ func (c *compiledForm) rulePart(r *Rule, e element) error {
 		return nil
 	case e.is(nsXSL, "choose"):
 		list := e.Elements()
-		if len(list) != 2 || !list[0].Is(nsXSL, "when") || !list[1].Is(nsXSL, "otherwise") || len(list[0].Elements()) > 0 {
+		if len(list) != 2 || !list[0].Is(nsXSL, "when") || !list[1].Is(nsXSL, "otherwise") ||
+			len(list[0].Elements()) > 0 {
 			return problem(e.place(), "a choose that is not an assert")
 		}
 		test, _ := list[0].Attr("", "test")
@@ -148,7 +153,10 @@ func (c *compiledForm) outcome(r *Rule, e element, local, test string) error {
 		return problem(e.place(), "a test without svrl:%s", local)
 	}
 	out := e.in(list[0])
-	a := &Assert{ID: attributeOf(out, "id"), Flag: attributeOf(out, "flag"), Test: test, Report: local == "successful-report", At: out.place()}
+	a := &Assert{
+		ID: attributeOf(out, "id"), Flag: attributeOf(out, "flag"), Test: test,
+		Report: local == "successful-report", At: out.place(),
+	}
 	for _, n := range out.Elements() {
 		if n.Is(nsSVRL, "text") {
 			a.Text = append(a.Text, compiledText(n)...)
@@ -192,7 +200,7 @@ func compiledText(n safe.Node) []TextPart {
 	return out
 }
 
-// patterns finds the order of the modes, and takes the rules of each.
+// patterns finds the order of the patterns in the template that applies their modes, and gives each its rules.
 func (c *compiledForm) patterns(setup element) {
 	var p Pattern
 	var walk func(e element)

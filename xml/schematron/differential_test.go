@@ -67,9 +67,9 @@ func parsed(t *testing.T, doc string) *safe.Doc {
 // casesPerRules is how many documents a rule file is tried with at least: compiling one takes the judge seconds.
 const casesPerRules = 20
 
-// TestDifferentialDocuments: official documents with random changes by this package and by the ISO skeleton on Saxon: the same
-// findings in the same order, and the same number of rules that fire. Where the judge's run ends with an error, we have
-// found the same until then, and have a finding with the same code at the same rule.
+// TestDifferentialDocuments: official documents with random changes by this package and by the ISO skeleton on Saxon:
+// the same findings in the same order, and the same number of rules that fire. Where the judge's run ends with an
+// error, we have found the same until then, and have a finding with the same code at the same rule.
 func TestDifferentialDocuments(t *testing.T) {
 	judge := saxon.Start(t)
 	r := golden.Random(t)
@@ -157,8 +157,8 @@ func judged(t *testing.T, s *Schema, names *xdm.Names, c *mutatedCase, w *verdic
 	return kind, diff
 }
 
-// oneSided counts documents with a test that we cannot evaluate and the judge needs not evaluate to the end, because it knows
-// the value before (docs/divergences.md).
+// oneSided counts documents with a test that we cannot evaluate and the judge needs not evaluate to the end, because
+// it knows the value before (docs/divergences.md).
 const oneSided = "ours only: an error that the judge does not reach"
 
 // maybe stands before a finding of ours in place of which the judge may have found something or nothing.
@@ -190,8 +190,8 @@ type trail struct {
 	last  int // findings before the rule that fired last
 }
 
-// outcome is our result up to the error that ends the judge's run. A context that cannot be evaluated matches nothing, as with
-// the judge, which only warns.
+// outcome is our result up to the error that ends the judge's run. A context that cannot be evaluated matches
+// nothing, as with the judge, which only warns.
 func outcome(res *Result, w *verdict) *trail {
 	v := &trail{}
 	for _, s := range res.Steps {

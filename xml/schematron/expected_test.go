@@ -43,8 +43,8 @@ func expectations(t *testing.T, name string) []expectation {
 	return out
 }
 
-// TestExpected compares every recorded run of Saxon with ours: ids, flags, locations, the number of rules that fired, and whether
-// the document's own expectation is met.
+// TestExpected compares every recorded run of Saxon with ours: ids, flags, locations, the number of rules that fired,
+// and whether the document's own expectation is met.
 func TestExpected(t *testing.T) {
 	rules := golden.Shared(t, "rules")
 	for _, name := range []string{"en16931", "peppol-billing", "peppol-postaward", "ehf", "mls"} {

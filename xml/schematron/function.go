@@ -7,7 +7,7 @@ import (
 	"github.com/ravn-ap/ravn/xml/xpath"
 )
 
-// function reads an xsl:function.
+// function reads an xsl:function, whose body may use a few instructions (instructionKinds).
 func function(e element) (xpath.Function, error) {
 	fn := xpath.Function{Name: e.attr("name"), As: e.attr("as")}
 	var body []element
@@ -40,8 +40,8 @@ func instructions(list []element) ([]xpath.Instruction, error) {
 
 // instructionKinds are the instructions of XSLT that functions may use.
 var instructionKinds = map[string]xpath.InstructionKind{
-	"sequence": xpath.Sequence, "value-of": xpath.ValueOf, "variable": xpath.Variable, "choose": xpath.Choose, "when": xpath.When,
-	"otherwise": xpath.When, "text": xpath.LiteralText,
+	"sequence": xpath.Sequence, "value-of": xpath.ValueOf, "variable": xpath.Variable,
+	"choose": xpath.Choose, "when": xpath.When, "otherwise": xpath.When, "text": xpath.LiteralText,
 }
 
 func instruction(c element) (in xpath.Instruction, err error) {

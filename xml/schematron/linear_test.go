@@ -35,8 +35,8 @@ func repeated(t testing.TB, doc []byte, start, end string, n int) []byte {
 	return append(out, doc[j+len(end):]...)
 }
 
-// TestLinearWork counts steps, not time: ten times the lines must be about ten times the work, also for the rules that compare
-// each payment with all before it and those that look values up in code lists.
+// TestLinearWork counts steps, not time: ten times the lines must be about ten times the work, also for the rules
+// that compare each payment with all before it and those that look values up in code lists.
 func TestLinearWork(t *testing.T) {
 	names := xdm.NewNames()
 	rules := rulesOf(t, names, enRules, peppolRules)

@@ -89,9 +89,9 @@ func largest(t *testing.T) map[string]string {
 	return best
 }
 
-// TestLinearPacks grows each document of each shared rule file in each part that repeats in practice, with equal ids and with an
-// id of its own for each, and counts the steps: twice the growth must cost twice the steps. As every node that is
-// touched is a step, what is linear here is linear at 60,000 lines as well.
+// TestLinearPacks grows each document of each shared rule file in each part that repeats in practice, with equal ids
+// and with an id of its own for each, and counts the steps: twice the growth must cost twice the steps. As every node
+// that is touched is a step, what is linear here is linear at 60,000 lines as well.
 func TestLinearPacks(t *testing.T) {
 	if golden.Race {
 		t.Skip("counts work: the run without the race detector does it")

@@ -21,8 +21,9 @@ const (
 // maxIncludes limits the files of one rule set.
 const maxIncludes = 200
 
-// Load reads a rule file: a Schematron schema with its includes, or rules compiled to XSLT by the ISO skeleton or by SchXslt.
-// Includes are relative to the including file and stay within fsys. The error joins what is wrong with it, each a *Problem.
+// Load reads a rule file: a Schematron schema with its includes, or rules compiled to XSLT by the ISO skeleton or by
+// SchXslt. Includes are relative to the including file and stay within fsys. The error joins what is wrong with it,
+// each a *Problem.
 func Load(fsys fs.FS, name string) (*Source, error) {
 	src, wrong := load(fsys, name)
 	if err := wrong.err(); err != nil {
@@ -31,7 +32,7 @@ func Load(fsys fs.FS, name string) (*Source, error) {
 	return src, nil
 }
 
-// load reads a rule file as far as it can be read; nil means not at all.
+// load reads a rule file as far as it can be read, with everything that is wrong with it; nil means not at all.
 func load(fsys fs.FS, name string) (*Source, problems) {
 	l := &loader{fsys: fsys}
 	e, err := l.file(name, nil)
@@ -42,7 +43,8 @@ func load(fsys fs.FS, name string) (*Source, problems) {
 	case e.is(nsSch, "schema"):
 		return l.schema(name, e), l.problems
 	case !e.is(nsXSL, "stylesheet") && !e.is(nsXSL, "transform"):
-		return nil, problems{problem(e.place(), "the root element is %s, not a Schematron schema or a compiled one", e.Name())}
+		return nil, problems{problem(e.place(),
+			"the root element is %s, not a Schematron schema or a compiled one", e.Name())}
 	case bySchXslt(e):
 		return schxsltRules(name, e)
 	}
@@ -64,7 +66,7 @@ type element struct {
 // file is a file of rules.
 type file struct {
 	name  string
-	chain []string // the file and those that include it, for loops
+	chain []string // the files that include it, and it: a file that includes one of them would never end
 	lines []int    // where each line begins
 }
 
@@ -137,7 +139,9 @@ func (l *loader) children(e element) []element {
 }
 
 func (l *loader) schema(name string, e element) *Source {
-	s := &Source{Name: name, Prefixes: map[string]string{}, Phases: map[string][]string{}, Default: e.attr("defaultPhase")}
+	s := &Source{
+		Name: name, Prefixes: map[string]string{}, Phases: map[string][]string{}, Default: e.attr("defaultPhase"),
+	}
 	if q := e.attr("queryBinding"); q != "xslt2" && q != "xpath2" {
 		l.note(problem(e.place(), "the query binding %q is not supported, only xslt2", q))
 	}
@@ -204,7 +208,7 @@ func (l *loader) phase(s *Source, c element) {
 	s.Phases[c.attr("id")] = active
 }
 
-// params replaces the parameters of an abstract pattern in a text.
+// params replaces the parameters of an abstract pattern in a text; noParams is for patterns without.
 type params func(string) string
 
 func noParams(s string) string { return s }
@@ -294,15 +298,16 @@ func (l *loader) rule(e element, with params) (r Rule, ok bool) {
 
 func assert(e element, with params) *Assert {
 	a := &Assert{
-		ID: e.attr("id"), Flag: e.attr("flag"), Test: with(e.attr("test")), Report: e.Name().Local == "report", Text: message(e, with), At: e.place(),
+		ID: e.attr("id"), Flag: e.attr("flag"), Test: with(e.attr("test")),
+		Report: e.Name().Local == "report", Text: message(e, with), At: e.place(),
 	}
-	if a.ID == "" { // "[ID]-text"
+	if a.ID == "" {
 		a.ID = idOf(a.Text)
 	}
 	return a
 }
 
-// idOf takes the id of an assert without one from the beginning of its message.
+// idOf returns the id of an assert without one from the beginning of its message, where it stands by custom: [ID]-text.
 func idOf(text []TextPart) string {
 	if len(text) == 0 {
 		return ""
@@ -337,5 +342,5 @@ func message(e element, with params) []TextPart {
 	return out
 }
 
-// squeeze takes superfluous white space out of a text.
+// squeeze joins the words of a text with single spaces.
 func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -8,8 +8,8 @@ import (
 	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
-// places writes the paths of nodes. It remembers how far it has counted below each parent, so that many findings among many
-// siblings cost no more than their number.
+// places writes the paths of nodes. Findings come in document order, so it remembers how far it has counted below each
+// parent: a finding at each of n siblings then takes n steps in all, not n for each.
 type places struct {
 	t    *xdm.Tree
 	last map[sibling]counted
@@ -50,6 +50,7 @@ func (p *places) skeleton(n xdm.Node) string {
 	})
 }
 
+// join writes the steps from the document node to n.
 func (p *places) join(n xdm.Node, step func(xdm.Node, xdm.Name) string) string {
 	if n == 0 {
 		return "/"
@@ -62,7 +63,7 @@ func (p *places) join(n xdm.Node, step func(xdm.Node, xdm.Name) string) string {
 	return strings.Join(steps, "")
 }
 
-// index is the position of an element in brackets.
+// index returns the position of an element among its siblings of the same name, in brackets.
 func (p *places) index(n xdm.Node) string {
 	key := sibling{p.t.Parent(n), p.t.NameID(n)}
 	if p.t.Wide(key.parent) {
@@ -71,7 +72,7 @@ func (p *places) index(n xdm.Node) string {
 		}
 	}
 	at, ok := p.last[key]
-	if !ok || at.node > n {
+	if !ok || at.node > n { // counting goes forwards only
 		at = counted{p.t.FirstChild(key.parent), 1}
 	}
 	for ; at.node != n; at.node = p.t.NextSibling(at.node) {

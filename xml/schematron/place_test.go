@@ -9,7 +9,8 @@ import (
 	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
-// A document that is wrong in many places gives as many findings as are kept, the number of the others, and right places.
+// A document that is wrong in many places gives as many findings as are kept, the number of the others, and right
+// places.
 func TestManyFindings(t *testing.T) {
 	const n = 3000
 	src, err := Load(fstest.MapFS{"r.sch": {Data: []byte(`<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2">` +

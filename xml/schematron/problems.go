@@ -8,7 +8,7 @@ import (
 	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
-// maxProblems limits how many problems of one file Load and Compile list. Check lists all.
+// maxProblems limits how many problems the errors of Load and Compile list. Check returns all.
 const maxProblems = 20
 
 // problems are what makes a rule file unusable. Reading continues after a problem, so that all are found.
@@ -29,7 +29,7 @@ func (p problems) err() error {
 	return errors.Join(all...)
 }
 
-// flat returns the parts of joined errors.
+// flat returns joined errors one by one.
 func flat(list []error) []error {
 	var out []error
 	for _, err := range list {

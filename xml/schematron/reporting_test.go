@@ -35,8 +35,8 @@ func report(t *testing.T, file string, names *xdm.Names) *xdm.Tree {
 	return build.Tree()
 }
 
-// TestReporting compares the rules of the statistics reports, newest and older, with the recorded results of Saxon. They use
-// keys and functions.
+// TestReporting compares the rules of the statistics reports, newest and older, with the recorded results of Saxon.
+// They use keys and functions.
 func TestReporting(t *testing.T) {
 	names := xdm.NewNames()
 	rules := rulesOf(t, names,

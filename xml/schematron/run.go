@@ -45,7 +45,7 @@ const maxFindings = 1000
 type Result struct {
 	Findings []Finding
 	More     int    // findings beyond those that are kept
-	MoreBad  bool   // one of them was no warning
+	MoreBad  bool   // one of those was no warning
 	Fired    int    // how many times a rule matched a node
 	Work     int64  // steps of the evaluation
 	Steps    []Step // with Options.Trace: what happened, in order
@@ -65,8 +65,8 @@ type Options struct {
 	Trace  bool         // keep the steps, for SVRL
 }
 
-// ErrBudget means that the document took too much work and is neither valid nor invalid; ErrMemory is the case of too
-// much memory for values.
+// ErrBudget means that the rules took too many steps on the document, which is then neither valid nor invalid.
+// ErrMemory is an ErrBudget of too much memory for values.
 var (
 	ErrBudget = errors.New("schematron: the document needs more steps than are allowed")
 	ErrMemory = fmt.Errorf("%w: their values take too much memory", ErrBudget)
@@ -106,7 +106,8 @@ func (r *run) step(s Step) {
 	}
 }
 
-// full reports whether no more findings are kept, and counts the one that would come.
+// full reports whether there are as many findings as are kept. If so, it counts the one that is lost: it must not get
+// lost that it was no warning.
 func (r *run) full(flag string) bool {
 	if len(r.res.Findings) < maxFindings {
 		return false
@@ -148,6 +149,8 @@ func (r *run) pattern(p *pattern) error {
 	return nil
 }
 
+// node tries the rules that may match a node, in their order, and fires the first that does. A context that cannot be
+// evaluated is a finding, and the next rule is tried.
 func (r *run) node(p *pattern, n xdm.Node, name, parent xdm.NameID) error {
 	for _, i := range p.index.rules(name, parent) {
 		rule := &p.rules[i]
@@ -166,6 +169,7 @@ func (r *run) node(p *pattern, n xdm.Node, name, parent xdm.NameID) error {
 	return nil
 }
 
+// fire evaluates the asserts of a rule on a node. One that cannot be evaluated is a finding, and the others go on.
 func (r *run) fire(p *pattern, rule *rule, n xdm.Node) error {
 	r.res.Fired++
 	r.step(Step{Rule: rule.src, Node: n})
@@ -185,7 +189,9 @@ func (r *run) fire(p *pattern, rule *rule, n xdm.Node) error {
 			if err != nil {
 				return err
 			}
-			r.found(Finding{Pattern: p.src, Rule: rule.src, Assert: a.src, Node: n, Location: r.places.path(n), Text: text})
+			r.found(Finding{
+				Pattern: p.src, Rule: rule.src, Assert: a.src, Node: n, Location: r.places.path(n), Text: text,
+			})
 		}
 	}
 	return nil
@@ -196,7 +202,10 @@ func (r *run) failed(p *pattern, rule *rule, a *assertion, n xdm.Node, err error
 	if r.full("fatal") {
 		return
 	}
-	f := Finding{Pattern: p.src, Rule: rule.src, Node: n, Location: r.places.path(n), Text: "The rule cannot be evaluated on this document: " + err.Error()}
+	f := Finding{
+		Pattern: p.src, Rule: rule.src, Node: n, Location: r.places.path(n),
+		Text: "The rule cannot be evaluated on this document: " + err.Error(),
+	}
 	if a != nil {
 		f.Assert = a.src
 	}
@@ -207,16 +216,9 @@ func (r *run) failed(p *pattern, rule *rule, a *assertion, n xdm.Node, err error
 	r.found(f)
 }
 
-// maxText is how many bytes of a message are kept: nobody reads more, and a document could put its whole text into
-// each.
+// maxText is how many bytes of a message are kept: nobody reads more, and the values in messages could repeat the
+// whole text of a document a thousand times.
 const maxText = 8 << 10
-
-func shortened(s string) string {
-	if len(s) <= maxText {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxText], "") + " …"
-}
 
 // message resolves a message. A value in it that cannot be evaluated is left out.
 func (r *run) message(a *assertion, n xdm.Node) (string, error) {
@@ -232,5 +234,9 @@ func (r *run) message(a *assertion, n xdm.Node) (string, error) {
 		}
 		b.WriteString(s)
 	}
-	return squeeze(shortened(b.String())), nil
+	text := b.String()
+	if len(text) > maxText {
+		text = strings.ToValidUTF8(text[:maxText], "") + " …"
+	}
+	return squeeze(text), nil
 }

@@ -20,10 +20,10 @@ func bySchXslt(e element) bool {
 	return false
 }
 
-// schxsltRules recovers the rules from a stylesheet that SchXslt 1 made (schxslt: xslt/2.0/compile/compile-2.0.xsl): one mode
-// for all patterns, one template for each rule with a priority that falls in the order of the text, in it the id of its
-// pattern, which keeps a node from a second rule of the same pattern, and an if for each assert and report. Whatever does not
-// fit that form is refused, so that no rule is lost silently.
+// schxsltRules recovers the rules from a stylesheet that SchXslt 1 made (schxslt: xslt/2.0/compile/compile-2.0.xsl):
+// one mode for all patterns, one template for each rule with a priority that falls in the order of the text, in it
+// the id of its pattern, which keeps a node from a second rule of the same pattern, and an if for each assert and
+// report. Whatever does not fit that form is refused, so that no rule is lost silently.
 func schxsltRules(name string, e element) (*Source, problems) {
 	s := &schxsltForm{src: compiledSource(name, e), rules: map[string][]ranked{}}
 	for _, n := range e.Elements() {
@@ -168,12 +168,13 @@ func descendant(e element, space, local string) (element, bool) {
 	return element{}, false
 }
 
-// rule reads the template of a rule: its lets, and the choice between a node that a rule of the pattern has had and one that
-// this rule is for.
+// rule reads the template of a rule: its lets, and the choice between a node that a rule of the pattern has had and
+// one that this rule is for.
 func (s *schxsltForm) rule(e element) error {
 	priority, err := strconv.ParseFloat(e.attr("priority"), 64)
 	if err != nil || priority < 0 || e.attr("match") == "" || e.attr("mode") != s.group {
-		return problem(e.place(), "a template that is no rule of SchXslt: match %q, mode %q, priority %q", e.attr("match"), e.attr("mode"), e.attr("priority"))
+		return problem(e.place(), "a template that is no rule of SchXslt: match %q, mode %q, priority %q",
+			e.attr("match"), e.attr("mode"), e.attr("priority"))
 	}
 	r := Rule{Context: e.attr("match"), At: e.place()}
 	pattern := ""
@@ -242,7 +243,7 @@ func (s *schxsltForm) rulePart(r *Rule, e element) error {
 	case !out.is(nsSVRL, "failed-assert") || !strings.HasPrefix(a.Test, "not(") || !strings.HasSuffix(a.Test, ")"):
 		return problem(e.place(), "a test without svrl:failed-assert or svrl:successful-report")
 	default:
-		a.Test = a.Test[len("not(") : len(a.Test)-1]
+		a.Test = a.Test[len("not(") : len(a.Test)-1] // SchXslt writes not(test) for an assert
 	}
 	return s.outcome(r, a, out)
 }

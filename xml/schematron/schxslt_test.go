@@ -37,8 +37,8 @@ func compiledBySchXslt(t *testing.T, judge *saxon.Judge, names *xdm.Names, sch s
 	return s
 }
 
-// TestSchXsltInterop compiles the shared rule files with SchXslt and compares all recorded runs of their source form: ids, flags,
-// locations, and the number of rules that fired.
+// TestSchXsltInterop compiles the shared rule files with SchXslt and compares all recorded runs of their source form:
+// ids, flags, locations, and the number of rules that fired.
 func TestSchXsltInterop(t *testing.T) {
 	judge := saxon.Start(t)
 	names := xdm.NewNames()
@@ -123,8 +123,8 @@ const schxsltSample = `<xsl:transform xmlns:xsl="http://www.w3.org/1999/XSL/Tran
     </schxslt:rule><xsl:next-match/></xsl:otherwise></xsl:choose></xsl:template>
 </xsl:transform>`
 
-// All that a stylesheet of SchXslt has is read: lets, the order of rules, at most one rule of a pattern for a node, reports, and
-// messages with values and elements in them.
+// All that a stylesheet of SchXslt has is read: lets, the order of rules, at most one rule of a pattern for a node,
+// reports, and messages with values and elements in them.
 func TestSchXslt(t *testing.T) {
 	src, err := Load(fstest.MapFS{"r.xslt": {Data: []byte(strings.ReplaceAll(schxsltSample, "xmlns:n=", `xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:n=`))}}, "r.xslt")
 	if err != nil {

@@ -1,5 +1,11 @@
-// Package schematron reads ISO Schematron rules for the query language XSLT 2.0 and evaluates them (schematron.md §7). Rules
-// come as .sch files, modular or flattened, or in the compiled form that the ISO skeleton or SchXslt makes of them.
+// Package schematron reads ISO Schematron rules for the query language XSLT 2.0 and evaluates them (schematron.md
+// §7). Rules come as .sch files, modular or flattened, or compiled to XSLT by the ISO skeleton or by SchXslt: the
+// rules are recovered from such a stylesheet, and no XSLT is run.
+//
+// Load reads a rule file into a Source. Compile makes a Schema of it, with a table of names that the trees of
+// documents are then built with (package xdm), and Schema.Validate returns the Findings for a tree. Check lists
+// everything in a rule file that is not supported; nothing is passed over in silence, since a rule that is lost looks
+// like one that passed.
 package schematron
 
 import (
@@ -8,7 +14,7 @@ import (
 	"github.com/ravn-ap/ravn/xml/xpath"
 )
 
-// Source is a rule file as it was written, with its includes and abstract patterns resolved.
+// Source is a rule file as it was written, with includes and abstract patterns resolved. It may come from a stylesheet.
 type Source struct {
 	Name      string // path of the file
 	Title     string
@@ -72,7 +78,7 @@ type Place struct {
 
 func (p Place) String() string { return fmt.Sprintf("%s:%d", p.File, p.Line) }
 
-// Problem is what makes a rule file unusable, by place.
+// Problem is one thing that makes a rule file unusable, with its place.
 type Problem struct {
 	At   Place
 	What string

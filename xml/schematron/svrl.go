@@ -18,8 +18,8 @@ type Run struct {
 	Result *Result
 }
 
-// WriteSVRL writes the runs of a document as one Schematron Validation Report (ISO/IEC 19757-3 Annex D). Locations have the
-// form of the ISO skeleton. document names the document; it may be empty.
+// WriteSVRL writes the runs of a document as one Schematron Validation Report (ISO/IEC 19757-3 Annex D). Locations
+// have the form of the ISO skeleton. document names the document; it may be empty.
 func WriteSVRL(w io.Writer, document string, runs ...Run) error {
 	out := &svrl{Writer: bufio.NewWriter(w)}
 	var titles []string

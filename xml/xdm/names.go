@@ -1,6 +1,11 @@
-// Package xdm is the tree that rules are evaluated on: the data model of XPath 2.0 for a document without a schema, in a few
-// arrays. Nodes are numbered in document order, attributes right behind their element, and the string value of an element
-// is a piece of one string, so that reading it costs nothing.
+// Package xdm is a tree for evaluating XPath: the data model of XPath 2.0 for a document without a schema, in a few
+// arrays and about 20 bytes for each node. Nodes are numbers in document order, attributes right behind their
+// element, so that order is a comparison and a subtree is a range; the string value of an element is a piece of one
+// string.
+//
+// Parse builds a tree of a document in memory; a Builder does so from the events of a scan. Both need the table of
+// Names with which the expressions for the tree were compiled. SizeOf and ReadSize tell beforehand how large a tree
+// can become.
 package xdm
 
 import "sync"
@@ -8,13 +13,14 @@ import "sync"
 // Name is an expanded name.
 type Name struct{ Space, Local string }
 
-// NameID is the number of an expanded name; 0 is no name. Equal names of one Names, and of the trees built with it, have
-// equal numbers.
+// NameID is the number of an expanded name; 0 is no name. Equal names of one Names, and of the trees built with it,
+// have equal numbers.
 type NameID int32
 
-// Names is what rule files have in common: numbers for the names that they speak of, and their lists of strings. It grows
-// only when rules are loaded, never with a document: names that no rule knows get numbers of their tree's own. Rules that
-// are to see a tree must be compiled before it is built.
+// Names is a table that compiled expressions share: numbers for the names that they use, and their lists of strings.
+// It grows when expressions are compiled, never with a document, which could fill it: a name that is not in the table
+// gets a number that only its tree knows. Expressions must therefore be compiled before the trees that they are to
+// see are built.
 type Names struct {
 	mu   sync.RWMutex
 	ids  map[Name]NameID
@@ -22,7 +28,7 @@ type Names struct {
 	sets sync.Map // [sha256.Size]byte to weak.Pointer[StringSet]
 }
 
-// own is the first number of names that only one tree knows.
+// own is the first number of names that only one tree knows; smaller ones are of the table.
 const own NameID = 1 << 26
 
 // NewNames returns an empty table.
@@ -42,7 +48,7 @@ func (n *Names) ID(space, local string) NameID {
 	return id
 }
 
-// find returns the number of a name that rules speak of.
+// find returns the number of a name if it is in the table.
 func (n *Names) find(name Name) (NameID, bool) {
 	n.mu.RLock()
 	defer n.mu.RUnlock()

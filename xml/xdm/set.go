@@ -11,8 +11,9 @@ import (
 // StringSet is a constant list of strings.
 type StringSet map[string]struct{}
 
-// Set returns the set of the strings in a list. Equal lists of one Names are one set, as long as something uses it: the
-// code lists of one rule file stand in many others.
+// Set returns the set of the strings in a list. Equal lists give the same set, as long as something uses it: the code
+// lists of one rule file stand in many others. Weak pointers let go of a set when the last expression with it is
+// gone; lists are told apart by a hash, so that the table does not hold the strings a second time.
 func (n *Names) Set(list []string) *StringSet {
 	h := sha256.New()
 	for _, s := range list {

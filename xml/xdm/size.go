@@ -6,7 +6,9 @@ import (
 )
 
 // Size says how large the tree of a document can become at most. It is found in one pass over the bytes, in constant
-// memory, so that a caller with a budget can ask before anything is built.
+// memory, so that a caller with a budget can ask before anything is built. The pass is no parser: a small automaton
+// that only tells tags, values, comments, CDATA sections and instructions apart, at the speed of searching for a
+// byte.
 type Size struct {
 	Bytes    int64 // of the document
 	Nodes    int64 // elements, attributes, texts, comments and instructions
@@ -18,11 +20,12 @@ type Size struct {
 
 	in    state
 	quote byte    // around the value
-	last  [2]byte // the bytes before
+	last  [2]byte // the last two bytes, for the ends of comments, CDATA sections and instructions
 }
 
-// What parts of a tree take, in bytes. A document of nothing but markup has a node, a place and two entries of indexes, 28 bytes, in
-// the four bytes of <a/>, and 45 in the six of <?a?>x: no tree has more than PerByte times the bytes of its document.
+// What parts of a tree take, in bytes. A document of nothing but markup has a node, a place and two entries of
+// indexes, 28 bytes, in the four bytes of <a/>, and 45 in the six of <?a?>x: no tree has more than PerByte times the
+// bytes of its document.
 const (
 	nodeBytes  = 16
 	placeBytes = 4
@@ -37,7 +40,7 @@ type state uint8
 
 const (
 	start   state = iota
-	behind        // a tag
+	behind        // directly behind a tag
 	text          // between tags
 	opening       // behind <
 	bang          // behind <!
@@ -48,7 +51,7 @@ const (
 	instruction
 )
 
-// SizeOf is the size of a document in memory.
+// SizeOf returns the Size of a document in memory.
 func SizeOf(doc []byte) Size {
 	var s Size
 	s.count(doc)
@@ -87,7 +90,7 @@ func (s *Size) count(b []byte) {
 	}
 }
 
-// run returns how many bytes at the start of b leave the state unchanged.
+// run returns how many bytes at the start of b cannot change the state.
 func (s *Size) run(b []byte) int {
 	n := 0
 	switch s.in {
@@ -113,7 +116,7 @@ func (s *Size) run(b []byte) int {
 	return n
 }
 
-// pass counts what does not change the state.
+// pass counts bytes that do not change the state.
 func (s *Size) pass(b []byte) {
 	switch s.in {
 	case text, cdata:
@@ -129,7 +132,7 @@ func (s *Size) pass(b []byte) {
 	}
 }
 
-// turn takes a byte that may change the state.
+// turn takes one byte that may change the state.
 func (s *Size) turn(c byte) {
 	was := s.last
 	s.last = [2]byte{was[1], c}
@@ -191,7 +194,8 @@ func (s *Size) open(c byte) {
 	s.Nodes++
 }
 
-// endMarkup handles a > where it may end a comment, a CDATA section or an instruction.
+// endMarkup handles a > that may end a comment, a CDATA section or an instruction. If it does not, it belongs to its
+// content, and counts as both kinds: which one it is does not matter for an upper bound.
 func (s *Size) endMarkup(ends bool) {
 	if ends {
 		s.in = behind
@@ -210,5 +214,5 @@ func (s *Size) Tree() int64 {
 	return min(n, s.Bytes*PerByte) + fixed
 }
 
-// fixed is what the smallest tree takes.
+// fixed is what the smallest tree takes, in bytes.
 const fixed = 4 << 10

@@ -32,38 +32,36 @@ const None Node = -1
 
 // node has 16 bytes, so that a document of nothing but markup becomes a tree of a few times its own size (see Size).
 type node struct {
-	what   what
+	label  label
 	parent Node
-	next   Node  // the first node behind this one, its attributes and its descendants; of an Attr the end of its value in other
+	next   Node  // the first node behind this one and all in it; of an Attr the end of its value in other
 	from   int32 // how much text stands before the node; of an Attr the start of its value in other
 }
 
-// what is the kind of a node, two marks, and a number: of the name of an element or attribute, of the note of a comment or an
-// instruction.
-type what uint32
+// label packs the kind of a node into three bits, two marks, and in the other 27 bits a number: of the name of an
+// element or attribute, or of the note of a comment or an instruction. own+maxNames fits.
+type label uint32
 
 const (
-	kindBits      = 7
-	wide     what = 8  // an element with many children, which are found by name
-	odd      what = 16 // the name is not written as in its first place
-	markBits      = 5
+	kindBits       = 7
+	wide     label = 8  // an element with many children, which are found by name
+	odd      label = 16 // its name is written with another prefix than in its first place
+	markBits       = 5
 )
 
-func (w what) kind() Kind   { return Kind(w & kindBits) }
-func (w what) name() NameID { return NameID(w >> markBits) }
+func (l label) kind() Kind   { return Kind(l & kindBits) }
+func (l label) name() NameID { return NameID(l >> markBits) }
 
-// plain is what without its marks: two nodes with the same are of the same kind and name.
-func (w what) plain() what { return w &^ (wide | odd) }
-
-func whatOf(k Kind, number int32) what { return what(number)<<markBits | what(k) }
+func labelOf(k Kind, number int32) label { return label(number)<<markBits | label(k) }
 
 // note has what a comment or an instruction says.
 type note struct{ from, to, target int32 }
 
-// Tree is an immutable document. It may be used by several goroutines.
+// Tree is a document. It does not change and may be used by several goroutines; its indexes are made when they are
+// first asked for.
 type Tree struct {
 	names   *Names
-	local   []Name // names that no rule speaks of
+	local   []Name // names that are not in names: their numbers begin at own
 	nodes   []node
 	text    string           // the character data of the whole document
 	other   string           // values of attributes, comments and instructions
@@ -72,13 +70,13 @@ type Tree struct {
 	first   map[NameID]int32 // how a name is written in its first place
 	odd     []oddName        // nodes where it is written otherwise
 	places  places
-	indexed int32    // elements and attributes with names that rules speak of
-	present []uint64 // bit n: the name n occurs, of those that rules speak of
+	indexed int32    // how many nodes the index of names will have
+	present []uint64 // bit n: the name with number n occurs, for those in names
 
 	once   sync.Once
-	sorted []Node              // elements and attributes with names that rules speak of: each name in document order
-	named  map[NameID][2]int32 // where the nodes of a name stand in sorted: elements
-	attrs  map[NameID][2]int32 // and attributes
+	sorted []Node              // elements and attributes with names in names, by name, each in document order
+	named  map[NameID][2]int32 // where the elements of a name stand in sorted
+	attrs  map[NameID][2]int32 // where the attributes of a name do
 
 	children sync.Once
 	wide     []Node  // elements with many children
@@ -101,7 +99,8 @@ func Parse(b []byte, names *Names) (*Tree, error) {
 	return build.Tree(), nil
 }
 
-// Builder makes a tree from the events of a scan, which may feed other readers as well.
+// Builder makes a tree from the events of a scan. The same events may feed other readers, such as a schema, so that a
+// document is read once.
 type Builder struct {
 	t           *Tree
 	open        Node
@@ -117,7 +116,8 @@ type nameRef struct {
 	odd int32 // how it is written, if not as in its first place
 }
 
-// NewBuilder returns a builder for a document of about size bytes.
+// NewBuilder returns a builder for a document of about size bytes, of which nothing else is known: it guesses the
+// rest from the proportions of an invoice.
 func NewBuilder(names *Names, size int) *Builder {
 	n := int64(size)
 	return NewBuilderFor(names, Size{Bytes: n, Nodes: n / 32, Elements: n / 64, Text: n / 3})
@@ -126,41 +126,47 @@ func NewBuilder(names *Names, size int) *Builder {
 // NewBuilderOf returns a builder for a document in memory.
 func NewBuilderOf(names *Names, doc []byte) *Builder { return NewBuilderFor(names, SizeOf(doc)) }
 
-// NewBuilderFor returns a builder with room for a document of a size from the beginning, so that nothing is copied while the tree
+// NewBuilderFor returns a builder with room for a document of this size, so that nothing is copied while the tree
 // grows.
 func NewBuilderFor(names *Names, size Size) *Builder {
 	b := &Builder{
 		t: &Tree{
 			names: names, nodes: make([]node, 1, 16+size.Nodes), written: []string{""}, first: map[NameID]int32{},
-			places: newPlaces(size), notes: make([]note, 0, size.Notes),
+			notes: make([]note, 0, size.Notes),
+			places: places{
+				offsets: make([]int32, 0, size.Elements), before: make([]int32, 0, size.Nodes/stretch+1),
+			},
 		},
-		open: 0, ids: seen.Get().(map[safe.Name]nameRef), kids: make([]int32, 1, 16),
+		open: 0, ids: nameMaps.Get().(map[safe.Name]nameRef), kids: make([]int32, 1, 16),
 	}
 	b.text.Grow(int(size.Text))
 	b.other.Grow(int(size.Other))
 	return b
 }
 
-// seen keeps the maps of builders that are done.
-var seen = sync.Pool{New: func() any { return map[safe.Name]nameRef{} }}
+// nameMaps pools the maps of builders that are done: documents of one kind have the same names.
+var nameMaps = sync.Pool{New: func() any { return map[safe.Name]nameRef{} }}
 
-// maxSeen is how many names a map that is kept may have held.
+// maxSeen is how many names a map may have held that goes back to the pool. Clearing a map takes time for its largest
+// size.
 const maxSeen = 1024
 
 // MaxSize is the largest document that a tree is made of, in bytes.
 const MaxSize = math.MaxInt32
 
-// maxNames is how many different names a document may have: each costs much more than a node. The largest schemas have a third.
+// maxNames is how many different names a document may have: each costs many times what a node does (nameBytes). The
+// largest schemas have a third.
 const maxNames = 1 << 14
 
 // manyChildren is the number of children from which an index by name pays off.
 const manyChildren = 32
 
+// limit is the error of a document that exceeds a bound of the tree.
 func limit(e *safe.Event, msg string) error {
 	return &safe.Error{Msg: msg, Line: 1, Col: 1, Offset: e.Offset, Limit: true}
 }
 
-// Event takes the next event of the scan. It fails when the document is too large.
+// Event takes the next event of the scan. It fails if the document is too large for a tree.
 func (b *Builder) Event(e *safe.Event) error {
 	if e.Offset > MaxSize {
 		return limit(e, "the document is larger than 2 GiB")
@@ -185,7 +191,7 @@ func (b *Builder) Event(e *safe.Event) error {
 		n := &t.nodes[b.open]
 		last := len(b.kids) - 1
 		if b.kids[last] > manyChildren {
-			n.what |= wide
+			n.label |= wide
 			t.wide = append(t.wide, b.open)
 		}
 		b.kids = b.kids[:last]
@@ -201,7 +207,8 @@ func (b *Builder) Event(e *safe.Event) error {
 	return nil
 }
 
-// character adds character data; what follows a text directly belongs to it.
+// character adds character data. The data model has no adjacent text nodes, but a scan may give a text in several
+// events.
 func (b *Builder) character(e *safe.Event) {
 	if b.open == 0 || len(e.Value) == 0 {
 		return // white space around the top element
@@ -209,15 +216,15 @@ func (b *Builder) character(e *safe.Event) {
 	last := &b.t.nodes[len(b.t.nodes)-1]
 	from := int32(b.text.Len())
 	b.text.Write(e.Value)
-	if last.what.kind() != Text || last.parent != b.open {
-		b.addNode(whatOf(Text, 0), from)
+	if last.label.kind() != Text || last.parent != b.open {
+		b.addNode(labelOf(Text, 0), from)
 	}
 }
 
-func (b *Builder) addNode(w what, from int32) Node {
+func (b *Builder) addNode(l label, from int32) Node {
 	id := Node(len(b.t.nodes))
-	b.t.nodes = append(b.t.nodes, node{what: w, parent: b.open, next: id + 1, from: from})
-	if w.kind() != Attr {
+	b.t.nodes = append(b.t.nodes, node{label: l, parent: b.open, next: id + 1, from: from})
+	if l.kind() != Attr {
 		b.kids[len(b.kids)-1]++
 	}
 	return id
@@ -226,12 +233,12 @@ func (b *Builder) addNode(w what, from int32) Node {
 // named adds an element or attribute.
 func (b *Builder) named(k Kind, name safe.Name, from int32) Node {
 	ref := b.ref(name)
-	n := b.addNode(whatOf(k, int32(ref.id)), from)
+	n := b.addNode(labelOf(k, int32(ref.id)), from)
 	if ref.id < own {
 		b.t.indexed++
 	}
 	if ref.odd != 0 {
-		b.t.nodes[n].what |= odd
+		b.t.nodes[n].label |= odd
 		b.t.odd = append(b.t.odd, oddName{n, ref.odd})
 	}
 	return n
@@ -241,16 +248,19 @@ func (b *Builder) named(k Kind, name safe.Name, from int32) Node {
 func (b *Builder) note(k Kind, value []byte, target int32) {
 	from := int32(b.other.Len())
 	b.other.Write(value)
-	b.addNode(whatOf(k, int32(len(b.t.notes))), int32(b.text.Len()))
+	b.addNode(labelOf(k, int32(len(b.t.notes))), int32(b.text.Len()))
 	b.t.notes = append(b.t.notes, note{from, int32(b.other.Len()), target})
 }
 
+// ref returns the number of a name, and how it is written if a node before has written it differently.
 func (b *Builder) ref(name safe.Name) nameRef {
 	if r, ok := b.ids[name]; ok {
 		return r
 	}
 	n := Name{name.Space, name.Local}
-	id, ok := b.own[n] // first: rules that are compiled meanwhile may have entered the name, and it keeps one number
+	// The names of this document come first: rules that are compiled meanwhile may have entered the name in the
+	// table, but within one tree it must keep one number.
+	id, ok := b.own[n]
 	if !ok {
 		if id, ok = b.t.names.find(n); ok {
 			b.t.mark(id)
@@ -283,7 +293,7 @@ func (b *Builder) unknown(n Name) NameID {
 	return id
 }
 
-// mark records that a name occurs.
+// mark records that a name of the table occurs, for Has.
 func (t *Tree) mark(id NameID) {
 	for int(id>>6) >= len(t.present) {
 		t.present = append(t.present, 0)
@@ -291,7 +301,8 @@ func (t *Tree) mark(id NameID) {
 	t.present[id>>6] |= 1 << (id & 63)
 }
 
-// Has reports whether an element or attribute with a name that rules speak of occurs.
+// Has reports whether an element or attribute with this name of the table occurs: nearly all paths of a rule file can
+// be given up at once by it.
 func (t *Tree) Has(id NameID) bool {
 	return int(id>>6) < len(t.present) && t.present[id>>6]&(1<<(id&63)) != 0
 }
@@ -321,15 +332,15 @@ func (b *Builder) Tree() *Tree {
 	t.text, t.other = b.text.String(), b.other.String()
 	if len(b.ids) <= maxSeen {
 		clear(b.ids)
-		seen.Put(b.ids)
+		nameMaps.Put(b.ids)
 	}
 	b.ids = nil
 	t.nodes[0].next = Node(len(t.nodes))
-	if b.kids[0] > manyChildren { // comments around the top element
-		t.nodes[0].what |= wide
+	if b.kids[0] > manyChildren { // by comments and instructions around the top element
+		t.nodes[0].label |= wide
 		t.wide = append(t.wide, 0)
 	}
-	slices.Sort(t.wide)
+	slices.Sort(t.wide) // they were entered as they ended; Children searches them by number
 	return t
 }
 
@@ -337,16 +348,16 @@ func (b *Builder) Tree() *Tree {
 func (t *Tree) Len() int { return len(t.nodes) }
 
 // Kind returns the kind of n.
-func (t *Tree) Kind(n Node) Kind { return t.nodes[n].what.kind() }
+func (t *Tree) Kind(n Node) Kind { return t.nodes[n].label.kind() }
 
 // Is reports whether n is an element or attribute, as kind says, with a name.
 func (t *Tree) Is(n Node, kind Kind, id NameID) bool {
-	return t.nodes[n].what.plain() == whatOf(kind, int32(id))
+	return t.nodes[n].label&^(wide|odd) == labelOf(kind, int32(id)) // one comparison: rules ask for little else
 }
 
 // NameID returns the number of the name of an element or attribute, 0 for other nodes.
 func (t *Tree) NameID(n Node) NameID {
-	if w := t.nodes[n].what; w.kind() == Element || w.kind() == Attr {
+	if w := t.nodes[n].label; w.kind() == Element || w.kind() == Attr {
 		return w.name()
 	}
 	return 0
@@ -366,9 +377,10 @@ func (t *Tree) Name(n Node) Name {
 	return t.names.name(id)
 }
 
-// Written returns the name of an element, attribute or instruction as it is written: prefix:local or local; "" for other nodes.
+// Written returns the name of an element, attribute or instruction as it is written, prefix:local or local; "" for
+// other nodes.
 func (t *Tree) Written(n Node) string {
-	w := t.nodes[n].what
+	w := t.nodes[n].label
 	switch {
 	case w.kind() == PI:
 		return t.written[t.notes[w.name()].target]
@@ -389,9 +401,9 @@ func (t *Tree) Parent(n Node) Node {
 	return t.nodes[n].parent
 }
 
-// Next returns the first node behind n, its attributes and its descendants: its next sibling if that has the same parent.
+// Next returns the first node behind n and everything in it. That is its next sibling, unless n is the last child.
 func (t *Tree) Next(n Node) Node {
-	if d := &t.nodes[n]; d.what.kind() != Attr {
+	if d := &t.nodes[n]; d.label.kind() != Attr {
 		return d.next
 	}
 	return n + 1
@@ -400,11 +412,11 @@ func (t *Tree) Next(n Node) Node {
 // FirstChild returns the first child of n, or None.
 func (t *Tree) FirstChild(n Node) Node {
 	d := &t.nodes[n]
-	if d.what.kind() == Attr {
+	if d.label.kind() == Attr {
 		return None
 	}
 	for c := n + 1; c < d.next; c++ {
-		if t.nodes[c].what.kind() != Attr {
+		if t.nodes[c].label.kind() != Attr {
 			return c
 		}
 	}
@@ -414,29 +426,31 @@ func (t *Tree) FirstChild(n Node) Node {
 // NextSibling returns the next sibling of n, or None. Attributes have no siblings.
 func (t *Tree) NextSibling(n Node) Node {
 	d := &t.nodes[n]
-	if d.what.kind() == Attr || n == 0 || d.next >= t.nodes[d.parent].next {
+	if d.label.kind() == Attr || n == 0 || d.next >= t.nodes[d.parent].next {
 		return None
 	}
 	return d.next
 }
 
-// Value returns the string value of n.
+// Value returns the string value of n, without a copy: all text of the document stands in one string in document
+// order, so that the text within an element is one piece of it, from where n begins to where the node behind it does.
 func (t *Tree) Value(n Node) string {
 	d := &t.nodes[n]
-	switch d.what.kind() {
+	switch d.label.kind() {
 	case Attr:
 		return t.other[d.from:d.next]
 	case Comment, PI:
-		x := t.notes[d.what.name()]
+		x := t.notes[d.label.name()]
 		return t.other[x.from:x.to]
 	}
 	if int(d.next) == len(t.nodes) {
 		return t.text[d.from:]
 	}
-	return t.text[d.from:t.nodes[d.next].from] // what follows is no attribute: it starts where the text of n ends
+	return t.text[d.from:t.nodes[d.next].from] // the node behind is no attribute, whose from means something else
 }
 
-// Offset returns where an element starts in the document's UTF-8 form, in bytes; for other nodes, where their parent does.
+// Offset returns where an element starts in the document's UTF-8 form, in bytes; for other nodes, where their parent
+// does.
 func (t *Tree) Offset(n Node) int64 {
 	for n > 0 && t.Kind(n) != Element {
 		n = t.nodes[n].parent
@@ -444,7 +458,7 @@ func (t *Tree) Offset(n Node) int64 {
 	return t.places.of(t, n)
 }
 
-// Bytes returns how much memory the tree has, the indexes of its names included, which are made when they are needed.
+// Bytes returns how much memory the tree takes. The indexes count, whether they are made already or not.
 func (t *Tree) Bytes() int64 {
 	n := int64(cap(t.nodes))*nodeBytes + int64(len(t.text)+len(t.other)) + t.places.bytes()
 	n += int64(cap(t.notes))*noteBytes + int64(cap(t.odd))*8

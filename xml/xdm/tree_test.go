@@ -8,8 +8,8 @@ import (
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
-// check holds a tree against what must be true of every tree: parents before children, subtrees that nest, string values that
-// are those of the parts.
+// check holds a tree against what must be true of every tree: parents before children, subtrees that nest, string
+// values that are those of the parts.
 func check(t *testing.T, tree *Tree) {
 	t.Helper()
 	for n := Node(0); int(n) < tree.Len(); n++ {
@@ -111,7 +111,8 @@ func (t *Tree) top() Node {
 	return n
 }
 
-// A builder for a document in memory has room for its nodes; markup that is none does not reserve more than dense markup would.
+// A builder for a document in memory has room for its nodes; markup that is none does not reserve more than dense
+// markup would.
 func TestBuilderReserves(t *testing.T) {
 	doc := []byte("<a xmlns:cbc=\"urn:cbc\">" + strings.Repeat("\n    <cbc:PaymentID schemeID=\"0160\">05790000436057</cbc:PaymentID>", 1000) + "\n</a>")
 	b := NewBuilderOf(NewNames(), doc)

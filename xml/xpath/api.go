@@ -4,7 +4,8 @@ import (
 	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
-// Home makes n the node that local lets are evaluated at, and forgets their values.
+// Home makes n the node that local lets are evaluated at, and forgets their values: those of an older generation do not
+// count (see let).
 func (f *Evaluation) Home(n xdm.Node) {
 	f.gen++
 	f.home = n
@@ -18,7 +19,7 @@ func (f *Evaluation) Test(e *Expr, n xdm.Node) (ok bool, err error) {
 	return e.code.test(f), nil
 }
 
-// String returns the value of an expression as xsl:value-of gives it: the items, separated by spaces.
+// String returns the value of an expression as xsl:value-of writes it: its items, separated by spaces.
 func (f *Evaluation) String(e *Expr, n xdm.Node) (s string, err error) {
 	f.reset()
 	defer rescue(&err)
@@ -49,6 +50,7 @@ func (f *Evaluation) Matches(p *Pattern, n xdm.Node) (ok bool, err error) {
 	return f.matches(p, n), nil
 }
 
+// begin prepares for an expression with n as its context item.
 func (f *Evaluation) begin(e *Expr, n xdm.Node) {
 	f.enter(e.slots)
 	f.setFocus(nodeItem(n), 1, 1)

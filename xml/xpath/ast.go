@@ -1,6 +1,7 @@
 package xpath
 
-// node is an expression as it was written.
+// node is a node of the syntax tree of an expression: one of the types below. Some parse to forms that are compiled
+// differently from how they are written: see simplified, oneOf and listTest.
 type node interface{}
 
 type (
@@ -67,7 +68,7 @@ type step struct {
 	axis  axis
 	test  nodeTest
 	preds []node
-	expr  node // set: axis and test do not count
+	expr  node // if set, the step is this expression, and axis, test and preds are not used
 }
 
 type axis uint8
@@ -85,19 +86,24 @@ const (
 	axisFollowingSibling
 	axisPreceding
 	axisPrecedingSibling
-	axisDescendantAttribute // the attributes of a node and of its descendants: what //@x asks for
+	axisDescendantAttribute // not of the standard: the attributes of a node and of its descendants, what //@x asks for
 )
 
 var axes = map[string]axis{
-	"child": axisChild, "attribute": axisAttribute, "self": axisSelf, "parent": axisParent, "descendant": axisDescendant,
-	"descendant-or-self": axisDescendantOrSelf, "ancestor": axisAncestor, "ancestor-or-self": axisAncestorOrSelf,
+	"child": axisChild, "attribute": axisAttribute, "self": axisSelf, "parent": axisParent,
+	"descendant": axisDescendant, "descendant-or-self": axisDescendantOrSelf,
+	"ancestor": axisAncestor, "ancestor-or-self": axisAncestorOrSelf,
 	"following": axisFollowing, "following-sibling": axisFollowingSibling, "preceding": axisPreceding,
 	"preceding-sibling": axisPrecedingSibling,
 }
 
 // reverse reports whether positions on the axis count backwards.
 func (a axis) reverse() bool {
-	return a == axisParent || a == axisAncestor || a == axisAncestorOrSelf || a == axisPreceding || a == axisPrecedingSibling
+	switch a {
+	case axisParent, axisAncestor, axisAncestorOrSelf, axisPreceding, axisPrecedingSibling:
+		return true
+	}
+	return false
 }
 
 type testKind uint8

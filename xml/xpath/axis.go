@@ -9,7 +9,7 @@ import (
 // axis appends the nodes of an axis that fit, in the order of the axis.
 func (f *Evaluation) axis(a axis, t *test, n xdm.Node) {
 	tree := f.t
-	if t.kind == testName && !tree.Has(t.id) {
+	if t.kind == testName && !tree.Has(t.id) { // most names of a rule file do not occur in a document at all
 		f.spend(1)
 		return
 	}
@@ -57,7 +57,7 @@ func (f *Evaluation) take(t *test, n xdm.Node) {
 	}
 }
 
-// afterAll returns the first node of the following axis.
+// afterAll returns the first node of the following axis; those that follow it in the document are on the axis too.
 func (f *Evaluation) afterAll(n xdm.Node) xdm.Node {
 	if f.t.Kind(n) == xdm.Attr { // its element's children follow an attribute
 		n = f.t.Parent(n)
@@ -68,6 +68,8 @@ func (f *Evaluation) afterAll(n xdm.Node) xdm.Node {
 	return f.t.Next(n)
 }
 
+// descendants relies on the numbers of nodes: those of the descendants of n, their attributes among them, are all
+// numbers between n and Next(n).
 func (f *Evaluation) descendants(t *test, n xdm.Node, a axis) {
 	switch {
 	case f.t.Kind(n) == xdm.Attr:
@@ -94,6 +96,7 @@ func (f *Evaluation) attributesBetween(t *test, from, until xdm.Node) {
 	f.stretch(t, from, until, f.t.Attributes, true)
 }
 
+// stretch appends elements by their name from an index of the tree (named), and all other nodes by going through them.
 func (f *Evaluation) stretch(t *test, from, until xdm.Node, named func(xdm.NameID) []xdm.Node, attrs bool) {
 	if t.kind == testName {
 		f.pushAll(between(named(t.id), from, until))
@@ -141,7 +144,8 @@ func (f *Evaluation) pushAll(list []xdm.Node) {
 	}
 }
 
-// preceding appends what ends before n begins, the nearest first.
+// preceding appends the nodes that end before n begins, the nearest first. Nodes that begin before n and do not end
+// before it are its ancestors, which are not on the axis.
 func (f *Evaluation) preceding(t *test, n xdm.Node) {
 	if f.t.Kind(n) == xdm.Attr {
 		n = f.t.Parent(n)
@@ -150,7 +154,7 @@ func (f *Evaluation) preceding(t *test, n xdm.Node) {
 	f.nodesBetween(t, 1, n)
 	keep := f.st[:from]
 	for _, i := range f.st[from:] {
-		if f.t.Next(i.Node()) <= n { // else an ancestor
+		if f.t.Next(i.Node()) <= n {
 			keep = append(keep, i)
 		}
 	}

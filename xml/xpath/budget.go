@@ -1,19 +1,19 @@
 package xpath
 
 import (
-	"math/bits"
 	"strings"
 	"unsafe"
 )
 
-// Budget is what an evaluation may spend. A field that is 0 means its default.
+// Budget is what an evaluation may spend; 0 means the default. Steps do not depend on the machine, so that the same
+// document gets the same verdict everywhere.
 type Budget struct {
 	Steps int64 // nodes touched, values made and compared, stretches of text read
 	Bytes int64 // of the values in progress and of those that are kept
 }
 
-// Defaults of a Budget: far above what rules need for the largest documents, and far below what keeps a processor busy for many
-// minutes or fills a machine.
+// Defaults of a Budget: far above what rules need for the largest documents, and too little to keep a processor busy
+// for many minutes or to fill a machine.
 const (
 	DefaultSteps = 4_000_000_000
 	DefaultBytes = 384 << 20
@@ -31,11 +31,12 @@ func (b Budget) orDefault() Budget {
 
 const (
 	itemBytes  = int64(unsafe.Sizeof(Item{}))
-	entryBytes = 64 // of a value in a map, its string not counted
-	textStep   = 6  // so many bits: the bytes of text that are one step
+	entryBytes = 64 // of an entry in a map, its string not counted
+	textStep   = 6  // as a shift: 64 bytes of text are one step
 )
 
-// spend takes n steps off the budget, and now and then looks whether the caller has cancelled.
+// spend takes n steps off the budget. It asks the context only when a multiple of 2^14 steps is passed: asking at
+// each step would cost more than the step.
 func (f *Evaluation) spend(n int) {
 	before := f.left
 	f.left -= int64(n)
@@ -47,7 +48,7 @@ func (f *Evaluation) spend(n int) {
 	}
 }
 
-// read counts a text that is read.
+// read charges for reading a text, and returns it.
 func (f *Evaluation) read(s string) string {
 	if n := len(s) >> textStep; n > 0 {
 		f.spend(n)
@@ -55,8 +56,8 @@ func (f *Evaluation) read(s string) string {
 	return s
 }
 
-// made counts a text that was made, until the running entry ends: whether it is still in use is not known. A short one is not
-// longer than the item that has it.
+// made charges for a text that was made, and returns it. Its memory counts until the running entry ends, because nobody
+// knows how long it is in use. A text below 64 bytes is not counted: it takes about as much as the item that holds it.
 func (f *Evaluation) made(s string) string {
 	if n := len(s) >> textStep; n > 0 {
 		f.spend(n)
@@ -65,19 +66,19 @@ func (f *Evaluation) made(s string) string {
 	return s
 }
 
-// alloc takes memory until the running entry ends.
+// alloc counts memory until the running entry (an exported function) ends: reset sets it back.
 func (f *Evaluation) alloc(n int64) {
 	f.passing += n
 	f.checkBytes(0)
 }
 
-// keep takes memory that is kept until the evaluation ends.
+// keep counts memory until the evaluation ends: that of lets, memos and keys.
 func (f *Evaluation) keep(n int64) {
 	f.kept += n
 	f.checkBytes(0)
 }
 
-// checkBytes gives up if so many bytes more would be too many.
+// checkBytes ends the evaluation if so many more bytes would be too many.
 func (f *Evaluation) checkBytes(more int64) {
 	if int64(cap(f.st))*itemBytes+f.kept+f.passing+more > f.bytes {
 		fail(codeMemory, "the evaluation takes too much memory")
@@ -100,7 +101,8 @@ func (f *Evaluation) pushItems(items []Item) {
 	f.st = append(f.st, items...)
 }
 
-// grow makes room for n more items. While they are copied the old ones are there as well.
+// grow makes room for n more items. It asks for the new stack in full, since the old one is still there while it is
+// copied.
 func (f *Evaluation) grow(n int) {
 	size := max(len(f.st)+n, 64, cap(f.st)+cap(f.st)/2)
 	f.checkBytes(int64(size) * itemBytes)
@@ -109,10 +111,7 @@ func (f *Evaluation) grow(n int) {
 	f.st = st
 }
 
-// sorting is the number of steps for sorting n values.
-func sorting(n int) int { return n * bits.Len(uint(n)) }
-
-// joinedText joins texts, which are counted before they are there.
+// joinedText joins texts. The result is charged for before it is made.
 func (f *Evaluation) joinedText(parts []string, sep string) string {
 	n := 0
 	for _, s := range parts {

@@ -5,9 +5,6 @@ import (
 	"strings"
 )
 
-// trimSpace takes off the white space of XML, and no other.
-func trimSpace(s string) string { return strings.Trim(s, " \t\r\n") }
-
 // cast converts an atomic item (XPath Functions §17); it fails with FORG0001, or XPTY0004 between types that do not
 // convert.
 func cast(v Item, to Type) Item {
@@ -21,7 +18,7 @@ func cast(v Item, to Type) Item {
 	return out
 }
 
-// tryCast returns the code of the error, or "".
+// tryCast is cast for "castable as" and for fn:number, which must not fail: it returns the code of the error, or "".
 func tryCast(v Item, to Type) (Item, string) {
 	if v.Type == to || to == AnyAtomic {
 		return v, ""
@@ -44,9 +41,9 @@ func tryCast(v Item, to Type) (Item, string) {
 	return castTemporal(v, to)
 }
 
-// parseItem reads the lexical form of a type.
+// parseItem reads the lexical form of a type, as XML Schema Part 2 has it.
 func parseItem(s string, to Type) (Item, string) {
-	s = trimSpace(s)
+	s = strings.Trim(s, " \t\r\n") // the white space of XML, and no other
 	var w *temporal
 	var ok bool
 	switch to {

@@ -6,14 +6,17 @@ import (
 	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
-// chain is a path of child steps by name without predicates, with at most one other plain step at its end: most of what rules
-// ask for. It is walked without values in progress and stops as soon as the answer is known.
+// chain is a path of child steps by name without predicates, the last of which may be another kind of test or an
+// attribute: cac:Party/cac:PartyName/cbc:Name, the most frequent expression in rules. It is walked depth first, which
+// gives document order without sorting and needs no intermediate sequences, and it stops as soon as the answer is
+// known.
 type chain struct {
 	steps []compiledStep
 	root  bool
 	names []xdm.NameID // of all steps: where one does not occur in the document, the path is empty
 }
 
+// chainCode compiles a path as a chain, nil if it is none.
 func chainCode(steps []compiledStep, fromRoot bool) *code {
 	for i, s := range steps {
 		last := i == len(steps)-1
@@ -54,7 +57,8 @@ func chainCode(steps []compiledStep, fromRoot bool) *code {
 	}
 }
 
-// start returns the node that the path begins at; None when it leads nowhere in this document.
+// start returns the node that the path begins at, None if it cannot lead anywhere in this document. A missing context
+// is an error in either case, so that comes first.
 func (ch *chain) start(f *Evaluation) xdm.Node {
 	n := f.contextNode()
 	for _, id := range ch.names {
@@ -125,7 +129,7 @@ const (
 	byName
 )
 
-// begin begins a walk of a child or attribute step at n.
+// begin begins a walk of a child or attribute step at n. Among many children, those of a name are found by an index.
 func (w *walk) begin(f *Evaluation, a axis, t *test, n xdm.Node) {
 	w.test = t
 	if a == axisAttribute {
@@ -170,7 +174,7 @@ func (w *walk) next(f *Evaluation) xdm.Node {
 	return n
 }
 
-// children returns the children of n that fit a test by name, if they can be found without a walk.
+// children returns the children of n that fit a test by name, if n has so many that the tree has an index of them.
 func (f *Evaluation) children(t *test, n xdm.Node) (list []xdm.Node, ok bool) {
 	switch {
 	case t.kind != testName && t.kind != testNames || t.attr || !f.t.Wide(n):

@@ -1,23 +1,24 @@
 package xpath
 
-// code is a compiled expression. Its three functions give the same value in three forms; each caller takes the one that it
-// needs.
+// code is a compiled expression. Its three functions give the same value in three forms, and each caller takes the
+// one it needs: test may stop at the first node, and atom needs no place on the stack. The fields below them are what
+// is known of the value without evaluating it; a caller chooses a faster way by them.
 type code struct {
 	push func(f *Evaluation)              // appends the items
 	test func(f *Evaluation) bool         // effective boolean value
 	atom func(f *Evaluation) (Item, bool) // at most one item, atomized; XPTY0004 if there are more
 
 	typ   Type // of all items, NoType when it is not known
-	konst bool // items is the value, which depends on nothing
+	konst bool // items is the value, the same in every document
 	items []Item
 	one   bool                    // there is exactly one item
 	opt   bool                    // there is at most one item
 	count func(f *Evaluation) int // how many items there are, where that is known without them; nil for others
-	parts []*code                 // of what concat joins, nil for others
+	parts []*code                 // the arguments of concat (see inList), nil for others
 	memo  *memoRef                // the value is the same everywhere in a document; nil for others
 }
 
-// fromPush completes a code of its items.
+// fromPush makes a code of the function that pushes its items; the from… functions below likewise, of another form.
 func fromPush(typ Type, push func(f *Evaluation)) *code {
 	return &code{
 		typ: typ, push: push,
@@ -34,7 +35,7 @@ func fromPush(typ Type, push func(f *Evaluation)) *code {
 	}
 }
 
-// fromAtom completes a code of at most one atomic item.
+// fromAtom makes a code of at most one atomic item.
 func fromAtom(typ Type, atom func(f *Evaluation) (Item, bool)) *code {
 	return &code{
 		typ: typ, opt: true, atom: atom,
@@ -50,7 +51,7 @@ func fromAtom(typ Type, atom func(f *Evaluation) (Item, bool)) *code {
 	}
 }
 
-// fromTest completes a code of a boolean.
+// fromTest makes a code of a boolean.
 func fromTest(test func(f *Evaluation) bool) *code {
 	return &code{
 		typ: Boolean, one: true, opt: true, test: test,
@@ -59,7 +60,7 @@ func fromTest(test func(f *Evaluation) bool) *code {
 	}
 }
 
-// fromString completes a code of a string.
+// fromString makes a code of a string.
 func fromString(get func(f *Evaluation) string) *code {
 	c := fromAtom(String, func(f *Evaluation) (Item, bool) { return stringItem(get(f)), true })
 	c.test = func(f *Evaluation) bool { return get(f) != "" }
@@ -67,7 +68,7 @@ func fromString(get func(f *Evaluation) string) *code {
 	return c
 }
 
-// fromItems is a constant.
+// fromItems makes the code of a constant.
 func fromItems(items []Item) *code {
 	c := fromPush(NoType, func(f *Evaluation) { f.pushItems(items) })
 	c.konst, c.items, c.one, c.opt = true, items, len(items) == 1, len(items) <= 1
@@ -85,7 +86,8 @@ func fromItems(items []Item) *code {
 	return c
 }
 
-// folded evaluates a code whose operands are constant now instead of later. What fails is left to fail when it runs.
+// folded evaluates c now if its operands are constant. If that fails, c stays as it is: the expression may stand in a
+// branch that is never taken, and must then not fail at all.
 func folded(c *code, operands ...*code) *code {
 	for _, o := range operands {
 		if !o.konst {
@@ -100,12 +102,13 @@ func folded(c *code, operands ...*code) *code {
 	return fromItems(items)
 }
 
-// constantEvaluation is for what depends on nothing.
+// constantEvaluation evaluates constants at compile time. Its budget is small, so that an expression such as
+// 1 to 1000000000 does not hold up loading: it fails here and is left to the budget of the evaluation.
 func constantEvaluation() *Evaluation {
 	return &Evaluation{left: 1 << 20, bytes: 64 << 20, ctx: noCancel}
 }
 
-// collect evaluates a code to items of its own.
+// collect evaluates a code and returns its items in a slice of their own, not on the stack.
 func (f *Evaluation) collect(c *code) (items []Item, err error) {
 	defer rescue(&err)
 	mark := len(f.st)

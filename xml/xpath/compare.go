@@ -27,6 +27,7 @@ func (u *unit) compare(n compare) *code {
 	}), l, r)
 }
 
+// nodeCompare compiles is, << and >>: the numbers of nodes are their order in the document.
 func nodeCompare(op string, l, r *code) *code {
 	one := func(f *Evaluation, c *code) (int64, bool) {
 		mark := len(f.st)
@@ -55,10 +56,11 @@ func nodeCompare(op string, l, r *code) *code {
 	})
 }
 
-// setSize is the number of constant strings from which on a comparison looks them up in a set.
+// setSize is the number of constant strings from which on a comparison looks them up in a set; comparing with fewer
+// is as fast.
 const setSize = 6
 
-// general compiles a general comparison: true when one pair of items is.
+// general compiles a general comparison, which holds if it holds for one pair of items (XPath §3.5.2).
 func (u *unit) general(op string, l, r *code) *code {
 	accept := orderings[op]
 	if op == "=" {
@@ -101,8 +103,8 @@ func (u *unit) general(op string, l, r *code) *code {
 	}), l, r)
 }
 
-// oneOnTheRight compares each item of l with at most one of r, which is evaluated first, as Saxon does unless l is a path of
-// nodes.
+// oneOnTheRight compares each item of l with at most one of r. It evaluates r first, as Saxon does unless l is a
+// path: where both sides fail, the order decides which error is reported, and our results are compared with Saxon's.
 func oneOnTheRight(l, r *code, accept ordering) *code {
 	return fromTest(func(f *Evaluation) bool {
 		b, ok := r.atom(f)
@@ -121,7 +123,8 @@ func oneOnTheRight(l, r *code, accept ordering) *code {
 	})
 }
 
-// inMemoSet compares with a sequence that is the same everywhere in the document: strings are looked up in it.
+// inMemoSet compares with a sequence that is the same everywhere in the document (memo.go). Its strings become a set
+// once, so that a rule that asks at every line whether an id exists takes linear time.
 func inMemoSet(l, r *code) *code {
 	return fromTest(func(f *Evaluation) bool {
 		mark := len(f.st)
@@ -150,6 +153,8 @@ func inMemoSet(l, r *code) *code {
 	})
 }
 
+// anyPair reports whether a pair of the items from mark to mid and from mid on compares as accepted. From 64 pairs on
+// it tries a set first.
 func (f *Evaluation) anyPair(mark, mid int, accept ordering) bool {
 	left, right := f.st[mark:mid], f.st[mid:]
 	if len(left)*len(right) > 64 {
@@ -170,7 +175,7 @@ func (f *Evaluation) anyPair(mark, mid int, accept ordering) bool {
 	return false
 }
 
-// hashPair answers "=" of many strings in linear time.
+// hashPair answers "=" of strings in linear time; known is false for other operators and types.
 func hashPair(left, right []Item, accept ordering) (yes, known bool) {
 	text := func(list []Item) bool {
 		return !slices.ContainsFunc(list, func(i Item) bool { return i.Type != Untyped && i.Type != String })

@@ -15,9 +15,9 @@ type Compiler struct {
 	ns    map[string]string
 	funcs map[funcKey]*userFunction
 	keys  map[string]*key
-	lets  int // numbers given out
-	memos int // likewise
-	steps int // of patterns, likewise
+	lets  int // how many lets there are: each has an index into Evaluation.lets
+	memos int // likewise, into Evaluation.memos
+	steps int // likewise, into Evaluation.matchedSteps
 }
 
 type funcKey struct {
@@ -25,19 +25,19 @@ type funcKey struct {
 	arity int
 }
 
-// NewCompiler returns a compiler for expressions with these prefixes. Trees to evaluate them on must be built with the same
-// names, after compiling.
+// NewCompiler returns a compiler for expressions with these prefixes. Trees to evaluate them on must be built with the
+// same names, after compiling: only names that are known then get numbers that expressions look for.
 func NewCompiler(names *xdm.Names, ns map[string]string) *Compiler {
 	return &Compiler{names: names, ns: ns, funcs: map[funcKey]*userFunction{}, keys: map[string]*key{}}
 }
 
-// Scope holds the lets that expressions see. A scope is immutable; each Let gives a new one.
+// Scope holds the lets that expressions see. It does not change; each Let returns a new one.
 type Scope struct {
 	c     *Compiler
 	outer *Scope
 	name  qname
 	let   *let
-	local bool // lets of this scope are evaluated anew for each node
+	local bool // further lets are evaluated anew for each node (Local)
 }
 
 // let is a named value that is evaluated when it is first read.
@@ -55,7 +55,7 @@ func (c *Compiler) Scope() *Scope { return &Scope{c: c} }
 // Local returns a scope with the same lets, whose further lets belong to one node (Evaluation.Home).
 func (s *Scope) Local() *Scope { return &Scope{c: s.c, outer: s, local: true} }
 
-// Let returns a scope that knows one let more. Its expression is compiled now and evaluated when it is first read.
+// Let returns a scope with one more let. Its expression is compiled now and evaluated when it is first read.
 func (s *Scope) Let(name, text string) (*Scope, error) {
 	code, slots, err := s.compileAs(text, !s.local) // a let of the whole document is evaluated once anyway
 	if err != nil {
@@ -74,6 +74,7 @@ func (s *Scope) Let(name, text string) (*Scope, error) {
 	return &Scope{c: s.c, outer: s, name: q, let: l, local: s.local}, nil
 }
 
+// name reads a name with its prefix; def is the namespace of one without.
 func (c *Compiler) name(text, def string) (q qname, err error) {
 	defer rescue(&err)
 	p := &parser{toks: lex(nil, text), ns: c.ns}
@@ -84,6 +85,7 @@ func (c *Compiler) name(text, def string) (q qname, err error) {
 	return p.resolve(t, def), nil
 }
 
+// find returns the innermost let of this name, nil if there is none.
 func (s *Scope) find(name qname) *let {
 	for ; s != nil; s = s.outer {
 		if s.let != nil && s.name == name {
@@ -110,7 +112,7 @@ func (s *Scope) Compile(text string) (*Expr, error) {
 
 func (s *Scope) compile(text string) (c *code, slots int, err error) { return s.compileAs(text, false) }
 
-// compileAs compiles an expression; once tells that it is evaluated no more than once in a document.
+// compileAs compiles an expression; once says that it is evaluated no more than once in a document.
 func (s *Scope) compileAs(text string, once bool) (c *code, slots int, err error) {
 	defer rescue(&err)
 	u, n := &unit{scope: s, c: s.c, inMemo: once}, parse(text, s.c.ns)
@@ -126,17 +128,19 @@ type unit struct {
 	vars  []local
 	slots int
 
-	rooted bool // something in it speaks of the document node
-	inMemo bool // what is compiled is evaluated once anyway
+	rooted bool // the document node occurs in it; if not, no part can have a memo, and none is looked for
+	inMemo bool // what is being compiled is evaluated once anyway
 }
 
 type local struct {
 	name qname
 	slot int
-	one  bool // always exactly one item
+	one  bool // its value is always exactly one item
 	typ  Type
 }
 
+// bind declares a variable and returns its slot. Slots are not used again, even after the scope of a variable has
+// ended.
 func (u *unit) bind(name qname, one bool, typ Type) int {
 	slot := u.slots
 	u.slots++
@@ -145,7 +149,7 @@ func (u *unit) bind(name qname, one bool, typ Type) int {
 }
 
 func (u *unit) compile(n node) *code {
-	if c := u.once(n); c != nil {
+	if c := u.memoized(n); c != nil {
 		return c
 	}
 	switch n := n.(type) {
@@ -197,7 +201,8 @@ func (u *unit) compile(n node) *code {
 	panic("xpath: unknown expression")
 }
 
-// numericOf is the type of arithmetic on one operand.
+// numericOf is the type that an operand of arithmetic has, as far as it is known: nodes and untyped values become
+// doubles.
 func numericOf(t Type) Type {
 	switch t {
 	case Untyped, NodeT:
@@ -208,6 +213,7 @@ func numericOf(t Type) Type {
 	return NoType
 }
 
+// variable compiles a variable: of the expression itself, the innermost first, or a let of its scope.
 func (u *unit) variable(n variable) *code {
 	for _, v := range slices.Backward(u.vars) {
 		if v.name != n.name {
@@ -242,7 +248,8 @@ func (u *unit) variable(n variable) *code {
 	return c
 }
 
-// let returns the value of a let, evaluating it when it is first read.
+// let returns the value of a let, evaluating it when it is first read. The value of a local let counts for one
+// generation (Home); that of a global one, or its error, for the whole document.
 func (f *Evaluation) let(l *let) []Item {
 	for len(f.lets) <= l.index {
 		f.lets = append(f.lets, letValue{})
@@ -272,7 +279,7 @@ func (f *Evaluation) let(l *let) []Item {
 		v.err, v.gen = err, gen
 		panic(err)
 	}
-	v := &f.lets[l.index]
+	v := &f.lets[l.index] // the lets may have grown
 	if n := len(f.st) - mark; n > cap(v.items) {
 		f.keep(int64(n-cap(v.items)) * itemBytes)
 		v.items = make([]Item, 0, n)
@@ -341,6 +348,7 @@ func (u *unit) logic(n logic) *code {
 	return fromTest(func(f *Evaluation) bool { return l.test(f) || r.test(f) })
 }
 
+// conditional compiles if: only the branch that is taken is evaluated, in whatever form is asked for.
 func (u *unit) conditional(n conditional) *code {
 	cond, then, els := u.compile(n.cond), u.compile(n.then), u.compile(n.els)
 	typ := then.typ
@@ -374,6 +382,7 @@ func (u *unit) forExpr(n forExpr) *code {
 	})
 }
 
+// bindings compiles the ranges of for, some and every. Each sees the variables before it.
 func (u *unit) bindings(binds []binding) (ins []*code, slots []int) {
 	for _, b := range binds {
 		in := u.compile(b.in)
@@ -383,8 +392,8 @@ func (u *unit) bindings(binds []binding) (ins []*code, slots []int) {
 	return ins, slots
 }
 
-// loop runs body for each combination of the variables until it says false. The values of a variable stay on the stack
-// below those of body while it runs, and are taken out afterwards.
+// loop runs body for each combination of the variables until it returns false. The values of a variable stay on the
+// stack below what body pushes, and are taken out from under it at the end.
 func loop(f *Evaluation, ins []*code, slots []int, body func() bool) bool {
 	if len(ins) == 0 {
 		return body()
@@ -416,8 +425,8 @@ func (u *unit) quantified(n quantified) *code {
 	})
 }
 
-// listTest compiles "some $x in LIST satisfies E = $x" as "E = LIST" when LIST is constant and E does not speak of $x:
-// official rules look values up in code lists in this form.
+// listTest compiles "some $x in LIST satisfies E = $x" as "E = LIST" if LIST is constant and E does not read $x:
+// rules look values up in code lists in this form, and "=" with a list uses a set.
 func (u *unit) listTest(n quantified) *code {
 	cond, ok := n.cond.(compare)
 	if n.every || len(n.binds) != 1 || !ok || cond.op != "=" {
@@ -443,6 +452,7 @@ func (u *unit) listTest(n quantified) *code {
 	return u.general("=", u.compile(other), list)
 }
 
+// cast compiles cast as and castable as.
 func (u *unit) cast(n castExpr) *code {
 	x := u.compile(n.x)
 	to, optional := n.to, n.optional
@@ -491,7 +501,7 @@ func (u *unit) binary(n binary) *code {
 	case "|", "intersect", "except":
 		return setOp(n.op, l, r)
 	}
-	op := n.op[0] // + - * d i m
+	op := n.op[0] // as arithmetic wants it
 	switch n.op {
 	case "div":
 		op = '/'
@@ -505,7 +515,7 @@ func (u *unit) binary(n binary) *code {
 		if !ok {
 			return a, false
 		}
-		a = operand(a) // which may fail, before anybody looks at the other
+		a = operand(a) // may fail, and does so before the other operand is evaluated
 		b, ok := r.atom(f)
 		if !ok {
 			return b, false
@@ -530,6 +540,7 @@ func arithmeticType(op byte, l, r Type) Type {
 	return Integer
 }
 
+// rangeOf compiles "a to b". Each number is a step: a range of thousands of millions ends at the budget.
 func (u *unit) rangeOf(l, r *code) *code {
 	bound := func(f *Evaluation, c *code) (int64, bool) {
 		v, ok := c.atom(f)
@@ -563,6 +574,7 @@ func (u *unit) rangeOf(l, r *code) *code {
 	}), l, r)
 }
 
+// setOp compiles union, intersect and except in linear time, apart from sorting.
 func setOp(op string, l, r *code) *code {
 	return fromPush(NodeT, func(f *Evaluation) {
 		mark := len(f.st)
@@ -593,7 +605,7 @@ func setOp(op string, l, r *code) *code {
 	})
 }
 
-// nodesOnly makes sure that all values from mark on are nodes.
+// nodesOnly fails unless all values from mark on are nodes.
 func (f *Evaluation) nodesOnly(mark int) {
 	for i := mark; i < len(f.st); i++ {
 		if f.st[i].Type != NodeT {

@@ -8,21 +8,23 @@ import (
 	"strings"
 )
 
-// decimal is an exact decimal number: big, or n where big is nil, divided by 10 to the power of scale.
+// decimal is an exact decimal number: n, or big where that is not nil, divided by 10 to the power of scale. Amounts
+// in documents nearly always fit n, and arithmetic on those allocates nothing; each operation falls back to big when
+// 64 bits are not enough, and small comes back from it.
 type decimal struct {
 	n     int64
 	big   *big.Int
 	scale int32
 }
 
-var pow10 [19]int64
-
-func init() {
-	pow10[0] = 1
-	for i := 1; i < len(pow10); i++ {
-		pow10[i] = pow10[i-1] * 10
+// pow10 has the powers of ten that fit 64 bits.
+var pow10 = func() (p [19]int64) {
+	p[0] = 1
+	for i := 1; i < len(p); i++ {
+		p[i] = p[i-1] * 10
 	}
-}
+	return p
+}()
 
 var ten = big.NewInt(10)
 
@@ -35,7 +37,8 @@ func (d decimal) value() *big.Int {
 	return big.NewInt(d.n)
 }
 
-// small makes a decimal of a big number, in the short form when it fits.
+// small makes a decimal of a big number, in the short form if it fits. The smallest int64 is left out, so that a short
+// number can always be negated.
 func small(v *big.Int, scale int32) decimal {
 	if v.IsInt64() && v.Int64() != math.MinInt64 {
 		return decimal{n: v.Int64(), scale: scale}
@@ -43,7 +46,8 @@ func small(v *big.Int, scale int32) decimal {
 	return decimal{big: v, scale: scale}
 }
 
-// maxDigits is how many digits a number may have. Reading one takes quadratic time; beyond it what is written is no number.
+// maxDigits is how many digits a number may have; what has more counts as no number. Reading digits takes quadratic
+// time, and no budget stops it on the way.
 const maxDigits = 10_000
 
 // parseDecimal reads the lexical form of xs:decimal without white space around it.
@@ -63,7 +67,7 @@ func parseDecimal(s string) (decimal, bool) {
 			if c < '0' || c > '9' {
 				return decimal{}, false
 			}
-			if len(whole)+len(frac) <= 18 {
+			if len(whole)+len(frac) <= 18 { // 18 digits always fit 64 bits
 				n = n*10 + int64(c-'0')
 			}
 		}
@@ -88,7 +92,7 @@ func rescaled(a, b decimal) (x, y decimal, scale int32) {
 	return a.at(scale), b.at(scale), scale
 }
 
-// at returns d with a scale that is not smaller.
+// at returns d with another scale, which must not be smaller than its own.
 func (d decimal) at(scale int32) decimal {
 	by := scale - d.scale
 	if by == 0 {
@@ -102,6 +106,7 @@ func (d decimal) at(scale int32) decimal {
 	return small(new(big.Int).Mul(d.value(), bigPow10(by)), scale)
 }
 
+// mul64 multiplies; ok is false if the product does not fit 64 bits.
 func mul64(a, b int64) (int64, bool) {
 	hi, lo := bits.Mul64(uint64(abs64(a)), uint64(abs64(b)))
 	if hi != 0 || lo > math.MaxInt64 || a == math.MinInt64 || b == math.MinInt64 {
@@ -174,14 +179,15 @@ func (d decimal) cmp(e decimal) int {
 	return x.value().Cmp(y.value())
 }
 
-// Places of a quotient: the least number for numbers, and the number for durations.
+// Decimal places of a quotient of numbers, at least, and of durations. The standard leaves the precision open
+// (XPath Functions §6.2); these are Saxon's, with which rules are tried.
 const (
 	divScale      = 18
 	durationScale = 20
 )
 
-// div divides with 18 places, or as many more as d has than e; a half goes towards zero. Zeros at the end do not count as
-// places. The standard leaves the precision open, and this is what the processor has by which the rules were tried.
+// div divides with divScale places, or as many more as d has than e, zeros at the end not counted; a half goes
+// towards zero.
 func (d decimal) div(e decimal) decimal {
 	if q, ok := d.divSmall(e); ok {
 		return q
@@ -190,7 +196,7 @@ func (d decimal) div(e decimal) decimal {
 	return d.quotient(e, divScale+max(0, d.scale-e.scale), false)
 }
 
-// quotient divides with a number of places; a half goes to the even neighbour, or towards zero.
+// quotient divides with a number of places. A half goes to the even neighbour, or else towards zero.
 func (d decimal) quotient(e decimal, places int32, even bool) decimal {
 	places = max(places, d.scale-e.scale)
 	num := new(big.Int).Mul(d.value(), bigPow10(places-d.scale+e.scale))
@@ -203,7 +209,8 @@ func (d decimal) quotient(e decimal, places int32, even bool) decimal {
 	return small(q, places).trimmed()
 }
 
-// divSmall divides by hand as long as everything fits in 64 bits and the quotient ends.
+// divSmall is long division, digit by digit, as long as everything fits 64 bits and the quotient ends: ok is false
+// for 1/3.
 func (d decimal) divSmall(e decimal) (decimal, bool) {
 	x, y, _ := rescaled(d, e)
 	if x.big != nil || y.big != nil || abs64(y.n) > math.MaxInt64/10 {
@@ -243,7 +250,7 @@ func (d decimal) trimmed() decimal {
 	return d
 }
 
-// idiv returns the quotient without its places, towards zero.
+// idiv returns the quotient, rounded towards zero to an integer.
 func (d decimal) idiv(e decimal) decimal {
 	x, y, _ := rescaled(d, e)
 	if x.big == nil && y.big == nil {
@@ -368,6 +375,7 @@ func decimalOf(f float64) decimal {
 
 // parseDouble reads the lexical form of xs:double without white space around it.
 func parseDouble(s string) (float64, bool) {
+	// ParseFloat takes more than XML Schema does: hexadecimal, underscores and other spellings of infinity.
 	switch s {
 	case "INF":
 		return math.Inf(1), true
@@ -391,7 +399,8 @@ func parseDouble(s string) (float64, bool) {
 	return f, true
 }
 
-// formatDouble returns the string value of a double: as a decimal between 0.000001 and a million, else with an exponent.
+// formatDouble returns the string value of a double: from 0.000001 up to a million as a decimal, else with an
+// exponent (XPath Functions §17.1.2).
 func formatDouble(f float64) string {
 	switch {
 	case math.IsNaN(f):

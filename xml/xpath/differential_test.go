@@ -50,8 +50,8 @@ func (a *answer) String() string {
 
 func (a *answer) same(b *answer) bool { return a.Error == b.Error && slices.Equal(a.Items, b.Items) }
 
-// alike is same without the difference between an integer and a decimal: both engines give integers for some quotients, but not
-// for all the same.
+// alike is same without the difference between an integer and a decimal: both engines give integers for some
+// quotients, but not for all the same.
 func (a *answer) alike(b *answer) bool {
 	decimal := func(s string) string { return strings.Replace(s, "xs:integer ", "xs:decimal ", 1) }
 	return a.Error == "" && b.Error == "" && slices.EqualFunc(a.Items, b.Items, func(s, t string) bool { return decimal(s) == decimal(t) })
@@ -73,8 +73,8 @@ const genBudget = 200_000
 // casesPerDocument is how many expressions are asked of each document.
 const casesPerDocument = 20
 
-// TestDifferentialXPath: random expressions and match patterns on random documents by this package and by Saxon, compared by
-// type and value of each item, and by the place of each node.
+// TestDifferentialXPath: random expressions and match patterns on random documents by this package and by Saxon,
+// compared by type and value of each item, and by the place of each node.
 func TestDifferentialXPath(t *testing.T) {
 	judge := saxon.Start(t)
 	g := &generator{r: golden.Random(t)}

@@ -1,6 +1,14 @@
-// Package xpath is XPath 2.0 for documents without a schema: expressions are parsed and compiled once to closures, which
-// may run many at a time. It has what official rules need (schematron.md §2 to §8) and refuses everything else by name
-// when an expression is compiled.
+// Package xpath evaluates XPath 2.0 expressions on documents without a schema. It implements what published Schematron
+// rules need (schematron.md §2 to §8) and refuses everything else by name when an expression is compiled.
+//
+// A Compiler turns expressions into closures, once. Its Scope holds the variables an expression sees; Scope.Compile
+// and Scope.Pattern return an Expr or a match Pattern, which do not change and may be used by many goroutines at a
+// time. The trees to evaluate them on (package xdm) are built with the Compiler's table of names, and after
+// compiling, so that both mean the same by a number of a name.
+//
+// An Evaluation is the state of one goroutine on one tree. It charges each node it touches and each value it makes to a
+// Budget: an expression that takes too long or too much memory ends with an error for which IsBudget holds, and the
+// document is then neither valid nor invalid.
 package xpath
 
 import "fmt"
@@ -14,7 +22,7 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Code + ": " + e.Msg }
 
-// Codes that are raised here. Static ones begin with XPST.
+// Error codes of XPath 2.0 §G and of XPath Functions §C that are raised here; the static ones begin with XPST.
 const (
 	codeSyntax      = "XPST0003" // not an expression
 	codeFunction    = "XPST0017" // unknown function or number of arguments
@@ -33,34 +41,38 @@ const (
 	codeOneOrMore   = "FORG0004"
 	codeExactlyOne  = "FORG0005"
 	codeCodepoint   = "FOCH0001"
-	codeBudget      = "RAVN0001" // the step budget is exhausted; not a code of the standard
-	codeCancelled   = "RAVN0002" // the caller has cancelled
-	codeMemory      = "RAVN0003" // values take too much memory
+	// Codes of our own, which no standard has.
+	codeBudget    = "RAVN0001" // the step budget is exhausted
+	codeCancelled = "RAVN0002" // the caller has cancelled
+	codeMemory    = "RAVN0003" // values take too much memory
 )
 
-// UndefinedVariable is the code of an expression that reads a variable nobody has declared.
+// UndefinedVariable is the code of an expression that reads an undeclared variable. It is exported because a rule
+// file may use a let before it declares it: package schematron then tries again later.
 const UndefinedVariable = "XPST0008"
 
-// IsBudget reports whether an evaluation was given up because of its budget or its context, and says nothing of the
-// document.
+// IsBudget reports whether an evaluation was given up because its budget ran out or its context ended. Such an error
+// says nothing about the document.
 func IsBudget(err error) bool {
 	e, ok := err.(*Error)
 	return ok && (e.Code == codeBudget || e.Code == codeCancelled || e.Code == codeMemory)
 }
 
-// IsMemory reports whether an evaluation was given up because of the memory of its values.
+// IsMemory reports whether an evaluation was given up because its values took too much memory.
 func IsMemory(err error) bool {
 	e, ok := err.(*Error)
 	return ok && e.Code == codeMemory
 }
 
-// fail ends an evaluation or a compilation. It is recovered in the entry points.
+// fail ends an evaluation or a compilation with a panic, which rescue turns into an error in every exported function.
+// Closures call each other many levels deep; an error result at each level would cost more than the work itself.
 func fail(code, format string, args ...any) {
 	panic(&Error{Code: code, Msg: fmt.Sprintf(format, args...)})
 }
 
-// attempt runs what may fail. That the evaluation is given up goes through it.
-func attempt(do func()) (failed *Error) {
+// attempt runs eval and returns the error that it fails with. An error that ends the whole evaluation (IsBudget) is not
+// caught: it must not be remembered as the value of an expression.
+func attempt(eval func()) (failed *Error) {
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
@@ -73,11 +85,11 @@ func attempt(do func()) (failed *Error) {
 			panic(p)
 		}
 	}()
-	do()
+	eval()
 	return nil
 }
 
-// rescue turns a fail into an error.
+// rescue is deferred by the exported functions: it turns the panic of fail into an error and lets any other through.
 func rescue(err *error) {
 	switch p := recover().(type) {
 	case nil:

@@ -2,6 +2,7 @@ package xpath
 
 import (
 	"context"
+	"math/bits"
 	"slices"
 	"sync"
 	"time"
@@ -9,7 +10,12 @@ import (
 	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
-// Evaluation evaluates expressions on one document. It remembers lets and keys, and must be used by one goroutine.
+// Evaluation evaluates expressions on one document, in one goroutine. It keeps the values of lets, keys and parts that
+// are the same everywhere in the document (memo.go), so that they are computed once.
+//
+// Compiled code works on a stack, st: what pushes items leaves them there, and its caller, which has noted the height
+// of the stack as a mark, takes them off. Slices into st, slots, lets and memos are therefore only valid until more
+// code runs, which may grow them: functions look such a slice up again after they have evaluated something.
 type Evaluation struct {
 	t      *xdm.Tree
 	ctx    context.Context
@@ -20,7 +26,7 @@ type Evaluation struct {
 	kept    int64 // of lets, memos and keys
 	passing int64 // of texts that the running entry has made, and the like
 
-	st []Item // values in progress; who pushes leaves them for who called
+	st []Item // the stack: values in progress
 
 	item      Item // the focus
 	focus     bool // there is one
@@ -32,15 +38,15 @@ type Evaluation struct {
 
 	memos []memo
 
-	matchedSteps []matched // of patterns
+	matchedSteps []matched // of patterns (predicatesHold)
 
 	lets []letValue
-	gen  uint32   // of the values of local lets
+	gen  uint32   // the generation of the values of local lets; Home begins a new one
 	home xdm.Node // where local lets are evaluated
 
 	keys  map[*key]map[string][]xdm.Node
 	regex map[regexKey]*compiledRegex
-	ends  map[xdm.NameID]map[string]xdm.Node // firstEnds
+	ends  map[xdm.NameID]map[string]xdm.Node // by firstEnds
 	now   time.Time                          // of current-date()
 }
 
@@ -53,8 +59,8 @@ type slot struct {
 
 // letValue is what is known of a let.
 type letValue struct {
-	gen   uint32 // when it was evaluated; 0 never
-	items []Item // room for more may be left from before
+	gen   uint32 // the generation in which it was evaluated; 0 never
+	items []Item // the value; its memory is used again by the next generation
 	err   *Error // or why it has no value
 }
 
@@ -66,10 +72,11 @@ func NewEvaluation(ctx context.Context, t *xdm.Tree, b Budget) *Evaluation {
 	return f
 }
 
-// evaluations are used again, for the sake of their stacks.
+// evaluations are pooled for the sake of their stacks, which would else grow anew for each document.
 var evaluations = sync.Pool{New: func() any { return new(Evaluation) }}
 
-// Release gives an evaluation back that is not needed any more. Values that it returned stay valid.
+// Release ends the use of an evaluation. Values that it returned stay valid. A stack that a large document has grown is
+// left to the garbage collector; in the others nothing may keep a tree alive.
 func (f *Evaluation) Release() {
 	if cap(f.st) > 1<<14 {
 		return
@@ -79,14 +86,16 @@ func (f *Evaluation) Release() {
 	clear(f.lets)
 	clear(f.memos)
 	clear(f.matchedSteps)
-	*f = Evaluation{st: f.st[:0], slots: f.slots[:0], lets: f.lets[:0], memos: f.memos[:0], matchedSteps: f.matchedSteps[:0]}
+	*f = Evaluation{
+		st: f.st[:0], slots: f.slots[:0], lets: f.lets[:0], memos: f.memos[:0], matchedSteps: f.matchedSteps[:0],
+	}
 	evaluations.Put(f)
 }
 
-// Spent returns the number of steps so far, a measure of work that does not depend on the machine.
+// Spent returns the number of steps so far: a measure of work that does not depend on the machine.
 func (f *Evaluation) Spent() int64 { return f.budget - f.left }
 
-// Spend counts work of a caller on the same document. It returns the *Error of a budget that is exhausted.
+// Spend charges for work that the caller does on the same document. It returns the *Error of an exhausted budget.
 func (f *Evaluation) Spend(n int) (err error) {
 	defer rescue(&err)
 	f.spend(n)
@@ -102,7 +111,7 @@ func (f *Evaluation) lift(mark, end int) {
 	f.st = f.st[:mark+n]
 }
 
-// saved is a focus put aside.
+// saved is a focus that was put aside while another expression has its own.
 type saved struct {
 	item      Item
 	focus     bool
@@ -198,13 +207,14 @@ func truthOf(i *Item) bool {
 	return false
 }
 
-// order sorts the nodes from mark on in document order and drops repeats.
+// order sorts the nodes from mark on in document order and drops repeats. Most steps give them in order already, which
+// one pass finds out.
 func (f *Evaluation) order(mark int) {
 	list := f.st[mark:]
 	sorted := true
 	for i := 1; i < len(list); i++ {
 		if list[i].Type != NodeT || list[i-1].Type != NodeT {
-			return // mixed sequences are checked by who made them
+			return // exprStep refuses nodes mixed with other items
 		}
 		if list[i].n <= list[i-1].n {
 			sorted = false
@@ -214,13 +224,13 @@ func (f *Evaluation) order(mark int) {
 	if sorted {
 		return
 	}
-	f.spend(sorting(len(list)))
+	f.spend(len(list) * bits.Len(uint(len(list)))) // n log n
 	slices.SortFunc(list, func(a, b Item) int { return int(a.n - b.n) })
 	list = slices.CompactFunc(list, func(a, b Item) bool { return a.n == b.n })
 	f.st = f.st[:mark+len(list)]
 }
 
-// enter begins a unit with its own variables and returns how to leave it.
+// enter makes room for the variables of an expression or function, and returns what leave needs.
 func (f *Evaluation) enter(slots int) (base int) {
 	base = f.base
 	f.base = len(f.slots)
@@ -235,13 +245,16 @@ func (f *Evaluation) leave(base int) {
 	f.base = base
 }
 
+// bindOne gives a variable one item. The item lies in the slot itself: a loop over thousands of nodes allocates
+// nothing.
 func (f *Evaluation) bindOne(i int, v Item) {
 	s := &f.slots[f.base+i]
 	s.one[0], s.later = v, nil
 	s.items = s.one[:1]
 }
 
-// variable returns the value of a variable of the running unit. It is valid until the variable gets another.
+// variable returns the value of a variable of the running unit, evaluating it if that was put off. It is valid until
+// the variable gets another value.
 func (f *Evaluation) variable(i int) []Item {
 	s := &f.slots[f.base+i]
 	if s.later == nil {
@@ -252,12 +265,12 @@ func (f *Evaluation) variable(i int) []Item {
 	c.push(f)
 	items := f.copied(mark)
 	f.drop(mark)
-	s = &f.slots[f.base+i]
+	s = &f.slots[f.base+i] // the slots may have grown
 	s.items, s.later = items, nil
 	return items
 }
 
-// copied returns a copy of the items from mark on, which counts until the running entry ends.
+// copied returns a copy of the items from mark on; its memory counts until the running entry ends.
 func (f *Evaluation) copied(mark int) []Item {
 	n := len(f.st) - mark
 	f.spend(n)
@@ -265,7 +278,7 @@ func (f *Evaluation) copied(mark int) []Item {
 	return slices.Clone(f.st[mark:])
 }
 
-// reset makes the evaluation ready for another entry after a fail.
+// reset begins an entry: it drops what an entry that failed has left behind.
 func (f *Evaluation) reset() {
 	f.st, f.slots = f.st[:0], f.slots[:0]
 	f.base, f.depth, f.passing = 0, 0, 0

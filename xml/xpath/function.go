@@ -24,7 +24,8 @@ func (u *unit) call(n call) *code {
 			return c
 		}
 	}
-	panic(&Error{Code: codeFunction, Msg: "there is no function " + n.name.local + " with " + strconv.Itoa(len(args)) + " arguments", Pos: n.pos})
+	msg := "there is no function " + n.name.local + " with " + strconv.Itoa(len(args)) + " arguments"
+	panic(&Error{Code: codeFunction, Msg: msg, Pos: n.pos})
 }
 
 // constructor is xs:type(x), a cast that lets an empty sequence pass.
@@ -39,19 +40,22 @@ func constructor(to Type, x *code) *code {
 }
 
 // focusNames are functions that take the context item when they are called without arguments.
-var focusNames = []string{"string", "string-length", "normalize-space", "number", "name", "local-name", "namespace-uri", "root"}
+var focusNames = []string{
+	"string", "string-length", "normalize-space", "number", "name", "local-name", "namespace-uri", "root",
+}
 
 // library compiles a function of XPath Functions; nil if there is none.
 func (u *unit) library(name string, nodes []node, args []*code) *code {
 	if len(args) == 0 && slices.Contains(focusNames, name) {
 		args = []*code{u.contextItem()}
 	}
-	if name == "contains" && len(args) == 2 { // so rule files ask whether a code is in a list: contains(' A B ', concat(' ', ., ' '))
+	if name == "contains" && len(args) == 2 {
 		if c := inList(u.c.names, args[0], args[1]); c != nil {
 			return folded(c, args...)
 		}
 	}
-	for _, table := range []map[string]map[int]builder{stringFunctions, numberFunctions, sequenceFunctions, timeFunctions} {
+	tables := [...]map[string]map[int]builder{stringFunctions, numberFunctions, sequenceFunctions, timeFunctions}
+	for _, table := range tables {
 		if b := table[name][len(args)]; b != nil {
 			c := b(args)
 			if impure[name] {
@@ -71,11 +75,14 @@ func (u *unit) library(name string, nodes []node, args []*code) *code {
 	return nil
 }
 
-// impure are functions of the context or of the time, which must not be computed beforehand.
+// impure are the functions of the document or of the time, which must not be folded even if their arguments are
+// constant.
 var impure = map[string]bool{"current-date": true, "current-dateTime": true, "root": true}
 
+// builder compiles the call of a library function with its compiled arguments.
 type builder func(args []*code) *code
 
+// noArguments compiles the functions that are neither in a table nor take arguments.
 func noArguments(name string) *code {
 	switch name {
 	case "true", "false":
@@ -106,10 +113,7 @@ func stringArg(f *Evaluation, c *code) string {
 	if v.Type != String && v.Type != Untyped {
 		fail(codeType, "%s where a string is wanted", v.Type)
 	}
-	if n := len(v.s) >> textStep; n > 0 {
-		f.spend(n) // a long text is work as well
-	}
-	return v.s
+	return f.read(v.s)
 }
 
 // numeric takes an argument of a numeric type.
@@ -134,12 +138,12 @@ func required(f *Evaluation, c *code) float64 {
 	return v.double()
 }
 
-// atomizedArg calls do with the atomized items of an argument, which are gone afterwards.
-func atomizedArg(f *Evaluation, c *code, do func(items []Item)) {
+// atomizedArg calls use with the atomized items of an argument. They lie on the stack and must not be kept.
+func atomizedArg(f *Evaluation, c *code, use func(items []Item)) {
 	mark := len(f.st)
 	c.push(f)
 	f.atomize(mark)
-	do(f.st[mark:])
+	use(f.st[mark:])
 	f.drop(mark)
 }
 
@@ -166,9 +170,11 @@ type userFunction struct {
 	result seqType
 }
 
-// maxCalls limits the recursion of functions.
+// maxCalls limits the recursion of functions, which has no end in a wrong rule file and would overflow the Go stack.
 const maxCalls = 2000
 
+// call compiles a call. The arguments are evaluated in the focus and with the variables of the caller, before the
+// function gets a frame of slots of its own; its body has no context item (XSLT 2.0 §10.3).
 func (fn *userFunction) call(args []*code) *code {
 	return fromPush(fn.result.atomic, func(f *Evaluation) {
 		mark := len(f.st)
@@ -198,11 +204,11 @@ func (fn *userFunction) call(args []*code) *code {
 		f.restore(was)
 		f.leave(base)
 		f.depth--
-		f.passing -= arguments // they are gone
+		f.passing -= arguments // the copies are gone: a recursion that ends must not look like a leak
 	})
 }
 
-// convert applies the function conversion rules to the values from mark on (XPath §3.1.5).
+// convert applies the function conversion rules to the values from mark on (XPath §3.1.5). what names them in an error.
 func (s *seqType) convert(f *Evaluation, mark int, what string) {
 	if s.atomic != NoType {
 		f.atomize(mark)
@@ -236,7 +242,7 @@ func (s *seqType) convertItem(v Item, what string) Item {
 	return v
 }
 
-// seqType prepares a type for matching.
+// seqType compiles the node test of a type, for "instance of".
 func (c *Compiler) seqType(s seqType) *compiledType {
 	t := &compiledType{seqType: s}
 	if s.node {
@@ -250,7 +256,7 @@ type compiledType struct {
 	test test
 }
 
-// matches is "instance of".
+// matches reports whether items are an instance of the type.
 func (s *compiledType) matches(f *Evaluation, items []Item) bool {
 	if s.empty {
 		return len(items) == 0
@@ -275,7 +281,7 @@ func (s *compiledType) matches(f *Evaluation, items []Item) bool {
 	return true
 }
 
-// key is an xsl:key: elements found by a value.
+// key is an xsl:key: it finds elements by a value.
 type key struct {
 	match *Pattern
 	use   *Expr
@@ -295,6 +301,7 @@ func (s *Scope) Key(name, match, use string) error {
 	return nil
 }
 
+// keyCall compiles key(). The name must be a constant, so that the key is known now.
 func (u *unit) keyCall(name node, value *code) *code {
 	lit, ok := name.(literal)
 	if !ok || lit.item.Type != String {
@@ -321,7 +328,9 @@ func (u *unit) keyCall(name node, value *code) *code {
 		f.order(mark)
 	}
 	c := fromPush(NodeT, func(f *Evaluation) { push(f, values(f)) })
-	c.count = func(f *Evaluation) int { // rules ask whether an id is there once; it may be there very often
+	// Rules ask whether an id occurs exactly once. One that a hostile document repeats a million times is counted
+	// without pushing its nodes.
+	c.count = func(f *Evaluation) int {
 		wanted := values(f)
 		if len(wanted) == 1 {
 			return len(f.keyed(k)[wanted[0]])
@@ -336,7 +345,7 @@ func (u *unit) keyCall(name node, value *code) *code {
 	return c
 }
 
-// keyed returns the nodes of a key by value.
+// keyed returns the nodes of a key by value. It goes through the document when the key is first used.
 func (f *Evaluation) keyed(k *key) map[string][]xdm.Node {
 	if m := f.keys[k]; m != nil {
 		return m
@@ -345,7 +354,7 @@ func (f *Evaluation) keyed(k *key) map[string][]xdm.Node {
 		f.keys = map[*key]map[string][]xdm.Node{}
 	}
 	m := map[string][]xdm.Node{}
-	f.keys[k] = m
+	f.keys[k] = m // before it is filled: a key whose use reads the key itself sees what there is, and does not recurse
 	f.spend(f.t.Len())
 	for n := xdm.Node(0); int(n) < f.t.Len(); n++ {
 		if f.t.Kind(n) != xdm.Element || !f.matches(k.match, n) {

@@ -168,8 +168,8 @@ func (g *generator) of(k genKind, d int) string {
 	return g.time(d)
 }
 
-// truth returns a boolean that is used as a value. The judge takes some comparisons with nothing for nothing, not for false,
-// which does no harm in a condition.
+// truth returns a boolean that is used as a value. The judge takes some comparisons with nothing for nothing, not for
+// false, which does no harm in a condition.
 func (g *generator) truth(d int) string { return "not(" + g.boolean(d) + ")" }
 
 // wrapped puts an expression of a kind into one that keeps the kind.
@@ -458,8 +458,8 @@ func (g *generator) number(d int) string {
 	return g.number(0)
 }
 
-// offset returns a number for fn:substring. The judge is wrong about some others: those that round down, and those beyond 64
-// bits.
+// offset returns a number for fn:substring. The judge is wrong about some others: those that round down, and those
+// beyond 64 bits.
 func (g *generator) offset(d int) string {
 	if d > 0 && g.one(3) {
 		return "string-length(" + g.text(d-1) + ")"
@@ -522,8 +522,8 @@ func (g *generator) pattern() string {
 	return quote(g.regex(3))
 }
 
-// regex returns a random one. Anchors stand at its ends and groups are not reluctant: the judge goes wrong with anchors that are
-// repeated, and with groups whose repetition it has to try again because it matches nothing or less.
+// regex returns a random one. Anchors stand at its ends and groups are not reluctant: the judge goes wrong with
+// anchors that are repeated, and with groups whose repetition it has to try again because it matches nothing or less.
 func (g *generator) regex(d int) string {
 	s := g.branches(d)
 	switch g.r.IntN(8) {

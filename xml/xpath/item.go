@@ -28,7 +28,8 @@ const (
 )
 
 var typeNames = map[string]Type{
-	"untypedAtomic": Untyped, "string": String, "boolean": Boolean, "integer": Integer, "decimal": Decimal, "double": Double,
+	"untypedAtomic": Untyped, "string": String, "boolean": Boolean,
+	"integer": Integer, "decimal": Decimal, "double": Double,
 	"date": Date, "time": Time, "dateTime": DateTime, "dayTimeDuration": Duration, "anyAtomicType": AnyAtomic,
 }
 
@@ -48,7 +49,8 @@ func (t Type) String() string {
 
 func (t Type) numeric() bool { return t == Integer || t == Decimal || t == Double }
 
-// Item is one item of a sequence.
+// Item is one item of a sequence. It is a value, not an interface, so that the stack of an Evaluation holds items
+// without an allocation for each; numbers of any size and times are behind pointers, because they are rare.
 type Item struct {
 	Type  Type
 	scale int32     // Integer, Decimal: decimal places

@@ -2,26 +2,28 @@ package xpath
 
 import "slices"
 
-// A part of an expression that begins at the document node and speaks of nothing around it has one value in a document:
-// //cac:InvoiceLine, count(/a/b), or a lookup in such a sequence. It is evaluated once for each form in which it is asked for,
-// and each form keeps its value or its error, so that a rule that asks for it at every line takes time for one look.
+// A part of an expression that begins at the document node and reads nothing of its surroundings has one value in a
+// document: //cac:InvoiceLine, count(/a/b), or a look-up in such a sequence. It is evaluated once for each form in
+// which it is asked for (push, test, atom), and each form keeps its value or its error. A rule that asks for it at
+// every line then takes linear time instead of quadratic.
 
-// memo is what an evaluation knows of such a part.
+// memo is what an evaluation knows of such a part, by its index in Evaluation.memos.
 type memo struct {
 	pushed, tested, atomed bool
 	truth, one             bool
-	failed                 [3]*Error // to be pushed, tested, atomized
+	failed                 [3]*Error // when pushed, tested, atomized
 	items                  []Item
 	atom                   Item
-	set                    map[string]struct{} // of items that are all strings; nil until somebody asks
+	set                    map[string]struct{} // the items, if all are strings; nil until memoSet is called
 	mixed                  bool                // there is no such set
 }
 
-// maxMemo is how many items a memo may have; longer sequences are made anew.
+// maxMemo is how many items a memo keeps at most: 2^18 items take 12 MiB. Longer sequences are made anew each time.
 const maxMemo = 1 << 18
 
-// once compiles a part that has one value in a document, nil for other expressions.
-func (u *unit) once(n node) *code {
+// memoized compiles a part that has one value in a document, nil for other expressions. While it does, u.inMemo is set:
+// parts of such a part are evaluated once anyway and need no memo of their own.
+func (u *unit) memoized(n node) *code {
 	if !u.rooted || u.inMemo || !u.fixed(n) {
 		return nil
 	}
@@ -44,7 +46,7 @@ func (u *unit) once(n node) *code {
 		f.spend(1)
 		if !f.memo(index).tested {
 			var truth bool
-			f.first(index, 1, func() { truth = c.test(f) })
+			f.evaluateOnce(index, 1, func() { truth = c.test(f) })
 			m := f.memo(index)
 			m.truth, m.tested = truth, true
 		}
@@ -58,7 +60,7 @@ func (u *unit) once(n node) *code {
 		if !f.memo(index).atomed {
 			var v Item
 			var ok bool
-			f.first(index, 2, func() { v, ok = c.atom(f) })
+			f.evaluateOnce(index, 2, func() { v, ok = c.atom(f) })
 			m := f.memo(index)
 			m.atom, m.one, m.atomed = v, ok, true
 		}
@@ -74,7 +76,8 @@ type memoRef struct {
 	let   *let // set: it keeps the items itself
 }
 
-// repeated compiles a part of an expression that is evaluated many times, also when the whole is evaluated once.
+// repeated compiles a part that is evaluated many times even when the whole is evaluated once, such as a predicate:
+// here memos pay off again.
 func (u *unit) repeated(n node) *code {
 	was := u.inMemo
 	u.inMemo = false
@@ -83,18 +86,19 @@ func (u *unit) repeated(n node) *code {
 	return c
 }
 
-// first evaluates a form of a memo for the first time, or fails as it did then.
-func (f *Evaluation) first(index, form int, do func()) {
+// evaluateOnce evaluates a form of a memo, or fails as it did the first time.
+func (f *Evaluation) evaluateOnce(index, form int, eval func()) {
 	if err := f.memo(index).failed[form]; err != nil {
 		panic(err)
 	}
-	if err := attempt(do); err != nil {
+	if err := attempt(eval); err != nil {
 		f.memo(index).failed[form] = err
 		panic(err)
 	}
 }
 
-// atNode reports whether there is a document to speak of: without a context node a path from the root is an error.
+// atNode reports whether the context item is a node. Without one a path from the root is an error, which the memo
+// must not hide.
 func (f *Evaluation) atNode() bool { return f.focus && f.item.Type == NodeT }
 
 func (f *Evaluation) memo(i int) *memo {
@@ -104,7 +108,8 @@ func (f *Evaluation) memo(i int) *memo {
 	return &f.memos[i]
 }
 
-// memoItems returns the items of a part, from its memo if they are few enough to be kept. They are valid until the next call.
+// memoItems returns the items of a part, from its memo if they are few enough to be kept. They are valid until the next
+// call: items that are not kept lie on the stack, above its new height.
 func (f *Evaluation) memoItems(r *memoRef) []Item {
 	mark := len(f.st)
 	if r.let != nil {
@@ -114,7 +119,7 @@ func (f *Evaluation) memoItems(r *memoRef) []Item {
 	} else if m := f.memo(r.index); m.pushed {
 		return m.items
 	} else {
-		f.first(r.index, 0, func() { r.push(f) })
+		f.evaluateOnce(r.index, 0, func() { r.push(f) })
 	}
 	items := f.st[mark:]
 	if f.atNode() && len(items) <= maxMemo {
@@ -152,9 +157,9 @@ func (f *Evaluation) memoSet(r *memoRef) map[string]struct{} {
 	return set
 }
 
-// fixed reports whether an expression begins at the document node and depends on nothing but the document.
+// fixed reports whether an expression depends on the document alone, and is worth a memo.
 func (u *unit) fixed(n node) bool {
-	switch n := n.(type) { // these are as fast as a memo
+	switch n := n.(type) { // these take no longer than a look into a memo
 	case root:
 		return false
 	case path:
@@ -170,14 +175,17 @@ func isNamedChild(s step) bool {
 	return s.expr == nil && s.axis == axisChild && s.test.kind == testName && len(s.preds) == 0
 }
 
-// rooted reports whether an expression speaks of the document node.
+// rooted reports whether the document node occurs in an expression.
 func rooted(n node) bool { return anyNode(n, func(x node) bool { _, ok := x.(root); return ok }) }
 
-// independent reports whether an expression reads neither the focus around it nor a variable that is not bound in it or
-// global.
+// independent reports whether an expression reads nothing of its surroundings: neither the focus nor a variable, except
+// global ones and those that it binds itself (bound).
 func (u *unit) independent(n node, bound []qname) bool {
 	all := func(list []node) bool {
 		return !slices.ContainsFunc(list, func(x node) bool { return x != nil && !u.independent(x, bound) })
+	}
+	inner := func(list []node) bool {
+		return !slices.ContainsFunc(list, func(x node) bool { return x != nil && !u.closed(x, bound) })
 	}
 	switch n := n.(type) {
 	case context_:
@@ -188,9 +196,6 @@ func (u *unit) independent(n node, bound []qname) bool {
 		if n.from == nil {
 			return false
 		}
-		inner := func(list []node) bool {
-			return !slices.ContainsFunc(list, func(x node) bool { return x != nil && !u.closed(x, bound) })
-		}
 		for _, s := range n.steps {
 			if !inner(s.preds) || s.expr != nil && !u.closed(s.expr, bound) {
 				return false
@@ -198,7 +203,7 @@ func (u *unit) independent(n node, bound []qname) bool {
 		}
 		return u.independent(n.from, bound)
 	case filter:
-		return u.independent(n.x, bound) && !slices.ContainsFunc(n.preds, func(x node) bool { return !u.closed(x, bound) })
+		return u.independent(n.x, bound) && inner(n.preds)
 	case call:
 		if len(n.args) == 0 && readsFocus(n) {
 			return false
@@ -226,7 +231,7 @@ func (u *unit) bound(binds []binding, bound []qname) ([]qname, bool) {
 	return bound, true
 }
 
-// closed reports whether an expression with a focus of its own reads no variable of its surroundings but global ones.
+// closed is independent for an expression that has a focus of its own, such as a predicate: only its variables count.
 func (u *unit) closed(n node, bound []qname) bool {
 	switch n := n.(type) {
 	case variable:

@@ -2,8 +2,8 @@ package xpath
 
 import "slices"
 
-// mentions reports whether an expression reads a variable of this name, or may: a variable bound inside under the same
-// name counts as well.
+// mentions reports whether an expression may read a variable of this name. It also says yes when the name is bound
+// again inside; a false yes only costs an optimisation.
 func mentions(n node, name qname) bool {
 	return anyNode(n, func(x node) bool {
 		switch x := x.(type) {
@@ -15,14 +15,6 @@ func mentions(n node, name qname) bool {
 			return slices.ContainsFunc(x.binds, func(b binding) bool { return b.name == name })
 		}
 		return false
-	})
-}
-
-// calls reports whether an expression has a call that fits.
-func calls(n node, fits func(call) bool) bool {
-	return anyNode(n, func(x node) bool {
-		c, ok := x.(call)
-		return ok && fits(c)
 	})
 }
 

@@ -50,7 +50,7 @@ func absDecimal(d decimal) decimal {
 	return d
 }
 
-// roundDouble rounds to an integer, a half upwards; the sign of zero is kept.
+// roundDouble rounds to an integer, a half upwards; the sign of zero is kept. From 2^52 on a double has no fraction.
 func roundDouble(f float64) float64 {
 	if math.IsNaN(f) || math.IsInf(f, 0) || f == 0 || math.Abs(f) >= 1<<52 {
 		return f
@@ -65,7 +65,7 @@ func roundDouble(f float64) float64 {
 	return r
 }
 
-// ofNumber is a function that keeps the type of its number.
+// ofNumber builds a function that keeps the type of its number.
 func ofNumber(exact func(decimal) decimal, double func(float64) float64) builder {
 	return func(a []*code) *code {
 		return fromAtom(numericOf(a[0].typ), func(f *Evaluation) (Item, bool) {
@@ -125,7 +125,7 @@ func sum(x, zero *code) *code {
 	})
 }
 
-// total adds up at least one item. One that is alone must be a number or a duration, too.
+// total adds up one or more items. Even a single one must be a number or a duration.
 func total(items []Item) Item {
 	acc := operand(items[0])
 	if !acc.Type.numeric() && acc.Type != Duration {
@@ -141,7 +141,7 @@ func total(items []Item) Item {
 	return acc
 }
 
-// extreme is fn:min or fn:max; NaN wins, and numbers take their common type.
+// extreme is fn:min or fn:max: NaN wins, and if one number is a double the result is one (XPath Functions §15.4.3).
 func extreme(x *code, better ordering) *code {
 	return fromAtom(NoType, func(f *Evaluation) (best Item, ok bool) {
 		atomizedArg(f, x, func(items []Item) {
@@ -155,7 +155,7 @@ func extreme(x *code, better ordering) *code {
 					best, ok = v, true
 				case v.Type.numeric() != best.Type.numeric() || !v.Type.numeric() && v.Type != best.Type:
 					fail("FORG0006", "%s and %s have no common order", v.Type, best.Type)
-				case nan || relation(&v, &best, better) == better:
+				case nan || relation(&v, &best) == better:
 					best = v
 				}
 				if nan {

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// ordering is a comparison operator as the set of outcomes that it accepts.
+// ordering is an outcome of a comparison, or a set of them: a comparison operator is the set of outcomes that it
+// accepts.
 type ordering uint8
 
 const (
@@ -16,8 +17,10 @@ const (
 )
 
 var orderings = map[string]ordering{
-	"=": equal, "!=": less | greater | unordered, "<": less, "<=": less | equal, ">": greater, ">=": greater | equal,
-	"eq": equal, "ne": less | greater | unordered, "lt": less, "le": less | equal, "gt": greater, "ge": greater | equal,
+	"=": equal, "!=": less | greater | unordered,
+	"<": less, "<=": less | equal, ">": greater, ">=": greater | equal,
+	"eq": equal, "ne": less | greater | unordered,
+	"lt": less, "le": less | equal, "gt": greater, "ge": greater | equal,
 }
 
 func order(cmp int) ordering {
@@ -30,13 +33,14 @@ func order(cmp int) ordering {
 	return equal
 }
 
-// compareItems compares two atomic items of types that can be compared, and fails with XPTY0004 otherwise. Untyped items count
-// as strings here.
+// compareItems compares two atomic items of types that can be compared, and fails with XPTY0004 otherwise. Untyped
+// items count as strings here.
 func compareItems(a, b *Item, accept ordering) bool {
-	return accept&relation(a, b, accept) != 0
+	return accept&relation(a, b) != 0
 }
 
-func relation(a, b *Item, accept ordering) ordering {
+// relation returns how two atomic items compare.
+func relation(a, b *Item) ordering {
 	ta, tb := a.Type, b.Type
 	if ta == Untyped {
 		ta = String
@@ -46,7 +50,7 @@ func relation(a, b *Item, accept ordering) ordering {
 	}
 	switch {
 	case ta == String && tb == String:
-		return order(strings.Compare(a.s, b.s)) // the codepoint collation is the order of the bytes of UTF-8
+		return order(strings.Compare(a.s, b.s)) // UTF-8 sorts by bytes as the codepoint collation by characters
 	case ta.numeric() && tb.numeric():
 		return compareNumbers(a, b)
 	case ta == Boolean && tb == Boolean:
@@ -94,7 +98,7 @@ func untypedAs(v *Item, other Type) Item {
 	return cast(*v, other)
 }
 
-// operand makes an operand of arithmetic of an atomic item: untyped is xs:double.
+// operand returns an atomic item as an operand of arithmetic: an untyped one becomes xs:double.
 func operand(v Item) Item {
 	if v.Type == Untyped {
 		return cast(v, Double)
@@ -102,7 +106,7 @@ func operand(v Item) Item {
 	return v
 }
 
-// arithmetic computes a op b (XPath §3.4 and XPath Functions §6.2).
+// arithmetic computes a op b (XPath §3.4 and XPath Functions §6.2). op is + - * / or, for idiv and mod, i or m.
 func arithmetic(op byte, a, b Item) Item {
 	a, b = operand(a), operand(b)
 	switch {
@@ -129,7 +133,9 @@ func arithmetic(op byte, a, b Item) Item {
 	case '/':
 		q := x.div(y)
 		if a.Type == Integer && b.Type == Integer && q.scale == 0 && x.big == nil && x.n >= 0 && y.sign() > 0 {
-			t = Integer // so that it may stand where an integer is wanted, as with the processor that rules are tried with
+			// The standard says xs:decimal (§6.2.4). Saxon, with which rules are tried, lets such a quotient stand
+			// where an integer is wanted.
+			t = Integer
 		}
 		return numItem(t, q)
 	case 'i':
@@ -161,7 +167,7 @@ func doubleArithmetic(op byte, x, y float64) Item {
 	return numItem(Integer, decimalOf(math.Trunc(q)))
 }
 
-// temporalArithmetic has the few operations on dates and durations.
+// temporalArithmetic computes the operations on dates and durations that there are (XPath Functions §10.6 to §10.8).
 func temporalArithmetic(op byte, a, b Item) Item {
 	switch {
 	case op == '-' && a.Type == b.Type && a.when != nil && a.Type != Duration:

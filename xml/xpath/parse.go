@@ -12,9 +12,11 @@ const (
 	nsXML = "http://www.w3.org/XML/1998/namespace"
 )
 
-// maxDepth limits the nesting of an expression.
+// maxDepth limits the nesting of an expression: parsing, compiling and evaluating recurse.
 const maxDepth = 400
 
+// parser reads an expression by recursive descent: one function for each level of the grammar (XPath §A.1), from the
+// loosest binding, expr, to the tightest, primary.
 type parser struct {
 	toks  []token
 	i     int
@@ -36,7 +38,8 @@ func parse(text string, ns map[string]string) node {
 	return n
 }
 
-// tokenRoom keeps room for tokens, which nothing holds on to after parsing. Loading rules would else make little but such room.
+// tokenRoom pools the slices of tokens, to which nothing holds on after parsing: they were most of what loading rules
+// allocated. After an error a slice is not put back, which does no harm.
 var tokenRoom = sync.Pool{New: func() any { return new([]token) }}
 
 func (p *parser) peek() *token { return &p.toks[p.i] }
@@ -92,7 +95,8 @@ func (p *parser) wantWord(w string) {
 	}
 }
 
-// resolve gives a name its namespace; unprefixed names have the default given.
+// resolve gives a name its namespace; one without prefix gets def. What a rule file declares goes before the prefixes
+// that need no declaration.
 func (p *parser) resolve(t *token, def string) qname {
 	if !t.colon {
 		return qname{def, t.text}
@@ -130,7 +134,7 @@ func (p *parser) single() node {
 		panic(&Error{Code: codeSyntax, Msg: "the expression is nested too deeply", Pos: p.peek().pos})
 	}
 	defer func() { p.depth-- }()
-	dollar := p.after(1).kind == tokVar
+	dollar := p.after(1).kind == tokVar // else for, some, every and if are names of elements
 	switch {
 	case p.word("for") && dollar:
 		p.i++
@@ -262,7 +266,8 @@ func (p *parser) intersect() node {
 	return l
 }
 
-// typed reads the operators that speak of types, from the loosest to the tightest.
+// typed reads the operators on types. In the grammar they are levels of their own, instance of the loosest and cast the
+// tightest; none can be repeated, so that one function reads them in the order in which they may stand.
 func (p *parser) typed() node {
 	x := p.unary()
 	if p.word("cast") && p.after(1).text == "as" {
@@ -283,7 +288,7 @@ func (p *parser) typed() node {
 	return x
 }
 
-// castTarget reads a SingleType.
+// castTarget reads the type of a cast and whether it may be empty (SingleType).
 func (p *parser) castTarget(x node, test bool) node {
 	t := p.atomicType()
 	return castExpr{x: x, to: t, test: test, optional: p.accept("?")}
@@ -340,13 +345,14 @@ func (p *parser) unary() node {
 	x := p.path()
 	if signed {
 		if !neg {
-			return binary{"+", literal{intItem(0)}, x}
+			return binary{"+", literal{intItem(0)}, x} // 0 + x: the operand must be a number, as in -x
 		}
 		return negate{x}
 	}
 	return x
 }
 
+// path reads a path; one step that is an expression is that expression, not a path.
 func (p *parser) path() node {
 	switch {
 	case p.accept("/"):
@@ -393,7 +399,7 @@ func (p *parser) steps(out path) node {
 	}
 }
 
-// stepAhead reports whether a step may begin with the next token.
+// stepAhead reports whether a step may begin with the next token: if not, a "/" is the document node by itself.
 func (p *parser) stepAhead() bool {
 	t := p.peek()
 	switch t.kind {
@@ -425,7 +431,9 @@ func (p *parser) step() step {
 			a = axisAttribute
 		}
 		return p.predicates(step{axis: a, test: p.kindTest()})
-	case t.kind == tokName && p.after(1).kind == tokSymbol && p.after(1).text == "(" && t.text != "*" && t.prefix != "*":
+	case t.kind == tokName && p.after(1).kind == tokSymbol && p.after(1).text == "(" &&
+		t.text != "*" && t.prefix != "*":
+		// a call, which is a primary expression
 	case t.kind == tokName, p.is("*"):
 		return p.predicates(step{axis: axisChild, test: p.nodeTest(axisChild)})
 	}
@@ -467,8 +475,8 @@ func (p *parser) nodeTest(a axis) nodeTest {
 }
 
 var kindTests = map[string]testKind{
-	"node": testNode, "text": testText, "comment": testComment, "processing-instruction": testPI, "element": testElement,
-	"attribute": testAttribute, "document-node": testDocument,
+	"node": testNode, "text": testText, "comment": testComment, "processing-instruction": testPI,
+	"element": testElement, "attribute": testAttribute, "document-node": testDocument,
 }
 
 func (p *parser) kindTestAhead() bool {
@@ -536,7 +544,7 @@ func (p *parser) primary() node {
 		}
 		x := p.expr()
 		p.want(")")
-		if path, ok := x.(path); ok { // (a/b)[1] is not a/b[1]
+		if path, ok := x.(path); ok { // keeps the parentheses: (a/b)[1] is not a/b[1]
 			return sequence{[]node{path}}
 		}
 		return x

@@ -11,7 +11,7 @@ type compiledStep struct {
 	axis  axis
 	test  test
 	preds []predicate
-	expr  *code // set: axis, test and preds do not count
+	expr  *code // if set, the step is this expression, and the fields above are not used
 }
 
 // test is a compiled node test.
@@ -74,6 +74,8 @@ func (t *test) matches(tree *xdm.Tree, n xdm.Node) bool {
 	return kind == xdm.Root
 }
 
+// path compiles a path: as a chain if it can be one, else step by step (push). Whether it leads anywhere at all is
+// found out by a walk that stops at the first node, where that is possible (walkable).
 func (u *unit) path(n path) *code {
 	if s, ok := oneOf(n.from); ok {
 		n = path{steps: append([]step{s}, n.steps...)}
@@ -127,8 +129,8 @@ func (u *unit) path(n path) *code {
 	return c
 }
 
-// walkable reports whether a path can be walked node by node without meeting a node twice, as happens behind a step
-// that goes deeper than children.
+// walkable reports whether a path may be walked depth first: every step between the first and the last stays at the
+// node, or goes to its children or attributes. Behind a deeper step the same node would be met again and again.
 func walkable(steps []compiledStep) bool {
 	for i, s := range steps {
 		between := i > 0 && i < len(steps)-1
@@ -139,8 +141,8 @@ func walkable(steps []compiledStep) bool {
 	return true
 }
 
-// leads reports whether a node from mark on has what the steps ask for, and takes them off. It stops at the first that
-// has.
+// leads reports whether the steps lead from a node on the stack, from mark on, to any node. It takes the nodes off.
+// With no steps left, a node that is there is the answer.
 func (f *Evaluation) leads(steps []compiledStep, mark int) bool {
 	found := len(steps) == 0 && len(f.st) > mark
 	for i, end := mark, len(f.st); i < end && !found; i++ {
@@ -153,6 +155,7 @@ func (f *Evaluation) leads(steps []compiledStep, mark int) bool {
 	return found
 }
 
+// leadsFrom is leads for one node. Predicates that count positions need the whole step; others are tried node by node.
 func (f *Evaluation) leadsFrom(steps []compiledStep, n xdm.Node) bool {
 	s := &steps[0]
 	counts := slices.ContainsFunc(s.preds, func(p predicate) bool { return !p.plain })
@@ -176,7 +179,7 @@ func (f *Evaluation) leadsFrom(steps []compiledStep, n xdm.Node) bool {
 	return found
 }
 
-// leadsDown is leadsFrom for a step to children or attributes, of which no more are looked at than needed.
+// leadsDown is leadsFrom for a step to children or attributes without counting: it does not list them first.
 func (f *Evaluation) leadsDown(steps []compiledStep, n xdm.Node) bool {
 	var w walk
 	w.begin(f, steps[0].axis, &steps[0].test, n)
@@ -201,8 +204,9 @@ func (f *Evaluation) suits(preds []predicate, i Item) bool {
 	return ok
 }
 
-// simplified takes out the steps of // where what follows can look at all descendants itself: //x is /descendant::x unless a
-// predicate counts positions.
+// simplified merges the step that // stands for with the one behind it: //x becomes /descendant::x, which an index
+// answers, while as written it would list every node of the document first. If a predicate counts positions the two
+// differ: //x[1] are the first x of each parent.
 func (c *Compiler) simplified(steps []step) []step {
 	var out []step
 	for i := 0; i < len(steps); i++ {
@@ -210,7 +214,8 @@ func (c *Compiler) simplified(steps []step) []step {
 		if one, ok := oneOf(s.expr); ok {
 			s = one
 		}
-		if last := len(out) - 1; last >= 0 && isAnywhere(out[last]) && s.expr == nil && !slices.ContainsFunc(s.preds, c.mayCount) {
+		last := len(out) - 1
+		if last >= 0 && isAnywhere(out[last]) && s.expr == nil && !slices.ContainsFunc(s.preds, c.mayCount) {
 			switch s.axis {
 			case axisChild:
 				s.axis = axisDescendant
@@ -227,11 +232,13 @@ func (c *Compiler) simplified(steps []step) []step {
 	return out
 }
 
+// isAnywhere reports whether a step is the one that // stands for.
 func isAnywhere(s step) bool {
 	return s.expr == nil && s.axis == axisDescendantOrSelf && s.test.kind == testNode && len(s.preds) == 0
 }
 
-// oneOf makes one step of a union of child steps by name, such as (a|b).
+// oneOf makes one step of a union of child steps by name, such as (a|b), so that no two lists of nodes have to be
+// merged.
 func oneOf(n node) (step, bool) {
 	var names []qname
 	var collect func(n node) bool
@@ -258,7 +265,8 @@ func oneOf(n node) (step, bool) {
 	return step{axis: axisChild, test: nodeTest{kind: testNames, names: names}}, true
 }
 
-// mayCount reports whether a predicate may depend on positions.
+// mayCount reports whether a predicate may depend on positions: because it calls position() or last(), or because its
+// value may be a number. It errs on the side of yes.
 func (c *Compiler) mayCount(n node) bool {
 	switch n := n.(type) {
 	case compare:
@@ -273,6 +281,7 @@ func (c *Compiler) mayCount(n node) bool {
 		}
 		switch n.name.local {
 		case "not", "exists", "empty", "contains", "starts-with", "ends-with", "boolean", "true", "false", "matches":
+			// these give a boolean
 			return n.name.space != nsFn || speaksOfPosition(n)
 		}
 	}
@@ -281,8 +290,9 @@ func (c *Compiler) mayCount(n node) bool {
 
 // speaksOfPosition reports whether an expression calls position() or last() anywhere.
 func speaksOfPosition(n node) bool {
-	return calls(n, func(c call) bool {
-		return c.name.space == nsFn && (c.name.local == "position" || c.name.local == "last")
+	return anyNode(n, func(x node) bool {
+		c, ok := x.(call)
+		return ok && c.name.space == nsFn && (c.name.local == "position" || c.name.local == "last")
 	})
 }
 
@@ -298,7 +308,8 @@ func (u *unit) steps(list []step) []compiledStep {
 	return out
 }
 
-// step replaces the nodes from mark on by what the step gives for each of them, in document order.
+// step replaces the nodes from mark on by what the step leads to from each of them, in document order without repeats.
+// Predicates count along the axis, so that nodes of a reverse axis are turned around after them.
 func (f *Evaluation) step(s *compiledStep, mark int, last bool) {
 	end := len(f.st)
 	if s.expr != nil {

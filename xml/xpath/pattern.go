@@ -6,7 +6,8 @@ import (
 	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
-// Pattern is a compiled match pattern (XSLT 2.0 §5.5.2): the context of a rule.
+// Pattern is a compiled match pattern (XSLT 2.0 §5.5.2): the context of a rule. It is matched from its last step
+// upwards: most nodes fail at the first test, that of their own name.
 type Pattern struct {
 	alts  []alternative
 	slots int
@@ -20,12 +21,12 @@ type alternative struct {
 
 type matchStep struct {
 	test  test
-	attr  bool
+	attr  bool // it is a step to attributes
 	preds []predicate
 	plain bool // no predicate asks for positions
-	last  bool // of the path: each node is asked for once
-	index int  // of what an evaluation remembers of the step
-	deep  bool // what the step before matches may be any ancestor
+	last  bool // it is the last of the path: no node is tried twice, so that nothing need be remembered
+	index int  // into Evaluation.matchedSteps
+	deep  bool // // stands before it: the step before may match any ancestor
 }
 
 // Pattern compiles a match pattern.
@@ -42,6 +43,7 @@ func (s *Scope) Pattern(text string) (p *Pattern, err error) {
 	return p, nil
 }
 
+// alternatives splits a pattern into the paths of its union.
 func (c *Compiler) alternatives(n node) []node {
 	switch b := n.(type) {
 	case binary:
@@ -71,6 +73,7 @@ func (c *Compiler) alternatives(n node) []node {
 	return []node{n}
 }
 
+// alternative compiles one path of a pattern, and refuses what a pattern may not have (XTSE0340).
 func (u *unit) alternative(n node) alternative {
 	if _, ok := n.(root); ok {
 		return alternative{root: true}
@@ -87,14 +90,15 @@ func (u *unit) alternative(n node) alternative {
 	}
 	deep := false
 	for _, s := range p.steps {
-		if s.expr == nil && s.axis == axisDescendantOrSelf && s.test.kind == testNode && len(s.preds) == 0 {
+		if isAnywhere(s) {
 			deep = true
 			continue
 		}
 		if s.expr != nil || s.axis != axisChild && s.axis != axisAttribute {
 			fail("XTSE0340", "a match pattern has child and attribute steps only")
 		}
-		m := matchStep{test: u.c.test(s.test, s.axis), attr: s.axis == axisAttribute, preds: u.predicates(s.preds), deep: deep}
+		m := matchStep{test: u.c.test(s.test, s.axis), attr: s.axis == axisAttribute, deep: deep}
+		m.preds = u.predicates(s.preds)
 		m.index = u.c.steps
 		u.c.steps++
 		m.plain = !slices.ContainsFunc(m.preds, func(p predicate) bool { return !p.plain })
@@ -115,8 +119,8 @@ type Target struct {
 	Chain []xdm.NameID // names of parent, grandparent … as far as the pattern fixes them; 0 means any
 }
 
-// Targets returns the targets of a pattern, one for each alternative. They are for an index: a pattern matches no node that
-// fits none of them.
+// Targets returns what each alternative of a pattern demands, for an index of patterns by name: a node that fits no
+// target is not matched. A node that fits one need not be.
 func (p *Pattern) Targets() []Target {
 	var out []Target
 	for _, a := range p.alts {
@@ -169,15 +173,17 @@ func (f *Evaluation) matchesFrom(a *alternative, i int, n xdm.Node) bool {
 	return false
 }
 
-// matched is what an evaluation remembers of a step of a pattern: the nodes that follow are often in the same place.
+// matched is what an evaluation remembers of a step of a pattern. Nodes are tried in document order, so that the next
+// one often has the same parent, for which the predicates need not be evaluated again.
 type matched struct {
-	node  xdm.Node   // the last that was asked for, 0 for none; of a step that counts, its parent
+	node  xdm.Node   // the last node that was tried; of a step whose predicates count, its parent
 	known bool       // there was one
-	holds bool       // for it
-	nodes []xdm.Node // of a step that counts: the children for which the predicates hold
+	holds bool       // the predicates hold for node
+	nodes []xdm.Node // of a step whose predicates count: the children for which they hold, in document order
 }
 
-// predicatesHold evaluates the predicates of a step with n as context item. Positions count among the siblings that fit the test.
+// predicatesHold evaluates the predicates of a step with n as context item. Positions count among the siblings that
+// fit the test.
 func (f *Evaluation) predicatesHold(s *matchStep, n xdm.Node) bool {
 	if len(s.preds) == 0 {
 		return true
@@ -195,12 +201,13 @@ func (f *Evaluation) predicatesHold(s *matchStep, n xdm.Node) bool {
 		return m.holds
 	}
 	ok := f.suits(s.preds, nodeItem(n))
-	m := &f.matchedSteps[s.index]
+	m := &f.matchedSteps[s.index] // the slice may have grown
 	m.node, m.known, m.holds = n, true, ok
 	return ok
 }
 
-// counted is predicatesHold for predicates that ask for positions: all children of the parent are looked at together.
+// counted is predicatesHold for predicates that ask for positions. It filters all children of the parent together,
+// once for each parent: filtering them anew for each child would take quadratic time.
 func (f *Evaluation) counted(s *matchStep, n xdm.Node) bool {
 	parent := f.t.Parent(n)
 	m := &f.matchedSteps[s.index]
@@ -214,7 +221,7 @@ func (f *Evaluation) counted(s *matchStep, n xdm.Node) bool {
 		for i := range s.preds {
 			f.filter(&s.preds[i], mark)
 		}
-		m = &f.matchedSteps[s.index]
+		m = &f.matchedSteps[s.index] // the slice may have grown
 		m.node, m.known, m.nodes = parent, true, m.nodes[:0]
 		f.spend(len(f.st) - mark)
 		f.alloc(int64(len(f.st)-mark) * 4)

@@ -2,8 +2,12 @@ package xpath
 
 import "github.com/ravn-ap/ravn/xml/xdm"
 
-// seenBefore compiles "preceding::name = ." and its mirror image: did an element of this name before have the same value?
-// Official rules count distinct values so; comparing each with all before it would take quadratic time.
+// seenBefore compiles "preceding::name = ." and its mirror image: does an earlier element of this name have the same
+// value? Rules count distinct values this way. Comparing each element with all before it would take quadratic time;
+// here one pass notes for each value where the first element that has it ends, and each question is one look-up. That
+// is enough, because an element is on the preceding axis of a node exactly if it ends at or before it.
+//
+// It returns nil for every other comparison.
 func (u *unit) seenBefore(n compare) *code {
 	if n.op != "=" {
 		return nil
@@ -39,8 +43,8 @@ func (u *unit) seenBefore(n compare) *code {
 	})
 }
 
-// firstEnds returns for each value of the elements of a name where the first of them ends: what ends at or before a node
-// precedes it.
+// firstEnds returns, for each value of the elements of this name, where the one that ends first ends. It is made once
+// for a document, when it is first asked for.
 func (f *Evaluation) firstEnds(id xdm.NameID) map[string]xdm.Node {
 	if m := f.ends[id]; m != nil {
 		return m

@@ -2,13 +2,14 @@ package xpath
 
 // predicate is a compiled predicate.
 type predicate struct {
-	at    int64 // > 0: the position that is asked for
+	at    int64 // > 0: it is the constant number of a position, as in [1]
 	code  *code
-	cond  bool // the value is never a number
+	cond  bool // the value is never a number, so that it is a condition, not a position (XPath §3.2.2)
 	plain bool // cond, and it does not ask for positions
 	fixed bool // the value does not depend on the item
 }
 
+// predicates compiles predicates and finds out what they depend on, for the shortcuts in filter and in path.
 func (u *unit) predicates(list []node) []predicate {
 	var out []predicate
 	for _, n := range list {
@@ -18,7 +19,7 @@ func (u *unit) predicates(list []node) []predicate {
 		p.fixed = !readsFocus(n)
 		if c.konst && c.one && c.typ.numeric() {
 			if p.at = positionOf(c.items[0]); p.at == 0 {
-				p = predicate{code: fromItems([]Item{boolItem(false)}), cond: true}
+				p = predicate{code: fromItems([]Item{boolItem(false)}), cond: true} // such as [0] or [1.5]
 			}
 		}
 		out = append(out, p)
@@ -26,7 +27,7 @@ func (u *unit) predicates(list []node) []predicate {
 	return out
 }
 
-// positionOf returns the position that a number asks for, 0 if there is none such.
+// positionOf returns the position that a number asks for, 0 for a number that is no position.
 func positionOf(v Item) int64 {
 	if v.Type == Double {
 		if n := v.float(); n == float64(int64(n)) {
@@ -40,7 +41,7 @@ func positionOf(v Item) int64 {
 	return 0
 }
 
-// filter keeps the items from mark on for which the predicate holds.
+// filter keeps the items from mark on for which the predicate holds. It moves the kept ones down in place.
 func (f *Evaluation) filter(p *predicate, mark int) {
 	n := len(f.st) - mark
 	if p.at > 0 {
@@ -93,6 +94,7 @@ func (f *Evaluation) filterFixed(c *code, mark int) {
 	f.drop(mark + 1)
 }
 
+// holds evaluates a predicate for the item in focus, which is at this position.
 func (f *Evaluation) holds(p *predicate, pos int64) bool {
 	if p.cond {
 		return p.code.test(f)

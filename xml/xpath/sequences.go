@@ -36,8 +36,10 @@ var sequenceFunctions = map[string]map[int]builder{
 			slices.Reverse(f.st[mark:])
 		})
 	}},
-	"distinct-values": {1: func(a []*code) *code { return fromPush(NoType, func(f *Evaluation) { distinct(f, a[0]) }) }},
-	"index-of":        {2: indexOf},
+	"distinct-values": {1: func(a []*code) *code {
+		return fromPush(NoType, func(f *Evaluation) { distinct(f, a[0]) })
+	}},
+	"index-of": {2: indexOf},
 	"subsequence": {
 		2: func(a []*code) *code { return subsequence(a[0], a[1], nil) },
 		3: func(a []*code) *code { return subsequence(a[0], a[1], a[2]) },
@@ -57,7 +59,8 @@ var sequenceFunctions = map[string]map[int]builder{
 	}},
 }
 
-// exists reports whether there is an item; of nodes the first one is enough.
+// exists returns a test whether there is an item. For nodes that is their effective boolean value, which the first node
+// decides.
 func exists(c *code) func(f *Evaluation) bool {
 	if c.typ == NodeT {
 		return c.test
@@ -76,6 +79,7 @@ func count(f *Evaluation, c *code) int {
 	return n
 }
 
+// counted builds fn:zero-or-one and its relatives.
 func counted(c *code, low, high int, code string) *code {
 	return fromPush(c.typ, func(f *Evaluation) {
 		mark := len(f.st)
@@ -86,7 +90,7 @@ func counted(c *code, low, high int, code string) *code {
 	})
 }
 
-// ofNode is a function of at most one node that gives a string, "" for none.
+// ofNode builds a function of at most one node that gives a string, "" for none.
 func ofNode(get func(t *xdm.Tree, n xdm.Node) string) builder {
 	return func(a []*code) *code {
 		return fromString(func(f *Evaluation) string {
@@ -106,7 +110,8 @@ func ofNode(get func(t *xdm.Tree, n xdm.Node) string) builder {
 	}
 }
 
-// distinct leaves the first of equal values.
+// distinct leaves the first of equal values. Strings are looked up in a map; other values, which are rare, are compared
+// with all that are kept, and each of these comparisons is a step.
 func distinct(f *Evaluation, c *code) {
 	mark := len(f.st)
 	c.push(f)
@@ -139,12 +144,16 @@ func distinct(f *Evaluation, c *code) {
 
 // same reports whether two items are equal for fn:distinct-values: NaN equals itself, and types without order differ.
 func same(a, b *Item) bool {
-	comparable := a.Type.numeric() && b.Type.numeric() || a.Type == b.Type || isText(a) && isText(b)
-	if !comparable {
+	if !canCompare(a, b) {
 		return false
 	}
-	r := relation(a, b, equal)
+	r := relation(a, b)
 	return r == equal || r == unordered && a.double() != a.double() && b.double() != b.double()
+}
+
+// canCompare reports whether relation knows the types of two items.
+func canCompare(a, b *Item) bool {
+	return a.Type.numeric() && b.Type.numeric() || a.Type == b.Type || isText(a) && isText(b)
 }
 
 func isText(i *Item) bool { return i.Type == String || i.Type == Untyped }
@@ -161,7 +170,7 @@ func indexOf(a []*code) *code {
 		end := len(f.st)
 		for i := mark; i < end; i++ {
 			w := f.st[i]
-			if (w.Type.numeric() && v.Type.numeric() || isText(&w) && isText(&v) || w.Type == v.Type) && relation(&w, &v, equal) == equal {
+			if canCompare(&w, &v) && relation(&w, &v) == equal {
 				f.push(intItem(int64(i - mark + 1)))
 			}
 		}
@@ -169,6 +178,8 @@ func indexOf(a []*code) *code {
 	})
 }
 
+// subsequence compares positions as doubles: that is the definition (XPath Functions §15.1.10), and makes NaN fit
+// nothing.
 func subsequence(x, start, length *code) *code {
 	return fromPush(x.typ, func(f *Evaluation) {
 		from, until := roundDouble(required(f, start)), math.Inf(1)
@@ -194,9 +205,9 @@ var timeFunctions = map[string]map[int]builder{
 	"timezone-from-time":     {1: ofTime(Time, zonePart)},
 	"timezone-from-date":     {1: ofTime(Date, zonePart)},
 	"timezone-from-dateTime": {1: ofTime(DateTime, zonePart)},
-	"year-from-date":         {1: ofTime(Date, func(w *temporal) (Item, bool) { return intItem(int64(w.year)), true })},
-	"month-from-date":        {1: ofTime(Date, func(w *temporal) (Item, bool) { return intItem(int64(w.month)), true })},
-	"day-from-date":          {1: ofTime(Date, func(w *temporal) (Item, bool) { return intItem(int64(w.day)), true })},
+	"year-from-date":         {1: ofTime(Date, intPart(func(w *temporal) int { return w.year }))},
+	"month-from-date":        {1: ofTime(Date, intPart(func(w *temporal) int { return w.month }))},
+	"day-from-date":          {1: ofTime(Date, intPart(func(w *temporal) int { return w.day }))},
 	"current-date":           {0: now(Date)},
 	"current-dateTime":       {0: now(DateTime)},
 }
@@ -205,6 +216,11 @@ func zonePart(w *temporal) (Item, bool) {
 	return timeItem(Duration, &temporal{sec: decimal{n: int64(w.zone) * 60}}), w.zoned
 }
 
+func intPart(get func(*temporal) int) func(*temporal) (Item, bool) {
+	return func(w *temporal) (Item, bool) { return intItem(int64(get(w))), true }
+}
+
+// ofTime builds a function of a part of a date or time; without an argument there is no result.
 func ofTime(t Type, get func(*temporal) (Item, bool)) builder {
 	return func(a []*code) *code {
 		return fromAtom(NoType, func(f *Evaluation) (Item, bool) {
@@ -249,7 +265,8 @@ func dateTime(a []*code) *code {
 	})
 }
 
-// now is the time at which the evaluation began, in UTC.
+// now is the time in UTC at which an expression first asked for it: one evaluation sees one time (XPath Functions
+// §16.3).
 func now(t Type) builder {
 	return func([]*code) *code {
 		return fromAtom(t, func(f *Evaluation) (Item, bool) {

@@ -6,7 +6,8 @@ import (
 	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
-// setOf returns the set of a constant list of strings that is worth one.
+// setOf returns the strings of a constant list as a set, or nil if the list is no list of strings or is shorter than
+// setSize.
 func setOf(names *xdm.Names, c *code) *xdm.StringSet {
 	if !c.konst || len(c.items) < setSize || c.typ != String {
 		return nil
@@ -18,7 +19,7 @@ func setOf(names *xdm.Names, c *code) *xdm.StringSet {
 	return names.Set(list)
 }
 
-// inSet compiles "=" with a constant list of strings.
+// inSet compiles "=" with a constant list of strings: a code list of hundreds of entries costs one look-up.
 func inSet(x, list *code, set *xdm.StringSet) *code {
 	return folded(fromTest(func(f *Evaluation) bool {
 		mark := len(f.st)
@@ -28,7 +29,7 @@ func inSet(x, list *code, set *xdm.StringSet) *code {
 		for i := mark; i < len(f.st) && !found; i++ {
 			v := &f.st[i]
 			if v.Type != String && v.Type != Untyped {
-				compareGeneral(v, &list.items[0], equal) // fails
+				compareGeneral(v, &list.items[0], equal) // fails, with the error that the standard demands
 			}
 			_, found = (*set)[v.s]
 		}
@@ -37,8 +38,10 @@ func inSet(x, list *code, set *xdm.StringSet) *code {
 	}), x)
 }
 
-// inList compiles the question whether a constant text contains something between two spaces, nil for another question. What
-// has no space in it is one of the words between spaces, or it is not there.
+// inList compiles contains(list, concat(' ', x, ' ')) for a constant list: the form in which rules look a value up in
+// a code list that they inherit from XPath 1.0, which has no sequences of strings. A value without a space is in the
+// text if it is one of the words between spaces, which are a set; a value with a space is searched for. It returns
+// nil if the arguments do not have this form.
 func inList(names *xdm.Names, list, between *code) *code {
 	p := between.parts
 	if !list.konst || len(list.items) != 1 || list.typ != String || len(p) != 3 || !isSpace(p[0]) || !isSpace(p[2]) {

@@ -49,16 +49,20 @@ var stringFunctions = map[string]map[int]builder{
 	})},
 	"substring": {
 		2: func(a []*code) *code {
-			return fromString(func(f *Evaluation) string { return substring(stringArg(f, a[0]), required(f, a[1]), math.Inf(1)) })
+			return fromString(func(f *Evaluation) string {
+				return substring(stringArg(f, a[0]), required(f, a[1]), math.Inf(1))
+			})
 		},
 		3: func(a []*code) *code {
-			return fromString(func(f *Evaluation) string { return substring(stringArg(f, a[0]), required(f, a[1]), required(f, a[2])) })
+			return fromString(func(f *Evaluation) string {
+				return substring(stringArg(f, a[0]), required(f, a[1]), required(f, a[2]))
+			})
 		},
 	},
 	"translate": {3: func(a []*code) *code {
 		return fromString(func(f *Evaluation) string {
 			s, from, to := stringArg(f, a[0]), stringArg(f, a[1]), stringArg(f, a[2])
-			f.spend(len(s) * len(from) >> textStep)
+			f.spend(len(s) * len(from) >> textStep) // each character of s is looked for in from
 			return f.made(translate(s, from, to))
 		})
 	}},
@@ -96,7 +100,7 @@ var stringFunctions = map[string]map[int]builder{
 	},
 }
 
-// lexicalText is lexical for a string.
+// lexicalText returns the text of a string, "" for the zero Item, and fails for other types.
 func (i *Item) lexicalText() string {
 	if i.Type != String && i.Type != Untyped && i.Type != NoType {
 		fail(codeType, "%s where a string is wanted", i.Type)
@@ -104,6 +108,8 @@ func (i *Item) lexicalText() string {
 	return i.s
 }
 
+// ofText, ofString, ofTwo and ofTwoStrings build functions of one or two strings by the type of their result.
+// Arguments are evaluated from left to right: the order decides which of two errors is reported.
 func ofText(t Type, get func(string) Item) builder {
 	return func(a []*code) *code {
 		c := fromAtom(t, func(f *Evaluation) (Item, bool) { return get(stringArg(f, a[0])), true })
@@ -145,9 +151,10 @@ func stringOf(f *Evaluation, c *code) string {
 	return v.lexical()
 }
 
-// normalizeSpace takes off and joins the white space of XML, and no other.
+// normalizeSpace takes off and joins the white space of XML, and no other. Most texts are normal already; they are
+// returned as they are, without an allocation.
 func normalizeSpace(s string) string {
-	clean, space := true, true // space: at the start or behind a space
+	clean, space := true, true // space: at the start, or the character before was a space
 	for i := range len(s) {
 		switch s[i] {
 		case ' ':
@@ -167,11 +174,15 @@ func normalizeSpace(s string) string {
 	if clean && (!space || s == "") {
 		return s
 	}
-	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\t' || r == '\n' || r == '\r' }), " ")
+	isSpace := func(r rune) bool { return r == ' ' || r == '\t' || r == '\n' || r == '\r' }
+	return strings.Join(strings.FieldsFunc(s, isSpace), " ")
 }
 
-// changeCase maps by the full rules of Unicode, where one character may become several.
-func changeCase(s string, ascii func(string) string, full func(language.Tag, ...cases.Option) cases.Caser) string {
+// changeCase maps by the full rules of Unicode, where one character may become several, as "ß" becomes "SS"; package
+// strings maps characters one by one, which is right, and faster, for ASCII only.
+func changeCase(s string, ascii func(string) string,
+	full func(language.Tag, ...cases.Option) cases.Caser,
+) string {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
 			return full(language.Und).String(s)
@@ -190,7 +201,8 @@ func fromCodepoints(f *Evaluation, c *code) string {
 			if v.Type != Integer {
 				fail(codeType, "%s where an integer is wanted", v.Type)
 			}
-			if v.big != nil || v.n > utf8.MaxRune || v.n < 0x20 && v.n != 9 && v.n != 10 && v.n != 13 || v.n >= 0xD800 && v.n < 0xE000 || v.n == 0xFFFE || v.n == 0xFFFF {
+			if v.big != nil || v.n > utf8.MaxRune || v.n < 0x20 && v.n != 9 && v.n != 10 && v.n != 13 ||
+				v.n >= 0xD800 && v.n < 0xE000 || v.n == 0xFFFE || v.n == 0xFFFF {
 				fail(codeCodepoint, "not a character of XML")
 			}
 			b.WriteRune(rune(v.n))
@@ -238,10 +250,11 @@ func translate(s, from, to string) string {
 	}, s)
 }
 
-// regexStep is how many bits of a length are not counted where a regular expression reads a text.
+// regexStep is textStep for regular expressions, as a shift: 4 bytes are one step, since matching takes many times as
+// long as reading.
 const regexStep = 2
 
-// matchBytes is what the place of a match in a text takes.
+// matchBytes is how much memory the place of one match takes: a slice of two numbers.
 const matchBytes = 48
 
 type regexKey struct{ pattern, flags string }
@@ -251,7 +264,7 @@ type compiledRegex struct {
 	empty bool // it matches the empty string
 }
 
-// compileRegex translates a pattern, and fails with FORX0001 or FORX0002.
+// compileRegex translates a pattern, and fails with FORX0001 for wrong flags or FORX0002 for a wrong pattern.
 func compileRegex(pattern, flags string) *compiledRegex {
 	goPattern, err := regex.XPath(pattern, flags)
 	if err != nil {
@@ -268,7 +281,8 @@ func compileRegex(pattern, flags string) *compiledRegex {
 	return &compiledRegex{re, re.MatchString("")}
 }
 
-// pattern returns how to find the regular expression of a call: compiled once if it is constant.
+// pattern returns a function that returns the regular expression of a call: one that was compiled beforehand if
+// pattern and flags are constant, else one from the cache of the evaluation.
 func pattern(p, flags *code) func(f *Evaluation) *compiledRegex {
 	get := func(f *Evaluation) regexKey {
 		k := regexKey{pattern: stringArg(f, p)}
@@ -287,7 +301,7 @@ func pattern(p, flags *code) func(f *Evaluation) *compiledRegex {
 		if re := f.regex[k]; re != nil {
 			return re
 		}
-		if f.regex == nil || len(f.regex) > 1000 {
+		if f.regex == nil || len(f.regex) > 1000 { // a document could make up patterns without end
 			f.regex = map[regexKey]*compiledRegex{}
 		}
 		re := compileRegex(k.pattern, k.flags)
@@ -296,7 +310,8 @@ func pattern(p, flags *code) func(f *Evaluation) *compiledRegex {
 	}
 }
 
-// constantRegex compiles now; nil leaves the error to the evaluation.
+// constantRegex compiles a regular expression now, nil if that fails: then the call fails when it is evaluated, if
+// ever.
 func constantRegex(get func(*Evaluation) regexKey) (re *compiledRegex) {
 	var err error
 	defer rescue(&err)
@@ -324,6 +339,7 @@ func tokenize(x, p, flags *code) *code {
 			fail("FORX0003", "the regular expression matches the empty string")
 		}
 		f.spend(len(s) >> regexStep)
+		// One match more than the memory of the budget allows is enough for alloc to fail.
 		from, most := 0, int64(f.bytes/matchBytes)
 		all := r.re.FindAllStringIndex(s, int(most)+1)
 		f.alloc(int64(len(all)) * matchBytes)
@@ -344,12 +360,14 @@ func replace(x, p, with, flags *code) *code {
 		}
 		to := replacement(stringArg(f, with), r.re.NumSubexp())
 		f.spend(len(s) >> regexStep)
-		f.alloc(int64(len(s)) * int64(1+len(to))) // at most: each letter replaced
+		f.alloc(int64(len(s)) * int64(1+len(to))) // the most it can be: each character is a match
 		return r.re.ReplaceAllString(s, to)
 	})
 }
 
-// replacement translates the replacement of fn:replace, where $n, \$ and \\ mean something, to that of regexp.
+// replacement translates the replacement of fn:replace, where $n, \$ and \\ mean something, to that of package
+// regexp. A $ takes as many digits as still name a group: with 9 groups $12 is group 1 and the digit 2 (XPath
+// Functions §7.6.3).
 func replacement(s string, groups int) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// temporal is a date, a time, a dateTime, or a duration, which has only sec.
+// temporal is a date, a time, a dateTime, or a dayTimeDuration, which has only sec. What its type does not have is 0.
 type temporal struct {
 	year, month, day int
 	hour, min        int
@@ -16,7 +16,7 @@ type temporal struct {
 	zone             int // minutes east of UTC
 }
 
-// zoneOf reads the time zone at the end of a lexical form.
+// zoneOf reads the time zone at the end of a lexical form and returns what stands before it.
 func zoneOf(s string) (rest string, zoned bool, zone int, ok bool) {
 	if rest, found := strings.CutSuffix(s, "Z"); found {
 		return rest, true, 0, true
@@ -78,7 +78,8 @@ func (t *temporal) date(s string) bool {
 	if neg {
 		t.year = -t.year
 	}
-	return ok[0] && ok[1] && ok[2] && t.year != 0 && t.month >= 1 && t.month <= 12 && t.day >= 1 && t.day <= daysIn(t.year, t.month)
+	return ok[0] && ok[1] && ok[2] && t.year != 0 && t.month >= 1 && t.month <= 12 &&
+		t.day >= 1 && t.day <= daysIn(t.year, t.month)
 }
 
 func daysIn(year, month int) int {
@@ -107,7 +108,8 @@ func parseTime(s string) (*temporal, bool) {
 	return t, ok
 }
 
-// time reads hours, minutes and seconds; 24:00:00 stays as it is.
+// time reads hours, minutes and seconds. 24:00:00, the end of the day, stays as it is: what it becomes depends on
+// whether there is a day.
 func (t *temporal) time(s string) bool {
 	parts := strings.Split(s, ":")
 	if len(parts) != 3 || len(parts[2]) < 2 || strings.HasSuffix(parts[2], ".") {
@@ -190,7 +192,8 @@ func parseDuration(s string) (*temporal, bool) {
 	return &temporal{sec: total}, true
 }
 
-// days returns the day number in the proleptic Gregorian calendar.
+// days returns the number of a day in the proleptic Gregorian calendar. Years begin in March here, so that the leap
+// day is the last of its year and (153*(m-3)+2)/5 is how many days lie before month m.
 func days(year, month, day int) int64 {
 	y, m := int64(year), int64(month)
 	if y < 0 {
@@ -210,7 +213,8 @@ func days(year, month, day int) int64 {
 	return 365*y + floor(y, 4) - floor(y, 100) + floor(y, 400) + (153*(m-3)+2)/5 + int64(day)
 }
 
-// instant returns the seconds on one line of time; what has no zone counts as UTC, so that results repeat.
+// instant returns a value as seconds on one time line. What has no zone counts as UTC (the standard leaves the implicit
+// time zone to us), so that results do not depend on the machine.
 func (t *temporal) instant(typ Type) decimal {
 	switch typ {
 	case Duration:
@@ -223,7 +227,7 @@ func (t *temporal) instant(typ Type) decimal {
 	return decimal{n: days(t.year, t.month, t.day)*86400 + int64(t.hour*3600+t.min*60-t.zone*60)}.add(t.sec)
 }
 
-// lexical returns the string value.
+// lexical returns the string value as a type (XPath Functions §17.1.2 and §17.1.5).
 func (t *temporal) lexical(typ Type) string {
 	var b strings.Builder
 	switch typ {
@@ -258,6 +262,7 @@ func (t *temporal) lexical(typ Type) string {
 	return b.String()
 }
 
+// duration returns the canonical form: with days, hours and minutes as large as they can be.
 func (t *temporal) duration() string {
 	s, sign := t.sec, ""
 	if s.sign() == 0 {
@@ -295,7 +300,8 @@ func (t *temporal) duration() string {
 	return out
 }
 
-// plus returns the point in time some seconds later, in the same zone; what the type does not have is cut off.
+// plus returns the point in time some seconds later, in the same zone. What the type does not have is cut off: a date
+// loses the time of day, a time wraps around at midnight.
 func (t *temporal) plus(typ Type, sec decimal) *temporal {
 	out := *t
 	day := int64(0)
@@ -320,7 +326,7 @@ func (t *temporal) plus(typ Type, sec decimal) *temporal {
 	return &out
 }
 
-// civil is the inverse of days.
+// civil is the inverse of days. It guesses the year from the mean length of one and corrects the guess.
 func civil(n int64) (year, month, day int) {
 	y := int64(float64(n) / 365.2425)
 	for days(int(y)+1, 1, 1) <= n {

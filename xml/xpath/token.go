@@ -26,7 +26,8 @@ type token struct {
 	pos    int
 }
 
-// lex cuts an expression into tokens, which it appends to toks. Whether a name is an operator is the parser's business.
+// lex cuts an expression into tokens, which it appends to toks. XPath has no reserved words: whether a name such as
+// "div" is an operator depends on what stands before it, which the parser knows.
 func lex(toks []token, s string) []token {
 	for i := 0; ; {
 		i = skipSpace(s, i)
@@ -75,7 +76,10 @@ func skipComment(s string, start int) int {
 }
 
 // symbols are tried in this order, so the longer ones come first.
-var symbols = []string{"<<", ">>", "!=", "<=", ">=", "//", "::", "..", "(", ")", "[", "]", ",", "+", "-", "*", "/", "|", "=", "<", ">", "@", ".", "?"}
+var symbols = []string{
+	"<<", ">>", "!=", "<=", ">=", "//", "::", "..",
+	"(", ")", "[", "]", ",", "+", "-", "*", "/", "|", "=", "<", ">", "@", ".", "?",
+}
 
 func lexOne(s string, i int) (token, int) {
 	c := s[i]
@@ -103,6 +107,7 @@ func lexOne(s string, i int) (token, int) {
 	panic(&Error{Code: codeSyntax, Msg: "unexpected character", Pos: i})
 }
 
+// lexName reads a name with or without prefix. A colon that no name follows does not belong to it, nor does "::".
 func lexName(s string, i int) (token, int) {
 	first, end := lexNCName(s, i)
 	t := token{kind: tokName, text: first, pos: i}
@@ -151,7 +156,8 @@ func nameRune(r rune, first bool) bool {
 		return r != 0x37E
 	}
 	return r == 0x200C || r == 0x200D || r >= 0x2070 && r <= 0x218F || r >= 0x2C00 && r <= 0x2FEF ||
-		r >= 0x3001 && r <= 0xD7FF || r >= 0xF900 && r <= 0xFDCF || r >= 0xFDF0 && r <= 0xFFFD || r >= 0x10000 && r <= 0xEFFFF
+		r >= 0x3001 && r <= 0xD7FF || r >= 0xF900 && r <= 0xFDCF || r >= 0xFDF0 && r <= 0xFFFD ||
+		r >= 0x10000 && r <= 0xEFFFF
 }
 
 func lexString(s string, i int) (token, int) {
@@ -182,7 +188,7 @@ func lexNumber(s string, i int) (token, int) {
 		if k < len(s) && (s[k] == '+' || s[k] == '-') {
 			k++
 		}
-		if end := digits(s, k); end > k {
+		if end := digits(s, k); end > k { // else the e begins a name, which is refused below
 			j, kind = end, tokDouble
 		}
 	}

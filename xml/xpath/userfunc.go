@@ -8,7 +8,7 @@ type Function struct {
 	Body   []Instruction
 }
 
-// Param is a parameter of a Function.
+// Param is a parameter of a Function with its type; "" means any.
 type Param struct{ Name, As string }
 
 // InstructionKind is a kind of Instruction.
@@ -37,6 +37,7 @@ type Instruction struct {
 // Functions declares the functions of a rule file. They may call each other; lets are not visible in them.
 func (c *Compiler) Functions(list []Function) (err error) {
 	defer rescue(&err)
+	// First all signatures, then the bodies: a body may call a function that is declared later.
 	made := make([]*userFunction, len(list))
 	for i, fn := range list {
 		name, err := c.name(fn.Name, "")
@@ -78,7 +79,7 @@ func (c *Compiler) declared(as string) seqType {
 	return t
 }
 
-// body compiles instructions in their order; a variable is evaluated when it is first read.
+// body compiles instructions in their order. Variables are seen by those behind them, up to the end of the body.
 func (u *unit) body(list []Instruction) *code {
 	var out []*code
 	before := len(u.vars)
@@ -109,7 +110,8 @@ func (u *unit) body(list []Instruction) *code {
 	})
 }
 
-// declare compiles a variable: its value as such with a type or a select, else the text that its body gives.
+// declare compiles a variable. Without a select and a type its value is the text that its body gives (XSLT 2.0 §9.3).
+// It is evaluated when it is first read, so that a variable which only one branch needs costs nothing in the others.
 func (u *unit) declare(in Instruction) *code {
 	var value *code
 	switch {
@@ -156,7 +158,7 @@ func (u *unit) choose(whens []Instruction) *code {
 	})
 }
 
-// joined is the text node that a value becomes: its items with spaces between them.
+// joined compiles the text node that xsl:value-of makes of a value: its items with spaces between them.
 func joined(c *code) *code {
 	return fromPush(Untyped, func(f *Evaluation) {
 		var parts []string

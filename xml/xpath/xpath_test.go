@@ -11,8 +11,8 @@ import (
 const doc = `<r xmlns:c="urn:c"><q>1.10</q><n>10</n><n>9</n><e/><m>1<!--c-->2</m><d> 2024-01-01 </d>` +
 	`<c:i schemeID="0192" u="1"> a  b </c:i><g><n>7</n><n>8</n></g><?pi x?></r>`
 
-// eval evaluates an expression with the top element as context item and writes the items, separated by |, or the code of
-// the error.
+// eval evaluates an expression with the top element as context item and writes the items, separated by |, or the code
+// of the error.
 func eval(t testing.TB, text string) string {
 	t.Helper()
 	names := xdm.NewNames()

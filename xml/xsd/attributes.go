@@ -6,15 +6,18 @@ import (
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
-// xmlAttributes are the attributes of the XML namespace; a schema may refer to them without a document that declares them.
+// xmlAttributes are the attributes of the XML namespace; a schema may refer to them without a document that declares
+// them.
 var xmlAttributes = map[string]*attribute{
-	"lang":  {name: qname{nsXML, "lang"}, typ: &simple{name: "lang", union: []*simple{builtin["language"].simple, enumerated("string", "")}, facets: noFacets}},
+	"lang": {name: qname{nsXML, "lang"}, typ: &simple{
+		name: "lang", union: []*simple{builtin["language"].simple, enumerated("string", "")}, facets: noFacets,
+	}},
 	"space": {name: qname{nsXML, "space"}, typ: enumerated("NCName", "default", "preserve")},
 	"base":  {name: qname{nsXML, "base"}, typ: builtin["anyURI"].simple},
 	"id":    {name: qname{nsXML, "id"}, typ: builtin["ID"].simple},
 }
 
-// globalAttribute reads a global attribute declaration.
+// globalAttribute reads a global attribute declaration, unless that was done or it is part of the base.
 func (a *assembly) globalAttribute(d *attribute) error {
 	at, ok := a.pending[d]
 	if !ok || d.typ != nil {
@@ -54,7 +57,7 @@ func (f *file) attributeValue(n safe.Node, t *simple, code string) (*constraint,
 	return v, f.keyOf(n, v, t)
 }
 
-// ofUse is the constraint about fixed values of attribute uses.
+// ofUse is the constraint on fixed values that a use of an attribute sets, as opposed to its global declaration.
 const ofUse = "cvc-complex-type.3.1"
 
 // attributeUse reads an attribute within a type or an attribute group.
@@ -183,7 +186,7 @@ func (a *assembly) attributeGroupRef(f *file, n safe.Node) (*group, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := find(a, func(a *assembly) map[qname]*group { return a.attrGroups }, q)
+	g := findGroup(a, attributeGroups, q)
 	if !ok || g == nil {
 		return nil, f.fail(n, "the attribute group "+q.String()+" is not declared")
 	}
@@ -194,7 +197,8 @@ func useOf(uses []attrUse, q qname) int {
 	return slices.IndexFunc(uses, func(u attrUse) bool { return u.name == q })
 }
 
-// attributesOf gives a type its attributes: its own and those of its base (XML Schema Part 1, §3.4.2).
+// attributesOf gives a type its attributes: its own and those of its base (XML Schema Part 1, §3.4.2). A restriction
+// keeps what it does not mention, and takes away what it declares as prohibited; an extension may only add.
 func (a *assembly) attributesOf(t *typ, f *file, n safe.Node) error {
 	own, any, err := a.attributeUses(f, n)
 	if err != nil {
@@ -258,8 +262,8 @@ func (f *file) wildcard(n safe.Node) (*wildcard, error) {
 	return w, nil
 }
 
-// intersect returns the wildcard for what both allow (XML Schema Part 1, §3.10.6); nil stands for no restriction. How
-// contents are processed comes from the first.
+// intersect returns the wildcard for what both allow (XML Schema Part 1, §3.10.6); nil stands for a wildcard that is
+// not there. How contents are processed comes from v.
 func intersect(f *file, n safe.Node, v, w *wildcard) (*wildcard, error) {
 	switch {
 	case v == nil:
@@ -290,7 +294,7 @@ func intersect(f *file, n safe.Node, v, w *wildcard) (*wildcard, error) {
 	return out, nil
 }
 
-// unite returns the wildcard for what either allows. own may be nil.
+// unite returns the wildcard for what either allows (XML Schema Part 1, §3.10.6). own may be nil.
 func unite(f *file, n safe.Node, own, base *wildcard) (*wildcard, error) {
 	if own == nil {
 		return base, nil

@@ -4,14 +4,16 @@ import "github.com/ravn-ap/ravn/xml/safe"
 
 // instanceAttributes are the attributes that every element may have (XML Schema Part 1, §2.6).
 var instanceAttributes = map[string]*simple{
-	"type":                      builtin["QName"].simple,
-	"nil":                       builtin["boolean"].simple,
-	"schemaLocation":            {name: "schemaLocation", space: collapse, item: builtin["anyURI"].simple, facets: noFacets},
+	"type": builtin["QName"].simple,
+	"nil":  builtin["boolean"].simple,
+	"schemaLocation": {
+		name: "schemaLocation", space: collapse, item: builtin["anyURI"].simple, facets: noFacets,
+	},
 	"noNamespaceSchemaLocation": builtin["anyURI"].simple,
 }
 
-// attributes checks the attributes of an element (XML Schema Part 1, §3.4.4 clauses 3 and 4).
-func (r *Run) attributes(f *frame, ev *safe.Event) {
+// checkAttributes checks the attributes of an element (XML Schema Part 1, §3.4.4 clauses 3 and 4).
+func (r *Run) checkAttributes(f *frame, ev *safe.Event) {
 	found := 0
 	for i := range ev.Attrs {
 		a := &ev.Attrs[i]
@@ -22,7 +24,8 @@ func (r *Run) attributes(f *frame, ev *safe.Event) {
 			}
 		}
 		if f.typ.kind == simpleType {
-			r.report("cvc-type.3.1.1", "the element "+f.name.String()+" cannot have attributes, "+a.Name.String()+" is one", nil)
+			r.report("cvc-type.3.1.1",
+				"the element "+f.name.String()+" cannot have attributes, "+a.Name.String()+" is one", nil)
 			continue
 		}
 		if u := f.typ.use(a.Name); u != nil {
@@ -34,7 +37,7 @@ func (r *Run) attributes(f *frame, ev *safe.Event) {
 		}
 		r.wildAttribute(f, a)
 	}
-	r.required(f, ev, found)
+	r.missing(f, ev, found)
 }
 
 // use returns the attribute with this name.
@@ -47,8 +50,9 @@ func (t *typ) use(n safe.Name) *attrUse {
 	return nil
 }
 
-// required reports the attributes that are missing; found of them are there.
-func (r *Run) required(f *frame, ev *safe.Event, found int) {
+// missing reports the required attributes that are missing; found of them are there. Counting them first spares the
+// search for each in the elements, nearly all, that have what they need.
+func (r *Run) missing(f *frame, ev *safe.Event, found int) {
 	for i := range f.typ.attrs {
 		if f.typ.attrs[i].required {
 			found--
@@ -60,7 +64,9 @@ func (r *Run) required(f *frame, ev *safe.Event, found int) {
 	for i := range f.typ.attrs {
 		u := &f.typ.attrs[i]
 		if _, ok := ev.Attr(u.name.space, u.name.local); u.required && !ok {
-			r.report("cvc-complex-type.4", "the attribute "+r.show(u.name)+" of "+f.name.String()+" is missing", []string{r.show(u.name)})
+			name := r.show(u.name)
+			r.report("cvc-complex-type.4",
+				"the attribute "+name+" of "+f.name.String()+" is missing", []string{name})
 		}
 	}
 }
@@ -69,7 +75,8 @@ func (r *Run) required(f *frame, ev *safe.Event, found int) {
 func (r *Run) wildAttribute(f *frame, a *safe.Attr) {
 	w := f.typ.anyAttr
 	if w == nil || !w.allows(a.Name.Space) {
-		r.report("cvc-complex-type.3.2.2", "the attribute "+a.Name.String()+" is not allowed on "+f.name.String(), r.free(f))
+		r.report("cvc-complex-type.3.2.2",
+			"the attribute "+a.Name.String()+" is not allowed on "+f.name.String(), r.allowedAttributes(f))
 		return
 	}
 	if w.process == skip {
@@ -84,8 +91,8 @@ func (r *Run) wildAttribute(f *frame, a *safe.Attr) {
 	}
 }
 
-// free lists the attributes that an element may have.
-func (r *Run) free(f *frame) []string {
+// allowedAttributes lists the attributes that an element may have.
+func (r *Run) allowedAttributes(f *frame) []string {
 	var names []string
 	for i := range f.typ.attrs {
 		names = append(names, r.show(f.typ.attrs[i].name))
@@ -95,7 +102,7 @@ func (r *Run) free(f *frame) []string {
 
 // attributeValue checks a value against a type and a fixed value.
 func (r *Run) attributeValue(a *safe.Attr, t *simple, v *constraint) {
-	if t.free() && v == nil {
+	if t.takesAnyText() && v == nil {
 		return
 	}
 	r.scope.wantKey = v != nil && v.fixed
@@ -104,6 +111,7 @@ func (r *Run) attributeValue(a *safe.Attr, t *simple, v *constraint) {
 	case bad != nil:
 		r.report(bad.code, "the value of the attribute "+a.Name.String()+" is not allowed: "+bad.msg, bad.expected)
 	case r.scope.wantKey && key != v.key:
-		r.report(v.code, "the value of the attribute "+a.Name.String()+" is not the fixed one "+quote(v.text), []string{v.text})
+		r.report(v.code,
+			"the value of the attribute "+a.Name.String()+" is not the fixed one "+quote(v.text), []string{v.text})
 	}
 }

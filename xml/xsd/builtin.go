@@ -15,11 +15,14 @@ func builtins() map[string]*typ {
 	t := map[string]*typ{}
 	add := func(name string, base *typ, s *simple) *simple {
 		s.name = name
-		t[name] = &typ{name: qname{nsXSD, name}, base: base, by: byRestriction, kind: simpleType, simple: s, state: complete}
+		t[name] = &typ{
+			name: qname{nsXSD, name}, base: base, by: byRestriction, kind: simpleType, simple: s, state: complete,
+		}
 		return s
 	}
 	t["anyType"] = newAnyType()
-	anySimple := add("anySimpleType", t["anyType"], &simple{prim: &primitive{valid: always, free: true}, facets: noFacets})
+	anyText := &primitive{valid: always, free: true}
+	anySimple := add("anySimpleType", t["anyType"], &simple{prim: anyText, facets: noFacets})
 	for name, p := range primitives {
 		p.name = name
 		add(name, t["anySimpleType"], &simple{base: anySimple, prim: p, space: collapse, facets: noFacets})
@@ -39,7 +42,8 @@ func builtins() map[string]*typ {
 	derive("normalizedString", "string", func(s *simple) { s.space = replace })
 	derive("token", "normalizedString", func(s *simple) { s.space = collapse })
 	derive("language", "token", func(s *simple) {
-		s.patterns = []pattern{{"a language tag, for example nb-NO", regexp.MustCompile(`^[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*$`)}}
+		tag := regexp.MustCompile(`^[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*$`)
+		s.patterns = []pattern{{"a language tag, for example nb-NO", tag}}
 	})
 	derive("NMTOKEN", "token", lexical(isNmtoken))
 	derive("Name", "token", lexical(isName))
@@ -82,13 +86,15 @@ var integers = []struct{ name, base, lo, hi string }{
 	{"unsignedByte", "unsignedShort", "0", "255"},
 }
 
-// newAnyType makes the type that allows everything and validates what it knows.
+// newAnyType makes the type that allows everything, and validates the elements and attributes that are declared (lax).
 func newAnyType() *typ {
 	any := &wildcard{any: true, process: lax}
 	p := &particle{kind: wildParticle, max: unbounded, wild: any}
 	m, _ := automaton(p, false)
-	t := &typ{name: qname{nsXSD, "anyType"}, by: byRestriction, kind: mixed, anyAttr: any, particle: p, model: m, state: complete}
-	return t
+	return &typ{
+		name: qname{nsXSD, "anyType"}, by: byRestriction, kind: mixed,
+		anyAttr: any, particle: p, model: m, state: complete,
+	}
 }
 
 // enumerated returns a built-in type restricted to some values.

@@ -201,8 +201,8 @@ func writeSchema(t *testing.T, text string) (s *Schema, name string) {
 	return s, name
 }
 
-// TestDifferentialDatatypes: the values of all cases, and random changes of them, as values of each type, by this package
-// and by Xerces.
+// TestDifferentialDatatypes: the values of all cases, and random changes of them, as values of each type, by this
+// package and by Xerces.
 func TestDifferentialDatatypes(t *testing.T) {
 	j := startJudge(t)
 	r, n := golden.Random(t), golden.Cases(t)

@@ -42,8 +42,8 @@ func samples(t testing.TB) []sample {
 	return list
 }
 
-// TestDifferentialDocuments: official documents with random changes, by this package and by Xerces: the same verdict, and
-// the same errors at the same elements for the same reasons.
+// TestDifferentialDocuments: official documents with random changes, by this package and by Xerces: the same verdict,
+// and the same errors at the same elements for the same reasons.
 func TestDifferentialDocuments(t *testing.T) {
 	j := startJudge(t)
 	r, n := golden.Random(t), golden.Cases(t)

@@ -28,15 +28,17 @@ type bound struct {
 	exclusive bool
 }
 
-// pattern is what the pattern facets of one derivation step say together.
+// pattern is the pattern facets of one derivation step together: one of them must match, while those of different
+// steps must all match (XML Schema Part 2, §4.3.4.3).
 type pattern struct {
 	text string
 	re   *regexp.Regexp
 }
 
 var facetNames = map[string]bool{
-	"minExclusive": true, "minInclusive": true, "maxExclusive": true, "maxInclusive": true, "totalDigits": true, "fractionDigits": true,
-	"length": true, "minLength": true, "maxLength": true, "enumeration": true, "whiteSpace": true, "pattern": true,
+	"minExclusive": true, "minInclusive": true, "maxExclusive": true, "maxInclusive": true,
+	"totalDigits": true, "fractionDigits": true, "length": true, "minLength": true, "maxLength": true,
+	"enumeration": true, "whiteSpace": true, "pattern": true,
 }
 
 // restrict reads the facets in n into s, which is a copy of its base.
@@ -95,7 +97,8 @@ func compilePatterns(list []string) (pattern, error) {
 func (s *simple) enumerate(f *file, n safe.Node, list []string) error {
 	s.enum, s.values = make(map[string]struct{}, len(list)), list
 	for _, v := range list {
-		key, bad := s.base.check([]byte(v), &scope{prefix: func(p string) (string, bool) { return f.lookup(n, p) }, wantKey: true})
+		prefix := func(p string) (string, bool) { return f.lookup(n, p) }
+		key, bad := s.base.check([]byte(v), &scope{prefix: prefix, wantKey: true})
 		if bad != nil {
 			return f.fail(n, "the enumeration value "+quote(v)+" is not valid: "+bad.msg)
 		}
@@ -167,7 +170,8 @@ func (s *simple) setBound(f *file, n safe.Node, name, v string) error {
 func (f *facets) checkPatterns(v []byte) *violation {
 	for _, p := range f.patterns {
 		if !p.re.Match(v) {
-			return &violation{code: "cvc-pattern-valid", msg: quote(string(v)) + " does not match the pattern " + p.text}
+			msg := quote(string(v)) + " does not match the pattern " + p.text
+			return &violation{code: "cvc-pattern-valid", msg: msg}
 		}
 	}
 	return nil
@@ -185,7 +189,8 @@ func (f *facets) check(s *simple, v []byte, key string, items int) *violation {
 	}
 	if f.enum != nil {
 		if _, ok := f.enum[key]; !ok {
-			return &violation{"cvc-enumeration-valid", quote(string(v)) + " is not one of the values that are allowed", f.values}
+			msg := quote(string(v)) + " is not one of the values that are allowed"
+			return &violation{"cvc-enumeration-valid", msg, f.values}
 		}
 	}
 	if f.totalDigits >= 0 || f.fractionDigits >= 0 {
@@ -201,7 +206,8 @@ func (f *facets) check(s *simple, v []byte, key string, items int) *violation {
 
 func (f *facets) checkLength(v []byte, n int) *violation {
 	bad := func(code, what string, want int) *violation {
-		return &violation{code: code, msg: quote(string(v)) + " has the length " + strconv.Itoa(n) + ", " + what + strconv.Itoa(want)}
+		msg := quote(string(v)) + " has the length " + strconv.Itoa(n) + ", " + what + strconv.Itoa(want)
+		return &violation{code: code, msg: msg}
 	}
 	switch {
 	case f.length >= 0 && n != f.length:
@@ -216,20 +222,24 @@ func (f *facets) checkLength(v []byte, n int) *violation {
 
 func (f *facets) checkBounds(s *simple, v []byte) *violation {
 	value := s.prim.value(v)
-	if f.lo != nil {
-		if c, ok := s.prim.compare(value, f.lo.value); !ok || c < 0 || c == 0 && f.lo.exclusive {
-			if f.lo.exclusive {
-				return &violation{code: "cvc-minExclusive-valid", msg: quote(string(v)) + " is not greater than " + f.lo.text}
-			}
-			return &violation{code: "cvc-minInclusive-valid", msg: quote(string(v)) + " is less than " + f.lo.text}
+	bad := func(code, relation string, b *bound) *violation {
+		return &violation{code: code, msg: quote(string(v)) + relation + b.text}
+	}
+	// Values that are not ordered, such as times with and without a zone, are on the wrong side of every bound.
+	if b := f.lo; b != nil {
+		switch c, ok := s.prim.compare(value, b.value); {
+		case b.exclusive && (!ok || c <= 0):
+			return bad("cvc-minExclusive-valid", " is not greater than ", b)
+		case !ok || c < 0:
+			return bad("cvc-minInclusive-valid", " is less than ", b)
 		}
 	}
-	if f.hi != nil {
-		if c, ok := s.prim.compare(value, f.hi.value); !ok || c > 0 || c == 0 && f.hi.exclusive {
-			if f.hi.exclusive {
-				return &violation{code: "cvc-maxExclusive-valid", msg: quote(string(v)) + " is not less than " + f.hi.text}
-			}
-			return &violation{code: "cvc-maxInclusive-valid", msg: quote(string(v)) + " is greater than " + f.hi.text}
+	if b := f.hi; b != nil {
+		switch c, ok := s.prim.compare(value, b.value); {
+		case b.exclusive && (!ok || c >= 0):
+			return bad("cvc-maxExclusive-valid", " is not less than ", b)
+		case !ok || c > 0:
+			return bad("cvc-maxInclusive-valid", " is greater than ", b)
 		}
 	}
 	return nil
@@ -237,11 +247,13 @@ func (f *facets) checkBounds(s *simple, v []byte) *violation {
 
 func (f *facets) checkDigits(v []byte) *violation {
 	d := parseDecimal(v)
-	if f.fractionDigits >= 0 && len(d.frac) > f.fractionDigits {
-		return &violation{code: "cvc-fractionDigits-valid", msg: quote(string(v)) + " has more than " + strconv.Itoa(f.fractionDigits) + " digits behind the point"}
+	if n := f.fractionDigits; n >= 0 && len(d.frac) > n {
+		msg := quote(string(v)) + " has more than " + strconv.Itoa(n) + " digits behind the point"
+		return &violation{code: "cvc-fractionDigits-valid", msg: msg}
 	}
-	if f.totalDigits >= 0 && len(d.whole)+len(d.frac) > f.totalDigits {
-		return &violation{code: "cvc-totalDigits-valid", msg: quote(string(v)) + " has more than " + strconv.Itoa(f.totalDigits) + " digits"}
+	if n := f.totalDigits; n >= 0 && len(d.whole)+len(d.frac) > n {
+		msg := quote(string(v)) + " has more than " + strconv.Itoa(n) + " digits"
+		return &violation{code: "cvc-totalDigits-valid", msg: msg}
 	}
 	return nil
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
-// file is one schema document. An included file without target namespace takes the one of each file that includes it and
-// is a file of its own for each (chameleon include).
+// file is one schema document. An included file without target namespace takes that of the file that includes it, and
+// is a file of its own for each namespace (chameleon include, XML Schema Part 1, §4.2.1).
 type file struct {
 	path       string
 	doc        *safe.Doc
@@ -19,7 +19,7 @@ type file struct {
 	qualAttrs  bool
 	block      method
 	final      method
-	inner      bool // namespaces are declared elsewhere than on the top element
+	inner      bool // namespaces are declared elsewhere than on the top element, too
 	prefixes   map[string]string
 	includes   []*file
 	imports    []*file
@@ -44,16 +44,26 @@ var syntax = func() map[string]rule {
 	const (
 		particles = "element group choice sequence any "
 		attrs     = "attribute attributeGroup anyAttribute "
-		facets    = "minExclusive minInclusive maxExclusive maxInclusive totalDigits fractionDigits length minLength maxLength enumeration whiteSpace pattern "
-		occurs    = "minOccurs maxOccurs "
+		facets    = "minExclusive minInclusive maxExclusive maxInclusive totalDigits fractionDigits " +
+			"length minLength maxLength enumeration whiteSpace pattern "
+		occurs = "minOccurs maxOccurs "
 	)
 	t := map[string]rule{
-		"schema":         {"targetNamespace version finalDefault blockDefault attributeFormDefault elementFormDefault", "include import simpleType complexType element attribute group attributeGroup"},
-		"include":        {"schemaLocation", ""},
-		"import":         {"schemaLocation namespace", ""},
-		"element":        {"name ref type substitutionGroup default fixed nillable abstract final block form " + occurs, "simpleType complexType"},
-		"attribute":      {"name ref type use default fixed form", "simpleType"},
-		"complexType":    {"name mixed abstract final block", "simpleContent complexContent all group choice sequence " + attrs},
+		"schema": {
+			"targetNamespace version finalDefault blockDefault attributeFormDefault elementFormDefault",
+			"include import simpleType complexType element attribute group attributeGroup",
+		},
+		"include": {"schemaLocation", ""},
+		"import":  {"schemaLocation namespace", ""},
+		"element": {
+			"name ref type substitutionGroup default fixed nillable abstract final block form " + occurs,
+			"simpleType complexType",
+		},
+		"attribute": {"name ref type use default fixed form", "simpleType"},
+		"complexType": {
+			"name mixed abstract final block",
+			"simpleContent complexContent all group choice sequence " + attrs,
+		},
 		"simpleContent":  {"", "restriction extension"},
 		"complexContent": {"mixed", "restriction extension"},
 		"restriction":    {"base", "simpleType all group choice sequence " + attrs + facets},
@@ -77,7 +87,8 @@ var syntax = func() map[string]rule {
 
 type rule struct{ attrs, children string }
 
-// words that name constructs of XML Schema 1.0 which are not implemented; anything else is not XML Schema at all.
+// unimplemented are the constructs of XML Schema 1.0 that are not implemented; anything else is not XML Schema at
+// all. Which one it is decides what somebody who gets the error can do about it.
 const unimplemented = " redefine notation unique key keyref selector field "
 
 func listed(words, w string) bool {
@@ -209,13 +220,17 @@ func (f *file) form(n safe.Node, name string, otherwise bool) (bool, error) {
 	return false, f.fail(n, "the value of "+name+" is neither qualified nor unqualified")
 }
 
-// methods reads a set of derivation methods; all is what #all stands for.
+// methods reads a set of derivation methods. all is what #all stands for, and all that count here: others are
+// allowed, but mean nothing (XML Schema Part 1, §3.3.2).
 func (f *file) methods(n safe.Node, name string, otherwise, all method) (method, error) {
 	v, ok := n.Attr("", name)
 	if !ok {
 		return otherwise & all, nil
 	}
-	words := map[string]method{"#all": all, "extension": byExtension, "restriction": byRestriction, "substitution": bySubstitution, "list": byList, "union": byUnion}
+	words := map[string]method{
+		"#all": all, "extension": byExtension, "restriction": byRestriction,
+		"substitution": bySubstitution, "list": byList, "union": byUnion,
+	}
 	var out method
 	for w := range strings.FieldsSeq(v) {
 		m, ok := words[w]
@@ -271,7 +286,8 @@ func (f *file) resolve(n safe.Node, v string) (qname, error) {
 	return qname{uri, local}, nil
 }
 
-// lookup finds the namespace that a prefix is bound to at n.
+// lookup finds the namespace that a prefix is bound to at n. Nearly all schemas declare their namespaces on the top
+// element only; then the ancestors need not be searched.
 func (f *file) lookup(n safe.Node, prefix string) (string, bool) {
 	if f.inner {
 		for ; n.Kind() == safe.Element; n = n.Parent() {

@@ -21,8 +21,8 @@ type judge struct {
 	out *bufio.Reader
 }
 
-// startJudge returns the one judge of all tests, or skips the test when there is no JVM. It ends with the tests, when its
-// input is closed.
+// startJudge returns the one judge of all tests, or skips the test when there is no JVM. It ends with the tests, when
+// its input is closed.
 func startJudge(t testing.TB) *judge {
 	t.Helper()
 	if _, err := exec.LookPath("java"); err != nil {

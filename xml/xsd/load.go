@@ -12,14 +12,15 @@ import (
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
-// Set loads schemas of one file system. Schemas that import the same files share all that is made of them. Of a file itself
-// nothing but its place among the others is kept. A Set is safe for concurrent use.
+// Set loads schemas of one file system. Schemas that import the same files share what is made of them: the schemas of
+// UBL documents have nearly everything in common. Of a file itself only its includes and imports are kept; it is read
+// again when a further schema needs it. A Set is safe for concurrent use.
 type Set struct {
 	fsys   fs.FS
 	mu     sync.Mutex
 	raw    map[string]*file     // as read, by path; without document after a Load
 	files  map[fileKey]*file    // with their includes and imports
-	shared map[string]*assembly // by the paths of their files
+	shared map[string]*assembly // what several schemas import, by the paths of the files
 }
 
 // fileKey names a file in the namespace that it was included into, "" for its own.
@@ -59,7 +60,7 @@ func (s *Set) Load(name string) (*Schema, error) {
 	return &Schema{parts: a}, nil
 }
 
-// compile makes an assembly of files.
+// compile makes an assembly of files, on top of parent.
 func (s *Set) compile(parent *assembly, files []*file) (*assembly, error) {
 	for _, f := range files {
 		if f.doc == nil { // released
@@ -87,7 +88,7 @@ func (s *Set) read(name string) (*file, error) {
 	return raw, nil
 }
 
-// release lets go of the documents: the schemas in use do not need them.
+// release lets go of the documents: loaded schemas do not need them, and they take far more memory.
 func (s *Set) release() {
 	for _, f := range s.raw {
 		f.doc, f.components = nil, nil
@@ -97,8 +98,8 @@ func (s *Set) release() {
 	}
 }
 
-// split divides the files of a schema: the imported ones (nil if they cannot be taken apart) and the rest. Schemas of
-// the same imports then share the first part.
+// split divides the files of a schema into those it imports, which other schemas may share, and its own. The first
+// are nil if they cannot be taken apart: because the schema includes files, or something imports it in turn.
 func (s *Set) split(root *file) (base, own []*file) {
 	if len(root.imports) > 0 && len(root.includes) == 0 {
 		base = reach(root.imports)
@@ -109,7 +110,7 @@ func (s *Set) split(root *file) (base, own []*file) {
 	return nil, reach([]*file{root})
 }
 
-// reach returns the files that can be reached through includes and imports.
+// reach returns the files that can be reached through includes and imports, each once: they may go round in a circle.
 func reach(from []*file) []*file {
 	var list []*file
 	seen := map[*file]bool{}
@@ -128,7 +129,7 @@ func reach(from []*file) []*file {
 	return list
 }
 
-// assembly returns the shared components of these files.
+// assembly returns the shared components of these files, making them if nobody has yet.
 func (s *Set) assembly(files []*file) (*assembly, error) {
 	names := make([]string, len(files))
 	for i, f := range files {
@@ -167,7 +168,7 @@ func (s *Set) file(name, target string) (*file, error) {
 	if target != "" {
 		f.target, f.chameleon = target, true
 	}
-	s.files[key] = &f
+	s.files[key] = &f // before what it refers to is read, which may refer back to it
 	for _, n := range f.doc.Top().Elements() {
 		if err := s.follow(&f, n); err != nil {
 			delete(s.files, key)
@@ -178,7 +179,7 @@ func (s *Set) file(name, target string) (*file, error) {
 }
 
 // follow reads the file that an include or import names. An import without a location, or with one outside of the file
-// system, brings nothing: what is used of it must come from elsewhere.
+// system, is allowed and brings nothing: what is used of that namespace must come from another file.
 func (s *Set) follow(f *file, n safe.Node) error {
 	kind := n.Name().Local
 	if kind != "include" && kind != "import" {
@@ -220,8 +221,8 @@ func (s *Set) follow(f *file, n safe.Node) error {
 	return nil
 }
 
-// assembly is the set of components made from some files. A schema's own assembly may stand on one that it shares with
-// others; what is looked up goes from the one to the other. It does not change after compile.
+// assembly is the set of components that are made of some files. That of a schema may have a base, which it shares with
+// other schemas; look-ups go from the one to the other. After compile it does not change.
 type assembly struct {
 	base       *assembly
 	files      []*file
@@ -233,8 +234,8 @@ type assembly struct {
 	groups     map[qname]*group
 	attrGroups map[qname]*group
 	nameless   []*typ              // types defined within other components
-	pending    map[any]place       // declarations not yet read, by component
-	heads      map[int32][]*member // substitution groups that an element belongs to, by the id of its name
+	pending    map[any]place       // where the global elements and attributes are declared
+	heads      map[int32][]*member // for which others an element may stand, by the id of its name
 	models     []*typ              // types whose content model is not yet built
 	values     []func() error      // default and fixed values that are not yet checked
 }
@@ -248,7 +249,8 @@ func newAssembly(base *assembly, files []*file) *assembly {
 	a := &assembly{
 		base: base, files: files, names: map[string]map[string]int32{},
 		types: map[qname]*typ{}, elements: map[qname]*element{}, attributes: map[qname]*attribute{},
-		groups: map[qname]*group{}, attrGroups: map[qname]*group{}, pending: map[any]place{}, heads: map[int32][]*member{},
+		groups: map[qname]*group{}, attrGroups: map[qname]*group{},
+		pending: map[any]place{}, heads: map[int32][]*member{},
 	}
 	if base != nil {
 		a.last = base.last
@@ -266,7 +268,8 @@ func (a *assembly) id(space, local string) int32 {
 	return 0
 }
 
-// intern returns the id of a name and makes one if need be.
+// intern returns the id of a name, giving it one if it has none. Ids make the look-up of a child in a content model a
+// comparison of numbers.
 func (a *assembly) intern(q qname) int32 {
 	if id := a.id(q.space, q.local); id != 0 {
 		return id
@@ -325,7 +328,8 @@ func (a *assembly) collect() error {
 	return nil
 }
 
-// enter adds one component; false means that there is one of this name.
+// enter adds one global component, not yet read; false means that there is one of its name already. Each kind has
+// names of its own; simple and complex types share theirs (XML Schema Part 1, §2.5).
 func (a *assembly) enter(q qname, at place) bool {
 	switch at.n.Name().Local {
 	case "element":
@@ -346,22 +350,27 @@ func (a *assembly) enter(q qname, at place) bool {
 		}
 		a.types[q] = &typ{name: q, at: at}
 	case "group":
-		return addAttrGroup(a, func(a *assembly) map[qname]*group { return a.groups }, q, at)
+		return addGroup(a, modelGroups, q, at)
 	case "attributeGroup":
-		return addAttrGroup(a, func(a *assembly) map[qname]*group { return a.attrGroups }, q, at)
+		return addGroup(a, attributeGroups, q, at)
 	}
 	return true
 }
 
-func addAttrGroup(a *assembly, table func(*assembly) map[qname]*group, q qname, at place) bool {
-	if find(a, table, q) != nil {
+// modelGroups and attributeGroups choose a table of groups, for addGroup and findGroup.
+func modelGroups(a *assembly) map[qname]*group     { return a.groups }
+func attributeGroups(a *assembly) map[qname]*group { return a.attrGroups }
+
+func addGroup(a *assembly, table func(*assembly) map[qname]*group, q qname, at place) bool {
+	if findGroup(a, table, q) != nil {
 		return false
 	}
 	table(a)[q] = &group{at: at}
 	return true
 }
 
-func find(a *assembly, table func(*assembly) map[qname]*group, q qname) *group {
+// findGroup returns the group of this name in one of the tables, nil if there is none.
+func findGroup(a *assembly, table func(*assembly) map[qname]*group, q qname) *group {
 	for ; a != nil; a = a.base {
 		if g := table(a)[q]; g != nil {
 			return g
@@ -370,7 +379,10 @@ func find(a *assembly, table func(*assembly) map[qname]*group, q qname) *group {
 	return nil
 }
 
-// compile reads every component. Afterwards nothing of the schema documents is needed any more.
+// compile reads every component. Attributes, types and groups are read on demand by what refers to them, so that the
+// order of the first tables does not matter; substitution groups, content models and the default values of elements
+// come last, because they need elements with complete types. Afterwards nothing of the schema documents is needed any
+// more.
 func (a *assembly) compile() error {
 	if err := a.collect(); err != nil {
 		return err
@@ -434,7 +446,8 @@ func (a *assembly) forget() {
 	}
 }
 
-// sorted returns the components of a table in the order of their names, so that always the same error is found first.
+// sorted returns the components of a table in the order of their names, so that a faulty schema always gives the same
+// error.
 func sorted[T any](table map[qname]T) []T {
 	names := slices.SortedFunc(maps.Keys(table), func(a, b qname) int {
 		return cmp.Or(strings.Compare(a.space, b.space), strings.Compare(a.local, b.local))

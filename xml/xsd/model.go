@@ -7,28 +7,31 @@ import (
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
-// model is a content model as an automaton: each position is one occurrence of an element or wildcard in the schema, and
-// the state is the position that was matched last (0 before the first child). XML Schema demands that no two positions
-// compete (Unique Particle Attribution, Part 1 §3.8.6), so the automaton is deterministic. An element or wildcard with
-// bounds on how often it occurs is one position with a counter. Where a wildcard competes nevertheless, elements go first.
+// model is a content model as a position automaton (Glushkov's construction): each position is one occurrence of an
+// element or wildcard in the schema, the state is the position that was matched last (0 before the first child), and
+// follow says which positions may come next. XML Schema demands that no two positions compete for a child (Unique
+// Particle Attribution, Part 1 §3.8.6), so the automaton is deterministic and a child is matched in one step. An
+// element or wildcard with bounds on how often it occurs is one position with a counter, not hundreds of copies.
+// Where a wildcard competes with an element nevertheless, the element goes first.
 type model struct {
 	positions []position // positions[0] is the start
-	follow    [][]int32
-	final     []bool
-	wild      bool // there are wildcards
-	all       bool // an all-group: the state is a set of positions, each may come once
-	optional  bool // the all-group as a whole may be missing
+	follow    [][]int32  // by position: which may come next, in ascending order
+	final     []bool     // by position: whether the content may end behind it
+	wild      bool       // there are wildcards
+	all       bool       // an all-group: the state is a set of positions, each may come once
+	optional  bool       // the all-group as a whole may be missing
 }
 
 // position is a place in a content model.
 type position struct {
-	elem     *element // or
+	elem     *element // or wild
 	wild     *wildcard
 	min, max int32     // of the counter; 1, 1 without
-	of       *particle // positions of one particle may compete until the model is complete
+	of       *particle // while the model is built, positions that are copies of one particle may compete
 }
 
-// Bounds on the size of a content model.
+// Bounds on the size of a content model. Repeated groups are written out, which a schema can use to blow a model up;
+// those of real documents stay far below. An all-group keeps its state in the bits of a word.
 const (
 	maxPositions = 5000
 	maxFollow    = 1 << 20
@@ -38,17 +41,19 @@ const (
 // builder makes a model of a particle.
 type builder struct {
 	m      *model
-	unroll bool // no counters
-	work   int
+	unroll bool // write repetitions of an element out instead of counting
+	work   int  // entries made in follow; above maxFollow the model is given up
 }
 
-// fragment is a part of an automaton.
+// fragment is a part of an automaton, with the positions at which it may begin and end.
 type fragment struct {
 	empty       bool // it matches no child
 	first, last []int32
 }
 
-// build makes the content model of a type, once for types that share a particle.
+// build makes the content model of a type. Counters are tried first. If copies of one particle compete,
+// as in (a{1,2})*, repetitions are written out and the automaton is made deterministic. What competes after that are
+// different particles, which is an error of the schema.
 func (a *assembly) build(t *typ) error {
 	if t.model != nil || t.kind == emptyContent {
 		return nil
@@ -79,6 +84,7 @@ func (t *typ) unsupported(what string) error {
 	return t.at.f.unsupported(t.at.n, what+" is not implemented")
 }
 
+// automaton builds the model of a particle; ok is false if it becomes too large.
 func automaton(p *particle, unroll bool) (*model, bool) {
 	b := builder{m: &model{positions: make([]position, 1), follow: make([][]int32, 1)}, unroll: unroll}
 	f := fragment{empty: true}
@@ -102,8 +108,8 @@ func automaton(p *particle, unroll bool) (*model, bool) {
 	return m, true
 }
 
-// row holds the numbers of all positions.
-var row = func() []int32 {
+// numbers holds the numbers of all positions, one after the other.
+var numbers = func() []int32 {
 	r := make([]int32, maxPositions+2)
 	for i := range r {
 		r[i] = int32(i)
@@ -111,10 +117,11 @@ var row = func() []int32 {
 	return r
 }()
 
-// shared returns a list of positions without memory of its own if it has no gaps, as nearly all have.
+// shared returns a sorted list of positions as a piece of numbers if it has no gaps, as nearly all do: such a list
+// takes no memory of its own.
 func shared(list []int32) []int32 {
 	if n := len(list); n > 0 && int(list[n-1]-list[0]) == n-1 {
-		return row[list[0]:][:n:n]
+		return numbers[list[0]:][:n:n]
 	}
 	return slices.Clone(list)
 }
@@ -127,7 +134,8 @@ func allModel(p *particle) *model {
 	return m
 }
 
-// particle adds a particle with its occurrences.
+// particle adds a particle with its occurrences: as one position with a counter, as one copy with or without a loop,
+// or as several copies.
 func (b *builder) particle(p *particle) fragment {
 	if p.max == 0 || b.work > maxFollow {
 		return fragment{empty: true}
@@ -166,6 +174,7 @@ func (b *builder) copies(p *particle) fragment {
 	return b.join(f, b.options(p, p.max-p.min))
 }
 
+// options writes out n optional occurrences, nested: (p (p (p)?)?)?. In a row, p? p? p?, they would compete.
 func (b *builder) options(p *particle, n int) fragment {
 	out := fragment{empty: true}
 	var chain []fragment
@@ -203,6 +212,7 @@ func (b *builder) once(p *particle) fragment {
 	return b.leaf(p, 1, 1)
 }
 
+// leaf adds one position. Beyond maxPositions it makes the model too large at once.
 func (b *builder) leaf(p *particle, least, most int) fragment {
 	i := int32(len(b.m.positions))
 	b.m.positions = append(b.m.positions, position{p.elem, p.wild, int32(least), int32(most), p})
@@ -214,7 +224,7 @@ func (b *builder) leaf(p *particle, least, most int) fragment {
 	return fragment{first: []int32{i}, last: []int32{i}}
 }
 
-// join puts g behind f.
+// join puts g behind f: what ends f is followed by what begins g.
 func (b *builder) join(f, g fragment) fragment {
 	b.connect(f.last, g.first)
 	out := fragment{empty: f.empty && g.empty, first: f.first, last: g.last}
@@ -236,7 +246,8 @@ func (b *builder) connect(from, to []int32) {
 	}
 }
 
-// ambiguous reports whether positions of one particle compete: copies of it, or a counter that may start again.
+// ambiguous reports whether positions of one particle compete: copies of it, or a counter that may be left and entered
+// again.
 func (m *model) ambiguous() bool {
 	for i, list := range m.follow {
 		for k, p := range list {
@@ -254,8 +265,9 @@ func (m *model) ambiguous() bool {
 	return false
 }
 
-// determinize makes an automaton in which copies of a particle do not compete. Its positions are sets of positions of the
-// same particle.
+// determinize makes an automaton in which copies of a particle do not compete, by the subset construction: its
+// positions are sets of positions of the same particle, which are found from the start on. There may be very many, so
+// that the number is bounded; ok is then false.
 func (m *model) determinize() (*model, bool) {
 	d := &model{wild: m.wild}
 	ids := map[string]int32{}
@@ -329,12 +341,12 @@ func (m *model) conflict() string {
 type cursor struct {
 	at    int32  // position that was matched last
 	count int32  // how often
-	seen  uint64 // of an all-group
-	bad   bool   // a child was not expected: nothing more is said
+	seen  uint64 // of an all-group: bit i for position i+1
+	bad   bool   // a child was not expected: the place is lost
 }
 
-// next moves the cursor over a child and returns its declaration, which is nil for a wildcard (then w is not nil), or both
-// nil if the child is not expected here.
+// next moves the cursor over a child and returns the declaration or the wildcard that it matches; both are nil if the
+// child is not expected here. A counter that may go on does so before it is left.
 func (m *model) next(c *cursor, name safe.Name, id int32, a *assembly) (*element, *wildcard) {
 	if m.all {
 		return m.nextOfAll(c, id, a)
@@ -404,7 +416,7 @@ func (p *position) match(name safe.Name, id int32, a *assembly) (*element, *wild
 	return nil, nil
 }
 
-// anywhere finds a declaration for a child that is not expected here.
+// anywhere finds a declaration in the whole model for a child that is not expected here.
 func (m *model) anywhere(name safe.Name, id int32, a *assembly) (*element, *wildcard) {
 	for i := range m.positions {
 		if e, w := m.positions[i].match(name, id, a); e != nil || w != nil {

@@ -215,9 +215,9 @@ func judgeModel(t *testing.T, r *rand.Rand, s *Schema, root *element, text strin
 	return rest.nullable()
 }
 
-// TestDifferentialModels: random content models and random children for them, by this package and by Xerces. There are no
-// counts but 0, 1 and unbounded: with others, Xerces finds (d*, f{2}, g) complete after f, g, and wildcards in (any{3})?
-// necessary.
+// TestDifferentialModels: random content models and random children for them, by this package and by Xerces. There
+// are no counts but 0, 1 and unbounded: with others, Xerces finds (d*, f{2}, g) complete after f, g, and wildcards in
+// (any{3})? necessary.
 func TestDifferentialModels(t *testing.T) {
 	j := startJudge(t)
 	r, n := golden.Random(t), golden.Cases(t)

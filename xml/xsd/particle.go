@@ -28,12 +28,14 @@ const (
 
 const unbounded = -1
 
-// hollow reports whether p is no content at all, so that a type with it is empty.
+// hollow reports whether p is no content at all, so that a type with it is empty (XML Schema Part 1, §3.4.2). A
+// choice of nothing that must occur is not: it can never be satisfied.
 func (p *particle) hollow() bool {
-	return p == nil || p.max == 0 || len(p.kids) == 0 && (p.kind == sequence || p.kind == allOf || p.kind == choice && p.min == 0)
+	return p == nil || p.max == 0 ||
+		len(p.kids) == 0 && (p.kind == sequence || p.kind == allOf || p.kind == choice && p.min == 0)
 }
 
-// emptiable reports whether p matches no element at all.
+// emptiable reports whether p is satisfied by no elements at all.
 func (p *particle) emptiable() bool {
 	if p == nil || p.min == 0 {
 		return true
@@ -56,7 +58,7 @@ func (p *particle) emptiable() bool {
 	return false
 }
 
-// maxGroupDepth bounds how deep groups may refer to groups.
+// maxGroupDepth bounds how deep model groups may be nested, since reading them recurses.
 const maxGroupDepth = 100
 
 // readParticle reads an element, wildcard or model group within a type or group.
@@ -90,7 +92,7 @@ func (a *assembly) readParticle(f *file, n safe.Node, depth int) (*particle, err
 	if err != nil {
 		return nil, err
 	}
-	if p.kind < sequence {
+	if p.kind < sequence { // an element or a wildcard
 		return p, nil
 	}
 	for _, c := range children(n) {
@@ -179,13 +181,15 @@ func (a *assembly) localElement(f *file, n safe.Node) (*element, error) {
 	return e, a.declare(e, f, n)
 }
 
-// groupRef takes the content of a named group.
+// groupRef reads a reference to a named group. The particle of the group is shared by all references to it; how often
+// it may occur here is said by a sequence around it. Only an all-group, which must not stand in a sequence, is
+// copied.
 func (a *assembly) groupRef(f *file, n safe.Node, p *particle) (*particle, error) {
 	q, ok, err := f.ref(n, "ref")
 	if err != nil {
 		return nil, err
 	}
-	g := find(a, func(a *assembly) map[qname]*group { return a.groups }, q)
+	g := findGroup(a, modelGroups, q)
 	if !ok || g == nil {
 		return nil, f.fail(n, "the group "+q.String()+" is not declared")
 	}

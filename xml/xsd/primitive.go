@@ -11,7 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// primitive is a primitive datatype (XML Schema Part 2, §3.2).
+// primitive is a primitive datatype (XML Schema Part 2, §3.2). Values are compared by their keys, which are made only
+// where an enumeration, a fixed value or a bound asks for them.
 type primitive struct {
 	name    string
 	valid   func(v []byte, sc *scope) bool           // whether v, with white space normalized, is in the lexical space
@@ -24,28 +25,41 @@ type primitive struct {
 }
 
 var primitives = map[string]*primitive{
-	"string":       {valid: always, free: true, length: utf8.RuneCount},
-	"boolean":      {valid: plain(isBoolean), key: booleanKey},
-	"decimal":      {valid: plain(isDecimal), key: func(v []byte, _ *scope) string { return parseDecimal(v).String() }, value: func(v []byte) any { return parseDecimal(v) }, compare: compareDecimals, digits: true},
-	"float":        floating(32),
-	"double":       floating(64),
-	"duration":     {valid: plain(isDuration), key: durationKey, value: durationValue, compare: compareDurations},
-	"dateTime":     temporal("YMDT"),
-	"time":         temporal("T"),
-	"date":         temporal("YMD"),
-	"gYearMonth":   temporal("YM"),
-	"gYear":        temporal("Y"),
-	"gMonthDay":    temporal("-MD"),
-	"gDay":         temporal("-D"),
-	"gMonth":       temporal("-M"),
-	"hexBinary":    {valid: plain(isHex), key: func(v []byte, _ *scope) string { return strings.ToUpper(string(v)) }, length: func(v []byte) int { return hex.DecodedLen(len(v)) }},
-	"base64Binary": {valid: plain(isBase64), key: func(v []byte, _ *scope) string { return strings.ReplaceAll(string(v), " ", "") }, length: base64Length},
-	"anyURI":       {valid: plain(isURI), length: utf8.RuneCount},
-	"QName":        {valid: isQName, key: qnameKey, length: utf8.RuneCount},
+	"string":  {valid: always, free: true, length: utf8.RuneCount},
+	"boolean": {valid: plain(isBoolean), key: booleanKey},
+	"decimal": {
+		valid: plain(isDecimal), digits: true,
+		key:   func(v []byte, _ *scope) string { return parseDecimal(v).String() },
+		value: func(v []byte) any { return parseDecimal(v) }, compare: compareDecimals,
+	},
+	"float":      floating(32),
+	"double":     floating(64),
+	"duration":   {valid: plain(isDuration), key: durationKey, value: durationValue, compare: compareDurations},
+	"dateTime":   temporal("YMDT"),
+	"time":       temporal("T"),
+	"date":       temporal("YMD"),
+	"gYearMonth": temporal("YM"),
+	"gYear":      temporal("Y"),
+	"gMonthDay":  temporal("-MD"),
+	"gDay":       temporal("-D"),
+	"gMonth":     temporal("-M"),
+	"hexBinary": {
+		valid:  plain(isHex),
+		key:    func(v []byte, _ *scope) string { return strings.ToUpper(string(v)) },
+		length: func(v []byte) int { return hex.DecodedLen(len(v)) },
+	},
+	"base64Binary": {
+		valid:  plain(isBase64),
+		key:    func(v []byte, _ *scope) string { return strings.ReplaceAll(string(v), " ", "") },
+		length: base64Length,
+	},
+	"anyURI": {valid: plain(isURI), length: utf8.RuneCount},
+	"QName":  {valid: isQName, key: qnameKey, length: utf8.RuneCount},
 }
 
 func always([]byte, *scope) bool { return true }
 
+// plain makes a test of the text alone into one for primitive.valid.
 func plain(f func([]byte) bool) func([]byte, *scope) bool {
 	return func(v []byte, _ *scope) bool { return f(v) }
 }
@@ -99,7 +113,8 @@ func isDecimal(v []byte) bool {
 	return n+m > 0 && n+1+m == len(v)
 }
 
-// decimal is a number of any size: digits before the point without leading and behind it without trailing zeros.
+// decimal is a number of any size in a normal form: the digits before the point without leading zeros, and those
+// behind it without trailing ones. Texts do for comparing, which is all that facets need.
 type decimal struct {
 	neg         bool
 	whole, frac string
@@ -132,13 +147,16 @@ func compareDecimals(a, b any) (int, bool) {
 		}
 		return 1, true
 	}
-	c := cmp.Or(cmp.Compare(len(x.whole), len(y.whole)), strings.Compare(x.whole, y.whole), strings.Compare(x.frac, y.frac))
+	c := cmp.Or(
+		cmp.Compare(len(x.whole), len(y.whole)), // without leading zeros more digits are a larger number
+		strings.Compare(x.whole, y.whole), strings.Compare(x.frac, y.frac))
 	if x.neg {
 		c = -c
 	}
 	return c, true
 }
 
+// floating makes float or double. NaN equals itself (XML Schema Part 2, §3.2.4); keys add 0, which turns -0 into 0.
 func floating(bits int) *primitive {
 	value := func(v []byte) any {
 		switch s := string(v); s {
@@ -203,8 +221,8 @@ func isBase64(v []byte) bool {
 	return s.valid()
 }
 
-// base64State checks a base64Binary value piece by piece: groups of four characters, padding at the end only and no bits
-// lost in it. White space may stand anywhere.
+// base64State checks a base64Binary value piece by piece: groups of four characters, padding at the end only and no
+// bits lost in it. White space may stand anywhere.
 type base64State struct {
 	n    int // characters so far, modulo 4
 	pads int

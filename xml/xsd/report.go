@@ -2,7 +2,6 @@ package xsd
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,7 +12,8 @@ import (
 // report records an error of the innermost element.
 func (r *Run) report(code, msg string, expected []string) {
 	if len(r.errs) < maxErrors {
-		r.errs = append(r.errs, Error{Code: code, Path: r.path(), Message: msg, Expected: expected, Offset: r.top().offset})
+		e := Error{Code: code, Path: r.path(), Message: msg, Expected: expected, Offset: r.top().offset}
+		r.errs = append(r.errs, e)
 	}
 }
 
@@ -64,7 +64,8 @@ func (r *Run) names(list []position) []string {
 	return out
 }
 
-// show writes a name with the prefix that the document has for it.
+// show writes a name with the prefix that it has in the document at this place. A prefix that is declared again
+// further in stands for something else, and is passed over.
 func (r *Run) show(q qname) string {
 	for i := len(r.ns) - 1; i >= 0 && q.space != ""; i-- {
 		if d := r.ns[i]; d.URI == q.space {
@@ -95,12 +96,11 @@ func oneOf(names []string) string {
 	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
 }
 
-func sortedKeys(m map[string]struct{}) []string { return slices.Sorted(maps.Keys(m)) }
-
-// counter counts the children of an element by their names.
+// counter counts the children of an element by their names, for the paths in errors. Few names are searched from the
+// end, since a child often has the name of the one before; an element with more than maxFew names gets a map.
 type counter struct {
 	few  []count
-	many map[qname]int // once there are too many to search in a row
+	many map[qname]int // of names beyond few
 }
 
 type count struct {
@@ -108,11 +108,12 @@ type count struct {
 	n            int
 }
 
+// maxFew is how many names are searched in a row.
 const maxFew = 64
 
 func (c *counter) reset() { c.few, c.many = c.few[:0], nil }
 
-// next counts one more child and returns which one of its name it is.
+// next counts one more child and returns its number among those of its name, from 1.
 func (c *counter) next(n safe.Name) int {
 	for i := len(c.few) - 1; i >= 0; i-- {
 		if k := &c.few[i]; k.local == n.Local && k.space == n.Space {

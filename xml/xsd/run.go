@@ -2,25 +2,28 @@ package xsd
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
-// Run validates one document, event by event.
+// Run validates one document, event by event. It keeps the open elements and, of the content, only what a value may
+// need: memory does not grow with the document, except by its IDs.
 type Run struct {
 	parts  *assembly
-	frames []frame     // the open elements; behind its length lie used ones, whose memory is used again
+	frames []frame     // the open elements; the closed ones behind them lend their memory to the next
 	skip   int         // open elements within one that is not assessed
 	ns     []safe.Decl // namespace declarations in scope
 	ids    ids
 	scope  scope
 	value  value
-	cache  [4]vocabulary
-	turn   int
+	cache  [4]vocabulary // see id
+	turn   int           // the entry of cache that is replaced next
 	errs   []Error
 }
 
-// vocabulary is the ids of the names of one namespace.
+// vocabulary is the ids of the names of one namespace, in the schema and in what it shares.
 type vocabulary struct {
 	space  string
 	own    map[string]int32
@@ -38,7 +41,7 @@ type frame struct {
 	cur     cursor
 	kids    bool // it has child elements
 	text    bool // it has character data
-	chars   bool // that is not white space, when the content is elements only
+	chars   bool // its character data is not only white space; elementOnly content
 	nilled  bool
 	ns      int // declarations in scope before its own
 	counted counter
@@ -58,7 +61,7 @@ func (r *Run) Event(ev *safe.Event) {
 		if r.skip > 0 {
 			r.skip++
 		} else {
-			r.start(ev)
+			r.startElement(ev)
 		}
 	case safe.Text:
 		if r.skip == 0 {
@@ -73,13 +76,14 @@ func (r *Run) Event(ev *safe.Event) {
 	}
 }
 
-// End returns the errors of the document, in the order in which they were found and at most the first hundred.
-func (r *Run) End() []Error { return r.errs }
+// Errors returns the errors of the document after its last event: the first hundred, in the order in which they were
+// found.
+func (r *Run) Errors() []Error { return r.errs }
 
 // top returns the innermost open element.
 func (r *Run) top() *frame { return &r.frames[len(r.frames)-1] }
 
-// push opens an element.
+// push opens an element. The frame's memory for counting children is used again.
 func (r *Run) push() *frame {
 	n := len(r.frames)
 	if n < cap(r.frames) {
@@ -93,8 +97,10 @@ func (r *Run) push() *frame {
 	return f
 }
 
-// start handles a start tag as the cvc rules for elements say (XML Schema Part 1, §3.3.4 and §3.4.4).
-func (r *Run) start(ev *safe.Event) {
+// startElement handles a start tag (XML Schema Part 1, §3.3.4 and §3.4.4). The frame is opened before an error is
+// reported, since the error is about the new element, but what was expected is asked of the cursor as it stood
+// before.
+func (r *Run) startElement(ev *safe.Event) {
 	var elem *element
 	var wild *wildcard
 	var missed *model
@@ -106,7 +112,7 @@ func (r *Run) start(ev *safe.Event) {
 		nth = parent.counted.next(ev.Name)
 		if m := parent.typ.model; m != nil {
 			before = parent.cur
-			elem, wild = r.step(m, &parent.cur, ev.Name, id)
+			elem, wild = r.advance(m, &parent.cur, ev.Name, id)
 			if parent.cur.bad && !before.bad {
 				missed = m
 			}
@@ -133,8 +139,9 @@ func (r *Run) start(ev *safe.Event) {
 	r.assess(f, ev, elem, wild)
 }
 
-// step moves through the content model of the parent. After a child that is not expected it looks for a declaration only.
-func (r *Run) step(m *model, c *cursor, name safe.Name, id int32) (*element, *wildcard) {
+// advance moves through the content model of the parent over a child and returns its declaration. Once a child was not
+// expected, the place in the model is lost: then the model only serves to find the declarations of further children.
+func (r *Run) advance(m *model, c *cursor, name safe.Name, id int32) (*element, *wildcard) {
 	if !c.bad {
 		if e, w := m.next(c, name, id, r.parts); e != nil || w != nil {
 			return e, w
@@ -158,12 +165,14 @@ func (r *Run) assess(f *frame, ev *safe.Event, elem *element, wild *wildcard) {
 		case len(r.frames) == 1:
 			r.report("cvc-elt.1", "the schema has no element "+f.name.String(), nil)
 		case wild != nil && wild.process == strict:
-			r.report("cvc-complex-type.2.4.c", "the schema has no element "+f.name.String()+", and its place demands one that is declared", nil)
+			r.report("cvc-complex-type.2.4.c",
+				"the schema has no element "+f.name.String()+", and its place demands one that is declared", nil)
 		}
 		f.typ = anyType
 	}
 	if elem != nil && elem.abstract {
-		r.report("cvc-elt.2", "the element "+f.name.String()+" is abstract: another one of its substitution group must stand here", nil)
+		r.report("cvc-elt.2",
+			"the element "+f.name.String()+" is abstract: another one of its substitution group must stand here", nil)
 	}
 	if f.typ.abstract {
 		r.report("cvc-type.2", "the type "+f.typ.name.local+" is abstract: xsi:type must name another", nil)
@@ -171,11 +180,12 @@ func (r *Run) assess(f *frame, ev *safe.Event, elem *element, wild *wildcard) {
 	if v, ok := ev.Attr(nsXSI, "nil"); ok && elem != nil {
 		r.instanceNil(f, v)
 	}
-	r.attributes(f, ev)
+	r.checkAttributes(f, ev)
 	r.value.begin(f)
 }
 
-// instanceType handles xsi:type.
+// instanceType returns the type that xsi:type names. If there is none, it reports that and returns the declared type.
+// A type that is not derived from the declared one is reported, and used all the same.
 func (r *Run) instanceType(f *frame, v string) *typ {
 	old := f.typ
 	if old == nil {
@@ -199,7 +209,8 @@ func (r *Run) instanceType(f *frame, v string) *typ {
 			block |= f.elem.block
 		}
 		if !t.derives(f.typ, block) {
-			r.report("cvc-elt.4.3", "the type "+quote(v)+" of xsi:type is not derived from the type of "+f.name.String(), nil)
+			r.report("cvc-elt.4.3",
+				"the type "+quote(v)+" of xsi:type is not derived from the type of "+f.name.String(), nil)
 		}
 	}
 	return t
@@ -217,6 +228,7 @@ func (r *Run) instanceNil(f *frame, v string) {
 	}
 }
 
+// characters takes character data of the innermost element, which may come in several pieces.
 func (r *Run) characters(v []byte) {
 	if len(v) == 0 || len(r.frames) == 0 {
 		return
@@ -228,7 +240,7 @@ func (r *Run) characters(v []byte) {
 		f.chars = f.chars || len(bytes.Trim(v, " \t\r\n")) > 0
 	case emptyContent:
 	default:
-		r.value.add(v)
+		r.value.addText(v)
 	}
 }
 
@@ -240,10 +252,12 @@ func (r *Run) endElement() {
 			r.report("cvc-elt.3.2.1", "the element "+f.name.String()+" is nil and has content", nil)
 		}
 	} else {
-		r.content(f)
+		r.checkContent(f)
 	}
-	if len(r.frames) == 1 {
-		r.references()
+	if len(r.frames) == 1 { // the end of the document: every IDREF must have found its ID
+		for _, ref := range slices.Sorted(maps.Keys(r.ids.refs)) {
+			r.report("cvc-id.1", "no element has the ID "+quote(ref), nil)
+		}
 	}
 	r.close()
 }
@@ -255,8 +269,8 @@ func (r *Run) close() {
 	r.value.stop()
 }
 
-// content checks the content of an element that ends (XML Schema Part 1, §3.3.4 clause 5 and §3.4.4 clause 2).
-func (r *Run) content(f *frame) {
+// checkContent checks the content of an element that ends (XML Schema Part 1, §3.3.4 clause 5 and §3.4.4 clause 2).
+func (r *Run) checkContent(f *frame) {
 	t := f.typ
 	switch t.kind {
 	case simpleType, simpleContent:
@@ -274,14 +288,17 @@ func (r *Run) content(f *frame) {
 	}
 	if !f.cur.bad && !t.model.done(&f.cur) {
 		names := r.names(t.model.expected(&f.cur))
-		r.report("cvc-complex-type.2.4.b", "the content of "+f.name.String()+" is not complete: "+oneOf(names)+" is expected", names)
+		r.report("cvc-complex-type.2.4.b",
+			"the content of "+f.name.String()+" is not complete: "+oneOf(names)+" is expected", names)
 	}
 	if v := f.constraint(); v != nil && v.fixed && (f.kids || f.text) {
 		switch {
 		case f.kids:
-			r.report("cvc-elt.5.2.2.1", "the element "+f.name.String()+" has a fixed value and must have no child elements", nil)
+			r.report("cvc-elt.5.2.2.1",
+				"the element "+f.name.String()+" has a fixed value and must have no child elements", nil)
 		case string(r.value.buf) != v.text:
-			r.report("cvc-elt.5.2.2.2.1", "the content of "+f.name.String()+" is not the fixed one "+quote(v.text), []string{v.text})
+			r.report("cvc-elt.5.2.2.2.1",
+				"the content of "+f.name.String()+" is not the fixed one "+quote(v.text), []string{v.text})
 		}
 	}
 }
@@ -313,18 +330,13 @@ func (r *Run) checkText(f *frame) {
 	case bad != nil:
 		r.report(bad.code, "the value of "+f.name.String()+" is not allowed: "+bad.msg, bad.expected)
 	case v != nil && v.fixed && key != v.key:
-		r.report("cvc-elt.5.2.2.2.2", "the value of "+f.name.String()+" is not the fixed one "+quote(v.text), []string{v.text})
+		r.report("cvc-elt.5.2.2.2.2",
+			"the value of "+f.name.String()+" is not the fixed one "+quote(v.text), []string{v.text})
 	}
 }
 
-// references checks at the end of the document that every IDREF found its ID.
-func (r *Run) references() {
-	for _, ref := range sortedKeys(r.ids.refs) {
-		r.report("cvc-id.1", "no element has the ID "+quote(ref), nil)
-	}
-}
-
-// id returns the id of a name. The last namespaces are remembered: a document has few.
+// id returns the id of a name, 0 if the schema does not know it. The namespaces that came last are remembered, since a
+// document has few: this saves looking the namespace up for each element.
 func (r *Run) id(space, local string) int32 {
 	var v *vocabulary
 	for i := range r.cache {

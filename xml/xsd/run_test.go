@@ -166,7 +166,7 @@ func TestConstantMemory(t *testing.T) {
 				}
 				return nil
 			})
-			if errs := run.End(); err != nil || errs != nil {
+			if errs := run.Errors(); err != nil || errs != nil {
 				t.Fatal(errs, err)
 			}
 			if used := int64(most) - int64(before.HeapAlloc); used > 4<<20 {

@@ -9,7 +9,8 @@ import (
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
-// simple is a simple type: atomic (prim is set), a list or a union. Facets are those in effect, inherited ones included.
+// simple is a simple type: atomic (prim is set), a list (item) or a union. Its facets are all that are in effect, the
+// inherited ones included, so that checking a value does not go up the derivation.
 type simple struct {
 	name  string // local name of the type, or of the nearest named one that it is derived from
 	base  *simple
@@ -94,6 +95,7 @@ func normalize(v []byte, w whitespace) []byte {
 	return v
 }
 
+// isNormal reports whether v has its normal form already: most values do, and are then not copied.
 func isNormal(v []byte, w whitespace) bool {
 	if bytes.IndexByte(v, '\t') >= 0 || bytes.IndexByte(v, '\n') >= 0 || bytes.IndexByte(v, '\r') >= 0 {
 		return false
@@ -115,7 +117,8 @@ func appendNormal(dst, v []byte, w whitespace) []byte {
 	return dst
 }
 
-// check validates a value and returns its key when that is wanted: equal values have equal keys.
+// check validates a value and returns its key if that is wanted: equal values have equal keys. IDs and references are
+// recorded last, so that those in a value which is not valid do not count.
 func (s *simple) check(raw []byte, sc *scope) (key string, bad *violation) {
 	if s.union != nil {
 		return s.checkUnion(raw, sc)
@@ -156,7 +159,9 @@ func (s *simple) identify(v []byte, sc *scope) (bad *violation) {
 
 func (s *simple) checkAtomic(v []byte, sc *scope) (string, *violation) {
 	if !s.prim.valid(v, sc) || s.lex != nil && !s.lex(v) {
-		return "", &violation{code: "cvc-datatype-valid.1.2.1", msg: quote(string(v)) + " is not a value of the type " + s.name}
+		return "", &violation{
+			code: "cvc-datatype-valid.1.2.1", msg: quote(string(v)) + " is not a value of the type " + s.name,
+		}
 	}
 	if !sc.wantKey && s.enum == nil {
 		return "", nil
@@ -184,6 +189,7 @@ func (s *simple) checkList(v []byte, sc *scope) (string, int, *violation) {
 	return strings.Join(keys, " "), n, nil
 }
 
+// checkUnion takes the first member type that the value is valid against (XML Schema Part 2, §2.5.1.3).
 func (s *simple) checkUnion(raw []byte, sc *scope) (string, *violation) {
 	inner := *sc
 	inner.wantKey = sc.wantKey || s.enum != nil
@@ -204,10 +210,14 @@ func (s *simple) checkUnion(raw []byte, sc *scope) (string, *violation) {
 	if bad := s.facets.checkPatterns(normalize(raw, collapse)); bad != nil {
 		return "", bad
 	}
-	return "", &violation{code: "cvc-datatype-valid.1.2.3", msg: quote(string(raw)) + " is not a value of any type in the union " + s.name}
+	return "", &violation{
+		code: "cvc-datatype-valid.1.2.3",
+		msg:  quote(string(raw)) + " is not a value of any type in the union " + s.name,
+	}
 }
 
-// identify records an ID or IDREF.
+// identify records an ID or IDREF. A reference may come before its ID, so that only the end of the document shows
+// whether it has one.
 func (sc *scope) identify(kind identity, v []byte) *violation {
 	if sc.ids == nil || kind == noIdentity {
 		return nil
@@ -219,26 +229,24 @@ func (sc *scope) identify(kind identity, v []byte) *violation {
 			return &violation{code: "cvc-id.2", msg: "the ID " + quote(string(v)) + " occurs twice"}
 		}
 		if sc.ids.seen == nil {
-			sc.ids.seen, sc.ids.refs = map[string]struct{}{}, cleared(sc.ids.refs)
+			sc.ids.seen = map[string]struct{}{}
 		}
 		sc.ids.seen[string(v)] = struct{}{}
 		delete(sc.ids.refs, string(v))
 	case isIDREF:
 		if !seen {
-			sc.ids.refs = cleared(sc.ids.refs)
+			if sc.ids.refs == nil {
+				sc.ids.refs = map[string]struct{}{}
+			}
 			sc.ids.refs[string(v)] = struct{}{}
 		}
 	case isEntity:
-		return &violation{code: "cvc-datatype-valid.1.2.1", msg: "the document has no unparsed entity " + quote(string(v))}
+		return &violation{
+			code: "cvc-datatype-valid.1.2.1",
+			msg:  "the document has no unparsed entity " + quote(string(v)), // without a DTD there are none
+		}
 	}
 	return nil
-}
-
-func cleared(m map[string]struct{}) map[string]struct{} {
-	if m == nil {
-		m = map[string]struct{}{}
-	}
-	return m
 }
 
 // simpleType reads a simple type definition (XML Schema Part 2, §4.1.2).
@@ -322,16 +330,14 @@ func (a *assembly) listType(f *file, n safe.Node) (*simple, error) {
 	if len(members) != 1 || members[0].isList() {
 		return nil, f.fail(n, "a list needs one item type that is no list")
 	}
-	return newList("list", members[0]), nil
+	return &simple{
+		name: "list", base: builtin["anySimpleType"].simple, space: collapse, item: members[0], facets: noFacets,
+	}, nil
 }
 
 // isList reports whether s is a list or a union with one.
 func (s *simple) isList() bool {
 	return s.item != nil || slices.ContainsFunc(s.union, (*simple).isList)
-}
-
-func newList(name string, item *simple) *simple {
-	return &simple{name: name, base: builtin["anySimpleType"].simple, space: collapse, item: item, facets: noFacets}
 }
 
 func (a *assembly) unionType(f *file, n safe.Node) (*simple, error) {

@@ -112,6 +112,7 @@ func (f *fields) readYear(v []byte) ([]byte, bool) {
 	return v[n:], err == nil && y != 0 && y <= maxYear && y >= -maxYear-1
 }
 
+// two reads two digits.
 func two(v []byte) (int, []byte, bool) {
 	if len(v) < 2 || digits(v[:2]) != 2 {
 		return 0, nil, false
@@ -146,7 +147,8 @@ func (f *fields) inRange() bool {
 	if f.hour == 24 && (f.minute != 0 || f.second != 0 || f.frac != "") {
 		return false
 	}
-	return f.month >= 1 && f.month <= 12 && f.day >= 1 && f.day <= monthDays(f.year, f.month) && f.hour <= 24 && f.minute < 60 && f.second < 60
+	return f.month >= 1 && f.month <= 12 && f.day >= 1 && f.day <= monthDays(f.year, f.month) &&
+		f.hour <= 24 && f.minute < 60 && f.second < 60
 }
 
 func monthDays(year int64, month int) int {
@@ -183,7 +185,8 @@ func zone(v []byte) (offset int, zoned, ok bool) {
 	return offset, true, true
 }
 
-// days counts the days from the start of the year 0 in the Gregorian calendar without end.
+// days counts days in the Gregorian calendar, extended into the past. Years begin in March here, so that the leap day
+// is the last of its year and (153*(m-3)+2)/5 is how many days lie before month m.
 func days(year int64, month, day int) int64 {
 	y, m := year, int64(month)
 	if m <= 2 {
@@ -241,7 +244,8 @@ func parseDuration(v []byte) (d duration, ok bool) {
 	return d, true
 }
 
-// maxAmount bounds the parts of a duration that are told apart; greater ones are all the same.
+// maxAmount bounds the parts of a duration that are told apart, so that sums fit 64 bits; greater ones are all the
+// same.
 const maxAmount = 1e10
 
 // parts reads numbers with these designators, in this order; units from index seconds on count seconds, others months.
@@ -283,7 +287,8 @@ func durationKey(v []byte, _ *scope) string {
 	return fmt.Sprint(d.neg, d.months, " ", d.sec, ".", d.frac)
 }
 
-// compareDurations compares by the four moments that XML Schema Part 2 §3.2.6.2 names.
+// compareDurations adds both to the four moments that XML Schema Part 2 §3.2.6.2 names. Only if all four agree is
+// there an order: a month is longer than 30 days from one of them and shorter from another.
 func compareDurations(a, b any) (int, bool) {
 	x, y := a.(duration), b.(duration)
 	order := 0
@@ -342,7 +347,7 @@ func compareMomentSums(x, y sum) int {
 	return 1
 }
 
-// compareComplement compares fractions of which one counts back from the next second.
+// compareComplement compares the fractions of neighbours, of which one counts back from the later second.
 func compareComplement(x, y sum) int {
 	f := func(s sum) float64 {
 		v, _ := strconv.ParseFloat("0."+s.frac+"0", 64)

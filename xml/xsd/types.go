@@ -33,7 +33,8 @@ func (a *assembly) simpleRef(f *file, n safe.Node, name string) (*simple, error)
 	return t.simple, nil
 }
 
-// define reads a global type, unless that was done.
+// define reads a global type, unless that was done. Types that refer to each other in a circle are legal only through
+// the elements in them, whose types are not defined at that point (declare).
 func (a *assembly) define(t *typ) error {
 	if t.state == complete {
 		return nil
@@ -56,6 +57,7 @@ func (a *assembly) anonymous(f *file, n safe.Node) (*typ, error) {
 	return t, a.fill(t, f, n)
 }
 
+// fill reads a type definition into t.
 func (a *assembly) fill(t *typ, f *file, n safe.Node) error {
 	if n.Name().Local == "simpleType" {
 		return a.simpleType(t, f, n)
@@ -194,7 +196,7 @@ func (a *assembly) contentOf(t *typ, f *file, n safe.Node, isMixed bool) error {
 	return nil
 }
 
-// extend puts the content of the base before the own content.
+// extend puts the content of the base before that of the type (XML Schema Part 1, §3.4.2, effective content).
 func extend(t *typ, f *file, n safe.Node) error {
 	base := t.base
 	switch {
@@ -241,7 +243,8 @@ func (a *assembly) globalElement(e *element) error {
 	return a.declare(e, at.f, at.n)
 }
 
-// declare reads what global and local element declarations have in common.
+// declare reads what global and local element declarations have in common. It only refers to the type: a type may
+// contain elements of the same type. A default value is checked later for that reason, when all types are complete.
 func (a *assembly) declare(e *element, f *file, n safe.Node) (err error) {
 	if e.typ, err = a.typeRef(f, n, "type"); err != nil {
 		return err
@@ -279,7 +282,8 @@ func (a *assembly) declare(e *element, f *file, n safe.Node) (err error) {
 	return err
 }
 
-// headType is the type of an element that names none: the one of its substitution group, or anyType.
+// headType is the type of an element that names none: that of the head of its substitution group, or anyType. The
+// head may not have been read yet, so that its declaration is looked into.
 func (a *assembly) headType(e *element, f *file, n safe.Node) (*typ, error) {
 	seen := map[*element]bool{e: true}
 	for h := e.head; h != nil; h = h.head {
@@ -341,7 +345,8 @@ func checkElementValue(e *element, f *file, n safe.Node) error {
 
 // keyOf computes the key of a default or fixed value, which must be valid.
 func (f *file) keyOf(n safe.Node, v *constraint, t *simple) error {
-	key, bad := t.check([]byte(v.text), &scope{prefix: func(p string) (string, bool) { return f.lookup(n, p) }, wantKey: true})
+	prefix := func(p string) (string, bool) { return f.lookup(n, p) }
+	key, bad := t.check([]byte(v.text), &scope{prefix: prefix, wantKey: true})
 	if bad != nil {
 		return f.fail(n, "the default or fixed value "+quote(v.text)+" is not valid: "+bad.msg)
 	}
@@ -349,13 +354,16 @@ func (f *file) keyOf(n safe.Node, v *constraint, t *simple) error {
 	return nil
 }
 
-// substitutions computes which elements may stand for which others (XML Schema Part 1, §3.3.6).
+// substitutions computes which elements may stand for which others (XML Schema Part 1, §3.3.6), along the chain of
+// heads: an element may stand for the head of its head. A head that blocks is passed over; those above it may still
+// take it.
 func (a *assembly) substitutions() error {
 	for _, e := range sorted(a.elements) {
 		seen := map[*element]bool{e: true}
 		for h := e.head; h != nil; h = h.head {
 			if seen[h] {
-				return &SchemaError{File: a.pending[e].f.path, Msg: "the substitution group of " + e.name.String() + " contains itself"}
+				msg := "the substitution group of " + e.name.String() + " contains itself"
+				return &SchemaError{File: a.pending[e].f.path, Msg: msg}
 			}
 			seen[h] = true
 			if h.block&bySubstitution != 0 || !e.typ.derives(h.typ, (h.block|h.typ.block)&^bySubstitution) {

@@ -35,8 +35,8 @@ func isURI(v []byte) bool {
 	return !bytes.ContainsAny(path, "[]")
 }
 
-// cutScheme takes the scheme off v. ok is false if there is a colon where only a scheme can end and no scheme before it,
-// or nothing behind it.
+// cutScheme takes the scheme off v. ok is false if there is a colon where only a scheme can end and no scheme before
+// it, or nothing behind it.
 func cutScheme(v []byte) (rest []byte, has, ok bool) {
 	colon := bytes.IndexByte(v, ':')
 	if colon < 0 {
@@ -49,7 +49,7 @@ func cutScheme(v []byte) (rest []byte, has, ok bool) {
 	if bytes.ContainsAny(scheme, "/?#") {
 		return v, false, true
 	}
-	for i, c := range scheme {
+	for i, c := range scheme { // letters, then digits and + - . as well
 		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
 		if !letter && (i == 0 || !(c >= '0' && c <= '9' || strings.IndexByte("+-.", c) >= 0)) {
 			return nil, false, false

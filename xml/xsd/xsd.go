@@ -1,16 +1,20 @@
 // Package xsd validates documents against schemas of XML Schema 1.0 (Second Edition): structures and datatypes, in one
 // pass over the events of a scanner and in constant memory.
 //
+// Load reads a schema and what it includes and imports; a Set does so for many schemas that share files.
+// Schema.Validate then checks a document and returns its Errors. A caller that reads the document for other purposes
+// as well feeds the events of its own scan to a Run (NewRun, Event, Errors) and finds the lines with Locate.
+//
 //   - A Set loads schemas from a file system and never looks outside of it. Schemas of one Set share what they import.
 //   - Everything in a schema document is either implemented or refused when it is loaded, with its name and line. Not
 //     implemented are redefine, notations, identity constraints and all-groups of more than 64 elements.
 //   - Schemas are trusted to be valid themselves: constraints on schemas are checked where the outcome of a validation
 //     depends on them, not for their own sake.
-//   - Errors name the constraint of the Recommendation, for example cvc-complex-type.2.4.a. What follows from an error is
-//     handled as Xerces does: after a misplaced element its parent is not judged any further, its descendants are.
-//   - Known differences from Xerces: lengths count characters, not UTF-16 units; names are those of the fifth edition of
-//     XML 1.0; a value that must be held to be checked (not text, not base64) is refused above 16 MB; a wildcard with a
-//     count does not make optional content necessary.
+//   - Errors name the constraint of the Recommendation, for example cvc-complex-type.2.4.a. After an error validation
+//     goes on as in Xerces: the parent of a misplaced element is not judged any further, its descendants are.
+//   - Known differences from Xerces: lengths count characters, not UTF-16 units; names are those of the fifth edition
+//     of XML 1.0; a value that must be held to be checked (not text, not base64) is refused above 16 MB; a wildcard
+//     with a count does not make optional content necessary.
 //   - Locations that a document names for its schemas (xsi:schemaLocation) are not followed.
 package xsd
 
@@ -51,9 +55,9 @@ type Error struct {
 // maxErrors bounds the errors that are kept of one document.
 const maxErrors = 100
 
-// Validate validates one document, which r holds from its start. An error means that it could not be read to its end: an *safe.Error when it is not
-// well-formed, else what r returned. A valid document has no Errors; else they come in the order in which they were
-// found, at most the first hundred.
+// Validate validates the document in r, from its start. A valid one has no Errors; of another the first hundred are
+// returned in the order in which they were found. An error means that the document could not be read to its end: a
+// *safe.Error if it is not well-formed, else what r returned.
 func (s *Schema) Validate(r io.ReadSeeker) ([]Error, error) {
 	run := s.NewRun()
 	err := safe.Scan(r, safe.Document, func(ev *safe.Event) error {
@@ -63,7 +67,7 @@ func (s *Schema) Validate(r io.ReadSeeker) ([]Error, error) {
 	if err != nil {
 		return nil, err
 	}
-	errs := run.End()
+	errs := run.Errors()
 	if len(errs) == 0 {
 		return nil, nil
 	}
@@ -73,7 +77,8 @@ func (s *Schema) Validate(r io.ReadSeeker) ([]Error, error) {
 	return errs, Locate(r, errs)
 }
 
-// Locate reads a document up to the last of the errors and sets their lines and columns.
+// Locate reads a document up to the last of the errors and sets their lines and columns. It is a second pass, so that
+// the first one need not count lines in the documents that have no errors, which are most.
 func Locate(r io.Reader, errs []Error) error {
 	src, err := safe.UTF8(r)
 	if err != nil {

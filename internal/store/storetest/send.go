@@ -19,6 +19,7 @@ var sendTests = []test{
 	{"REL-023 unknown and failed outcomes", testOutcomes},
 	{"REL-027 what may have arrived stays unknown", testUnclear},
 	{"REL-027 no lookup says that it did not arrive", testNotSent},
+	{"REL-026 what waits for a receiver that moves", testMoving},
 	{"D-25 evidence belongs to the attempt that sent it", testEvidenceOfAttempts},
 	{"AS4-125 an attempt that another follows at once keeps its job", testHold},
 	{"REL-043 no message is SENT without a receipt", testNoReceipt},
@@ -242,6 +243,58 @@ func testNotSent(b *bench) {
 		job := b.claimed(store.Send) // it is still due
 		b.must(b.Release(b.ctx, job, b.clock.Now().Add(time.Hour), ""))
 	}
+}
+
+// testMoving has a message that waits because no SMP knows its receiver.
+func testMoving(b *bench) {
+	since := b.clock.Now()
+	why := store.NotSent{Reason: "no SMP knows it", Retry: since.Add(time.Minute), Moving: since}
+	claim := func() []store.Job {
+		jobs, err := b.Claim(b.ctx, store.Claim{Kind: store.Send, Moving: true, Owner: "seeker", Lease: lease, Limit: 10})
+		b.must(err)
+		return jobs
+	}
+	moving := func() string {
+		jobs, err := b.Jobs(b.ctx, tenant, store.JobFilter{Kind: store.Send})
+		b.must(err)
+		return jobs[0].Moving.String()
+	}
+	m := b.submitted(1)
+	want(b, "what waits for nobody", len(claim()), 0)
+	b.must(b.NotSent(b.ctx, b.claimed(store.Send), why))
+	want(b, "state", b.state(m.ID), store.RetryWait)
+	want(b, "since", moving(), since.String())
+	want(b, "before its turn", len(claim()), 0)
+
+	b.clock.advance(time.Minute)
+	jobs := claim()
+	want(b, "its turn", len(jobs), 1)
+	want(b, "in other hands meanwhile", len(claim()), 0)
+	b.must(b.NotSent(b.ctx, jobs[0], store.NotSent{Reason: "no answer", Retry: b.clock.Now()}))
+	want(b, "after a failure that says nothing", moving(), since.String())
+
+	jobs = claim()
+	want(b, "still its turn", len(jobs), 1)
+	_, n, err := b.StartAttempt(b.ctx, jobs[0], sealedAs("one"))
+	b.must(err)
+	b.must(b.FinishAttempt(b.ctx, jobs[0], n, store.Result{State: store.RetryWait, Outcome: "later", Retry: b.clock.Now()}))
+	want(b, "once the receiver was found", moving(), time.Time{}.String())
+	want(b, "what waits for something else", len(claim()), 0)
+
+	why.Moving, why.Retry = b.clock.Now(), b.clock.Now()
+	b.must(b.NotSent(b.ctx, b.claimed(store.Send), why))
+	want(b, "again", moving(), b.clock.Now().String())
+	b.must(b.Requeue(b.ctx, tenant, m.ID, "kari", "now, please"))
+	want(b, "after an operator's decision", moving(), time.Time{}.String())
+
+	_, n, err = b.StartAttempt(b.ctx, b.claimed(store.Send), start)
+	b.must(err)
+	want(b, "attempt", n, 2)
+	b.clock.advance(lease) // the worker vanished: it may have arrived
+	why.Moving, why.Retry = b.clock.Now(), b.clock.Now()
+	b.must(b.NotSent(b.ctx, b.claimed(store.Send), why))
+	want(b, "what may have arrived", b.state(m.ID), store.Unknown)
+	want(b, "is sent nowhere else unasked", len(claim()), 0)
 }
 
 func testEvidenceOfAttempts(b *bench) {

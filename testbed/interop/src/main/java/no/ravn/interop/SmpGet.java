@@ -71,6 +71,9 @@ final class SmpGet {
           o.addProperty("process", p.getProcessIdentifier().getValue());
           o.addProperty("process_scheme", p.getProcessIdentifier().getScheme());
           o.addProperty("transport_profile", e.getTransportProfile());
+          if (e.getServiceExpirationDate() != null) {
+            o.addProperty("expiration", e.getServiceExpirationDate().toString());
+          }
           o.addProperty("endpoint_url", SMPClientReadOnly.getEndpointAddress(e));
           o.addProperty("certificate",
               Base64.getEncoder().encodeToString(SMPClientReadOnly.getEndpointCertificate(e).getEncoded()));
