@@ -156,15 +156,15 @@ func EncodePEM(der []byte) []byte {
 // DaysLeft returns for how many whole days the certificate is still valid; negative if it has expired.
 func DaysLeft(c *x509.Certificate, now time.Time) int { return int(c.NotAfter.Sub(now).Hours() / 24) }
 
-// Term says in words how long a certificate is still valid: "valid for 12 days more", "expired 29 days ago".
+// Term says in words how long a certificate is still valid: "is valid for 12 days more", "expired 29 days ago".
 func Term(c *x509.Certificate, now time.Time) string {
 	switch {
 	case now.Before(c.NotBefore):
-		return "valid only in " + days(c.NotBefore.Sub(now)) + ", from " + c.NotBefore.UTC().Format(time.RFC3339)
+		return "is valid only in " + days(c.NotBefore.Sub(now)) + ", from " + c.NotBefore.UTC().Format(time.RFC3339)
 	case now.After(c.NotAfter):
 		return "expired " + days(now.Sub(c.NotAfter)) + " ago"
 	}
-	return "valid for " + days(c.NotAfter.Sub(now)) + " more"
+	return "is valid for " + days(c.NotAfter.Sub(now)) + " more"
 }
 
 // days is a time in whole days, or in hours if it is shorter.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -67,7 +68,7 @@ func newCertRow(use string, cert *x509.Certificate, role string, status certs.Cl
 		Use: use, Subject: certs.Subject(cert), Chain: []string{}, Role: role, DaysLeft: certs.DaysLeft(cert, now),
 		NotBefore: cert.NotBefore.UTC().Format(time.RFC3339), NotAfter: cert.NotAfter.UTC().Format(time.RFC3339),
 		Fingerprint: certs.Fingerprint(cert), Status: string(status), Revocation: "unchecked",
-		fine: status == certs.Valid, term: certs.Term(cert, now),
+		fine: status == certs.Valid, term: strings.TrimPrefix(certs.Term(cert, now), "is "),
 	}
 }
 

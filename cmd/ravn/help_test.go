@@ -25,5 +25,11 @@ func TestExitCodesStandInEachHelp(t *testing.T) {
 			t.Errorf("%s --help: exit %d, %d times exit codes\n%s", cmd.CommandPath(), code, strings.Count(out, "Exit codes:"), errs)
 		}
 	}
-	walk((&cli{}).root())
+	root := (&cli{}).root()
+	walk(root)
+	for path := range exitCodes {
+		if cmd, _, err := root.Find(strings.Fields(path)); err != nil || cmd.CommandPath() != "ravn "+path {
+			t.Errorf("exit codes of %q, which is no command", path)
+		}
+	}
 }

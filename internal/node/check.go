@@ -82,7 +82,7 @@ func (in *inspection) remark(path, format string, args ...any) {
 
 // ends remarks that a certificate ends soon.
 func (in *inspection) ends(path, what string, c *x509.Certificate) {
-	in.ending = append(in.ending, fmt.Sprintf("%s%s: %s is %s", path, in.cfg.Where(path), what, certs.Term(c, in.opts.Now)))
+	in.ending = append(in.ending, fmt.Sprintf("%s%s: %s %s", path, in.cfg.Where(path), what, certs.Term(c, in.opts.Now)))
 }
 
 // keys checks every own key, not only the first: readable, an access point's, of this environment's PKI (PKI-030,
@@ -125,7 +125,7 @@ func (in *inspection) keyDates(ctx context.Context, ring *certs.Keyring, i int) 
 	current, err := ring.Current(id.Seat, now)
 	switch {
 	case err != nil:
-		in.add(in.cfg.Fault(fault.KeyUntrusted, nil, keyPath(i), "seat %s: the certificate is %s, and the seat has no other key that is valid now",
+		in.add(in.cfg.Fault(fault.KeyUntrusted, nil, keyPath(i), "seat %s: the certificate %s, and the seat has no other key that is valid now",
 			id.Seat, certs.Term(id.Cert, now)))
 	case current == id:
 		if err := in.trust.VerifyAP(ctx, id.Cert, now); err != nil {
@@ -184,7 +184,7 @@ func (in *inspection) tlsPair() {
 	case err != nil:
 		in.add(in.cfg.Fault(fault.TLSUnreadable, err, "as4.tls_cert", "%s and %s", a.TLSCert, a.TLSKey))
 	case now.Before(pair.Leaf.NotBefore), now.After(pair.Leaf.NotAfter):
-		in.add(in.cfg.Fault(fault.TLSUnreadable, nil, "as4.tls_cert", "%s is %s", a.TLSCert, certs.Term(pair.Leaf, now)))
+		in.add(in.cfg.Fault(fault.TLSUnreadable, nil, "as4.tls_cert", "%s %s", a.TLSCert, certs.Term(pair.Leaf, now)))
 	case certs.DaysLeft(pair.Leaf, now) < warnDaysTLS:
 		in.ends("as4.tls_cert", a.TLSCert, pair.Leaf)
 	}

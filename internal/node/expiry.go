@@ -132,6 +132,6 @@ func (n *Node) tellExpiry(told map[string]int, now time.Time) {
 		}
 		n.alarm(level, "certificate_expires").Str("use", e.what).Str("subject", clean(certs.Subject(e.cert))).Str("sha256", sum).
 			Int("days", certs.DaysLeft(e.cert, now)).Time("valid_until", e.cert.NotAfter).
-			Msg("the " + e.what + " is " + certs.Term(e.cert, now))
+			Msg("the " + e.what + " " + certs.Term(e.cert, now))
 	}
 }
