@@ -14,6 +14,7 @@ import (
 	"github.com/ravn-ap/ravn/as4/wssec"
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/ebms"
+	"github.com/ravn-ap/ravn/xml/safe"
 )
 
 // response is an HTTP response before it is written.
@@ -76,8 +77,8 @@ func (x *exchange) fail(err error) response {
 	case errors.As(err, &me) && me.Part:
 		const text = "A MIME part is not packaged as Peppol AS4 demands"
 		return x.signal(ebms.Error{Code: ebms.CodeMimeInconsistency, Detail: text})
-	case errors.As(err, &me):
-		return x.plain(http.StatusBadRequest, "the message is not packaged as Peppol AS4 demands")
+	case errors.As(err, &me): // the texts of package mime repeat nothing of a message
+		return x.plain(http.StatusBadRequest, "the message is not packaged as Peppol AS4 demands: "+me.Msg)
 	case errors.As(err, &we):
 		return x.failSecurity(we)
 	case x.info.Authenticated:
@@ -96,7 +97,7 @@ func (x *exchange) broken() response {
 func (x *exchange) failSecurity(e *wssec.Error) response {
 	switch e.Class {
 	case wssec.Malformed:
-		return x.plain(http.StatusBadRequest, "the SOAP part is not acceptable")
+		return x.plain(http.StatusBadRequest, malformed(e))
 	case wssec.VersionMismatch:
 		return soapFault("VersionMismatch")
 	case wssec.MustUnderstand:
@@ -110,6 +111,15 @@ func (x *exchange) failSecurity(e *wssec.Error) response {
 		return x.signal(ebms.Error{Code: code, Detail: "The eb:Messaging header is missing"})
 	}
 	return x.signal(ebms.Error{Code: code})
+}
+
+// malformed says what is wrong with a SOAP part that cannot be read; no text of the readers repeats any of it.
+func malformed(e *wssec.Error) string {
+	var xe *safe.Error
+	if errors.As(e.Err, &xe) {
+		return fmt.Sprintf("%s: line %d column %d: %s", e.Msg, xe.Line, xe.Col, xe.Msg)
+	}
+	return e.Msg
 }
 
 // SecurityCode returns the code that answers a refusal of package wssec (as4.md §9.1), "" when the answer is none: HTTP

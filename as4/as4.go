@@ -42,9 +42,8 @@ const (
 
 // Handler decides about one verified message, before the receipt leaves.
 type Handler interface {
-	// Known returns the stored answer to a message that was accepted before under the same key. It returns nil if the
-	// key is new, and an *ebms.Error if it was used with different digests (AS4-129, AS4-131).
-	Known(ctx context.Context, key DuplicateKey, digests []byte) (*Answer, error)
+	// Known returns what is stored of the message that was accepted before under the same key, nil when the key is new.
+	Known(ctx context.Context, key DuplicateKey) (*Prior, error)
 
 	// Place opens a place for the payload of a message that has not been accepted yet. id is the id of its Exchange and
 	// becomes the id of the stored message. What is written there stays invisible until Accept takes it over; Abort
@@ -52,9 +51,13 @@ type Handler interface {
 	Place(ctx context.Context, id string) (Place, error)
 
 	// Accept stores the message. If it returns nil, payload, record and in.Answer are durable: a receipt is a promise.
-	// A *Duplicate (another copy was stored first) makes the Receiver answer with the stored receipt. An *ebms.Error is
-	// sent to C2 as it is; any other error means that nothing was stored and becomes EBMS:0202 without detail.
+	// A *Duplicate (a twin was faster) makes the Receiver answer it as a repeat. An *ebms.Error goes to C2 as it is; any
+	// other error means that nothing was stored: EBMS:0202 without detail.
 	Accept(ctx context.Context, in *Inbound) error
+
+	// Repeat keeps the receipt for a repeat whose header was rebuilt beside the first one, and delivers and counts
+	// nothing. It returns the receipt that is kept: in.Answer, or that of an earlier repeat with the same digests.
+	Repeat(ctx context.Context, in *Inbound, prior *Prior) (*Answer, error)
 }
 
 // Place receives a payload.
@@ -72,7 +75,6 @@ type DuplicateKey struct {
 
 // Answer is an HTTP response as it was or will be sent: a signed receipt.
 type Answer struct {
-	ID          string // of the stored message if it was accepted before, else ""
 	ContentType string
 	Body        []byte
 }
@@ -93,10 +95,50 @@ type Inbound struct {
 	Place      Place             // holds the whole payload, decompressed
 	Received   time.Time
 	Warnings   []string
+	Tolerated  []string // names of what was tolerated: the Tolerated constants
 }
 
-// Duplicate is returned by Handler.Accept if another copy of the message was stored first.
-type Duplicate struct{ Answer *Answer }
+// Prior is a message that was accepted before.
+type Prior struct {
+	ID      string // under which it is kept
+	Digests []byte // what its sender signed, as FormatDigests writes it
+	Answer  Answer // its receipt
+}
+
+// same compares what was signed of a repeat with the first message (AS4-128 to AS4-131): all of it the same, or the
+// payload alone, because the header was rebuilt. Another payload under a MessageId that was used is an error.
+func (p *Prior) same(digests []byte) (all bool, err error) {
+	if bytes.Equal(p.Digests, digests) {
+		return true, nil
+	}
+	first, err := payloadDigests(p.Digests)
+	if err != nil {
+		return false, err
+	}
+	again, err := payloadDigests(digests)
+	if err != nil {
+		return false, err
+	}
+	if len(first) == 0 || !slices.Equal(first, again) {
+		return false, refuse(ebms.CodeValueInconsistent, "MessageId reused with different content")
+	}
+	return false, nil
+}
+
+// payloadDigests lists what was signed of the attachments, without the names that the message gives them.
+func payloadDigests(digests []byte) (list []string, err error) {
+	refs, err := ParseDigests(digests)
+	for _, r := range refs {
+		if strings.HasPrefix(r.URI, "cid:") {
+			list = append(list, fmt.Sprintf("%s %s %x", formatTransforms(r.Transforms), r.Method, r.Value))
+		}
+	}
+	slices.Sort(list)
+	return list, err
+}
+
+// Duplicate is returned by Handler.Accept when a twin of the message was stored first.
+type Duplicate struct{ Prior *Prior }
 
 func (d *Duplicate) Error() string { return "as4: the message was accepted before" }
 

@@ -47,7 +47,7 @@ func TestHostileRequestLine(t *testing.T) {
 		{"SEC-010 JSON", change(typ, "Content-Type: application/json"), 415},
 		{"SEC-010 a malformed type", change(typ, "Content-Type: ;;"), 400},
 		{"SEC-010 multipart of another type", change(`type="application/soap+xml"`, `type="text/xml"`), 415},
-		{"SEC-010 multipart without type", change(`type="application/soap+xml"; `, ``), 415},
+		{"SEC-010 multipart with an empty type", change(`type="application/soap+xml"`, `type=""`), 415},
 		{"SEC-101 Content-Encoding", change(typ, typ+"\r\nContent-Encoding: gzip"), 415},
 		{"SEC-101 a second Content-Encoding", change(typ, typ+"\r\nContent-Encoding: identity\r\nContent-Encoding: gzip"), 415},
 		{"SEC-013 Upgrade", change(typ, typ+"\r\nConnection: Upgrade\r\nUpgrade: h2c"), 400},
@@ -347,10 +347,11 @@ func TestHostileDuplicates(t *testing.T) {
 	if again := a.send(t, request(contentType, body)); !bytes.Equal(again.body, first.body) || !again.x.Duplicate {
 		t.Error("AS4-129: another receipt")
 	}
-	contentType, body = d.build(t) // sealed again: other wsu:Id values, so other digests of Messaging
-	want{code: ebms.CodeValueInconsistent, step: StepKnown, detail: "MessageId reused with different content"}.verdict(t, a.send(t, request(contentType, body)))
-	if a.decrypts.Load() != decrypts {
-		t.Error("SEC-092: a duplicate was decrypted")
+	another := newDraft(t)
+	another.m.ID = d.m.ID
+	want{code: ebms.CodeValueInconsistent, step: StepKnown, detail: "MessageId reused with different content"}.verdict(t, a.post(t, another))
+	if a.decrypts.Load() != decrypts || len(a.mem.repeats) != 0 {
+		t.Error("SEC-092: a duplicate was decrypted, or something was kept of it")
 	}
 	a.clean(t, 1)
 
@@ -362,23 +363,65 @@ func TestHostileDuplicates(t *testing.T) {
 	a.clean(t, 2)
 }
 
-// AS4-130, SEC-070: a twin that another node stored first.
+// twin is a Handler that learns in Accept that another node was faster, with a message whose digests are changed.
+type twin struct {
+	*memory
+	change func(digests []byte) []byte
+	stored Answer
+}
+
+func (h twin) Accept(_ context.Context, in *Inbound) error {
+	return &Duplicate{&Prior{ID: "first", Digests: h.change(bytes.Clone(in.Digests)), Answer: h.stored}}
+}
+
+// AS4-128 to AS4-131, SEC-070: a twin that another node stored first is a repeat like any other.
 func TestHostileTwinElsewhere(t *testing.T) {
-	a := newArena(t)
-	stored := &Answer{ContentType: ContentTypeSignal, Body: []byte("the stored receipt")}
-	a.mem.refuse = &Duplicate{stored}
-	a.rx.Handler = a.mem
-	contentType, body := newDraft(t).build(t)
-	res, err := http.Post("http://"+a.addr+"/as4", contentType, bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
+	stored := Answer{ContentType: ContentTypeSignal, Body: []byte("the stored receipt")}
+	swap := func(prefix string) func([]byte) []byte {
+		return func(digests []byte) []byte {
+			refs, err := ParseDigests(digests)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range refs {
+				if strings.HasPrefix(refs[i].URI, prefix) {
+					refs[i].Value[0] ^= 1
+				}
+			}
+			return FormatDigests(refs)
+		}
 	}
-	got, _ := io.ReadAll(res.Body)
-	_ = res.Body.Close()
-	if x := <-a.done; !bytes.Equal(got, stored.Body) || !x.Duplicate {
-		t.Errorf("got %q, %+v", got, x)
+	for _, tc := range []struct {
+		name    string
+		change  func([]byte) []byte
+		stored  bool // the answer is the stored one
+		repeats int
+		code    ebms.Code
+	}{
+		{"AS4-129 the same", func(b []byte) []byte { return b }, true, 0, ""},
+		{"AS4-128 another header", swap("#"), false, 1, ""},
+		{"AS4-131 another payload", swap("cid:"), false, 0, ebms.CodeValueInconsistent},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			a := newArena(t)
+			a.rx.Handler = twin{a.mem, tc.change, stored}
+			contentType, body := newDraft(t).build(t)
+			res, err := http.Post("http://"+a.addr+"/as4", contentType, bytes.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, _ := io.ReadAll(res.Body)
+			_ = res.Body.Close()
+			x := <-a.done
+			if bytes.Equal(got, stored.Body) != tc.stored || len(a.mem.repeats) != tc.repeats || x.Code != tc.code {
+				t.Errorf("got %.80q, %d kept, %+v", got, len(a.mem.repeats), x)
+			}
+			if tc.code == "" && (!x.Duplicate || x.ID != "first") {
+				t.Errorf("not told as a repeat: %+v", x)
+			}
+			a.clean(t, 0)
+		})
 	}
-	a.clean(t, 0)
 }
 
 // AS4-134.

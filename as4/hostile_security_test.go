@@ -457,15 +457,16 @@ func TestHostileSEC073(t *testing.T) {
 		ok   bool
 	}{
 		{"SEC-073 9 minutes ahead", -9 * time.Minute, true},
-		{"SEC-073 11 minutes ahead", -11 * time.Minute, false},
+		{"SEC-073 11 minutes ahead", -11 * time.Minute, true},
+		{"SEC-073 24 hours and 59 minutes ahead", -25*time.Hour + time.Minute, true},
+		{"SEC-073 25 hours and a minute ahead", -25*time.Hour - time.Minute, false},
 		{"SEC-073 29 days old", 29 * 24 * time.Hour, true},
 		{"SEC-073 31 days old", 31 * 24 * time.Hour, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a := newArena(t)
 			d := newDraft(t)
-			a.clock.Store(int64(tc.age))
-			d.by = party(t, shared(t).AP, localca.Leaf{CN: "POP900001", NotBefore: time.Now().Add(-2 * time.Hour)})
+			d.m.Timestamp = time.Now().Add(-tc.age)
 			r := a.post(t, d)
 			if tc.ok {
 				if r.signal == nil || r.signal.Receipt == nil {

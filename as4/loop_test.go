@@ -26,6 +26,7 @@ type memory struct {
 	bodies   map[DuplicateKey][]byte
 	places   int // places that are open
 	refuse   error
+	repeats  []*Inbound // with a rebuilt header
 }
 
 type memoryPlace struct {
@@ -39,16 +40,20 @@ func (p *memoryPlace) Abort() {
 	p.m.places--
 }
 
-func (m *memory) Known(_ context.Context, key DuplicateKey, digests []byte) (*Answer, error) {
+func (m *memory) Known(_ context.Context, key DuplicateKey) (*Prior, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	in := m.accepted[key]
-	switch {
-	case in == nil:
+	if in == nil {
 		return nil, nil
-	case !bytes.Equal(in.Digests, digests):
-		return nil, &ebms.Error{Code: ebms.CodeValueInconsistent, Detail: "MessageId reused with different content"}
 	}
+	return &Prior{ID: "first", Digests: in.Digests, Answer: in.Answer}, nil
+}
+
+func (m *memory) Repeat(_ context.Context, in *Inbound, prior *Prior) (*Answer, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.repeats = append(m.repeats, in)
 	return &in.Answer, nil
 }
 
@@ -208,7 +213,8 @@ func TestSendAndReceive(t *testing.T) {
 		}
 	})
 	t.Run("AS4-131 another content under the same id is refused", func(t *testing.T) {
-		req2, _ := p.seal(t, Outgoing{ID: req.MessageID, Header: h, SBD: bytes.NewReader(sbd)})
+		other := bytes.Replace(sbd, []byte("<ID>1<"), []byte("<ID>2<"), 1)
+		req2, _ := p.seal(t, Outgoing{ID: req.MessageID, Header: h, SBD: bytes.NewReader(other)})
 		_, err := p.Post(t.Context(), req2)
 		wantCode(t, err, ebms.CodeValueInconsistent)
 		p.exchange(t)

@@ -54,22 +54,75 @@ func (x *exchange) message(partErr error) (*Answer, error) {
 		return x.ping(signed, in)
 	}
 	x.at(StepKnown)
-	if known, err := x.rx.Handler.Known(x.r.Context(), key, in.Digests); known != nil || err != nil {
-		x.repeats(known)
-		return known, err
+	prior, err := x.rx.Handler.Known(x.r.Context(), key)
+	if err != nil {
+		return nil, err
 	}
-	return x.accept(signed, in)
+	if prior == nil {
+		return x.accept(signed, in)
+	}
+	return x.repeat(signed, in, prior)
 }
 
-// repeats records in the Exchange that the message was accepted before.
-func (x *exchange) repeats(known *Answer) {
-	if known == nil {
-		return
+// repeat answers a message that was accepted before (AS4-129 to AS4-131). If all that was signed is the same it is the
+// stored receipt, and no key is touched. If the header was rebuilt, the message is opened and checked like a new one
+// before it gets a receipt of its own: a receipt says that we have what it names.
+func (x *exchange) repeat(signed *wssec.Signed, in *Inbound, prior *Prior) (*Answer, error) {
+	all, err := prior.same(in.Digests)
+	if err != nil {
+		return nil, err
 	}
-	x.info.Duplicate = true
-	if known.ID != "" {
-		x.info.ID = known.ID
+	if !all {
+		nowhere := func() (Place, error) { return storedAlready{}, nil }
+		if err := x.examine(signed, in, nowhere); err != nil {
+			return nil, err
+		}
 	}
+	return x.answerRepeat(in, prior)
+}
+
+// storedAlready is the Place of a payload that is stored already.
+type storedAlready struct{}
+
+func (storedAlready) Write(p []byte) (int, error) { return len(p), nil }
+func (storedAlready) Abort()                      {}
+
+// answerRepeat returns the stored receipt, or has the one for a rebuilt header kept beside it.
+func (x *exchange) answerRepeat(in *Inbound, prior *Prior) (*Answer, error) {
+	all, err := prior.same(in.Digests)
+	if err != nil {
+		return nil, err
+	}
+	answer := &prior.Answer
+	if !all {
+		x.at(StepAccept)
+		x.tolerate(ToleratedRebuilt)
+		in.Tolerated = x.info.Tolerated
+		if answer, err = x.rx.Handler.Repeat(context.WithoutCancel(x.r.Context()), in, prior); err != nil {
+			return nil, err
+		}
+	}
+	x.info.Duplicate, x.info.ID = true, prior.ID
+	return answer, nil
+}
+
+// tolerate notes a tolerance that the message needed, once.
+func (x *exchange) tolerate(name string) {
+	if !slices.Contains(x.info.Tolerated, name) {
+		x.info.Tolerated = append(x.info.Tolerated, name)
+	}
+}
+
+// rules checks the rules of a step. What is tolerated is noted, as far as the message got.
+func (x *exchange) rules(step Step) error {
+	remarks, err := x.subject.judge(step)
+	for _, f := range remarks {
+		x.tolerate(f.Tolerated)
+		if step == StepProfile { // what is to be said of an envelope says the envelope
+			x.info.Warnings = append(x.info.Warnings, f.Text)
+		}
+	}
+	return err
 }
 
 // split reads the body: the SOAP part into memory, the attachment into the spool (AS4-006, SEC-011). partErr is what is
@@ -85,6 +138,8 @@ func (x *exchange) split(src *body) (partErr, err error) {
 		return nil, err
 	}
 	r := mime.NewReader(src, ct)
+	r.RefuseBase64 = x.rx.RefuseBase64
+	x.subject.Untyped = ct.Untyped
 	for {
 		p, err := r.Next()
 		if err == io.EOF {
@@ -114,6 +169,7 @@ func (x *exchange) attachment(p *mime.Part) error {
 	if len(x.parts) > 1 {
 		return nil // the reader skips it
 	}
+	x.subject.Base64 = p.Base64
 	if _, err := copyPart(x.parts[0].spool, p); err != nil {
 		return spoolError(err)
 	}
@@ -218,8 +274,9 @@ func (x *exchange) header(signed *wssec.Signed) (*ebms.UserMessage, error) {
 	for _, p := range x.parts {
 		ids = append(ids, p.cid)
 	}
-	x.subject = Subject{Message: m, Signer: signed.Signer(), Ours: x.keys.Has, Now: x.rx.Now(), ContentIDs: ids}
-	if err := x.subject.refusal(StepProfile); err != nil {
+	x.subject.Message, x.subject.Signer, x.subject.ContentIDs = m, signed.Signer(), ids
+	x.subject.Ours, x.subject.Now = x.keys.Has, x.rx.Now()
+	if err := x.rules(StepProfile); err != nil {
 		return nil, err
 	}
 	if len(x.parts) > 0 && !signed.Covers(x.parts[0].cid) { // SEC-027
@@ -278,44 +335,50 @@ func (x *exchange) ping(signed *wssec.Signed, in *Inbound) (*Answer, error) {
 	return &in.Answer, nil
 }
 
-// accept opens the payload, streams it to its place while the envelope is read, and hands the message over. Once Accept
-// is called, a client that goes away stops nothing (REL-006).
+// accept examines the message and hands it over. From Accept on a client that goes away stops nothing (REL-006).
 func (x *exchange) accept(signed *wssec.Signed, in *Inbound) (*Answer, error) {
-	if err := x.subject.refusal(StepKnown); err != nil {
-		return nil, err
-	}
-	o, err := x.open(signed, in)
-	if err != nil {
-		return nil, err
-	}
-	x.at(StepPayload)
-	if in.Place, err = x.rx.Handler.Place(x.r.Context(), x.info.ID); err != nil {
-		return nil, err
-	}
 	accepted := false
 	defer func() {
-		if !accepted {
+		if in.Place != nil && !accepted {
 			in.Place.Abort()
 		}
 	}()
-	if err := x.envelope(o, in); err != nil {
-		return nil, err
-	}
-	if err := x.receipt(in); err != nil {
+	err := x.examine(signed, in, func() (Place, error) { return x.rx.Handler.Place(x.r.Context(), x.info.ID) })
+	if err != nil {
 		return nil, err
 	}
 	x.at(StepAccept)
+	in.Tolerated = x.info.Tolerated
 	err = x.rx.Handler.Accept(context.WithoutCancel(x.r.Context()), in)
 	var twin *Duplicate
 	if errors.As(err, &twin) {
-		x.repeats(twin.Answer)
-		return twin.Answer, nil
+		return x.answerRepeat(in, twin.Prior)
 	}
 	if err != nil {
 		return nil, err
 	}
 	accepted = true
 	return &in.Answer, nil
+}
+
+// examine opens the payload, streams it to its place while the envelope is read, checks what the profile says about
+// both, and makes the receipt.
+func (x *exchange) examine(signed *wssec.Signed, in *Inbound, place func() (Place, error)) error {
+	if err := x.rules(StepKnown); err != nil {
+		return err
+	}
+	o, err := x.open(signed, in)
+	if err != nil {
+		return err
+	}
+	x.at(StepPayload)
+	if in.Place, err = place(); err != nil {
+		return err
+	}
+	if err := x.envelope(o, in); err != nil {
+		return err
+	}
+	return x.receipt(in)
 }
 
 // envelope decompresses the payload into its place and reads the envelope on the way (SBDH-039 to SBDH-043).
@@ -334,9 +397,10 @@ func (x *exchange) envelope(o *wssec.Opened, in *Inbound) error {
 		return err
 	}
 	in.Header, in.Payload, in.DocType = h, p, h.DocType
-	in.Warnings, x.info.Warnings = h.Warnings, h.Warnings
+	x.info.Warnings = append(x.info.Warnings, h.Warnings...)
+	in.Warnings = x.info.Warnings
 	x.subject.Header = h
-	return x.subject.refusal(StepEnvelope)
+	return x.rules(StepEnvelope)
 }
 
 // expand decompresses a payload whose header says that it is compressed (AS4-050).
@@ -347,7 +411,7 @@ func (x *exchange) expand(r io.Reader) (io.Reader, error) {
 		return nil, err
 	}
 	x.subject.Head = slices.Clone(head)
-	if err := x.subject.refusal(StepPayload); err != nil {
+	if err := x.rules(StepPayload); err != nil {
 		return nil, err
 	}
 	if declaresGzip(x.subject.Message) {

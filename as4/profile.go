@@ -15,23 +15,41 @@ import (
 	"github.com/ravn-ap/ravn/sbdh"
 )
 
-// Rule is one rule of the profile for user messages. The Receiver stops at the first one that is broken; who explains a
-// message wants them all (Subject.Broken).
+// Rule is one rule of the profile for user messages. The Receiver stops at the first one that is broken and has a code,
+// and counts what it tolerates; who explains a message wants them all (Subject.Broken).
 type Rule struct {
 	ID    string                  // of the requirement
-	Code  ebms.Code               // what the Receiver answers; "" for a remark: receivers ignore it
+	Code  ebms.Code               // what the Receiver answers; "" for a remark: it is tolerated
 	Step  Step                    // of the Receiver, in which it decides
 	Check func(*Subject) *Finding // returns nil if the rule is kept, or if what it needs is not known
 }
 
 // Finding says how a rule is broken.
 type Finding struct {
-	Detail string // one line for the other side, which repeats nothing of its input
-	Text   string // for the operator, with the values
+	Detail    string // one line for the other side, which repeats nothing of its input
+	Text      string // for the operator, with the values
+	Tolerated string // name of the tolerance, for the log and its counts; "" for a refusal
 }
+
+// Names of what the Receiver tolerates (design.md §3). A rebuilt header is no matter of one message, and has no rule.
+const (
+	ToleratedBase64          = "base64"
+	ToleratedUntyped         = "multipart-without-type"
+	ToleratedMessageID       = "message-id" // if as4.lenient_message_id is set
+	ToleratedClock           = "clock-ahead"
+	ToleratedRefTo           = "ref-to-message-id"
+	ToleratedTracking        = "tracking-identifier"
+	ToleratedEnvelope        = "optional-sbdh"
+	ToleratedNoCustomization = "type-without-customization"
+	ToleratedRebuilt         = "rebuilt-header"
+)
 
 func wrong(detail, text string, values ...any) *Finding {
 	return &Finding{Detail: detail, Text: fmt.Sprintf(text, values...)}
+}
+
+func tolerated(name, text string, values ...any) *Finding {
+	return &Finding{Tolerated: name, Text: fmt.Sprintf(text, values...)}
 }
 
 // Subject is a user message with what is known around it. All but Message may be unknown: then it is zero.
@@ -44,6 +62,8 @@ type Subject struct {
 	ContentIDs []string                 // of the MIME parts beside the SOAP part; empty, not nil, when there are none
 	Head       []byte                   // the first bytes of the decrypted payload, at least two if it has them
 	Header     *sbdh.Header             // of the payload
+	Untyped    bool                     // it is multipart/related without a type
+	Base64     bool                     // the payload part came in base64
 }
 
 // Broken yields the rules that are broken, in the order in which the Receiver decides. Of a test message only the header
@@ -59,17 +79,22 @@ func (s *Subject) Broken(yield func(Rule, Finding) bool) {
 	}
 }
 
-// refusal is the answer to the first rule of a step that is broken, or nil.
-func (s *Subject) refusal(step Step) error {
+// judge returns the answer to the first rule of a step that is broken, or nil, and what is tolerated before it.
+func (s *Subject) judge(step Step) (remarks []*Finding, err error) {
 	for _, r := range profile {
-		if r.Step != step || r.Code == "" {
+		if r.Step != step {
 			continue
 		}
-		if f := r.Check(s); f != nil {
-			return &ebms.Error{Code: r.Code, Detail: f.Detail, Err: fmt.Errorf("as4: rule %s is broken", r.ID)}
+		f := r.Check(s)
+		switch {
+		case f == nil:
+		case r.Code == "":
+			remarks = append(remarks, f)
+		default:
+			return remarks, &ebms.Error{Code: r.Code, Detail: f.Detail, Err: fmt.Errorf("as4: rule %s is broken", r.ID)}
 		}
 	}
-	return nil
+	return remarks, nil
 }
 
 // profile is the list of all rules. Its order decides which of two faults is answered (D-08): the sender first (SEC-066),
@@ -86,7 +111,11 @@ var profile = [...]Rule{
 	{"AS4-041", ebms.CodeProcessingModeMismatch, StepProfile, checkAgreement},
 	{"AS4-033", ebms.CodeProcessingModeMismatch, StepProfile, checkMPC},
 	{"SEC-073", ebms.CodeInvalidHeader, StepProfile, checkTimestamp},
+	{"SEC-073", "", StepProfile, checkClock},
+	{"AS4-035", "", StepProfile, checkMessageID},
 	{"AS4-036", "", StepProfile, checkRefTo},
+	{"AS4-011", "", StepProfile, checkTyped},
+	{"SEC-025", "", StepProfile, checkEncoding},
 	{"AS4-016", ebms.CodeOther, StepProfile, checkOnePart},
 	{"AS4-052", ebms.CodeExternalPayloadError, StepProfile, checkPartCount},
 	{"AS4-048", ebms.CodeOther, StepProfile, checkPartThere},
@@ -107,6 +136,8 @@ var profile = [...]Rule{
 	{"AS4-042", ebms.CodeOther, StepEnvelope, checkService},
 	{"AS4-042", ebms.CodeOther, StepEnvelope, checkServiceForm},
 	{"AS4-046", "", StepEnvelope, checkTracking},
+	{"SBDH-039", "", StepEnvelope, checkOptional},
+	{"DISC-103", "", StepEnvelope, checkCustomization},
 }
 
 // AS4-037. The sender is named by a seat id of Peppol, once.
@@ -205,10 +236,12 @@ func checkMPC(s *Subject) *Finding {
 	return nil
 }
 
-// SEC-073. A timestamp from the future, or older than the memory of duplicates is meant for, is refused.
+// SEC-073 and AS4-034 in design.md §3. Clocks go wrong by hours, and days in the wrong zone; a repeat is known for longer than the
+// oldest message that is taken (REL-032).
 const (
-	maxFuture = 10 * time.Minute
-	maxPast   = 30 * 24 * time.Hour
+	maxFuture  = 25 * time.Hour
+	goodFuture = 10 * time.Minute
+	maxPast    = 30 * 24 * time.Hour
 )
 
 func checkTimestamp(s *Subject) *Finding {
@@ -218,11 +251,46 @@ func checkTimestamp(s *Subject) *Finding {
 	case s.Now.IsZero():
 		return nil
 	case at.After(s.Now.Add(maxFuture)):
-		return wrong("The Timestamp lies in the future", "the Timestamp %s lies in the future", text)
+		return wrong("The Timestamp lies more than 25 hours in the future",
+			"the Timestamp %s lies more than 25 hours in the future", text)
 	case at.Before(s.Now.Add(-maxPast)):
 		return wrong("The Timestamp is older than 30 days", "the Timestamp %s is older than 30 days", text)
 	}
 	return nil
+}
+
+// SEC-073. A clock that is ahead, but not by more than is taken.
+func checkClock(s *Subject) *Finding {
+	ahead := s.Message.Timestamp.Sub(s.Now)
+	if s.Now.IsZero() || ahead <= goodFuture || ahead > maxFuture {
+		return nil
+	}
+	return tolerated(ToleratedClock, "the Timestamp lies %v in the future: the sender's clock is wrong, or ours",
+		ahead.Round(time.Second))
+}
+
+// AS4-035. Who reads leniently says so.
+func checkMessageID(s *Subject) *Finding {
+	if _, err := ebms.ParseMessageID(string(s.Message.ID)); err == nil || s.Message.ID == "" {
+		return nil
+	}
+	return tolerated(ToleratedMessageID, "the MessageId is not of the form local@domain")
+}
+
+// AS4-011. The type of the root part decides if multipart/related does not say it.
+func checkTyped(s *Subject) *Finding {
+	if !s.Untyped {
+		return nil
+	}
+	return tolerated(ToleratedUntyped, "the Content-Type has no type parameter; the root part's type counts")
+}
+
+// SEC-025, AS4-023. Digests are over the octets that base64 stands for.
+func checkEncoding(s *Subject) *Finding {
+	if !s.Base64 {
+		return nil
+	}
+	return tolerated(ToleratedBase64, "the payload part is in base64, which makes it a third longer")
 }
 
 // AS4-036. Messages are one-way.
@@ -230,7 +298,7 @@ func checkRefTo(s *Subject) *Finding {
 	if s.Message.RefTo == "" {
 		return nil
 	}
-	return wrong("", "a one-way message has a RefToMessageId; receivers ignore it")
+	return tolerated(ToleratedRefTo, "a one-way message has a RefToMessageId; it is ignored")
 }
 
 // AS4-016. Exactly one payload part.
@@ -412,5 +480,22 @@ func checkTracking(s *Subject) *Finding {
 	if _, ok := s.Message.Property("trackingIdentifier"); !ok {
 		return nil
 	}
-	return wrong("", "the property trackingIdentifier is not used in Peppol; receivers ignore it")
+	return tolerated(ToleratedTracking, "the property trackingIdentifier is not used in Peppol; it is ignored")
+}
+
+// SBDH-039. What the UN/CEFACT schema allows and Peppol does not use.
+func checkOptional(s *Subject) *Finding {
+	if s.Header == nil || len(s.Header.Ignored) == 0 {
+		return nil
+	}
+	return tolerated(ToleratedEnvelope, "the envelope has what Peppol does not use: %s; it is ignored",
+		strings.Join(s.Header.Ignored, ", "))
+}
+
+// DISC-103. A type without customization is taken if it is registered here, like any other.
+func checkCustomization(s *Subject) *Finding {
+	if s.Header == nil || s.Header.DocType.Customization() != "" {
+		return nil
+	}
+	return tolerated(ToleratedNoCustomization, "the document type has no customization")
 }

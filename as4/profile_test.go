@@ -17,9 +17,15 @@ const foreign = "klingon"
 
 // worst is a message that breaks every rule but those that exclude each other.
 func worst(t *testing.T) *Subject {
+	h := testHeader(t)
+	h.Ignored = []string{"Manifest", "MultipleType"}
+	var err error
+	if h.DocType, err = peppol.ParseDocType("busdox-docid-qns::urn:x::Order##::3.0.1"); err != nil {
+		t.Fatal(err)
+	}
 	return &Subject{
 		Message: &ebms.UserMessage{
-			Timestamp: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), RefTo: foreign, MPC: foreign, Agreement: foreign,
+			ID: foreign, Timestamp: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), RefTo: foreign, MPC: foreign, Agreement: foreign,
 			From:       ebms.Party{ID: ebms.Typed{Type: foreign, Value: foreign}, Role: foreign},
 			To:         ebms.Party{ID: ebms.Typed{Type: foreign, Value: foreign}, Role: foreign},
 			Service:    ebms.Typed{Value: foreign},
@@ -34,7 +40,7 @@ func worst(t *testing.T) *Subject {
 		},
 		Signer: &x509.Certificate{},
 		Ours:   func(peppol.SeatID) bool { return false }, Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
-		ContentIDs: []string{}, Head: []byte("<a"), Header: testHeader(t),
+		ContentIDs: []string{}, Head: []byte("<a"), Header: h, Untyped: true, Base64: true,
 	}
 }
 
@@ -60,7 +66,10 @@ func TestProfile(t *testing.T) {
 		"AS4-041 EBMS:0010 The AgreementRef is not the one of Peppol",
 		"AS4-033 EBMS:0010 The MPC is not the default one",
 		"SEC-073 EBMS:0009 The Timestamp is older than 30 days",
+		"AS4-035 ",
 		"AS4-036 ",
+		"AS4-011 ",
+		"SEC-025 ",
 		"AS4-016 EBMS:0004 Peppol allows exactly one payload part",
 		"AS4-052 EBMS:0011 PartInfo and MIME parts do not agree",
 		"AS4-052 EBMS:0011 The PartInfo does not refer to a MIME part",
@@ -77,12 +86,19 @@ func TestProfile(t *testing.T) {
 		"AS4-042 EBMS:0004 The Service differs from the process of the SBDH",
 		"AS4-042 EBMS:0004 The Service is not a process",
 		"AS4-046 ",
+		"SBDH-039 ",
+		"DISC-103 ",
 	}
 	if got := listed(worst(t)); !slices.Equal(got, want) {
 		t.Errorf("broken rules:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if len(want)+1 != len(profile) { // AS4-048 and AS4-016 exclude each other
-		t.Errorf("%d rules are tested here, there are %d", len(want)+1, len(profile))
+	if len(want)+2 != len(profile) { // AS4-048 and AS4-016 exclude each other, and so do two of SEC-073
+		t.Errorf("%d rules are tested here, there are %d", len(want)+2, len(profile))
+	}
+	early := worst(t)
+	early.Message.Timestamp = early.Now.Add(11 * time.Minute)
+	if got := listed(early); !slices.Contains(got, "SEC-073 ") {
+		t.Errorf("SEC-073: %v", got)
 	}
 	none := worst(t)
 	none.Message.Parts = nil
@@ -95,6 +111,9 @@ func TestProfile(t *testing.T) {
 func TestProfileTexts(t *testing.T) {
 	named := 0
 	for r, f := range worst(t).Broken {
+		if (r.Code == "") != (f.Tolerated != "") || f.Tolerated != "" && f.Detail != "" {
+			t.Errorf("%s: what is tolerated has a name and no code, and nothing else has: %+v", r.ID, f)
+		}
 		if strings.Contains(f.Detail, foreign) || strings.ContainsAny(f.Detail, "\r\n%") {
 			t.Errorf("%s: the detail is %q", r.ID, f.Detail)
 		}
@@ -149,7 +168,7 @@ func TestProfileAddressee(t *testing.T) {
 func TestProfileTestMessage(t *testing.T) {
 	s := worst(t)
 	s.Message.Service, s.Message.Action, s.Message.Parts = ebms.Typed{Value: ebms.TestService}, ebms.TestAction, nil
-	if got := listed(s); len(got) != 12 || got[11] != "AS4-036 " {
+	if got := listed(s); len(got) != 15 || got[12] != "AS4-036 " {
 		t.Errorf("broken rules of a test message: %v", got)
 	}
 }

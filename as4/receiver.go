@@ -38,6 +38,8 @@ type Receiver struct {
 	Lenient     bool              // accept message ids outside RFC 2822 (AS4-035)
 	Standard    StandardException // nil: Standard is checked strictly (SBDH-027)
 
+	RefuseBase64 bool // payload parts in base64 are refused (SEC-025)
+
 	Hook  func(point string) // called at "receive.<step>", "receive.byte" and "answer.half"; tests end the process there
 	Ready func() error       // an error refuses messages, also while they are spooled; nil: always ready (REL-060)
 	Done  func(*Exchange)    // called once per request after its response; may be nil
@@ -78,6 +80,7 @@ type Exchange struct {
 	Start, End    time.Time
 	Authenticated bool
 	Warnings      []string
+	Tolerated     []string // names of what was tolerated: the Tolerated constants
 }
 
 // Step names how far a request got, in the order of security.md §1.3.
@@ -258,8 +261,10 @@ func (x *exchange) admit(interrupt func()) error {
 	case r.Method != http.MethodPost:
 		x.w.Header().Set("Allow", http.MethodPost)
 		return &httpError{status: http.StatusMethodNotAllowed, msg: "this is an AS4 endpoint: use POST"} // AS4-007
-	case r.Header.Get("Upgrade") != "" || !r.ProtoAtLeast(1, 1) && len(r.TransferEncoding) > 0:
-		return &httpError{status: http.StatusBadRequest, msg: "bad request"}
+	case r.Header.Get("Upgrade") != "":
+		return &httpError{status: http.StatusBadRequest, msg: "an AS4 request asks for no other protocol"}
+	case !r.ProtoAtLeast(1, 1) && len(r.TransferEncoding) > 0:
+		return &httpError{status: http.StatusBadRequest, msg: "HTTP/1.0 knows no transfer encoding"}
 	case lines(r.Header) > maxHeaderLines: // SEC-012
 		return &httpError{status: http.StatusRequestHeaderFieldsTooLarge, msg: "too many header lines"}
 	case Encoded(r.Header):

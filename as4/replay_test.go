@@ -136,7 +136,7 @@ func (r *replayed) replay(t *testing.T, rec *recording) (*ebms.Signal, *Exchange
 	if err != nil {
 		t.Fatal(err)
 	}
-	u, err := wssec.ReadSignal(ev.SOAP, wssec.EDelivery1)
+	u, err := wssec.ReadSignal(ev.Body, wssec.EDelivery1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,9 +193,14 @@ func TestReplayCapturedRequests(t *testing.T) {
 // forbidden is a Handler that must not be asked.
 type forbidden struct{ t *testing.T }
 
-func (f forbidden) Known(context.Context, DuplicateKey, []byte) (*Answer, error) {
+func (f forbidden) Known(context.Context, DuplicateKey) (*Prior, error) {
 	f.t.Error("Known was called")
 	return nil, nil
+}
+
+func (f forbidden) Repeat(context.Context, *Inbound, *Prior) (*Answer, error) {
+	f.t.Error("Repeat was called")
+	return nil, errors.New("forbidden")
 }
 
 func (f forbidden) Place(context.Context, string) (Place, error) {

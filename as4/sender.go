@@ -1,7 +1,7 @@
 package as4
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -22,15 +22,14 @@ import (
 	"github.com/ravn-ap/ravn/as4/wssec"
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/ebms"
-	"github.com/ravn-ap/ravn/internal/retryafter"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/sbdh"
 )
 
 // Sender is the C2 side: it seals messages and posts sealed bodies.
 type Sender struct {
-	Trust *certs.Verifier  // verifies certificates of receivers and of those who sign receipts; required
-	HTTP  *http.Client     // must not follow redirects (AS4-010); required
+	Trust *certs.Verifier  // decides about receivers' certificates and about who signed a receipt; required
+	HTTP  *http.Client     // must not follow redirects (AS4-010), and sends by net/http's Transport; required
 	Host  string           // right half of the message ids we make; required
 	Spool string           // folder for payloads in progress that are larger than 1 MiB; required
 	Agent string           // User-Agent header (AS4-009)
@@ -169,11 +168,12 @@ type Outcome string
 
 // Outcomes of an attempt that did not end with a valid receipt.
 const (
-	Refused        Outcome = "refused"         // the other side refused it permanently
-	Later          Outcome = "later"           // the other side cannot take it now, and did not
-	Unknown        Outcome = "unknown"         // it may have arrived, no valid answer came: repeat the same bytes
-	BadReceipt     Outcome = "bad-receipt"     // the addressed access point sent a receipt with other digests (AS4-109)
-	DuplicateThere Outcome = "duplicate-there" // it arrived in an earlier attempt, whose receipt was lost (AS4-126)
+	Refused        Outcome = "refused"         // the other side said no for good
+	Later          Outcome = "later"           // it said: not now; the message was not taken
+	NotSent        Outcome = "not-sent"        // no byte left: no connection was made, or the guard refuses the address
+	Unknown        Outcome = "unknown"         // sent, or perhaps sent, without a valid answer: again with the same bytes
+	BadReceipt     Outcome = "bad-receipt"     // a receipt of the addressed access point with other digests (AS4-109)
+	DuplicateThere Outcome = "duplicate-there" // it has the message from an earlier attempt whose receipt was lost (AS4-126)
 )
 
 // SendError says why an attempt did not end with a valid receipt.
@@ -203,15 +203,17 @@ func (e *SendError) Error() string {
 // Unwrap returns the cause.
 func (e *SendError) Unwrap() error { return e.Err }
 
-// Permanent reports whether another attempt with the same bytes is pointless or forbidden.
-func (e *SendError) Permanent() bool { return e.Outcome != Later && e.Outcome != Unknown }
+// Permanent tells whether another attempt with the same bytes is pointless or forbidden.
+func (e *SendError) Permanent() bool {
+	return e.Outcome != Later && e.Outcome != NotSent && e.Outcome != Unknown
+}
 
 // Evidence is an answer exactly as received (AS4-106, REL-044).
 type Evidence struct {
 	HTTPStatus  int
 	ContentType string
 	Body        []byte
-	SOAP        []byte            // the SOAP part of the body
+	SOAP        []byte            // the SOAP envelope in it, in UTF-8
 	Signer      *x509.Certificate // who signed it, verified; nil for an unsigned one
 	MessageID   ebms.MessageID    // of the signal
 }
@@ -241,33 +243,30 @@ func (s *Sender) Post(ctx context.Context, r Request) (*Evidence, error) {
 	if err != nil {
 		e := &SendError{Outcome: Unknown, Err: err}
 		if unsent() {
-			e.Outcome = Later
+			e.Outcome = NotSent
 		}
 		return nil, e
 	}
 	ev, err := readAnswer(res)
 	if err != nil {
-		return nil, statusError(res, ev, s.now(), err)
+		return nil, s.statusError(res, ev, err)
 	}
 	return s.judge(ctx, r, res, ev)
 }
 
-// traceUnsent watches a request. unsent reports that a connection was wanted and none was established (DNS, dialling,
-// the TLS handshake or the guard failed), so that certainly no byte of the request was sent (REL-023).
+// traceUnsent watches a request: unsent tells that it got no connection, so that certainly no byte of it left: the guard
+// refused the address, or DNS, dialling or the TLS handshake failed (REL-023).
 func traceUnsent(req *http.Request) (traced *http.Request, unsent func() bool) {
-	var wanted, got atomic.Bool
-	trace := &httptrace.ClientTrace{
-		GetConn: func(string) { wanted.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
-	}
-	return req.WithContext(httptrace.WithClientTrace(req.Context(), trace)), func() bool { return wanted.Load() && !got.Load() }
+	var got atomic.Bool
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got.Store(true) }}
+	return req.WithContext(httptrace.WithClientTrace(req.Context(), trace)), func() bool { return !got.Load() }
 }
 
 // maxAnswer bounds an answer (SEC-113).
 const maxAnswer = 2 << 20
 
-// readAnswer reads the whole answer and finds its SOAP part, whatever the HTTP status (AS4-119, REL-041). What was read
-// is returned as evidence even with an error.
+// readAnswer reads the whole answer, whatever the HTTP status is (AS4-119, REL-041). What was read is evidence, also with
+// an error.
 func readAnswer(res *http.Response) (*Evidence, error) {
 	defer func() { _ = res.Body.Close() }() // read to its end, or not wanted
 	ev := &Evidence{HTTPStatus: res.StatusCode, ContentType: res.Header.Get("Content-Type")}
@@ -287,146 +286,110 @@ func readAnswer(res *http.Response) (*Evidence, error) {
 		ev.Body = ev.Body[:maxAnswer]
 		return ev, errors.New("the answer is too large")
 	}
-	ev.SOAP, err = SOAPPart(res.Header["Content-Type"], ev.Body)
-	return ev, err
+	return ev, nil
 }
 
-// SOAPPart returns the SOAP part of an answer: the body itself, or the only part of a multipart body (AS4-104).
-func SOAPPart(contentType []string, body []byte) ([]byte, error) {
-	ct, err := mime.ParseContentType(contentType)
-	if err != nil {
-		return nil, err
-	}
-	if ct.Media == mime.SOAP {
-		if len(body) == 0 {
-			return nil, errors.New("the answer is empty")
-		}
-		return body, nil
-	}
-	mr := mime.NewReader(bytes.NewReader(body), ct)
-	p, err := mr.Next()
-	if err != nil {
-		return nil, err
-	}
-	soap, err := io.ReadAll(p)
-	if err != nil {
-		return nil, err
-	}
-	switch _, err := mr.Next(); {
-	case err == nil:
-		return nil, errors.New("the answer has more than one part")
-	case err != io.EOF:
-		return nil, err
-	}
-	if f := mr.HeaderError(); f != nil {
-		return nil, f
-	}
-	return soap, nil
-}
-
-// statusError classifies an answer without signal by its HTTP status (AS4-118, AS4-120, AS4-124, REL-023).
-func statusError(res *http.Response, ev *Evidence, now time.Time, err error) *SendError {
-	e := &SendError{Outcome: Unknown, HTTPStatus: res.StatusCode, Err: err}
-	if len(ev.Body) > 0 {
-		e.Answer = ev
-	}
-	switch c := res.StatusCode; {
-	case c == http.StatusRequestTimeout, c == http.StatusTooEarly, c == http.StatusTooManyRequests, c == http.StatusServiceUnavailable:
-		e.Outcome = Later
-		e.RetryAfter = retryafter.Read(res.Header, now)
-	case c >= 300 && c < 500:
-		e.Outcome = Later // the next attempt looks the receiver up anew, which may give another address
-	}
-	return e
-}
-
-// judge reads the signal in an answer and decides what it means for the message. Nothing but a receipt that the
-// addressed access point signed counts as success.
+// judge looks at the envelopes of an answer. A receipt that proves itself counts whatever is around it (AS4-107 in
+// design.md §3); else the first signal does.
 func (s *Sender) judge(ctx context.Context, r Request, res *http.Response, ev *Evidence) (*Evidence, error) {
+	var told *SendError
+	for _, soap := range Envelopes(res.Header["Content-Type"], ev.Body) {
+		one := *ev
+		one.SOAP = soap
+		refusal := s.judgeEnvelope(ctx, r, res, &one)
+		if refusal == nil {
+			return &one, nil
+		}
+		if told == nil || told.Signal == nil && refusal.Signal != nil {
+			told = refusal
+		}
+	}
+	if told == nil {
+		told = s.statusError(res, ev, noSignal(res.StatusCode, ev.Body))
+	}
+	return nil, told
+}
+
+// judgeEnvelope reads the signal of an envelope and decides; nil means that it is the receipt.
+func (s *Sender) judgeEnvelope(ctx context.Context, r Request, res *http.Response, ev *Evidence) *SendError {
 	unknown := func(code ebms.Code, err error) *SendError {
 		return &SendError{Outcome: Unknown, HTTPStatus: res.StatusCode, Answer: ev, Err: err, Signal: &ebms.Error{Code: code}}
 	}
 	u, err := wssec.ReadSignal(ev.SOAP, s.suite())
 	if err != nil {
-		return nil, statusError(res, ev, s.now(), err)
+		if res.StatusCode >= 300 {
+			err = errors.Join(noSignal(res.StatusCode, ev.Body), err)
+		}
+		return s.statusError(res, ev, err)
 	}
-	var verified bool
-	var signerErr error
-	if u.Signer() != nil {
-		verified, signerErr = s.verifySigner(ctx, u, r.Peer, ev)
-	}
-	if u.Claimed().IsZero() {
-		return nil, statusError(res, ev, s.now(), errors.New("no signal in the answer"))
-	}
+	unsigned := s.verifySigner(ctx, u, r.Peer, ev)
 	m, err := ebms.Read(u.Claimed(), ebms.Options{LenientMessageID: true})
 	if err != nil || m.Signal == nil {
-		return nil, statusError(res, ev, s.now(), errors.Join(errors.New("no signal in the answer"), err))
+		return s.statusError(res, ev, errors.Join(errors.New("no signal in the answer"), err))
 	}
 	sig := m.Signal
 	ev.MessageID = sig.ID
 	switch {
 	case len(sig.Errors) > 0 && sig.Receipt != nil:
-		return nil, unknown(ebms.CodeInvalidReceipt, errors.New("receipt and error in one answer")) // REL-042
+		return unknown(ebms.CodeInvalidReceipt, errors.New("receipt and error in one answer")) // REL-042
 	case len(sig.Errors) > 0:
-		return nil, s.judgeErrors(r, res, ev, sig)
-	case !verified:
-		return nil, unknown(ebms.CodeMissingReceipt, fmt.Errorf("the receipt is not signed by the addressed access point: %w", orUnsigned(signerErr))) // AS4-110
+		return s.judgeErrors(r, res, ev, sig)
+	case unsigned != nil: // AS4-110
+		const text = "the receipt is not signed by the addressed access point: %w"
+		return unknown(ebms.CodeMissingReceipt, fmt.Errorf(text, unsigned))
 	case sig.RefTo != r.MessageID:
-		return nil, unknown(ebms.CodeInvalidReceipt, errors.New("the receipt is for another message"))
+		return unknown(ebms.CodeInvalidReceipt, errors.New("the receipt is for another message"))
 	}
 	return s.judgeReceipt(r, res, ev, sig.Receipt)
 }
 
-var errUnsigned = errors.New("it is not signed")
-
-func orUnsigned(err error) error {
-	if err == nil {
-		return errUnsigned
-	}
-	return err
-}
-
 // verifySigner checks that the answer was signed by a valid certificate of the access point we addressed (AS4-107,
-// PKI-024).
-func (s *Sender) verifySigner(ctx context.Context, u *wssec.Unverified, to Peer, ev *Evidence) (bool, error) {
-	signed, err := u.Verify(nil) // SOAPPart has made sure that there is no attachment
+// PKI-024), and says why it counts as unsigned.
+func (s *Sender) verifySigner(ctx context.Context, u *wssec.Unverified, to Peer, ev *Evidence) error {
+	if err := u.Ignored(); err != nil {
+		return err
+	}
+	if u.Signer() == nil {
+		return errors.New("it is not signed")
+	}
+	signed, err := u.Verify(nil) // attachments do not belong to an answer: one that is signed is not there
 	if err == nil {
 		_, err = signed.References()
 	}
 	if err != nil {
-		return false, err
+		return err
 	}
 	if err := s.Trust.VerifyAP(ctx, signed.Signer(), s.now()); err != nil {
-		return false, err
+		return err
 	}
 	got, err := certs.Seat(signed.Signer())
 	if err != nil {
-		return false, err
+		return err
 	}
 	if want, err := certs.Seat(to.Cert); err != nil || got != want {
-		return false, fmt.Errorf("it is signed by %s", got)
+		return fmt.Errorf("it is signed by %s", got)
 	}
 	ev.Signer = signed.Signer()
-	return true, nil
+	return nil
 }
 
-// judgeReceipt compares the digests (AS4-108, AS4-109). A receipt without non-repudiation information proves nothing
-// and counts as none (REL-043).
-func (s *Sender) judgeReceipt(r Request, res *http.Response, ev *Evidence, receipt *ebms.Receipt) (*Evidence, error) {
-	failed := func(o Outcome, err error) error {
+// judgeReceipt compares the digests (AS4-108, AS4-109). A receipt without non-repudiation information proves nothing:
+// it counts as none (REL-043).
+func (s *Sender) judgeReceipt(r Request, res *http.Response, ev *Evidence, receipt *ebms.Receipt) *SendError {
+	failed := func(o Outcome, err error) *SendError {
 		return &SendError{Outcome: o, HTTPStatus: res.StatusCode, Answer: ev, Err: err, Signal: &ebms.Error{Code: ebms.CodeInvalidReceipt}}
 	}
 	sent, err := ParseDigests(r.Digests)
 	if err != nil {
-		return nil, failed(Unknown, err)
+		return failed(Unknown, err)
 	}
 	if len(receipt.References) == 0 {
-		return nil, failed(Unknown, errors.New("the receipt has no digests"))
+		return failed(Unknown, errors.New("the receipt has no digests"))
 	}
 	if err := MatchReceipt(receipt, sent); err != nil {
-		return nil, failed(BadReceipt, err)
+		return failed(BadReceipt, err)
 	}
-	return ev, nil
+	return nil
 }
 
 // MatchReceipt is ebms.MatchReceipt for references to attachments, which may be written in two ways (AS4-019, AS4-108).
@@ -446,8 +409,8 @@ func oneSpelling(refs []ebms.Reference) []ebms.Reference {
 }
 
 // judgeErrors classifies what the other side reported (AS4-098, AS4-124 to AS4-126, REL-023). An unsigned error is
-// accepted as one: it can fail a message, but never mark it as delivered (SEC-075).
-func (s *Sender) judgeErrors(r Request, res *http.Response, ev *Evidence, sig *ebms.Signal) error {
+// believed as an error: it can fail a message, never mark it delivered (SEC-075).
+func (s *Sender) judgeErrors(r Request, res *http.Response, ev *Evidence, sig *ebms.Signal) *SendError {
 	e := &SendError{Outcome: Refused, HTTPStatus: res.StatusCode, Answer: ev, Signal: sig.Errors[0]}
 	for _, one := range sig.Errors {
 		if one.IsFailure() {
@@ -455,13 +418,12 @@ func (s *Sender) judgeErrors(r Request, res *http.Response, ev *Evidence, sig *e
 			break
 		}
 	}
-	if sig.RefTo != "" && sig.RefTo != r.MessageID {
+	if about := cmp.Or(sig.RefTo, e.Signal.RefTo); about != "" && about != r.MessageID {
 		e.Outcome, e.Err = Unknown, errors.New("the error is for another message")
 		return e
 	}
 	switch {
-	// Some report a duplicate with another code and say so only in words.
-	case e.Signal.Code == ebms.CodeDuplicateDetected || r.Attempt > 1 && strings.Contains(strings.ToLower(e.Signal.Detail), "duplicate"):
+	case e.Signal.Code == ebms.CodeDuplicateDetected || r.Attempt > 1 && slices.ContainsFunc(sig.Errors, saysDuplicate):
 		if r.Attempt > 1 {
 			e.Outcome = DuplicateThere
 		}
@@ -471,4 +433,9 @@ func (s *Sender) judgeErrors(r Request, res *http.Response, ev *Evidence, sig *e
 		e.Outcome = Unknown // a warning is no receipt
 	}
 	return e
+}
+
+// saysDuplicate tells whether an error says, in whichever of its two texts, that the message is there already (AS4-126).
+func saysDuplicate(e *ebms.Error) bool {
+	return e.Code == ebms.CodeDuplicateDetected || strings.Contains(strings.ToLower(e.Detail+" "+e.Description), "duplicate")
 }

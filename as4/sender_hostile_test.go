@@ -105,7 +105,8 @@ func TestSenderHostileTransport(t *testing.T) {
 		{"F-13 401", answer(401, "", "no"), Later, 401, 0, true},
 		{"F-13 404", answer(404, "", "no"), Later, 404, 0, true},
 		{"F-13 408", answer(408, "", "no"), Later, 408, 0, true},
-		{"F-13 413", answer(413, "", "no"), Later, 413, 0, true},
+		{"REL-023 413 is for good", answer(413, "", "no"), Refused, 413, 0, true},
+		{"AS4-118 405", answer(405, "", "no"), Later, 405, 0, true},
 		{"REL-023 429 with Retry-After", answer(429, "Retry-After: 17\r\n", "no"), Later, 429, 17 * time.Second, true},
 		{"REL-023 429 with a long Retry-After", answer(429, "Retry-After: 100000\r\n", "no"), Later, 429, time.Hour, true},
 		{"REL-023 429 with a senseless Retry-After", answer(429, "Retry-After: -5\r\n", "no"), Later, 429, 0, true},
@@ -127,7 +128,7 @@ func TestSenderHostileTransport(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := hostileSender(t).Post(t.Context(), toPeer(t, peer(t, false, tc.script)))
 			var se *SendError
-			if !errors.As(err, &se) || se.Outcome != tc.outcome || se.HTTPStatus != tc.status || se.RetryAfter != tc.retry || se.Signal != nil || se.Permanent() {
+			if !errors.As(err, &se) || se.Outcome != tc.outcome || se.HTTPStatus != tc.status || se.RetryAfter != tc.retry || se.Signal != nil || se.Permanent() != (tc.outcome == Refused) {
 				t.Fatalf("got %+v, %v", se, err)
 			}
 			if (se.Answer != nil && len(se.Answer.Body) > 0) != tc.kept {
@@ -160,7 +161,7 @@ func TestSenderHostileSlow(t *testing.T) {
 	}
 }
 
-// REL-023: what certainly left no byte is Later.
+// REL-023: what certainly left no byte is NotSent, also if the guard refused it before a connection was looked for.
 func TestSenderHostileUnsent(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -178,19 +179,25 @@ func TestSenderHostileUnsent(t *testing.T) {
 		name, url string
 		dial      func(context.Context, string, string) (net.Conn, error)
 		outcome   Outcome
+		before    bool // the transport refuses the address
 	}{
-		{"REL-023 connection refused", "http://" + closed + "/", nil, Later},
+		{"REL-023 connection refused", "http://" + closed + "/", nil, NotSent, false},
 		{"REL-023 an unknown name", "http://nobody.invalid/", func(context.Context, string, string) (net.Conn, error) {
 			return nil, &net.DNSError{Err: "no such host", IsNotFound: true}
-		}, Later},
-		{"REL-023 the guard", "http://192.0.2.1/", func(context.Context, string, string) (net.Conn, error) { return nil, guard }, Later},
-		{"REL-023 the TLS handshake", tlsServer.URL, nil, Later},
-		{"REL-023 no TLS", "https://" + strings.TrimPrefix(peer(t, true, func(c net.Conn) { _, _ = io.WriteString(c, "hello") }), "http://"), nil, Later},
-		{"REL-023 reset with the request", peer(t, false, reset), nil, Unknown},
+		}, NotSent, false},
+		{"REL-023 the guard before it connects", "http://192.0.2.1/", nil, NotSent, true},
+		{"REL-023 a scheme that is none", "gopher://192.0.2.1/", nil, NotSent, false},
+		{"REL-023 the guard", "http://192.0.2.1/", func(context.Context, string, string) (net.Conn, error) { return nil, guard }, NotSent, false},
+		{"REL-023 the TLS handshake", tlsServer.URL, nil, NotSent, false},
+		{"REL-023 no TLS", "https://" + strings.TrimPrefix(peer(t, true, func(c net.Conn) { _, _ = io.WriteString(c, "hello") }), "http://"), nil, NotSent, false},
+		{"REL-023 reset with the request", peer(t, false, reset), nil, Unknown, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := hostileSender(t)
 			s.HTTP.Transport.(*http.Transport).DialContext = tc.dial
+			if tc.before {
+				s.HTTP.Transport = refusing{guard}
+			}
 			_, err := s.Post(t.Context(), toPeer(t, tc.url))
 			var se *SendError
 			if !errors.As(err, &se) || se.Outcome != tc.outcome || se.HTTPStatus != 0 || se.Answer != nil {
@@ -199,6 +206,11 @@ func TestSenderHostileUnsent(t *testing.T) {
 		})
 	}
 }
+
+// refusing is a transport that connects to nobody.
+type refusing struct{ err error }
+
+func (r refusing) RoundTrip(*http.Request) (*http.Response, error) { return nil, r.err }
 
 // F-14, F-16: signals.
 func TestSenderHostileSignals(t *testing.T) {
@@ -250,8 +262,8 @@ func TestSenderHostileSignals(t *testing.T) {
 		{"AS4-107 by a renewed certificate", 200, "", sign(renewed, sentID, receipt(sentRefs())), 1, "", "", true},
 		{"REL-042 a receipt with HTTP 500", 500, "", good, 1, "", "", true},
 		{"AS4-104 multipart with one part", 200, one, oneBody, 1, "", "", true},
-		{"AS4-104 multipart with an extra part", 200, two, twoBody, 1, Unknown, "", false},
-		{"AS4-104 multipart without end", 200, one, strings.TrimSuffix(oneBody, "--\r\n"), 1, Unknown, "", false},
+		{"AS4-104 multipart with an extra part", 200, two, twoBody, 1, "", "", true},
+		{"AS4-104 multipart without end", 200, one, strings.TrimSuffix(oneBody, "--\r\n"), 1, "", "", true},
 		{"AS4-108 references in another order", 200, "", sign(b, sentID, receipt([]ebms.Reference{sentRefs()[1], sentRefs()[0]})), 1, "", "", true},
 		{"AS4-110 an unsigned receipt", 200, "", unsigned(good), 1, Unknown, ebms.CodeMissingReceipt, false},
 		{"REL-043 signed by another access point", 200, "", sign(seat(t, "a2"), sentID, receipt(sentRefs())), 1, Unknown, ebms.CodeMissingReceipt, false},
@@ -275,6 +287,8 @@ func TestSenderHostileSignals(t *testing.T) {
 		{"AS4-126 a duplicate on attempt 1", 200, "", sign(b, sentID, failure(ebms.Error{Code: ebms.CodeDuplicateDetected})), 1, Refused, ebms.CodeDuplicateDetected, true},
 		{"AS4-126 a duplicate on attempt 2", 200, "", sign(b, sentID, failure(ebms.Error{Code: ebms.CodeDuplicateDetected})), 2, DuplicateThere, ebms.CodeDuplicateDetected, true},
 		{"AS4-126 a duplicate by text on attempt 2", 200, "", sign(b, sentID, failure(ebms.Error{Code: ebms.CodeOther, Detail: "Duplicate envelope"})), 2, DuplicateThere, ebms.CodeOther, true},
+		{"AS4-126 a duplicate by its description on attempt 2", 200, "", sign(b, sentID, failure(ebms.Error{Code: ebms.CodeOther, Description: "a failure: duplicate"})), 2, DuplicateThere, ebms.CodeOther, true},
+		{"AS4-126 a duplicate by its description on attempt 1", 200, "", sign(b, sentID, failure(ebms.Error{Code: ebms.CodeOther, Description: "a failure: duplicate"})), 1, Refused, ebms.CodeOther, true},
 		{"AS4-110 an unsigned error", 200, "", unsigned(sign(b, sentID, failure(ebms.Error{Code: ebms.CodeOther}))), 1, Refused, ebms.CodeOther, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

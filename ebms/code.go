@@ -1,5 +1,7 @@
 package ebms
 
+import "strings"
+
 // Code is an error code of ebMS 3.0 Core §6.7 or AS4 §3, like "EBMS:0004". A Code is also an error, so that
 // errors.Is(err, ebms.CodeOther) works.
 type Code string
@@ -85,10 +87,22 @@ type Error struct {
 
 func (e *Error) Error() string {
 	s := "ebms: " + string(e.Code)
-	if e.Detail != "" {
-		s += " " + e.Detail
+	if text := e.Text(); text != "" {
+		s += " " + text
 	}
 	return s
+}
+
+// Text is what the error says in words: its detail and, where it says more, its description. Products use either, or both
+// for the same (AS4-126).
+func (e *Error) Text() string {
+	switch {
+	case e.Detail == "" || strings.Contains(e.Description, e.Detail):
+		return e.Description
+	case e.Description == "" || strings.Contains(e.Detail, e.Description):
+		return e.Detail
+	}
+	return e.Detail + ": " + e.Description
 }
 
 // Unwrap returns the cause.
@@ -106,7 +120,7 @@ func (e *Error) IsFailure() bool {
 		d, _ := e.Code.Define()
 		return d.Severity != warning
 	}
-	return e.Severity != warning
+	return !strings.EqualFold(e.Severity, warning)
 }
 
 // NotServiced makes the error for an addressee that is not served (AS4-092, AS4-093).

@@ -151,8 +151,23 @@ type Reference struct {
 	Raw        []byte   // when written: the element in exclusive canonical form, copied unchanged (AS4-102)
 }
 
-// invalid returns an EBMS:0009 error for a header that does not follow the schema (AS4-032).
+// invalid makes an EBMS:0009 for a header that is not built as the schema says (AS4-032). The other side learns which
+// element it is about; the text repeats nothing of its input but the names of elements, and those only by shown.
 func invalid(n safe.Node, format string, args ...any) error {
 	line, col := n.Pos()
-	return &Error{Code: CodeInvalidHeader, Detail: "Invalid ebMS header", Err: fmt.Errorf("line %d column %d: %s", line, col, fmt.Sprintf(format, args...))}
+	text := fmt.Sprintf(format, args...)
+	return &Error{
+		Code: CodeInvalidHeader, Detail: "Invalid ebMS header: " + text,
+		Err: fmt.Errorf("line %d column %d: %s", line, col, text),
+	}
+}
+
+// shown makes the name of an element that somebody else chose fit for an answer.
+func shown(n safe.Node) string {
+	const most = 64
+	name := n.Name().Local
+	if len(name) > most || strings.IndexFunc(name, func(r rune) bool { return r < '-' || r > 'z' }) >= 0 {
+		return "element"
+	}
+	return name
 }

@@ -89,7 +89,7 @@ func (s *seq) need(local string) safe.Node {
 // refuseRest refuses children that are left.
 func (s *seq) refuseRest() {
 	if len(s.kids) > 0 && s.r.err == nil {
-		s.r.fail(s.kids[0], "unexpected %s inside %s", s.kids[0].Name().Local, s.n.Name().Local)
+		s.r.fail(s.kids[0], "unexpected %s inside %s", shown(s.kids[0]), s.n.Name().Local)
 	}
 }
 
@@ -176,7 +176,7 @@ func (r *reader) properties(n safe.Node) []Property {
 		p := s.need("Property")
 		q := Property{Name: attr(p, "name"), Type: attr(p, "type"), Value: r.leafText(p)}
 		if q.Name == "" || seen[q.Name] {
-			r.fail(n, "a property without name, or twice")
+			r.fail(n, "%s has a Property without name, or twice", n.Name().Local)
 		}
 		seen[q.Name] = true
 		out = append(out, q)
@@ -208,7 +208,7 @@ func (r *reader) messageID(n safe.Node) MessageID {
 	text, _ := n.Leaf()
 	id, err := parse(text) // not trimmed: ids that differ in white space must not become one duplicate key (SEC-072)
 	if err != nil {
-		r.fail(n, "%v", err)
+		r.fail(n, "%s", strings.TrimPrefix(err.Error(), "ebms: "))
 	}
 	return id
 }
@@ -236,16 +236,15 @@ func (r *reader) time(n safe.Node) time.Time {
 	return t
 }
 
-// signal reads SignalMessage. It is lenient about ids: all sorts of products send them, and they are only compared.
+// signal reads SignalMessage. Its verdict and what it is about decide; what nobody uses, Timestamp and MessageId, is read
+// if it can be and never voids the rest (AS4-107, AS4-110).
 func (r *reader) signal(n safe.Node) *Signal {
-	r.opt.LenientMessageID = true
 	sig := &Signal{}
 	s := r.seq(n)
-	info := r.seq(s.need("MessageInfo"))
-	sig.Timestamp = r.time(info.need("Timestamp"))
-	sig.ID = r.messageID(info.need("MessageId"))
-	if ref, ok := info.opt("RefToMessageId"); ok {
-		sig.RefTo = MessageID(r.leafText(ref))
+	if info, ok := s.opt("MessageInfo"); ok {
+		sig.Timestamp, _ = ParseTime(leaf(info, "Timestamp"))
+		sig.ID, _ = LenientMessageID(leaf(info, "MessageId"))
+		sig.RefTo = MessageID(leaf(info, "RefToMessageId"))
 	}
 	if _, pull := s.opt("PullRequest"); pull && r.err == nil {
 		r.err = &Error{Code: CodeFeatureInconsistency, Detail: "Pull is not supported"}
@@ -271,6 +270,16 @@ func (r *reader) signal(n safe.Node) *Signal {
 	return sig
 }
 
+// leaf returns the trimmed text of the only child with this name, "" if there is none.
+func leaf(n safe.Node, local string) string {
+	k, ok := n.Child(NS, local)
+	if !ok {
+		return ""
+	}
+	text, _ := k.Leaf()
+	return strings.Trim(text, " \t\r\n")
+}
+
 // error reads eb:Error; unknown codes and severities are kept as they are (AS4-097, AS4-098).
 func (r *reader) error(n safe.Node) *Error {
 	e := &Error{
@@ -278,14 +287,14 @@ func (r *reader) error(n safe.Node) *Error {
 		RefTo: MessageID(attr(n, "refToMessageInError")),
 	}
 	if e.Code == "" {
-		r.fail(n, "an error without code")
+		r.fail(n, "an Error without errorCode")
 	}
 	for _, k := range n.Elements() {
 		switch {
 		case k.Is(NS, "ErrorDetail"):
 			e.Detail = r.token(k)
-		case k.Is(NS, "Description"):
-			e.Description = r.token(k)
+		case k.Is(NS, "Description"): // one for each language
+			e.Description = strings.TrimSpace(e.Description + " " + r.token(k))
 		}
 	}
 	return e
@@ -322,7 +331,7 @@ func (r *reader) reference(n safe.Node) Reference {
 		case k.Is(nsDS, "DigestValue"):
 			v, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(r.leafText(k)), ""))
 			if err != nil {
-				r.fail(k, "malformed base64")
+				r.fail(k, "DigestValue is not base64")
 			}
 			ref.Value = v
 		}

@@ -165,9 +165,10 @@ func newDocType(scheme, value string) (DocTypeID, error) {
 		return DocTypeID{}, fmt.Errorf("peppol: document type %q: want 1 to %d characters without blanks (DISC-013)",
 			value, maxDocType)
 	}
-	if d.Syntax() == "" || d.Customization() == "" || d.Version() == "" {
-		return DocTypeID{}, fmt.Errorf(
-			"peppol: document type %q is not of the form syntax##customization::version (DISC-010)", value)
+	// Orders and invoices of countries that had them before Peppol have no customization (DISC-103 in design.md §3).
+	plain := scheme == SchemeBusdox && strings.Contains(value, "##::")
+	if d.Syntax() == "" || d.Customization() == "" && !plain || d.Version() == "" {
+		return DocTypeID{}, fmt.Errorf("peppol: document type %q is not of the form syntax##customization::version (DISC-010)", value)
 	}
 	return d, nil
 }
@@ -192,7 +193,7 @@ func (d DocTypeID) String() string {
 // Syntax returns the part before the first "##": for XML documents "<root namespace>::<root local name>" (DISC-010).
 func (d DocTypeID) Syntax() string { s, _, _ := strings.Cut(d.value, "##"); return s }
 
-// Customization returns the part between the first "##" and the last "::" after it.
+// Customization returns the part between the first "##" and the last "::" after it, "" for a type without (DISC-103).
 func (d DocTypeID) Customization() string { c, _ := d.tail(); return c }
 
 // Version returns the part after the last "::", "2.1" in most UBL types (SBDH-024).

@@ -83,7 +83,9 @@ func TestDocType(t *testing.T) {
 	}{
 		{"DISC-012 unknown scheme", "busdox-docid", bis, false, false},
 		{"DISC-010 no version", SchemeBusdox, "a::b##c", false, false},
-		{"DISC-010 no customization", SchemeBusdox, "a::b##::1", false, false},
+		{"DISC-103 no customization", SchemeBusdox, "a::b##::1", true, true},
+		{"DISC-103 no customization and no version", SchemeBusdox, "a::b##::", false, false},
+		{"DISC-103 no wildcard type is without customization", SchemeWildcard, "a::b##::1", false, false},
 		{"DISC-010 no syntax", SchemeBusdox, "##c::1", false, false},
 		{"DISC-010 customization with colons", SchemeBusdox, "a::b##c::d::1", true, true},
 		{"DISC-013 blank", SchemeBusdox, "a::b##c d::1", false, false},

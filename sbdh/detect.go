@@ -16,6 +16,7 @@ type Detected struct {
 	DocType  peppol.DocTypeID
 	Process  peppol.ProcessID
 	Country  string // of the supplier or other sending party of a UBL document
+	Number   string // that the document bears
 }
 
 // Detect reads document type, process and sender's country from the document in r: from CustomizationID and ProfileID of
@@ -25,7 +26,7 @@ func Detect(r io.Reader) (Detected, error) {
 	if err != nil {
 		return Detected{}, notXML(err)
 	}
-	d := Detected{Envelope: about.Envelope, Root: about.Root, Country: about.Country}
+	d := Detected{Envelope: about.Envelope, Root: about.Root, Country: about.Country, Number: about.Number}
 	version := typeVersion(about)
 	if about.Customization == "" || version == "" {
 		return d, nil

@@ -1,31 +1,34 @@
 package sbdh
 
 import (
-	"regexp"
 	"strings"
 
+	"github.com/ravn-ap/ravn/internal/datetime"
 	"github.com/ravn-ap/ravn/peppol"
 )
 
-// parse reads the header element and checks it (sbdh.md §2, SBDH-004 to SBDH-021, SBDH-045, SBDH-047).
+// parse reads the header element and checks it (sbdh.md §2, SBDH-004 to SBDH-021, SBDH-039, SBDH-045, SBDH-047).
 func parse(head *element) (*Header, error) {
 	p := &parser{}
 	h := &Header{}
-	kids := p.children(head, "HeaderVersion", "Sender", "Receiver", "DocumentIdentification", "BusinessScope")
+	p.counts(head)
+	if p.err == nil {
+		p.conform(head, head.name.Local)
+	}
 	if p.err != nil {
 		return nil, p.err
 	}
-	if v := p.value(kids[0]); v != "1.0" && p.err == nil {
-		p.err = bad("invalid-header-version", "SBDH-004", "HeaderVersion is not 1.0")
+	if head.leaf("HeaderVersion") != "1.0" {
+		return nil, bad("invalid-header-version", "SBDH-004", "HeaderVersion is not 1.0")
 	}
-	h.Sender = p.participant(kids[1], "sender")
-	h.Receiver = p.participant(kids[2], "receiver")
-	p.identification(h, kids[3])
-	p.scopes(h, kids[4])
+	h.Sender = p.participant(head.child("Sender"), "sender")
+	h.Receiver = p.participant(head.child("Receiver"), "receiver")
+	p.identification(h, head.child("DocumentIdentification"))
+	p.scopes(h, head.child("BusinessScope"))
 	if p.err != nil {
 		return nil, p.err
 	}
-	h.Warnings = p.warnings
+	h.Warnings, h.Ignored = p.warnings, p.ignored
 	return h, nil
 }
 
@@ -33,6 +36,7 @@ func parse(head *element) (*Header, error) {
 type parser struct {
 	err      error
 	warnings []string
+	ignored  []string
 }
 
 func (p *parser) fail(e *Error) {
@@ -43,63 +47,72 @@ func (p *parser) fail(e *Error) {
 
 func (p *parser) warn(s string) { p.warnings = append(p.warnings, s) }
 
-// children returns the children of e, which must be exactly these in this order.
-func (p *parser) children(e *element, names ...string) []*element {
-	want := strings.Join(names, ", ")
-	if len(e.kids) != len(names) {
-		p.fail(bad(countKeyword(e, names), "SBDH-039", "%s must hold %s", e.name.Local, want))
-		return make([]*element, len(names))
-	}
-	for i, k := range e.kids {
-		if !k.name.Is(NS, names[i]) {
-			p.fail(bad(countKeyword(e, names), "SBDH-039", "%s must hold %s", e.name.Local, want))
+// child returns the first child of e with this name; the schema has said that there is one, or whether.
+func (e *element) child(name string) *element {
+	for _, k := range e.kids {
+		if k.name.Is(NS, name) {
+			return k
 		}
 	}
-	return e.kids
+	return nil
 }
 
-// countKeyword names the check that a wrong set of children breaks, in the words of the reference implementation.
-func countKeyword(e *element, names []string) string {
-	if names[0] != "HeaderVersion" {
-		return "invalid-sbd-xml"
+// leaf returns the trimmed text of a child, "" if there is none.
+func (e *element) leaf(name string) string {
+	k := e.child(name)
+	if k == nil {
+		return ""
 	}
+	return strings.Trim(k.text.String(), white)
+}
+
+// counts names what is missing or too many in the words of the reference implementation (sbdh.md §7).
+func (p *parser) counts(head *element) {
 	count := map[string]int{}
-	for _, k := range e.kids {
+	for _, k := range head.kids {
 		count[k.name.Local]++
 	}
 	switch {
 	case count["Sender"] != 1:
-		return "invalid-sender-count"
+		p.fail(bad("invalid-sender-count", "SBDH-005", "want one Sender, have %d", count["Sender"]))
 	case count["Receiver"] != 1:
-		return "invalid-receiver-count"
+		p.fail(bad("invalid-receiver-count", "SBDH-005", "want one Receiver, have %d", count["Receiver"]))
 	case count["BusinessScope"] == 0:
-		return "business-scope-missing"
+		p.fail(bad("business-scope-missing", "SBDH-011", "the BusinessScope is missing"))
 	}
-	return "invalid-sbd-xml"
+	if scope := head.child("BusinessScope"); scope != nil && len(scope.kids) > maxScopes {
+		p.fail(bad("invalid-scope-count", "SBDH-047", "more than %d scopes", maxScopes))
+	}
+	p.essentials(head)
+}
+
+// essentials names what is missing or malformed inside, likewise.
+func (p *parser) essentials(head *element) {
+	for _, who := range [...]struct{ name, keyword string }{{"Sender", "sender"}, {"Receiver", "receiver"}} {
+		if e := head.child(who.name); e != nil && e.child("Identifier") == nil {
+			p.fail(bad("invalid-"+who.keyword+"-count", "SBDH-005", "want one Identifier of the %s", who.keyword))
+		}
+	}
+	if e := head.child("DocumentIdentification"); e != nil {
+		_, _, err := datetime.Parse(e.leaf("CreationDateAndTime"))
+		if err != nil && e.child("CreationDateAndTime") != nil {
+			p.fail(bad("invalid-creation-date-time", "SBDH-010", "CreationDateAndTime is not an xs:dateTime"))
+		}
+	}
 }
 
 // value returns the trimmed text of a leaf.
 func (p *parser) value(e *element) string {
-	if e == nil {
-		return ""
-	}
 	if len(e.kids) > 0 || e.text.Len() > maxValue {
 		p.fail(bad("invalid-sbd-xml", "SBDH-047", "%s is too long or has elements inside", e.name.Local))
 		return ""
 	}
-	return strings.Trim(e.text.String(), " \t\r\n")
+	return strings.Trim(e.text.String(), white)
 }
 
 func (p *parser) participant(e *element, who string) peppol.ParticipantID {
-	if p.err != nil {
-		return peppol.ParticipantID{}
-	}
-	if len(e.kids) != 1 || !e.kids[0].name.Is(NS, "Identifier") {
-		p.fail(bad("invalid-"+who+"-count", "SBDH-005", "want exactly one Identifier of the %s", who))
-		return peppol.ParticipantID{}
-	}
 	authority := ""
-	for _, a := range e.kids[0].attrs {
+	for _, a := range e.child("Identifier").attrs {
 		if a.Name.Is("", "Authority") {
 			authority = a.Value
 		}
@@ -107,7 +120,7 @@ func (p *parser) participant(e *element, who string) peppol.ParticipantID {
 	if authority != peppol.SchemeParticipant {
 		p.fail(bad("invalid-"+who+"-authority", "SBDH-005", "the Authority of the %s is not %s", who, peppol.SchemeParticipant))
 	}
-	v := p.value(e.kids[0])
+	v := e.leaf("Identifier")
 	if strings.Contains(v, "::") {
 		v = "" // the scheme is given in Authority only
 	}
@@ -118,44 +131,23 @@ func (p *parser) participant(e *element, who string) peppol.ParticipantID {
 	return id
 }
 
-var dateTime = regexp.MustCompile(`^-?\d{4,}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?$`)
-
 func (p *parser) identification(h *Header, e *element) {
-	if p.err != nil {
-		return
+	h.Standard, h.TypeVersion, h.Type = e.leaf("Standard"), e.leaf("TypeVersion"), e.leaf("Type")
+	if h.InstanceID = e.leaf("InstanceIdentifier"); h.InstanceID == "" || len(h.InstanceID) > maxInstance {
+		const text = "InstanceIdentifier must have 1 to %d characters"
+		p.fail(bad("invalid-instance-identifier", "SBDH-008", text, maxInstance))
 	}
-	kids := p.children(e, "Standard", "TypeVersion", "InstanceIdentifier", "Type", "CreationDateAndTime")
-	if p.err != nil {
-		return
-	}
-	h.Standard, h.TypeVersion, h.Type = p.value(kids[0]), p.value(kids[1]), p.value(kids[3])
-	if h.InstanceID = p.value(kids[2]); h.InstanceID == "" || len(h.InstanceID) > maxInstance {
-		p.fail(bad("invalid-instance-identifier", "SBDH-008", "InstanceIdentifier must have 1 to %d characters", maxInstance))
-	}
-	h.Created = p.value(kids[4])
-	m := dateTime.FindStringSubmatch(h.Created)
-	switch {
-	case m == nil:
-		p.fail(bad("invalid-creation-date-time", "SBDH-010", "CreationDateAndTime is not an xs:dateTime"))
-	case m[2] == "":
+	h.Created = e.leaf("CreationDateAndTime")
+	if _, zoned, _ := datetime.Parse(h.Created); !zoned {
 		p.warn("CreationDateAndTime has no time zone (SBDH-010)")
 	}
 }
 
 // scopes reads BusinessScope: three mandatory scopes, the two of MLS, and free attributes.
 func (p *parser) scopes(h *Header, e *element) {
-	if p.err != nil {
-		return
-	}
-	if len(e.kids) > maxScopes {
-		p.fail(bad("invalid-scope-count", "SBDH-047", "more than %d scopes", maxScopes))
-	}
 	seen := map[string]bool{}
 	for _, k := range e.kids {
-		s, ok := p.scope(k)
-		if p.err != nil {
-			return
-		}
+		s := Scope{Type: k.leaf("Type"), Value: k.leaf("InstanceIdentifier"), Identifier: k.leaf("Identifier")}
 		if seen[s.Type] {
 			if reserved[s.Type] {
 				p.fail(bad("invalid-scope-count", "SBDH-012", "two scopes of type %s", s.Type))
@@ -165,7 +157,7 @@ func (p *parser) scopes(h *Header, e *element) {
 			continue
 		}
 		seen[s.Type] = true
-		p.apply(h, s, ok)
+		p.apply(h, s, k.child("Identifier") != nil)
 	}
 	for _, need := range [...]struct{ scope, keyword string }{
 		{"DOCUMENTID", "missing-document-type-identifier"}, {"PROCESSID", "missing-process-identifier"}, {"COUNTRY_C1", "missing-country-c1"},
@@ -176,21 +168,7 @@ func (p *parser) scopes(h *Header, e *element) {
 	}
 }
 
-// scope reads one Scope; hasID tells whether it has an Identifier.
-func (p *parser) scope(e *element) (s Scope, hasID bool) {
-	if !e.name.Is(NS, "Scope") || len(e.kids) < 2 || len(e.kids) > 3 ||
-		!e.kids[0].name.Is(NS, "Type") || !e.kids[1].name.Is(NS, "InstanceIdentifier") || len(e.kids) == 3 && !e.kids[2].name.Is(NS, "Identifier") {
-		p.fail(bad("invalid-sbd-xml", "SBDH-039", "a Scope must hold Type, InstanceIdentifier and at most one Identifier"))
-		return s, false
-	}
-	s.Type, s.Value = p.value(e.kids[0]), p.value(e.kids[1])
-	if len(e.kids) == 3 {
-		s.Identifier, hasID = p.value(e.kids[2]), true
-	}
-	return s, hasID
-}
-
-// apply stores one scope in the header.
+// apply puts one scope into the header; hasID tells whether it has an Identifier.
 func (p *parser) apply(h *Header, s Scope, hasID bool) {
 	var err error
 	switch s.Type {
@@ -201,6 +179,8 @@ func (p *parser) apply(h *Header, s Scope, hasID bool) {
 		}
 		if h.DocType, err = peppol.NewDocType(scheme, s.Value); err != nil {
 			p.fail(&Error{Keyword: "invalid-document-type-identifier", Rule: "SBDH-013", Msg: "the document type is malformed", Err: err})
+		} else if h.DocType.Customization() == "" {
+			p.warn("the document type has no customization (DISC-103)")
 		}
 	case "PROCESSID":
 		scheme := s.Identifier

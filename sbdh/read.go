@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/peppol/doctype"
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
@@ -65,6 +66,7 @@ type document struct {
 	header  *Header
 	payload Payload
 	content *content
+	number  *strings.Builder // of the business document, while its element is open
 }
 
 // element is an element of the header.
@@ -78,15 +80,20 @@ type element struct {
 func (d *document) event(ev *safe.Event) error {
 	switch {
 	case ev.Depth == 0 && ev.Kind == safe.Element:
-		if !ev.Name.Is(NS, "StandardBusinessDocument") {
-			return bad("invalid-sbd-xml", "SBDH-001", "the payload is not a StandardBusinessDocument")
-		}
+		return isEnvelope(ev)
 	case d.header == nil:
 		return d.inHeader(ev)
-	default:
-		return d.inBody(ev)
 	}
-	return nil
+	return d.inBody(ev)
+}
+
+func isEnvelope(ev *safe.Event) error {
+	if !ev.Name.Is(NS, "StandardBusinessDocument") {
+		return bad("invalid-sbd-xml", "SBDH-001", "the payload is not a StandardBusinessDocument")
+	}
+	p := &parser{}
+	p.attributes(&element{name: ev.Name, attrs: ev.Attrs}, ev.Name.Local, nil)
+	return p.err
 }
 
 // inHeader collects the header, which comes first (SBDH-037) and is small (SBDH-047).
@@ -146,6 +153,9 @@ func (d *document) inBody(ev *safe.Event) error {
 		}
 		return nil
 	}
+	if ev.Depth > 1 && !d.payload.Wrapped {
+		d.readNumber(ev)
+	}
 	if d.content == nil || ev.Depth == 0 {
 		return nil
 	}
@@ -156,6 +166,22 @@ func (d *document) inBody(ev *safe.Event) error {
 		return d.content.write(ev.Value)
 	}
 	return nil
+}
+
+// readNumber takes the number of the business document, the one thing of it that is read beside its root.
+func (d *document) readNumber(ev *safe.Event) {
+	switch {
+	case ev.Kind == safe.Element:
+		d.number = nil
+		if ev.Depth == 2 && doctype.IsNumber(d.payload.Root, ev.Name) {
+			d.number = &strings.Builder{}
+		}
+	case d.number == nil:
+	case ev.Kind == safe.Text && d.number.Len() < maxValue:
+		d.number.Write(ev.Value)
+	case ev.Kind == safe.End:
+		d.payload.Number, d.number = doctype.Number(d.number.String()), nil
+	}
 }
 
 // startBody checks the root of the business document against the header (SBDH-003, SBDH-022, SBDH-023, SBDH-027).

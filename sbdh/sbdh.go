@@ -46,6 +46,7 @@ type Header struct {
 
 	Standard, TypeVersion, Type string // SBDH-022 to 024; derived from DocType when an envelope is written
 
+	Ignored    []string // names of elements that the UN/CEFACT schema allows and Peppol does not use (SBDH-039)
 	Attributes []Scope  // free attributes, in order (SBDH-020)
 	Warnings   []string // what was tolerated: one sentence each, no personal data
 }
@@ -58,6 +59,7 @@ type Payload struct {
 	Root       safe.Name // root element of the business document, or the wrapper element
 	Wrapped    bool      // BinaryContent or TextContent
 	MimeType   string    // of a wrapped payload
+	Number     string    // that the business document bears (API-120); "" when it bears none
 	Start, End int64     // position of the business document in the UTF-8 form of the envelope, in bytes
 
 	HeaderStart, HeaderEnd int64 // place of the header, likewise
@@ -92,4 +94,7 @@ var reserved = map[string]bool{
 	"TECHNICAL_VALIDATION_URL": true, "TECHNICAL_VALIDATION_REQUIRED": true,
 }
 
-func blank(s string) bool { return strings.Trim(s, " \t\r\n") == "" }
+// white is the white space of XML.
+const white = " \t\r\n"
+
+func blank(s string) bool { return strings.Trim(s, white) == "" }

@@ -398,6 +398,42 @@ func TestDetect(t *testing.T) {
 	}
 }
 
+// The number of a document is the same whether the document is read before it is put into an envelope, or in one.
+func TestAPI120Number(t *testing.T) {
+	const ns = `xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2" xmlns:cbc="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"`
+	for name, tc := range map[string]struct{ inside, want string }{
+		"plain":                         {`<cbc:ID>A-1</cbc:ID>`, "A-1"},
+		"blanks around it":              {"<cbc:ID schemeID='x'>\n A 1\t</cbc:ID>", "A 1"},
+		"in pieces":                     {`<cbc:ID>A<!-- x -->-<![CDATA[<1>]]>&amp;</cbc:ID>`, "A-<1>&"},
+		"empty":                         {`<cbc:ID/>`, ""},
+		"deeper only":                   {`<Line><cbc:ID>1</cbc:ID></Line>`, ""},
+		"beside a deeper one":           {`<Line><cbc:ID>1</cbc:ID></Line><cbc:ID>2</cbc:ID><Line><cbc:ID>3</cbc:ID></Line>`, "2"},
+		"of another namespace":          {`<ID>1</ID>`, ""},
+		"another element":               {`<cbc:UUID>1</cbc:UUID>`, ""},
+		"too long, in whole characters": {`<cbc:ID>` + strings.Repeat("ø", 101) + `</cbc:ID>`, strings.Repeat("ø", 100)},
+	} {
+		doc := `<Invoice ` + ns + `>` + tc.inside + `</Invoice>`
+		d, err := Detect(strings.NewReader(doc))
+		if err != nil || d.Number != tc.want {
+			t.Errorf("%s, before: %q %v", name, d.Number, err)
+		}
+		var b bytes.Buffer
+		if err := Wrap(&b, header(t), strings.NewReader(doc)); err != nil {
+			t.Fatal(err)
+		}
+		if _, p, err := Read(&b, Options{}); err != nil || p.Number != tc.want {
+			t.Errorf("%s, in an envelope: %q %v", name, p.Number, err)
+		}
+	}
+	var b bytes.Buffer
+	if err := WrapText(&b, header(t), "text/plain", strings.NewReader("<cbc:ID>1</cbc:ID>")); err != nil {
+		t.Fatal(err)
+	}
+	if _, p, err := Read(&b, Options{}); err != nil || p.Number != "" {
+		t.Errorf("of content that is not XML: %q %v", p.Number, err)
+	}
+}
+
 // FuzzSBDH: no panic, only *Error, and what is accepted can be wrapped and read again.
 func FuzzSBDH(f *testing.F) {
 	var b bytes.Buffer

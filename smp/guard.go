@@ -236,6 +236,16 @@ func (g *Guard) Client(roots *x509.CertPool) *http.Client {
 	return &http.Client{Transport: &guarded{g, t}, CheckRedirect: noRedirect}
 }
 
+// AccessPoints returns a client like Client for posting to access points: it speaks HTTP/1.1 only, the one version with
+// which AS4 products are tested.
+func (g *Guard) AccessPoints(roots *x509.CertPool) *http.Client {
+	c := g.Client(roots)
+	t := c.Transport.(*guarded).next
+	t.ForceAttemptHTTP2, t.Protocols = false, &http.Protocols{}
+	t.Protocols.SetHTTP1(true)
+	return c
+}
+
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // guarded checks the URL of each request before it gets a connection.

@@ -99,7 +99,7 @@ func (d *demo) run(ctx context.Context, n *Network) (*DemoResult, error) {
 		return nil, err
 	}
 	evidence := filepath.Join(n.Dir, "evidence")
-	if err := n.A.WriteEvidence(ctx, m.ID, evidence); err != nil {
+	if _, err := n.A.Desk.Evidence(ctx, m.ID, evidence, "demo"); err != nil {
 		return nil, err
 	}
 	d.tell(Step{"evidence", "evidence: request, answer, receipt, envelope, document and certificates are in " +

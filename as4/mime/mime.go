@@ -1,6 +1,6 @@
-// Package mime reads and writes the multipart/related packaging of AS4 as a stream. It is strict wherever two readers
-// could disagree about what a message says: line ends are CRLF, the closing delimiter is required, headers are few,
-// short and unique, and no transfer encoding is decoded (AS4-011 to AS4-024, SEC-020 to SEC-027, design.md §3).
+// Package mime reads and writes the multipart/related packaging of AS4 as a stream. It is strict where two readers could
+// disagree: line ends are CRLF, the closing delimiter must be there, headers are few, short and unique, of the transfer
+// encodings only base64 is undone, and of payload parts alone (AS4-011 to AS4-024, SEC-020 to SEC-027, design.md §3).
 package mime
 
 import (
@@ -45,6 +45,7 @@ type ContentType struct {
 	Media    string // "multipart/related" or "application/soap+xml"
 	Boundary string // multipart/related only
 	Start    string // start parameter without angle brackets, "" when absent
+	Untyped  bool   // multipart/related without its type parameter: the type of the root part decides
 }
 
 // ErrMediaType means that the media type is not one that AS4 uses (HTTP 415).
@@ -66,21 +67,18 @@ func ParseContentType(headers []string) (ContentType, error) {
 	if charset, ok := params["charset"]; ok && media == SOAP && !strings.EqualFold(charset, "utf-8") {
 		return ContentType{}, framing("SEC-023", "the SOAP part must be in UTF-8")
 	}
-	switch media {
-	case SOAP:
+	typ, typed := params["type"]
+	switch {
+	case media == SOAP:
 		return ContentType{Media: media}, nil
-	case Multipart:
-		if !strings.EqualFold(params["type"], SOAP) {
-			return ContentType{}, ErrMediaType
-		}
-	default:
+	case media != Multipart || typed && !strings.EqualFold(typ, SOAP):
 		return ContentType{}, ErrMediaType
 	}
 	// Another reader may understand the extended forms of RFC 2231 differently (SEC-020).
 	if low := strings.ToLower(headers[0]); strings.Contains(low, "boundary*") || strings.Contains(low, "start*") || strings.Contains(low, "type*") {
 		return ContentType{}, framing("SEC-020", "an extended parameter in Content-Type")
 	}
-	ct := ContentType{Media: media, Boundary: params["boundary"]}
+	ct := ContentType{Media: media, Boundary: params["boundary"], Untyped: !typed}
 	if !validBoundary(ct.Boundary) {
 		return ContentType{}, framing("SEC-020", "the boundary is missing or malformed")
 	}

@@ -30,7 +30,8 @@ func TestContentType(t *testing.T) {
 		{"SEC-010 text/xml is SOAP 1.1", []string{"text/xml"}, ""},
 		{"SEC-023 SOAP in another charset", []string{"application/soap+xml; charset=iso-8859-1"}, ""},
 		{"SEC-010 multipart of another type", []string{`multipart/related; type="text/xml"; boundary=b`}, ""},
-		{"SEC-010 multipart without type", []string{`multipart/related; boundary=b`}, ""},
+		{"AS4-011 multipart without type", []string{`multipart/related; boundary=b`}, "b"},
+		{"AS4-011 multipart with an empty type", []string{`multipart/related; type=""; boundary=b`}, ""},
 		{"SEC-010 multipart/mixed", []string{`multipart/mixed; type="application/soap+xml"; boundary=b`}, ""},
 		{"SEC-020 no boundary", []string{`multipart/related; type="application/soap+xml"`}, ""},
 		{"SEC-020 empty boundary", []string{`multipart/related; type="application/soap+xml"; boundary=""`}, ""},
@@ -60,6 +61,11 @@ const (
 	root    = "Content-Type: application/soap+xml; charset=UTF-8\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <s@x>\r\n\r\n<soap/>"
 	payload = "Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <p@x>\r\n\r\nDATA"
 )
+
+// base64Part is the payload with another text, in base64.
+func base64Part(text string) string {
+	return strings.NewReplacer("binary", "base64", "DATA", text).Replace(payload)
+}
 
 // join makes a body of parts.
 func join(parts ...string) string {
@@ -107,7 +113,17 @@ func TestReader(t *testing.T) {
 		{"SEC-026 another content type of the payload", join(root, change(payload, "application/octet-stream", "image/png; x=y")), "s@x=<soap/> p@x=DATA"},
 		{"empty payload", join(root, change(payload, "DATA", "")), "s@x=<soap/> p@x="},
 		{"SEC-025 8bit", join(root, change(payload, "binary", "8bit")), "s@x=<soap/> p@x=DATA"},
-		{"SEC-025 base64", join(root, change(payload, "binary", "base64")), "part"},
+		{"AS4-023 base64", join(root, base64Part("REFU\r\nQQ==\r\n")), "s@x=<soap/> p@x=DATA"},
+		{"AS4-023 base64 in capitals", join(root, change(base64Part("REFUQQ=="), "base64", "BASE64")), "s@x=<soap/> p@x=DATA"},
+		{"AS4-023 empty base64", join(root, base64Part("")), "s@x=<soap/> p@x="},
+		{"SEC-025 the SOAP part called base64", join(change(root, "binary", "base64"), payload), "part"},
+		{"SEC-025 the SOAP part in base64", join(change(change(root, "binary", "base64"), "<soap/>", "PHNvYXAvPg=="), payload), "part"},
+		{"SEC-025 blanks in base64", join(root, base64Part("REFU QQ==")), "part"},
+		{"SEC-025 another alphabet", join(root, base64Part("RE-_QQ==")), "part"},
+		{"SEC-025 base64 without padding", join(root, base64Part("REFUQQ")), "part"},
+		{"SEC-025 something behind the padding", join(root, base64Part("REFUQQ==REFU")), "part"},
+		{"SEC-025 bits left over", join(root, base64Part("REFUQR==")), "part"},
+		{"SEC-025 raw octets that are called base64", join(root, base64Part("DATA\x00\xff")), "part"},
 		{"SEC-025 quoted-printable", join(root, change(payload, "binary", "quoted-printable")), "part"},
 		{"SEC-025 unknown encoding", join(root, change(payload, "binary", "x-foo")), "part"},
 		{"SEC-024 no content id", join(root, change(payload, "Content-ID: <p@x>\r\n", "")), "part"},
@@ -149,12 +165,65 @@ func TestReader(t *testing.T) {
 				case partErr != nil:
 					got = "part"
 				}
+				if partErr != nil && len(parts) == 0 {
+					t.Errorf("%s: an error in a part hides the SOAP part", kind)
+				}
 				if got != tc.want {
 					t.Errorf("%s: got %q, want %q", kind, got, tc.want)
 				}
 			}
 		})
 	}
+}
+
+// SEC-025. Base64 can be switched off.
+func TestSEC025RefuseBase64(t *testing.T) {
+	r := reader(t, good, join(root, base64Part("REFUQQ==")))
+	r.RefuseBase64 = true
+	for _, err := r.Next(); err != io.EOF; _, err = r.Next() {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if f := r.HeaderError(); f == nil || f.Rule != "SEC-025" {
+		t.Errorf("got %v", f)
+	}
+}
+
+// AS4-023. A part that nobody reads is passed over as it stands, whatever it decodes to.
+func TestAS4023Skip(t *testing.T) {
+	second := strings.Replace(base64Part("no base64!"), "<p@x>", "<q@x>", 1)
+	r := reader(t, good, join(root, second, payload))
+	for range 2 {
+		if _, err := r.Next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := r.Next()
+	if err != nil || p.ContentID != "p@x" || r.HeaderError() != nil {
+		t.Errorf("%+v, %v, %v", p, err, r.HeaderError())
+	}
+}
+
+// AS4-011. Without a type the root part has it: what would be HTTP 415 as a parameter is one here as well.
+func TestAS4011Untyped(t *testing.T) {
+	const untyped = "multipart/related; boundary=b"
+	if _, err := reader(t, untyped, join(root, payload)).Next(); err != nil {
+		t.Error(err)
+	}
+	text := strings.Replace(root, "application/soap+xml", "text/xml", 1)
+	if _, err := reader(t, untyped, join(text, payload)).Next(); !errors.Is(err, ErrMediaType) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func reader(t *testing.T, contentType, body string) *Reader {
+	t.Helper()
+	ct, err := ParseContentType([]string{contentType})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return NewReader(strings.NewReader(body), ct)
 }
 
 func manyHeaders(n int) string {
@@ -212,10 +281,12 @@ func FuzzMIMESplit(f *testing.F) {
 	f.Add([]byte(join(root, payload)))
 	f.Add([]byte("\r\n" + join(root, payload)))
 	f.Add([]byte(join(root)))
+	f.Add([]byte(join(root, base64Part("REFU\r\nQQ=="))))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		parts, partErr, err := split(bytes.NewReader(body))
 		again, partErr2, err2 := split(iotest.OneByteReader(bytes.NewReader(body)))
-		if (err == nil) != (err2 == nil) || (partErr == nil) != (partErr2 == nil) || strings.Join(parts, "\x00") != strings.Join(again, "\x00") && err == nil {
+		if (err == nil) != (err2 == nil) || (partErr == nil) != (partErr2 == nil) ||
+			strings.Join(parts, "\x00") != strings.Join(again, "\x00") && err == nil && partErr == nil {
 			t.Errorf("two interpretations: %q %v %v, %q %v %v", parts, partErr, err, again, partErr2, err2)
 		}
 	})

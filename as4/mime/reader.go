@@ -6,10 +6,14 @@ import (
 	"io"
 	stdmime "mime"
 	"strings"
+
+	"github.com/ravn-ap/ravn/internal/b64"
 )
 
 // Reader splits a multipart/related body into its parts. It reads ahead no more than its buffer.
 type Reader struct {
+	RefuseBase64 bool // payload parts in base64 are refused, too (SEC-025)
+
 	br        *bufio.Reader
 	delim     []byte // CRLF "--" boundary
 	ct        ContentType
@@ -20,13 +24,21 @@ type Reader struct {
 	headerErr *Error
 }
 
-// Part is one part. Reading it returns the content octets exactly as they are in the body (AS4-022, SEC-025).
+// Part is one part; it yields the content octets: those of the body as they stand there, or, of a payload part in base64,
+// what they decode to (AS4-022, AS4-023, SEC-025).
 type Part struct {
+	Base64      bool   // it came in base64
 	ContentID   string // without angle brackets; "" only for a root part without one
 	ContentType string // as written; not covered by the signature (SEC-026)
 	r           *Reader
 	end         bool
+	decoder     *b64.Decoder // nil: nothing to decode
+	text, room  []byte       // for a piece of the text, and what it decodes to
+	octets      []byte       // decoded, not read yet: the rest of room
 }
+
+// pieceSize is how much text is decoded at once.
+const pieceSize = 4 << 10
 
 // bufferSize must hold a delimiter and a header block.
 const bufferSize = 16 << 10
@@ -56,7 +68,7 @@ func (r *Reader) Next() (*Part, error) {
 		if err := r.preamble(); err != nil {
 			return nil, err
 		}
-	} else if _, err := io.Copy(io.Discard, r.part); err != nil {
+	} else if _, err := io.Copy(io.Discard, rawPart{r.part}); err != nil {
 		return nil, err
 	}
 	last, err := r.delimiterEnd()
@@ -178,11 +190,7 @@ func (r *Reader) header(p *Part) error {
 
 // accept checks the header fields that matter and stores them in the part.
 func (r *Reader) accept(p *Part, fields map[string]string) error {
-	switch enc := strings.ToLower(fields["content-transfer-encoding"]); enc {
-	case "", "binary", "8bit", "7bit":
-	default:
-		r.blame(inPart("SEC-025", "a transfer encoding other than binary"))
-	}
+	r.encoding(p, strings.ToLower(fields["content-transfer-encoding"]))
 	p.ContentType = fields["content-type"]
 	cid, has := fields["content-id"]
 	ok := true
@@ -202,8 +210,23 @@ func (r *Reader) accept(p *Part, fields map[string]string) error {
 	return r.unique(p.ContentID)
 }
 
+// encoding prepares for a part's transfer encoding: base64 for payload parts, because some products send it; the digest
+// is over what it decodes to (design.md §3). The SOAP part is never encoded (SEC-025).
+func (r *Reader) encoding(p *Part, enc string) {
+	switch {
+	case enc == "" || enc == "binary" || enc == "8bit" || enc == "7bit":
+	case enc == "base64" && r.count > 1 && !r.RefuseBase64:
+		p.Base64, p.decoder, p.text = true, &b64.Decoder{White: b64.LineBreaks}, make([]byte, pieceSize)
+	default:
+		r.blame(inPart("SEC-025", "a transfer encoding that is not allowed for this part"))
+	}
+}
+
 // checkRoot checks the SOAP part; the start parameter, if there is one, must name it (SEC-023, AS4-014).
 func (r *Reader) checkRoot(p *Part, ok bool) error {
+	if media, _, err := stdmime.ParseMediaType(p.ContentType); r.ct.Untyped && err == nil && media != SOAP {
+		return ErrMediaType // what the type parameter would have said
+	}
 	if !isSOAP(p.ContentType) {
 		return framing("SEC-023", "the first part is not application/soap+xml in UTF-8")
 	}
@@ -241,8 +264,40 @@ func token(s string) bool {
 	return s != ""
 }
 
-// Read reads the octets of the part. The CRLF before the next delimiter does not belong to them (AS4-022).
+// Read yields the octets of the part; the CRLF before the next delimiter is not among them (AS4-022). What is not base64
+// although it should be ends early, and HeaderError tells of it.
 func (p *Part) Read(b []byte) (int, error) {
+	if p.decoder == nil {
+		return p.raw(b)
+	}
+	for len(p.octets) == 0 && len(b) > 0 {
+		n, err := p.raw(p.text)
+		if err == io.EOF && p.decoder.Close() != nil {
+			p.r.blame(notBase64())
+		}
+		if err != nil {
+			return 0, err
+		}
+		if p.room, err = p.decoder.Append(p.room[:0], p.text[:n]); err != nil {
+			p.r.blame(notBase64())
+			return 0, io.EOF
+		}
+		p.octets = p.room
+	}
+	n := copy(b, p.octets)
+	p.octets = p.octets[n:]
+	return n, nil
+}
+
+func notBase64() *Error { return inPart("SEC-025", "the base64 of a part is malformed") }
+
+// rawPart reads the rest of a part undecoded, to skip it.
+type rawPart struct{ *Part }
+
+func (p rawPart) Read(b []byte) (int, error) { return p.raw(b) }
+
+// raw yields the octets as they stand in the body.
+func (p *Part) raw(b []byte) (int, error) {
 	r := p.r
 	if p.end {
 		return 0, io.EOF

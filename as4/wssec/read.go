@@ -20,6 +20,8 @@ type Unverified struct {
 	signature *dsig.Signature // nil for an unsigned signal
 	token     *token          // the token that the signature refers to
 	fault     bool
+	lax       bool  // an answer: what the signature does not need may be there
+	ignored   error // why the security header of an answer counts for nothing
 }
 
 // security is the wsse:Security header, its children sorted by kind.
@@ -42,8 +44,8 @@ type token struct {
 
 // ReadMessage reads the SOAP part of a request, which must be signed (AS4-025 to AS4-031, AS4-065 to AS4-067).
 func ReadMessage(soap []byte, suite Suite) (*Unverified, error) {
-	u, err := read(soap, suite)
-	if err != nil {
+	u := &Unverified{suite: suite}
+	if err := u.read(soap); err != nil {
 		return u, err
 	}
 	if len(u.body.Elements()) > 0 || strings.TrimSpace(u.body.Text()) != "" {
@@ -55,29 +57,80 @@ func ReadMessage(soap []byte, suite Suite) (*Unverified, error) {
 	return u, u.checkTokens()
 }
 
-// ReadSignal reads the SOAP part of an answer. It may be unsigned (AS4-110), have a SOAP Fault in its body (AS4-115)
-// and carry unused tokens (as4.md §15.7).
+// ReadSignal reads the SOAP part of an answer. It may be unsigned (AS4-110), hold a SOAP fault in its body (AS4-115) and
+// carry more than it needs: further tokens (as4.md §15.7), header blocks, SignatureConfirmation. If its security header is
+// none that we understand the answer is read as an unsigned one (AS4-110 in design.md §3), and Ignored says why.
 func ReadSignal(soap []byte, suite Suite) (*Unverified, error) {
-	return read(soap, suite)
+	u := &Unverified{suite: suite, lax: true}
+	return u, u.read(soap)
 }
 
-// read returns what it found so far even with an error, for Claimed.
-func read(soap []byte, suite Suite) (*Unverified, error) {
-	u := &Unverified{suite: suite}
+// Ignored says why the security header of an answer counts for nothing, nil if it counts, or if there is none.
+func (u *Unverified) Ignored() error { return u.ignored }
+
+// read finds what it can even if it ends with an error, for Claimed.
+func (u *Unverified) read(soap []byte) error {
 	doc, err := safe.Parse(soap, safe.Envelope)
 	if err != nil {
-		return u, &Error{Class: Malformed, Rule: "AS4-031", Msg: "the SOAP part is not acceptable XML", Err: err}
+		return &Error{Class: Malformed, Rule: "AS4-031", Msg: "the SOAP part is not acceptable XML", Err: err}
 	}
-	if err := u.locate(doc.Top()); err != nil {
-		return u, err
+	if u.lax {
+		err = u.find(doc.Top())
+	} else {
+		err = u.locate(doc.Top())
 	}
-	if u.security.node.IsZero() {
-		return u, nil
+	if err != nil || u.security.node.IsZero() {
+		return err
 	}
-	if err := u.security.read(); err != nil {
-		return u, err
+	if err = u.security.read(u.lax); err == nil {
+		err = u.readSignature()
 	}
-	return u, u.readSignature()
+	if err != nil && u.lax {
+		u.ignored, u.signature, u.token = err, nil, nil
+		return nil
+	}
+	return err
+}
+
+// find finds the places of an answer: by their path as in a message, but the envelope may be one of SOAP 1.1, an unsigned
+// answer may lack its body, and other header blocks do not matter.
+func (u *Unverified) find(env safe.Node) error {
+	space := env.Name().Space
+	if env.Name().Local != "Envelope" || space != nsSOAP && space != nsSOAP11 {
+		return refuse(Malformed, "SEC-041", "want an Envelope")
+	}
+	u.body, _ = env.Child(space, "Body")
+	if !u.body.IsZero() {
+		_, u.fault = u.body.Child(space, "Fault")
+	}
+	header, ok := env.Child(space, "Header")
+	if !ok {
+		return refuse(Header, "AS4-025", "the envelope has no header")
+	}
+	var messagings, securities []safe.Node
+	for _, h := range header.Elements() {
+		switch {
+		case h.Is(nsEB, "Messaging"):
+			messagings = append(messagings, h)
+		case h.Is(nsWSSE, "Security"):
+			securities = append(securities, h)
+		}
+	}
+	switch {
+	case len(messagings) > 1:
+		return refuse(Authentication, "SEC-043", "a header block stands twice")
+	case len(messagings) == 0:
+		return refuse(Header, "AS4-025", "the eb:Messaging header is missing")
+	}
+	u.messaging = messagings[0]
+	switch len(securities) {
+	case 0:
+	case 1:
+		u.security.node = securities[0]
+	default:
+		u.ignored = refuse(Authentication, "SEC-043", "two security headers")
+	}
+	return nil
 }
 
 // locate finds Messaging, Security and Body by their fixed path, never by search: a search could find an element that
@@ -146,24 +199,27 @@ func blankBetween(n safe.Node) bool {
 	return true
 }
 
-// read sorts the children of wsse:Security. Their order is free (AS4-087); other kinds are refused (SEC-043).
-func (s *security) read() error {
+// read sorts the children of wsse:Security; their order is free (AS4-087), other kinds have no place in a message
+// (SEC-043).
+func (s *security) read(lax bool) error {
 	for _, a := range []string{"role", "actor", "relay"} {
-		if _, has := s.node.Attr(nsSOAP, a); has {
+		if _, has := s.node.Attr(nsSOAP, a); has && !lax {
 			return refuse(Authentication, "AS4-028", "a security header for another role")
 		}
 	}
-	if !blankBetween(s.node) {
+	if !blankBetween(s.node) && !lax {
 		return refuse(Authentication, "SEC-043", "text in the security header")
 	}
 	for _, c := range s.node.Elements() {
 		switch {
 		case c.Is(nsWSSE, "BinarySecurityToken"):
 			t, err := readToken(c)
-			if err != nil {
+			if err != nil && !lax { // that of an answer may be one that nothing refers to
 				return err
 			}
-			s.tokens = append(s.tokens, t)
+			if err == nil {
+				s.tokens = append(s.tokens, t)
+			}
 		case c.Is(nsXENC, "EncryptedKey"):
 			s.keys = append(s.keys, c)
 		case c.Is(nsXENC, "EncryptedData"):
@@ -172,11 +228,11 @@ func (s *security) read() error {
 			s.signature = append(s.signature, c)
 		case c.Is(nsWSU, "Timestamp"):
 			s.stamps = append(s.stamps, c)
-		default:
+		case !lax:
 			return refuse(Authentication, "SEC-043", "an unexpected element in the security header")
 		}
 	}
-	if len(s.signature) > 1 || len(s.keys) > 1 || len(s.stamps) > 1 {
+	if len(s.signature) > 1 || len(s.keys) > 1 && !lax || len(s.stamps) > 1 && !lax {
 		return refuse(Authentication, "SEC-043", "an element of the security header stands twice")
 	}
 	return nil
@@ -303,8 +359,11 @@ func (u *Unverified) Signer() *x509.Certificate {
 	return u.token.cert
 }
 
-// Claimed returns the eb:Messaging element, unverified, and the zero Node if it was not found. It may be used for the
-// RefToMessageId of an error and to read an unsigned error (AS4-110), and for nothing else.
+// HasSignature tells whether there is a signature that can be verified.
+func (u *Unverified) HasSignature() bool { return u.signature != nil }
+
+// Claimed returns the eb:Messaging element as somebody wrote it, the zero Node if it was not found. It serves for the
+// RefToMessageId of an error, and for reading an unsigned error (AS4-110); nothing else may be based on it.
 func (u *Unverified) Claimed() safe.Node { return u.messaging }
 
 // Fault reports whether the body is a SOAP Fault (AS4-115).
@@ -393,7 +452,8 @@ func (u *Unverified) target(r *dsig.Reference) (safe.Node, error) {
 	if !ok {
 		return safe.Node{}, refuse(Authentication, "SEC-042", "a reference to an id that is not there")
 	}
-	inHeader := n.Parent() == u.security.node && (n.Is(nsWSSE, "BinarySecurityToken") || n.Is(nsWSU, "Timestamp"))
+	inHeader := n.Parent() == u.security.node && (u.lax || n.Is(nsWSSE, "BinarySecurityToken") || n.Is(nsWSU, "Timestamp")) ||
+		u.lax && n.Parent() == u.messaging.Parent() // signed beside Messaging; that this one and Body are is checked
 	if n != u.messaging && n != u.body && !inHeader {
 		return safe.Node{}, refuse(Authentication, "SEC-041", "a reference to an element at another place")
 	}

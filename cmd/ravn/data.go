@@ -41,10 +41,10 @@ func (c *cli) show(r *node.DataReport) error {
              folder %s of installation %s, mark %d
 database     installation %s, data folders: %d
 payloads     older than a day %d: unknown to the database %d, superseded %d; in quarantine %d
-rows         %d, without their payload %d`,
+rows         %d, without their payload %d; without the columns that documents are found by %d`,
 		r.Place, none(r.Identity.Folder), none(r.Identity.Installation), r.Identity.Mark,
 		none(r.Database), len(r.Folders),
-		r.Blobs, r.Unknown, r.Superseded, r.Quarantine, r.Rows, r.Missing)
+		r.Blobs, r.Unknown, r.Superseded, r.Quarantine, r.Rows, r.Missing, r.Undetailed)
 	for _, key := range r.Examples {
 		c.hint("unknown  %s", key)
 	}

@@ -19,7 +19,7 @@ import (
 func TestREL007DataCommands(t *testing.T) {
 	mine, other := quickNode(t), quickNode(t)
 	for _, cfg := range []string{mine, other} {
-		if _, errs, code := call(t, "--config", cfg, "send", "--resume", "nope"); code != 2 ||
+		if _, errs, code := call(t, "--config", cfg, "send", "--resume", "nope"); code != 1 ||
 			!strings.Contains(errs, "RAVN-2301") {
 			t.Fatal(errs) // the first command that may put payloads into the folder
 		}

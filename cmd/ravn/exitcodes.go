@@ -13,7 +13,6 @@ const (
 	exitPrint  = "0 shown; 2 wrong usage."
 	exitRules  = "0 done; 2 wrong usage, or the rules cannot be used."
 	exitAlone  = "0 done; 2 wrong usage; 3 it could not be finished."
-	exitDecide = "0 done; 2 there is no such message, it is not in a state for this, or wrong usage; 3 the record could not be read or written."
 	exitTaken  = "0 done; 1 the customers cannot be changed like that, nothing was; 2 wrong usage or configuration; 3 the record could not be\nread or written."
 )
 
@@ -31,9 +30,8 @@ var exitCodes = map[string]string{
 	"data collect":       "0 done; 2 nothing was done: --yes is missing, folder and database do not belong together, or wrong usage or\nconfiguration; 3 the record could not be read.",
 	"lookup":             "0 it is registered; 1 it is not, or its metadata cannot be trusted; 2 wrong usage or configuration; 3 it could not be\nlooked up now, which says nothing about the receiver.",
 	"queue list":         "0 nothing needs a decision; 1 something was given up or quarantined and needs one, for example ravn queue retry; 2 wrong\nusage or configuration; 3 the record could not be read.",
-	"queue retry":        exitDecide, "queue cancel": exitDecide, "queue discard": exitDecide,
-	"quickstart":     "0 written; 2 wrong usage, or what would be written fails its own check; nothing is left behind then.",
-	"report archive": exitShown, "report rows": exitShown,
+	"quickstart":         "0 written; 2 wrong usage, or what would be written fails its own check; nothing is left behind then.",
+	"report archive":     exitShown, "report rows": exitShown,
 	"report diff":    "0 no number differs; 1 one does; 2 there is no such revision, or wrong usage or configuration; 3 the record could not be\nread.",
 	"report export":  "0 written; 1 the rows do not come to the numbers; 2 wrong usage or configuration; 3 the record could not be read.",
 	"report preview": "0 every end user has a country; 1 those without are listed; 2 wrong usage or configuration; 3 the record could not be\nread.",

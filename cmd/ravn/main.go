@@ -72,7 +72,7 @@ func (c *cli) root() *cobra.Command {
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "machine-readable output: one JSON object, or one per line")
 	root.PersistentFlags().StringVar(&c.config, "config", "ravn.yaml", "configuration file")
 	for _, add := range []func() *cobra.Command{
-		c.serve, c.send, c.queue, c.open, c.participants, c.certs, c.configCmd, c.quickstart, c.version, c.lookup, c.demo, c.localnet, c.bench, c.validate, c.rules, c.report, c.customers, c.data, c.gentestdata,
+		c.serve, c.send, c.documents, c.queue, c.open, c.participants, c.certs, c.configCmd, c.quickstart, c.version, c.lookup, c.demo, c.localnet, c.bench, c.validate, c.rules, c.report, c.customers, c.data, c.gentestdata,
 	} {
 		root.AddCommand(add())
 	}

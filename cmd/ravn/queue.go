@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/documents"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
 )
@@ -18,7 +18,7 @@ func (c *cli) queue() *cobra.Command {
 	cmd := &cobra.Command{Use: "queue", Short: "Show waiting work, and decide about messages that were given up or quarantined"}
 	cmd.AddCommand(c.queueList())
 	for _, d := range decisions {
-		cmd.AddCommand(c.queueDecision(d))
+		cmd.AddCommand(c.decide(d))
 	}
 	return cmd
 }
@@ -47,13 +47,13 @@ func (c *cli) queueList() *cobra.Command {
 			if limit < 1 || limit > 100_000 {
 				return badArgs("--limit: want 1 to 100000")
 			}
-			return c.withRecord(cmd.Context(), func(cfg *config.Config, s *store.Store) error {
+			return c.withDeskOf(cmd.Context(), func(cfg *config.Config, d *documents.Desk) error {
 				for _, dead := range []bool{true, false} {
 					if givenUp && !dead {
 						continue
 					}
 					f := store.JobFilter{Dead: dead, Limit: limit}
-					if err := c.listJobs(cmd.Context(), s, f, time.Duration(cfg.Send.Hold)); err != nil {
+					if err := c.listJobs(cmd.Context(), d.Store, f, time.Duration(cfg.Send.Hold)); err != nil {
 						return err
 					}
 				}
@@ -119,65 +119,4 @@ func by(owner string) string {
 		return ""
 	}
 	return "  by " + owner
-}
-
-// Limits of the length of a reason (API-058).
-const (
-	reasonMin = 3
-	reasonMax = 500
-)
-
-// decision is an operator's action on a message, which is audited with a reason (API-058).
-type decision struct {
-	use, short, long string
-	do               func(s *store.Store, ctx context.Context, tenant, id, actor, reason string) error
-	done             string // what is printed afterwards, after the state
-}
-
-var decisions = []decision{
-	{
-		"retry", "Try a message again now that is waiting, was given up or is in quarantine",
-		"The message is sent with the same MessageId and the same signed digests, so that a repeat is recognised; a document for C4 is\n" +
-			"delivered under the same delivery id. A message that may have arrived stays UNKNOWN. A received document is delivered by\n" +
-			"ravn serve; a message to another access point is sent by: ravn send --resume ID",
-		(*store.Store).Requeue, "and due now",
-	},
-	{
-		"cancel", "Withdraw a message to another access point that certainly has not arrived",
-		"It is refused while an attempt is in progress, and if one may have arrived.", (*store.Store).Cancel, "",
-	},
-	{
-		"discard", "Give up a received document that is dead or in quarantine: it is never delivered",
-		"The document is kept. Its sender has our receipt and is not told.", (*store.Store).Discard, "",
-	},
-}
-
-func (c *cli) queueDecision(d decision) *cobra.Command {
-	var reason string
-	cmd := &cobra.Command{
-		Use: d.use + " ID --reason TEXT", Short: d.short, Long: d.long + "\nThe decision is audited with your name.", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if n := utf8.RuneCountInString(reason); n < reasonMin || n > reasonMax {
-				return badArgs("--reason: want %d to %d characters", reasonMin, reasonMax)
-			}
-			return c.withStore(cmd.Context(), func(s *store.Store) error {
-				err := d.do(s, cmd.Context(), db.DefaultTenant, args[0], actor(), reason)
-				switch {
-				case errors.Is(err, db.ErrNotFound):
-					return fault.New(fault.NoSuchMessage, nil, "%s", args[0])
-				case errors.Is(err, db.ErrConflict), errors.Is(err, store.ErrTransition):
-					return fault.New(fault.NotResumable, err, "%s", args[0])
-				case err != nil:
-					return fault.New(fault.RecordUnreadable, err, "")
-				}
-				m, err := s.Get(cmd.Context(), db.DefaultTenant, args[0])
-				if err != nil {
-					return fault.New(fault.RecordUnreadable, err, "")
-				}
-				return c.print(queueRow{ID: m.ID, MessageID: m.MessageID, State: string(m.State), Reason: reason}, "%s is %s %s", m.ID, m.State, d.done)
-			})
-		},
-	}
-	cmd.Flags().StringVar(&reason, "reason", "", "why, for the audit trail")
-	return cmd
 }

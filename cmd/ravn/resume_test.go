@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -75,12 +76,12 @@ func (s *interrupted) end(t *testing.T, sig syscall.Signal) (exit int) {
 // outgoing lists the states of what a node has sent, oldest first.
 func outgoing(t *testing.T, file string) (states []store.State) {
 	t.Helper()
-	list, err := openStore(t, file).List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.Out})
+	page, err := openStore(t, file).List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.Out})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range list {
-		states = append(states, list[len(list)-1-i].State)
+	for _, m := range slices.Backward(page.Found) {
+		states = append(states, m.State)
 	}
 	return states
 }

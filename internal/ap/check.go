@@ -128,8 +128,16 @@ func reportEvidence(rep *validation.Report) ([]store.Evidence, error) {
 	return []store.Evidence{{Kind: store.EvidenceValidation, ContentType: "application/json", Bytes: b}}, nil
 }
 
+// verdict is what a report comes to, "" without one.
+func verdict(rep *validation.Report) string {
+	if rep == nil {
+		return ""
+	}
+	return string(rep.Verdict)
+}
+
 // outgoing checks a submission before anything is stored. Content that is not XML is not checked.
-func (out *Outbound) outgoing(ctx context.Context, s *Submission, h *sbdh.Header) ([]store.Evidence, error) {
+func (out *Outbound) outgoing(ctx context.Context, s *Submission, h *sbdh.Header) (*validation.Report, error) {
 	if s.MimeType != "" {
 		return nil, nil
 	}
@@ -144,7 +152,7 @@ func (out *Outbound) outgoing(ctx context.Context, s *Submission, h *sbdh.Header
 	if rep != nil && rep.Verdict == validation.Invalid && out.Check.Policy == CheckReject {
 		return nil, fault.New(fault.DocumentInvalid, nil, "%s", summary(rep))
 	}
-	return reportEvidence(rep)
+	return rep, nil
 }
 
 // shownFindings is how many findings an error message names.

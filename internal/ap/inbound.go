@@ -1,7 +1,6 @@
 package ap
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -53,13 +52,8 @@ func (in *Inbound) Place(ctx context.Context, id string) (as4.Place, error) {
 	return &place{w, id}, nil
 }
 
-// reused is the answer to a known MessageId with different content (AS4-131).
-func reused() error {
-	return &ebms.Error{Code: ebms.CodeValueInconsistent, Detail: "MessageId reused with different content"}
-}
-
-// Known answers a repeated message from the record (AS4-129, REL-031).
-func (in *Inbound) Known(ctx context.Context, key as4.DuplicateKey, digests []byte) (*as4.Answer, error) {
+// Known returns what the record has of a message that was accepted before (AS4-129, REL-031).
+func (in *Inbound) Known(ctx context.Context, key as4.DuplicateKey) (*as4.Prior, error) {
 	prior, err := in.Store.Known(ctx, in.Tenant, string(key.Sender), string(key.ID))
 	switch {
 	case errors.Is(err, db.ErrNotFound):
@@ -67,18 +61,23 @@ func (in *Inbound) Known(ctx context.Context, key as4.DuplicateKey, digests []by
 	case err != nil:
 		return nil, err
 	}
-	return answer(prior, digests)
+	return known(prior)
 }
 
-// answer returns the stored receipt if the content is the same.
-func answer(prior store.Prior, digests []byte) (*as4.Answer, error) {
-	if !bytes.Equal(prior.Digests, digests) {
-		return nil, reused()
-	}
-	if len(prior.Receipt) == 0 {
+func known(p store.Prior) (*as4.Prior, error) {
+	if len(p.Receipt) == 0 {
 		return nil, errors.New("ap: the receipt of an accepted message is missing")
 	}
-	return &as4.Answer{ID: prior.ID, ContentType: prior.ReceiptType, Body: prior.Receipt}, nil
+	return &as4.Prior{ID: p.ID, Digests: p.Digests, Answer: as4.Answer{ContentType: p.ReceiptType, Body: p.Receipt}}, nil
+}
+
+// Repeat keeps the receipt for a rebuilt header, and what it is for, beside those of the message (AS4-128).
+func (in *Inbound) Repeat(ctx context.Context, m *as4.Inbound, prior *as4.Prior) (*as4.Answer, error) {
+	receipt, err := in.Store.Repeat(ctx, in.Tenant, prior.ID, m.Digests, evidence(m))
+	if err != nil {
+		return nil, err
+	}
+	return &as4.Answer{ContentType: receipt.ContentType, Body: receipt.Bytes}, nil
 }
 
 // Accept makes a message durable: it checks that the receiver is served, syncs the payload, and then writes record,
@@ -104,11 +103,11 @@ func (in *Inbound) Accept(ctx context.Context, m *as4.Inbound) error {
 		if derr := in.Blobs.Delete(ctx, ref.Key); derr != nil {
 			return derr
 		}
-		stored, aerr := answer(twin.Prior, m.Digests)
-		if aerr != nil {
-			return aerr
+		prior, perr := known(twin.Prior)
+		if perr != nil {
+			return perr
 		}
-		return &as4.Duplicate{Answer: stored}
+		return &as4.Duplicate{Prior: prior}
 	}
 	// The blob stays: the commit may have happened despite the error, and an orphan is collected later (CP-R7).
 	return err
@@ -144,18 +143,33 @@ func (in *Inbound) acceptance(m *as4.Inbound, id string, ref store.BlobRef, doma
 			DocTypeScheme: h.DocType.Scheme(), DocType: h.DocType.Value(), ProcessScheme: h.Process.Scheme(), Process: h.Process.Value(),
 			Transport: peppol.TransportAS4, InstanceID: h.InstanceID, CreationTime: h.Created, CountryC1: h.CountryC1,
 			MLSTo: h.MLSTo, MLSType: h.MLSType, Payload: ref, PayloadMime: m.Payload.MimeType, PeerCert: m.Signer.Raw, Digests: m.Digests,
+			DocumentNumber: m.Payload.Number,
 		},
-		Evidence: []store.Evidence{
-			{Kind: store.EvidenceReceipt, ContentType: m.Answer.ContentType, Bytes: m.Answer.Body},
-			{Kind: store.EvidenceRequestSOAP, ContentType: as4.ContentTypeSignal, Bytes: m.SOAP},
-			{Kind: store.EvidenceOwnCert, Bytes: m.Own.Raw},
-		},
-		Events: []store.Event{{At: m.Received, Kind: "verified", To: store.Verified, Detail: certs.Fingerprint(m.Signer)}},
-		Count:  in.counts(h.DocType),
+		Evidence: evidence(m),
+		Events:   events(m),
+		Count:    in.counts(h.DocType),
 	}
 }
 
-// deliverBackoff is the delay after the n-th failed delivery: 1, 2, 4 … minutes, at most an hour.
+// evidence is what is kept of a message beside its payload.
+func evidence(m *as4.Inbound) []store.Evidence {
+	return []store.Evidence{
+		{Kind: store.EvidenceReceipt, ContentType: m.Answer.ContentType, Bytes: m.Answer.Body},
+		{Kind: store.EvidenceRequestSOAP, ContentType: as4.ContentTypeSignal, Bytes: m.SOAP},
+		{Kind: store.EvidenceOwnCert, Bytes: m.Own.Raw},
+	}
+}
+
+// events are what happened before the message is in the record. What was tolerated stays with it.
+func events(m *as4.Inbound) []store.Event {
+	list := []store.Event{{At: m.Received, Kind: "verified", To: store.Verified, Detail: certs.Fingerprint(m.Signer)}}
+	if len(m.Tolerated) > 0 {
+		list = append(list, store.Event{At: m.Received, Kind: store.EventTolerated, Detail: strings.Join(m.Tolerated, ", ")})
+	}
+	return list
+}
+
+// deliverBackoff is the pause after the n-th failed delivery, at most an hour.
 func deliverBackoff(n int) time.Duration {
 	return min(time.Minute<<min(n-1, 6), time.Hour)
 }
@@ -178,13 +192,13 @@ func (in *Inbound) Forward(ctx context.Context, job store.Job) queue.Outcome {
 func (in *Inbound) finish(ctx context.Context, job store.Job, m store.Message, n int) queue.Outcome {
 	in.hook("deliver.claimed")
 	res := store.Result{State: store.Delivered, Outcome: "delivered"}
-	report, err := in.deliver(ctx, m)
+	rep, report, err := in.deliver(ctx, m)
 	in.hook("deliver.done")
 	if err != nil {
 		err = storedFault(m, err)
 		res = in.failedDelivery(ctx, err, n)
 	}
-	res.Message, res.Evidence = &m, report
+	res.Message, res.Evidence, res.Verdict = &m, report, verdict(rep)
 	if in.Delivered != nil {
 		in.Delivered(m, err)
 	}
@@ -250,26 +264,26 @@ func (in *Inbound) alone(ctx context.Context) bool {
 }
 
 // deliver checks the document and hands it to C4 together with the findings, which never hold it up.
-func (in *Inbound) deliver(ctx context.Context, m store.Message) ([]store.Evidence, error) {
+func (in *Inbound) deliver(ctx context.Context, m store.Message) (*validation.Report, []store.Evidence, error) {
 	req := validation.Request{DocType: m.DocType, Process: m.Process, On: in.Now()}
 	rep, err := in.Check.document(ctx, req, m.Payload.Length, func() (io.ReadCloser, error) { return in.open(ctx, m.Payload) })
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	report, err := reportEvidence(rep)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r, err := in.open(ctx, m.Payload)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	meta := metadata(m)
 	if len(report) > 0 {
 		meta.Validation = report[0].Bytes
 	}
 	err = in.Backend.Deliver(ctx, backend.Delivery{ID: m.ID, Payload: r, Metadata: meta})
-	return report, errors.Join(err, r.Close())
+	return rep, report, errors.Join(err, r.Close())
 }
 
 // metadata describes a message for C4. The delivery id is the id of the message and never changes, so that C4 can

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/ravn-ap/ravn/as4"
@@ -42,6 +43,7 @@ func (out *Outbound) observe(step, detail string) {
 // Steps for Observe.
 const (
 	StepChecked     = "checked"
+	StepRemark      = "remark" // something odd about the envelope
 	StepLookup      = "lookup"
 	StepCertificate = "certificate"
 	StepSealed      = "sealed"
@@ -308,7 +310,7 @@ func storedHeader(m store.Message) (h *sbdh.Header, err error) {
 func (out *Outbound) post(ctx context.Context, m store.Message, peer as4.Peer, n int) (*as4.Evidence, error) {
 	body, err := out.open(ctx, m.Sealed)
 	if err != nil {
-		return nil, &as4.SendError{Outcome: as4.Later, Err: err}
+		return nil, &as4.SendError{Outcome: as4.NotSent, Err: err}
 	}
 	defer func() { _ = body.Close() }() // only read
 	if out.Timeout > 0 {
@@ -343,7 +345,7 @@ func (out *Outbound) result(m store.Message, ev *as4.Evidence, err error) store.
 	switch se.Outcome {
 	case as4.Refused:
 		res.State, res.Refused = store.FailedPermanent, se.Answer != nil && se.Answer.Signer != nil
-	case as4.Later:
+	case as4.Later, as4.NotSent:
 		res.State, res.Retry = store.RetryWait, out.Now().Add(max(se.RetryAfter, time.Minute))
 	case as4.BadReceipt:
 		res.State = store.ReceiptInvalid
@@ -435,18 +437,30 @@ func (out *Outbound) sendFault(ctx context.Context, id string, err error) error 
 	}
 	detail := ""
 	if se.Signal != nil {
-		detail = string(se.Signal.Code) + " " + se.Signal.Short + " " + se.Signal.Detail
-	}
-	if se.Outcome == as4.Later && proxyFailed(err) {
-		return fault.New(fault.ProxyFailed, err, "%s", detail)
+		detail = strings.Join(strings.Fields(string(se.Signal.Code)+" "+se.Signal.Short+" "+se.Signal.Text()), " ")
 	}
 	switch se.Outcome {
 	case as4.Refused:
 		return fault.New(fault.PeerRefused, err, "%s", detail)
+	case as4.NotSent:
+		return notSentFault(err)
 	case as4.Later:
 		return fault.New(fault.PeerLater, err, "%s", detail)
 	case as4.BadReceipt, as4.DuplicateThere:
 		return fault.New(fault.ReceiptInvalid, err, "%s", detail)
 	}
 	return fault.New(fault.PeerUnreachable, err, "%s", detail)
+}
+
+// notSentFault tells a guard's refusal, which is the register's fault, and a failure of our own proxy from a connection
+// that failed.
+func notSentFault(err error) error {
+	if proxyFailed(err) {
+		return fault.New(fault.ProxyFailed, err, "")
+	}
+	var forbidden *smp.ForbiddenError
+	if errors.As(err, &forbidden) {
+		return fault.New(fault.EndpointForbidden, err, "")
+	}
+	return fault.New(fault.PeerNotReached, err, "")
 }

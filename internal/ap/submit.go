@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -64,13 +67,18 @@ func (out *Outbound) take(ctx context.Context, s Submission) (store.Submission, 
 	if err := errors.Join(db.CheckText(s.Conversation), db.CheckText(s.MimeType)); err != nil {
 		return store.Submission{}, fault.New(fault.BadArguments, err, "")
 	}
-	h, wrap, err := out.prepare(s)
+	e, err := out.prepare(s)
 	if err != nil {
 		return store.Submission{}, err
 	}
+	h := e.header
 	report, err := out.outgoing(ctx, &s, h)
 	if err != nil {
 		return store.Submission{}, err
+	}
+	evidence, err := reportEvidence(report)
+	if err != nil {
+		return store.Submission{}, fault.New(fault.RecordUnreadable, err, "")
 	}
 	id := db.NewID()
 	w, err := out.Blobs.Create(ctx, store.BlobKey(id, "sbd"))
@@ -78,20 +86,51 @@ func (out *Outbound) take(ctx context.Context, s Submission) (store.Submission, 
 		return store.Submission{}, fault.New(fault.RecordUnreadable, err, "")
 	}
 	defer w.Abort()
-	if err := wrap(w); err != nil {
+	handedIn := sha256.New()
+	err = s.read(func(r io.Reader) error {
+		r = io.TeeReader(r, handedIn)
+		if err := e.write(w, r); err != nil {
+			return err
+		}
+		_, err := io.Copy(io.Discard, r) // what the envelope left behind is part of the file
+		return err
+	})
+	if err != nil {
 		return store.Submission{}, envelopeFault(err)
 	}
 	ref, err := w.Commit()
 	if err != nil {
 		return store.Submission{}, fault.New(fault.RecordUnreadable, err, "")
 	}
-	return store.Submission{Evidence: report, Message: store.Message{
+	remarks := remarks(h)
+	for _, text := range remarks {
+		out.observe(StepRemark, text)
+	}
+	return store.Submission{Evidence: evidence, Events: remarkEvents(remarks), Message: store.Message{
 		ID: id, Domain: defaultDomain, MessageID: string(out.Sender.NewMessageID()), ConversationID: conversation(s.Conversation),
 		C2: cmp.Or(s.Seat, out.Seat), Sender: h.Sender.Value(), Receiver: h.Receiver.Value(),
 		DocTypeScheme: h.DocType.Scheme(), DocType: h.DocType.Value(), ProcessScheme: h.Process.Scheme(), Process: h.Process.Value(),
 		Transport: peppol.TransportAS4, InstanceID: h.InstanceID, CreationTime: h.Created, CountryC1: h.CountryC1,
 		MLSTo: h.MLSTo, MLSType: h.MLSType, Payload: ref, PayloadMime: s.MimeType, Content: s.Content,
+		HandedIn: handedIn.Sum(nil), DocumentNumber: e.number, Verdict: verdict(report),
 	}}, nil
+}
+
+// remarks says what is odd about an envelope that is sent all the same (SBDH-039, DISC-103).
+func remarks(h *sbdh.Header) []string {
+	const plain = "the document type has no customization (DISC-103)"
+	if h.DocType.Customization() == "" && !slices.Contains(h.Warnings, plain) {
+		return append(h.Warnings[:len(h.Warnings):len(h.Warnings)], plain)
+	}
+	return h.Warnings
+}
+
+// remarkEvents keeps the remarks with the message.
+func remarkEvents(list []string) []store.Event {
+	if len(list) == 0 {
+		return nil
+	}
+	return []store.Event{{Kind: store.EventTolerated, Detail: strings.Join(list, "; ")}}
 }
 
 func conversation(given string) string {
@@ -101,39 +140,46 @@ func conversation(given string) string {
 	return uuid.NewString() // AS4-044
 }
 
-// prepare finds out what kind of submission it is and returns the header and a function that writes the envelope.
-func (out *Outbound) prepare(s Submission) (*sbdh.Header, func(io.Writer) error, error) {
+// plan says how a submission becomes an envelope, or that it is one.
+type plan struct {
+	header *sbdh.Header
+	number string                                   // of the document inside
+	write  func(dst io.Writer, src io.Reader) error // of what was handed in
+}
+
+// prepare finds out what kind of submission it is.
+func (out *Outbound) prepare(s Submission) (e plan, err error) {
 	if s.MimeType != "" {
-		h, err := out.header(s, sbdh.Detected{})
-		return h, func(w io.Writer) error {
-			return s.read(func(r io.Reader) error {
-				if s.Text {
-					return sbdh.WrapText(w, h, s.MimeType, r)
-				}
-				return sbdh.WrapBinary(w, h, s.MimeType, r)
-			})
-		}, err
+		e.header, err = out.header(s, sbdh.Detected{})
+		e.write = func(dst io.Writer, src io.Reader) error {
+			if s.Text {
+				return sbdh.WrapText(dst, e.header, s.MimeType, src)
+			}
+			return sbdh.WrapBinary(dst, e.header, s.MimeType, src)
+		}
+		return e, err
 	}
 	var seen sbdh.Detected
-	err := s.read(func(r io.Reader) (err error) { seen, err = sbdh.Detect(r); return err })
+	err = s.read(func(r io.Reader) (err error) { seen, err = sbdh.Detect(r); return err })
 	if err != nil {
-		return nil, nil, documentFault(err)
+		return e, documentFault(err)
 	}
 	if seen.Envelope {
 		return s.ready(out.Envelope)
 	}
-	h, err := out.header(s, seen)
-	return h, func(w io.Writer) error {
-		return s.read(func(r io.Reader) error { return sbdh.Wrap(w, h, r) })
-	}, err
+	e.header, err = out.header(s, seen)
+	e.number = seen.Number
+	e.write = func(dst io.Writer, src io.Reader) error { return sbdh.Wrap(dst, e.header, src) }
+	return e, err
 }
 
 // ready checks an envelope that the submitter made. It is sent byte for byte (SBDH-035).
-func (s *Submission) ready(opt sbdh.Options) (*sbdh.Header, func(io.Writer) error, error) {
+func (s *Submission) ready(opt sbdh.Options) (plan, error) {
 	var h *sbdh.Header
-	err := s.read(func(r io.Reader) (err error) { h, _, err = sbdh.Read(r, opt); return err })
+	var p *sbdh.Payload
+	err := s.read(func(r io.Reader) (err error) { h, p, err = sbdh.Read(r, opt); return err })
 	if err != nil {
-		return nil, nil, envelopeFault(err)
+		return plan{}, envelopeFault(err)
 	}
 	for _, c := range []struct {
 		what  string
@@ -146,18 +192,17 @@ func (s *Submission) ready(opt sbdh.Options) (*sbdh.Header, func(io.Writer) erro
 		{"process", !s.Process.IsZero(), s.Process == h.Process},
 	} {
 		if c.given && !c.same {
-			return nil, nil, fault.New(fault.EnvelopeInvalid, nil, "the %s in the envelope is not the one that was given", c.what)
+			return plan{}, fault.New(fault.EnvelopeInvalid, nil, "the %s in the envelope is not the one that was given", c.what)
 		}
 	}
 	if err := checkDigits(h); err != nil {
-		return nil, nil, fault.New(fault.EnvelopeInvalid, err, "")
+		return plan{}, fault.New(fault.EnvelopeInvalid, err, "")
 	}
 	if !peppol.KnownCountry(h.CountryC1) { // SBDH-016
-		return nil, nil, fault.New(fault.EnvelopeInvalid, nil, "COUNTRY_C1 is not an ISO 3166-1 code")
+		return plan{}, fault.New(fault.EnvelopeInvalid, nil, "COUNTRY_C1 is not an ISO 3166-1 code")
 	}
-	return h, func(w io.Writer) error {
-		return s.read(func(r io.Reader) error { _, err := io.Copy(w, r); return err })
-	}, nil
+	asItIs := func(dst io.Writer, src io.Reader) error { _, err := io.Copy(dst, src); return err }
+	return plan{header: h, number: p.Number, write: asItIs}, nil
 }
 
 // header makes a new envelope header. Nothing is guessed silently (SBDH-034).

@@ -53,11 +53,11 @@ func TestSBDH009NewEnvelope(t *testing.T) {
 	h := testHeader(t, "0192:991825827", "0192:810418052")
 	seen := map[string]bool{}
 	for range 3 {
-		made, _, err := out.prepare(Submission{From: h.Sender, To: h.Receiver, DocType: h.DocType, Process: h.Process, Open: Bytes([]byte(invoice))})
-		if err != nil || made.InstanceID == "" || seen[made.InstanceID] {
-			t.Errorf("%+v, %v", made, err)
+		p, err := out.prepare(Submission{From: h.Sender, To: h.Receiver, DocType: h.DocType, Process: h.Process, Open: Bytes([]byte(invoice))})
+		if err != nil || p.header.InstanceID == "" || seen[p.header.InstanceID] {
+			t.Errorf("%+v, %v", p.header, err)
 		}
-		seen[made.InstanceID] = true
+		seen[p.header.InstanceID] = true
 	}
 }
 
@@ -65,12 +65,12 @@ func TestSBDH009NewEnvelope(t *testing.T) {
 func TestSBDH035Ready(t *testing.T) {
 	out := &Outbound{Core: Core{Now: time.Now}}
 	good := bytes.Replace(envelope(t, testHeader(t, "0192:991825827", "0192:810418052")), []byte("><sh:Sender>"), []byte(">\n\t<!-- x --><sh:Sender >"), 1)
-	_, write, err := out.prepare(Submission{Open: Bytes(good)})
+	p, err := out.prepare(Submission{Open: Bytes(good)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var sent bytes.Buffer
-	if err := write(&sent); err != nil || !bytes.Equal(sent.Bytes(), good) {
+	if err := p.write(&sent, bytes.NewReader(good)); err != nil || !bytes.Equal(sent.Bytes(), good) {
 		t.Errorf("sent %s, %v", sent.Bytes(), err)
 	}
 	other := must[peppol.ParticipantID](t)(peppol.ParseParticipant("0088:1"))
@@ -81,7 +81,7 @@ func TestSBDH035Ready(t *testing.T) {
 		"another sender":       {From: other, Open: Bytes(good)},
 		"another receiver":     {To: other, Open: Bytes(good)},
 	} {
-		_, _, err := out.prepare(s)
+		_, err := out.prepare(s)
 		var f *fault.Error
 		if !errors.As(err, &f) || f.Code != fault.EnvelopeInvalid && f.Code != fault.DocumentUnreadable {
 			t.Errorf("%s: %v", name, err)
@@ -117,7 +117,7 @@ func TestDISC007Submit(t *testing.T) {
 			"ready envelope": {Submission{}, envelope(t, h), fault.EnvelopeInvalid},
 		} {
 			try.s.Open = Bytes(try.content)
-			_, _, err := out.prepare(try.s)
+			_, err := out.prepare(try.s)
 			var f *fault.Error
 			if tc.ok != (err == nil) || !tc.ok && (!errors.As(err, &f) || f.Code != try.code || !strings.Contains(err.Error(), "DISC-007")) {
 				t.Errorf("%s from %s to %s: %v", name, tc.from, tc.to, err)

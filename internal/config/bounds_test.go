@@ -191,3 +191,21 @@ func TestD20LocalListensOnLoopback(t *testing.T) {
 		}
 	}
 }
+
+// A switch whose default is on can be switched off, in the file and by the environment.
+func TestSwitchOff(t *testing.T) {
+	const off = "as4:\n  accept_base64: "
+	for _, tc := range []struct {
+		text, env string
+		want      bool
+	}{{"", "", true}, {off, "", true}, {off + "true", "", true}, {off + "false", "", false}, {"", "false", false}, {off + "false", "true", true}} {
+		env := map[string]string{}
+		if tc.env != "" {
+			env["RAVN_AS4_ACCEPT_BASE64"] = tc.env
+		}
+		c, err := Parse([]byte(tc.text), "/", env)
+		if err != nil || c.AS4.AcceptBase64 != tc.want {
+			t.Errorf("%+v: %v, %v", tc, c, err)
+		}
+	}
+}

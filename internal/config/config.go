@@ -51,6 +51,8 @@ type Config struct {
 		InFlight int    `yaml:"in_flight,omitempty" doc:"Messages that are worked on at once. As many that have arrived completely wait for their turn; others must try again later." default:"64"`
 		Lenient  bool   `yaml:"lenient_message_id,omitempty" doc:"Accept message ids that break RFC 2822, and log them."`
 
+		AcceptBase64 bool `yaml:"accept_base64,omitempty" doc:"Accept messages whose payload part is in base64, which some products send; each is counted and shown in the log as tolerated." default:"true"`
+
 		Connections int      `yaml:"connections,omitempty" doc:"Connections that are open at once. If there are more, the slowest is closed, idle ones first." default:"256"`
 		PerSource   int      `yaml:"connections_per_source,omitempty" doc:"Connections that one source has open at once. A source is an IPv4 address, the first 64 bits of an IPv6 address, or a client behind a trusted proxy." default:"32"`
 		SpoolBytes  int64    `yaml:"spool_bytes,omitempty" doc:"Disk space for messages while they arrive, in bytes; one source may use a quarter, or twice max_bytes if that is more. 0: 4 GiB or four times max_bytes, whichever is more, but at most a quarter of the free disk space at the start."`
@@ -175,7 +177,7 @@ func environ() map[string]string {
 
 // Parse reads the text of a configuration whose paths are relative to dir. Unknown keys are errors with line and
 // column. Environment variables override the text: RAVN_AS4_LISTEN is as4.listen. A key that is left out or empty has
-// its default; a number that is given as 0 is 0.
+// its default; a number that is given as 0 is 0, and a switch that is off is off.
 func Parse(text []byte, dir string, env map[string]string) (*Config, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors begin a file with it
 	c := &Config{}
@@ -212,7 +214,8 @@ func (c *Config) fill(f field, env map[string]string) error {
 	if number && c.places[f.path].kind == ast.FloatType { // the decoder would truncate it
 		return errors.New("want a whole number")
 	}
-	if f.value.IsZero() && f.def != "" && !(number && c.given(f.path)) {
+	meant := number || f.value.Kind() == reflect.Bool // 0 and false are values
+	if f.value.IsZero() && f.def != "" && !(meant && c.given(f.path)) {
 		return f.set(f.def)
 	}
 	return nil

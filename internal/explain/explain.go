@@ -66,6 +66,9 @@ type explainer struct {
 	addressee *x509.Certificate // whom the payload is encrypted for; nil when that is not known
 	head      []byte            // how the decrypted payload begins; nil when it could not be decrypted
 	sbd       *sbdh.Header      // nil when the envelope could not be read
+	loose     bool              // an answer in which an envelope was found, whatever is around it
+	untyped   bool              // multipart/related without type
+	base64    bool              // the payload part came in base64
 	insecure  bool              // the security header was refused before its signature was looked at
 	stopped   bool              // a layer could not be read
 	writeErr  error
@@ -103,6 +106,12 @@ func (x *explainer) layers(input []byte) {
 
 // broken adds a problem to the report.
 func (x *explainer) broken(p Problem) {
+	if x.loose && p.Blame != Capture && (p.Layer == LayerHTTP || p.Layer == LayerMIME) {
+		p.Remark, p.Stops, p.Code = true, false, "" // how an answer is wrapped does not matter (AS4-107)
+	}
+	if p.Remark && p.Next == "" {
+		p.Next = "Nothing: it is tolerated. Whoever makes such messages may want to know."
+	}
 	if p.Blame == "" {
 		p.Blame = Sender
 	}
@@ -166,7 +175,7 @@ func advice(p Problem) string {
 // conclude sets verdict and summary.
 func (x *explainer) conclude() {
 	r := x.rep
-	unsignedError := r.SOAP != nil && r.SOAP.Message == MessageError && !r.Signature.Signed
+	unsignedError := r.SOAP != nil && r.SOAP.Message == MessageError && (!r.Signature.Signed || x.message.Ignored() != nil)
 	switch {
 	case x.stopped:
 		r.Verdict = verdict(fault.CaptureUnreadable, x.stoppedAt())
@@ -178,11 +187,27 @@ func (x *explainer) conclude() {
 		r.Verdict = verdict(fault.ReceiptInvalid, r.Receipt.Reason)
 	default:
 		r.Verdict = Verdict{OK: true, Text: "the message was read and its signature is valid"}
-		if n := len(r.Problems); n > 0 {
+		broken, tolerated := r.problems()
+		if n := len(broken); n > 0 {
 			r.Verdict.Text += "; " + count(n, "rule is broken", "rules are broken")
+		}
+		if n := len(tolerated); n > 0 {
+			r.Verdict.Text += "; " + count(n, "thing is tolerated", "things are tolerated")
 		}
 	}
 	r.Summary = x.summary()
+}
+
+// problems parts what is broken from what is tolerated.
+func (r *Report) problems() (broken, tolerated []Problem) {
+	for _, p := range r.Problems {
+		if p.Remark {
+			tolerated = append(tolerated, p)
+		} else {
+			broken = append(broken, p)
+		}
+	}
+	return broken, tolerated
 }
 
 func verdict(code fault.Code, detail string) Verdict {

@@ -17,12 +17,14 @@ import (
 
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/as4/mime"
+	"github.com/ravn-ap/ravn/as4/wssec"
 )
 
 // source is the body of the message, without transfer and content encoding.
 type source struct {
-	ct mime.ContentType
-	r  *counter
+	ct       mime.ContentType
+	r        *counter
+	envelope []byte // of an answer: the envelope that counts, whatever is around it
 }
 
 // counter counts what is read and remembers why it ended early.
@@ -198,30 +200,64 @@ func (h *HTTP) decode(header http.Header, raw []byte) (io.Reader, error) {
 
 func (h *HTTP) note(s string) { h.Notes = append(h.Notes, s) }
 
-// content finds out how the body is packaged: by its Content-Type, or without a usable one by its first bytes.
+// content finds out how the body is packaged: by its Content-Type, or without a usable one by its first bytes. An answer
+// is searched for envelopes first, as the Sender does.
 func (x *explainer) content(contentType []string, r io.Reader) (*source, bool) {
+	src := &source{}
+	if x.rep.HTTP.Kind == KindResponse {
+		whole, err := io.ReadAll(r)
+		src.envelope = envelopeOf(contentType, whole)
+		x.loose = src.envelope != nil
+		r = io.MultiReader(bytes.NewReader(whole), broken{err})
+	}
 	br := bufio.NewReaderSize(r, 4<<10)
 	start, _ := br.Peek(1 << 10) // a short body is all there is
-	body := &counter{r: br}
+	src.r = &counter{r: br}
 	ct, text := sniff(start)
-	if ct.Media == "" {
+	if ct.Media == "" && !x.loose {
 		rule := "AS4-120"
 		if x.rep.HTTP.Kind == KindRequest {
 			rule = "AS4-118"
 		}
 		x.rep.HTTP.Defect = &Defect{Rule: rule, Text: text}
-		x.rep.HTTP.BodyBytes = drain(body)
+		x.rep.HTTP.BodyBytes = drain(src.r)
 		return nil, x.noMessage(rule, text, Capture)
 	}
 	if len(contentType) > 0 {
 		declared, err := mime.ParseContentType(contentType)
 		if err == nil {
-			return &source{declared, body}, true
+			src.ct, x.untyped = declared, declared.Untyped
+			return src, true
 		}
 		x.rep.HTTP.Defect = x.refused(LayerHTTP, err, false)
 		x.rep.HTTP.note("the Content-Type cannot be used; the packaging was guessed from the body")
 	}
-	return &source{ct, body}, true
+	src.ct = ct
+	return src, true
+}
+
+// broken ends a body as it ended.
+type broken struct{ err error }
+
+func (b broken) Read([]byte) (int, error) {
+	if b.err == nil {
+		return 0, io.EOF
+	}
+	return 0, b.err
+}
+
+// envelopeOf returns the envelope of an answer that the Sender would judge: the first with a signal in it.
+func envelopeOf(contentType []string, body []byte) []byte {
+	list := as4.Envelopes(contentType, body)
+	for _, soap := range list {
+		if u, err := wssec.ReadSignal(soap, wssec.EDelivery1); err == nil && !u.Claimed().IsZero() {
+			return soap
+		}
+	}
+	if len(list) > 0 {
+		return list[0]
+	}
+	return nil
 }
 
 func drain(r *counter) int64 {

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/ravn-ap/ravn/as4/mime"
+	"github.com/ravn-ap/ravn/as4/wssec"
 )
 
 // packaging splits the body into its parts. What was read before an error stays.
@@ -19,6 +20,11 @@ func (x *explainer) packaging(src *source) {
 		m.Parts = append(m.Parts, Part{ContentType: mime.SOAP, Bytes: int64(len(x.soap))})
 	}
 	x.rep.HTTP.BodyBytes = drain(src.r)
+	if x.loose {
+		if _, serr := wssec.ReadSignal(x.soap, wssec.EDelivery1); err != nil || serr != nil {
+			x.soap = src.envelope
+		}
+	}
 	m.Complete = err == nil && src.r.err == nil && (x.rep.HTTP.Defect == nil || x.rep.HTTP.Defect.Rule != "SEC-021")
 	var me *mime.Error
 	switch {
@@ -38,7 +44,7 @@ func (x *explainer) packaging(src *source) {
 // framing reports a broken multipart. A message that just ends was cut; everything else was written so.
 func (x *explainer) framing(me *mime.Error) *Defect {
 	p := Problem{Layer: LayerMIME, Rule: me.Rule, Text: me.Msg, Stops: true}
-	if me == mime.ErrTruncated {
+	if me == mime.ErrTruncated && !x.loose {
 		p.Blame = Capture
 	}
 	x.broken(p)
@@ -61,7 +67,10 @@ func (x *explainer) split(r *mime.Reader) error {
 		}
 		var data bytes.Buffer
 		_, err = data.ReadFrom(p)
-		m.Parts = append(m.Parts, Part{ContentID: p.ContentID, ContentType: p.ContentType, Bytes: int64(data.Len())})
+		m.Parts = append(m.Parts, Part{
+			ContentID: p.ContentID, ContentType: p.ContentType, Bytes: int64(data.Len()), Base64: p.Base64,
+		})
+		x.base64 = x.base64 || p.Base64
 		if len(m.Parts) == 1 {
 			if err != nil {
 				return err

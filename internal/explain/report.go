@@ -87,7 +87,9 @@ type Problem struct {
 	Code  ebms.Code `json:"code,omitempty"` // what a receiver that follows the rule answers
 	Blame Blame     `json:"blame"`
 	Next  string    `json:"next"`
-	Stops bool      `json:"stops"` // nothing after it could be read
+	Stops bool      `json:"stops"` // reading could not go on behind it
+
+	Remark bool `json:"remark,omitempty"` // it is tolerated: nothing is refused because of it
 }
 
 // Defect is the first error in the structure of a layer. In JSON it is called fault, as it always was.
@@ -130,7 +132,8 @@ type MIME struct {
 type Part struct {
 	ContentID   string `json:"content_id"`
 	ContentType string `json:"content_type"`
-	Bytes       int64  `json:"bytes"`
+	Bytes       int64  `json:"bytes"`            // decoded
+	Base64      bool   `json:"base64,omitempty"` // it came in base64
 }
 
 // Messages of a SOAP part.

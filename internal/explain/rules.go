@@ -24,6 +24,7 @@ func (x *explainer) rules() {
 func (x *explainer) profile() {
 	s := as4.Subject{
 		Message: x.user, Signer: x.message.Signer(), Addressee: x.addressee, Head: x.head, Header: x.sbd,
+		Untyped: x.untyped, Base64: x.base64,
 		Now: x.opt.At, // SEC-073: the age is judged only against a time that was asked for
 	}
 	if x.rep.MIME.Multipart && x.rep.MIME.Complete {
@@ -33,7 +34,10 @@ func (x *explainer) profile() {
 		}
 	}
 	for r, f := range s.Broken {
-		x.broken(Problem{Layer: LayerUserMessage, Rule: r.ID, Text: f.Text, Code: r.Code})
+		if f.Tolerated == as4.ToleratedMessageID {
+			continue // where nothing else is configured it is refused, which was said when the header was read
+		}
+		x.broken(Problem{Layer: LayerUserMessage, Rule: r.ID, Text: f.Text, Code: r.Code, Remark: f.Tolerated != ""})
 	}
 }
 
@@ -41,6 +45,9 @@ func (x *explainer) profile() {
 func (x *explainer) signalRules(s *ebms.Signal) {
 	signal := func(rule, format string, args ...any) {
 		x.broken(Problem{Layer: LayerSignal, Rule: rule, Text: fmt.Sprintf(format, args...)})
+	}
+	remark := func(rule, format string, args ...any) {
+		x.broken(Problem{Layer: LayerSignal, Rule: rule, Text: fmt.Sprintf(format, args...), Remark: true})
 	}
 	if s.Receipt != nil {
 		if s.RefTo == "" {
@@ -50,18 +57,18 @@ func (x *explainer) signalRules(s *ebms.Signal) {
 			signal("AS4-101", "the receipt repeats no digests: it proves nothing about the content")
 		}
 		if h := x.rep.HTTP; h.Kind == KindResponse && h.Status != http.StatusOK {
-			signal("AS4-116", "a receipt comes with HTTP 200, this one with %d", h.Status)
+			remark("AS4-116", "a receipt comes with HTTP 200, this one with %d", h.Status)
 		}
 	}
 	if len(x.parts) > 0 {
-		signal("AS4-104", "an answer must not have attachments")
+		remark("AS4-104", "an answer must not have attachments")
 	}
 	if s.Receipt != nil && len(s.Errors) > 0 {
 		signal("AS4-029", "receipt and error in one answer contradict each other")
 	}
 	for _, e := range s.Errors {
-		if e.Severity != "failure" && e.Severity != "warning" {
-			signal("AS4-097", "the severity %q does not exist; it counts as failure (Oxalis writes it)", e.Severity)
+		if !strings.EqualFold(e.Severity, "failure") && !strings.EqualFold(e.Severity, "warning") {
+			remark("AS4-097", "the severity %q does not exist; it counts as failure (Oxalis writes it)", e.Severity)
 		}
 		if e.Code == ebms.CodeOther && e.Detail != ebms.NotServicedDetail && strings.Contains(e.Detail, ebms.NotServicedDetail) {
 			signal("AS4-092", "the error detail must be exactly %s", ebms.NotServicedDetail)

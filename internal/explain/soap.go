@@ -30,11 +30,10 @@ func (x *explainer) envelope() bool {
 	}
 	x.doc = doc
 	s.describe(doc.Top())
-	x.message, err = wssec.ReadSignal(x.soap, wssec.EDelivery1)
-	if err == nil && s.Message == MessageUser { // what is stricter for a message than for an answer
-		if _, strict := wssec.ReadMessage(x.soap, wssec.EDelivery1); strict != nil {
-			x.refused(LayerSignature, strict, false)
-		}
+	if s.Message == MessageReceipt || s.Message == MessageError {
+		err = x.answer()
+	} else {
+		err = x.request()
 	}
 	if err == nil {
 		s.OK = true
@@ -51,6 +50,33 @@ func (x *explainer) envelope() bool {
 	}
 	s.Defect = x.refused(LayerSOAP, err, true)
 	return false
+}
+
+// request reads the envelope of a message. What is wrong beside a signature that can be verified is reported and does
+// not hide the verdict on it.
+func (x *explainer) request() (err error) {
+	x.message, err = wssec.ReadMessage(x.soap, wssec.EDelivery1)
+	if err != nil && x.message.HasSignature() {
+		x.refused(LayerSignature, err, false)
+		return nil
+	}
+	return err
+}
+
+// answer reads the envelope of an answer as the Sender does, and names what it tolerates.
+func (x *explainer) answer() (err error) {
+	if x.message, err = wssec.ReadSignal(x.soap, wssec.EDelivery1); err != nil {
+		return err
+	}
+	if x.message.Ignored() != nil {
+		return x.message.Ignored() // it counts as unsigned
+	}
+	strict, serr := wssec.ReadMessage(x.soap, wssec.EDelivery1)
+	var we *wssec.Error
+	if errors.As(serr, &we) && x.message.HasSignature() && !strict.HasSignature() {
+		x.broken(Problem{Layer: LayerSignal, Rule: we.Rule, Text: we.Msg + "; an answer may have it", Remark: true})
+	}
+	return nil
 }
 
 // unreadable reports a SOAP part that is not acceptable XML.

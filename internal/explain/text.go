@@ -345,11 +345,19 @@ func compressedText(p *Payload) string {
 }
 
 func (t *text) problems(r *Report) {
-	if len(r.Problems) == 0 {
-		return
+	broken, tolerated := r.problems()
+	if len(broken) > 0 {
+		t.title("\nWhat is wrong: %s", count(len(broken), "rule is broken", "rules are broken"))
+		t.list(broken)
 	}
-	t.title("\nWhat is wrong: %s", count(len(r.Problems), "rule is broken", "rules are broken"))
-	for i, p := range r.Problems {
+	if len(tolerated) > 0 {
+		t.title("\nRemarks: %s", count(len(tolerated), "thing is tolerated", "things are tolerated"))
+		t.list(tolerated)
+	}
+}
+
+func (t *text) list(problems []Problem) {
+	for i, p := range problems {
 		answer := ""
 		if p.Code != "" {
 			answer = ", answered with " + string(p.Code)

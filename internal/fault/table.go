@@ -1,6 +1,7 @@
 package fault
 
-// Codes. 1xxx: configuration and start. 2xxx: submission and sending. 3xxx: receiving and delivery. 4xxx: tools.
+// Codes. 1xxx: configuration and start. 2xxx: submission and sending. 3xxx: receiving and delivery. 4xxx: tools. 5xxx:
+// decisions about documents.
 const (
 	ConfigInvalid      Code = "RAVN-1001"
 	ConfigUnreadable   Code = "RAVN-1002"
@@ -18,6 +19,7 @@ const (
 	RulesUnusable      Code = "RAVN-1014"
 	DatabaseVersion    Code = "RAVN-1015"
 	WrongDatabase      Code = "RAVN-1019"
+	NothingRecorded    Code = "RAVN-1020"
 	DocumentUnreadable Code = "RAVN-2001"
 	DocumentUnknown    Code = "RAVN-2002"
 	EnvelopeInvalid    Code = "RAVN-2003"
@@ -34,6 +36,8 @@ const (
 	PeerUnreachable    Code = "RAVN-2202"
 	ReceiptInvalid     Code = "RAVN-2203"
 	PeerLater          Code = "RAVN-2204"
+	PeerNotReached     Code = "RAVN-2205"
+	ReceiptLost        Code = "RAVN-2206"
 	ProxyFailed        Code = "RAVN-2210"
 	NoSuchMessage      Code = "RAVN-2301"
 	NotResumable       Code = "RAVN-2302"
@@ -45,6 +49,9 @@ const (
 	PayloadsUnknown    Code = "RAVN-3005"
 	PayloadRescued     Code = "RAVN-3006"
 	Quarantined        Code = "RAVN-3007"
+	DeliveryDead       Code = "RAVN-3008"
+	ColumnsMissing     Code = "RAVN-3009"
+	NotYetKnown        Code = "RAVN-3010"
 	DeliveryConflict   Code = "RAVN-3105"
 	CaptureUnreadable  Code = "RAVN-4001"
 	SignatureInvalid   Code = "RAVN-4002"
@@ -54,6 +61,7 @@ const (
 	MonthRefused       Code = "RAVN-4006"
 	CustomersInvalid   Code = "RAVN-4007"
 	ReportDrift        Code = "RAVN-4008"
+	ActionImpossible   Code = "RAVN-5010"
 )
 
 func row(c Code, b Blame, x Exit, en, enNext, nb, nbNext, nn, nnNext string) Entry {
@@ -94,6 +102,8 @@ var Table = []Entry{
 		"databasen er av en annen versjon enn dette programmet", "Bruk samme program som serveren; stopp serveren først ved en oppgradering", "databasen er av ein annan versjon enn dette programmet", "Bruk same program som serveren; stopp serveren først ved ei oppgradering"),
 	row(WrongDatabase, Ours, Usage, "data folder and database do not belong together", "Check data and database in the configuration. If you moved or restored one of them, read: ravn data adopt --help",
 		"datamappe og database hører ikke sammen", "Sjekk data og database i konfigurasjonen. Hvis en flytting eller gjenoppretting var ment, les: ravn data adopt --help", "datamappe og database høyrer ikkje saman", "Sjekk data og database i konfigurasjonen. Om ei flytting eller gjenoppretting var meint, les: ravn data adopt --help"),
+	row(NothingRecorded, Ours, Usage, "nothing was ever recorded in this data folder", "Check data in the configuration; a record begins with ravn serve, or with the first message that is sent",
+		"ingenting er noen gang registrert i denne datamappen", "Sjekk data i konfigurasjonen; et register begynner med ravn serve, eller med den første meldingen som sendes", "ingenting er nokon gong registrert i denne datamappa", "Sjekk data i konfigurasjonen; eit register begynner med ravn serve, eller med den første meldinga som blir send"),
 	row(DocumentUnreadable, Submitter, Negative, "the document cannot be read", "Submit well-formed XML without a DTD",
 		"dokumentet kan ikke leses", "Lever velformet XML uten DTD", "dokumentet kan ikkje lesast", "Lever velforma XML utan DTD"),
 	row(DocumentUnknown, Submitter, Usage, "document type and process cannot be determined from the document", "Give them with --doctype and --process",
@@ -126,9 +136,13 @@ var Table = []Entry{
 		"kvitteringen passer ikke til det som ble sendt", "Ikke send på nytt; spør den andre leverandøren hva som ble mottatt", "kvitteringa passar ikkje til det som vart sendt", "Ikkje send på nytt; spør den andre leverandøren kva som vart motteke"),
 	row(PeerLater, Theirs, Unsure, "the other access point cannot take the message now", "Try again later: ravn send --resume ID",
 		"det andre aksesspunktet kan ikke ta imot meldingen nå", "Prøv igjen senere: ravn send --resume ID", "det andre aksesspunktet kan ikkje ta imot meldinga no", "Prøv igjen seinare: ravn send --resume ID"),
+	row(PeerNotReached, Network, Unsure, "there was no connection to the other access point; nothing was sent", "Try again later: ravn send --resume ID",
+		"det ble ingen forbindelse til det andre aksesspunktet; ingenting ble sendt", "Prøv igjen senere: ravn send --resume ID", "det vart inga samband med det andre aksesspunktet; ingenting vart sendt", "Prøv igjen seinare: ravn send --resume ID"),
+	row(ReceiptLost, Theirs, Unsure, "the other access point has the message already, and its receipt is lost", "Do not send it again; ask the other provider to confirm by the message id what it received",
+		"det andre aksesspunktet har meldingen allerede, og kvitteringen er tapt", "Ikke send den på nytt; be den andre leverandøren bekrefte med meldings-id-en hva som ble mottatt", "det andre aksesspunktet har meldinga allereie, og kvitteringa er tapt", "Ikkje send ho på nytt; be den andre leverandøren stadfeste med meldings-id-en kva som vart motteke"),
 	row(ProxyFailed, Ours, Unsure, "the outgoing proxy did not make the connection, so nothing was sent", "Check network.proxy and what the proxy allows, then: ravn send --resume ID",
 		"den utgående proxyen opprettet ikke forbindelsen, så ingenting ble sendt", "Sjekk network.proxy og hva proxyen tillater, og så: ravn send --resume ID", "den utgåande proxyen oppretta ikkje sambandet, så ingenting vart sendt", "Sjekk network.proxy og kva proxyen tillèt, og så: ravn send --resume ID"),
-	row(NoSuchMessage, Ours, Usage, "there is no such message", "Check the id",
+	row(NoSuchMessage, Ours, Negative, "there is no such message", "Check the id",
 		"meldingen finnes ikke", "Sjekk id-en", "meldinga finst ikkje", "Sjekk id-en"),
 	row(NotResumable, Ours, Usage, "the message cannot be sent again in its present state", "The state says what is known; ask the receiver's provider what arrived before you send the document in any other way",
 		"meldingen kan ikke sendes igjen i denne tilstanden", "Tilstanden sier hva som er kjent; spør mottakerens leverandør hva som kom fram før dokumentet sendes på noen annen måte", "meldinga kan ikkje sendast igjen i denne tilstanden", "Tilstanden seier kva som er kjent; spør leverandøren til mottakaren kva som kom fram før dokumentet blir sendt på nokon annan måte"),
@@ -148,6 +162,12 @@ var Table = []Entry{
 		"et innhold i karantene trengtes og er tilbake på plass", "Finn ut hvorfor databasen ikke kjente det: var en eldre kopi i bruk", "eit innhald i karantene trongst og er tilbake på plass", "Finn ut kvifor databasen ikkje kjende det: var ein eldre kopi i bruk"),
 	row(Quarantined, Ours, Negative, "a message was put into quarantine because work on it never finished", "It is safe and nothing more happens to it: look at it with ravn queue list, report the cause, and try it again with ravn queue retry ID",
 		"en melding er satt i karantene fordi arbeidet med den aldri ble ferdig", "Den er trygg, og ingenting mer skjer med den: se den med ravn queue list, meld fra om årsaken, og prøv den igjen med ravn queue retry ID", "ei melding er sett i karantene fordi arbeidet med ho aldri vart ferdig", "Ho er trygg, og ingenting meir skjer med ho: sjå ho med ravn queue list, meld frå om årsaka, og prøv ho igjen med ravn queue retry ID"),
+	row(DeliveryDead, Ours, Negative, "the delivery of a received document was given up", "Its sender has our receipt and does not repeat it: correct the cause, then ravn documents retry ID --reason TEXT; to give it up for good, ravn documents discard",
+		"leveringen av et mottatt dokument er gitt opp", "Avsenderen har kvitteringen vår og gjentar det ikke: rett årsaken, og kjør ravn documents retry ID --reason TEXT; for å gi det opp for godt, ravn documents discard", "leveringa av eit motteke dokument er gitt opp", "Avsendaren har kvitteringa vår og gjentek det ikkje: rett årsaka, og køyr ravn documents retry ID --reason TEXT; for å gje det opp for godt, ravn documents discard"),
+	row(ColumnsMissing, Ours, Unsure, "the columns by which older documents are found cannot be filled", "Check database and disk; this is tried again every minute; ravn data check says how many documents wait",
+		"eldre dokumenter får ikke kolonnene de blir funnet med", "Sjekk database og disk; det blir forsøkt igjen hvert minutt, og ravn data check sier hvor mange som venter", "eldre dokument får ikkje kolonnane dei blir funne med", "Sjekk database og disk; det blir forsøkt igjen kvart minutt, og ravn data check seier kor mange som ventar"),
+	row(NotYetKnown, Ours, Unsure, "this cannot be answered yet: the numbers of older documents have not been read", "ravn serve reads them, some thousands a minute; try again later, or search by something else",
+		"det kan ikke sies ennå: nummeret på eldre dokumenter er ikke lest", "ravn serve leser det, noen tusen i minuttet; se igjen senere, eller søk på noe annet", "det kan ikkje seiast enno: nummeret på eldre dokument er ikkje lese", "ravn serve les det, nokre tusen i minuttet; sjå igjen seinare, eller søk på noko anna"),
 	row(DeliveryConflict, Ours, Negative, "something else is already where a document was to be delivered, under the same delivery id", "Find out who put it there. Nothing was overwritten, and delivery is not tried again",
 		"noe annet ligger der et dokument skulle leveres, under samme leverings-id", "Finn ut hvem som la det der. Ingenting er overskrevet, og det blir ikke forsøkt igjen", "noko anna ligg der eit dokument skulle leverast, under same leverings-id", "Finn ut kven som la det der. Ingenting er overskrive, og det blir ikkje forsøkt igjen"),
 	row(CaptureUnreadable, Submitter, Negative, "the captured message cannot be read", "Give a raw HTTP message with its headers, or only its body",
@@ -166,4 +186,6 @@ var Table = []Entry{
 		"kundene kan ikke endres slik", "Rett det som er nevnt; ingenting ble endret", "kundane kan ikkje endrast slik", "Rett det som er nemnt; ingenting vart endra"),
 	row(ReportDrift, Ours, Negative, "counts, rows and reports do not agree", "Send nothing; keep the database as it is and report this as a bug in the program",
 		"tall, rader og rapporter stemmer ikke overens", "Send ingenting; behold databasen som den er og meld dette som en feil i programmet", "tal, rader og rapportar stemmer ikkje overeins", "Send ingenting; ta vare på databasen som han er og meld dette som ein feil i programmet"),
+	row(ActionImpossible, Ours, Usage, "the state of the document does not allow that", "See what is possible; ravn documents show ID says what is known",
+		"dokumentets tilstand tillater ikke det", "Se hva som er mulig; ravn documents show ID sier hva som er kjent", "tilstanden til dokumentet tillèt ikkje det", "Sjå kva som er mogleg; ravn documents show ID seier kva som er kjent"),
 }

@@ -18,6 +18,7 @@ var alarms = map[fault.Code]string{
 	fault.PayloadRescued:   "payload_rescued",
 	fault.Quarantined:      "quarantined",
 	fault.DeliveryConflict: "delivery_conflict",
+	fault.ColumnsMissing:   "columns_missing",
 	fault.ReceiverGone:     "receiver_gone",
 }
 

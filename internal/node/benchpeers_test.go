@@ -38,7 +38,7 @@ func TestBenchPeers(t *testing.T) {
 	}
 	peer := rx.Call(t, "receiver.start", merge(rx.key("phase4"), interop.Fields{"dir": in}))
 	url := peer["url"].(string)
-	invoice := golden.Shared(t, documents[0])
+	invoice := golden.Shared(t, samples[0])
 	toUs := tx.to(t, us, invoice)
 	toPhase4 := merge(toUs, interop.Fields{"url": url, "receiver_cert_pem": filepath.Join(rx.dir, "phase4.pem")})
 
@@ -80,7 +80,7 @@ func TestBenchPeers(t *testing.T) {
 
 // ourSender sends n invoices from our node, four at a time.
 func ourSender(t *testing.T, n *tested, peer as4.Peer) func(int) {
-	s := ap.Submission{Open: ap.Bytes(golden.Read(t, documents[0]))}
+	s := ap.Submission{Open: ap.Bytes(golden.Read(t, samples[0]))}
 	var err error
 	if s.From, err = peppol.ParseParticipant(c1); err != nil {
 		t.Fatal(err)

@@ -72,12 +72,13 @@ func growth(do func()) int64 {
 // delivered is the report that came to C4 with each document, by message.
 func (n *tested) delivered(t *testing.T, want int) map[string]validation.Report {
 	t.Helper()
-	var list []store.Message
+	var list []store.Found
 	for end := time.Now().Add(4 * time.Minute); len(list) < want; time.Sleep(20 * time.Millisecond) {
-		var err error
-		if list, err = n.Store.List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.In, State: store.Delivered, Limit: want + 1}); err != nil {
+		page, err := n.Store.List(t.Context(), db.DefaultTenant, store.Filter{Standings: deliveredToC4, Limit: want + 1})
+		if err != nil {
 			t.Fatal(err)
 		}
+		list = page.Found
 		if time.Now().After(end) {
 			t.Fatalf("%d documents delivered, want %d", len(list), want)
 		}

@@ -282,6 +282,8 @@ type DataReport struct {
 	Rows    int      `json:"rows"`
 	Missing int      `json:"missing"`        // payloads of rows; not checked if there are several folders
 	Lost    []string `json:"lost,omitempty"` // some of Missing: message and payload
+
+	Undetailed int64 `json:"without_columns"` // older documents that cannot be found by their number yet (API-120)
 }
 
 // lostExamples is how many missing payloads a report lists.
@@ -307,6 +309,9 @@ func (d *Data) Check(ctx context.Context, now time.Time) (*DataReport, error) {
 		return nil, fault.New(fault.RecordUnreadable, err, "")
 	}
 	r.Census, r.Needed = *c, len(c.needed)
+	if r.Undetailed, err = d.Store.CountUndetailed(ctx); err != nil {
+		return nil, fault.New(fault.RecordUnreadable, err, "")
+	}
 	if len(in.Folders) > 1 {
 		return r, nil
 	}

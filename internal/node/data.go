@@ -14,6 +14,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/db/postgres"
 	"github.com/ravn-ap/ravn/internal/db/sqlite"
+	"github.com/ravn-ap/ravn/internal/documents"
 	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -22,9 +23,6 @@ import (
 
 // identityName is the file in a data folder that contains its id and the database it belongs to.
 const identityName = "identity.json"
-
-// databaseName is the file of SQLite in a data folder.
-const databaseName = "ravn.db"
 
 // Identity identifies a data folder.
 type Identity struct {
@@ -66,7 +64,12 @@ func openStrangers(ctx context.Context, cfg *config.Config, opts db.Options, fil
 	if err != nil {
 		return nil, err
 	}
-	d := &Data{dir: dir, spool: spool}
+	return openFolders(ctx, cfg, &Data{dir: dir, spool: spool}, blobs, opts, files)
+}
+
+// openFolders opens the record and the payloads of folders that are there.
+func openFolders(ctx context.Context, cfg *config.Config, d *Data, blobs string, opts db.Options, files blob.Options) (*Data, error) {
+	dir := d.dir
 	mine, err := d.identity()
 	if err != nil {
 		return nil, fault.New(fault.FolderUnusable, err, "%s", dir)
@@ -74,7 +77,7 @@ func openStrangers(ctx context.Context, cfg *config.Config, opts db.Options, fil
 	if d.Files, err = blob.OpenDir(blobs, files); err != nil {
 		return nil, fault.New(fault.FolderUnusable, err, "%s", blobs)
 	}
-	opts.Used = mine.Installation != "" // create no tables in an empty database: its address is a mistake
+	opts.Used = opts.Used || mine.Installation != "" // create no tables in an empty database: its address is a mistake
 	d.Store, err = openStore(ctx, cfg, dir, opts)
 	switch {
 	case errors.Is(err, db.ErrEmpty):
@@ -140,6 +143,54 @@ func OpenStore(ctx context.Context, cfg *config.Config) (*store.Store, error) {
 	}
 	return d.Store, nil
 }
+
+// OpenDesk opens what is on record for who looks documents up or decides about them, beside a server or without one. It makes
+// no folder, file or table: where nothing was ever recorded that is what it says. close gives everything back.
+func OpenDesk(ctx context.Context, cfg *config.Config) (desk *documents.Desk, close func() error, err error) {
+	d := &Data{dir: cfg.Path(cfg.Data)}
+	blobs := filepath.Join(d.dir, "blobs")
+	if _, err := os.Stat(blobs); err != nil {
+		return nil, nil, nothingYet(err, d.dir)
+	}
+	if _, err := os.Stat(filepath.Join(d.dir, databaseName)); cfg.Database == "" && err != nil {
+		return nil, nil, nothingYet(err, d.dir)
+	}
+	if d, err = openFolders(ctx, cfg, d, blobs, db.Options{Used: true}, blob.Options{}); err != nil {
+		return nil, nil, err
+	}
+	if err := d.meet(ctx, false); err != nil {
+		return nil, nil, errors.Join(err, d.Store.Close())
+	}
+	return d.desk(time.Now), d.Store.Close, nil
+}
+
+// nothingYet tells a record that was never begun from one that cannot be read.
+func nothingYet(err error, dir string) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.NothingRecorded, nil, "%s", dir)
+	}
+	return fault.New(fault.FolderUnusable, err, "%s", dir)
+}
+
+// desk makes the desk of the folder's record.
+func (d *Data) desk(now func() time.Time) *documents.Desk {
+	return &documents.Desk{Tenant: db.DefaultTenant, Store: d.Store, Blobs: d.blobs(), Now: now, Alone: d.alone}
+}
+
+// inlineMax is the largest payload that the record keeps itself; what is longer never passes through the database (D-04).
+const inlineMax = 64 << 10
+
+// blobs reads and writes payloads in the folder, and small ones in the record.
+func (d *Data) blobs() blob.Store {
+	inline := func(ctx context.Context, messageID, name string) ([]byte, error) {
+		e, err := d.Store.Evidence(ctx, db.DefaultTenant, messageID, name)
+		return e.Bytes, err
+	}
+	return &blob.Mixed{Large: d.Files, Max: inlineMax, Read: inline}
+}
+
+// databaseName is the file of an SQLite database in its data folder.
+const databaseName = "ravn.db"
 
 // identity reads the identity of the folder; it is zero if the folder was never used.
 func (d *Data) identity() (id Identity, err error) {

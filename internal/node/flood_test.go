@@ -122,7 +122,7 @@ func TestSEC012SlowClientsDelayNobody(t *testing.T) {
 	const good = 20
 	for range good {
 		m, job, err := from.Submit(t.Context(), ap.Submission{
-			From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Read(t, documents[0])),
+			From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Read(t, samples[0])),
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -139,6 +139,7 @@ func (n *Node) finished(x *as4.Exchange) {
 		}
 	}()
 	n.opts.Hook("receive.end")
+	n.tolerated.add(x)
 	if db.IsFatal(x.Err) {
 		n.health.fatal.CompareAndSwap(nil, &x.Err)
 	}

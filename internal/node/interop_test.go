@@ -94,8 +94,8 @@ func (x *phase4) to(t *testing.T, n *tested, file string) interop.Fields {
 	})
 }
 
-// documents are official examples of several document types.
-var documents = []string{
+// samples are official examples of several document types.
+var samples = []string{
 	"rules/peppol-billing/examples/base-example.xml",
 	"rules/peppol-billing/examples/base-creditnote-correction.xml",
 	"rules/peppol-postaward/examples/Order_Example.xml",
@@ -133,7 +133,7 @@ func TestInteropPhase4(t *testing.T) {
 	p, dir := testPKI(t)
 	x := startPhase4(t, p)
 	n := newNode(t, dir, "POP900001")
-	examples := documents
+	examples := samples
 	for _, name := range examples {
 		d := detect(t, golden.Shared(t, name))
 		n.serve(t, c4, d.DocType.String(), d.Process.Value())
@@ -157,7 +157,7 @@ func (x *phase4) sendsTo(t *testing.T, n *tested, examples []string) {
 		d := detect(t, file)
 		send(filepath.Base(name), merge(x.to(t, n, file), interop.Fields{"doctype": d.DocType.String(), "process": d.Process.Value()}))
 	}
-	invoice := golden.Shared(t, documents[0])
+	invoice := golden.Shared(t, samples[0])
 	send("uncompressed", merge(x.to(t, n, invoice), interop.Fields{"compress": false}))
 	for _, size := range []int{1 << 10, 100 << 10, 1 << 20, 10 << 20} {
 		file := x.file(t, "binary", noise(size))
@@ -267,7 +267,7 @@ func (x *phase4) failsTo(t *testing.T, n *tested, p *localca.PKI) {
 	x.issue(t, foreign.AP, "foreign", localca.Leaf{CN: "POP900098"})
 	x.issue(t, p.AP, "expired", localca.Leaf{CN: "POP900097", NotBefore: time.Now().Add(-721 * 24 * time.Hour)})
 	before := len(n.inbox(t, 0))
-	good := x.to(t, n, golden.Shared(t, documents[0]))
+	good := x.to(t, n, golden.Shared(t, samples[0]))
 	for _, tc := range []struct {
 		name   string
 		change interop.Fields
@@ -359,7 +359,7 @@ func (x *phase4) receivesFrom(t *testing.T, n *tested, examples []string) {
 			arrived(t, m)
 		})
 	}
-	d := detect(t, golden.Shared(t, documents[0]))
+	d := detect(t, golden.Shared(t, samples[0]))
 	for _, size := range []int{1 << 10, 100 << 10, 1 << 20, 10 << 20} {
 		t.Run("binary of "+sizeName(size), func(t *testing.T) {
 			m, err := send(t, ap.Submission{DocType: d.DocType, Process: d.Process, MimeType: "application/pdf", Open: ap.Bytes(noise(size))})
@@ -377,7 +377,7 @@ func (x *phase4) receivesFrom(t *testing.T, n *tested, examples []string) {
 		arrived(t, m)
 	})
 	t.Run("AS4-092 not serviced", func(t *testing.T) {
-		m, err := send(t, ap.Submission{To: participant("0192:923609016"), Open: ap.Bytes(golden.Read(t, documents[0]))})
+		m, err := send(t, ap.Submission{To: participant("0192:923609016"), Open: ap.Bytes(golden.Read(t, samples[0]))})
 		var f *fault.Error
 		var se *as4.SendError
 		if !errors.As(err, &f) || f.Code != fault.PeerRefused || !errors.As(err, &se) || !se.Signal.IsNotServiced() || m.State != store.FailedPermanent {
@@ -389,7 +389,7 @@ func (x *phase4) receivesFrom(t *testing.T, n *tested, examples []string) {
 		direct := peer
 		peer.URL = tampering(t, direct.URL)
 		defer func() { peer = direct }()
-		m, err := send(t, ap.Submission{Open: ap.Bytes(golden.Read(t, documents[0]))})
+		m, err := send(t, ap.Submission{Open: ap.Bytes(golden.Read(t, samples[0]))})
 		var se *as4.SendError
 		if !errors.As(err, &se) || se.Signal == nil || se.Signal.Code != ebms.CodeFailedDecryption || m.State != store.FailedPermanent {
 			t.Errorf("state %s, %v", m.State, err)
@@ -410,4 +410,50 @@ func entries(t *testing.T, dir string) []os.DirEntry {
 		t.Fatal(err)
 	}
 	return list
+}
+
+// AS4-128, AS4-131 in design.md §3. phase4 builds each try anew, so that a repeat has the MessageId and the payload of
+// the first and another header: it believes the receipt of its own that it gets, and nothing is delivered twice.
+func TestInteropAS4128Rebuilt(t *testing.T) {
+	p, dir := testPKI(t)
+	x := startPhase4(t, p)
+	n := newNode(t, dir, "POP900001")
+	n.serve(t, c4, billing, process)
+	invoice := x.file(t, "invoice.xml", golden.Invoice(t))
+	send := func(name, instance string) interop.Fields {
+		t.Helper()
+		d := detect(t, invoice)
+		h := &sbdh.Header{
+			Sender: participant(t, c1), Receiver: participant(t, c4), DocType: d.DocType, Process: d.Process,
+			CountryC1: "NO", InstanceID: instance, Created: "2026-11-30T12:00:00Z",
+		}
+		var sbd bytes.Buffer
+		if err := sbdh.Wrap(&sbd, h, bytes.NewReader(golden.Invoice(t))); err != nil {
+			t.Fatal(err)
+		}
+		fields := merge(x.to(t, n, ""), interop.Fields{"sbd_file": x.file(t, name, sbd.Bytes()), "message_id": "again@phase4.example"})
+		delete(fields, "file")
+		return x.Call(t, "send", fields)
+	}
+	for range 3 {
+		receiptIsGood(t, send("one.xml", "one"))
+	}
+	if ans := send("two.xml", "two"); !bytes.Contains(fmt.Append(nil, ans["errors"]), []byte("EBMS:0003")) {
+		t.Errorf("AS4-131: another payload: %v", ans)
+	}
+	n.inbox(t, 1)
+	page, err := n.Store.List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.In})
+	if err != nil || len(page.Found) != 1 {
+		t.Fatalf("%d messages, %v", len(page.Found), err)
+	}
+	all, err := n.Store.AllEvidence(t.Context(), db.DefaultTenant, page.Found[0].ID)
+	receipts := map[string]bool{}
+	for _, e := range all {
+		if e.Kind == store.EvidenceReceipt {
+			receipts[string(e.Bytes)] = true
+		}
+	}
+	if err != nil || len(receipts) != 3 {
+		t.Errorf("%d receipts are kept of three tries, %v", len(receipts), err)
+	}
 }

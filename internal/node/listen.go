@@ -117,7 +117,8 @@ func (n *Node) Receiver() *as4.Receiver {
 	return &as4.Receiver{
 		Keys: func() *certs.Keyring { return n.Keys }, Trust: n.Trust, Handler: n.Inbound, Seat: n.Seat,
 		Host: n.Config.Host, Path: c.Path, Spool: n.spool, MaxBytes: c.MaxBytes, MaxExpanded: c.MaxSize,
-		Intake: n.gate, InFlight: c.InFlight, Lenient: c.Lenient, Standard: n.Config.FullStandard,
-		Ready: n.ready, Done: n.finished, NewID: db.NewID, Hook: n.opts.Hook, Now: n.opts.Now,
+		Intake: n.gate, InFlight: c.InFlight, Lenient: c.Lenient, RefuseBase64: !c.AcceptBase64,
+		Standard: n.Config.FullStandard,
+		Ready:    n.ready, Done: n.finished, NewID: db.NewID, Hook: n.opts.Hook, Now: n.opts.Now,
 	}
 }

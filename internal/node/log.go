@@ -61,6 +61,9 @@ func about(ev *zerolog.Event, x *as4.Exchange) *zerolog.Event {
 	if x.Proxy != "" {
 		ev = ev.Str("proxy", x.Proxy)
 	}
+	if len(x.Tolerated) > 0 {
+		ev = ev.Strs("as4.tolerated", x.Tolerated)
+	}
 	if len(x.Warnings) > 0 {
 		ev = ev.Strs("warnings", x.Warnings)
 	}

@@ -166,7 +166,7 @@ func TestOneIDPerMessage(t *testing.T) {
 	_, dir := testPKI(t)
 	from, to := newNode(t, dir, "POP900001"), talkative(t, dir, "POP900002", "", nil)
 	to.serve(t, c4, billing, process)
-	m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Read(t, documents[0]))})
+	m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Read(t, samples[0]))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,8 @@ func TestOneIDPerMessage(t *testing.T) {
 	}
 	_ = res.Body.Close() // only the log matters
 	received := to.await(t, "received", 2)
-	list, err := to.Store.List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.In, Limit: 2})
+	page, err := to.Store.List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.In, Limit: 2})
+	list := page.Found
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}

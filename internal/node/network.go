@@ -14,14 +14,14 @@ import (
 // network makes the HTTP client for outgoing messages and the directory of receivers, which is nil if no zone is known.
 // Both contact only addresses that the environment allows (SEC-111, D-20), through the proxy if there is one (OPS-140).
 func (n *Node) network(guard *smp.Guard, roots *x509.CertPool) (*http.Client, ap.Directory) {
-	client := guard.Client(roots)
+	toPeers, client := guard.AccessPoints(roots), guard.Client(roots)
 	zone := zoneOf(n.Config)
 	if zone == "" {
-		return client, nil
+		return toPeers, nil
 	}
 	d := n.Config.Discovery
 	resolver := &sml.Resolver{Zone: zone, Server: d.Resolver, Local: guard.Local, Canary: n.Config.Canary(), Now: n.opts.Now}
-	return client, &smp.Client{
+	return toPeers, &smp.Client{
 		Locator: resolver, Trust: n.Trust, Guard: guard, HTTP: client, OldCanonicalization: d.OldForm, Now: n.opts.Now,
 	}
 }

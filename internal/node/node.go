@@ -22,6 +22,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/db/sqlite"
+	"github.com/ravn-ap/ravn/internal/documents"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -54,12 +55,14 @@ type Node struct {
 	Inbound  *ap.Inbound
 	Outbound *ap.Outbound
 	Remarks  []string // of the checks of the configuration
+	Desk     *documents.Desk
 
 	opts     Options
 	data     *Data
 	process  *alive.Process
 	inbox    *backend.Folder
 	cursor   string // of findLost
+	filled   string // of fillDocuments
 	spool    string
 	listener net.Listener
 	gate     *intake.Gate // limits what strangers may hold at the AS4 endpoint
@@ -67,6 +70,8 @@ type Node struct {
 	seeker   *queue.Runner // of messages whose receiver no SMP knows
 	health   health
 	lines    lines // limits what strangers can make us log
+
+	tolerated tolerances
 
 	rules      *validation.Validator // nil if nothing is checked
 	room       *validation.Room      // memory for all checks
@@ -137,8 +142,8 @@ func (n *Node) openRecord(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	n.spool, n.Store = n.data.spool, n.data.Store
-	n.Blobs = &blob.Mixed{Large: n.data.Files, Max: inlineMax, Read: n.inline}
+	n.spool, n.Store, n.Blobs = n.data.spool, n.data.Store, n.data.blobs()
+	n.Desk = n.data.desk(n.opts.Now)
 	return nil
 }
 
@@ -184,15 +189,6 @@ func (n *Node) wire(in *inspection) {
 	n.seeker = n.newSeeker()
 }
 
-// inlineMax is the largest payload that is stored in the record; a larger one never passes through the database (D-04).
-const inlineMax = 64 << 10
-
-// inline reads a small payload from the record.
-func (n *Node) inline(ctx context.Context, messageID, name string) ([]byte, error) {
-	e, err := n.Store.Evidence(ctx, db.DefaultTenant, messageID, name)
-	return e.Bytes, err
-}
-
 // Close gives back the jobs that this process still holds and closes the record.
 func (n *Node) Close() error {
 	if n.listener != nil {
@@ -213,7 +209,7 @@ func (n *Node) Serve(ctx context.Context) error {
 	srv := n.server()
 	var wg sync.WaitGroup
 	for _, work := range []func(context.Context){
-		n.runner.Run, n.seeker.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts,
+		n.runner.Run, n.seeker.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts, n.keepDocuments,
 	} {
 		wg.Go(func() { work(ctx) })
 	}
@@ -234,6 +230,7 @@ func (n *Node) Serve(ctx context.Context) error {
 		}
 	}
 	wg.Wait()
+	n.logTolerated()
 	n.lines.flush()
 	return err
 }

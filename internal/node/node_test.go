@@ -137,12 +137,15 @@ func (n *tested) serve(t testing.TB, participant, docType, process string) {
 	}
 }
 
+var deliveredToC4 = []store.Standing{{Direction: store.In, State: store.Delivered}}
+
 // inbox waits until n documents are delivered and returns their envelopes by MessageId.
 func (n *tested) inbox(t testing.TB, want int) map[string][]byte {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		list, err := n.Store.List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.In, State: store.Delivered, Limit: want + 1})
+		page, err := n.Store.List(t.Context(), db.DefaultTenant, store.Filter{Standings: deliveredToC4, Limit: want + 1})
+		list := page.Found
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -59,8 +59,8 @@ func documentsAreChecked(t *testing.T, rules string) {
 	if !errors.As(err, &f) || f.Code != fault.DocumentInvalid || !strings.Contains(err.Error(), "BR-S-08") {
 		t.Fatalf("an invalid invoice: %v", err)
 	}
-	if list, err := from.Store.List(t.Context(), db.DefaultTenant, store.Filter{Limit: 1}); err != nil || len(list) > 0 {
-		t.Errorf("stored of an invalid invoice: %v %v", list, err)
+	if page, err := from.Store.List(t.Context(), db.DefaultTenant, store.Filter{Limit: 1}); err != nil || len(page.Found) > 0 {
+		t.Errorf("stored of an invalid invoice: %v %v", page.Found, err)
 	}
 
 	m, job, err := from.Submit(t.Context(), submission(invoice))
@@ -83,7 +83,8 @@ func documentsAreChecked(t *testing.T, rules string) {
 	}
 	verdict(from, e.Bytes)
 	to.inbox(t, 1)
-	list, err := to.Store.List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.In, Limit: 1})
+	page, err := to.Store.List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.In, Limit: 1})
+	list := page.Found
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}

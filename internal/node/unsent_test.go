@@ -81,8 +81,8 @@ func TestUnsent(t *testing.T) {
 			}
 		})
 	}
-	if list, err := to.Store.List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.In}); err != nil || len(list) > 0 {
-		t.Errorf("%d messages arrived, %v", len(list), err)
+	if page, err := to.Store.List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.In}); err != nil || len(page.Found) > 0 {
+		t.Errorf("%d messages arrived, %v", len(page.Found), err)
 	}
 }
 

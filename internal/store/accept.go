@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/db"
@@ -136,21 +137,22 @@ func (tx *Tx) count(m *Message) error {
 }
 
 // insertMessage flags a message whose SBDH instance id came before between the same two parties (SBDH-046, AS4-133).
-const insertMessage = `INSERT INTO message (` + columns + `, events)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+var insertMessage = `INSERT INTO message (` + columns + `, events, detailed)
+	VALUES (` + db.Placeholders(strings.Count(columns, ",")) + `,
 		CASE WHEN ? = 1 OR EXISTS (SELECT 1 FROM message WHERE tenant = ? AND instance_id = ? AND instance_id <> ''
-			AND direction = ? AND LOWER(sender) = LOWER(?) AND LOWER(receiver) = LOWER(?)) THEN 1 ELSE 0 END, ?)
+			AND direction = ? AND LOWER(sender) = LOWER(?) AND LOWER(receiver) = LOWER(?)) THEN 1 ELSE 0 END, ?, ?)
 	ON CONFLICT (id) DO NOTHING RETURNING possible_duplicate`
 
 var errExists = errors.New("store: a message with this id exists")
 
-const countEvents = `UPDATE message SET events = ? WHERE id = ? AND tenant = ?`
+const countEvents = `UPDATE message SET events = ?, detailed = ? WHERE id = ? AND tenant = ?`
 
 // create inserts a message with its first events. flagged says that the caller knows it to be a possible duplicate. An id
 // that is there already is errExists.
 func (tx *Tx) create(m *Message, flagged bool, events []Event) error {
-	m.Tenant, m.Version, m.Created = tx.Tenant(), 1, tx.Now()
-	args := append(m.values(), bit(flagged), tx.Tenant(), m.InstanceID, string(m.Direction), m.Sender, m.Receiver, len(events))
+	m.Tenant, m.Version, m.Created, m.Updated, m.FaultCode = tx.Tenant(), 1, tx.Now(), tx.Now(), ""
+	args := append(m.values(), bit(flagged), tx.Tenant(), m.InstanceID, string(m.Direction), m.Sender, m.Receiver,
+		len(events), len(events))
 	flag, err := db.Change(tx.Tx, db.ScanInt, insertMessage, args...)
 	if err == db.ErrNotFound {
 		return errExists
@@ -160,7 +162,7 @@ func (tx *Tx) create(m *Message, flagged bool, events []Event) error {
 	}
 	if m.PossibleDuplicate = flag == 1; m.PossibleDuplicate {
 		events = append(events, Event{Kind: EventPossibleDuplicate})
-		if _, err := tx.Exec(countEvents, len(events), m.ID, tx.Tenant()); err != nil {
+		if _, err := tx.Exec(countEvents, len(events), len(events), m.ID, tx.Tenant()); err != nil {
 			return err
 		}
 	}
@@ -188,6 +190,35 @@ func scanPrior(row db.Row) (Prior, error) {
 // answer to a repeat (REL-031, AS4-129).
 func (s *Store) Known(ctx context.Context, tenant string, seat string, messageID string) (Prior, error) {
 	return db.ReadOne(ctx, s.DB, "known", scanPrior, knownQuery, tenant, seat, messageID)
+}
+
+const findRepeat = `SELECT r.kind, r.attempt, r.content_type, r.bytes FROM evidence d
+	JOIN evidence r ON r.message_id = d.message_id AND r.tenant = d.tenant AND r.attempt = d.attempt AND r.kind = '` + EvidenceReceipt + `'
+	WHERE d.message_id = ? AND d.tenant = ? AND d.kind = '` + EvidenceDigests + `' AND d.bytes = ? ORDER BY r.attempt LIMIT 1`
+
+// Repeat keeps pieces of proof of a message that came again with a rebuilt header beside those of the first, the receipt
+// among them, and returns the receipt that is kept: that of an earlier repeat with the same digests if there is one. The
+// pieces bear the number of the event that tells of the repeat. Nothing is delivered or counted (AS4-128).
+func (s *Store) Repeat(ctx context.Context, tenant, id string, digests []byte, pieces []Evidence) (receipt Evidence, err error) {
+	err = s.twice(ctx, tenant, func(tx *Tx) error {
+		receipt, err = db.One(tx.Tx, scanEvidence, findRepeat, id, tx.Tenant(), nonNil(digests))
+		if err != db.ErrNotFound {
+			return err
+		}
+		seq, err := tx.note(id, Event{Kind: EventRepeated, Detail: "with a rebuilt header; a receipt of its own is kept"})
+		if err != nil {
+			return err
+		}
+		kept := append(pieces[:len(pieces):len(pieces)], Evidence{Kind: EvidenceDigests, Bytes: digests})
+		for i := range kept {
+			kept[i].Attempt = int(seq)
+			if kept[i].Kind == EvidenceReceipt {
+				receipt = kept[i]
+			}
+		}
+		return tx.AddEvidence(id, kept...)
+	})
+	return receipt, err
 }
 
 // ForgetDuplicates deletes up to limit duplicate keys that were kept long enough, and returns how many. It is for the

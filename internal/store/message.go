@@ -1,6 +1,7 @@
 package store
 
 import (
+	"regexp"
 	"strings"
 	"time"
 
@@ -38,6 +39,7 @@ type Message struct {
 	PossibleDuplicate bool // same SBDH instance id as an earlier message (SBDH-046); set by the store, or before by the caller
 
 	Created  time.Time // when the row was written; set by the store
+	Updated  time.Time // when its last event happened; set by the store
 	Accepted time.Time // when the next access point had it for sure: our receipt committed, or C3's verified; set by the store
 
 	Payload     BlobRef // the SBD
@@ -47,7 +49,12 @@ type Message struct {
 	Endpoint    string  // outgoing: URL of C3, once sealed
 	PeerCert    []byte  // DER, certificate of the other access point; of an outgoing message once sealed
 	Content     []byte  // outgoing: SHA-256 of what C1 handed in and for whom; nil when it was not taken
+	HandedIn    []byte  // outgoing: SHA-256 of the file that C1 handed in; nil for rows of schema 5 and before
 	Digests     []byte  // canonical text of the signed reference digests; the store compares it with nothing
+
+	DocumentNumber string // that the document bears, by package doctype; "" when it bears none
+	Verdict        string // what the rules say, by package validation; "" when nothing was checked
+	FaultCode      string // EBMS:nnnn or RAVN-nnnn of what stopped it last; "" at its goal. Set by the store
 }
 
 // BlobRef names a payload and says what its bytes must be (REL-003). The zero value means there is none.
@@ -61,7 +68,7 @@ type BlobRef struct {
 	Inline string
 }
 
-// IsZero tells whether there is no blob.
+// IsZero reports whether there is no blob.
 func (r BlobRef) IsZero() bool { return r.Key == "" }
 
 // InlineMark begins the key of a blob that the record keeps.
@@ -88,12 +95,13 @@ const (
 	EvidencePeerCert    = "peer_cert"    // DER, the other access point
 	EvidenceOwnCert     = "own_cert"     // DER, ours
 	EvidenceValidation  = "validation"   // what the rules say of the document, as JSON
+	EvidenceDigests     = "digests"      // of a repeat with a rebuilt header: what was signed, as text
 )
 
 // Evidence is a piece of proof that is kept as it was on the wire.
 type Evidence struct {
 	Kind        string
-	Attempt     int // number of the attempt it belongs to; 0 for an inbound message and for what all attempts share
+	Attempt     int // number of the attempt it belongs to, or of the event of a repeat; 0 for what all share
 	ContentType string
 	Bytes       []byte
 }
@@ -112,6 +120,8 @@ type Event struct {
 const (
 	EventAccepted          = "accepted"
 	EventPossibleDuplicate = "possible_duplicate"
+	EventTolerated         = "tolerated" // what of design.md §3 the message needed; written by callers
+	EventRepeated          = "repeated"
 	EventSubmitted         = "submitted"
 	EventReady             = "ready"
 	EventSealed            = "sealed"
@@ -123,6 +133,26 @@ const (
 	EventRequeued          = "requeued"
 	EventDiscarded         = "discarded"
 )
+
+// Stops reports whether an event kept its message from its goal, or says why it has not got there.
+func (e *Event) Stops() bool {
+	switch e.Kind {
+	case EventNotSent, EventInterrupted, EventQuarantined:
+		return true
+	case EventRequeued:
+		return false
+	}
+	switch e.To {
+	case RetryWait, Unknown, FailedPermanent, UnknownAccepted, ReceiptInvalid, RecoveryHold, DeliveryFailed, Dead, Quarantined:
+		return true
+	}
+	return false
+}
+
+var faultCode = regexp.MustCompile(`^(RAVN-\d{4}|EBMS:\d{4})\b`)
+
+// Code is the fault code that the detail of an event begins with, or "".
+func (e *Event) Code() string { return faultCode.FindString(e.Detail) }
 
 // Attempt is one try to send a message to C3 or to deliver it to C4.
 type Attempt struct {

@@ -4,9 +4,30 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/ravn-ap/ravn/internal/db"
 )
+
+// What an operator may do with a message, by its direction and state (API-058). READY and what waits by itself is due without
+// him; while an attempt is under way nothing is possible.
+var (
+	cancellable = map[Direction][]State{Out: {Submitted, Ready, RetryWait}}
+	requeuable  = map[Direction][]State{
+		Out: {RetryWait, FailedPermanent, ReceiptInvalid, RecoveryHold, Quarantined, Unknown},
+		In:  {Dead, Quarantined, DeliveryFailed},
+	}
+	discardable = map[Direction][]State{In: {Dead, Quarantined}}
+)
+
+// MayCancel reports whether the state of a message allows Cancel. An attempt that may have arrived forbids it all the same.
+func MayCancel(d Direction, s State) bool { return slices.Contains(cancellable[d], s) }
+
+// MayRequeue reports whether the state of a message allows Requeue.
+func MayRequeue(d Direction, s State) bool { return slices.Contains(requeuable[d], s) }
+
+// MayDiscard reports whether the state of a message allows Discard.
+func MayDiscard(d Direction, s State) bool { return slices.Contains(discardable[d], s) }
 
 // Cancel withdraws a message that no attempt has tried yet or whose attempts all certainly failed; it is impossible while
 // one is under way or its outcome is unknown (REL-027). The decision is audited.
@@ -16,7 +37,7 @@ func (s *Store) Cancel(ctx context.Context, tenant, id, actor, reason string) er
 		if err != nil {
 			return err
 		}
-		if m.Direction != Out || !CanMove(Out, m.State, Cancelled) {
+		if !MayCancel(m.Direction, m.State) {
 			return fmt.Errorf("%w: a message that is %s cannot be cancelled", db.ErrConflict, m.State)
 		}
 		if unclear, err := tx.unclear(id, ""); err != nil || unclear {
@@ -44,8 +65,7 @@ func (s *Store) Requeue(ctx context.Context, tenant, id, actor, reason string) e
 		if m.State == Unknown {
 			to = Unknown // it is due now, and stays what it is: it may have arrived (REL-027)
 		}
-		working, _ := underWay(m.Direction)
-		if m.State == working || m.State != to && !CanMove(m.Direction, m.State, to) {
+		if !MayRequeue(m.Direction, m.State) {
 			return fmt.Errorf("%w: a message that is %s cannot be requeued", db.ErrConflict, m.State)
 		}
 		if err := tx.Enqueue(Task{Kind: kind, MessageID: id}); err != nil {
@@ -75,7 +95,7 @@ func (s *Store) Discard(ctx context.Context, tenant, id, actor, reason string) e
 		if err != nil {
 			return err
 		}
-		if m.Direction != In || m.State != Dead && m.State != Quarantined {
+		if !MayDiscard(m.Direction, m.State) {
 			return fmt.Errorf("%w: a message that is %s cannot be discarded", db.ErrConflict, m.State)
 		}
 		if err := tx.Move(&m, Archived, Event{Kind: EventDiscarded, Detail: reason, Actor: actor}); err != nil {

@@ -42,40 +42,6 @@ func (s *Store) ByInstanceID(ctx context.Context, tenant string, d Direction, in
 		WHERE tenant = ? AND instance_id = ? AND direction = ? ORDER BY created, id`, tenant, instanceID, string(d))
 }
 
-// Filter selects messages. Zero fields select all.
-type Filter struct {
-	Direction Direction
-	State     State
-	From, To  time.Time // From ≤ Created < To
-	Before    *Message  // continue a list after this message, its last
-	Limit     int       // 0 means 100
-}
-
-// List returns messages, newest first.
-func (s *Store) List(ctx context.Context, tenant string, f Filter) ([]Message, error) {
-	where, args := []string{"tenant = ?"}, []any{tenant}
-	and := func(cond string, a ...any) { where, args = append(where, cond), append(args, a...) }
-	if f.Direction != "" {
-		and("direction = ?", string(f.Direction))
-	}
-	if f.State != "" {
-		and("state = ?", string(f.State))
-	}
-	if !f.From.IsZero() {
-		and("created >= ?", db.Micros(f.From))
-	}
-	if !f.To.IsZero() {
-		and("created < ?", db.Micros(f.To))
-	}
-	if f.Before != nil {
-		at := db.Micros(f.Before.Created)
-		and("(created < ? OR created = ? AND id < ?)", at, at, f.Before.ID)
-	}
-	args = append(args, cmp.Or(f.Limit, 100))
-	return db.ReadAll(ctx, s.DB, "list", scanMessage, `SELECT `+columns+` FROM message WHERE `+strings.Join(where, " AND ")+
-		` ORDER BY created DESC, id DESC LIMIT ?`, args...)
-}
-
 // Timeline returns the events of a message in order (REL-102).
 func (s *Store) Timeline(ctx context.Context, tenant, id string) ([]Event, error) {
 	scan := func(row db.Row) (e Event, err error) {

@@ -130,8 +130,8 @@ type Sealed struct {
 	Evidence    []Evidence // SOAP part and certificate
 }
 
-const sealMessage = `UPDATE message SET sealed_key = ?, sealed_length = ?, sealed_sha256 = ?, sealed_type = ?, endpoint = ?,
-	c3 = ?, peer_cert = ?, digests = ?, transport = ?, state = ?, version = version + 1, events = events + 2` + unmoved
+const setSealed = `sealed_key = ?, sealed_length = ?, sealed_sha256 = ?, sealed_type = ?, endpoint = ?,
+	c3 = ?, peer_cert = ?, digests = ?, transport = ?, `
 
 // seal begins an attempt with a new sealed body, which is kept for those that follow. Only a changed certificate calls for
 // a second one, which replaces the first under a blob key of its own (D-12); the evidence of each stays with the attempt
@@ -143,7 +143,7 @@ func (tx *Tx) seal(m *Message, b *Sealed, actor string, begin Event) error {
 	if err := tx.AddEvidence(m.ID, b.Body.inline()...); err != nil {
 		return err
 	}
-	err := tx.move(m, Sending, sealMessage, []any{
+	err := tx.move(m, Sending, setSealed, []any{
 		b.Body.Key, b.Body.Length, b.Body.sum(), b.ContentType, b.Endpoint, string(b.C3), b.PeerCert, b.Digests, b.Transport,
 	}, Event{Kind: EventSealed, Detail: b.Endpoint, Actor: actor}, begin)
 	if err == nil {
@@ -196,7 +196,7 @@ func (tx *Tx) start(m *Message, job Job, st Start) (n int, err error) {
 	case st.Sealed != nil:
 		err = tx.seal(m, st.Sealed, job.Owner, begin)
 	case m.Direction == Out && st.Endpoint != m.Endpoint: // the same body, to another address
-		if err = tx.move(m, working, moveElsewhere, []any{st.Endpoint}, begin); err == nil {
+		if err = tx.move(m, working, setEndpoint, []any{st.Endpoint}, begin); err == nil {
 			m.Endpoint = st.Endpoint
 		}
 	default:
@@ -347,15 +347,14 @@ type Result struct {
 	Code     string
 	Detail   string
 	Evidence []Evidence // with SENT the receipt; Attempt is set by the store
+	Verdict  string     // of the rules, when Evidence has their report
 	Count    bool       // with SENT: write a counting row
 	Tasks    []Task     // work that follows, such as a notification
 	Message  *Message   // the message as the attempt began; nil: it is read again
 }
 
-// moveElsewhere keeps the address of the latest attempt, which is the one that an answer came from.
-const moveElsewhere = `UPDATE message SET endpoint = ?, state = ?, version = version + 1, events = events + 1` + unmoved
-
-const moveSent = `UPDATE message SET accepted = ?, state = ?, version = version + 1, events = events + 1` + unmoved
+// setEndpoint keeps the address of the latest attempt, which is the one that an answer came from.
+const setEndpoint = `endpoint = ?, `
 
 // FinishAttempt records the end of attempt n in one commit: state and event, attempt, evidence, counting row, and the
 // fate of the job: done, due again, or given up (REL-022). ErrLeaseLost means that another worker holds the message now;
@@ -377,12 +376,8 @@ func (s *Store) FinishAttempt(ctx context.Context, job Job, n int, r Result) err
 			return fmt.Errorf("store: message %s cannot be SENT without a receipt", m.ID) // invariant I4
 		}
 		ev := Event{Kind: cmp.Or(r.Outcome, "attempt_ended"), Detail: joined(r.Code, r.Detail), Actor: job.Owner}
-		if r.State == Sent {
-			err = tx.move(&m, Sent, moveSent, []any{db.Micros(tx.Now())}, ev)
-		} else {
-			err = tx.Move(&m, r.State, ev)
-		}
-		if err != nil {
+		set, args := r.columns(tx.Now())
+		if err := tx.move(&m, r.State, set, args, ev); err != nil {
 			return err
 		}
 		ended, err := tx.Exec(endAttempt, db.Micros(tx.Now()), r.Outcome, db.Remark(r.Code), db.Remark(r.Detail), bit(unclear), m.ID, tx.Tenant(), n)
@@ -394,6 +389,17 @@ func (s *Store) FinishAttempt(ctx context.Context, job Job, n int, r Result) err
 		}
 		return tx.afterAttempt(&m, n, r)
 	}))
+}
+
+// columns are what the end of an attempt sets in its message.
+func (r *Result) columns(now time.Time) (set string, args []any) {
+	if r.State == Sent {
+		set, args = `accepted = ?, `, append(args, db.Micros(now))
+	}
+	if r.Verdict != "" {
+		set, args = set+`verdict = ?, `, append(args, r.Verdict)
+	}
+	return set, args
 }
 
 // underWay returns the message of an attempt that ends. A message that changed meanwhile is found out by Move.

@@ -6,6 +6,7 @@ package doctype
 import (
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/ravn-ap/ravn/xml/safe"
 )
@@ -28,6 +29,7 @@ type About struct {
 	Profile       string    // ProfileID, or the business process parameter
 	Version       string    // UBLVersionID
 	Country       string    // of the supplier or other sending party of UBL
+	Number        string    // the document's own, of UBL; of Inspect only, because it may stand anywhere
 
 	DocType, Process string // from the scopes of an envelope
 }
@@ -129,6 +131,9 @@ func (d *detector) endElement(name safe.Name, text string) {
 		case "UBLVersionID":
 			d.Version = text
 		}
+		if !d.inside && IsNumber(d.Root, name) {
+			d.Number = Number(text)
+		}
 	case level == 4 && name.Is(nsRAM, "ID"):
 		switch d.path[2] {
 		case "GuidelineSpecifiedDocumentContextParameter":
@@ -139,6 +144,27 @@ func (d *detector) endElement(name safe.Name, text string) {
 	case d.known != nil && d.Country == "" && d.ofSender(name) && d.known(text):
 		d.Country = text
 	}
+}
+
+// IsNumber reports whether an element directly below the root of a document holds the number of the document: cbc:ID of UBL
+// (API-120).
+func IsNumber(root, name safe.Name) bool {
+	return strings.HasPrefix(root.Space, UBL) && name.Is(nsCBC, "ID")
+}
+
+// maxNumber is how many characters of a number are kept.
+const maxNumber = 100
+
+// Number is the form in which a document number is kept and looked for: without blanks around it, and the beginning of one
+// that is too long.
+func Number(text string) string {
+	text = strings.TrimSpace(text)
+	for n := range text {
+		if maxNumber <= n && utf8.RuneCountInString(text[:n]) == maxNumber {
+			return text[:n]
+		}
+	}
+	return text
 }
 
 // ofSender reports whether an element that ends names a country of the sending party.

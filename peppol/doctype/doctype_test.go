@@ -49,6 +49,18 @@ func TestAbout(t *testing.T) {
 			About{Root: root, Customization: "c", Profile: "p", Version: "2.0", Country: "NO"},
 		},
 		{
+			"the number of a document, for those who make an envelope",
+			`<Order xmlns="` + UBL + `Order-2" xmlns:c="` + nsCBC + `"><Line><c:ID>1</c:ID></Line><c:ID> A <!-- x -->47
+</c:ID><ID>2</ID><Line><c:ID>3</c:ID></Line></Order>`,
+			About{Root: safe.Name{Space: UBL + "Order-2", Local: "Order"}},
+			About{Root: safe.Name{Space: UBL + "Order-2", Local: "Order"}, Number: "A 47"},
+		},
+		{
+			"what is not UBL bears no number", `<a xmlns:c="` + nsCBC + `"><c:ID>1</c:ID></a>`,
+			About{Root: safe.Name{Local: "a"}},
+			About{Root: safe.Name{Local: "a"}},
+		},
+		{
 			"Cross Industry Invoice", cii,
 			About{Root: invoiceRoot, Customization: "c", Profile: "p"},
 			About{Root: invoiceRoot, Customization: "c", Profile: "p"},
@@ -94,6 +106,18 @@ func TestAbout(t *testing.T) {
 				t.Errorf("Inspect: %+v, %v, want %+v", got, err, tc.inspect)
 			}
 		})
+	}
+}
+
+// Of a number that is too long its beginning is kept, in whole characters, and so is what is looked for.
+func TestAPI120Number(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", " 1 ": "1", strings.Repeat("x", 100): strings.Repeat("x", 100), strings.Repeat("x", 101): strings.Repeat("x", 100),
+		strings.Repeat("ø", 100): strings.Repeat("ø", 100), "  " + strings.Repeat("ø", 150): strings.Repeat("ø", 100),
+	} {
+		if got := Number(text); got != want {
+			t.Errorf("%q: %q", text, got)
+		}
 	}
 }
 

@@ -3,8 +3,10 @@ package storetest
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,6 +24,7 @@ var acceptTests = []test{
 	{"D-21 the same message in two tenants", testTenants},
 	{"REL-032 a duplicate key is kept for 400 days", testForget},
 	{"accept without a duplicate key is refused", testAcceptIncomplete},
+	{"AS4-128 a repeat with a rebuilt header is kept beside the first", testRepeat},
 	{"REL-010 an accept that is held starts its delivery", testAcceptHeld},
 	{"CP-R12 a held accept whose node dies is delivered by another", testAcceptHeldLost},
 }
@@ -71,7 +74,7 @@ func testAccept(b *bench) {
 	wantMessage := in.Message
 	wantMessage.ID, wantMessage.Tenant, wantMessage.Direction = m.ID, tenant, store.In
 	wantMessage.State, wantMessage.Version = store.Accepted, 1
-	wantMessage.Created, wantMessage.Accepted = b.clock.Now(), b.clock.Now()
+	wantMessage.Created, wantMessage.Updated, wantMessage.Accepted = b.clock.Now(), b.clock.Now(), b.clock.Now()
 	got, err := b.Get(b.ctx, tenant, m.ID)
 	b.must(err)
 	for _, m := range []store.Message{m, got} {
@@ -214,7 +217,7 @@ func testTenants(b *bench) {
 	for what, n := range map[string]func() (int, error){
 		"timeline": func() (int, error) { l, err := b.Timeline(b.ctx, tenant, theirs.ID); return len(l), err },
 		"evidence": func() (int, error) { l, err := b.AllEvidence(b.ctx, tenant, theirs.ID); return len(l), err },
-		"list":     func() (int, error) { l, err := b.List(b.ctx, "third", store.Filter{}); return len(l), err },
+		"list":     func() (int, error) { l, err := b.List(b.ctx, "third", store.Filter{}); return len(l.Found), err },
 		"jobs":     func() (int, error) { l, err := b.Jobs(b.ctx, "third", store.JobFilter{}); return len(l), err },
 	} {
 		got, err := n()
@@ -259,4 +262,52 @@ func testAcceptIncomplete(b *bench) {
 	if _, err := b.Accept(b.ctx, tenant, in); err == nil {
 		b.Fatal("accepted")
 	}
+}
+
+// testRepeat: receipts of repeats stand beside the first, which stays what a plain repeat gets; nothing is delivered or
+// counted, and the same repeat again gets the receipt that is there.
+func testRepeat(b *bench) {
+	first := inbound(1)
+	m := b.accepted(1)
+	pieces := func(n int) []store.Evidence {
+		return []store.Evidence{
+			{Kind: store.EvidenceReceipt, ContentType: "application/soap+xml", Bytes: fmt.Appendf(nil, "<Again %d/>", n)},
+			{Kind: store.EvidenceRequestSOAP, ContentType: "application/soap+xml", Bytes: fmt.Appendf(nil, "<Rebuilt %d/>", n)},
+		}
+	}
+	repeat := func(digests string, n int) string {
+		b.Helper()
+		r, err := b.Repeat(b.ctx, tenant, m.ID, []byte(digests), pieces(n))
+		b.must(err)
+		return r.ContentType + " " + string(r.Bytes)
+	}
+	want(b, "receipt of a repeat", repeat("d1", 1), "application/soap+xml <Again 1/>")
+	want(b, "receipt of another", repeat("d2", 2), "application/soap+xml <Again 2/>")
+	want(b, "receipt of the same repeat again", repeat("d1", 3), "application/soap+xml <Again 1/>")
+
+	prior, err := b.Known(b.ctx, tenant, string(m.C2), m.MessageID)
+	b.must(err)
+	want(b, "receipt of a plain repeat", string(prior.Receipt), string(first.Evidence[0].Bytes))
+	all, err := b.AllEvidence(b.ctx, tenant, m.ID)
+	b.must(err)
+	kept := map[string]string{}
+	for _, e := range all {
+		kept[fmt.Sprint(e.Kind, " ", e.Attempt)] = string(e.Bytes)
+	}
+	events := b.timeline(m.ID)
+	one, two := len(events)-1, len(events) // the numbers of the two events
+	for key, text := range map[string]string{
+		"receipt 0": "<Receipt 1/>", fmt.Sprint("receipt ", one): "<Again 1/>", fmt.Sprint("receipt ", two): "<Again 2/>",
+		fmt.Sprint("request_soap ", two): "<Rebuilt 2/>", fmt.Sprint("digests ", one): "d1",
+	} {
+		want(b, key, kept[key], text)
+	}
+	want(b, "pieces of evidence", len(all), len(first.Evidence)+6)
+	want(b, "events of repeats", strings.Join(events[one-1:], " "), "repeated repeated")
+	want(b, "state", b.state(m.ID), store.Accepted)
+	want(b, "jobs", len(b.claim(store.Deliver, 10)), 1)
+	_, err = b.Repeat(b.ctx, tenant, "nobody", []byte("d"), pieces(4))
+	want(b, "a repeat of nothing", errors.Is(err, db.ErrNotFound), true)
+	_, err = b.Repeat(b.ctx, "other", m.ID, []byte("d1"), pieces(5))
+	want(b, "D-21 a repeat in another tenant", errors.Is(err, db.ErrNotFound), true)
 }

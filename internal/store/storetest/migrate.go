@@ -23,6 +23,7 @@ var migrateTests = []struct {
 }{
 	{"D-11 counting rows of schema 1", migrateCounting},
 	{"REL-066 leases of schema 2", migrateLeases},
+	{"API-120 rows of schema 5", migrateDocuments},
 	{"REL-065 no command changes the schema below a server", migrateInUse},
 	{"REL-064 servers are upgraded one after the other", migrateRolling},
 }

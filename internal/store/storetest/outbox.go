@@ -79,9 +79,12 @@ func testGivenUp(b *bench) {
 		"released": func(_ store.Message, j store.Job) error { return b.Release(b.ctx, j, soon, "busy") },
 		"crashed":  func(_ store.Message, j store.Job) error { return b.Crash(b.ctx, j, soon, "panic") },
 		"unbegun":  func(_ store.Message, j store.Job) error { return b.GiveBack(b.ctx, j, soon, "busy") },
-		"requeued": func(m store.Message, _ store.Job) error { return b.Requeue(b.ctx, tenant, m.ID, "op", "now") },
-		"left":     func(_ store.Message, j store.Job) error { _, err := b.LeaveOwner(b.ctx, j.Owner); return err },
-		"buried":   func(_ store.Message, j store.Job) error { _, err := b.BuryOwner(b.ctx, j.Owner); return err },
+		"requeued": func(m store.Message, _ store.Job) error {
+			b.move(&m, store.RetryWait)
+			return b.Requeue(b.ctx, tenant, m.ID, "op", "now")
+		},
+		"left":   func(_ store.Message, j store.Job) error { _, err := b.LeaveOwner(b.ctx, j.Owner); return err },
+		"buried": func(_ store.Message, j store.Job) error { _, err := b.BuryOwner(b.ctx, j.Owner); return err },
 	} {
 		n++
 		m := b.submitted(n)

@@ -99,6 +99,15 @@ func testEventAtomic(b *bench) {
 	want(b, "note on no message", err, db.ErrNotFound)
 }
 
+// idsOf joins the ids of a page.
+func idsOf(p store.Page) string {
+	var ids []string
+	for _, f := range p.Found {
+		ids = append(ids, f.ID)
+	}
+	return strings.Join(ids, " ")
+}
+
 func testList(b *bench) {
 	var ids []string
 	for i := range 5 {
@@ -108,16 +117,16 @@ func testList(b *bench) {
 	b.submitted(1)
 	page, err := b.List(b.ctx, tenant, store.Filter{Direction: store.In, Limit: 2})
 	b.must(err)
-	want(b, "first page", page[0].ID+page[1].ID, ids[4]+ids[3])
-	page, err = b.List(b.ctx, tenant, store.Filter{Direction: store.In, State: store.Accepted, Before: &page[1]})
+	want(b, "first page", idsOf(page), ids[4]+" "+ids[3])
+	accepted := []store.Standing{{Direction: store.In, State: store.Accepted}}
+	page, err = b.List(b.ctx, tenant, store.Filter{Direction: store.In, Standings: accepted, Before: page.Next})
 	b.must(err)
-	want(b, "rest", len(page), 3)
-	want(b, "its first", page[0].ID, ids[2])
-	page, err = b.List(b.ctx, tenant, store.Filter{From: page[1].Created, To: page[0].Created})
+	want(b, "rest", idsOf(page), ids[2]+" "+ids[1]+" "+ids[0])
+	want(b, "it is the end", page.Next == nil, true)
+	page, err = b.List(b.ctx, tenant, store.Filter{From: page.Found[1].Created, To: page.Found[0].Created})
 	b.must(err)
-	want(b, "in a span", len(page), 1)
-	want(b, "which", page[0].ID, ids[1])
-	types, err := b.Types(b.ctx, tenant, page[0].Created)
+	want(b, "in a span", idsOf(page), ids[1])
+	types, err := b.Types(b.ctx, tenant, page.Found[0].Created)
 	b.must(err)
 	want(b, "types", len(types), 2)
 	want(b, "documents received and handed in", [2]int64{types[0].Count, types[1].Count}, [2]int64{4, 1})

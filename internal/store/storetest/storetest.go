@@ -27,7 +27,7 @@ func Run(t *testing.T, create func(t *testing.T) Database) {
 			tc.run(t, create(t))
 		})
 	}
-	for _, group := range [][]test{schemaTests, acceptTests, sendTests, outboxTests, recordTests, countTests, writerTests} {
+	for _, group := range [][]test{schemaTests, acceptTests, sendTests, outboxTests, recordTests, searchTests, countTests, writerTests} {
 		for _, tc := range group {
 			t.Run(tc.name, func(t *testing.T) {
 				t.Parallel()
@@ -194,6 +194,12 @@ func (b *bench) state(id string) store.State {
 	m, err := b.Get(b.ctx, tenant, id)
 	b.must(err)
 	return m.State
+}
+
+// move brings a message into another state.
+func (b *bench) move(m *store.Message, to store.State) {
+	b.Helper()
+	b.must(b.Update(b.ctx, tenant, func(tx *store.Tx) error { return tx.Move(m, to, store.Event{Kind: "test"}) }))
 }
 
 // timeline reads the kinds of a message's events.
