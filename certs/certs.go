@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -156,6 +157,29 @@ func EncodePEM(der []byte) []byte {
 
 // DaysLeft returns for how many whole days the certificate is still valid; negative if it has expired.
 func DaysLeft(c *x509.Certificate, now time.Time) int { return int(c.NotAfter.Sub(now).Hours() / 24) }
+
+// Term says in words how long a certificate is still valid: "is valid for 12 days more", "expired 29 days ago".
+func Term(c *x509.Certificate, now time.Time) string {
+	switch {
+	case now.Before(c.NotBefore):
+		return "is valid only in " + days(c.NotBefore.Sub(now)) + ", from " + c.NotBefore.UTC().Format(time.RFC3339)
+	case now.After(c.NotAfter):
+		return "expired " + days(now.Sub(c.NotAfter)) + " ago"
+	}
+	return "is valid for " + days(c.NotAfter.Sub(now)) + " more"
+}
+
+// days is a time in whole days, or in hours if it is shorter.
+func days(d time.Duration) string {
+	n, unit := int(d.Hours()/24), "day"
+	if n == 0 {
+		n, unit = int(d.Hours()), "hour"
+	}
+	if n != 1 {
+		unit += "s"
+	}
+	return strconv.Itoa(n) + " " + unit
+}
 
 // Subject describes a certificate in one line for operators.
 func Subject(c *x509.Certificate) string { return strings.ReplaceAll(c.Subject.String(), "\n", " ") }

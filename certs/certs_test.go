@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -189,6 +190,11 @@ func TestPKI009RenewedWithItsOldKey(t *testing.T) {
 			issuers, err := certs.ParseAnchors(localca.EncodeCerts(tc.file...))
 			if err != nil {
 				t.Fatal(err)
+			}
+			for _, ca := range tc.file { // the valid one is newer, of a CA and of a root
+				if old := ca.Equal(oldCA) && slices.ContainsFunc(tc.file, newCA.Equal) || ca.Equal(oldRoot) && slices.ContainsFunc(tc.file, newRoot.Equal); certs.Renewed(ca, tc.file) != old {
+					t.Errorf("%s, %s: %s is renewed: %t", name, role, certs.Subject(ca), !old)
+				}
 			}
 			if got := len(certs.CAs(issuers)); got != tc.cas {
 				t.Errorf("%s, %s: %d issuing CAs, want %d", name, role, got, tc.cas)
@@ -422,4 +428,21 @@ func lookalike(t *testing.T, ca *localca.CA) *localca.CA {
 func FuzzPKCS12(f *testing.F) {
 	f.Add([]byte{0x30, 0x82})
 	f.Fuzz(func(_ *testing.T, b []byte) { _, _ = certs.ParseP12(b, "x") })
+}
+
+// Dates are told in words, with the number and the unit that fit.
+func TestTerm(t *testing.T) {
+	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	for text, c := range map[string]*x509.Certificate{
+		"is valid for 12 days more":                          {NotAfter: now.Add(12*24*time.Hour + time.Minute)},
+		"is valid for 1 day more":                            {NotAfter: now.Add(47 * time.Hour)},
+		"is valid for 23 hours more":                         {NotAfter: now.Add(23 * time.Hour)},
+		"expired 29 days ago":                                {NotAfter: now.Add(-29 * 24 * time.Hour)},
+		"expired 1 hour ago":                                 {NotAfter: now.Add(-time.Hour)},
+		"is valid only in 2 days, from 2026-12-02T12:00:00Z": {NotBefore: now.Add(48 * time.Hour), NotAfter: now.Add(1000 * time.Hour)},
+	} {
+		if got := certs.Term(c, now); got != text {
+			t.Errorf("%q, want %q", got, text)
+		}
+	}
 }

@@ -34,6 +34,14 @@ func CAs(list []Issuer) (out []*x509.Certificate) {
 	return out
 }
 
+// Renewed reports whether one of the others is the same CA, by name and key, with a certificate that is valid for longer.
+func Renewed(ca *x509.Certificate, others []*x509.Certificate) bool {
+	return slices.ContainsFunc(others, func(o *x509.Certificate) bool {
+		return bytes.Equal(o.RawSubject, ca.RawSubject) && bytes.Equal(o.RawSubjectPublicKeyInfo, ca.RawSubjectPublicKeyInfo) &&
+			o.NotAfter.After(ca.NotAfter)
+	})
+}
+
 // Builtin returns the G3 anchors of test or production; local has none of its own.
 func Builtin(env Environment) Anchors {
 	set := func(root, ca string) []Issuer {

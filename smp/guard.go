@@ -26,6 +26,8 @@ type Guard struct {
 
 	// Resolve returns the addresses of a host; nil means the system's resolver.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+
+	Proxy *Proxy // through which connections are made; nil means directly, whatever the process's environment says
 }
 
 // ForbiddenError is a refusal by a Guard.
@@ -155,23 +157,38 @@ func (g *Guard) Control(_, address string, _ syscall.RawConn) error {
 	return g.CheckAddr(ap.Addr())
 }
 
-// DialContext resolves the host once, checks all its addresses, and connects to one of them.
+// DialContext resolves the host once, checks all its addresses, and connects to one of them, or through the Proxy.
 func (g *Guard) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
 	}
+	if g.Proxy != nil {
+		return g.dialProxied(ctx, network, host, port)
+	}
 	addrs, err := g.resolve(ctx, host)
 	if err != nil {
 		return nil, err
 	}
+	if err := g.checkAll(host, addrs); err != nil {
+		return nil, err
+	}
+	return g.dialAny(ctx, network, addrs, port)
+}
+
+// checkAll returns an error if one of the addresses of a host may not be connected to.
+func (g *Guard) checkAll(host string, addrs []netip.Addr) error {
 	for _, a := range addrs {
 		if err := g.CheckAddr(a); err != nil {
-			return nil, fmt.Errorf("%s: %w", host, err)
+			return fmt.Errorf("%s: %w", host, err)
 		}
 	}
+	return nil
+}
+
+// dialAny connects to the first address that answers.
+func (g *Guard) dialAny(ctx context.Context, network string, addrs []netip.Addr, port string) (conn net.Conn, err error) {
 	d := net.Dialer{Timeout: connectTimeout, Control: g.Control}
-	var conn net.Conn
 	for _, a := range addrs {
 		if conn, err = d.DialContext(ctx, network, net.JoinHostPort(a.Unmap().String(), port)); err == nil {
 			return conn, nil
@@ -202,11 +219,11 @@ func (g *Guard) resolve(ctx context.Context, host string) ([]netip.Addr, error) 
 }
 
 // Client returns an HTTP client that contacts only what g allows. It follows no redirects (DISC-066, AS4-010), uses no
-// proxy, does not ask for compression (SEC-113), requires TLS 1.2 or later and trusts the given roots, nil meaning
-// those of the system (DISC-091, SEC-122). It does not limit the time of a whole exchange; the context of the request
+// proxy but that of g, does not ask for compression (SEC-113), requires TLS 1.2 or later and trusts the given roots, nil
+// meaning those of the system (DISC-091, SEC-122). It does not limit the time of a whole exchange; the context of the request
 // does.
 func (g *Guard) Client(roots *x509.CertPool) *http.Client {
-	t := &http.Transport{
+	t := &http.Transport{ // without Proxy: DialContext sees to it
 		DialContext:            g.DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		TLSHandshakeTimeout:    handshakeTimeout,

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"crypto/x509"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,25 +27,33 @@ type certRow struct {
 	Fingerprint string   `json:"sha256"`
 	Status      string   `json:"status"`
 	Revocation  string   `json:"revocation"`
+
+	term string // how long it is valid, in words
+	fine bool   // nobody has to do anything about it now
 }
 
 func (c *cli) certs() *cobra.Command {
 	return &cobra.Command{
 		Use: "certs", Short: "Show our certificates and the trust anchors: chain, role, days left, revocation status", Args: cobra.NoArgs,
+		Long: "Shows every configured key, whether or not it is in use, and the CAs that are trusted. ravn serve logs what ends within\n" +
+			"90 days, at its start and as the days go by.\n\n" +
+			"Exit codes: 0 all are valid, or begin to be before they are needed; 1 one has expired or is not trusted; 2 wrong usage\n" +
+			"or configuration.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.load()
 			if err != nil {
 				return err
 			}
-			rows, err := certRows(cmd, cfg, time.Now())
+			rows, err := certRows(cmd.Context(), cfg, time.Now())
 			if err != nil {
 				return err
 			}
 			for _, r := range rows {
-				if r.Status != string(certs.Valid) {
+				if !r.fine {
 					c.exit = fault.Negative
 				}
-				if err := c.print(r, "%s  %s\n  %s\n  role %s, %d days left (until %s), %s, revocation %s\n  sha256 %s", r.Use, r.Seat, r.Subject, r.Role, r.DaysLeft, r.NotAfter, r.Status, r.Revocation, r.Fingerprint); err != nil {
+				if err := c.print(r, "%s  %s\n  %s\n  role %s, %s (until %s), %s, revocation %s\n  sha256 %s",
+					r.Use, r.Seat, r.Subject, r.Role, r.term, r.NotAfter, r.Status, r.Revocation, r.Fingerprint); err != nil {
 					return err
 				}
 			}
@@ -51,8 +62,19 @@ func (c *cli) certs() *cobra.Command {
 	}
 }
 
-func certRows(cmd *cobra.Command, cfg *config.Config, now time.Time) ([]certRow, error) {
-	ring, err := cfg.Keyring()
+// newCertRow describes a certificate.
+func newCertRow(use string, cert *x509.Certificate, role string, status certs.Class, now time.Time) certRow {
+	return certRow{
+		Use: use, Subject: certs.Subject(cert), Chain: []string{}, Role: role, DaysLeft: certs.DaysLeft(cert, now),
+		NotBefore: cert.NotBefore.UTC().Format(time.RFC3339), NotAfter: cert.NotAfter.UTC().Format(time.RFC3339),
+		Fingerprint: certs.Fingerprint(cert), Status: string(status), Revocation: "unchecked",
+		fine: status == certs.Valid, term: strings.TrimPrefix(certs.Term(cert, now), "is "),
+	}
+}
+
+// certRows lists our keys in the order of the configuration, and then the anchors.
+func certRows(ctx context.Context, cfg *config.Config, now time.Time) ([]certRow, error) {
+	ids, err := cfg.Identities()
 	if err != nil {
 		return nil, err
 	}
@@ -60,16 +82,18 @@ func certRows(cmd *cobra.Command, cfg *config.Config, now time.Time) ([]certRow,
 	if err != nil {
 		return nil, err
 	}
-	trust := certs.NewVerifier(anchors, certs.Unchecked{})
+	ring, trust := certs.NewKeyring(ids...), certs.NewVerifier(anchors, certs.Unchecked{})
 	var rows []certRow
-	for i, id := range ring.Identities() {
-		r := certRow{
-			Use: "own key, previous", Seat: string(id.Seat), Subject: certs.Subject(id.Cert), Role: "AP", DaysLeft: certs.DaysLeft(id.Cert, now),
-			NotBefore: id.Cert.NotBefore.UTC().Format(time.RFC3339), NotAfter: id.Cert.NotAfter.UTC().Format(time.RFC3339), Fingerprint: certs.Fingerprint(id.Cert),
-			Status: string(certs.ClassOf(trust.VerifyAP(cmd.Context(), id.Cert, now))), Revocation: "unchecked",
-		}
-		if cur, err := ring.Current(id.Seat, now); err == nil && cur == ring.Identities()[i] {
+	for _, id := range ids {
+		r := newCertRow("own key, previous", id.Cert, "AP", certs.ClassOf(trust.VerifyAP(ctx, id.Cert, now)), now)
+		r.Seat = string(id.Seat)
+		current, err := ring.Current(id.Seat, now)
+		switch {
+		case err == nil && current == id:
 			r.Use = "own key, current"
+		case now.Before(id.Cert.NotBefore):
+			r.Use = "own key, next"
+			r.fine = err == nil && r.Status == string(certs.NotYetValid) // until then the current one does
 		}
 		for _, a := range anchors.AP {
 			if id.Cert.CheckSignatureFrom(a.CA) == nil { // the names of a renewed CA are those of the old one
@@ -82,17 +106,19 @@ func certRows(cmd *cobra.Command, cfg *config.Config, now time.Time) ([]certRow,
 		}
 		rows = append(rows, r)
 	}
-	for role, list := range map[certs.Role][]certs.Issuer{certs.AP: anchors.AP, certs.SMP: anchors.SMP} {
-		for _, ca := range certs.CAs(list) {
+	for _, of := range [...]struct {
+		role certs.Role
+		list []certs.Issuer
+	}{{certs.AP, anchors.AP}, {certs.SMP, anchors.SMP}} {
+		all := certs.CAs(of.list)
+		for _, ca := range all {
 			status := certs.Valid
 			if now.After(ca.NotAfter) {
 				status = certs.Expired
 			}
-			rows = append(rows, certRow{
-				Use: fmt.Sprintf("anchor for %s certificates", role), Subject: certs.Subject(ca), Role: role.String() + " CA", DaysLeft: certs.DaysLeft(ca, now),
-				NotBefore: ca.NotBefore.UTC().Format(time.RFC3339), NotAfter: ca.NotAfter.UTC().Format(time.RFC3339),
-				Fingerprint: certs.Fingerprint(ca), Status: string(status), Revocation: "unchecked",
-			})
+			r := newCertRow(fmt.Sprintf("anchor for %s certificates", of.role), ca, of.role.String()+" CA", status, now)
+			r.fine = r.fine || certs.Renewed(ca, all)
+			rows = append(rows, r)
 		}
 	}
 	return rows, nil

@@ -1,22 +1,22 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/node"
 )
 
 func (c *cli) configCmd() *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Work with the configuration"}
-	cmd.AddCommand(&cobra.Command{
-		Use: "check", Short: "Check the configuration with its keys, anchors and folders, and show all errors", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return c.checkConfig() },
-	}, &cobra.Command{
+	cmd.AddCommand(c.configCheck(), &cobra.Command{
 		Use: "doc", Short: "Print the table of all keys", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := c.out.Write([]byte(config.Markdown()))
@@ -26,29 +26,51 @@ func (c *cli) configCmd() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) checkConfig() error {
+func (c *cli) configCheck() *cobra.Command {
+	var connect bool
+	cmd := &cobra.Command{
+		Use: "check", Short: "Check everything that serve and send need, and show all errors", Args: cobra.NoArgs,
+		Long: "Checks the values, our keys and certificates, the trust anchors, the TLS certificate, addresses, folders and the form of\n" +
+			"the database's address: all that would keep ravn serve or ravn send from working, by the same checks that they begin with.\n" +
+			"Nothing is created or changed. Remarks are no errors.\n\n" +
+			"Exit codes: 0 in order; 2 something is not.",
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.checkConfig(cmd.Context(), connect) },
+	}
+	cmd.Flags().BoolVar(&connect, "connect", false, "also ask the database whether it belongs to the data folder and has a version that can be used")
+	return cmd
+}
+
+// checked is what config check shows.
+type checked struct {
+	OK      bool     `json:"ok"`
+	Errors  []string `json:"errors"`
+	Remarks []string `json:"remarks"`
+}
+
+func (c *cli) checkConfig(ctx context.Context, connect bool) error {
+	x := checked{Errors: []string{}, Remarks: []string{}}
 	cfg, err := config.Load(c.config)
+	if err == nil {
+		var remarks []string
+		remarks, err = node.Check(ctx, cfg, node.CheckOptions{Now: time.Now(), Server: true, Connect: connect})
+		x.Remarks = append(x.Remarks, remarks...)
+	}
+	for _, e := range flatten(err) {
+		x.Errors = append(x.Errors, e.Error())
+	}
+	if x.OK = err == nil; c.json {
+		if perr := c.print(x, ""); perr != nil || err == nil {
+			return perr
+		}
+		return &shownError{err}
+	}
+	for _, r := range x.Remarks {
+		c.hint("remark: %s", r)
+	}
 	if err != nil {
 		return err
 	}
-	_, kerr := cfg.Keyring()
-	_, aerr := cfg.Anchors()
-	_, _, _, _, ferr := cfg.Folders()
-	all := errors.Join(cfg.Check(), kerr, aerr, ferr)
-	if all == nil {
-		return c.print(map[string]bool{"ok": true}, "%s is in order", c.config)
-	}
-	if c.json {
-		var lines []string
-		for _, e := range flatten(all) {
-			lines = append(lines, e.Error())
-		}
-		if err := c.print(map[string]any{"ok": false, "errors": lines}, ""); err != nil {
-			return err
-		}
-		return &shownError{all}
-	}
-	return all
+	return c.print(nil, "%s is in order", c.config)
 }
 
 // flatten lists joined errors.
@@ -59,6 +81,9 @@ func flatten(err error) []error {
 			out = append(out, flatten(e)...)
 		}
 		return out
+	}
+	if err == nil {
+		return nil
 	}
 	return []error{err}
 }

@@ -204,7 +204,6 @@ func (c *cli) customersRelease() *cobra.Command {
 func (c *cli) customersWorklist() *cobra.Command {
 	return c.monthly(&cobra.Command{
 		Use: "worklist --month YYYY-MM", Short: "List our participants whose country or customer is not known",
-		Long: "Exit codes: 0; 1 a country is not known, so the month cannot be closed.",
 	}, c.worklist)
 }
 

@@ -84,8 +84,7 @@ func (c *cli) dataCheck() *cobra.Command {
 	return &cobra.Command{
 		Use: "check", Short: "Compare data folder and database", Args: cobra.NoArgs,
 		Long: `Compares data folder and database: whether they belong together, payloads that the database does not
-know, payloads in quarantine, rows whose payload is missing. It may run while the server is running. The exit code
-is 1 or 2 if something needs attention.`,
+know, payloads in quarantine, rows whose payload is missing. It may run while the server is running.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withData(cmd.Context(), func(_ *node.Data, r *node.DataReport) error { return c.show(r) })
 		},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/setup"
 	"github.com/ravn-ap/ravn/testbed"
 )
 
@@ -73,7 +74,7 @@ func (c *cli) localnet() *cobra.Command {
 			if err := durable.WriteFile(invoice, 0o600, durable.Bytes(testbed.Invoice)); err != nil {
 				return errors.Join(fault.New(fault.FolderUnusable, err, "%s", invoice), n.Close())
 			}
-			send := fmt.Sprintf("ravn --config %s send --from %s --to %s %s", n.A.File, testbed.Sender, testbed.Receiver, invoice)
+			send := fmt.Sprintf("%s --config %s send --from %s --to %s %s", setup.Quote(os.Args[0]), setup.Quote(n.A.File), testbed.Sender, testbed.Receiver, setup.Quote(invoice))
 			if err := c.print(map[string]any{
 				"dir": dir, "sml": n.SML.Addr(), "zone": n.SML.Zone(), "smp": n.SMP.URL(), "a": n.A.URL(), "b": n.B.URL(),
 				"inbox": n.B.Config.Path(n.B.Config.Deliver.Folder), "send": send,

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/node"
@@ -58,7 +59,7 @@ func (c *cli) runLookup(ctx context.Context, participant, docType, process strin
 	if d.IsZero() != p.IsZero() {
 		return badArgs("--doctype and --process belong together")
 	}
-	cfg, err := c.load()
+	cfg, err := config.Load(c.config)
 	if err != nil {
 		return err
 	}

@@ -100,6 +100,7 @@ func (c *cli) root() *cobra.Command {
 	for _, sub := range root.Commands() {
 		usageErrors(sub)
 	}
+	addExitCodes(root)
 	return root
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/explain"
 	"github.com/ravn-ap/ravn/internal/fault"
@@ -122,11 +123,8 @@ func readAll(files []string) ([]byte, error) {
 func (f *openFlags) keyring() (*certs.Keyring, error) {
 	password := f.password
 	if f.passwordFile != "" {
-		text, err := os.ReadFile(f.passwordFile)
-		if err != nil {
-			return nil, fault.New(fault.BadArguments, err, "--password-file")
-		}
-		if password, err = textfile.Password(text); err != nil {
+		var err error
+		if password, err = config.ReadPassword(f.passwordFile); err != nil {
 			return nil, fault.New(fault.BadArguments, err, "--password-file")
 		}
 	}

@@ -49,7 +49,8 @@ func (c *cli) warn(err error) {
 	aside.fail(err)
 }
 
-// load reads and checks the configuration.
+// load reads the configuration and checks its values, for commands that need no keys. What opens a node begins with
+// config.Load: opening it makes all checks.
 func (c *cli) load() (*config.Config, error) {
 	cfg, err := config.Load(c.config)
 	if err != nil {

@@ -43,7 +43,6 @@ func (c *cli) queueList() *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use: "list", Short: "List what is waiting or in progress, and what was given up", Args: cobra.NoArgs,
-		Long: "Exit codes: 0; 1 something was given up or quarantined and needs a decision, for example ravn queue retry.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if limit < 1 || limit > 100_000 {
 				return badArgs("--limit: want 1 to 100000")

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -53,9 +55,12 @@ func reportFault(err error) error {
 	var rule *reporting.RuleError
 	var customer *accounts.CustomerError
 	var coded *fault.Error
+	var query *accounts.QueryError
 	switch {
 	case errors.As(err, &coded):
 		return err
+	case errors.As(err, &query):
+		return badArgs("--%s: %s", query.Key, query.Why)
 	case errors.As(err, &work):
 		return fault.New(fault.MonthRefused, err, "give each a customer: ravn customers worklist")
 	case errors.As(err, &rule):
@@ -113,7 +118,7 @@ func (c *cli) reportPreview() *cobra.Command {
 	var out string
 	cmd := c.monthly(&cobra.Command{
 		Use: "preview --month YYYY-MM", Short: "Show the numbers of a month so far, on any day",
-		Long: "Makes both reports from what has been counted so far. A country that is not known yet is ZZ.\n\nExit codes: 0; 1 there are end users without a country, which are listed.",
+		Long: "Makes both reports from what has been counted so far. A country that is not known yet is ZZ.",
 	}, func(ctx context.Context, a *accounts.Accounts, m peppol.Month) error {
 		pairs, err := a.Preview(ctx, m)
 		if err != nil {
@@ -164,15 +169,55 @@ func (c *cli) printPreview(m peppol.Month, p *accounts.Pair, out string) error {
 }
 
 func (c *cli) reportClose() *cobra.Command {
-	return c.monthly(&cobra.Command{
+	var yes bool
+	var in io.Reader
+	cmd := c.monthly(&cobra.Command{
 		Use: "close --month YYYY-MM", Short: "Close a month for good; later exchanges count in the next",
-		Long: "Possible from ten minutes after the end of the month in UTC, once the months before it are closed and every end user has a country.",
+		Long: "Possible from ten minutes after the end of the month in UTC, once the months before it are closed and every end user has a country.\n" +
+			"Says what the month comes to and asks; with --json it does not ask, and needs --yes.\n\n" +
+			"Exit codes: 0 the month is closed; 1 the answer was no; 2 it cannot be closed, or wrong usage.",
 	}, func(ctx context.Context, a *accounts.Accounts, m peppol.Month) error {
+		pairs, err := a.Closing(ctx, m)
+		if err != nil {
+			return err
+		}
+		if !yes {
+			agreed, err := c.askClose(in, m, pairs)
+			if err != nil || !agreed {
+				return err
+			}
+		}
 		if err := a.Close(ctx, m, actor()); err != nil {
 			return err
 		}
 		return c.print(map[string]any{"month": m, "closed": true}, "%s is closed; make its reports: ravn report build --month %s", m, m)
 	})
+	cmd.Flags().BoolVar(&yes, "yes", false, "do it without asking")
+	cmd.PreRun = func(cmd *cobra.Command, _ []string) { in = cmd.InOrStdin() }
+	return cmd
+}
+
+// askClose says what closing does, and asks whether to do it.
+func (c *cli) askClose(in io.Reader, m peppol.Month, pairs []accounts.Pair) (bool, error) {
+	if c.json {
+		return false, badArgs("nothing was closed: add --yes")
+	}
+	for _, p := range pairs {
+		total := p.Report.TSR.Total
+		c.hint("%s %s: %d incoming, %d outgoing", m, p.Seat, total.Incoming, total.Outgoing)
+	}
+	fmt.Fprintf(c.out, "Closing %s is for good: an exchange that is recorded later counts in the next open month. Close it? [y/N] ", m)
+	answer, err := bufio.NewReader(in).ReadString('\n')
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return true, nil
+	case "":
+		if err != nil { // nobody is there
+			return false, badArgs("nothing was closed: add --yes")
+		}
+	}
+	c.exit = fault.Negative
+	return false, c.print(nil, "Nothing was closed.")
 }
 
 // buildRecord makes the reports of a closed month from the record.
@@ -244,7 +289,7 @@ func (c *cli) reportArchive() *cobra.Command {
 func (c *cli) reportVerify() *cobra.Command {
 	return c.monthly(&cobra.Command{
 		Use: "verify --month YYYY-MM", Short: "Compute a month again from its rows, and compare",
-		Long: "Recomputes the counts from the rows, and each archived report with the customers as they were then.\n\nExit codes: 0 everything agrees; 1 something does not.",
+		Long: "Recomputes the counts from the rows, and each archived report with the customers as they were then.",
 	}, func(ctx context.Context, a *accounts.Accounts, m peppol.Month) error {
 		v, err := a.Verify(ctx, m)
 		if err != nil {
@@ -279,7 +324,6 @@ func (c *cli) reportDiff() *cobra.Command {
 			}
 			return nil
 		})
-	cmd.Long = "Exit codes: 0 no number differs; 1 one does."
 	cmd.Flags().StringVar(&seat, "seat", "", "seat, if there are several")
 	cmd.Flags().Int64Var(&first, "a", 0, "revision")
 	cmd.Flags().Int64Var(&second, "b", 0, "revision")
@@ -297,7 +341,9 @@ func (c *cli) reportRows() *cobra.Command {
 	var q accounts.Query
 	cmd := c.monthly(&cobra.Command{
 		Use: "rows --month YYYY-MM", Short: "List the messages behind a number of a report",
-		Long: "Lists the exchanges with the given keys, like those of a subtotal in a report. Without keys: all of the month.\nIt shows participants, which are personal data if they stand for a person.",
+		Long: "Lists the exchanges with the given keys, like those of a subtotal in a report. Without keys: all of the month. A key that\n" +
+			"nothing in the record can have is an error, not an empty list.\n" +
+			"It shows participants, which are personal data if they stand for a person.",
 	}, func(ctx context.Context, a *accounts.Accounts, m peppol.Month) error {
 		if t, ok := peppol.TypeNamed(q.DocType); ok {
 			q.DocType = t.DocType.Value()
@@ -329,8 +375,7 @@ func (c *cli) reportStatus() *cobra.Command {
 	var done string
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show what must be delivered by when",
-		Long: "DFØ by day 10 (payments: day 5), OpenPeppol by day 15 of the next month, in UTC.\n\n" +
-			"Exit codes: 0; 1 a deadline that is not met is less than five days away, or over.",
+		Long: "DFØ by day 10 (payments: day 5), OpenPeppol by day 15 of the next month, in UTC; for each month since the record began.",
 		Args: cobra.NoArgs,
 	}
 	month := monthFlag(cmd)
@@ -353,6 +398,9 @@ func (c *cli) reportStatus() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(list) == 0 {
+				c.hint("Nothing is due: no month has ended since the record began.")
+			}
 			for _, d := range list {
 				if d.Pressing() {
 					c.exit = fault.Negative
@@ -372,7 +420,7 @@ func (c *cli) reportSend() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "send --month YYYY-MM", Short: "Send the newest reports of a month to OpenPeppol, in one attempt each", Args: cobra.NoArgs,
 		Long: "Each report is a message of its own: if one fails, the other is sent all the same. A report that was sent is not sent\n" +
-			"again unless there is a newer revision, or with --again.\n\nExit codes: 0 all are sent; otherwise that of the first failure.",
+			"again unless there is a newer revision, or with --again.",
 	}
 	month := monthFlag(cmd)
 	cmd.Flags().BoolVar(&again, "again", false, "also send what was sent before")
@@ -381,7 +429,7 @@ func (c *cli) reportSend() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		cfg, err := c.load()
+		cfg, err := config.Load(c.config)
 		if err != nil {
 			return err
 		}

@@ -44,8 +44,11 @@ func TestReportOfRecord(t *testing.T) {
 	run(2, "--month is needed", "report", "close")
 	run(2, "--month", "report", "preview", "--month", "2026-13")
 	run(2, "--seat", "report", "build", "--month", past, "--seat", "PNO000001")
-	run(0, "is closed", "report", "close", "--month", past)
-	run(2, "the month is closed", "report", "close", "--month", past)
+	run(2, "nothing was closed: add --yes", "report", "close", "--month", past)
+	run(2, "nothing was closed: add --yes", "report", "close", "--month", past, "--json")
+	run(2, "not closed", "report", "build", "--month", past)
+	run(0, "is closed", "report", "close", "--month", past, "--yes")
+	run(2, "the month is closed", "report", "close", "--month", past, "--yes")
 	run(0, "revision 1", "report", "build", "--month", past, "--out", out)
 	run(2, "15th", "report", "build", "--month", past)
 	tsr, err := os.ReadFile(filepath.Join(out, "POP900001", "tsr.xml"))
@@ -57,8 +60,8 @@ func TestReportOfRecord(t *testing.T) {
 	run(2, "revision 2", "report", "diff", "--month", past, "--a", "1", "--b", "2")
 	run(0, "", "report", "diff", "--month", past, "--a", "1", "--b", "1")
 	run(0, "0 exchanges", "report", "rows", "--month", past)
-	run(1, past+" tsr         POP900001 overdue", "report", "status")
-	run(1, past+" dfo                   done", "report", "status", "--done", "dfo", "--month", past)
+	run(0, "Nothing is due", "report", "status") // the record began this month
+	run(0, "", "report", "status", "--done", "dfo", "--month", past)
 	run(2, "--done takes dfo", "report", "status", "--done", "tsr", "--month", past)
 	run(2, "reporting.spid", "report", "send", "--month", past)
 	run(2, "no report of "+this, "report", "send", "--month", this)
@@ -153,8 +156,8 @@ func TestReportSend(t *testing.T) {
 		t.Fatal(err)
 	}
 	past := earlier(1)
-	for _, args := range [][]string{{"close"}, {"build"}} {
-		if _, errs, code := call(t, "--config", n.A.File, "report", args[0], "--month", past); code != 0 {
+	for _, args := range [][]string{{"close", "--yes"}, {"build"}} {
+		if _, errs, code := call(t, append(append([]string{"--config", n.A.File, "report"}, args...), "--month", past)...); code != 0 {
 			t.Skipf("the month cannot be closed in its first ten minutes: %s", errs)
 		}
 	}

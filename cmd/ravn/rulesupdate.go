@@ -9,13 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/download"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/node"
 	"github.com/ravn-ap/ravn/internal/store"
-	"github.com/ravn-ap/ravn/smp"
 	"github.com/ravn-ap/ravn/validation"
 	"github.com/ravn-ap/ravn/validation/core"
 	"github.com/ravn-ap/ravn/validation/pack"
@@ -29,8 +27,10 @@ func (c *cli) fetcher(ctx context.Context) (func(string, int64) ([]byte, error),
 		if err != nil {
 			return nil, err
 		}
-		d.Guard = &smp.Guard{Local: cfg.Env() == certs.Local}
 		if d.Roots, err = cfg.TLSRoots(); err != nil {
+			return nil, err
+		}
+		if d.Guard, err = cfg.Guard(d.Roots); err != nil {
 			return nil, err
 		}
 	}
@@ -89,7 +89,7 @@ func (c *cli) printUpdate(u *pack.Update) error {
 func (c *cli) rulesAlarms(dir *string) *cobra.Command {
 	return &cobra.Command{
 		Use: "alarms", Short: "List rule packs that are missing, unreadable, no longer valid or not yet valid", Args: cobra.NoArgs,
-		Long: "Compares the rule packs with today's date and with the document types of the last 30 days.\n\nExit codes: 0 no alarm; 1 alarms.",
+		Long: "Compares the rule packs with today's date and with the document types of the last 30 days.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			from, err := c.rulesDir(*dir)
 			if err != nil {

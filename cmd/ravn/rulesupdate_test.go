@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ravn-ap/ravn/testbed/proxy"
 )
 
 const smallSch = `<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2"><pattern><rule context="/*"><assert id="R-1" flag="fatal" test="@ok">It is not ok.</assert></rule></pattern></schema>`
@@ -87,8 +89,18 @@ func TestRulesFromServerSEC111(t *testing.T) {
 	if _, err := os.Stat(filepath.Join("data", "rules")); err == nil {
 		t.Error("a refused pack left something")
 	}
+	p := proxy.New(proxy.Options{Deny: http.StatusForbidden}) // OPS-140: downloads go through it as well
+	defer p.Close()
+	t.Setenv("RAVN_NETWORK_PROXY", "http://"+p.Addr())
+	if _, errs, code := call(t, "rules", "install", s.URL+"/small.zip"); code != 2 || !strings.Contains(errs, "the proxy "+p.Addr()+" does not allow it") {
+		t.Errorf("a proxy that refuses: exit %d: %s", code, errs)
+	}
+	p.Deny(0)
 	if out, errs, code := call(t, "rules", "install", "--sha256", sha(good), s.URL+"/small.zip"); code != 0 || !strings.Contains(out, sha(good)) {
 		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+	if asked := p.Asked(); len(asked) != 2 || "https://"+asked[1] != s.URL {
+		t.Errorf("the proxy was asked for %q, not for %s twice", asked, s.URL)
 	}
 
 	list = fmt.Sprintf(`{"packs":[{"name":"small","version":"1","url":"small.zip","sha256":%q},{"name":"small","version":"2","url":"small.zip","sha256":%q,"valid_from":"2100-01-01"},{"name":"bad","version":"1","url":"bad.zip","sha256":%q}]}`,

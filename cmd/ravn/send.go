@@ -18,6 +18,7 @@ import (
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/node"
@@ -72,7 +73,7 @@ func (c *cli) runSend(ctx context.Context, f *sendFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := c.load()
+	cfg, err := config.Load(c.config)
 	if err != nil {
 		return err
 	}

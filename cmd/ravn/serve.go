@@ -29,9 +29,10 @@ func (c *cli) serve() *cobra.Command {
 		Use: "serve", Short: "Run the access point", Args: cobra.NoArgs,
 		Long: "Runs the access point until SIGTERM or SIGINT, then finishes what is in progress and ends. SIGHUP is logged and\n" +
 			"changes nothing.\n\n" +
-			"The log goes to standard error, including start, stop and the reasons.",
+			"The log goes to standard error, including start, stop and the reasons.\n\n" +
+			"Exit codes: 0 it was asked to end; 2 the configuration is wrong, see ravn config check; 3 it had to stop.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := c.load()
+			cfg, err := config.Load(c.config)
 			if err != nil {
 				return err
 			}
@@ -41,7 +42,9 @@ func (c *cli) serve() *cobra.Command {
 			log.Info().Str("version", programVersion()).Str("go", runtime.Version()).Int("pid", os.Getpid()).
 				Str("environment", cfg.Environment).Str("config", c.config).Str("listen", cfg.AS4.Listen).Msg("starting")
 			if err := runServer(cmd.Context(), cfg, log); err != nil {
-				log.Error().Err(err).Msg("stopped")
+				for _, one := range flatten(err) { // what config check says, line by line
+					log.Error().Err(one).Msg("stopped")
+				}
 				return &shownError{err}
 			}
 			log.Info().Msg("stopped")
@@ -77,6 +80,9 @@ func runServer(ctx context.Context, cfg *config.Config, log zerolog.Logger) erro
 	defer func() { _ = n.Close() }() // what was committed is safe either way
 	if err := n.Listen(); err != nil {
 		return err
+	}
+	for _, r := range n.Remarks {
+		log.Warn().Msg(r)
 	}
 	if cfg.Env() != certs.Local && cfg.Certs.Revocation == "unchecked" {
 		log.Warn().Msg("certs.revocation is unchecked: revoked certificates are believed")

@@ -99,3 +99,28 @@ func TestServeTellsWhyItDoesNotStart(t *testing.T) {
 		t.Errorf("log:\n%s", text)
 	}
 }
+
+// OPS-140: a server says at its start what the proxy decides from then on, without its credentials.
+func TestOPS140ServeTellsOfTheProxy(t *testing.T) {
+	_, to, _, _ := twoNodes(t)
+	log := &logFile{}
+	cmd := command([]string{"RAVN_AS4_LISTEN=127.0.0.1:0", "RAVN_NETWORK_PROXY=http://ravn:geheim@127.0.0.1:3128"}, "serve", "--config", to)
+	cmd.Stderr = log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	log.find(t, "ready")
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	text := log.buf.String()
+	if want := "network.proxy (RAVN_NETWORK_PROXY): connections to SMPs and access points are made by http://127.0.0.1:3128. "; strings.Count(text, want) != 1 {
+		t.Errorf("not %q once in\n%s", want, text)
+	}
+	if strings.Contains(text, "geheim") || strings.Contains(text, "ravn:") {
+		t.Errorf("credentials in\n%s", text)
+	}
+}

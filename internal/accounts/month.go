@@ -46,27 +46,35 @@ func (e *WorklistError) Error() string {
 	return fmt.Sprintf("no customer with a country has: %s", strings.Join(list, ", "))
 }
 
-// Close closes a month for good: later exchanges count in the next one. Every end user must have a country, and the
-// reports must be fit to be sent.
-func (a *Accounts) Close(ctx context.Context, m peppol.Month, actor string) error {
+// Closing returns what a month comes to if it may be closed: it is over, every end user has a country, and the reports
+// are fit to be sent.
+func (a *Accounts) Closing(ctx context.Context, m peppol.Month) ([]Pair, error) {
 	if _, end := m.Bounds(); a.Now().Before(end) {
-		return fmt.Errorf("%w: %s can be closed from %s", ledger.ErrMonthNotOver, m, end.Add(ledger.CloseDelay).Format(time.RFC3339))
+		return nil, fmt.Errorf("%w: %s can be closed from %s", ledger.ErrMonthNotOver, m, end.Add(ledger.CloseDelay).Format(time.RFC3339))
 	}
 	pairs, err := a.Preview(ctx, m)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var missing []Missing
 	for _, p := range pairs {
 		missing = append(missing, p.Missing...)
 	}
 	if len(missing) > 0 {
-		return &WorklistError{missing}
+		return nil, &WorklistError{missing}
 	}
 	for _, p := range pairs {
 		if list := p.Report.Check(); len(list) > 0 {
-			return &reporting.RuleError{Findings: list}
+			return nil, &reporting.RuleError{Findings: list}
 		}
+	}
+	return pairs, nil
+}
+
+// Close closes a month for good, if Closing allows it: later exchanges count in the next one.
+func (a *Accounts) Close(ctx context.Context, m peppol.Month, actor string) error {
+	if _, err := a.Closing(ctx, m); err != nil {
+		return err
 	}
 	return a.Ledger.CloseMonth(ctx, a.Tenant, m, actor)
 }

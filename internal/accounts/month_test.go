@@ -213,7 +213,7 @@ func TestExplain(t *testing.T) {
 		{"PerEUC SE", Query{UserCountry: "SE"}, 2},
 		{"by the GLN of A", Query{EndUser: custAGLN}, 2},
 		{"customer A", Query{EndUser: "A"}, 4},
-		{"no such seat", Query{Seat: "PNO000001"}, 0},
+		{"no exchange", Query{Direction: "outgoing", Provider: "POP000555", UserCountry: "DK"}, 0},
 		{"sent by us to us", Query{Provider: own, C4Country: "NO"}, 1},
 	} {
 		n := 0
@@ -226,6 +226,31 @@ func TestExplain(t *testing.T) {
 		})
 		if err != nil || n != tc.want {
 			t.Errorf("%s: %d exchanges, want %d; %v", tc.name, n, tc.want, err)
+		}
+	}
+}
+
+// A filter that nothing in the record can have is an error that names it, not an empty list.
+func TestExplainRefusesUnknownFilters(t *testing.T) {
+	w := newWorld(t)
+	w.october()
+	_, err := w.Change(t.Context(), "op", customers())
+	w.must(err)
+	for key, q := range map[string]Query{
+		"direction":        {Direction: "in"},
+		"seat":             {Seat: "POP999999"},
+		"sp":               {Provider: "POP999999"},
+		"doctype":          {DocType: inv + "x"},
+		"process":          {Process: "urn:fdc:peppol.eu:2017:poacc:billing:01:9.9"},
+		"sender-country":   {C1Country: "XX"},
+		"receiver-country": {C4Country: "no"},
+		"end-user-country": {UserCountry: "Norway"},
+		"end-user":         {EndUser: "nobody"},
+	} {
+		err := w.Accounts.Rows(t.Context(), october, q, func(x *Exchange) error { t.Errorf("%s: %+v", key, x); return nil })
+		var bad *QueryError
+		if !errors.As(err, &bad) || bad.Key != key {
+			t.Errorf("%s: got %v", key, err)
 		}
 	}
 }

@@ -2,7 +2,9 @@ package accounts
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,6 +56,9 @@ func (a *Accounts) Rows(ctx context.Context, m peppol.Month, q Query, yield func
 	if err != nil {
 		return err
 	}
+	if err := a.check(ctx, &q, reg); err != nil {
+		return err
+	}
 	w := a.worker(ctx, reg)
 	for c, err := range a.Ledger.Entries(ctx, a.Tenant, m) {
 		if err != nil {
@@ -71,6 +76,77 @@ func (a *Accounts) Rows(ctx context.Context, m peppol.Month, q Query, yield func
 		}
 	}
 	return nil
+}
+
+// QueryError means that a Query has a value that no row can have, so that an empty answer would say nothing.
+type QueryError struct{ Key, Why string } // Key as the command line calls it
+
+func (e *QueryError) Error() string { return "accounts: --" + e.Key + ": " + e.Why }
+
+// check refuses values that are malformed, or that nothing in the record has.
+func (a *Accounts) check(ctx context.Context, q *Query, reg *Registry) error {
+	if q.Direction != "" && q.Direction != string(reporting.Incoming) && q.Direction != string(reporting.Outgoing) {
+		return &QueryError{"direction", fmt.Sprintf("want incoming or outgoing, have %q", q.Direction)}
+	}
+	if q.Seat != "" && !slices.Contains(a.Seats, peppol.SeatID(q.Seat)) {
+		return &QueryError{"seat", fmt.Sprintf("%q is none of our seats, which are %s", q.Seat, seatList(a.Seats))}
+	}
+	for _, c := range [...]struct{ key, code string }{
+		{"sender-country", q.C1Country}, {"receiver-country", q.C4Country}, {"end-user-country", q.UserCountry},
+	} {
+		if c.code != "" && c.code != reported(c.code) {
+			return &QueryError{c.key, fmt.Sprintf("%q is not a country, nor ZZ", c.code)}
+		}
+	}
+	if err := a.checkEndUser(q.EndUser, reg); err != nil {
+		return err
+	}
+	return a.checkTerms(ctx, q)
+}
+
+func (a *Accounts) checkEndUser(user string, reg *Registry) error {
+	isCustomer := slices.ContainsFunc(reg.Customers(), func(c Customer) bool { return c.ID == user })
+	if _, err := peppol.ParseParticipant(user); user != "" && !isCustomer && err != nil {
+		return &QueryError{"end-user", fmt.Sprintf("%q is neither a customer nor a participant", user)}
+	}
+	return nil
+}
+
+// checkTerms refuses texts that no exchange of the record has, in any month.
+func (a *Accounts) checkTerms(ctx context.Context, q *Query) error {
+	for _, f := range [...]struct {
+		key, value string
+		kind       ledger.TermKind
+		schemes    []string
+	}{
+		{"sp", q.Provider, ledger.TermSeat, []string{""}},
+		{"doctype", q.DocType, ledger.TermDocType, []string{peppol.SchemeBusdox, peppol.SchemeWildcard}},
+		{"process", q.Process, ledger.TermProcess, []string{peppol.SchemeProcess}},
+	} {
+		found := f.value == ""
+		for _, scheme := range f.schemes {
+			if found {
+				break
+			}
+			_, err := a.Ledger.FindTerm(ctx, a.Tenant, ledger.Term{Kind: f.kind, Scheme: scheme, Value: f.value})
+			if err != nil && !errors.Is(err, db.ErrNotFound) {
+				return err
+			}
+			found = err == nil
+		}
+		if !found {
+			return &QueryError{f.key, fmt.Sprintf("no exchange of the record has %q", f.value)}
+		}
+	}
+	return nil
+}
+
+func seatList(seats []peppol.SeatID) string {
+	var list []string
+	for _, s := range seats {
+		list = append(list, string(s))
+	}
+	return strings.Join(list, ", ")
 }
 
 // exchange returns a row as texts, with the countries as a preview reports them.

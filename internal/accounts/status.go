@@ -53,34 +53,38 @@ func (d *Duty) Pressing() bool { return d.State == DutyNear || d.State == DutyOv
 const paymentDomain = "payment"
 
 // Status returns the duties of the months that are over: of the last one, and of earlier ones since the record began in
-// which something is not done.
+// which something is not done, whether or not anything was exchanged in them. A month before the record began has no
+// duties of ours; what was delivered for it all the same is shown.
 func (a *Accounts) Status(ctx context.Context) ([]Duty, error) {
 	if _, err := a.Ledger.Post(ctx, a.Tenant); err != nil {
 		return nil, err
 	}
 	now := a.Now().UTC() // months end in UTC, wherever the machine is
 	last := peppol.MonthOf(now.AddDate(0, 0, -now.Day()))
-	months := []peppol.Month{last}
-	known, err := a.Ledger.Months(ctx, a.Tenant)
+	began, err := a.Ledger.Began(ctx, a.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	for _, st := range slices.Backward(known) {
-		if from, _ := st.Month.Bounds(); st.Month < last {
-			months = append(months, peppol.MonthOf(from))
-		}
-	}
 	var out []Duty
-	for _, m := range months {
+	for m := last; m == last || m >= peppol.MonthOf(began); m = before(m) {
 		list, err := a.duties(ctx, m, now)
 		if err != nil {
 			return nil, err
+		}
+		if m < peppol.MonthOf(began) {
+			list = slices.DeleteFunc(list, func(d Duty) bool { return d.State != DutyDone })
 		}
 		if m == last || slices.ContainsFunc(list, func(d Duty) bool { return d.State != DutyDone }) {
 			out = append(out, list...)
 		}
 	}
 	return out, nil
+}
+
+// before is the month before m.
+func before(m peppol.Month) peppol.Month {
+	from, _ := m.Bounds()
+	return peppol.MonthOf(from.AddDate(0, 0, -1))
 }
 
 // duties are those of one month.

@@ -195,6 +195,9 @@ func (out *Outbound) lookup(ctx context.Context, m store.Message) (*smp.Endpoint
 }
 
 func lookupFault(err error) error {
+	if proxyFailed(err) {
+		return fault.New(fault.ProxyFailed, err, "")
+	}
 	var se *smp.Error
 	if !errors.As(err, &se) {
 		return fault.New(fault.LookupFailed, err, "")
@@ -208,6 +211,12 @@ func lookupFault(err error) error {
 		return fault.New(fault.MetadataInvalid, err, "")
 	}
 	return fault.New(fault.LookupFailed, err, "")
+}
+
+// proxyFailed reports whether our own proxy is the reason (OPS-140).
+func proxyFailed(err error) bool {
+	var p *smp.ProxyError
+	return errors.As(err, &p)
 }
 
 // seal makes the body that all attempts send and that is stored with the first one (D-12). It returns nil if the stored
@@ -456,8 +465,12 @@ func (out *Outbound) sendFault(ctx context.Context, id string, err error) error 
 	return fault.New(fault.PeerUnreachable, err, "%s", detail)
 }
 
-// notSentFault tells a guard's refusal, which is the register's fault, from a connection that failed.
+// notSentFault tells a guard's refusal, which is the register's fault, and a failure of our own proxy from a connection
+// that failed.
 func notSentFault(err error) error {
+	if proxyFailed(err) {
+		return fault.New(fault.ProxyFailed, err, "")
+	}
 	var forbidden *smp.ForbiddenError
 	if errors.As(err, &forbidden) {
 		return fault.New(fault.EndpointForbidden, err, "")

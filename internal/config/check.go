@@ -1,34 +1,43 @@
 package config
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/textfile"
 	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/sml"
 )
 
 var hostForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
 
-// Check returns everything that is wrong with the values, each as a *fault.Error with key and line, joined. Files are
-// read by the parts of the server that need them.
+// Fault returns an error about a key, with the place where it was set.
+func (c *Config) Fault(code fault.Code, cause error, path, format string, args ...any) *fault.Error {
+	return fault.New(code, cause, "%s%s: %s", path, c.Where(path), fmt.Sprintf(format, args...))
+}
+
+// Check returns everything that is wrong with the values, each as a *fault.Error with key and line, joined. What files,
+// folders, addresses and databases are worth is checked by package node.
 func (c *Config) Check() error {
 	var all []error
 	bad := func(path, format string, args ...any) {
-		why := fmt.Sprintf(format, args...)
-		all = append(all, fault.New(fault.ConfigInvalid, nil, "%s%s: %s", path, c.where(path), why))
+		all = append(all, c.Fault(fault.ConfigInvalid, nil, path, format, args...))
 	}
 	env, err := certs.ParseEnvironment(c.Environment)
 	if err != nil {
@@ -40,45 +49,90 @@ func (c *Config) Check() error {
 	if c.Country != "" && !peppol.KnownCountry(c.Country) {
 		bad("country", "%q is not an ISO 3166-1 code in capitals", c.Country)
 	}
-	if c.Data == "" {
-		bad("data", "a folder is needed")
-	}
-	if c.Deliver.Folder == "" {
-		bad("deliver.folder", "a folder is needed")
-	}
+	c.checkPlaces(bad)
 	c.checkBounds(bad)
 	c.checkKeys(bad)
 	c.checkCerts(env, bad)
 	c.checkAS4(env, bad)
 	c.checkIntake(env, bad)
 	c.checkReporting(bad)
-	c.checkPartners(bad)
-	if !slices.Contains([]string{"off", "report", "reject"}, c.Validation.Outgoing) {
-		bad("validation.outgoing", "want off, report or reject, have %q", c.Validation.Outgoing)
+	c.checkDiscovery(env, bad)
+	c.checkNetwork(bad)
+	c.checkChoices(bad)
+	for _, name := range c.unknown {
+		bad(name, "no key has this environment variable; docs/configuration.md lists them")
 	}
-	if !slices.Contains([]string{"off", "report"}, c.Validation.Incoming) {
-		bad("validation.incoming", "want off or report, have %q", c.Validation.Incoming)
-	}
-	if !slices.Contains([]string{"accept", "reject"}, c.Validation.NoRules) {
-		bad("validation.no_rules", "want accept or reject, have %q", c.Validation.NoRules)
-	}
-	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
-		bad("log.level", "want debug, info, warn or error, have %q", c.Log.Level)
-	}
-	if !slices.Contains([]string{"", "json", "console"}, c.Log.Format) {
-		bad("log.format", "want json or console, have %q", c.Log.Format)
-	}
-	if env == certs.Production && c.Certs.Revocation != "unchecked" {
-		all = append(all, fault.New(fault.RevocationMissing, nil, "certs.revocation"))
+	if env == certs.Production && c.Certs.Revocation == "" {
+		all = append(all, c.Fault(fault.RevocationMissing, nil, "certs.revocation", "not set"))
 	}
 	return errors.Join(all...)
 }
 
+// checkChoices checks the keys that take one of a few words.
+func (c *Config) checkChoices(bad complain) {
+	for _, k := range [...]struct {
+		path, value string
+		want        []string
+	}{
+		{"validation.outgoing", c.Validation.Outgoing, []string{"off", "report", "reject"}},
+		{"validation.incoming", c.Validation.Incoming, []string{"off", "report"}},
+		{"validation.no_rules", c.Validation.NoRules, []string{"accept", "reject"}},
+		{"log.level", c.Log.Level, []string{"debug", "info", "warn", "error"}},
+		{"log.format", c.Log.Format, []string{"", "json", "console"}},
+	} {
+		if !slices.Contains(k.want, k.value) {
+			words := slices.DeleteFunc(k.want, func(w string) bool { return w == "" })
+			last := len(words) - 1
+			bad(k.path, "want %s or %s, have %q", strings.Join(words[:last], ", "), words[last], k.value)
+		}
+	}
+}
+
+// checkPlaces checks the two folders. What is delivered must not lie among the payloads, where what no row knows is
+// removed.
+func (c *Config) checkPlaces(bad complain) {
+	if c.Data == "" {
+		bad("data", "a folder is needed")
+	}
+	if c.Deliver.Folder == "" {
+		bad("deliver.folder", "a folder is needed")
+	}
+	if c.Data == "" || c.Deliver.Folder == "" {
+		return
+	}
+	data, deliver := filepath.Clean(c.Path(c.Data)), filepath.Clean(c.Path(c.Deliver.Folder))
+	if within(deliver, data) && slices.Contains(dataParts, strings.SplitN(strings.TrimPrefix(deliver, data)+"/", "/", 3)[1]) {
+		bad("deliver.folder", "%s belongs to the data folder itself: choose another", deliver)
+	}
+}
+
+// dataParts are the names in the data folder that are ours; "" is the folder itself.
+var dataParts = []string{"", "blobs", "spool", "processes"}
+
+// within reports whether a path is dir or lies in it.
+func within(path, dir string) bool {
+	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
+}
+
+// checkDiscovery checks that the zone is one, and not that of another network (D-20).
+func (c *Config) checkDiscovery(env certs.Environment, bad complain) {
+	if r := c.Discovery.Resolver; r != "" && !server(r) {
+		bad("discovery.resolver", "want host:port of a DNS server, have %q", r)
+	}
+	zone := strings.ToLower(strings.TrimSuffix(c.Discovery.Zone, "."))
+	if zone != "" && !hostForm.MatchString(zone) {
+		bad("discovery.zone", "want a domain name, have %q", c.Discovery.Zone)
+	}
+	for other, theirs := range map[certs.Environment]string{certs.Test: sml.ZoneTest, certs.Production: sml.ZoneProduction} {
+		if env != other && zone == theirs {
+			bad("discovery.zone", "%s is the zone of the %s network", c.Discovery.Zone, other)
+		}
+	}
+	c.checkPartners(bad)
+}
+
 // checkPartners checks the keys about finding receivers and reading what partners send.
 func (c *Config) checkPartners(bad complain) {
-	if r := c.Discovery.Resolver; r != "" && !address(r) {
-		bad("discovery.resolver", "want host:port, have %q", r)
-	}
 	if p := c.Discovery.Canary; p != "" {
 		if _, err := peppol.ParseParticipant(p); err != nil {
 			bad("discovery.canary", "%v", err)
@@ -98,9 +152,9 @@ func (c *Config) checkPartners(bad complain) {
 
 func (c *Config) checkReporting(bad complain) {
 	r := &c.Reporting
-	for path, id := range map[string]string{"reporting.spid": r.SPID, "reporting.receiver": r.Receiver} {
-		if _, err := peppol.ParseParticipant(id); id != "" && err != nil {
-			bad(path, "%v", err)
+	for _, k := range [...]struct{ path, id string }{{"reporting.spid", r.SPID}, {"reporting.receiver", r.Receiver}} {
+		if _, err := peppol.ParseParticipant(k.id); k.id != "" && err != nil {
+			bad(k.path, "%v", err)
 		}
 	}
 	if r.Country != "" && !peppol.KnownCountry(r.Country) {
@@ -131,6 +185,9 @@ func (c *Config) checkCerts(env certs.Environment, bad complain) {
 	if env == certs.Local && c.Certs.APAnchors == "" {
 		bad("certs.ap_anchors", "local has no built-in CAs: name a PEM file")
 	}
+	if env == certs.Local && c.Certs.SMPAnchors == "" && c.Discovery.Zone != "" {
+		bad("certs.smp_anchors", "local has no built-in CAs, and SMPs of discovery.zone are to be trusted: name a PEM file")
+	}
 	if r := c.Certs.Revocation; r != "" && r != "unchecked" {
 		bad("certs.revocation", "the only value is unchecked, have %q", r)
 	}
@@ -138,28 +195,35 @@ func (c *Config) checkCerts(env certs.Environment, bad complain) {
 
 func (c *Config) checkAS4(env certs.Environment, bad complain) {
 	host, _, err := net.SplitHostPort(c.AS4.Listen)
-	if !address(c.AS4.Listen) {
+	if !IsAddress(c.AS4.Listen) {
 		bad("as4.listen", "want host:port, have %q", c.AS4.Listen)
 	}
 	if env == certs.Local && err == nil && !loopback(host) {
 		bad("as4.listen", "local listens on loopback addresses only (D-20), have %q", host)
 	}
-	if !strings.HasPrefix(c.AS4.Path, "/") {
-		bad("as4.path", "want a path that begins with /, have %q", c.AS4.Path)
+	if u, err := url.Parse(c.AS4.Path); err != nil || !strings.HasPrefix(c.AS4.Path, "/") || u.Path != c.AS4.Path || u.String() != c.AS4.Path {
+		bad("as4.path", "want a path that begins with /, without query or signs that must be encoded, have %q", c.AS4.Path)
 	}
 	if !c.AS4.Plain && (c.AS4.TLSCert == "" || c.AS4.TLSKey == "") {
 		bad("as4.tls_cert", "name certificate and key, or set as4.plain behind a proxy that ends TLS")
 	}
 }
 
-// address reports whether s is host:port with a port that exists.
-func address(s string) bool {
+// IsAddress reports whether s is host:port with a port that exists.
+func IsAddress(s string) bool {
 	_, port, err := net.SplitHostPort(s)
 	if err != nil {
 		return false
 	}
 	_, err = strconv.ParseUint(port, 10, 16)
 	return err == nil
+}
+
+// server reports whether s is the address of a server that one can connect to: with a host, and not port 0.
+func server(s string) bool {
+	host, port, _ := net.SplitHostPort(s)
+	ip := net.ParseIP(host)
+	return IsAddress(s) && strings.Trim(port, "0") != "" && (hostForm.MatchString(host) || ip != nil)
 }
 
 // checkIntake checks what belongs together in the bounds of what strangers may hold.
@@ -246,20 +310,34 @@ func (c *Config) RulesDir() string {
 	return filepath.Join(c.Path(c.Data), "rules")
 }
 
-// Keyring reads all own keys.
+// Keyring reads all own keys. The error has all that cannot be read.
 func (c *Config) Keyring() (*certs.Keyring, error) {
-	var ids []*certs.Identity
+	ids, err := c.Identities()
+	if err != nil {
+		return nil, err
+	}
+	return certs.NewKeyring(ids...), nil
+}
+
+// Identities reads all own keys in the order of the configuration; one that cannot be read is nil, and part of the error.
+func (c *Config) Identities() (ids []*certs.Identity, err error) {
+	var all []error
 	for i, k := range c.Keys {
+		path := fmt.Sprintf("keys[%d]", i)
+		if k.P12 == "" && (k.Cert == "" || k.Key == "") {
+			ids = append(ids, nil) // Check says what is missing
+			continue
+		}
 		id, err := c.identity(k)
 		switch {
 		case errors.Is(err, certs.ErrPassword):
-			return nil, fault.New(fault.PasswordWrong, nil, "keys[%d], %s", i, k.P12)
+			all = append(all, c.Fault(fault.PasswordWrong, nil, path, "%s", k.P12))
 		case err != nil:
-			return nil, fault.New(fault.KeyUnreadable, err, "keys[%d]", i)
+			all = append(all, c.Fault(fault.KeyUnreadable, err, path, "%s", cmp.Or(k.P12, k.Cert)))
 		}
 		ids = append(ids, id)
 	}
-	return certs.NewKeyring(ids...), nil
+	return ids, errors.Join(all...)
 }
 
 func (c *Config) identity(k Key) (*certs.Identity, error) {
@@ -268,24 +346,35 @@ func (c *Config) identity(k Key) (*certs.Identity, error) {
 	}
 	password := k.Password
 	if k.PasswordFile != "" {
-		text, err := os.ReadFile(c.Path(k.PasswordFile))
-		if err != nil {
+		var err error
+		if password, err = ReadPassword(c.Path(k.PasswordFile)); err != nil {
 			return nil, err
-		}
-		if password, err = textfile.Password(text); err != nil {
-			return nil, fmt.Errorf("%s: %w", k.PasswordFile, err)
 		}
 	}
 	return certs.LoadP12(c.Path(k.P12), password)
 }
 
+// ReadPassword returns the first line of a file, without the mark that some editors begin a file with.
+func ReadPassword(file string) (string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	password, err := textfile.Password(text)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", file, err)
+	}
+	return password, nil
+}
+
 // Anchors returns the trust anchors: those of the files, else those built in for the environment.
 func (c *Config) Anchors() (certs.Anchors, error) {
 	a := certs.Builtin(c.Env())
+	var all []error
 	for _, f := range []struct {
-		file string
-		list *[]certs.Issuer
-	}{{c.Certs.APAnchors, &a.AP}, {c.Certs.SMPAnchors, &a.SMP}} {
+		path, file string
+		list       *[]certs.Issuer
+	}{{"certs.ap_anchors", c.Certs.APAnchors, &a.AP}, {"certs.smp_anchors", c.Certs.SMPAnchors, &a.SMP}} {
 		if f.file == "" {
 			continue
 		}
@@ -294,10 +383,10 @@ func (c *Config) Anchors() (certs.Anchors, error) {
 			*f.list, err = certs.ParseAnchors(text)
 		}
 		if err != nil {
-			return a, fault.New(fault.AnchorsUnreadable, err, "%s", f.file)
+			all = append(all, c.Fault(fault.AnchorsUnreadable, err, f.path, "%s", f.file))
 		}
 	}
-	return a, nil
+	return a, errors.Join(all...)
 }
 
 // TLSRoots returns the CAs for outgoing TLS: those of the file, else nil, which means those of the operating system.
@@ -308,28 +397,77 @@ func (c *Config) TLSRoots() (*x509.CertPool, error) {
 	}
 	text, err := os.ReadFile(c.Path(file))
 	if err != nil {
-		return nil, fault.New(fault.AnchorsUnreadable, err, "%s", file)
+		return nil, c.Fault(fault.AnchorsUnreadable, err, "certs.tls_roots", "%s", file)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(textfile.Clean(text)) {
-		return nil, fault.New(fault.AnchorsUnreadable, nil, "%s has no certificate", file)
+		return nil, c.Fault(fault.AnchorsUnreadable, nil, "certs.tls_roots", "%s has no certificate", file)
 	}
 	return pool, nil
 }
 
+// folders are the folders of the server, with the keys that name them.
+func (c *Config) folders() [4]struct{ key, dir string } {
+	data := c.Path(c.Data)
+	return [...]struct{ key, dir string }{
+		{"data", data},
+		{"data", filepath.Join(data, "blobs")},
+		{"data", filepath.Join(data, "spool")},
+		{"deliver.folder", c.Path(c.Deliver.Folder)},
+	}
+}
+
 // Folders makes the folders of the server and returns them: data with its parts, and the delivery folder.
 func (c *Config) Folders() (data, blobs, spool, deliver string, err error) {
-	data, deliver = c.Path(c.Data), c.Path(c.Deliver.Folder)
-	blobs, spool = filepath.Join(data, "blobs"), filepath.Join(data, "spool")
-	for _, dir := range []string{data, blobs, spool, deliver} {
-		if err := durable.MkdirAll(dir, 0o700); err != nil {
-			return "", "", "", "", fault.New(fault.FolderUnusable, err, "%s", dir)
+	list := c.folders()
+	for _, f := range list {
+		if err := durable.MkdirAll(f.dir, 0o700); err != nil {
+			return "", "", "", "", c.Fault(fault.FolderUnusable, err, f.key, "%s", f.dir)
 		}
-		probe, err := durable.Create(durable.OS{}, dir, "probe", 0o600)
+		probe, err := durable.Create(durable.OS{}, f.dir, "probe", 0o600)
 		if err != nil {
-			return "", "", "", "", fault.New(fault.FolderUnusable, err, "%s", dir)
+			return "", "", "", "", c.Fault(fault.FolderUnusable, err, f.key, "%s", f.dir)
 		}
 		probe.Discard()
 	}
-	return data, blobs, spool, deliver, nil
+	return list[0].dir, list[1].dir, list[2].dir, list[3].dir, nil
+}
+
+// CheckFolders says whether Folders can make and use the folders, without making anything.
+func (c *Config) CheckFolders() error {
+	var all []error
+	seen := map[string]bool{"": true}
+	for _, f := range c.folders() {
+		if c.Data == "" && f.key == "data" {
+			continue // Check says so
+		}
+		if err := usable(f.dir); err != nil && !seen[f.key+err.Error()] {
+			seen[f.key+err.Error()] = true
+			all = append(all, c.Fault(fault.FolderUnusable, err, f.key, "%s", f.dir))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// Access rights as access(2) asks for them.
+const writeAndSearch = 2 | 1
+
+// usable reports why files cannot be made in a folder, which may have to be made itself.
+func usable(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && filepath.Dir(dir) != dir:
+		return usable(filepath.Dir(dir))
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fmt.Errorf("%s is not a folder", dir)
+	}
+	if err := syscall.Access(dir, writeAndSearch); err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
+	}
+	return nil
 }

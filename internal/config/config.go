@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -66,7 +68,12 @@ type Config struct {
 	} `yaml:"discovery"`
 
 	Network struct {
-		Deny []string `yaml:"deny,omitempty" doc:"Addresses or networks (198.51.100.0/24) to which no connection for an SMP or access point is made, for example our own public ones. Addresses that are not public need not be listed."`
+		Proxy        string   `yaml:"proxy,omitempty" doc:"HTTP proxy for all connections to SMPs and access points and for downloads of rule packs: http://host:port, or https://host:port if the connection to the proxy itself is encrypted. Empty: none, whatever HTTPS_PROXY and the like say."`
+		User         string   `yaml:"proxy_user,omitempty" doc:"User name for the proxy."`
+		Password     string   `yaml:"proxy_password,omitempty" doc:"Its password. Prefer proxy_password_file or the environment variable."`
+		PasswordFile string   `yaml:"proxy_password_file,omitempty" doc:"File whose first line is the password."`
+		NoProxy      []string `yaml:"no_proxy,omitempty" doc:"Hosts that are connected to directly: names (example.org, which includes what is below it), .example.org for what is below it only, addresses or networks (10.0.0.0/24)."`
+		Deny         []string `yaml:"deny,omitempty" doc:"Addresses or networks (198.51.100.0/24) to which no connection for an SMP or access point is made, for example our own public ones. Addresses that are not public need not be listed."`
 	} `yaml:"network,omitempty"`
 
 	SBDH struct {
@@ -105,9 +112,10 @@ type Config struct {
 		Format string `yaml:"format,omitempty" doc:"json or console. Empty: console on a terminal, otherwise json."`
 	} `yaml:"log"`
 
-	dir    string            // folder of the file; paths are relative to it
-	places map[string]place  // position of a key in the file, by its path
-	env    map[string]string // the environment variable that set a key, by its path
+	dir     string            // folder of the file; paths are relative to it
+	places  map[string]place  // position of a key in the file, by its path
+	env     map[string]string // the environment variable that set a key, by its path
+	unknown []string          // environment variables that look like those of a key, but no key has them
 }
 
 // Key is one of our keys: a PKCS#12 file, or certificate and key in PEM.
@@ -125,8 +133,11 @@ type Duration time.Duration
 // UnmarshalText reads that form.
 func (d *Duration) UnmarshalText(text []byte) error {
 	v, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("want a duration like 30s or 5m, have %q", text)
+	}
 	*d = Duration(v)
-	return err
+	return nil
 }
 
 // MarshalText writes that form.
@@ -135,7 +146,9 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil
 func (d Duration) String() string { return time.Duration(d).String() }
 
 // Load reads the file and fills in defaults. Check says whether the values make sense.
-func Load(file string) (*Config, error) {
+func Load(file string) (*Config, error) { return load(file, environ()) }
+
+func load(file string, env map[string]string) (*Config, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fault.New(fault.ConfigUnreadable, err, "%s", file)
@@ -144,39 +157,95 @@ func Load(file string) (*Config, error) {
 	if err != nil {
 		return nil, fault.New(fault.ConfigUnreadable, err, "%s", file)
 	}
-	c, err := Parse(text, dir, os.LookupEnv)
+	c, err := Parse(text, dir, env)
 	if err != nil {
 		return nil, fault.New(fault.ConfigInvalid, err, "%s", file)
 	}
 	return c, nil
 }
 
+// LoadAlone is Load without the process's environment, for a file that others will use elsewhere.
+func LoadAlone(file string) (*Config, error) { return load(file, nil) }
+
+// environ returns the variables of the process's environment that concern us.
+func environ() map[string]string {
+	vars := map[string]string{}
+	for _, pair := range os.Environ() {
+		if name, value, ok := strings.Cut(pair, "="); ok && strings.HasPrefix(name, envPrefix) {
+			vars[name] = value
+		}
+	}
+	return vars
+}
+
 // Parse reads the text of a configuration whose paths are relative to dir. Unknown keys are errors with line and
 // column. Environment variables override the text: RAVN_AS4_LISTEN is as4.listen. A key that is left out or empty has
 // its default; a number that is given as 0 is 0, and a switch that is off is off.
-func Parse(text []byte, dir string, env func(string) (string, bool)) (*Config, error) {
-	c := &Config{}
+func Parse(text []byte, dir string, env map[string]string) (*Config, error) {
 	text = textfile.Clean(text)
-	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(c); err != nil && !errors.Is(err, io.EOF) {
-		return nil, errors.New(yaml.FormatError(err, false, false))
-	}
+	c := &Config{}
+	derr := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(c) // which begins with a zero Config
 	c.dir, c.places, c.env = dir, placesOf(text), map[string]string{}
+	if derr != nil && !errors.Is(derr, io.EOF) {
+		return nil, c.unreadable(derr)
+	}
+	names := map[string]bool{}
+	var bad []error
 	err := walk(reflect.ValueOf(c).Elem(), "", func(f field) error {
-		_, number := f.number()
-		if v, ok := env(f.env()); ok {
-			c.env[f.path] = f.env()
-			return f.set(v)
-		}
-		if number && c.places[f.path].kind == ast.FloatType { // the decoder would truncate it
-			return fmt.Errorf("%s%s: want a whole number", f.path, c.where(f.path))
-		}
-		meant := number || f.value.Kind() == reflect.Bool // 0 and false are values
-		if f.value.IsZero() && f.def != "" && !(meant && c.given(f.path)) {
-			return f.set(f.def)
+		names[f.env()] = true
+		if err := c.fill(f, env); err != nil {
+			bad = append(bad, fmt.Errorf("%s%s: %w", f.path, c.Where(f.path), err))
 		}
 		return nil
 	})
-	return c, err
+	for name := range env {
+		if !names[name] && !foreign(name, env[name]) {
+			c.unknown = append(c.unknown, name)
+		}
+	}
+	slices.Sort(c.unknown)
+	return c, errors.Join(append(bad, err)...)
+}
+
+// fill sets a key from its environment variable, or else to its default if the text gives no value.
+func (c *Config) fill(f field, env map[string]string) error {
+	_, number := f.number()
+	if v, ok := env[f.env()]; ok {
+		c.env[f.path] = f.env()
+		return f.set(v)
+	}
+	if number && c.places[f.path].kind == ast.FloatType { // the decoder would truncate it
+		return errors.New("want a whole number")
+	}
+	meant := number || f.value.Kind() == reflect.Bool // 0 and false are values
+	if f.value.IsZero() && f.def != "" && !(meant && c.given(f.path)) {
+		return f.set(f.def)
+	}
+	return nil
+}
+
+// envPrefix begins the names of all our environment variables.
+const envPrefix = "RAVN_"
+
+// beside are the beginnings of variables that begin like those of keys and are something else: for quickstart, for
+// tests and measurements.
+var beside = [...]string{
+	"RAVN_P12_PASSWORD", "RAVN_FAILPOINT", "RAVN_TEST_", "RAVN_BENCH_", "RAVN_REQUIRE_", "RAVN_DIFFERENTIAL_",
+	"RAVN_SHARED", "RAVN_LARGE", "RAVN_INTEROP_LOG",
+}
+
+// ofServices are the variables that Kubernetes and Docker set in each container if a service is called ravn, or begins
+// with that.
+var ofServices = regexp.MustCompile(`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$`)
+
+// foreign reports whether a variable is none of the configuration's, although it begins with RAVN_.
+func foreign(name, value string) bool {
+	for _, prefix := range beside {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return ofServices.MatchString(name) || strings.HasSuffix(name, "_PORT") && strings.Contains(value, "://")
 }
 
 // field is one key of the configuration.
@@ -186,36 +255,33 @@ type field struct {
 }
 
 func (f field) env() string {
-	return "RAVN_" + strings.ToUpper(strings.ReplaceAll(f.path, ".", "_"))
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(f.path, ".", "_"))
 }
 
 // set gives the key a value in its written form.
-func (f field) set(s string) (err error) {
-	wrap := func(err error) error {
-		if err != nil {
-			return fmt.Errorf("%s: %w", f.path, err)
-		}
-		return nil
-	}
+func (f field) set(s string) error {
 	if d, ok := f.value.Addr().Interface().(*Duration); ok {
-		return wrap(d.UnmarshalText([]byte(s)))
+		return d.UnmarshalText([]byte(s))
 	}
 	switch f.value.Kind() {
 	case reflect.Bool:
 		b, err := strconv.ParseBool(s)
+		if err != nil {
+			return fmt.Errorf("want true or false, have %q", s)
+		}
 		f.value.SetBool(b)
-		return wrap(err)
 	case reflect.Int, reflect.Int64:
 		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			return fmt.Errorf("want a whole number, have %q", s)
+		}
 		f.value.SetInt(n)
-		return wrap(err)
 	case reflect.Slice:
 		f.value.Set(reflect.ValueOf(splitList(s)))
-		return nil
 	default:
 		f.value.SetString(s)
-		return nil
 	}
+	return nil
 }
 
 // splitList reads a comma-separated list in an environment variable.

@@ -23,10 +23,8 @@ import (
 	"github.com/ravn-ap/ravn/internal/golden"
 )
 
-func none(string) (string, bool) { return "", false }
-
 func TestParse(t *testing.T) {
-	c, err := Parse([]byte("environment: local\nas4:\n  listen: 127.0.0.1:1\n  plain: true\nsend:\n  timeout: 30s\n"), "/dir", none)
+	c, err := Parse([]byte("environment: local\nas4:\n  listen: 127.0.0.1:1\n  plain: true\nsend:\n  timeout: 30s\n"), "/dir", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +39,7 @@ func TestParse(t *testing.T) {
 // D-16: every key can come from the environment.
 func TestEnvironment(t *testing.T) {
 	env := map[string]string{"RAVN_AS4_LISTEN": "127.0.0.1:7", "RAVN_AS4_PLAIN": "true", "RAVN_AS4_MAX_BYTES": "2097152", "RAVN_DELIVER_LEASE": "5s", "RAVN_HOST": "h"}
-	c, err := Parse([]byte("host: other\n"), "/", func(k string) (string, bool) { v, ok := env[k]; return v, ok })
+	c, err := Parse([]byte("host: other\n"), "/", env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,14 +47,14 @@ func TestEnvironment(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	for k, v := range map[string]string{"RAVN_AS4_PLAIN": "maybe", "RAVN_AS4_MAX_BYTES": "many", "RAVN_SEND_TIMEOUT": "soon"} {
-		if _, err := Parse(nil, "/", func(name string) (string, bool) { return v, name == k }); err == nil {
+		if _, err := Parse(nil, "/", map[string]string{k: v}); err == nil {
 			t.Errorf("%s=%s is accepted", k, v)
 		}
 	}
 }
 
 func TestErrorsNameTheLine(t *testing.T) {
-	_, err := Parse([]byte("environment: local\nas4:\n  lissen: x\n"), "/", none)
+	_, err := Parse([]byte("environment: local\nas4:\n  lissen: x\n"), "/", nil)
 	if err == nil || !strings.Contains(err.Error(), "3") || !strings.Contains(err.Error(), "lissen") {
 		t.Errorf("%v", err)
 	}
@@ -87,7 +85,7 @@ func TestPKI006AnchorsOfFiles(t *testing.T) {
 			"ap_anchors":  func(a certs.Anchors) bool { return ours(a.AP) && reflect.DeepEqual(a.SMP, builtin.SMP) },
 			"smp_anchors": func(a certs.Anchors) bool { return ours(a.SMP) && reflect.DeepEqual(a.AP, builtin.AP) },
 		} {
-			c, err := Parse(fmt.Appendf(nil, "environment: %s\ncerts:\n  %s: ca.pem\n", env, key), dir, none)
+			c, err := Parse(fmt.Appendf(nil, "environment: %s\ncerts:\n  %s: ca.pem\n", env, key), dir, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -131,7 +129,7 @@ func TestFilesOfWindows(t *testing.T) {
 		}
 	}
 	const text = "\ufeffenvironment: local\r\nkeys:\r\n- p12: key.p12\r\n  password_file: password\r\nas4:\r\n  listen: 127.0.0.1:9443\r\n"
-	c, err := Parse([]byte(text), dir, none)
+	c, err := Parse([]byte(text), dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

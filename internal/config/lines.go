@@ -1,8 +1,11 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"reflect"
 
+	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 )
@@ -11,6 +14,7 @@ import (
 type place struct {
 	line int
 	kind ast.NodeType // of its value
+	text string       // of its value if it is a single one; never shown, it may be a secret
 }
 
 // placesOf returns the place of each key of a file, by its path: as4.listen, keys[0].p12. A text that is no YAML has
@@ -40,12 +44,12 @@ func note(places map[string]place, n ast.Node, path string) {
 			path += "."
 		}
 		path += key.Value
-		places[path] = place{key.Position.Line, n.Value.Type()}
+		places[path] = place{key.Position.Line, n.Value.Type(), n.Value.GetToken().Value}
 		note(places, n.Value, path)
 	case *ast.SequenceNode:
 		for i, v := range n.Values {
 			at := fmt.Sprintf("%s[%d]", path, i)
-			places[at] = place{v.GetToken().Position.Line, v.Type()}
+			places[at] = place{v.GetToken().Position.Line, v.Type(), v.GetToken().Value}
 			note(places, v, at)
 		}
 	}
@@ -57,8 +61,8 @@ func (c *Config) given(path string) bool {
 	return ok && p.kind != ast.NullType
 }
 
-// where says where a key was set, "" for nowhere.
-func (c *Config) where(path string) string {
+// Where says where a key was set, in brackets after a blank, "" for nowhere.
+func (c *Config) Where(path string) string {
 	if name, ok := c.env[path]; ok {
 		return " (" + name + ")"
 	}
@@ -66,4 +70,65 @@ func (c *Config) where(path string) string {
 		return fmt.Sprintf(" (line %d)", p.line)
 	}
 	return ""
+}
+
+// unreadable says in plain words, and with the line, why the text cannot be read. A value is not quoted: it may be a
+// secret.
+func (c *Config) unreadable(err error) error {
+	var at yaml.Error
+	if !errors.As(err, &at) {
+		return c.badDuration(err)
+	}
+	pos := at.GetToken().Position
+	return fmt.Errorf("line %d column %d: %s", pos.Line, pos.Column, plainWords(at))
+}
+
+// plainWords says what an error of the decoder means.
+func plainWords(err yaml.Error) string {
+	var typ *yaml.TypeError
+	var large *yaml.OverflowError
+	var node *yaml.UnexpectedNodeTypeError
+	var unknown *yaml.UnknownFieldError
+	switch {
+	case errors.As(err, &large):
+		return "the number is too large"
+	case errors.As(err, &typ):
+		return "want " + kindName(typ.DstType.Kind())
+	case errors.As(err, &node) && node.Expected == ast.SequenceType:
+		return "want a list"
+	case errors.As(err, &node):
+		return "want keys with values"
+	case errors.As(err, &unknown):
+		return err.GetMessage() + ": no key has this name here"
+	}
+	return err.GetMessage()
+}
+
+func kindName(k reflect.Kind) string {
+	switch k {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "keys with values"
+	}
+	return "a text"
+}
+
+// badDuration finds the duration that the decoder has refused without saying which one it is.
+func (c *Config) badDuration(err error) error {
+	_ = walk(reflect.ValueOf(c).Elem(), "", func(f field) error { // visit never fails here
+		p, ok := c.places[f.path]
+		if f.value.Type() != durationType || !ok {
+			return nil
+		}
+		if bad := new(Duration).UnmarshalText([]byte(p.text)); bad != nil && p.kind != ast.NullType {
+			err = fmt.Errorf("%s%s: %w", f.path, c.Where(f.path), bad)
+		}
+		return nil
+	})
+	return err
 }

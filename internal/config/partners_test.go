@@ -15,7 +15,7 @@ func TestDISC049Partners(t *testing.T) {
 	const first, second = "busdox-docid-qns::urn:a::B##c::1", "busdox-docid-qns::urn:a::B##d::1"
 	file := "discovery: {canary: '0192:991825827', old_canonicalization: true}\nnetwork: {deny: [192.0.2.7, 198.51.100.0/24]}\n" +
 		"send: {hold: 36h}\nsbdh: {full_standard: ['" + first + "', '" + second + "']}\n"
-	fromFile, err := Parse([]byte(file), "/", none)
+	fromFile, err := Parse([]byte(file), "/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func TestDISC049Partners(t *testing.T) {
 		"RAVN_DISCOVERY_CANARY": "0192:991825827", "RAVN_DISCOVERY_OLD_CANONICALIZATION": "true", "RAVN_NETWORK_DENY": "192.0.2.7, 198.51.100.0/24",
 		"RAVN_SEND_HOLD": "36h", "RAVN_SBDH_FULL_STANDARD": first + "," + second,
 	}
-	fromEnv, err := Parse(nil, "/", func(k string) (string, bool) { v, ok := env[k]; return v, ok })
+	fromEnv, err := Parse(nil, "/", env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,11 +41,11 @@ func TestDISC049Partners(t *testing.T) {
 			}
 		}
 	}
-	empty, err := Parse(nil, "/", none)
+	empty, err := Parse(nil, "/", nil)
 	if err != nil || !empty.Canary().IsZero() || empty.Denied() != nil || time.Duration(empty.Send.Hold) != 24*time.Hour {
 		t.Errorf("defaults: %v, %v, %s, %v", empty.Canary(), empty.Denied(), empty.Send.Hold, err)
 	}
-	if c, err := Parse([]byte("send: {hold: 0s}\n"), "/", none); err != nil || c.Send.Hold != 0 {
+	if c, err := Parse([]byte("send: {hold: 0s}\n"), "/", nil); err != nil || c.Send.Hold != 0 {
 		t.Errorf("no hold: %s, %v", c.Send.Hold, err)
 	}
 }
@@ -59,7 +59,7 @@ func TestD16PartnersAreChecked(t *testing.T) {
 		"send:\n  hold: -1h\n":                      "send.hold (line 2): want 0s to 720h, have -1h",
 		"send:\n  hold: 721h\n":                     "send.hold (line 2): want 0s to 720h, have 721h",
 	} {
-		c, err := Parse([]byte(text), "/", none)
+		c, err := Parse([]byte(text), "/", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

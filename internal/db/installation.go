@@ -42,7 +42,10 @@ func scanFolder(row Row) (f DataFolder, err error) {
 	return f, err
 }
 
-const installationID = `SELECT id FROM installation`
+const (
+	installationID      = `SELECT id FROM installation`
+	installationFolders = `SELECT id, joined, place, mark FROM data_folder ORDER BY joined, id`
+)
 
 // Installation reads who the database is.
 func (d *DB) Installation(ctx context.Context) (Installation, error) {
@@ -50,8 +53,7 @@ func (d *DB) Installation(ctx context.Context) (Installation, error) {
 	if err != nil || len(ids) == 0 {
 		return Installation{}, err
 	}
-	folders, err := ReadAll(ctx, d, "data folders", scanFolder,
-		`SELECT id, joined, place, mark FROM data_folder ORDER BY joined, id`)
+	folders, err := ReadAll(ctx, d, "data folders", scanFolder, installationFolders)
 	return Installation{ids[0], folders}, err
 }
 

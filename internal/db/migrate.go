@@ -83,7 +83,7 @@ func apply(ctx context.Context, tx *sql.Tx, eng Engine, m migration, known int, 
 		}
 	}
 	var have, oldest int
-	row := tx.QueryRowContext(ctx, "SELECT COALESCE(MAX(version), 0), COALESCE(MAX(oldest), 0) FROM schema_migration")
+	row := tx.QueryRowContext(ctx, schemaVersions)
 	if err := row.Scan(&have, &oldest); err != nil {
 		return err
 	}
@@ -132,6 +132,12 @@ func Schema() (int, error) {
 		return 0, err
 	}
 	return all[len(all)-1].version, nil
+}
+
+// Created returns when the database was made.
+func (d *DB) Created(ctx context.Context) (time.Time, error) {
+	at, err := ReadOne(ctx, d, "created", ScanInt, "SELECT COALESCE(MIN(applied), 0) FROM schema_migration")
+	return FromMicros(at), err
 }
 
 // stripComments drops "-- …" to the end of each line, so that a semicolon always ends a statement.

@@ -40,6 +40,7 @@ const (
 	PeerLater          Code = "RAVN-2204"
 	PeerNotReached     Code = "RAVN-2205"
 	ReceiptLost        Code = "RAVN-2206"
+	ProxyFailed        Code = "RAVN-2210"
 	NoSuchMessage      Code = "RAVN-2301"
 	NotResumable       Code = "RAVN-2302"
 	MessageHeld        Code = "RAVN-2303"
@@ -145,6 +146,8 @@ var Table = []Entry{
 		"det ble ingen forbindelse til det andre aksesspunktet; ingenting ble sendt", "Prøv igjen senere: ravn send --resume ID", "det vart inga samband med det andre aksesspunktet; ingenting vart sendt", "Prøv igjen seinare: ravn send --resume ID"),
 	row(ReceiptLost, Theirs, Unsure, "the other access point has the message already, and its receipt is lost", "Do not send it again; ask the other provider to confirm by the message id what it received",
 		"det andre aksesspunktet har meldingen allerede, og kvitteringen er tapt", "Ikke send den på nytt; be den andre leverandøren bekrefte med meldings-id-en hva som ble mottatt", "det andre aksesspunktet har meldinga allereie, og kvitteringa er tapt", "Ikkje send ho på nytt; be den andre leverandøren stadfeste med meldings-id-en kva som vart motteke"),
+	row(ProxyFailed, Ours, Unsure, "the outgoing proxy did not make the connection, so nothing was sent", "Check network.proxy and what the proxy allows, then: ravn send --resume ID",
+		"den utgående proxyen opprettet ikke forbindelsen, så ingenting ble sendt", "Sjekk network.proxy og hva proxyen tillater, og så: ravn send --resume ID", "den utgåande proxyen oppretta ikkje sambandet, så ingenting vart sendt", "Sjekk network.proxy og kva proxyen tillèt, og så: ravn send --resume ID"),
 	row(NoSuchMessage, Ours, Negative, "there is no such message", "Check the id",
 		"meldingen finnes ikke", "Sjekk id-en", "meldinga finst ikkje", "Sjekk id-en"),
 	row(NotResumable, Ours, Usage, "the message cannot be sent again in its present state", "The state says what is known; ask the receiver's provider what arrived before you send the document in any other way",

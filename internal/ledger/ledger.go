@@ -168,6 +168,21 @@ func (l *Ledger) Months(ctx context.Context, tenant string) (months []MonthState
 	return months, err
 }
 
+// Began returns when the record began: when the database was made, or with its first row if that is older.
+func (l *Ledger) Began(ctx context.Context, tenant string) (time.Time, error) {
+	began, err := l.db.Created(ctx)
+	if err != nil {
+		return began, err
+	}
+	months, err := l.Months(ctx, tenant)
+	for i := range months {
+		if from, _ := months[i].Month.Bounds(); months[i].Rows > 0 && from.Before(began) {
+			began = from
+		}
+	}
+	return began, err
+}
+
 const (
 	closeMonth = `INSERT INTO ledger_month (tenant, month, first, last, row_count, late, closed, actor) VALUES (?, ?, 0, 0, 0, 0, ?, ?)
 		ON CONFLICT (tenant, month) DO UPDATE SET closed = excluded.closed, actor = excluded.actor`

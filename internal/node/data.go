@@ -102,6 +102,39 @@ func openStore(ctx context.Context, cfg *config.Config, dir string, opts db.Opti
 	return store.Open(sqlite.Open(ctx, file, opts))
 }
 
+// connect asks the configured database whether this program and the data folder can work with it, and changes nothing.
+func connect(ctx context.Context, cfg *config.Config) error {
+	var seen db.Seen
+	var err error
+	dir := cfg.Path(cfg.Data)
+	if cfg.Database != "" {
+		seen, err = postgres.Look(ctx, cfg.Database)
+	} else {
+		seen, err = sqlite.Look(ctx, filepath.Join(dir, databaseName))
+	}
+	if err != nil {
+		return cfg.Fault(fault.DatabaseUnusable, err, "database", "it does not answer as it should")
+	}
+	known, err := db.Schema()
+	if err != nil {
+		return err
+	}
+	if seen.Oldest > known {
+		return cfg.Fault(fault.DatabaseVersion, nil, "database", "it has schema %d, this program knows %d", seen.Schema, known)
+	}
+	mine, err := (&Data{dir: dir}).identity()
+	if err != nil {
+		return cfg.Fault(fault.FolderUnusable, err, "data", "%s", dir)
+	}
+	if seen.Schema != 0 && seen.Schema != known || mine.Installation == "" {
+		return nil // its first start brings it up to date, or makes them belong together
+	}
+	if reason := mine.strangerTo(&seen.Installation); reason != "" {
+		return cfg.Fault(fault.WrongDatabase, nil, "data", "%s: %s", dir, reason)
+	}
+	return nil
+}
+
 // OpenStore opens the record alone, for commands that need nothing else.
 func OpenStore(ctx context.Context, cfg *config.Config) (*store.Store, error) {
 	d, err := openData(ctx, cfg, db.Options{}, blob.Options{}, false)

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,8 +32,7 @@ import (
 // dataConfig is the configuration of a data folder without a server.
 func dataConfig(t *testing.T) *config.Config {
 	t.Helper()
-	cfg, err := config.Parse([]byte("data: data\ndeliver:\n  folder: inbox\n"), t.TempDir(),
-		func(string) (string, bool) { return "", false })
+	cfg, err := config.Parse([]byte("data: data\ndeliver:\n  folder: inbox\n"), t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +108,47 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
+// listing names everything in a folder.
+func listing(t *testing.T, dir string) (list []string) {
+	t.Helper()
+	if err := fs.WalkDir(os.DirFS(dir), ".", func(path string, _ fs.DirEntry, err error) error {
+		list = append(list, path)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// config check --connect: a database that cannot be read or reached is named with its key, and is not changed.
+func TestConnect(t *testing.T) {
+	cfg := dataConfig(t)
+	file := filepath.Join(cfg.Path(cfg.Data), "ravn.db")
+	const text = "this is no database, but it is long enough to be looked at as one: it has more than 100 bytes in all, see above"
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if err := connect(t.Context(), cfg); code(err) != fault.DatabaseUnusable {
+		t.Errorf("a file that is no database: %v", err)
+	}
+	if after, err := os.ReadFile(file); err != nil || string(after) != text {
+		t.Errorf("it was changed: %v", err)
+	}
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = nobody.Close() // nobody listens there now
+	remote, err := config.Parse([]byte("data: data\ndatabase: postgres://u:geheim@"+nobody.Addr().String()+"/x\n"), t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = connect(t.Context(), remote)
+	if code(err) != fault.DatabaseUnusable || !strings.Contains(err.Error(), "database (line 2)") || strings.Contains(err.Error(), "geheim") {
+		t.Errorf("a server that is not there: %v", err)
+	}
+}
+
 // A database that is not the folder's own is refused, and nothing in the folder changes.
 func TestREL007WrongDatabaseIsRefused(t *testing.T) {
 	other := dataConfig(t)
@@ -159,8 +201,17 @@ func TestREL007WrongDatabaseIsRefused(t *testing.T) {
 			if d = dataOf(t, cfg); d.mark(t.Context()) != nil || d.Store.Close() != nil {
 				t.Fatal("not marked")
 			}
+			if err := connect(t.Context(), cfg); err != nil {
+				t.Errorf("config check --connect before: %v", err)
+			}
 			tc.spoil(t, record, older)
-			was := exists(record)
+			was, before := exists(record), listing(t, d.dir)
+			if err := connect(t.Context(), cfg); code(err) != fault.WrongDatabase {
+				t.Errorf("config check --connect got %v", err)
+			}
+			if after := listing(t, d.dir); !slices.Equal(before, after) {
+				t.Errorf("config check --connect: before %q, after %q", before, after)
+			}
 			_, err := openData(t.Context(), cfg, db.Options{}, blob.Options{}, true)
 			if code(err) != fault.WrongDatabase || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v", err)

@@ -21,12 +21,12 @@ func (n *Node) Listen() error {
 	cert := &reloading{certFile: n.Config.Path(c.TLSCert), keyFile: n.Config.Path(c.TLSKey), reloaded: n.logReload}
 	if !c.Plain {
 		if _, err := cert.get(nil); err != nil {
-			return fault.New(fault.TLSUnreadable, err, "")
+			return n.Config.Fault(fault.TLSUnreadable, err, "as4.tls_cert", "%s and %s", c.TLSCert, c.TLSKey)
 		}
 	}
 	l, err := net.Listen("tcp", c.Listen)
 	if err != nil {
-		return fault.New(fault.ListenFailed, err, "%s", c.Listen)
+		return n.Config.Fault(fault.ListenFailed, err, "as4.listen", "%s", c.Listen)
 	}
 	n.gate = n.newGate()
 	l = n.gate.Listener(l)

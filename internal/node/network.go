@@ -1,43 +1,39 @@
 package node
 
 import (
+	"crypto/x509"
 	"net/http"
 
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/sml"
 	"github.com/ravn-ap/ravn/smp"
 )
 
 // network makes the HTTP client for outgoing messages and the directory of receivers, which is nil if no zone is known.
-// Both contact only addresses that the environment allows (SEC-111, D-20).
-func (n *Node) network() (*http.Client, ap.Directory, error) {
-	roots, err := n.Config.TLSRoots()
-	if err != nil {
-		return nil, nil, err
-	}
-	local := n.Config.Env() == certs.Local
-	guard := &smp.Guard{Local: local, Deny: n.Config.Denied()}
+// Both contact only addresses that the environment allows (SEC-111, D-20), through the proxy if there is one (OPS-140).
+func (n *Node) network(guard *smp.Guard, roots *x509.CertPool) (*http.Client, ap.Directory) {
 	toPeers, client := guard.AccessPoints(roots), guard.Client(roots)
-	zone := n.zone()
+	zone := zoneOf(n.Config)
 	if zone == "" {
-		return toPeers, nil, nil
+		return toPeers, nil
 	}
 	d := n.Config.Discovery
-	resolver := &sml.Resolver{Zone: zone, Server: d.Resolver, Local: local, Canary: n.Config.Canary(), Now: n.opts.Now}
+	resolver := &sml.Resolver{Zone: zone, Server: d.Resolver, Local: guard.Local, Canary: n.Config.Canary(), Now: n.opts.Now}
 	return toPeers, &smp.Client{
 		Locator: resolver, Trust: n.Trust, Guard: guard, HTTP: client, OldCanonicalization: d.OldForm, Now: n.opts.Now,
-	}, nil
+	}
 }
 
-// zone returns the SML zone: the configured one, or else that of the environment; local has none.
-func (n *Node) zone() string {
+// zoneOf returns the SML zone: the configured one, or else that of the environment; local has none.
+func zoneOf(cfg *config.Config) string {
 	switch {
-	case n.Config.Discovery.Zone != "":
-		return n.Config.Discovery.Zone
-	case n.Config.Env() == certs.Production:
+	case cfg.Discovery.Zone != "":
+		return cfg.Discovery.Zone
+	case cfg.Env() == certs.Production:
 		return sml.ZoneProduction
-	case n.Config.Env() == certs.Test:
+	case cfg.Env() == certs.Test:
 		return sml.ZoneTest
 	}
 	return ""

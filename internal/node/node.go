@@ -54,6 +54,7 @@ type Node struct {
 	Seat     peppol.SeatID // signs by default: the seat of the first key
 	Inbound  *ap.Inbound
 	Outbound *ap.Outbound
+	Remarks  []string // of the checks of the configuration
 	Desk     *documents.Desk
 
 	opts     Options
@@ -78,11 +79,8 @@ type Node struct {
 	unreadable []error               // rules that could not be read
 }
 
-// Open opens everything that a node needs, but does not listen or run anything yet.
+// Open opens everything that a node needs, but does not listen or run anything yet. It begins with the checks of Check.
 func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) {
-	if err := cfg.Check(); err != nil {
-		return nil, err
-	}
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
@@ -92,10 +90,12 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) 
 	if opts.DiskSpace == nil {
 		opts.DiskSpace = diskSpace
 	}
-	n := &Node{Config: cfg, opts: opts, lines: newLines(opts.Log, opts.Now)}
-	if err := n.openKeys(ctx); err != nil {
+	in := inspect(ctx, cfg, CheckOptions{Now: opts.Now(), Server: !opts.Command})
+	if err := errors.Join(in.bad...); err != nil {
 		return nil, err
 	}
+	n := &Node{Config: cfg, Remarks: in.remarks, opts: opts, lines: newLines(opts.Log, opts.Now)}
+	n.Keys, n.Trust, n.Seat = certs.NewKeyring(in.ids...), in.trust, in.ids[0].Seat
 	if err := n.show(); err != nil {
 		return nil, err
 	}
@@ -103,38 +103,8 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) 
 		return nil, errors.Join(err, n.process.Leave())
 	}
 	n.buryDead(ctx)
-	if err := n.wire(); err != nil {
-		return nil, errors.Join(err, n.Close())
-	}
+	n.wire(in)
 	return n, nil
-}
-
-// openKeys reads our keys and the anchors, and refuses a key that the environment does not trust (PKI-030, PKI-031).
-// That includes keys that are not valid yet: they would start to sign one day without anybody checking them.
-func (n *Node) openKeys(ctx context.Context) error {
-	var err error
-	if n.Keys, err = n.Config.Keyring(); err != nil {
-		return err
-	}
-	anchors, err := n.Config.Anchors()
-	if err != nil {
-		return err
-	}
-	n.Trust = certs.NewVerifier(anchors, certs.Unchecked{})
-	for _, id := range n.Keys.Identities() {
-		if err := n.Trust.Belongs(id.Cert); err != nil {
-			return fault.New(fault.KeyUntrusted, err, "seat %s, certificate %s", id.Seat, certs.Fingerprint(id.Cert))
-		}
-	}
-	n.Seat = n.Keys.Identities()[0].Seat
-	id, err := n.Keys.Current(n.Seat, n.opts.Now())
-	if err == nil {
-		err = n.Trust.VerifyAP(ctx, id.Cert, n.opts.Now())
-	}
-	if err != nil {
-		return fault.New(fault.KeyUntrusted, err, "seat %s", n.Seat)
-	}
-	return nil
 }
 
 // show registers this process in the data folder, before anything there is opened, and warns about another server that
@@ -193,7 +163,7 @@ func (n *Node) buryDead(ctx context.Context) {
 }
 
 // wire connects the parts.
-func (n *Node) wire() error {
+func (n *Node) wire(in *inspection) {
 	core := ap.Core{
 		Tenant: db.DefaultTenant, Store: n.Store, Blobs: n.Blobs, Trust: n.Trust, Keys: func() *certs.Keyring { return n.Keys }, Now: n.opts.Now,
 		Uncounted: n.Config.Env() == certs.Test,
@@ -209,10 +179,7 @@ func (n *Node) wire() error {
 	}
 	n.Inbound.Queue = n.runner
 	n.openRules()
-	client, directory, err := n.network()
-	if err != nil {
-		return err
-	}
+	client, directory := n.network(in.guard, in.roots)
 	n.Outbound = &ap.Outbound{
 		Core: core, Check: n.check(n.Config.Validation.Outgoing), Directory: directory, Seat: n.Seat, Country: n.Config.Country,
 		Timeout: time.Duration(n.Config.Send.Timeout), Hold: time.Duration(n.Config.Send.Hold),
@@ -220,7 +187,6 @@ func (n *Node) wire() error {
 		Sender:   &as4.Sender{Trust: n.Trust, HTTP: client, Host: n.Config.Host, Spool: n.spool, Agent: "ravn", Now: n.opts.Now},
 	}
 	n.seeker = n.newSeeker()
-	return nil
 }
 
 // Close gives back the jobs that this process still holds and closes the record.
@@ -242,7 +208,9 @@ func (n *Node) Serve(ctx context.Context) error {
 	defer cancel()
 	srv := n.server()
 	var wg sync.WaitGroup
-	for _, work := range []func(context.Context){n.runner.Run, n.seeker.Run, n.keepData, n.watchRules, n.watchHealth, n.keepAccounts, n.keepDocuments} {
+	for _, work := range []func(context.Context){
+		n.runner.Run, n.seeker.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts, n.keepDocuments,
+	} {
 		wg.Go(func() { work(ctx) })
 	}
 	served := make(chan error, 1)

@@ -59,10 +59,11 @@ func TestDISC049PartnersByConfiguration(t *testing.T) {
 		zone := "discovery:\n  zone: " + r.sml.Zone() + "\n  resolver: " + r.sml.Addr() + "\n"
 		h := openHolder(t, nodeFile(t, pki, "POP900001", zone+more), nil, time.Now())
 		defer func() { _ = h.Close() }()
-		_, dir, err := h.network()
+		guard, err := h.Config.Guard(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
+		_, dir := h.network(guard, nil)
 		_, err = dir.Endpoint(t.Context(), participant(t, who), r.d, r.p)
 		var se *smp.Error
 		if errors.As(err, &se) {

@@ -51,7 +51,7 @@ func (n *Node) seek(ctx context.Context, job store.Job) queue.Outcome {
 	switch {
 	case err == nil:
 		line(n.opts.Log.Info()).Msg("the receiver of a held message was found, and has it")
-	case code == fault.ReceiverMoving, code == fault.LookupFailed:
+	case code == fault.ReceiverMoving, code == fault.LookupFailed, code == fault.ProxyFailed:
 		line(n.opts.Log.Info()).Str("code", string(code)).Msg("a held message waits on")
 	default:
 		line(n.failure(fault.New(code, nil, ""))).Msg("a held message was not sent")

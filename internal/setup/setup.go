@@ -10,9 +10,12 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
-	"fmt"
+	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -21,14 +24,15 @@ import (
 	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/peppol"
 )
 
 // Node describes the node to be written.
 type Node struct {
 	Dir         string
 	Environment certs.Environment
-	Listen      string // "" means 127.0.0.1:9443
-	Host        string // "" means localhost in local
+	Listen      string // "" means 127.0.0.1:9443, or the first port after it that is free
+	Host        string // "" means localhost in local; elsewhere it is needed
 	Country     string // "" means the country of the certificate, if it names one
 	Seat        string // CN of the certificate made for local; "" means POP900001
 	PKI         string // folder with the private CAs of an earlier node of the same network; "" means: made here
@@ -38,14 +42,35 @@ type Node struct {
 	SMPAnchors, TLSRoots string
 	TLSCert, TLSKey      string // "" means a plain listener
 	Zone, Resolver       string
+	Revocation           string // of production: must be "unchecked" as long as revocation is not checked (design.md §3)
+	Program              string // how the program is called in the commands of Written.Todo; "" means ravn
 	Outgoing, Incoming   string // what happens with the verdict on documents; "" means they are not checked
 }
 
 // Written tells what was made and what remains to do.
 type Written struct {
 	Config string
-	Seat   string
-	Todo   []string // in order, one sentence each
+	Seat   string   // "" if the certificate that was asked for will name it
+	Todo   []string // in order, one sentence each; commands in them can be pasted into a shell
+
+	// Awaited is true if the certificate is still to come: until then the configuration cannot be used.
+	Awaited bool
+
+	made string // what Undo removes: the folder, or the first one above it that was not there
+	kept string // the folder if it was there, and only what is in it must go
+}
+
+// Undo removes everything that was made.
+func (w *Written) Undo() error {
+	if w.kept == "" {
+		return os.RemoveAll(w.made)
+	}
+	entries, err := os.ReadDir(w.kept)
+	errs := []error{err}
+	for _, e := range entries {
+		errs = append(errs, os.RemoveAll(filepath.Join(w.kept, e.Name())))
+	}
+	return errors.Join(errs...)
 }
 
 // configuration is the part of the configuration file that a new node needs; what is left out has a default.
@@ -65,40 +90,75 @@ type configuration struct {
 // ConfigName is the name of the configuration file in the folder.
 const ConfigName = "ravn.yaml"
 
-// Write makes the node's folder and files.
+// Write makes the node's folder and files. If it fails, nothing of them is left.
 func Write(n Node) (*Written, error) {
-	if entries, err := os.ReadDir(n.Dir); err == nil && len(entries) > 0 {
-		return nil, fault.New(fault.FolderNotEmpty, nil, "%s", n.Dir)
+	if n.Host == "" && n.Environment != certs.Local {
+		return nil, fault.New(fault.BadArguments, nil, "--host is needed outside local: the public host name of the endpoint")
 	}
-	if err := durable.MkdirAll(n.Dir, 0o700); err != nil {
-		return nil, fault.New(fault.FolderUnusable, err, "%s", n.Dir)
+	if n.Environment == certs.Production && n.Revocation == "" {
+		return nil, fault.New(fault.RevocationMissing, nil, "--revocation")
 	}
 	w := &Written{Config: filepath.Join(n.Dir, ConfigName), Seat: n.Seat}
+	switch entries, err := os.ReadDir(n.Dir); {
+	case err == nil && len(entries) > 0:
+		return nil, fault.New(fault.FolderNotEmpty, nil, "%s", n.Dir)
+	case err == nil:
+		w.kept = n.Dir
+	case errors.Is(err, fs.ErrNotExist):
+		w.made = firstMissing(n.Dir)
+	default:
+		return nil, fault.New(fault.FolderUnusable, err, "%s", n.Dir)
+	}
+	if err := durable.MkdirAll(n.Dir, 0o700); err != nil {
+		return nil, errors.Join(fault.New(fault.FolderUnusable, err, "%s", n.Dir), w.Undo())
+	}
+	if err := n.fill(w); err != nil {
+		return nil, errors.Join(err, w.Undo())
+	}
+	return w, nil
+}
+
+// firstMissing is a folder that is not there, or the highest one above it that is not.
+func firstMissing(dir string) string {
+	dir = filepath.Clean(dir)
+	for {
+		up := filepath.Dir(dir)
+		if _, err := os.Stat(up); err == nil || up == dir {
+			return dir
+		}
+		dir = up
+	}
+}
+
+// fill writes the files into the folder.
+func (n *Node) fill(w *Written) error {
 	f := configuration{
 		Environment: string(n.Environment), Host: n.Host, Country: n.Country, Data: "data",
 		Certs: map[string]any{}, AS4: map[string]any{}, Deliver: map[string]any{"folder": "inbox"},
 	}
 	if err := n.keys(&f, w); err != nil {
-		return nil, err
+		return err
 	}
 	if err := n.trust(&f); err != nil {
-		return nil, err
+		return err
 	}
-	n.endpoint(&f, w)
+	n.endpoint(&f)
+	n.discovery(&f)
 	f.Validation = map[string]any{}
 	for key, policy := range map[string]string{"outgoing": n.Outgoing, "incoming": n.Incoming} {
 		if policy != "" {
 			f.Validation[key] = policy
 		}
 	}
+	n.remains(w)
 	text, err := yaml.Marshal(f)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := durable.WriteFile(w.Config, 0o600, durable.Bytes(text)); err != nil {
-		return nil, fault.New(fault.FolderUnusable, err, "%s", w.Config)
+		return fault.New(fault.FolderUnusable, err, "%s", w.Config)
 	}
-	return w, nil
+	return nil
 }
 
 // keys brings the key of the node into its folder: the one that is given, or a new one.
@@ -112,7 +172,7 @@ func (n *Node) keys(f *configuration, w *Written) error {
 			return fault.New(fault.KeyUnreadable, err, "%s", n.P12)
 		}
 		w.Seat = string(id.Seat)
-		if c := id.Cert.Subject.Country; f.Country == "" && len(c) == 1 {
+		if c := id.Cert.Subject.Country; f.Country == "" && len(c) == 1 && peppol.KnownCountry(c[0]) {
 			f.Country = c[0]
 		}
 		if err := n.save("key.password", []byte(n.Password+"\n")); err != nil {
@@ -136,6 +196,9 @@ func (n *Node) keys(f *configuration, w *Written) error {
 func (n *Node) privateKey(f *configuration, w *Written) error {
 	if w.Seat == "" {
 		w.Seat = "POP900001"
+	}
+	if _, err := peppol.ParseSeat(w.Seat); err != nil {
+		return fault.New(fault.BadArguments, err, "--seat")
 	}
 	p, err := n.hierarchy()
 	if err != nil {
@@ -183,6 +246,9 @@ func (n *Node) hierarchy() (*localca.PKI, error) {
 
 // request makes a key and a certificate request for the enrolment (PKI-026).
 func (n *Node) request(w *Written) error {
+	if _, err := peppol.ParseSeat(n.Seat); n.Seat != "" && err != nil {
+		return fault.New(fault.BadArguments, err, "--seat")
+	}
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return err
@@ -196,8 +262,7 @@ func (n *Node) request(w *Written) error {
 	if err != nil {
 		return err
 	}
-	w.Todo = append(w.Todo,
-		"Hand in request.csr when you enrol for the access point certificate, and put what you get into cert.pem.")
+	w.Awaited = true
 	csr := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})
 	return errors.Join(n.save("key.pem", text), n.save("request.csr", csr))
 }
@@ -225,16 +290,16 @@ func (n *Node) trust(f *configuration) error {
 		}
 	}
 	if n.Environment == certs.Production {
-		f.Certs["revocation"] = ""
+		f.Certs["revocation"] = n.Revocation
 	}
 	return nil
 }
 
-// endpoint fills in the listener and what remains to do for it.
-func (n *Node) endpoint(f *configuration, w *Written) {
+// endpoint fills in the listener.
+func (n *Node) endpoint(f *configuration) {
 	f.AS4["listen"] = n.Listen
 	if n.Listen == "" {
-		f.AS4["listen"] = "127.0.0.1:9443"
+		f.AS4["listen"] = freeAddress()
 	}
 	if f.Host == "" {
 		f.Host = "localhost"
@@ -247,22 +312,74 @@ func (n *Node) endpoint(f *configuration, w *Written) {
 	} else {
 		f.AS4["tls_cert"], f.AS4["tls_key"] = n.TLSCert, n.TLSKey
 	}
-	if n.Zone != "" {
-		f.Discovery = map[string]any{"zone": n.Zone}
-		if n.Resolver != "" {
-			f.Discovery["resolver"] = n.Resolver
+}
+
+// Ports of the endpoint if none is given.
+const (
+	firstPort = 9443
+	lastPort  = 9542
+)
+
+// freeAddress is the first of these ports on loopback that nobody uses, or else the first of all.
+func freeAddress() string {
+	address := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+	for port := firstPort; port <= lastPort; port++ {
+		if l, err := net.Listen("tcp", address(port)); err == nil {
+			_ = l.Close() // it was only to see
+			return address(port)
 		}
 	}
+	return address(firstPort)
+}
+
+// discovery names zone and resolver.
+func (n *Node) discovery(f *configuration) {
+	f.Discovery = map[string]any{}
+	for key, value := range map[string]string{"zone": n.Zone, "resolver": n.Resolver} {
+		if value != "" {
+			f.Discovery[key] = value
+		}
+	}
+}
+
+// remains says what remains to do.
+func (n *Node) remains(w *Written) {
+	program := "ravn"
+	if n.Program != "" {
+		program = n.Program
+	}
+	command := func(args string) string { return Quote(program) + " --config " + Quote(w.Config) + " " + args }
+	if w.Awaited {
+		w.Todo = append(w.Todo,
+			"Hand in request.csr when you enrol for the access point certificate, and put what you get into "+Quote(filepath.Join(n.Dir, "cert.pem"))+".",
+			"Check: "+command("config check"))
+	}
 	w.Todo = append(w.Todo,
-		fmt.Sprintf("Serve a participant: ravn --config %s participants add --participant ID --doctype ID --process ID",
-			w.Config),
-		fmt.Sprintf("Start: ravn --config %s serve", w.Config))
+		"Serve a participant, for example: "+command("participants add --participant 0192:991825827 --doctype "+Quote(invoice)+" --process "+Quote(billing)),
+		"Start: "+command("serve"))
 	if n.Environment != certs.Local {
 		w.Todo = append(w.Todo,
 			"Publish the address of the endpoint and the certificate in the SMP entries of your participants.",
 			"Open port 443 to the endpoint, with a TLS certificate of a public CA: as4.tls_cert and as4.tls_key, "+
 				"or a proxy in front, which as4.trusted_proxies names.")
 	}
+}
+
+// What the example serves: EHF and Peppol BIS invoices.
+const (
+	invoice = "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
+	billing = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
+)
+
+// Quote writes a text so that a shell reads it as one word.
+func Quote(s string) string {
+	plain := func(r rune) bool {
+		return strings.ContainsRune("+,-./:=@_", r) || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z'
+	}
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 func (n *Node) save(name string, text []byte) error {

@@ -36,18 +36,46 @@ func Open(ctx context.Context, dsn string, opts db.Options) (*db.DB, error) {
 	return db.New(ctx, eng, opts)
 }
 
-// Engine returns the engine of a database, which db.New takes over.
-func Engine(ctx context.Context, dsn string) (db.Engine, error) {
+// CheckAddress says what is wrong with an address without using it.
+func CheckAddress(dsn string) error {
+	_, err := parse(dsn)
+	return err
+}
+
+func parse(dsn string) (*pgx.ConnConfig, error) {
 	cfg, err := pgx.ParseConfig(dsn)
 	if err != nil {
-		return db.Engine{}, fmt.Errorf("postgres: %w", err)
+		return nil, fmt.Errorf("postgres: %w", err) // it shows no password
 	}
 	// A receipt is a promise: the server must have flushed before COMMIT returns (REL-001, REL-072).
 	switch cfg.RuntimeParams["synchronous_commit"] {
 	case "":
 		cfg.RuntimeParams["synchronous_commit"] = "on"
 	case "off", "local":
-		return db.Engine{}, errors.New("postgres: synchronous_commit must not be off or local: a committed write could be lost (REL-072)")
+		return nil, errors.New("postgres: synchronous_commit must not be off or local: a committed write could be lost (REL-072)")
+	}
+	return cfg, nil
+}
+
+// Look reads what a database says about itself and changes nothing.
+func Look(ctx context.Context, dsn string) (seen db.Seen, err error) {
+	cfg, err := parse(dsn)
+	if err != nil {
+		return seen, err
+	}
+	conn := stdlib.OpenDB(*cfg)
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if err := conn.PingContext(ctx); err != nil {
+		return seen, fmt.Errorf("postgres: %w", err)
+	}
+	return db.Look(ctx, conn, "SELECT COUNT(*) FROM (SELECT to_regclass('schema_migration') AS t) x WHERE t IS NOT NULL")
+}
+
+// Engine returns the engine of a database, which db.New takes over.
+func Engine(ctx context.Context, dsn string) (db.Engine, error) {
+	cfg, err := parse(dsn)
+	if err != nil {
+		return db.Engine{}, err
 	}
 	// A write that waits for a lock longer than this fails and is answered as a temporary error (F-08).
 	if cfg.RuntimeParams["lock_timeout"] == "" {

@@ -67,6 +67,20 @@ func Engine(path string) (db.Engine, error) {
 	}, nil
 }
 
+// Look reads what the database in a file says about itself and changes nothing; a file that is not there was never used.
+func Look(ctx context.Context, path string) (seen db.Seen, err error) {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return seen, nil
+	}
+	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: "mode=rw&_pragma=busy_timeout(10000)&_pragma=query_only(1)"}
+	conn, err := sql.Open("sqlite", u.String())
+	if err != nil {
+		return seen, err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	return db.Look(ctx, conn, "SELECT COUNT(*) FROM sqlite_master WHERE name = 'schema_migration'")
+}
+
 // dsn names the file with the settings of every connection. synchronous=FULL is the fsync of each commit (REL-001).
 func dsn(path string, pragmas ...string) string {
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": append([]string{
