@@ -197,7 +197,8 @@ func soapFault(code string) response {
 	const open = `<S12:Envelope xmlns:S12="http://www.w3.org/2003/05/soap-envelope"><S12:Body><S12:Fault>`
 	return response{http.StatusInternalServerError, ContentTypeSignal, []byte(open +
 		`<S12:Code><S12:Value>S12:` + code + `</S12:Value></S12:Code>` +
-		`<S12:Reason><S12:Text xml:lang="en">` + code + `</S12:Text></S12:Reason></S12:Fault></S12:Body></S12:Envelope>`)}
+		`<S12:Reason><S12:Text xml:lang="en">` + code +
+		`</S12:Text></S12:Reason></S12:Fault></S12:Body></S12:Envelope>`)}
 }
 
 // plain returns a response with a short fixed text (AS4-118).

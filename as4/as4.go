@@ -1,7 +1,7 @@
 // Package as4 is the Peppol AS4 profile 2.0.3: a Sender that seals and posts a message and believes only a verified
-// receipt, and a Receiver that answers each request with one signed receipt or one signed error. The rules of the profile
-// stand in one list, each with its function (profile.go). The package stores nothing and logs nothing: it hands verified
-// messages to its Handler and results to its callers.
+// receipt, and a Receiver that answers each request with one signed receipt or one signed error. The rules of the
+// profile stand in one list, each with its function (profile.go). The package stores nothing and logs nothing: it hands
+// verified messages to its Handler and results to its callers.
 package as4
 
 import (
@@ -51,8 +51,8 @@ type Handler interface {
 	Place(ctx context.Context, id string) (Place, error)
 
 	// Accept stores the message. If it returns nil, payload, record and in.Answer are durable: a receipt is a promise.
-	// A *Duplicate (a twin was faster) makes the Receiver answer it as a repeat. An *ebms.Error goes to C2 as it is; any
-	// other error means that nothing was stored: EBMS:0202 without detail.
+	// A *Duplicate (a twin was faster) makes the Receiver answer it as a repeat. An *ebms.Error goes to C2 as it is;
+	// any other error means that nothing was stored: EBMS:0202 without detail.
 	Accept(ctx context.Context, in *Inbound) error
 
 	// Repeat keeps the receipt for a repeat whose header was rebuilt beside the first one, and delivers and counts
@@ -145,12 +145,14 @@ func (d *Duplicate) Error() string { return "as4: the message was accepted befor
 // formatTransforms joins transform algorithms; they are URIs and contain no spaces.
 func formatTransforms(list []string) string { return strings.Join(list, " ") }
 
-// FormatDigests writes references as canonical text: one line each, sorted by URI, with URI, transforms, digest method and
-// value. Two messages with the same text have the same signed content: this is how a repeat is told from a reused id.
+// FormatDigests writes references as canonical text: one line each, sorted by URI, with URI, transforms, digest method
+// and value. Two messages with the same text have the same signed content: this is how a repeat is told from a reused
+// id.
 func FormatDigests(refs []ebms.Reference) []byte {
 	lines := make([]string, 0, len(refs))
 	for _, r := range refs {
-		lines = append(lines, fmt.Sprintf("%s\t%s\t%s\t%s\n", r.URI, formatTransforms(r.Transforms), r.Method, base64.StdEncoding.EncodeToString(r.Value)))
+		lines = append(lines, fmt.Sprintf("%s\t%s\t%s\t%s\n", r.URI, formatTransforms(r.Transforms), r.Method,
+			base64.StdEncoding.EncodeToString(r.Value)))
 	}
 	slices.Sort(lines)
 	return []byte(strings.Join(lines, ""))

@@ -47,7 +47,8 @@ func TestHostileSEC092(t *testing.T) {
 		r := a.postFrom(t, "192.0.2.1", undecryptableDraft(t, "a"))
 		if i <= maxFailures {
 			badCipher.verdict(t, r)
-		} else if blocked.verdict(t, r); r.header.Get("Retry-After") == "" || r.x.Cause != "too many failed decryptions" {
+		} else if blocked.verdict(t, r); r.header.Get("Retry-After") == "" ||
+			r.x.Cause != "too many failed decryptions" {
 			t.Errorf("Retry-After %q, cause %q", r.header.Get("Retry-After"), r.x.Cause)
 		}
 		if alarm := r.x.Blocked; (alarm == BlockedSigner) != (i == maxFailures) || i != maxFailures && alarm != "" {
@@ -66,7 +67,8 @@ func TestHostileSEC092(t *testing.T) {
 	}
 	blocked.verdict(t, a.postFrom(t, "192.0.2.2", good("a")))  // the signer, from elsewhere
 	blocked.verdict(t, a.postFrom(t, "192.0.2.1", good("a2"))) // another one, from the same source
-	if again := a.send(t, request(contentType, body, "X-Forwarded-For: 192.0.2.1\r\n")); string(again.body) != string(first.body) {
+	if again := a.send(t, request(contentType, body,
+		"X-Forwarded-For: 192.0.2.1\r\n")); string(again.body) != string(first.body) {
 		t.Errorf("a repeat got HTTP %d, %v", again.status, again.x.Err)
 	}
 	if n := a.decrypts.Load(); n != decrypts {
@@ -93,7 +95,9 @@ func TestHostileSEC092Source(t *testing.T) {
 			t.Errorf("failure %d: blocked %q", i, r.x.Blocked)
 		}
 	}
-	want{status: http.StatusTooManyRequests, step: StepDecrypt}.verdict(t, a.postFrom(t, "[2001:db8:1:2:ffff::4]", newDraft(t))) // the same /64
+	// the same /64
+	want{status: http.StatusTooManyRequests, step: StepDecrypt}.verdict(t,
+		a.postFrom(t, "[2001:db8:1:2:ffff::4]", newDraft(t)))
 	if r := a.postFrom(t, "[2001:db8:1:3::3]", newDraft(t)); r.signal == nil || r.signal.Receipt == nil {
 		t.Errorf("another network is refused: %v", r.x.Err)
 	}

@@ -49,7 +49,8 @@ func TestHostileRequestLine(t *testing.T) {
 		{"SEC-010 multipart of another type", change(`type="application/soap+xml"`, `type="text/xml"`), 415},
 		{"SEC-010 multipart with an empty type", change(`type="application/soap+xml"`, `type=""`), 415},
 		{"SEC-101 Content-Encoding", change(typ, typ+"\r\nContent-Encoding: gzip"), 415},
-		{"SEC-101 a second Content-Encoding", change(typ, typ+"\r\nContent-Encoding: identity\r\nContent-Encoding: gzip"), 415},
+		{"SEC-101 a second Content-Encoding", change(typ,
+			typ+"\r\nContent-Encoding: identity\r\nContent-Encoding: gzip"), 415},
 		{"SEC-013 Upgrade", change(typ, typ+"\r\nConnection: Upgrade\r\nUpgrade: h2c"), 400},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -69,7 +70,8 @@ func TestHostileRequestLine(t *testing.T) {
 		"SEC-010 letter case of the type":   change("multipart/related", "Multipart/Related"),
 		"AS4-013 an unknown parameter":      change(typ, typ+`; charset="utf-8"; action=""`),
 		"SEC-101 Content-Encoding identity": change(typ, typ+"\r\nContent-Encoding: identity"),
-		"AS4-022 a blank preamble":          strings.Replace(change("\r\n\r\n", "\r\n\r\n\r\n"), fmt.Sprintf("Content-Length: %d", len(body)), fmt.Sprintf("Content-Length: %d", len(body)+2), 1),
+		"AS4-022 a blank preamble": strings.Replace(change("\r\n\r\n", "\r\n\r\n\r\n"),
+			fmt.Sprintf("Content-Length: %d", len(body)), fmt.Sprintf("Content-Length: %d", len(body)+2), 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newArena(t)
@@ -83,14 +85,23 @@ func TestHostileRequestLine(t *testing.T) {
 // SEC-013: what net/http refuses before the Receiver, or leaves to it.
 func TestHostileSEC013(t *testing.T) {
 	for _, tc := range []struct{ name, raw string }{
-		{"SEC-013 differing lengths", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"},
+		{
+			"SEC-013 differing lengths",
+			"POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+		},
 		{"SEC-013 an unknown transfer encoding", "POST /as4 HTTP/1.1\r\nHost: b\r\nTransfer-Encoding: x\r\n\r\n"},
-		{"SEC-013 HTTP/1.0 with Transfer-Encoding", "POST /as4 HTTP/1.0\r\nHost: b\r\nContent-Type: application/soap+xml\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+		{
+			"SEC-013 HTTP/1.0 with Transfer-Encoding",
+			"POST /as4 HTTP/1.0\r\nHost: b\r\nContent-Type: application/soap+xml\r\nTransfer-Encoding: chunked\r\n" +
+				"\r\n0\r\n\r\n",
+		},
 		{"SEC-013 a blank before the colon", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Length : 3\r\n\r\nabc"},
 		{"SEC-013 two hosts", "POST /as4 HTTP/1.1\r\nHost: b\r\nHost: c\r\nContent-Length: 0\r\n\r\n"},
 		{"SEC-013 a signed length", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Length: +3\r\n\r\nabc"},
-		{"SEC-013 a line feed in a chunk", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: application/soap+xml\r\nTransfer-Encoding: chunked\r\n\r\n3\nabc\n0\n\n"},
-		{"SEC-013 Expect", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: application/soap+xml\r\nExpect: tea\r\nContent-Length: 0\r\n\r\n"},
+		{"SEC-013 a line feed in a chunk", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: application/soap+xml\r\n" +
+			"Transfer-Encoding: chunked\r\n\r\n3\nabc\n0\n\n"},
+		{"SEC-013 Expect", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: application/soap+xml\r\nExpect: tea\r\n" +
+			"Content-Length: 0\r\n\r\n"},
 		{"SEC-014 HTTP/2 without TLS", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -106,7 +117,8 @@ func TestHostileSEC013(t *testing.T) {
 
 func chunked(contentType string, body []byte) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: %s\r\nTransfer-Encoding: chunked\r\n\r\n", contentType)
+	fmt.Fprintf(&b, "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: %s\r\nTransfer-Encoding: chunked\r\n\r\n",
+		contentType)
 	for len(body) > 0 {
 		n := min(len(body), 10_000)
 		fmt.Fprintf(&b, "%x\r\n%s\r\n", n, body[:n])
@@ -131,7 +143,10 @@ func TestHostileSEC011(t *testing.T) {
 		{"SEC-011 Content-Length over the cap", len(body) - 1, request(contentType, body), tooLarge},
 		{"SEC-011 chunked over the cap by one byte", len(body) - 1, chunked(contentType, body), tooLarge},
 		{"SEC-011 the exact cap", len(body), request(contentType, body), want{code: ebms.CodeDecompressionFailure}},
-		{"SEC-011 the exact cap, chunked", len(body), chunked(contentType, body), want{code: ebms.CodeDecompressionFailure}},
+		{
+			"SEC-011 the exact cap, chunked", len(body), chunked(contentType, body),
+			want{code: ebms.CodeDecompressionFailure},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a := newArena(t, func(rx *Receiver) { rx.MaxBytes = int64(tc.max) })
@@ -153,7 +168,10 @@ func TestHostileSEC011(t *testing.T) {
 // SEC-012: a body that comes too slowly, by another clock.
 func TestHostileSEC012(t *testing.T) {
 	contentType, body := newDraft(t).build(t)
-	for name, late := range map[string]time.Duration{"below 1 KiB/s": time.Minute, "longer than ten minutes": DefaultPace.Total + time.Second} {
+	for name, late := range map[string]time.Duration{
+		"below 1 KiB/s":           time.Minute,
+		"longer than ten minutes": DefaultPace.Total + time.Second,
+	} {
 		t.Run("SEC-012 "+name, func(t *testing.T) {
 			a := newArena(t)
 			a.rx.Hook = func(point string) {
@@ -227,14 +245,16 @@ func TestSEC016GoodAmongInvalid(t *testing.T) {
 	for i := range 200 {
 		wg.Go(func() {
 			<-start
-			if r := a.raw(t, [][]byte{bad, forged, good[:len(good)-len(body)+10]}[i%3]); r.signal != nil && r.signal.Receipt != nil {
+			if r := a.raw(t, [][]byte{bad, forged, good[:len(good)-len(body)+10]}[i%3]); r.signal != nil &&
+				r.signal.Receipt != nil {
 				t.Error("a receipt for an invalid message")
 			}
 		})
 	}
 	close(start)
 	for r := a.raw(t, good); r.signal == nil || r.signal.Receipt == nil; r = a.raw(t, good) {
-		if r.status != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" || time.Now().After(deadline) {
+		if r.status != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" ||
+			time.Now().After(deadline) {
 			t.Fatalf("HTTP %d for a good message", r.status)
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -349,7 +369,10 @@ func TestHostileDuplicates(t *testing.T) {
 	}
 	another := newDraft(t)
 	another.m.ID = d.m.ID
-	want{code: ebms.CodeValueInconsistent, step: StepKnown, detail: "MessageId reused with different content"}.verdict(t, a.post(t, another))
+	want{
+		code: ebms.CodeValueInconsistent, step: StepKnown,
+		detail: "MessageId reused with different content",
+	}.verdict(t, a.post(t, another))
 	if a.decrypts.Load() != decrypts || len(a.mem.repeats) != 0 {
 		t.Error("SEC-092: a duplicate was decrypted, or something was kept of it")
 	}
@@ -437,8 +460,16 @@ func TestHostileAS4134(t *testing.T) {
 	}{
 		{"AS4-134 without payload", func(d *draft) { d.bare, d.m.Parts = true, nil }, "", 0},
 		{"AS4-134 with payload", func(d *draft) { d.sbd = []byte("hello") }, "", 1},
-		{"AS4-134 encryption is checked", func(d *draft) { d.cipher = func(b []byte) []byte { b[13] ^= 1; return b } }, ebms.CodeFailedDecryption, 1},
-		{"AS4-134 the sender is checked", func(d *draft) { d.m.From.ID.Value = "POP900003" }, ebms.CodeFailedAuthentication, 0},
+		{
+			"AS4-134 encryption is checked", func(d *draft) {
+				d.cipher = func(b []byte) []byte { b[13] ^= 1; return b }
+			},
+			ebms.CodeFailedDecryption, 1,
+		},
+		{
+			"AS4-134 the sender is checked", func(d *draft) { d.m.From.ID.Value = "POP900003" },
+			ebms.CodeFailedAuthentication, 0,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a := newArena(t)

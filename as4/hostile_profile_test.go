@@ -48,7 +48,10 @@ func TestHostileProfile(t *testing.T) {
 	}
 	run(t, []hostile{
 		{"AS4-026 a body that is not empty", setup(func(d *draft) {
-			d.soap = func(b []byte) []byte { return bytes.Replace(b, []byte("</S12:Body>"), []byte("<x/></S12:Body>"), 1) }
+			d.soap = func(b []byte) []byte {
+				return bytes.Replace(b, []byte("</S12:Body>"), []byte("<x/></S12:Body>"),
+					1)
+			}
 		}), want{code: ebms.CodeFailedAuthentication, step: StepSOAP}},
 		{"AS4-029 two user messages", setup(func(d *draft) {
 			d.messaging = func(b []byte) []byte {
@@ -62,8 +65,17 @@ func TestHostileProfile(t *testing.T) {
 				return bytes.Join([][]byte{b[:i], b[j:]}, nil)
 			}
 		}), want{code: ebms.CodeValueInconsistent, step: StepProfile}},
-		{"AS4-029 a signal as request", setup(func(d *draft) { signalInstead(d, "<eb:Error errorCode=\"EBMS:0004\" severity=\"failure\"></eb:Error>") }), want{code: ebms.CodeValueInconsistent, step: StepProfile}},
-		{"AS4-001 a pull request EBMS:0008", setup(func(d *draft) { signalInstead(d, "<eb:PullRequest></eb:PullRequest>") }), want{code: ebms.CodeFeatureInconsistency, step: StepProfile}},
+		{
+			"AS4-029 a signal as request", setup(func(d *draft) {
+				signalInstead(d,
+					"<eb:Error errorCode=\"EBMS:0004\" severity=\"failure\"></eb:Error>")
+			}),
+			want{code: ebms.CodeValueInconsistent, step: StepProfile},
+		},
+		{"AS4-001 a pull request EBMS:0008", setup(func(d *draft) {
+			signalInstead(d,
+				"<eb:PullRequest></eb:PullRequest>")
+		}), want{code: ebms.CodeFeatureInconsistency, step: StepProfile}},
 		{"AS4-032 children in another order", setup(func(d *draft) {
 			d.messaging = func(b []byte) []byte {
 				i, j := bytes.Index(b, []byte("<eb:From>")), bytes.Index(b, []byte("<eb:To>"))
@@ -77,35 +89,83 @@ func TestHostileProfile(t *testing.T) {
 		{"AS4-035 a MessageId without domain", setup(func(d *draft) { d.m.ID = "abc" }), header},
 		{"AS4-035 a MessageId in brackets", setup(func(d *draft) { d.m.ID = "<a@b>" }), header},
 		{"SEC-072 a MessageId with blanks around", setup(func(d *draft) { d.m.ID = " a@b " }), header},
-		{"SEC-072 a MessageId of 256 bytes", setup(func(d *draft) { d.m.ID = ebms.MessageID("a@" + strings.Repeat("b", 254)) }), header},
+		{"SEC-072 a MessageId of 256 bytes", setup(
+			func(d *draft) { d.m.ID = ebms.MessageID("a@" + strings.Repeat("b", 254)) }), header},
 		{"AS4-035 an element inside MessageId", messaging("<eb:MessageId>", "<eb:MessageId><eb:x></eb:x>"), header},
-		{"AS4-037 two party ids", messaging("<eb:Role>", `<eb:PartyId type="urn:fdc:peppol.eu:2017:identifiers:ap">POP900001</eb:PartyId><eb:Role>`), want{code: ebms.CodeValueInconsistent, step: StepProfile}},
+		{
+			"AS4-037 two party ids", messaging("<eb:Role>",
+				`<eb:PartyId type="urn:fdc:peppol.eu:2017:identifiers:ap">POP900001</eb:PartyId><eb:Role>`),
+			want{code: ebms.CodeValueInconsistent, step: StepProfile},
+		},
 		{"AS4-037 another type of From", setup(func(d *draft) { d.m.From.ID.Type = "urn:x" }), other},
 		{"AS4-037 From is no seat id", setup(func(d *draft) { d.m.From.ID.Value = "somebody" }), other},
 		{"AS4-037 another role", setup(func(d *draft) { d.m.From.Role = ebms.RoleResponder }), mode},
 		{"AS4-038 another role", setup(func(d *draft) { d.m.To.Role = ebms.RoleInitiator }), mode},
 		{"AS4-038 another type of To", setup(func(d *draft) { d.m.To.ID.Type = "" }), other},
-		{"AS4-039 From of another access point", setup(func(d *draft) { d.m.From.ID.Value = "POP900003" }), want{code: ebms.CodeFailedAuthentication, step: StepProfile}},
+		{
+			"AS4-039 From of another access point", setup(func(d *draft) { d.m.From.ID.Value = "POP900003" }),
+			want{code: ebms.CodeFailedAuthentication, step: StepProfile},
+		},
 		{"AS4-040 To another access point", setup(func(d *draft) { d.m.To.ID.Value = "POP900003" }), other},
 		{"AS4-041 another agreement", setup(func(d *draft) { d.m.Agreement += "x" }), mode},
-		{"AS4-041 no agreement", messaging("<eb:AgreementRef>urn:fdc:peppol.eu:2017:agreements:tia:ap_provider</eb:AgreementRef>", ""), mode},
+		{
+			"AS4-041 no agreement",
+			messaging("<eb:AgreementRef>urn:fdc:peppol.eu:2017:agreements:tia:ap_provider</eb:AgreementRef>", ""),
+			mode,
+		},
 		{"AS4-041 a type attribute", messaging("<eb:AgreementRef>", `<eb:AgreementRef type="x">`), mode},
 		{"AS4-041 a pmode attribute", messaging("<eb:AgreementRef>", `<eb:AgreementRef pmode="x">`), mode},
-		{"AS4-042 another process", setup(func(d *draft) { d.m.Service.Value += "x" }), differs("The Service differs from the process of the SBDH")},
-		{"AS4-042 another process scheme", setup(func(d *draft) { d.m.Service.Type = "" }), differs("The Service differs from the process of the SBDH")},
-		{"AS4-043 another document type", setup(func(d *draft) { d.m.Action += "x" }), differs("The Action differs from the document type of the SBDH")},
-		{"AS4-043 a percent-encoded Action", setup(func(d *draft) { d.m.Action = strings.ReplaceAll(d.m.Action, "#", "%23") }), differs("*")},
+		{
+			"AS4-042 another process", setup(func(d *draft) { d.m.Service.Value += "x" }),
+			differs("The Service differs from the process of the SBDH"),
+		},
+		{
+			"AS4-042 another process scheme", setup(func(d *draft) { d.m.Service.Type = "" }),
+			differs("The Service differs from the process of the SBDH"),
+		},
+		{
+			"AS4-043 another document type", setup(func(d *draft) { d.m.Action += "x" }),
+			differs("The Action differs from the document type of the SBDH"),
+		},
+		{"AS4-043 a percent-encoded Action", setup(func(d *draft) {
+			d.m.Action = strings.ReplaceAll(d.m.Action, "#",
+				"%23")
+		}), differs("*")},
 		{"AS4-044 no ConversationId", messaging("<eb:ConversationId>c@a.example</eb:ConversationId>", ""), header},
-		{"AS4-045 no originalSender", setup(func(d *draft) { d.m.Properties = d.m.Properties[1:] }), differs("The message property originalSender or its type is missing")},
-		{"AS4-045 no finalRecipient", setup(func(d *draft) { d.m.Properties = d.m.Properties[:1] }), differs("The message property finalRecipient or its type is missing")},
+		{
+			"AS4-045 no originalSender", setup(func(d *draft) { d.m.Properties = d.m.Properties[1:] }),
+			differs("The message property originalSender or its type is missing"),
+		},
+		{
+			"AS4-045 no finalRecipient", setup(func(d *draft) { d.m.Properties = d.m.Properties[:1] }),
+			differs("The message property finalRecipient or its type is missing"),
+		},
 		{"AS4-045 no properties", setup(func(d *draft) { d.m.Properties = nil }), differs("*")},
 		{"AS4-047 a property without type", setup(func(d *draft) { d.m.Properties[0].Type = "" }), differs("*")},
-		{"AS4-047 another sender", setup(func(d *draft) { d.m.Properties[0].Value = "0192:991825828" }), differs("The message property originalSender differs from the SBDH")},
-		{"AS4-047 another recipient", setup(func(d *draft) { d.m.Properties[1].Value = "0192:991825828" }), differs("The message property finalRecipient differs from the SBDH")},
-		{"AS4-047 a property twice", setup(func(d *draft) { d.m.Properties = append(d.m.Properties, d.m.Properties[0]) }), header},
-		{"AS4-049 no MimeType", setup(func(d *draft) { d.m.Parts[0].Properties = d.m.Parts[0].Properties[1:] }), want{code: ebms.CodeInvalidHeader, step: StepKnown}},
-		{"AS4-050 another CompressionType", setup(func(d *draft) { property(d.m.Parts[0].Properties, propCompression).Value = "application/zip" }), want{code: ebms.CodeValueInconsistent, step: StepKnown}},
-		{"AS4-051 an unknown CharacterSet", setup(func(d *draft) { property(d.m.Parts[0].Properties, propCharset).Value = "klingon" }), want{code: ebms.CodeValueInconsistent, step: StepKnown}},
+		{
+			"AS4-047 another sender", setup(func(d *draft) { d.m.Properties[0].Value = "0192:991825828" }),
+			differs("The message property originalSender differs from the SBDH"),
+		},
+		{
+			"AS4-047 another recipient", setup(func(d *draft) { d.m.Properties[1].Value = "0192:991825828" }),
+			differs("The message property finalRecipient differs from the SBDH"),
+		},
+		{"AS4-047 a property twice", setup(func(d *draft) {
+			d.m.Properties = append(d.m.Properties,
+				d.m.Properties[0])
+		}), header},
+		{
+			"AS4-049 no MimeType", setup(func(d *draft) { d.m.Parts[0].Properties = d.m.Parts[0].Properties[1:] }),
+			want{code: ebms.CodeInvalidHeader, step: StepKnown},
+		},
+		{"AS4-050 another CompressionType", setup(func(d *draft) {
+			property(d.m.Parts[0].Properties,
+				propCompression).Value = "application/zip"
+		}), want{code: ebms.CodeValueInconsistent, step: StepKnown}},
+		{"AS4-051 an unknown CharacterSet", setup(func(d *draft) {
+			property(d.m.Parts[0].Properties,
+				propCharset).Value = "klingon"
+		}), want{code: ebms.CodeValueInconsistent, step: StepKnown}},
 		{"AS4-016 two described parts", setup(func(d *draft) {
 			d.m.Parts = append(d.m.Parts, ebms.Part{Href: "cid:two@a.example"})
 			d.msg = func(m *mime.Message) {
@@ -117,9 +177,19 @@ func TestHostileProfile(t *testing.T) {
 				m.Parts = append(m.Parts, mime.Content{ID: "two@a.example", Body: strings.NewReader("x")})
 			}
 		}), want{code: ebms.CodeExternalPayloadError, step: StepProfile}},
-		{"AS4-052 a described part that is missing", setup(func(d *draft) { d.msg = func(m *mime.Message) { m.Parts = nil } }), want{code: ebms.CodeExternalPayloadError, step: StepProfile}},
-		{"AS4-052 an http reference", setup(func(d *draft) { d.m.Parts[0].Href = "http://127.0.0.1/x" }), want{code: ebms.CodeExternalPayloadError, step: StepProfile}},
-		{"AS4-052 another part is meant", setup(func(d *draft) { d.m.Parts[0].Href = "cid:other@a.example" }), want{code: ebms.CodeExternalPayloadError, step: StepProfile}},
+		{
+			"AS4-052 a described part that is missing",
+			setup(func(d *draft) { d.msg = func(m *mime.Message) { m.Parts = nil } }),
+			want{code: ebms.CodeExternalPayloadError, step: StepProfile},
+		},
+		{
+			"AS4-052 an http reference", setup(func(d *draft) { d.m.Parts[0].Href = "http://127.0.0.1/x" }),
+			want{code: ebms.CodeExternalPayloadError, step: StepProfile},
+		},
+		{
+			"AS4-052 another part is meant", setup(func(d *draft) { d.m.Parts[0].Href = "cid:other@a.example" }),
+			want{code: ebms.CodeExternalPayloadError, step: StepProfile},
+		},
 		{"AS4-048 no PayloadInfo and no part", setup(func(d *draft) { d.m.Parts = nil; d.bare = true }), other},
 	})
 }
@@ -128,7 +198,8 @@ func TestHostileProfile(t *testing.T) {
 func signalInstead(d *draft, content string) {
 	d.messaging = func(b []byte) []byte {
 		i, j := bytes.Index(b, []byte("<eb:UserMessage>")), bytes.Index(b, []byte("</eb:Messaging>"))
-		info := `<eb:SignalMessage><eb:MessageInfo><eb:Timestamp>2026-01-01T00:00:00Z</eb:Timestamp><eb:MessageId>s@a.example</eb:MessageId></eb:MessageInfo>`
+		info := `<eb:SignalMessage><eb:MessageInfo><eb:Timestamp>2026-01-01T00:00:00Z</eb:Timestamp><eb:MessageId>` +
+			`s@a.example</eb:MessageId></eb:MessageInfo>`
 		return bytes.Join([][]byte{b[:i], []byte(info + content + "</eb:SignalMessage>"), b[j:]}, nil)
 	}
 }
@@ -143,19 +214,27 @@ func TestTolerated(t *testing.T) {
 		{"AS4-034 a timestamp with offset", setup(func(d *draft) {
 			at := d.m.Timestamp.UTC()
 			d.messaging = func(b []byte) []byte {
-				return bytes.Replace(b, []byte(at.Format("2006-01-02T15:04:05.000Z")), []byte(at.In(time.FixedZone("", 2*3600)).Format("2006-01-02T15:04:05.000-07:00")), 1)
+				return bytes.Replace(b, []byte(at.Format("2006-01-02T15:04:05.000Z")),
+					[]byte(at.In(time.FixedZone("", 2*3600)).Format("2006-01-02T15:04:05.000-07:00")), 1)
 			}
 		})},
-		{"AS4-036 RefToMessageId", messaging("</eb:MessageId>", "</eb:MessageId><eb:RefToMessageId>x@y</eb:RefToMessageId>")},
+		{"AS4-036 RefToMessageId", messaging("</eb:MessageId>",
+			"</eb:MessageId><eb:RefToMessageId>x@y</eb:RefToMessageId>")},
 		{"AS4-046 another property", setup(func(d *draft) {
 			d.m.Properties = append(d.m.Properties, ebms.Property{Name: "trackingIdentifier", Value: "1"})
 		})},
-		{"AS4-047 SBDH-007 letter case of a participant", setup(func(d *draft) { d.m.Properties[0].Value = strings.ToUpper(d.m.Properties[0].Value) })},
+		{
+			"AS4-047 SBDH-007 letter case of a participant",
+			setup(func(d *draft) { d.m.Properties[0].Value = strings.ToUpper(d.m.Properties[0].Value) }),
+		},
 		{"AS4-051 no CharacterSet", setup(func(d *draft) {
 			d.m.Parts[0].Properties = d.m.Parts[0].Properties[:3]
 			d.m.Parts[0].Properties = without(d.m.Parts[0].Properties, propCharset)
 		})},
-		{"AS4-054 blanks around Action and Service", setup(func(d *draft) { d.m.Action = " " + d.m.Action + "\n"; d.m.Service.Value += "\t" })},
+		{
+			"AS4-054 blanks around Action and Service",
+			setup(func(d *draft) { d.m.Action = " " + d.m.Action + "\n"; d.m.Service.Value += "\t" }),
+		},
 		{"AS4-057 a payload that is not compressed", setup(func(d *draft) {
 			d.payload, d.mimeType = d.sbd, "application/octet-stream"
 			d.m.Parts[0].Properties = without(d.m.Parts[0].Properties, propCompression)
@@ -168,13 +247,18 @@ func TestTolerated(t *testing.T) {
 			d.msg = func(m *mime.Message) { m.Parts[0].ID = cid }
 		})},
 		{"AS4-018 a file name", func(t *testing.T, d *draft) {
-			d.body = replace(t, "application/octet-stream\r\n", "application/octet-stream\r\nContent-Disposition: attachment; filename=\"../../x\"\r\n")
+			d.body = replace(t, "application/octet-stream\r\n",
+				"application/octet-stream\r\nContent-Disposition: attachment; filename=\"../../x\"\r\n")
 		}},
 		{"AS4-028 mustUnderstand is 1", func(t *testing.T, d *draft) {
 			d.soap = replace(t, `S12:mustUnderstand="true"><wsse:Bin`, `S12:mustUnderstand="1"><wsse:Bin`)
 		}},
-		{"AS4-053 Schema and Description", messaging("<eb:PartProperties>", `<eb:Schema location="http://127.0.0.1/x"></eb:Schema><eb:Description xml:lang="en">x</eb:Description><eb:PartProperties>`)},
-		{"AS4-088 a Timestamp that expired", soap("<wsse:BinarySecurityToken", "<wsu:Timestamp><wsu:Created>2020-01-01T00:00:00Z</wsu:Created><wsu:Expires>2020-01-01T00:05:00Z</wsu:Expires></wsu:Timestamp><wsse:BinarySecurityToken")},
+		{"AS4-053 Schema and Description", messaging("<eb:PartProperties>",
+			`<eb:Schema location="http://127.0.0.1/x"></eb:Schema><eb:Description `+
+				`xml:lang="en">x</eb:Description><eb:PartProperties>`)},
+		{"AS4-088 a Timestamp that expired", soap("<wsse:BinarySecurityToken",
+			"<wsu:Timestamp><wsu:Created>2020-01-01T00:00:00Z</wsu:Created><wsu:Expires>"+
+				"2020-01-01T00:05:00Z</wsu:Expires></wsu:Timestamp><wsse:BinarySecurityToken")},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a := newArena(t)
@@ -205,9 +289,15 @@ func TestHostileHandlerErrors(t *testing.T) {
 		err  error
 		want want
 	}{
-		{"AS4-092 not serviced", ebms.NotServiced("No such participant."), want{code: ebms.CodeOther, detail: ebms.NotServicedDetail}},
+		{
+			"AS4-092 not serviced", ebms.NotServiced("No such participant."),
+			want{code: ebms.CodeOther, detail: ebms.NotServicedDetail},
+		},
 		{"EBMS:0202 the store is full", errors.New("disk full at /var/lib"), want{code: ebms.CodeDeliveryFailure}},
-		{"EBMS:0004 another refusal", &ebms.Error{Code: ebms.CodeOther, Detail: "One line"}, want{code: ebms.CodeOther, detail: "One line"}},
+		{
+			"EBMS:0004 another refusal", &ebms.Error{Code: ebms.CodeOther, Detail: "One line"},
+			want{code: ebms.CodeOther, detail: "One line"},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a := newArena(t)

@@ -83,13 +83,18 @@ func newArena(t testing.TB, change ...func(*Receiver)) *arena {
 		t.Fatal(err)
 	}
 	b := seat(t, "b")
-	a := &arena{mem: &memory{accepted: map[DuplicateKey]*Inbound{}, bodies: map[DuplicateKey][]byte{}}, done: make(chan *Exchange, 1000)}
+	a := &arena{
+		mem:  &memory{accepted: map[DuplicateKey]*Inbound{}, bodies: map[DuplicateKey][]byte{}},
+		done: make(chan *Exchange, 1000),
+	}
 	a.trust = certs.NewVerifier(p.Anchors(), certs.Unchecked{})
 	ring := certs.NewKeyring(&certs.Identity{Seat: b.Seat, Cert: b.Cert, Key: countedKey{b.Key, &a.decrypts}})
 	a.rx = &Receiver{
-		Keys: func() *certs.Keyring { return ring }, Trust: a.trust, Handler: a.mem, Seat: "POP900002", Host: "b.example", Path: "/as4",
-		Spool: t.TempDir(), Intake: &intake.Gate{}, Sleep: func(context.Context, time.Duration) {}, Done: func(x *Exchange) { a.done <- x },
-		Now: func() time.Time { return time.Now().Add(time.Duration(a.clock.Load())) },
+		Keys: func() *certs.Keyring { return ring }, Trust: a.trust, Handler: a.mem, Seat: "POP900002",
+		Host: "b.example", Path: "/as4",
+		Spool: t.TempDir(), Intake: &intake.Gate{}, Sleep: func(context.Context, time.Duration) {},
+		Done: func(x *Exchange) { a.done <- x },
+		Now:  func() time.Time { return time.Now().Add(time.Duration(a.clock.Load())) },
 	}
 	for _, f := range change {
 		f(a.rx)
@@ -129,7 +134,10 @@ func zip(b []byte) []byte {
 func newDraft(t testing.TB) *draft {
 	t.Helper()
 	h := testHeader(t)
-	d := &draft{sbd: testSBD(t, h), cid: "att-" + uuid.NewString() + "@a.example", mimeType: gzipType, by: seat(t, "a"), to: seat(t, "b")}
+	d := &draft{
+		sbd: testSBD(t, h), cid: "att-" + uuid.NewString() + "@a.example", mimeType: gzipType, by: seat(t, "a"),
+		to: seat(t, "b"),
+	}
 	s := &Sender{Host: "a.example"}
 	d.m = s.userMessage("POP900001", "POP900002", d.cid, Outgoing{
 		ID: s.NewMessageID(), Header: h, Timestamp: time.Now(), ConversationID: "c@a.example",
@@ -232,7 +240,8 @@ type reply struct {
 }
 
 func request(contentType string, body []byte, more ...string) []byte {
-	head := fmt.Sprintf("POST /as4 HTTP/1.1\r\nHost: b.example\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s\r\n", contentType, len(body), strings.Join(more, ""))
+	head := fmt.Sprintf("POST /as4 HTTP/1.1\r\nHost: b.example\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s\r\n",
+		contentType, len(body), strings.Join(more, ""))
 	return append([]byte(head), body...)
 }
 
@@ -331,7 +340,8 @@ func (w want) verdict(t testing.TB, r *reply) {
 		t.Fatalf("got %+v signed %v (%v), want one signed error %s", r.signal, r.signed, r.x.Err, w.code)
 	}
 	e := r.signal.Errors[0]
-	if e.Code != w.code || e.Severity != "failure" || e.RefTo != r.signal.RefTo || strings.ContainsAny(e.Detail, "\r\n") {
+	if e.Code != w.code || e.Severity != "failure" || e.RefTo != r.signal.RefTo ||
+		strings.ContainsAny(e.Detail, "\r\n") {
 		t.Errorf("got %+v (%v), want %s", e, r.x.Err, w.code)
 	}
 	switch w.code {
@@ -356,7 +366,8 @@ func (a *arena) clean(t testing.TB, accepted int) {
 	a.mem.mu.Lock()
 	defer a.mem.mu.Unlock()
 	if len(a.mem.accepted) != accepted || a.mem.places != 0 || a.rx.Intake.Held() != (intake.Held{}) {
-		t.Errorf("%d accepted (want %d), %d places open, held %+v", len(a.mem.accepted), accepted, a.mem.places, a.rx.Intake.Held())
+		t.Errorf("%d accepted (want %d), %d places open, held %+v", len(a.mem.accepted), accepted, a.mem.places,
+			a.rx.Intake.Held())
 	}
 	left, err := os.ReadDir(a.rx.Spool)
 	if err != nil || len(left) > 0 {

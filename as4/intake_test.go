@@ -52,11 +52,18 @@ func TestSEC011SpoolCounts(t *testing.T) {
 	}{
 		{name: "in memory", want: intake.Held{Requests: 1, Memory: 2000}},
 		{name: "in a file", large: true, want: intake.Held{Requests: 1, Files: 1, Spool: memorySpool + 1000}},
-		{name: "memory is short", limits: intake.Limits{Memory: 3000}, want: intake.Held{Requests: 1, Files: 1, Spool: 2000}},
+		{
+			name: "memory is short", limits: intake.Limits{Memory: 3000},
+			want: intake.Held{Requests: 1, Files: 1, Spool: 2000},
+		},
 		{name: "the write fails", large: true, spoil: readOnly, fails: true},
 		{name: "the file cannot be made", dir: "/nowhere", limits: intake.Limits{Memory: 2000}, fails: true},
 		{name: "the spool is full", large: true, limits: intake.Limits{Spool: memorySpool + 999}, fails: true},
-		{name: "the file was closed already", large: true, spoil: func(_ *testing.T, s *spool) { _ = s.file.Close() }, fails: true},
+		{
+			name: "the file was closed already", large: true,
+			spoil: func(_ *testing.T, s *spool) { _ = s.file.Close() },
+			fails: true,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			g, hold := held(t, tc.limits)
@@ -335,7 +342,8 @@ func TestSEC037PanicLeavesNothing(t *testing.T) {
 		}
 		r := a.post(t, d)
 		var p *Panic
-		if !errors.As(r.x.Err, &p) || p.Error() != "as4: panic: a fault of ours" || !bytes.Contains(p.Stack, []byte("intake_test.go")) {
+		if !errors.As(r.x.Err, &p) || p.Error() != "as4: panic: a fault of ours" ||
+			!bytes.Contains(p.Stack, []byte("intake_test.go")) {
 			t.Errorf("%s: %v", step, r.x.Err)
 		}
 		if r.status != 500 || r.x.Step != step || !r.closed {
@@ -415,7 +423,10 @@ func TestSEC012LargeOnASlowLine(t *testing.T) {
 	} {
 		now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 		start := now
-		x := &exchange{w: httptest.NewRecorder(), rx: &Receiver{Pace: DefaultPace, Now: func() time.Time { return now }}}
+		x := &exchange{
+			w:  httptest.NewRecorder(),
+			rx: &Receiver{Pace: DefaultPace, Now: func() time.Time { return now }},
+		}
 		b := newBody(x)
 		end := time.Duration(0)
 		for b.n < 2<<30 && end == 0 {

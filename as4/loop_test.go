@@ -90,7 +90,8 @@ type pair struct {
 }
 
 const (
-	testDocType = "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
+	testDocType = "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:" +
+		"en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
 	testProcess = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
 )
 
@@ -114,7 +115,8 @@ func newPair(t testing.TB) *pair {
 	ring := certs.NewKeyring(b)
 	done := make(chan *Exchange, 100)
 	rx := &Receiver{
-		Keys: func() *certs.Keyring { return ring }, Trust: trust, Handler: mem, Seat: "POP900002", Host: "b.example", Path: "/as4",
+		Keys: func() *certs.Keyring { return ring }, Trust: trust, Handler: mem, Seat: "POP900002", Host: "b.example",
+		Path:  "/as4",
 		Spool: t.TempDir(), Done: func(x *Exchange) { done <- x }, Sleep: func(context.Context, time.Duration) {},
 	}
 	srv := httptest.NewServer(rx)
@@ -149,7 +151,8 @@ func testHeader(t testing.TB) *sbdh.Header {
 func testSBD(t testing.TB, h *sbdh.Header) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	body := `<?xml version="1.0"?>` + "\n" + `<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"><ID>1</ID></Invoice>`
+	body := `<?xml version="1.0"?>` + "\n" +
+		`<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"><ID>1</ID></Invoice>`
 	if err := sbdh.Wrap(&b, h, strings.NewReader(body)); err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +170,11 @@ func (p *pair) seal(t testing.TB, out Outgoing) (Request, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Request{Peer: p.peer, MessageID: out.ID, ContentType: sealed.ContentType, Body: bytes.NewReader(body.Bytes()), Length: int64(body.Len()), Digests: sealed.Digests, Attempt: 1}, body.Bytes()
+	return Request{
+			Peer: p.peer, MessageID: out.ID, ContentType: sealed.ContentType,
+			Body: bytes.NewReader(body.Bytes()), Length: int64(body.Len()), Digests: sealed.Digests, Attempt: 1,
+		},
+		body.Bytes()
 }
 
 func (p *pair) exchange(t testing.TB) *Exchange {

@@ -280,7 +280,10 @@ func (x *exchange) header(signed *wssec.Signed) (*ebms.UserMessage, error) {
 		return nil, err
 	}
 	if len(x.parts) > 0 && !signed.Covers(x.parts[0].cid) { // SEC-027
-		return nil, &wssec.Error{Class: wssec.Policy, Rule: "AS4-069", Msg: "the payload part is not covered by the signature"}
+		return nil, &wssec.Error{
+			Class: wssec.Policy, Rule: "AS4-069",
+			Msg: "the payload part is not covered by the signature",
+		}
 	}
 	return m, nil
 }
@@ -296,7 +299,10 @@ func References(signed *wssec.Signed) ([]ebms.Reference, error) {
 }
 
 func reference(r dsig.Reference) ebms.Reference {
-	return ebms.Reference{URI: r.URI, Transforms: []string{r.Transform}, Method: r.Digest, Value: r.Value, Raw: r.Canonical}
+	return ebms.Reference{
+		URI: r.URI, Transforms: []string{r.Transform}, Method: r.Digest, Value: r.Value,
+		Raw: r.Canonical,
+	}
 }
 
 // open decrypts the payload part and compares it with the signed digest.
@@ -420,8 +426,8 @@ func (x *exchange) expand(r io.Reader) (io.Reader, error) {
 	return &capped{br, x.rx.MaxExpanded}, nil
 }
 
-// receipt makes the signed receipt (AS4-100 to AS4-105). It is signed before the message is stored, because it is stored
-// with the message, and sent afterwards (REL-001).
+// receipt makes the signed receipt (AS4-100 to AS4-105). It is signed before the message is stored, because it is
+// stored with the message, and sent afterwards (REL-001).
 func (x *exchange) receipt(in *Inbound) error {
 	id, err := x.keys.Current(in.C3, x.rx.Now())
 	if err != nil {

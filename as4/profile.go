@@ -66,8 +66,8 @@ type Subject struct {
 	Base64     bool                     // the payload part came in base64
 }
 
-// Broken yields the rules that are broken, in the order in which the Receiver decides. Of a test message only the header
-// counts (AS4-134).
+// Broken yields the rules that are broken, in the order in which the Receiver decides. Of a test message only the
+// header counts (AS4-134).
 func (s *Subject) Broken(yield func(Rule, Finding) bool) {
 	for _, r := range profile {
 		if s.Message.IsTest() && r.Step != StepProfile {
@@ -97,8 +97,8 @@ func (s *Subject) judge(step Step) (remarks []*Finding, err error) {
 	return remarks, nil
 }
 
-// profile is the list of all rules. Its order decides which of two faults is answered (D-08): the sender first (SEC-066),
-// then whether the message is for us, then fixed values and parts; the envelope last.
+// profile is the list of all rules. Its order decides which of two faults is answered (D-08): the sender first
+// (SEC-066), then whether the message is for us, then fixed values and parts; the envelope last.
 var profile = [...]Rule{
 	{"AS4-037", ebms.CodeOther, StepProfile, checkFromType},
 	{"AS4-037", ebms.CodeOther, StepProfile, checkFromSeat},
@@ -197,7 +197,8 @@ func checkAddressee(s *Subject) *Finding {
 		}
 	case s.Addressee != nil:
 		if seat, err := certs.Seat(s.Addressee); err != nil || string(seat) != to {
-			return wrong(notOurs, "To/PartyId is %q, but the payload is encrypted for %q", to, certs.Subject(s.Addressee))
+			return wrong(notOurs, "To/PartyId is %q, but the payload is encrypted for %q", to,
+				certs.Subject(s.Addressee))
 		}
 	}
 	return nil
@@ -236,8 +237,8 @@ func checkMPC(s *Subject) *Finding {
 	return nil
 }
 
-// SEC-073 and AS4-034 in design.md §3. Clocks go wrong by hours, and days in the wrong zone; a repeat is known for longer than the
-// oldest message that is taken (REL-032).
+// SEC-073 and AS4-034 in design.md §3. Clocks go wrong by hours, and days in the wrong zone; a repeat is known for
+// longer than the oldest message that is taken (REL-032).
 const (
 	maxFuture  = 25 * time.Hour
 	goodFuture = 10 * time.Minute
@@ -304,7 +305,8 @@ func checkRefTo(s *Subject) *Finding {
 // AS4-016. Exactly one payload part.
 func checkOnePart(s *Subject) *Finding {
 	if n := len(s.Message.Parts); n > 1 {
-		return wrong("Peppol allows exactly one payload part", "%d payload parts are described, Peppol allows exactly one", n)
+		return wrong("Peppol allows exactly one payload part",
+			"%d payload parts are described, Peppol allows exactly one", n)
 	}
 	return nil
 }
@@ -357,7 +359,8 @@ func checkMimeType(s *Subject) *Finding {
 func checkCompressionType(s *Subject) *Finding {
 	for _, p := range s.Message.Parts {
 		if v, ok := p.Property(propCompression); ok && v != gzipType {
-			return wrong("The CompressionType is not application/gzip", "the CompressionType is %q, not application/gzip", v)
+			return wrong("The CompressionType is not application/gzip",
+				"the CompressionType is %q, not application/gzip", v)
 		}
 	}
 	return nil
@@ -374,7 +377,8 @@ func checkCharset(s *Subject) *Finding {
 
 func knownCharset(s string) bool {
 	switch strings.ToLower(s) {
-	case "utf-8", "utf8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "ascii", "iso-8859-1", "iso-8859-15", "windows-1252":
+	case "utf-8", "utf8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "ascii", "iso-8859-1", "iso-8859-15",
+		"windows-1252":
 		return true
 	}
 	return false
@@ -431,7 +435,8 @@ func sameParticipant(name string, of func(*sbdh.Header) peppol.ParticipantID) fu
 		want := of(s.Header)
 		p, _ := s.Message.Property(name)
 		if got, err := peppol.ParseParticipant(p.Value); err != nil || !got.Equal(want) {
-			return wrong(differsFromEnvelope(name), "the property %s is %q, the envelope says %q", name, p.Value, want.Value())
+			return wrong(differsFromEnvelope(name), "the property %s is %q, the envelope says %q", name, p.Value,
+				want.Value())
 		}
 		return nil
 	}
@@ -463,7 +468,8 @@ func checkService(s *Subject) *Finding {
 	if s.Header == nil || got.Value == s.Header.Process.Value() && got.Type == s.Header.Process.Scheme() {
 		return nil
 	}
-	return wrong("The Service differs from the process of the SBDH", "the Service differs from the process of the envelope")
+	return wrong("The Service differs from the process of the SBDH",
+		"the Service differs from the process of the envelope")
 }
 
 // AS4-042. What the Service must be, for those who do not know the envelope.

@@ -25,12 +25,16 @@ func worst(t *testing.T) *Subject {
 	}
 	return &Subject{
 		Message: &ebms.UserMessage{
-			ID: foreign, Timestamp: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), RefTo: foreign, MPC: foreign, Agreement: foreign,
-			From:       ebms.Party{ID: ebms.Typed{Type: foreign, Value: foreign}, Role: foreign},
-			To:         ebms.Party{ID: ebms.Typed{Type: foreign, Value: foreign}, Role: foreign},
-			Service:    ebms.Typed{Value: foreign},
-			Action:     foreign,
-			Properties: []ebms.Property{{Name: propSender, Type: foreign, Value: foreign}, {Name: "trackingIdentifier"}},
+			ID: foreign, Timestamp: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), RefTo: foreign, MPC: foreign,
+			Agreement: foreign,
+			From:      ebms.Party{ID: ebms.Typed{Type: foreign, Value: foreign}, Role: foreign},
+			To:        ebms.Party{ID: ebms.Typed{Type: foreign, Value: foreign}, Role: foreign},
+			Service:   ebms.Typed{Value: foreign},
+			Action:    foreign,
+			Properties: []ebms.Property{
+				{Name: propSender, Type: foreign, Value: foreign},
+				{Name: "trackingIdentifier"},
+			},
 			Parts: []ebms.Part{
 				{Href: foreign, Properties: []ebms.Property{
 					{Name: propMimeType}, {Name: propCompression, Value: foreign}, {Name: propCharset, Value: foreign},
@@ -158,7 +162,8 @@ func TestProfileAddressee(t *testing.T) {
 	p := newPair(t)
 	for cert, want := range map[*x509.Certificate]bool{p.peer.Cert: false, p.own.Cert: true} {
 		s.Addressee = cert
-		if got := slices.ContainsFunc(listed(s), func(b string) bool { return strings.HasPrefix(b, "AS4-040") }); got != want {
+		if got := slices.ContainsFunc(listed(s),
+			func(b string) bool { return strings.HasPrefix(b, "AS4-040") }); got != want {
 			t.Errorf("encrypted for %s: AS4-040 broken %v, want %v", cert.Subject, got, want)
 		}
 	}
@@ -187,7 +192,10 @@ func TestReceiverStopsAtTheFirstRule(t *testing.T) {
 		{"AS4-040 before the agreement", func(m *ebms.UserMessage) {
 			m.To.ID.Value, m.Agreement = "POP900003", foreign
 		}, ebms.CodeOther, notOurs},
-		{"AS4-052 before AS4-048", func(m *ebms.UserMessage) { m.Parts = nil }, ebms.CodeExternalPayloadError, disagree},
+		{
+			"AS4-052 before AS4-048", func(m *ebms.UserMessage) { m.Parts = nil }, ebms.CodeExternalPayloadError,
+			disagree,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a, d := newArena(t), newDraft(t)

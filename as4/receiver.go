@@ -18,8 +18,8 @@ import (
 	"github.com/ravn-ap/ravn/peppol"
 )
 
-// Receiver is the C3 side: an http.Handler that answers each POST with one signed receipt or one signed error. It must not
-// be copied after first use.
+// Receiver is the C3 side: an http.Handler that answers each POST with one signed receipt or one signed error. It must
+// not be copied after first use.
 type Receiver struct {
 	Keys    func() *certs.Keyring // our seats; called once per message, so that a reload takes effect; required
 	Trust   *certs.Verifier       // decides who may be C2; required
@@ -40,11 +40,12 @@ type Receiver struct {
 
 	RefuseBase64 bool // payload parts in base64 are refused (SEC-025)
 
-	Hook  func(point string) // called at "receive.<step>", "receive.byte" and "answer.half"; tests end the process there
-	Ready func() error       // an error refuses messages, also while they are spooled; nil: always ready (REL-060)
-	Done  func(*Exchange)    // called once per request after its response; may be nil
-	NewID func() string      // makes the id of an Exchange; nil means 16 random hexadecimal digits
-	Now   func() time.Time   // nil means time.Now
+	// called at "receive.<step>", "receive.byte" and "answer.half"; tests end the process there
+	Hook  func(point string)
+	Ready func() error     // an error refuses messages, also while they are spooled; nil: always ready (REL-060)
+	Done  func(*Exchange)  // called once per request after its response; may be nil
+	NewID func() string    // makes the id of an Exchange; nil means 16 random hexadecimal digits
+	Now   func() time.Time // nil means time.Now
 	Sleep func(context.Context, time.Duration)
 
 	once     sync.Once
@@ -308,5 +309,6 @@ func lines(h http.Header) (n int) {
 
 // Encoded tells whether a header has a Content-Encoding other than identity (SEC-101).
 func Encoded(h http.Header) bool {
-	return slices.ContainsFunc(h["Content-Encoding"], func(v string) bool { return v != "" && !strings.EqualFold(v, "identity") })
+	return slices.ContainsFunc(h["Content-Encoding"],
+		func(v string) bool { return v != "" && !strings.EqualFold(v, "identity") })
 }

@@ -53,8 +53,9 @@ func resign(t testing.TB, soap []byte, by *certs.Identity, change func(info stri
 
 // reference to an attachment, in SignedInfo.
 func attachmentReference(url string) string {
-	return fmt.Sprintf(`<ds:Reference URI="%s"><ds:Transforms><ds:Transform Algorithm="%s"></ds:Transform></ds:Transforms>`+
-		`<ds:DigestMethod Algorithm="%s"></ds:DigestMethod><ds:DigestValue>%s</ds:DigestValue></ds:Reference>`,
+	return fmt.Sprintf(
+		`<ds:Reference URI="%s"><ds:Transforms><ds:Transform Algorithm="%s"></ds:Transform></ds:Transforms>`+
+			`<ds:DigestMethod Algorithm="%s"></ds:DigestMethod><ds:DigestValue>%s</ds:DigestValue></ds:Reference>`,
 		url, swaTransform, dsig.SHA256, base64.StdEncoding.EncodeToString(make([]byte, 32)))
 }
 
@@ -102,7 +103,8 @@ func TestHostileReferences(t *testing.T) {
 		}, badVerify},
 		{"SEC-044 a file", refer("file:///etc/passwd"), badVerify},
 		{"SEC-044 XSW-22 a test message without attachment", func(t *testing.T, d *draft) {
-			d.m.Service, d.m.Action, d.m.Properties, d.m.Parts = ebms.Typed{Value: ebms.TestService}, ebms.TestAction, nil, nil
+			d.m.Service, d.m.Action, d.m.Properties, d.m.Parts = ebms.Typed{Value: ebms.TestService}, ebms.TestAction,
+				nil, nil
 			d.msg = func(m *mime.Message) { m.Parts = nil }
 		}, dangling},
 		{"AS4-052 SEC-044 a described part that is missing is told as that", setup(func(d *draft) {
@@ -123,7 +125,8 @@ func TestAS4019Spellings(t *testing.T) {
 	d.cid = spelled(cid)                                             // in the signature
 	d.msg = func(m *mime.Message) { m.Parts[0].ID = cid }            // in the MIME header
 	d.m.Parts[0].Href = "cid:" + strings.ReplaceAll(cid, "a", "%61") // in PartInfo
-	d.soap = replace(t, `CipherReference URI="cid:`+d.cid, `CipherReference URI="cid:`+strings.ReplaceAll(cid, "@", "%40"))
+	d.soap = replace(t, `CipherReference URI="cid:`+d.cid,
+		`CipherReference URI="cid:`+strings.ReplaceAll(cid, "@", "%40"))
 	r := a.post(t, d)
 	if r.signal == nil || r.signal.Receipt == nil {
 		t.Fatal(r.x.Err)
@@ -150,12 +153,16 @@ func TestAS4108Spellings(t *testing.T) {
 		"cid:att-1@a.example": true, "cid:att%2D1%40a.example": true,
 		"cid:att-1%2540a.example": false, "cid:ATT-1@a.example": false, "att-1@a.example": false,
 	} {
-		err := MatchReceipt(&ebms.Receipt{References: []ebms.Reference{{URI: url, Value: []byte("x")}, {URI: "#a"}}}, sent)
+		err := MatchReceipt(&ebms.Receipt{References: []ebms.Reference{{URI: url, Value: []byte("x")}, {URI: "#a"}}},
+			sent)
 		if fits != (err == nil) {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
-	twice := []ebms.Reference{{URI: "cid:att-1@a.example", Value: []byte("x")}, {URI: "cid:att%2D1@a.example", Value: []byte("x")}}
+	twice := []ebms.Reference{
+		{URI: "cid:att-1@a.example", Value: []byte("x")},
+		{URI: "cid:att%2D1@a.example", Value: []byte("x")},
+	}
 	if err := MatchReceipt(&ebms.Receipt{References: twice}, sent); err == nil {
 		t.Error("a receipt with one attachment twice, and without Messaging, fits")
 	}

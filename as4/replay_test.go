@@ -76,7 +76,8 @@ func record(t *testing.T, dir string) *recording {
 // recordedTrust believes the CA of the recordings.
 func recordedTrust(t *testing.T) *certs.Verifier {
 	t.Helper()
-	anchors, err := certs.ParseAnchors(append(golden.Read(t, "wire/keys/apca.pem"), golden.Read(t, "wire/keys/root.pem")...))
+	anchors, err := certs.ParseAnchors(append(golden.Read(t, "wire/keys/apca.pem"),
+		golden.Read(t, "wire/keys/root.pem")...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,12 +105,17 @@ type replayed struct {
 // replayTo starts a Receiver with key b and other keys whose clock stands where the recording's stood.
 func replayTo(t *testing.T, rec *recording, others ...*certs.Identity) *replayed {
 	t.Helper()
-	r := &replayed{mem: &memory{accepted: map[DuplicateKey]*Inbound{}, bodies: map[DuplicateKey][]byte{}}, done: make(chan *Exchange, 10)}
+	r := &replayed{
+		mem:  &memory{accepted: map[DuplicateKey]*Inbound{}, bodies: map[DuplicateKey][]byte{}},
+		done: make(chan *Exchange, 10),
+	}
 	ring := certs.NewKeyring(append(others, recordedIdentity(t, "b"))...)
 	r.rx = &Receiver{
-		Keys: func() *certs.Keyring { return ring }, Trust: recordedTrust(t), Handler: r.mem, Seat: "PNO000002", Host: "b.example", Path: "/as4",
-		Spool: t.TempDir(), Now: func() time.Time { return rec.message.Timestamp }, Sleep: func(context.Context, time.Duration) {},
-		Done: func(x *Exchange) { r.done <- x },
+		Keys: func() *certs.Keyring { return ring }, Trust: recordedTrust(t), Handler: r.mem, Seat: "PNO000002",
+		Host: "b.example", Path: "/as4",
+		Spool: t.TempDir(), Now: func() time.Time { return rec.message.Timestamp },
+		Sleep: func(context.Context, time.Duration) {},
+		Done:  func(x *Exchange) { r.done <- x },
 	}
 	srv := httptest.NewServer(r.rx)
 	t.Cleanup(srv.Close)
@@ -244,9 +250,20 @@ func TestReplayRefused(t *testing.T) {
 		want      ebms.Code
 		step      Step
 	}{
-		{"AS4-068 a certificate of another CA", "err-otherca-oxalis-oxalis", nil, ebms.CodeFailedAuthentication, StepTrust},
-		{"AS4-040 for another seat, which comes before decryption", "err-wrongkey-phase4-oxalis", nil, ebms.CodeOther, StepProfile},
-		{"AS4-083 encrypted for a key that is not ours", "err-wrongkey-phase4-oxalis", []*certs.Identity{seatOfA}, ebms.CodeFailedDecryption, StepDecrypt},
+		{
+			"AS4-068 a certificate of another CA", "err-otherca-oxalis-oxalis", nil, ebms.CodeFailedAuthentication,
+			StepTrust,
+		},
+		{
+			"AS4-040 for another seat, which comes before decryption", "err-wrongkey-phase4-oxalis", nil,
+			ebms.CodeOther,
+			StepProfile,
+		},
+		{
+			"AS4-083 encrypted for a key that is not ours", "err-wrongkey-phase4-oxalis",
+			[]*certs.Identity{seatOfA},
+			ebms.CodeFailedDecryption, StepDecrypt,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			rec := record(t, tc.dir)
@@ -270,7 +287,10 @@ func scripted(t *testing.T, answer []byte) (url string) {
 func recordedSender(t *testing.T, rec *recording) *Sender {
 	t.Helper()
 	return &Sender{
-		Trust: recordedTrust(t), HTTP: &http.Client{Transport: &http.Transport{DisableCompression: true, DisableKeepAlives: true}},
+		Trust: recordedTrust(t), HTTP: &http.Client{Transport: &http.Transport{
+			DisableCompression: true,
+			DisableKeepAlives:  true,
+		}},
 		Host: "a.example", Spool: t.TempDir(), Now: func() time.Time { return rec.message.Timestamp },
 	}
 }
@@ -294,8 +314,12 @@ func TestJudgeCapturedAnswers(t *testing.T) {
 			rec := record(t, tc.dir)
 			s := recordedSender(t, rec)
 			req := Request{
-				Peer:      Peer{URL: scripted(t, golden.Read(t, "wire/"+tc.dir+"/response.http")), Cert: recordedIdentity(t, "b").Cert},
-				MessageID: rec.message.ID, ContentType: "application/octet-stream", Body: bytes.NewReader([]byte("x")), Length: 1,
+				Peer: Peer{
+					URL:  scripted(t, golden.Read(t, "wire/"+tc.dir+"/response.http")),
+					Cert: recordedIdentity(t, "b").Cert,
+				},
+				MessageID: rec.message.ID, ContentType: "application/octet-stream", Body: bytes.NewReader([]byte("x")),
+				Length:  1,
 				Digests: FormatDigests(rec.refs), Attempt: 1,
 			}
 			ev, err := s.Post(t.Context(), req)
@@ -313,7 +337,8 @@ func TestJudgeCapturedAnswers(t *testing.T) {
 			if !errors.As(err, &se) || se.Signal == nil {
 				t.Fatalf("got %v", err)
 			}
-			if se.Outcome != tc.outcome || se.Signal.Code != tc.code || se.Signal.IsNotServiced() != tc.notServiced || se.HTTPStatus != 500 || !se.Permanent() {
+			if se.Outcome != tc.outcome || se.Signal.Code != tc.code || se.Signal.IsNotServiced() != tc.notServiced ||
+				se.HTTPStatus != 500 || !se.Permanent() {
 				t.Errorf("got %+v, signal %+v", se, se.Signal)
 			}
 			if se.Answer == nil || se.Answer.Signer != nil || len(se.Answer.Body) == 0 {
@@ -336,9 +361,18 @@ func misjudge(t *testing.T, s *Sender, good Request) {
 		outcome Outcome
 		code    ebms.Code
 	}{
-		"AS4-109 other digests":        {func(r *Request) { r.Digests = FormatDigests(refs) }, BadReceipt, ebms.CodeInvalidReceipt},
-		"AS4-107 another message":      {func(r *Request) { r.MessageID = "other@a.example" }, Unknown, ebms.CodeInvalidReceipt},
-		"AS4-107 another access point": {func(r *Request) { r.Peer.Cert = recordedIdentity(t, "a").Cert }, Unknown, ebms.CodeMissingReceipt},
+		"AS4-109 other digests": {
+			func(r *Request) { r.Digests = FormatDigests(refs) }, BadReceipt,
+			ebms.CodeInvalidReceipt,
+		},
+		"AS4-107 another message": {
+			func(r *Request) { r.MessageID = "other@a.example" }, Unknown,
+			ebms.CodeInvalidReceipt,
+		},
+		"AS4-107 another access point": {
+			func(r *Request) { r.Peer.Cert = recordedIdentity(t, "a").Cert }, Unknown,
+			ebms.CodeMissingReceipt,
+		},
 	} {
 		r := good
 		r.Body = bytes.NewReader([]byte("x"))

@@ -81,8 +81,8 @@ type Sealed struct {
 // NewMessageID makes an eb:MessageId. It is chosen once per submission.
 func (s *Sender) NewMessageID() ebms.MessageID { return newMessageID(s.Host) }
 
-// Seal writes the complete HTTP body of the message to dst: compressed, signed, encrypted for the peer, packaged (AS4-055).
-// The caller has verified the peer's certificate (AS4-141).
+// Seal writes the complete HTTP body of the message to dst: compressed, signed, encrypted for the peer, packaged
+// (AS4-055). The caller has verified the peer's certificate (AS4-141).
 func (s *Sender) Seal(by *certs.Identity, to Peer, out Outgoing, dst io.Writer) (*Sealed, error) {
 	seat, err := certs.Seat(to.Cert)
 	if err != nil {
@@ -100,7 +100,8 @@ func (s *Sender) Seal(by *certs.Identity, to Peer, out Outgoing, dst io.Writer) 
 	}
 	m := ebms.Messaging{User: s.userMessage(by.Seat, seat, cid, out)}
 	elem := "msg-" + out.Ref
-	soap, digests, err := sealing.Envelope(wssec.Identity{Key: by.Key, Cert: by.Cert}, wssec.Element{ID: elem, Bytes: m.Bytes(elem)})
+	soap, digests, err := sealing.Envelope(wssec.Identity{Key: by.Key, Cert: by.Cert},
+		wssec.Element{ID: elem, Bytes: m.Bytes(elem)})
 	if err != nil {
 		return nil, fmt.Errorf("as4: seal: %w", err)
 	}
@@ -135,7 +136,10 @@ var gzips = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 func sentReferences(digests []wssec.Digest) []ebms.Reference {
 	var out []ebms.Reference
 	for _, d := range digests {
-		out = append(out, ebms.Reference{URI: d.URI, Transforms: []string{d.Transform}, Method: d.Method, Value: d.Value})
+		out = append(out, ebms.Reference{
+			URI: d.URI, Transforms: []string{d.Transform}, Method: d.Method,
+			Value: d.Value,
+		})
 	}
 	return out
 }
@@ -145,7 +149,10 @@ func (s *Sender) userMessage(from, to peppol.SeatID, cid string, out Outgoing) *
 	h := out.Header
 	return &ebms.UserMessage{
 		Timestamp: out.Timestamp, ID: out.ID,
-		From:           ebms.Party{ID: ebms.Typed{Type: peppol.PartyType, Value: string(from)}, Role: ebms.RoleInitiator},
+		From: ebms.Party{
+			ID:   ebms.Typed{Type: peppol.PartyType, Value: string(from)},
+			Role: ebms.RoleInitiator,
+		},
 		To:             ebms.Party{ID: ebms.Typed{Type: peppol.PartyType, Value: string(to)}, Role: ebms.RoleResponder},
 		Agreement:      peppol.AgreementRef,
 		Service:        ebms.Typed{Type: h.Process.Scheme(), Value: h.Process.Value()},
@@ -168,12 +175,14 @@ type Outcome string
 
 // Outcomes of an attempt that did not end with a valid receipt.
 const (
-	Refused        Outcome = "refused"         // the other side said no for good
-	Later          Outcome = "later"           // it said: not now; the message was not taken
-	NotSent        Outcome = "not-sent"        // no byte left: no connection was made, or the guard refuses the address
-	Unknown        Outcome = "unknown"         // sent, or perhaps sent, without a valid answer: again with the same bytes
-	BadReceipt     Outcome = "bad-receipt"     // a receipt of the addressed access point with other digests (AS4-109)
-	DuplicateThere Outcome = "duplicate-there" // it has the message from an earlier attempt whose receipt was lost (AS4-126)
+	Refused Outcome = "refused"  // the other side said no for good
+	Later   Outcome = "later"    // it said: not now; the message was not taken
+	NotSent Outcome = "not-sent" // no byte left: no connection was made, or the guard refuses the address
+	// sent, or perhaps sent, without a valid answer: again with the same bytes
+	Unknown    Outcome = "unknown"
+	BadReceipt Outcome = "bad-receipt" // a receipt of the addressed access point with other digests (AS4-109)
+	// it has the message from an earlier attempt whose receipt was lost (AS4-126)
+	DuplicateThere Outcome = "duplicate-there"
 )
 
 // SendError says why an attempt did not end with a valid receipt.
@@ -254,8 +263,8 @@ func (s *Sender) Post(ctx context.Context, r Request) (*Evidence, error) {
 	return s.judge(ctx, r, res, ev)
 }
 
-// traceUnsent watches a request: unsent tells that it got no connection, so that certainly no byte of it left: the guard
-// refused the address, or DNS, dialling or the TLS handshake failed (REL-023).
+// traceUnsent watches a request: unsent tells that it got no connection, so that certainly no byte of it left: the
+// guard refused the address, or DNS, dialling or the TLS handshake failed (REL-023).
 func traceUnsent(req *http.Request) (traced *http.Request, unsent func() bool) {
 	var got atomic.Bool
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got.Store(true) }}
@@ -265,8 +274,8 @@ func traceUnsent(req *http.Request) (traced *http.Request, unsent func() bool) {
 // maxAnswer bounds an answer (SEC-113).
 const maxAnswer = 2 << 20
 
-// readAnswer reads the whole answer, whatever the HTTP status is (AS4-119, REL-041). What was read is evidence, also with
-// an error.
+// readAnswer reads the whole answer, whatever the HTTP status is (AS4-119, REL-041). What was read is evidence, also
+// with an error.
 func readAnswer(res *http.Response) (*Evidence, error) {
 	defer func() { _ = res.Body.Close() }() // read to its end, or not wanted
 	ev := &Evidence{HTTPStatus: res.StatusCode, ContentType: res.Header.Get("Content-Type")}
@@ -313,7 +322,10 @@ func (s *Sender) judge(ctx context.Context, r Request, res *http.Response, ev *E
 // judgeEnvelope reads the signal of an envelope and decides; nil means that it is the receipt.
 func (s *Sender) judgeEnvelope(ctx context.Context, r Request, res *http.Response, ev *Evidence) *SendError {
 	unknown := func(code ebms.Code, err error) *SendError {
-		return &SendError{Outcome: Unknown, HTTPStatus: res.StatusCode, Answer: ev, Err: err, Signal: &ebms.Error{Code: code}}
+		return &SendError{
+			Outcome: Unknown, HTTPStatus: res.StatusCode, Answer: ev, Err: err,
+			Signal: &ebms.Error{Code: code},
+		}
 	}
 	u, err := wssec.ReadSignal(ev.SOAP, s.suite())
 	if err != nil {
@@ -377,7 +389,10 @@ func (s *Sender) verifySigner(ctx context.Context, u *wssec.Unverified, to Peer,
 // it counts as none (REL-043).
 func (s *Sender) judgeReceipt(r Request, res *http.Response, ev *Evidence, receipt *ebms.Receipt) *SendError {
 	failed := func(o Outcome, err error) *SendError {
-		return &SendError{Outcome: o, HTTPStatus: res.StatusCode, Answer: ev, Err: err, Signal: &ebms.Error{Code: ebms.CodeInvalidReceipt}}
+		return &SendError{
+			Outcome: o, HTTPStatus: res.StatusCode, Answer: ev, Err: err,
+			Signal: &ebms.Error{Code: ebms.CodeInvalidReceipt},
+		}
 	}
 	sent, err := ParseDigests(r.Digests)
 	if err != nil {
@@ -427,7 +442,8 @@ func (s *Sender) judgeErrors(r Request, res *http.Response, ev *Evidence, sig *e
 		if r.Attempt > 1 {
 			e.Outcome = DuplicateThere
 		}
-	case e.Signal.Code == ebms.CodeDeliveryFailure, e.Signal.Code == ebms.CodeConnectionFailure, e.Signal.Code == ebms.CodeDysfunctionalReliability:
+	case e.Signal.Code == ebms.CodeDeliveryFailure, e.Signal.Code == ebms.CodeConnectionFailure,
+		e.Signal.Code == ebms.CodeDysfunctionalReliability:
 		e.Outcome = Later
 	case !e.Signal.IsFailure():
 		e.Outcome = Unknown // a warning is no receipt
@@ -435,7 +451,9 @@ func (s *Sender) judgeErrors(r Request, res *http.Response, ev *Evidence, sig *e
 	return e
 }
 
-// saysDuplicate tells whether an error says, in whichever of its two texts, that the message is there already (AS4-126).
+// saysDuplicate tells whether an error says, in whichever of its two texts, that the message is there already
+// (AS4-126).
 func saysDuplicate(e *ebms.Error) bool {
-	return e.Code == ebms.CodeDuplicateDetected || strings.Contains(strings.ToLower(e.Detail+" "+e.Description), "duplicate")
+	return e.Code == ebms.CodeDuplicateDetected ||
+		strings.Contains(strings.ToLower(e.Detail+" "+e.Description), "duplicate")
 }

@@ -23,7 +23,8 @@ import (
 
 // rawAnswer writes an HTTP answer.
 func rawAnswer(status int, headers, body string) string {
-	return fmt.Sprintf("HTTP/1.1 %d X\r\n%sContent-Length: %d\r\nConnection: close\r\n\r\n%s", status, headers, len(body), body)
+	return fmt.Sprintf("HTTP/1.1 %d X\r\n%sContent-Length: %d\r\nConnection: close\r\n\r\n%s", status, headers,
+		len(body), body)
 }
 
 // peer answers one POST with a script: it gets the connection after the request was read, or before when early.
@@ -57,7 +58,8 @@ func reset(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) }
 func hostileSender(t *testing.T) *Sender {
 	t.Helper()
 	return &Sender{
-		Trust: certs.NewVerifier(shared(t).Anchors(), certs.Unchecked{}), Host: "a.example", Spool: t.TempDir(), Agent: "test",
+		Trust: certs.NewVerifier(shared(t).Anchors(), certs.Unchecked{}), Host: "a.example", Spool: t.TempDir(),
+		Agent: "test",
 		HTTP: &http.Client{
 			Transport:     &http.Transport{DisableCompression: true, DisableKeepAlives: true},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -99,7 +101,10 @@ func TestSenderHostileTransport(t *testing.T) {
 		{"AS4-120 200 empty", answer(200, "", ""), Unknown, 200, 0, false},
 		{"AS4-120 200 SOAP but empty", answer(200, soapType, ""), Unknown, 200, 0, false},
 		{"AS4-116 202", answer(202, "", ""), Unknown, 202, 0, false},
-		{"AS4-116 204", func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 204 X\r\nConnection: close\r\n\r\n") }, Unknown, 204, 0, false},
+		{
+			"AS4-116 204", func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 204 X\r\nConnection: close\r\n\r\n") },
+			Unknown, 204, 0, false,
+		},
 		{"AS4-010 301", answer(301, "Location: http://127.0.0.1:1/\r\n", "moved"), Later, 301, 0, true},
 		{"F-13 400", answer(400, "Content-Type: text/plain\r\n", "no"), Later, 400, 0, true},
 		{"F-13 401", answer(401, "", "no"), Later, 401, 0, true},
@@ -108,19 +113,47 @@ func TestSenderHostileTransport(t *testing.T) {
 		{"REL-023 413 is for good", answer(413, "", "no"), Refused, 413, 0, true},
 		{"AS4-118 405", answer(405, "", "no"), Later, 405, 0, true},
 		{"REL-023 429 with Retry-After", answer(429, "Retry-After: 17\r\n", "no"), Later, 429, 17 * time.Second, true},
-		{"REL-023 429 with a long Retry-After", answer(429, "Retry-After: 100000\r\n", "no"), Later, 429, time.Hour, true},
+		{
+			"REL-023 429 with a long Retry-After", answer(429, "Retry-After: 100000\r\n", "no"), Later, 429, time.Hour,
+			true,
+		},
 		{"REL-023 429 with a senseless Retry-After", answer(429, "Retry-After: -5\r\n", "no"), Later, 429, 0, true},
-		{"REL-023 429 until a date", answer(429, "Date: Mon, 30 Nov 2026 10:00:00 GMT\r\nRetry-After: Mon, 30 Nov 2026 10:02:00 GMT\r\n", "no"), Later, 429, 2 * time.Minute, true},
+		{
+			"REL-023 429 until a date", answer(429,
+				"Date: Mon, 30 Nov 2026 10:00:00 GMT\r\nRetry-After: Mon, 30 Nov 2026 10:02:00 GMT\r\n", "no"), Later,
+			429,
+			2 * time.Minute, true,
+		},
 		{"F-13 500", answer(500, "", "oops"), Unknown, 500, 0, true},
 		{"F-13 503", answer(503, "Retry-After: 3\r\n", "no"), Later, 503, 3 * time.Second, true},
-		{"AS4-120 HTML with 200", answer(200, "Content-Type: text/html\r\n", "<html>502</html>"), Unknown, 200, 0, true},
+		{
+			"AS4-120 HTML with 200", answer(200, "Content-Type: text/html\r\n", "<html>502</html>"), Unknown, 200, 0,
+			true,
+		},
 		{"F-13 SOAP that is no XML", answer(200, soapType, "hello"), Unknown, 200, 0, true},
-		{"F-13 a SOAP fault", answer(500, soapType, `<S:Envelope xmlns:S="http://www.w3.org/2003/05/soap-envelope"><S:Body><S:Fault/></S:Body></S:Envelope>`), Unknown, 500, 0, true},
+		{
+			"F-13 a SOAP fault", answer(500, soapType,
+				`<S:Envelope xmlns:S="http://www.w3.org/2003/05/soap-envelope"><S:Body><S:Fault/></S:Body>`+
+					"</S:Envelope>"),
+			Unknown, 500, 0, true,
+		},
 		{"SEC-113 an oversized answer", answer(200, soapType, strings.Repeat(" ", maxAnswer+1)), Unknown, 200, 0, true},
-		{"SEC-113 a gzip answer that is a bomb", answer(200, soapType+"Content-Encoding: gzip\r\n", string(zip(make([]byte, 8<<20)))), Unknown, 200, 0, true},
-		{"F-13 a gzip answer that is none", answer(200, soapType+"Content-Encoding: gzip\r\n", "hello"), Unknown, 200, 0, false},
+		{
+			"SEC-113 a gzip answer that is a bomb",
+			answer(200, soapType+"Content-Encoding: gzip\r\n", string(zip(make([]byte, 8<<20)))), Unknown, 200, 0,
+			true,
+		},
+		{
+			"F-13 a gzip answer that is none", answer(200, soapType+"Content-Encoding: gzip\r\n", "hello"), Unknown,
+			200,
+			0, false,
+		},
 		{"REL-041 reset before the answer", func(c net.Conn) { reset(c) }, Unknown, 0, 0, false},
-		{"REL-041 reset after the status", func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 X\r\n"); reset(c) }, Unknown, 0, 0, false},
+		{"REL-041 reset after the status", func(c net.Conn) {
+			_,
+				_ = io.WriteString(c, "HTTP/1.1 200 X\r\n")
+			reset(c)
+		}, Unknown, 0, 0, false},
 		{"REL-041 the end in the middle of the answer", func(c net.Conn) {
 			_, _ = io.WriteString(c, "HTTP/1.1 200 X\r\n"+soapType+"Content-Length: 1000\r\n\r\n<S:Envelope")
 		}, Unknown, 200, 0, true},
@@ -128,7 +161,8 @@ func TestSenderHostileTransport(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := hostileSender(t).Post(t.Context(), toPeer(t, peer(t, false, tc.script)))
 			var se *SendError
-			if !errors.As(err, &se) || se.Outcome != tc.outcome || se.HTTPStatus != tc.status || se.RetryAfter != tc.retry || se.Signal != nil || se.Permanent() != (tc.outcome == Refused) {
+			if !errors.As(err, &se) || se.Outcome != tc.outcome || se.HTTPStatus != tc.status ||
+				se.RetryAfter != tc.retry || se.Signal != nil || se.Permanent() != (tc.outcome == Refused) {
 				t.Fatalf("got %+v, %v", se, err)
 			}
 			if (se.Answer != nil && len(se.Answer.Body) > 0) != tc.kept {
@@ -187,9 +221,13 @@ func TestSenderHostileUnsent(t *testing.T) {
 		}, NotSent, false},
 		{"REL-023 the guard before it connects", "http://192.0.2.1/", nil, NotSent, true},
 		{"REL-023 a scheme that is none", "gopher://192.0.2.1/", nil, NotSent, false},
-		{"REL-023 the guard", "http://192.0.2.1/", func(context.Context, string, string) (net.Conn, error) { return nil, guard }, NotSent, false},
+		{
+			"REL-023 the guard", "http://192.0.2.1/",
+			func(context.Context, string, string) (net.Conn, error) { return nil, guard }, NotSent, false,
+		},
 		{"REL-023 the TLS handshake", tlsServer.URL, nil, NotSent, false},
-		{"REL-023 no TLS", "https://" + strings.TrimPrefix(peer(t, true, func(c net.Conn) { _, _ = io.WriteString(c, "hello") }), "http://"), nil, NotSent, false},
+		{"REL-023 no TLS", "https://" + strings.TrimPrefix(peer(t, true,
+			func(c net.Conn) { _, _ = io.WriteString(c, "hello") }), "http://"), nil, NotSent, false},
 		{"REL-023 reset with the request", peer(t, false, reset), nil, Unknown, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -264,32 +302,113 @@ func TestSenderHostileSignals(t *testing.T) {
 		{"AS4-104 multipart with one part", 200, one, oneBody, 1, "", "", true},
 		{"AS4-104 multipart with an extra part", 200, two, twoBody, 1, "", "", true},
 		{"AS4-104 multipart without end", 200, one, strings.TrimSuffix(oneBody, "--\r\n"), 1, "", "", true},
-		{"AS4-108 references in another order", 200, "", sign(b, sentID, receipt([]ebms.Reference{sentRefs()[1], sentRefs()[0]})), 1, "", "", true},
+		{
+			"AS4-108 references in another order", 200, "",
+			sign(b, sentID, receipt([]ebms.Reference{sentRefs()[1], sentRefs()[0]})), 1, "", "", true,
+		},
 		{"AS4-110 an unsigned receipt", 200, "", unsigned(good), 1, Unknown, ebms.CodeMissingReceipt, false},
-		{"REL-043 signed by another access point", 200, "", sign(seat(t, "a2"), sentID, receipt(sentRefs())), 1, Unknown, ebms.CodeMissingReceipt, false},
-		{"REL-043 signed by another CA", 200, "", sign(foreign, sentID, receipt(sentRefs())), 1, Unknown, ebms.CodeMissingReceipt, false},
-		{"REL-043 changed after signing", 200, "", strings.Replace(good, "sent@a.example", "sent@a.examplE", 1), 1, Unknown, ebms.CodeMissingReceipt, false},
-		{"SEC-044 a reference to an attachment that is not there", 200, "", string(resign(t, []byte(good), b, func(info string) string { return info + attachmentReference("cid:x") })), 1, Unknown, ebms.CodeMissingReceipt, false},
-		{"REL-043 for another message", 200, "", sign(b, "other@a.example", receipt(sentRefs())), 1, Unknown, ebms.CodeInvalidReceipt, true},
+		{
+			"REL-043 signed by another access point", 200, "", sign(seat(t, "a2"), sentID, receipt(sentRefs())), 1,
+			Unknown, ebms.CodeMissingReceipt, false,
+		},
+		{
+			"REL-043 signed by another CA", 200, "", sign(foreign, sentID, receipt(sentRefs())), 1, Unknown,
+			ebms.CodeMissingReceipt, false,
+		},
+		{
+			"REL-043 changed after signing", 200, "", strings.Replace(good, "sent@a.example", "sent@a.examplE", 1), 1,
+			Unknown, ebms.CodeMissingReceipt, false,
+		},
+		{
+			"SEC-044 a reference to an attachment that is not there", 200, "",
+			string(resign(t, []byte(good), b, func(info string) string { return info + attachmentReference("cid:x") })),
+			1, Unknown, ebms.CodeMissingReceipt, false,
+		},
+		{
+			"REL-043 for another message", 200, "", sign(b, "other@a.example", receipt(sentRefs())), 1, Unknown,
+			ebms.CodeInvalidReceipt, true,
+		},
 		{"REL-043 without digests", 200, "", sign(b, sentID, receipt(nil)), 1, Unknown, ebms.CodeInvalidReceipt, true},
-		{"AS4-109 another digest", 200, "", sign(b, sentID, receipt(wrong)), 1, BadReceipt, ebms.CodeInvalidReceipt, true},
-		{"AS4-109 a digest missing", 200, "", sign(b, sentID, receipt(sentRefs()[:1])), 1, BadReceipt, ebms.CodeInvalidReceipt, true},
-		{"AS4-109 a digest twice", 200, "", sign(b, sentID, receipt(append(sentRefs(), sentRefs()[0]))), 1, BadReceipt, ebms.CodeInvalidReceipt, true},
-		{"REL-042 receipt and error", 200, "", sign(b, sentID, &ebms.Signal{Receipt: &ebms.Receipt{References: sentRefs()}, Errors: []*ebms.Error{{Code: ebms.CodeOther}}}), 1, Unknown, ebms.CodeInvalidReceipt, true},
+		{
+			"AS4-109 another digest", 200, "", sign(b, sentID, receipt(wrong)), 1, BadReceipt, ebms.CodeInvalidReceipt,
+			true,
+		},
+		{
+			"AS4-109 a digest missing", 200, "", sign(b, sentID, receipt(sentRefs()[:1])), 1, BadReceipt,
+			ebms.CodeInvalidReceipt, true,
+		},
+		{
+			"AS4-109 a digest twice", 200, "", sign(b, sentID, receipt(append(sentRefs(), sentRefs()[0]))), 1,
+			BadReceipt,
+			ebms.CodeInvalidReceipt, true,
+		},
+		{"REL-042 receipt and error", 200, "", sign(b, sentID,
+			&ebms.Signal{
+				Receipt: &ebms.Receipt{References: sentRefs()},
+				Errors:  []*ebms.Error{{Code: ebms.CodeOther}},
+			}), 1, Unknown, ebms.CodeInvalidReceipt, true},
 		{"REL-042 a receipt twice", 200, "", twice(good), 1, Unknown, "", false},
-		{"REL-041 an error for another message", 200, "", sign(b, "other@a.example", failure(ebms.Error{Code: ebms.CodeOther})), 1, Unknown, ebms.CodeOther, true},
-		{"AS4-124 not serviced", 200, "", sign(b, sentID, failure(*ebms.NotServiced(""))), 1, Refused, ebms.CodeOther, true},
-		{"AS4-119 not serviced with HTTP 400", 400, "", sign(b, sentID, failure(*ebms.NotServiced(""))), 1, Refused, ebms.CodeOther, true},
-		{"AS4-124 EBMS:0202", 200, "", sign(b, sentID, failure(ebms.Error{Code: ebms.CodeDeliveryFailure})), 1, Later, ebms.CodeDeliveryFailure, true},
-		{"AS4-124 EBMS:0101", 200, "", sign(b, sentID, failure(ebms.Error{Code: ebms.CodeFailedAuthentication})), 1, Refused, ebms.CodeFailedAuthentication, true},
-		{"AS4-098 an unknown code", 200, "", sign(b, sentID, failure(ebms.Error{Code: "EBMS:7777"})), 1, Refused, "EBMS:7777", true},
-		{"AS4-097 a warning is no receipt", 200, "", sign(b, sentID, failure(ebms.Error{Code: ebms.CodeFeatureNotSupported})), 1, Unknown, ebms.CodeFeatureNotSupported, true},
-		{"AS4-126 a duplicate on attempt 1", 200, "", sign(b, sentID, failure(ebms.Error{Code: ebms.CodeDuplicateDetected})), 1, Refused, ebms.CodeDuplicateDetected, true},
-		{"AS4-126 a duplicate on attempt 2", 200, "", sign(b, sentID, failure(ebms.Error{Code: ebms.CodeDuplicateDetected})), 2, DuplicateThere, ebms.CodeDuplicateDetected, true},
-		{"AS4-126 a duplicate by text on attempt 2", 200, "", sign(b, sentID, failure(ebms.Error{Code: ebms.CodeOther, Detail: "Duplicate envelope"})), 2, DuplicateThere, ebms.CodeOther, true},
-		{"AS4-126 a duplicate by its description on attempt 2", 200, "", sign(b, sentID, failure(ebms.Error{Code: ebms.CodeOther, Description: "a failure: duplicate"})), 2, DuplicateThere, ebms.CodeOther, true},
-		{"AS4-126 a duplicate by its description on attempt 1", 200, "", sign(b, sentID, failure(ebms.Error{Code: ebms.CodeOther, Description: "a failure: duplicate"})), 1, Refused, ebms.CodeOther, true},
-		{"AS4-110 an unsigned error", 200, "", unsigned(sign(b, sentID, failure(ebms.Error{Code: ebms.CodeOther}))), 1, Refused, ebms.CodeOther, false},
+		{
+			"REL-041 an error for another message", 200, "",
+			sign(b, "other@a.example", failure(ebms.Error{Code: ebms.CodeOther})), 1, Unknown, ebms.CodeOther, true,
+		},
+		{
+			"AS4-124 not serviced", 200, "", sign(b, sentID, failure(*ebms.NotServiced(""))), 1, Refused,
+			ebms.CodeOther,
+			true,
+		},
+		{
+			"AS4-119 not serviced with HTTP 400", 400, "", sign(b, sentID, failure(*ebms.NotServiced(""))), 1, Refused,
+			ebms.CodeOther, true,
+		},
+		{
+			"AS4-124 EBMS:0202", 200, "", sign(b, sentID, failure(ebms.Error{Code: ebms.CodeDeliveryFailure})), 1,
+			Later,
+			ebms.CodeDeliveryFailure, true,
+		},
+		{
+			"AS4-124 EBMS:0101", 200, "", sign(b, sentID, failure(ebms.Error{Code: ebms.CodeFailedAuthentication})), 1,
+			Refused, ebms.CodeFailedAuthentication, true,
+		},
+		{
+			"AS4-098 an unknown code", 200, "", sign(b, sentID, failure(ebms.Error{Code: "EBMS:7777"})), 1, Refused,
+			"EBMS:7777", true,
+		},
+		{
+			"AS4-097 a warning is no receipt", 200, "",
+			sign(b, sentID, failure(ebms.Error{Code: ebms.CodeFeatureNotSupported})), 1, Unknown,
+			ebms.CodeFeatureNotSupported, true,
+		},
+		{
+			"AS4-126 a duplicate on attempt 1", 200, "",
+			sign(b, sentID, failure(ebms.Error{Code: ebms.CodeDuplicateDetected})), 1, Refused,
+			ebms.CodeDuplicateDetected, true,
+		},
+		{
+			"AS4-126 a duplicate on attempt 2", 200, "",
+			sign(b, sentID, failure(ebms.Error{Code: ebms.CodeDuplicateDetected})), 2, DuplicateThere,
+			ebms.CodeDuplicateDetected, true,
+		},
+		{
+			"AS4-126 a duplicate by text on attempt 2", 200, "",
+			sign(b, sentID, failure(ebms.Error{Code: ebms.CodeOther, Detail: "Duplicate envelope"})), 2, DuplicateThere,
+			ebms.CodeOther, true,
+		},
+		{
+			"AS4-126 a duplicate by its description on attempt 2", 200, "",
+			sign(b, sentID, failure(ebms.Error{Code: ebms.CodeOther, Description: "a failure: duplicate"})), 2,
+			DuplicateThere, ebms.CodeOther, true,
+		},
+		{
+			"AS4-126 a duplicate by its description on attempt 1", 200, "",
+			sign(b, sentID, failure(ebms.Error{Code: ebms.CodeOther, Description: "a failure: duplicate"})), 1, Refused,
+			ebms.CodeOther, true,
+		},
+		{
+			"AS4-110 an unsigned error", 200, "", unsigned(sign(b, sentID, failure(ebms.Error{Code: ebms.CodeOther}))),
+			1,
+			Refused, ebms.CodeOther, false,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if tc.typ == "" {

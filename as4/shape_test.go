@@ -22,7 +22,10 @@ func TestSealedShape(t *testing.T) {
 	var soap string
 	for n := range 3 {
 		var body bytes.Buffer
-		s, err := p.Seal(p.own, p.peer, Outgoing{ID: p.NewMessageID(), Ref: fmt.Sprintf("record-%d", n), Header: h, SBD: bytes.NewReader(testSBD(t, h))}, &body)
+		s, err := p.Seal(p.own, p.peer, Outgoing{
+			ID: p.NewMessageID(), Ref: fmt.Sprintf("record-%d", n), Header: h,
+			SBD: bytes.NewReader(testSBD(t, h)),
+		}, &body)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -40,7 +43,8 @@ func TestSealedShape(t *testing.T) {
 			}
 		})
 		t.Run("AS4-018 no file name", func(t *testing.T) {
-			if text := strings.ToLower(body.String()); strings.Contains(text, "content-disposition") || strings.Contains(text, "filename") {
+			if text := strings.ToLower(body.String()); strings.Contains(text, "content-disposition") ||
+				strings.Contains(text, "filename") {
 				t.Error("there is one")
 			}
 		})
@@ -95,16 +99,22 @@ func TestAS4115NoFault(t *testing.T) {
 	if r.signal == nil || len(r.signal.Errors) == 0 {
 		t.Fatalf("no error: %s", r.body)
 	}
-	if bytes.Contains(r.body, []byte("Fault")) || !regexp.MustCompile(`<S12:Body [^<>]*(/>|></S12:Body>)`).Match(r.body) {
+	if bytes.Contains(r.body, []byte("Fault")) ||
+		!regexp.MustCompile(`<S12:Body [^<>]*(/>|></S12:Body>)`).Match(r.body) {
 		t.Errorf("%s", r.body)
 	}
 }
 
 // Errors beside a SOAP Fault are read all the same.
 func TestAS4115FaultBesideError(t *testing.T) {
-	s := &ebms.Signal{Errors: []*ebms.Error{{Code: ebms.CodeFailedAuthentication, RefTo: sentID}}, RefTo: sentID, ID: "e@b.example"}
-	body := `<S12:Envelope xmlns:S12="http://www.w3.org/2003/05/soap-envelope"><S12:Header>` + string((&ebms.Messaging{Signal: s}).Bytes("m")) +
-		`</S12:Header><S12:Body><S12:Fault><S12:Code><S12:Value>S12:Sender</S12:Value></S12:Code><S12:Reason><S12:Text xml:lang="en">no</S12:Text></S12:Reason></S12:Fault></S12:Body></S12:Envelope>`
+	s := &ebms.Signal{
+		Errors: []*ebms.Error{{Code: ebms.CodeFailedAuthentication, RefTo: sentID}}, RefTo: sentID,
+		ID: "e@b.example",
+	}
+	body := `<S12:Envelope xmlns:S12="http://www.w3.org/2003/05/soap-envelope"><S12:Header>` +
+		string((&ebms.Messaging{Signal: s}).Bytes("m")) +
+		`</S12:Header><S12:Body><S12:Fault><S12:Code><S12:Value>S12:Sender</S12:Value></S12:Code><S12:Reason>` +
+		`<S12:Text xml:lang="en">no</S12:Text></S12:Reason></S12:Fault></S12:Body></S12:Envelope>`
 	url := peer(t, false, func(c net.Conn) {
 		_, _ = io.WriteString(c, rawAnswer(500, "Content-Type: "+ContentTypeSignal+"\r\n", body))
 	})

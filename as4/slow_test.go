@@ -16,7 +16,10 @@ import (
 )
 
 // hasty is a pace with which nobody needs to wait long.
-var hasty = Pace{Grace: 100 * time.Millisecond, Rate: 1 << 10, Window: 200 * time.Millisecond, Total: time.Minute, Answer: 300 * time.Millisecond}
+var hasty = Pace{
+	Grace: 100 * time.Millisecond, Rate: 1 << 10, Window: 200 * time.Millisecond, Total: time.Minute,
+	Answer: 300 * time.Millisecond,
+}
 
 // slowLimit is when a connection must be over with that pace, on a busy machine too.
 const slowLimit = 5 * time.Second
@@ -72,7 +75,8 @@ func TestSEC012SlowBody(t *testing.T) {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Fatal("the connection stays open")
 			}
-			if status := fmt.Sprintf("HTTP/1.1 %d ", tc.status); err == nil && !strings.HasPrefix(string(got), status) { // a reset may take the answer away
+			// a reset may take the answer away
+			if status := fmt.Sprintf("HTTP/1.1 %d ", tc.status); err == nil && !strings.HasPrefix(string(got), status) {
 				t.Errorf("got %.40q, want %q", got, status)
 			}
 			if x := <-a.done; x.Status != tc.status {

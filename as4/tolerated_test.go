@@ -58,7 +58,11 @@ func TestToleratedMessages(t *testing.T) {
 			d.typ = func(s string) string { return strings.Replace(s, `type="application/soap+xml"; `, "", 1) }
 		}, nil, []string{ToleratedUntyped}, 1},
 		{"SEC-073 nine minutes ahead", func(d *draft) { d.m.Timestamp = time.Now().Add(9 * time.Minute) }, nil, nil, 0},
-		{"SEC-073 a clock ahead", func(d *draft) { d.m.Timestamp = time.Now().Add(24 * time.Hour) }, nil, []string{ToleratedClock}, 1},
+		{
+			"SEC-073 a clock ahead", func(d *draft) { d.m.Timestamp = time.Now().Add(24 * time.Hour) }, nil,
+			[]string{ToleratedClock},
+			1,
+		},
 		{"AS4-036 RefToMessageId", func(d *draft) {
 			d.messaging = replace(t, "</eb:MessageInfo>", "<eb:RefToMessageId>x@y</eb:RefToMessageId></eb:MessageInfo>")
 		}, nil, []string{ToleratedRefTo}, 1},
@@ -125,7 +129,11 @@ func TestSEC025Refused(t *testing.T) {
 		rx     func(*Receiver)
 		want   want
 	}{
-		{"SEC-025 switched off", func(d *draft) { d.body = in64(t, "") }, func(rx *Receiver) { rx.RefuseBase64 = true }, inconsistent},
+		{
+			"SEC-025 switched off", func(d *draft) { d.body = in64(t, "") },
+			func(rx *Receiver) { rx.RefuseBase64 = true },
+			inconsistent,
+		},
 		{"SEC-025 another alphabet", sign('_'), nil, inconsistent},
 		{"SEC-025 a blank", sign(' '), nil, inconsistent},
 		{"SEC-025 cut", bad(func(b []byte) []byte {
@@ -208,7 +216,8 @@ func TestSEC025Limits(t *testing.T) {
 	})
 	t.Run("a bomb", func(t *testing.T) {
 		a, bomb := newArena(t), newDraft(t)
-		bomb.payload, bomb.body = zip(append(bytes.Clone(bomb.sbd), bytes.Repeat([]byte(" "), 64<<20)...)), in64(t, "\r\n")
+		bomb.payload, bomb.body = zip(append(bytes.Clone(bomb.sbd), bytes.Repeat([]byte(" "), 64<<20)...)),
+			in64(t, "\r\n")
 		a.rx.Handler = &uncounted{memory: a.mem}
 		badGzip.verdict(t, a.post(t, bomb))
 	})
@@ -294,7 +303,8 @@ func TestAS4128Rebuilt(t *testing.T) {
 			d.m.Properties = []ebms.Property{d.m.Properties[0], other}
 		}, want{code: ebms.CodeOther, step: StepEnvelope, detail: "*"}},
 		{
-			"AS4-083 a payload that is not there", func(d *draft) { d.cipher = func(b []byte) []byte { b[20] ^= 1; return b } },
+			"AS4-083 a payload that is not there",
+			func(d *draft) { d.cipher = func(b []byte) []byte { b[20] ^= 1; return b } },
 			want{code: ebms.CodeFailedDecryption, step: StepDecrypt},
 		},
 		{
@@ -340,7 +350,8 @@ func TestAS4118Why(t *testing.T) {
 			a, d := newArena(t), newDraft(t)
 			tc.change(d)
 			r := a.post(t, d)
-			if r.status != http.StatusBadRequest || !strings.Contains(string(r.body), tc.says) || bytes.Count(r.body, []byte("\n")) != 1 {
+			if r.status != http.StatusBadRequest || !strings.Contains(string(r.body), tc.says) ||
+				bytes.Count(r.body, []byte("\n")) != 1 {
 				t.Errorf("HTTP %d %q", r.status, r.body)
 			}
 		})
@@ -350,7 +361,10 @@ func TestAS4118Why(t *testing.T) {
 		{"<eb:ConversationId>c@a.example</eb:ConversationId>", "", "want ConversationId inside CollaborationInfo"},
 		{"<eb:Timestamp>", "<eb:Timestamp>x", "Timestamp is not an xs:dateTime"},
 		{"</eb:MessageInfo>", "<eb:Extra></eb:Extra></eb:MessageInfo>", "unexpected Extra inside MessageInfo"},
-		{"</eb:MessageInfo>", "<eb:" + long + "></eb:" + long + "></eb:MessageInfo>", "unexpected element inside MessageInfo"},
+		{
+			"</eb:MessageInfo>", "<eb:" + long + "></eb:" + long + "></eb:MessageInfo>",
+			"unexpected element inside MessageInfo",
+		},
 		{`name="originalSender"`, `name="finalRecipient"`, "MessageProperties has a Property without name, or twice"},
 	} {
 		t.Run("AS4-032 "+tc.says, func(t *testing.T) {

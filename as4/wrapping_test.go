@@ -42,9 +42,17 @@ func wrappings() []wrapping {
 		{"a SOAP action", `application/soap+xml;charset=UTF-8;action=""`, as},
 		{"charset utf8", "application/soap+xml; charset=utf8", as},
 		{"charset that is not true", "application/soap+xml; charset=iso-8859-1", as},
-		{"a declaration", "application/soap+xml", func(s string) string { return `<?xml version="1.0" encoding="utf-8"?>` + s }},
-		{"a declaration of ASCII", "text/xml", func(s string) string { return `<?xml version='1.0' encoding='US-ASCII'?>` + s }},
-		{"a declaration of ISO-8859-1", "text/xml", func(s string) string { return `<?xml version="1.0" encoding="ISO-8859-1"?>` + s }},
+		{
+			"a declaration", "application/soap+xml",
+			func(s string) string { return `<?xml version="1.0" encoding="utf-8"?>` + s },
+		},
+		{"a declaration of ASCII", "text/xml", func(s string) string {
+			return `<?xml version='1.0' encoding='US-ASCII'?>` + s
+		}},
+		{
+			"a declaration of ISO-8859-1", "text/xml",
+			func(s string) string { return `<?xml version="1.0" encoding="ISO-8859-1"?>` + s },
+		},
 		{"UTF-16", "text/xml; charset=utf-16", func(s string) string {
 			b := []byte{0xff, 0xfe}
 			for _, u := range utf16.Encode([]rune(s)) {
@@ -54,7 +62,10 @@ func wrappings() []wrapping {
 		}},
 		{"a byte order mark", "application/soap+xml", func(s string) string { return "\ufeff" + s }},
 		{"blank lines around", "application/soap+xml", func(s string) string { return "\r\n\r\n" + s + "\r\n\r\n" }},
-		{"a blank line before a declaration", "application/soap+xml", func(s string) string { return "\n<?xml version=\"1.0\"?>\n" + s }},
+		{
+			"a blank line before a declaration", "application/soap+xml",
+			func(s string) string { return "\n<?xml version=\"1.0\"?>\n" + s },
+		},
 		{"multipart without type", "multipart/related; boundary=BB", part(soap12Type)},
 		{"multipart of another type", `multipart/related; boundary="BB"; type="text/xml"`, part(soap12Type)},
 		{"multipart/mixed", `multipart/mixed; boundary="BB"`, part(soap12Type)},
@@ -62,26 +73,53 @@ func wrappings() []wrapping {
 		{"a start that names nothing", related + `; start="<y@x>"`, part(soap12Type + "\r\nContent-ID: <root@x>")},
 		{"base64 that is none", related, part(soap12Type + "\r\nContent-Transfer-Encoding: base64")},
 		{"base64", related, func(s string) string {
-			return part(soap12Type + "\r\nContent-Transfer-Encoding: base64")(base64.StdEncoding.EncodeToString([]byte(s)))
+			return part(soap12Type + "\r\nContent-Transfer-Encoding: base64")(
+				base64.StdEncoding.EncodeToString([]byte(s)))
 		}},
 		{"LF line ends", related, func(s string) string { return "--BB\n" + soap12Type + "\n\n" + s + "\n--BB--\n" }},
-		{"no closing delimiter", related, func(s string) string { return "--BB\r\n" + soap12Type + "\r\n\r\n" + s + "\r\n--BB\r\n" }},
-		{"another boundary than that of the header", related, func(s string) string { return strings.ReplaceAll(part(soap12Type)(s), "--BB", "--CC") }},
+		{"no closing delimiter", related, func(s string) string {
+			return "--BB\r\n" + soap12Type + "\r\n\r\n" + s +
+				"\r\n--BB\r\n"
+		}},
+		{
+			"another boundary than that of the header", related,
+			func(s string) string { return strings.ReplaceAll(part(soap12Type)(s), "--BB", "--CC") },
+		},
 		{"a multipart without Content-Type", "", part(soap12Type)},
 		{"a part without header", related, func(s string) string { return "--BB\r\n\r\n" + s + "\r\n--BB--\r\n" }},
 		{"an attachment before", related, func(s string) string {
 			return "--BB\r\nContent-Type: text/plain\r\n\r\nhello\r\n" + part(soap12Type)(s)
 		}},
 		{"an attachment behind", related, func(s string) string {
-			return strings.Replace(part(soap12Type)(s), "--BB--", "--BB\r\nContent-Type: image/png\r\n\r\n\x00\r\n--BB--", 1)
+			return strings.Replace(part(soap12Type)(s), "--BB--",
+				"--BB\r\nContent-Type: image/png\r\n\r\n\x00\r\n--BB--", 1)
 		}},
-		{"nsoftware", `multipart/related; boundary="NSMIMEBoundary__57"; type="application/soap+xml"; start="<_57ef1b7e>"`, func(s string) string {
-			return strings.ReplaceAll(part(soap12Type+"\r\nContent-ID: <_57ef1b7e>")(s), "--BB", "--NSMIMEBoundary__57")
-		}},
-		{"another header block", "application/soap+xml", before("</S12:Header>", `<wsa:RelatesTo xmlns:wsa="http://www.w3.org/2005/08/addressing">x</wsa:RelatesTo>`)},
-		{"a header block that must be understood", "application/soap+xml", before("</S12:Header>", `<x:Y xmlns:x="urn:x" S12:mustUnderstand="true"/>`)},
-		{"SignatureConfirmation", "application/soap+xml", before("</wsse:Security>", `<w:SignatureConfirmation xmlns:w="http://docs.oasis-open.org/wss/oasis-wss-wssecurity-secext-1.1.xsd" Value="AA=="/>`)},
-		{"a token of another kind beside", "application/soap+xml", before("</wsse:Security>", `<wsse:BinarySecurityToken ValueType="urn:x">AA==</wsse:BinarySecurityToken>`)},
+		{
+			"nsoftware",
+			`multipart/related; boundary="NSMIMEBoundary__57"; type="application/soap+xml"; start="<_57ef1b7e>"`,
+			func(s string) string {
+				return strings.ReplaceAll(part(soap12Type+"\r\nContent-ID: <_57ef1b7e>")(s), "--BB",
+					"--NSMIMEBoundary__57")
+			},
+		},
+		{
+			"another header block", "application/soap+xml",
+			before("</S12:Header>",
+				`<wsa:RelatesTo xmlns:wsa="http://www.w3.org/2005/08/addressing">x</wsa:RelatesTo>`),
+		},
+		{
+			"a header block that must be understood", "application/soap+xml",
+			before("</S12:Header>", `<x:Y xmlns:x="urn:x" S12:mustUnderstand="true"/>`),
+		},
+		{
+			"SignatureConfirmation", "application/soap+xml",
+			before("</wsse:Security>", `<w:SignatureConfirmation `+
+				`xmlns:w="http://docs.oasis-open.org/wss/oasis-wss-wssecurity-secext-1.1.xsd" Value="AA=="/>`),
+		},
+		{
+			"a token of another kind beside", "application/soap+xml",
+			before("</wsse:Security>", `<wsse:BinarySecurityToken ValueType="urn:x">AA==</wsse:BinarySecurityToken>`),
+		},
 	}
 }
 
@@ -134,9 +172,16 @@ func TestAS4107Wrappings(t *testing.T) {
 		code       ebms.Code
 	}{
 		{"AS4-110 unsigned", unsignedForm(good), Unknown, ebms.CodeMissingReceipt},
-		{"REL-043 changed", strings.Replace(good, string(sentID), "sent@a.examplE", 1), Unknown, ebms.CodeMissingReceipt},
+		{
+			"REL-043 changed", strings.Replace(good, string(sentID), "sent@a.examplE", 1), Unknown,
+			ebms.CodeMissingReceipt,
+		},
 		{"REL-043 of another access point", signalBy(t, seat(t, "a2"), receipt), Unknown, ebms.CodeMissingReceipt},
-		{"AS4-109 other digests", signalBy(t, b, &ebms.Signal{Receipt: &ebms.Receipt{References: wrong}}), BadReceipt, ebms.CodeInvalidReceipt},
+		{
+			"AS4-109 other digests", signalBy(t, b, &ebms.Signal{Receipt: &ebms.Receipt{References: wrong}}),
+			BadReceipt,
+			ebms.CodeInvalidReceipt,
+		},
 		{"REL-043 SHA-1", strings.Replace(good, "rsa-sha256", "rsa-sha1", 1), Unknown, ebms.CodeMissingReceipt},
 	}
 	for _, w := range wrappings() {
@@ -174,19 +219,26 @@ func TestAS4107SeveralEnvelopes(t *testing.T) {
 			t.Errorf("%s: %v", name, se)
 		}
 	}
-	if _, se := postTo(t, 200, 1, typ, join("<x/>", failure)); se == nil || se.Outcome != Refused || se.Signal.Code != ebms.CodeOther {
+	if _, se := postTo(t, 200, 1, typ, join("<x/>", failure)); se == nil || se.Outcome != Refused ||
+		se.Signal.Code != ebms.CodeOther {
 		t.Errorf("without a receipt: %v", se)
 	}
 }
 
 // oddError is an unsigned error of phase4 as it was met, with changes.
 func oddError(changes ...string) string {
-	const text = `<?xml version="1.0" encoding="UTF-8" standalone="no"?><Envelope xmlns="http://www.w3.org/2003/05/soap-envelope">` +
-		`<Header><eb:Messaging xmlns:eb="http://docs.oasis-open.org/ebxml-msg/ebms/v3.0/ns/core/200704/"><eb:SignalMessage>` +
-		`<eb:MessageInfo><eb:Timestamp>2023-06-09T15:04:34.029+02:00</eb:Timestamp><eb:MessageId>3026e747@phase4</eb:MessageId>` +
-		`<eb:RefToMessageId>%REF%</eb:RefToMessageId></eb:MessageInfo><eb:Error category="Content" errorCode="EBMS:0004"` +
-		` refToMessageInError="%REF%" severity="failure" shortDescription="Other"><eb:Description xml:lang="en">Invoked AS4` +
-		` message processor SPI x returned a failure: duplicate</eb:Description></eb:Error></eb:SignalMessage></eb:Messaging>` +
+	const text = `<?xml version="1.0" encoding="UTF-8" standalone="no"?><Envelope ` +
+		`xmlns="http://www.w3.org/2003/05/soap-envelope">` +
+		`<Header><eb:Messaging xmlns:eb="http://docs.oasis-open.org/ebxml-msg/ebms/v3.0/ns/core/200704/">` +
+		`<eb:SignalMessage>` +
+		`<eb:MessageInfo><eb:Timestamp>2023-06-09T15:04:34.029+02:00</eb:Timestamp><eb:MessageId>` +
+		`3026e747@phase4</eb:MessageId>` +
+		`<eb:RefToMessageId>%REF%</eb:RefToMessageId></eb:MessageInfo><eb:Error category="Content" ` +
+		`errorCode="EBMS:0004"` +
+		` refToMessageInError="%REF%" severity="failure" shortDescription="Other"><eb:Description ` +
+		`xml:lang="en">Invoked AS4` +
+		` message processor SPI x returned a failure: ` +
+		`duplicate</eb:Description></eb:Error></eb:SignalMessage></eb:Messaging>` +
 		`</Header><Body/></Envelope>`
 	s := text
 	for i := 0; i < len(changes); i += 2 {
@@ -210,8 +262,11 @@ func TestAS4110OddErrors(t *testing.T) {
 		{"signed", signed, 1, Refused, true},
 		{"AS4-110 PKIPath token", strings.ReplaceAll(signed, "#X509v3", "#X509PKIPathv1"), 1, Refused, false},
 		{"AS4-110 SHA-1", strings.ReplaceAll(signed, "rsa-sha256", "rsa-sha1"), 1, Refused, false},
-		{"AS4-110 two security headers", strings.Replace(signed, "<eb:Messaging", `<wsse:Security xmlns:wsse="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"/><eb:Messaging`, 1), 1, Refused, false},
-		{"AS4-110 SignatureConfirmation", before("</wsse:Security>", `<w:SignatureConfirmation xmlns:w="urn:u"/>`)(signed), 1, Refused, true},
+		{"AS4-110 two security headers", strings.Replace(signed, "<eb:Messaging",
+			`<wsse:Security xmlns:wsse="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0`+
+				`.xsd"/><eb:Messaging`, 1), 1, Refused, false},
+		{"AS4-110 SignatureConfirmation", before("</wsse:Security>",
+			`<w:SignatureConfirmation xmlns:w="urn:u"/>`)(signed), 1, Refused, true},
 		{"AS4-110 WS-Addressing", before("</S12:Header>", `<w:To xmlns:w="urn:u">x</w:To>`)(signed), 1, Refused, true},
 		{"AS4-110 unsigned", oddError(), 1, Refused, false},
 		{"AS4-110 no Timestamp zone", oddError(at, "2017-06-13T13:36:35.320"), 1, Refused, false},
@@ -226,13 +281,22 @@ func TestAS4110OddErrors(t *testing.T) {
 		{"AS4-097 no severity", oddError(` severity="failure"`, ""), 1, Refused, false},
 		{"AS4-115 a fault beside it", oddError("<Body/>", "<Body><Fault/></Body>"), 1, Refused, false},
 		{"AS4-110 no body", oddError("<Body/>", ""), 1, Refused, false},
-		{"AS4-110 SOAP 1.1", oddError("http://www.w3.org/2003/05/soap-envelope", "http://schemas.xmlsoap.org/soap/envelope/"), 1, Refused, false},
+		{"AS4-110 SOAP 1.1", oddError("http://www.w3.org/2003/05/soap-envelope",
+			"http://schemas.xmlsoap.org/soap/envelope/"), 1, Refused, false},
 		{"AS4-126 a duplicate in the Description", oddError(), 2, DuplicateThere, false},
-		{"AS4-126 two Descriptions", oddError("</eb:Description>", `</eb:Description><eb:Description xml:lang="de">doppelt</eb:Description>`), 2, DuplicateThere, false},
-		{"AS4-126 a duplicate in the detail", oddError(": duplicate", "", "</eb:Description>", "</eb:Description><eb:ErrorDetail>already handled (this is a duplicate)</eb:ErrorDetail>"), 2, DuplicateThere, false},
+		{"AS4-126 two Descriptions", oddError("</eb:Description>",
+			`</eb:Description><eb:Description xml:lang="de">doppelt</eb:Description>`), 2, DuplicateThere, false},
+		{
+			"AS4-126 a duplicate in the detail", oddError(": duplicate", "", "</eb:Description>",
+				"</eb:Description><eb:ErrorDetail>already handled (this is a duplicate)</eb:ErrorDetail>"), 2,
+			DuplicateThere, false,
+		},
 		{"AS4-126 nothing about a duplicate", oddError(": duplicate", ""), 2, Refused, false},
 		{"REL-041 about another message", oddError("%REF%", "other@x"), 1, Unknown, false},
-		{"REL-041 about another message by the attribute alone", oddError("<eb:RefToMessageId>%REF%</eb:RefToMessageId>", "", "%REF%", "other@x"), 1, Unknown, false},
+		{
+			"REL-041 about another message by the attribute alone",
+			oddError("<eb:RefToMessageId>%REF%</eb:RefToMessageId>", "", "%REF%", "other@x"), 1, Unknown, false,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			for _, status := range []int{200, 404, 500, 503} {
@@ -241,7 +305,8 @@ func TestAS4110OddErrors(t *testing.T) {
 					if se == nil || se.Outcome != tc.outcome || se.Signal == nil || se.Signal.Code != ebms.CodeOther {
 						t.Fatalf("HTTP %d as %q: got %v", status, typ, se)
 					}
-					if (se.Answer.Signer != nil) != tc.signer || se.HTTPStatus != status || string(se.Answer.Body) != tc.body {
+					if (se.Answer.Signer != nil) != tc.signer || se.HTTPStatus != status ||
+						string(se.Answer.Body) != tc.body {
 						t.Errorf("HTTP %d as %q: signer %v", status, typ, se.Answer.Signer)
 					}
 				}
@@ -259,12 +324,16 @@ func TestSEC051WrappedReceipts(t *testing.T) {
 	id := good[k : k+len(`wsu:Id="msg-`)+37]
 	forged := strings.Replace(messaging, id, "", 1)
 	for name, body := range map[string]string{
-		"the signed one in another block": strings.Replace(good, messaging, forged+`<x:W xmlns:x="urn:u">`+messaging+`</x:W>`, 1),
-		"the signed one beside":           strings.Replace(good, messaging, forged+messaging, 1),
-		"the signed one in the body":      strings.Replace(strings.Replace(good, messaging, forged, 1), "</S12:Body>", messaging+"</S12:Body>", 1),
-		"the signed one in the security":  strings.Replace(strings.Replace(good, messaging, forged, 1), "</wsse:Security>", messaging+"</wsse:Security>", 1),
-		"two headers":                     strings.Replace(good, "<S12:Header>", "<S12:Header>"+forged+"</S12:Header><S12:Header>", 1),
-		"two bodies":                      strings.Replace(good, "</S12:Envelope>", "<S12:Body/></S12:Envelope>", 1),
+		"the signed one in another block": strings.Replace(good, messaging,
+			forged+`<x:W xmlns:x="urn:u">`+messaging+`</x:W>`, 1),
+		"the signed one beside": strings.Replace(good, messaging, forged+messaging, 1),
+		"the signed one in the body": strings.Replace(strings.Replace(good, messaging, forged, 1), "</S12:Body>",
+			messaging+"</S12:Body>", 1),
+		"the signed one in the security": strings.Replace(strings.Replace(good, messaging, forged, 1),
+			"</wsse:Security>", messaging+"</wsse:Security>", 1),
+		"two headers": strings.Replace(good, "<S12:Header>",
+			"<S12:Header>"+forged+"</S12:Header><S12:Header>", 1),
+		"two bodies": strings.Replace(good, "</S12:Envelope>", "<S12:Body/></S12:Envelope>", 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if body == good {

@@ -56,19 +56,43 @@ func TestVerify(t *testing.T) {
 		want certs.Class
 	}{
 		{"PKI-010 a good one", p.AP, localca.Leaf{}, certs.Valid, certs.Valid},
-		{"PKI-010 without extended usage", p.AP, localca.Leaf{ExtUsage: []x509.ExtKeyUsage{}}, certs.Valid, certs.Valid},
+		{
+			"PKI-010 without extended usage", p.AP,
+			localca.Leaf{ExtUsage: []x509.ExtKeyUsage{}},
+			certs.Valid,
+			certs.Valid,
+		},
 		{"pki.md §2 without BasicConstraints", p.AP, localca.Leaf{NoConstraints: true}, certs.Valid, certs.Valid},
 		{"PKI-009 expired", p.AP, localca.Leaf{NotBefore: now.Add(-721 * 24 * time.Hour)}, certs.Valid, certs.Expired},
 		{"PKI-009 not yet valid", p.AP, localca.Leaf{NotBefore: now.Add(time.Hour)}, certs.Valid, certs.NotYetValid},
-		{"SEC-064 a clock four minutes ahead", p.AP, localca.Leaf{NotBefore: now.Add(4 * time.Minute)}, certs.Valid, certs.Valid},
+		{
+			"SEC-064 a clock four minutes ahead", p.AP,
+			localca.Leaf{NotBefore: now.Add(4 * time.Minute)},
+			certs.Valid,
+			certs.Valid,
+		},
 		{"PKI-002 issued by the SMP CA", p.SMP, localca.Leaf{}, certs.Valid, certs.UnsupportedIssuer},
 		{"SEC-061 a CA of the same name", twin, localca.Leaf{}, certs.Valid, certs.UnsupportedIssuer},
 		{"PKI-008 a chain of four", sub, localca.Leaf{}, certs.Valid, certs.UnsupportedIssuer},
 		{"PKI-007 RSA 1024", p.AP, localca.Leaf{Bits: 1024}, certs.Valid, certs.Unsuitable},
 		{"SEC-064 a CA certificate", p.AP, localca.Leaf{CA: true}, certs.Valid, certs.Unsuitable},
-		{"PKI-010 serverAuth only", p.AP, localca.Leaf{ExtUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}, certs.Valid, certs.Unsuitable},
-		{"PKI-010 no digitalSignature", p.AP, localca.Leaf{Usage: x509.KeyUsageKeyEncipherment}, certs.Valid, certs.Unsuitable},
-		{"PKI-010 no encipherment", p.AP, localca.Leaf{Usage: x509.KeyUsageDigitalSignature}, certs.Valid, certs.Unsuitable},
+		{
+			"PKI-010 serverAuth only", p.AP,
+			localca.Leaf{ExtUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}},
+			certs.Valid, certs.Unsuitable,
+		},
+		{
+			"PKI-010 no digitalSignature", p.AP,
+			localca.Leaf{Usage: x509.KeyUsageKeyEncipherment},
+			certs.Valid,
+			certs.Unsuitable,
+		},
+		{
+			"PKI-010 no encipherment", p.AP,
+			localca.Leaf{Usage: x509.KeyUsageDigitalSignature},
+			certs.Valid,
+			certs.Unsuitable,
+		},
 		{"PKI-011 CN is no seat id", p.AP, localca.Leaf{CN: "example.org"}, certs.Valid, certs.Unsuitable},
 		{"PKI-012 PKI-018 revoked", p.AP, localca.Leaf{}, certs.Revoked, certs.Revoked},
 		{"PKI-012 PKI-019 revocation unknown", p.AP, localca.Leaf{}, certs.RevocationUnknown, certs.RevocationUnknown},
@@ -176,11 +200,15 @@ func TestPKI009RenewedWithItsOldKey(t *testing.T) {
 			cas  int
 			want certs.Class
 		}{
-			"the expired CA first":          {[]*x509.Certificate{oldCA, newCA, newRoot}, id.Cert, 2, certs.Valid},
-			"the valid CA first":            {[]*x509.Certificate{newCA, oldCA, newRoot}, id.Cert, 2, certs.Valid},
-			"the expired root first":        {[]*x509.Certificate{oldRoot, newRoot, newCA}, id.Cert, 1, certs.Valid},
-			"the valid root first":          {[]*x509.Certificate{newCA, newRoot, oldRoot}, id.Cert, 1, certs.Valid},
-			"both renewed, old ones first":  {[]*x509.Certificate{oldRoot, oldCA, newRoot, newCA}, id.Cert, 2, certs.Valid},
+			"the expired CA first":   {[]*x509.Certificate{oldCA, newCA, newRoot}, id.Cert, 2, certs.Valid},
+			"the valid CA first":     {[]*x509.Certificate{newCA, oldCA, newRoot}, id.Cert, 2, certs.Valid},
+			"the expired root first": {[]*x509.Certificate{oldRoot, newRoot, newCA}, id.Cert, 1, certs.Valid},
+			"the valid root first":   {[]*x509.Certificate{newCA, newRoot, oldRoot}, id.Cert, 1, certs.Valid},
+			"both renewed, old ones first": {
+				[]*x509.Certificate{oldRoot, oldCA, newRoot, newCA},
+				id.Cert, 2,
+				certs.Valid,
+			},
 			"no root":                       {[]*x509.Certificate{oldCA, newCA}, id.Cert, 2, certs.Valid},
 			"a root that issues, old first": {[]*x509.Certificate{oldRoot, newRoot}, direct.Cert, 2, certs.Valid},
 			"a root that issues, new first": {[]*x509.Certificate{newRoot, oldRoot}, direct.Cert, 2, certs.Valid},
@@ -192,7 +220,9 @@ func TestPKI009RenewedWithItsOldKey(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, ca := range tc.file { // the valid one is newer, of a CA and of a root
-				if old := ca.Equal(oldCA) && slices.ContainsFunc(tc.file, newCA.Equal) || ca.Equal(oldRoot) && slices.ContainsFunc(tc.file, newRoot.Equal); certs.Renewed(ca, tc.file) != old {
+				if old := ca.Equal(oldCA) && slices.ContainsFunc(tc.file, newCA.Equal) ||
+					ca.Equal(oldRoot) && slices.ContainsFunc(tc.file, newRoot.Equal); certs.Renewed(ca,
+					tc.file) != old {
 					t.Errorf("%s, %s: %s is renewed: %t", name, role, certs.Subject(ca), !old)
 				}
 			}
@@ -307,7 +337,8 @@ func TestKeyring(t *testing.T) {
 		}
 		return id
 	}
-	old, cur, next, other := issue("POP900001", -100*24*time.Hour), issue("POP900001", -24*time.Hour), issue("POP900001", 24*time.Hour), issue("POP900002", -time.Hour)
+	old, cur, next, other := issue("POP900001", -100*24*time.Hour), issue("POP900001", -24*time.Hour),
+		issue("POP900001", 24*time.Hour), issue("POP900002", -time.Hour)
 	k := certs.NewKeyring(old, next, cur, other)
 	if got, err := k.Current("POP900001", now); err != nil || got != cur {
 		t.Errorf("PKI-028 the newest valid key signs: %v", err)
@@ -365,7 +396,8 @@ func TestPKI030Files(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := certs.LoadPEM(cert, write("o.pem", other)); err == nil || !strings.Contains(err.Error(), "does not belong") {
+	if _, err := certs.LoadPEM(cert, write("o.pem", other)); err == nil ||
+		!strings.Contains(err.Error(), "does not belong") {
 		t.Errorf("key of another certificate: %v", err)
 	}
 	if _, err := certs.LoadPEM(keyFile, keyFile); err == nil {
@@ -377,11 +409,17 @@ func TestPKI030Files(t *testing.T) {
 func TestSEC066Seat(t *testing.T) {
 	p := testPKI(t)
 	for name, names := range map[string][]pkix.AttributeTypeAndValue{
-		"two CNs": {{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: "POP900001"}, {Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: "POP900002"}},
-		"no CN":   {{Type: asn1.ObjectIdentifier{2, 5, 4, 10}, Value: "x"}},
-		"a NUL":   {{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: "POP900001\x00"}},
+		"two CNs": {
+			{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: "POP900001"},
+			{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: "POP900002"},
+		},
+		"no CN": {{Type: asn1.ObjectIdentifier{2, 5, 4, 10}, Value: "x"}},
+		"a NUL": {{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: "POP900001\x00"}},
 	} {
-		tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{ExtraNames: names}, NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour)}
+		tmpl := &x509.Certificate{
+			SerialNumber: big.NewInt(1), Subject: pkix.Name{ExtraNames: names},
+			NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour),
+		}
 		der, err := x509.CreateCertificate(rand.Reader, tmpl, p.AP.Cert, freshKey(t).Public(), p.AP.Key)
 		if err != nil {
 			t.Fatal(err)
@@ -409,8 +447,9 @@ func freshKey(t *testing.T) *rsa.PrivateKey {
 func lookalike(t *testing.T, ca *localca.CA) *localca.CA {
 	t.Helper()
 	tmpl := &x509.Certificate{
-		SerialNumber: ca.Cert.SerialNumber, Subject: ca.Cert.Subject, NotBefore: ca.Cert.NotBefore, NotAfter: ca.Cert.NotAfter,
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		SerialNumber: ca.Cert.SerialNumber, Subject: ca.Cert.Subject, NotBefore: ca.Cert.NotBefore,
+		NotAfter: ca.Cert.NotAfter,
+		IsCA:     true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	key := freshKey(t)
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
@@ -434,12 +473,15 @@ func FuzzPKCS12(f *testing.F) {
 func TestTerm(t *testing.T) {
 	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 	for text, c := range map[string]*x509.Certificate{
-		"is valid for 12 days more":                          {NotAfter: now.Add(12*24*time.Hour + time.Minute)},
-		"is valid for 1 day more":                            {NotAfter: now.Add(47 * time.Hour)},
-		"is valid for 23 hours more":                         {NotAfter: now.Add(23 * time.Hour)},
-		"expired 29 days ago":                                {NotAfter: now.Add(-29 * 24 * time.Hour)},
-		"expired 1 hour ago":                                 {NotAfter: now.Add(-time.Hour)},
-		"is valid only in 2 days, from 2026-12-02T12:00:00Z": {NotBefore: now.Add(48 * time.Hour), NotAfter: now.Add(1000 * time.Hour)},
+		"is valid for 12 days more":  {NotAfter: now.Add(12*24*time.Hour + time.Minute)},
+		"is valid for 1 day more":    {NotAfter: now.Add(47 * time.Hour)},
+		"is valid for 23 hours more": {NotAfter: now.Add(23 * time.Hour)},
+		"expired 29 days ago":        {NotAfter: now.Add(-29 * 24 * time.Hour)},
+		"expired 1 hour ago":         {NotAfter: now.Add(-time.Hour)},
+		"is valid only in 2 days, from 2026-12-02T12:00:00Z": {
+			NotBefore: now.Add(48 * time.Hour),
+			NotAfter:  now.Add(1000 * time.Hour),
+		},
 	} {
 		if got := certs.Term(c, now); got != text {
 			t.Errorf("%q, want %q", got, text)

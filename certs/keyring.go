@@ -128,7 +128,8 @@ func parseKey(text []byte) (any, error) {
 	for {
 		var block *pem.Block
 		if block, text = pem.Decode(text); block == nil {
-			return nil, errors.New("certs: there is no private key in the PEM text (an encrypted key must be given as PKCS#12)")
+			return nil,
+				errors.New("certs: there is no private key in the PEM text (an encrypted key must be given as PKCS#12)")
 		}
 		switch block.Type {
 		case "PRIVATE KEY":

@@ -34,10 +34,12 @@ func CAs(list []Issuer) (out []*x509.Certificate) {
 	return out
 }
 
-// Renewed reports whether one of the others is the same CA, by name and key, with a certificate that is valid for longer.
+// Renewed reports whether one of the others is the same CA, by name and key, with a certificate that is valid for
+// longer.
 func Renewed(ca *x509.Certificate, others []*x509.Certificate) bool {
 	return slices.ContainsFunc(others, func(o *x509.Certificate) bool {
-		return bytes.Equal(o.RawSubject, ca.RawSubject) && bytes.Equal(o.RawSubjectPublicKeyInfo, ca.RawSubjectPublicKeyInfo) &&
+		return bytes.Equal(o.RawSubject, ca.RawSubject) &&
+			bytes.Equal(o.RawSubjectPublicKeyInfo, ca.RawSubjectPublicKeyInfo) &&
 			o.NotAfter.After(ca.NotAfter)
 	})
 }
@@ -90,7 +92,8 @@ func ParseAnchors(text []byte) ([]Issuer, error) {
 // isIssuer reports whether ca signed c. Two certificates with the same name and key belong to one CA, which is not its
 // own issuer.
 func isIssuer(ca, c *x509.Certificate) bool {
-	same := bytes.Equal(ca.RawSubject, c.RawSubject) && bytes.Equal(ca.RawSubjectPublicKeyInfo, c.RawSubjectPublicKeyInfo)
+	same := bytes.Equal(ca.RawSubject, c.RawSubject) &&
+		bytes.Equal(ca.RawSubjectPublicKeyInfo, c.RawSubjectPublicKeyInfo)
 	return !same && bytes.Equal(ca.RawSubject, c.RawIssuer) && c.CheckSignatureFrom(ca) == nil
 }
 
@@ -198,8 +201,8 @@ func (v *Verifier) verify(ctx context.Context, c *x509.Certificate, role Role, p
 	return nil
 }
 
-// valid returns the first issuer that is valid now, with all CAs above it (PKI-009). Issuers may be several certificates
-// of the same CA, of which some have expired. If none is valid, the error is that of the first.
+// valid returns the first issuer that is valid now, with all CAs above it (PKI-009). Issuers may be several
+// certificates of the same CA, of which some have expired. If none is valid, the error is that of the first.
 func valid(issuers []Issuer, role Role, now time.Time) (Issuer, error) {
 	var first error
 	for _, i := range issuers {
@@ -221,9 +224,15 @@ const notBeforeSkew = 5 * time.Minute
 func inTime(c *x509.Certificate, role Role, now time.Time) error {
 	switch {
 	case now.After(c.NotAfter):
-		return &Error{Class: Expired, Role: role, Rule: "PKI-009", Msg: "valid until " + c.NotAfter.UTC().Format(time.RFC3339)}
+		return &Error{
+			Class: Expired, Role: role, Rule: "PKI-009",
+			Msg: "valid until " + c.NotAfter.UTC().Format(time.RFC3339),
+		}
 	case now.Add(notBeforeSkew).Before(c.NotBefore):
-		return &Error{Class: NotYetValid, Role: role, Rule: "PKI-009", Msg: "valid from " + c.NotBefore.UTC().Format(time.RFC3339)}
+		return &Error{
+			Class: NotYetValid, Role: role, Rule: "PKI-009",
+			Msg: "valid from " + c.NotBefore.UTC().Format(time.RFC3339),
+		}
 	}
 	return nil
 }
@@ -239,7 +248,8 @@ func suitable(c *x509.Certificate, role Role) error {
 		return no("the key is not RSA of 2048 to 4096 bits with exponent 65537")
 	}
 	switch c.SignatureAlgorithm {
-	case x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA, x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS,
+	case x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA, x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS,
+		x509.SHA512WithRSAPSS,
 		x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512:
 	default:
 		return no("the certificate is not signed with SHA-256 or better")
@@ -278,7 +288,10 @@ func (v *Verifier) issuers(c *x509.Certificate, role Role, pinned []Issuer) ([]I
 		}
 	}
 	if found == nil {
-		return nil, &Error{Class: UnsupportedIssuer, Role: role, Rule: "PKI-008", Msg: "it was not issued by a CA that is trusted for this role and environment"}
+		return nil, &Error{
+			Class: UnsupportedIssuer, Role: role, Rule: "PKI-008",
+			Msg: "it was not issued by a CA that is trusted for this role and environment",
+		}
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -93,8 +93,8 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Text is what the error says in words: its detail and, where it says more, its description. Products use either, or both
-// for the same (AS4-126).
+// Text is what the error says in words: its detail and, where it says more, its description. Products use either, or
+// both for the same (AS4-126).
 func (e *Error) Text() string {
 	switch {
 	case e.Detail == "" || strings.Contains(e.Description, e.Detail):

@@ -47,7 +47,8 @@ func ParseMessageID(s string) (MessageID, error) {
 // LenientMessageID accepts any short printable text without spaces. It is for partners that an operator has decided to
 // tolerate (design.md §3, MessageId grammar).
 func LenientMessageID(s string) (MessageID, error) {
-	if s == "" || len(s) > maxMessageID || strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }) >= 0 {
+	if s == "" || len(s) > maxMessageID || strings.IndexFunc(s,
+		func(r rune) bool { return r <= ' ' || r == 0x7f }) >= 0 {
 		return "", errors.New("ebms: a MessageId is empty, too long or has blanks (AS4-035)")
 	}
 	return MessageID(s), nil
@@ -63,7 +64,8 @@ func dotAtom(s string) bool {
 }
 
 func isAtext(r rune) bool {
-	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", r)
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
+		strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", r)
 }
 
 // Messaging is the content of an eb:Messaging header: a user message, or a signal (AS4-029).

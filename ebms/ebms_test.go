@@ -15,9 +15,13 @@ func user() *UserMessage {
 	return &UserMessage{
 		Timestamp: time.Date(2026, 11, 22, 1, 2, 3, 4e6, time.UTC), ID: "m@a.example",
 		From: Party{Typed{"urn:t", "POP000001"}, RoleInitiator}, To: Party{Typed{"urn:t", "POP000002"}, RoleResponder},
-		Agreement: "urn:agreement", Service: Typed{"scheme", "process"}, Action: "scheme::a#b##c::2.1", ConversationID: "c",
-		Properties: []Property{{"originalSender", "s", "0192:1"}, {"finalRecipient", "s", `<&">`}},
-		Parts:      []Part{{"cid:x@y", []Property{{Name: "MimeType", Value: "application/xml"}, {Name: "E", Value: "é"}}}},
+		Agreement: "urn:agreement", Service: Typed{"scheme", "process"}, Action: "scheme::a#b##c::2.1",
+		ConversationID: "c",
+		Properties:     []Property{{"originalSender", "s", "0192:1"}, {"finalRecipient", "s", `<&">`}},
+		Parts: []Part{{"cid:x@y", []Property{
+			{Name: "MimeType", Value: "application/xml"},
+			{Name: "E", Value: "é"},
+		}}},
 	}
 }
 
@@ -44,17 +48,27 @@ func TestRoundTrip(t *testing.T) {
 	ping.Parts, ping.Properties, ping.Service, ping.Action = nil, nil, Typed{Value: TestService}, TestAction
 	at := user().Timestamp
 	for name, m := range map[string]*Messaging{
-		"AS4-033 user message":       {User: user()},
-		"AS4-033 user message, MPC":  {User: withMPC},
-		"AS4-134 test message":       {User: ping},
-		"AS4-101 receipt":            {Signal: &Signal{Timestamp: at, ID: "s@b", RefTo: "m@a", Receipt: &Receipt{refs()}}},
+		"AS4-033 user message":      {User: user()},
+		"AS4-033 user message, MPC": {User: withMPC},
+		"AS4-134 test message":      {User: ping},
+		"AS4-101 receipt": {Signal: &Signal{
+			Timestamp: at, ID: "s@b", RefTo: "m@a",
+			Receipt: &Receipt{refs()},
+		}},
 		"AS4-101 receipt of nothing": {Signal: &Signal{Timestamp: at, ID: "s@b", RefTo: "m@a", Receipt: &Receipt{}}},
 		"AS4-112 error": {Signal: &Signal{Timestamp: at, ID: "s@b", RefTo: "m@a", Errors: []*Error{
-			{Code: CodeOther, Severity: "failure", Short: "Other", Detail: "a <b> & c", Description: "Text.", RefTo: "m@a"},
+			{
+				Code: CodeOther, Severity: "failure", Short: "Other", Detail: "a <b> & c", Description: "Text.",
+				RefTo: "m@a",
+			},
 		}}},
-		"AS4-114 error for nothing": {Signal: &Signal{Timestamp: at, ID: "s@b", Errors: []*Error{{Code: CodeFeatureNotSupported, Severity: "warning", Short: "FeatureNotSupported"}}}},
+		"AS4-114 error for nothing": {Signal: &Signal{
+			Timestamp: at, ID: "s@b",
+			Errors: []*Error{{Code: CodeFeatureNotSupported, Severity: "warning", Short: "FeatureNotSupported"}},
+		}},
 		"AS4-099 two errors": {Signal: &Signal{Timestamp: at, ID: "s@b", Errors: []*Error{
-			{Code: CodeOther, Severity: "failure", Short: "Other"}, {Code: CodeDeliveryFailure, Severity: "failure", Short: "DeliveryFailure"},
+			{Code: CodeOther, Severity: "failure", Short: "Other"},
+			{Code: CodeDeliveryFailure, Severity: "failure", Short: "DeliveryFailure"},
 		}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -78,7 +92,10 @@ func TestRoundTrip(t *testing.T) {
 // Every structural error (AS4-029, AS4-032).
 func TestReadErrors(t *testing.T) {
 	good := string((&Messaging{User: user()}).Bytes("id-1"))
-	receipt := string((&Messaging{Signal: &Signal{Timestamp: user().Timestamp, ID: "s@b", RefTo: "m@a", Receipt: &Receipt{refs()}}}).Bytes("id-1"))
+	receipt := string((&Messaging{Signal: &Signal{
+		Timestamp: user().Timestamp, ID: "s@b", RefTo: "m@a",
+		Receipt: &Receipt{refs()},
+	}}).Bytes("id-1"))
 	cut := func(s, from, to string) string {
 		i := strings.Index(s, from)
 		j := i + strings.Index(s[i:], to) + len(to)
@@ -90,7 +107,8 @@ func TestReadErrors(t *testing.T) {
 		code      Code
 	}{
 		{"AS4-029 nothing", cut(good, "<eb:UserMessage>", "</eb:UserMessage>"), CodeValueInconsistent},
-		{"AS4-029 something else", strings.NewReplacer("<eb:UserMessage>", "<eb:Other>", "</eb:UserMessage>", "</eb:Other>").Replace(good), CodeInvalidHeader},
+		{"AS4-029 something else", strings.NewReplacer("<eb:UserMessage>", "<eb:Other>", "</eb:UserMessage>",
+			"</eb:Other>").Replace(good), CodeInvalidHeader},
 		{"AS4-029 another namespace", strings.Replace(good, NS, strings.TrimSuffix(NS, "/"), 1), CodeInvalidHeader},
 		{"AS4-032 no MessageInfo", element("MessageInfo"), CodeInvalidHeader},
 		{"AS4-032 no Timestamp", element("Timestamp"), CodeInvalidHeader},
@@ -104,19 +122,36 @@ func TestReadErrors(t *testing.T) {
 		{"AS4-032 no Service", element("Service"), CodeInvalidHeader},
 		{"AS4-032 no Action", element("Action"), CodeInvalidHeader},
 		{"AS4-032 no ConversationId", element("ConversationId"), CodeInvalidHeader},
-		{"AS4-032 an unknown child", strings.Replace(good, "</eb:UserMessage>", "<eb:x></eb:x></eb:UserMessage>", 1), CodeInvalidHeader},
-		{"AS4-032 an element in a leaf", strings.Replace(good, "<eb:Action>", "<eb:Action><eb:x></eb:x>", 1), CodeInvalidHeader},
-		{"AS4-032 a second MessageId", strings.Replace(good, "</eb:MessageInfo>", "<eb:MessageId>z@z</eb:MessageId></eb:MessageInfo>", 1), CodeInvalidHeader},
+		{
+			"AS4-032 an unknown child", strings.Replace(good, "</eb:UserMessage>", "<eb:x></eb:x></eb:UserMessage>", 1),
+			CodeInvalidHeader,
+		},
+		{
+			"AS4-032 an element in a leaf", strings.Replace(good, "<eb:Action>", "<eb:Action><eb:x></eb:x>", 1),
+			CodeInvalidHeader,
+		},
+		{"AS4-032 a second MessageId", strings.Replace(good, "</eb:MessageInfo>",
+			"<eb:MessageId>z@z</eb:MessageId></eb:MessageInfo>", 1), CodeInvalidHeader},
 		{"AS4-032 a property without name", strings.Replace(good, ` name="originalSender"`, "", 1), CodeInvalidHeader},
 		{"AS4-047 a property twice", strings.Replace(good, "finalRecipient", "originalSender", 1), CodeInvalidHeader},
-		{"AS4-037 two party ids", strings.Replace(good, "<eb:Role>", "<eb:PartyId>x</eb:PartyId><eb:Role>", 1), CodeValueInconsistent},
-		{"AS4-034 a date without time", strings.Replace(good, "2026-11-22T01:02:03.004Z", "2026-11-22", 1), CodeInvalidHeader},
+		{
+			"AS4-037 two party ids", strings.Replace(good, "<eb:Role>", "<eb:PartyId>x</eb:PartyId><eb:Role>", 1),
+			CodeValueInconsistent,
+		},
+		{
+			"AS4-034 a date without time", strings.Replace(good, "2026-11-22T01:02:03.004Z", "2026-11-22", 1),
+			CodeInvalidHeader,
+		},
 		{"AS4-034 month 13", strings.Replace(good, "2026-11-22", "2026-13-22", 1), CodeInvalidHeader},
-		{"AS4-001 a pull request", strings.Replace(receipt, "<eb:Receipt>", "<eb:PullRequest></eb:PullRequest><eb:Receipt>", 1), CodeFeatureInconsistency},
-		{"AS4-107 a receipt twice", strings.Replace(receipt, "</eb:SignalMessage>", "<eb:Receipt></eb:Receipt></eb:SignalMessage>", 1), CodeInvalidHeader},
-		{"REL-042 an error before a receipt", strings.Replace(receipt, "<eb:Receipt>", `<eb:Error errorCode="EBMS:0004" severity="failure"></eb:Error><eb:Receipt>`, 1), CodeInvalidHeader},
+		{"AS4-001 a pull request", strings.Replace(receipt, "<eb:Receipt>",
+			"<eb:PullRequest></eb:PullRequest><eb:Receipt>", 1), CodeFeatureInconsistency},
+		{"AS4-107 a receipt twice", strings.Replace(receipt, "</eb:SignalMessage>",
+			"<eb:Receipt></eb:Receipt></eb:SignalMessage>", 1), CodeInvalidHeader},
+		{"REL-042 an error before a receipt", strings.Replace(receipt, "<eb:Receipt>",
+			`<eb:Error errorCode="EBMS:0004" severity="failure"></eb:Error><eb:Receipt>`, 1), CodeInvalidHeader},
 		{"AS4-107 neither receipt nor error", cut(receipt, "<eb:Receipt>", "</eb:Receipt>"), CodeInvalidHeader},
-		{"AS4-112 an error without code", strings.Replace(receipt, "</eb:Receipt>", "</eb:Receipt><eb:Error></eb:Error>", 1), CodeInvalidHeader},
+		{"AS4-112 an error without code", strings.Replace(receipt, "</eb:Receipt>",
+			"</eb:Receipt><eb:Error></eb:Error>", 1), CodeInvalidHeader},
 		{"AS4-102 no Reference", cut(receipt, "<ds:Reference", "</ds:Reference>"), CodeInvalidHeader},
 		{"AS4-102 no base64", strings.Replace(receipt, "<ds:DigestValue>", "<ds:DigestValue>!", 1), CodeInvalidHeader},
 	} {
@@ -174,7 +209,8 @@ func TestParseTime(t *testing.T) {
 		"2026-11-22T01:02:03":            "2026-11-22T01:02:03Z",
 		"2026-11-22T01:02:03.5+02:00":    "2026-11-21T23:02:03.5Z",
 		"2026-11-22T01:02:03.123456789Z": "2026-11-22T01:02:03.123456789Z",
-		"2026-11-22":                     "", "2026-11-22T25:02:03Z": "", "": "", "2026-11-22 01:02:03Z": "", "-2026-11-22T01:02:03Z": "",
+		"2026-11-22":                     "", "2026-11-22T25:02:03Z": "", "": "", "2026-11-22 01:02:03Z": "",
+		"-2026-11-22T01:02:03Z": "",
 	} {
 		got, ok := ParseTime(s)
 		if ok != (want != "") || ok && got.Format(time.RFC3339Nano) != want {
@@ -193,16 +229,43 @@ func TestMatchReceipt(t *testing.T) {
 	}{
 		{"AS4-108 the same", refs(), true},
 		{"AS4-108 another order", change(func(r []Reference) []Reference { return []Reference{r[1], r[0]} }), true},
-		{"AS4-108 other spelling", change(func(r []Reference) []Reference { r[0].Raw = []byte("<x/>"); return r }), true},
+		{
+			"AS4-108 other spelling", change(func(r []Reference) []Reference { r[0].Raw = []byte("<x/>"); return r }),
+			true,
+		},
 		{"AS4-108 none", nil, false},
 		{"AS4-108 one missing", refs()[:1], false},
-		{"AS4-108 one twice instead of both", change(func(r []Reference) []Reference { return []Reference{r[0], r[0]} }), false},
+		{"AS4-108 one twice instead of both", change(func(r []Reference) []Reference {
+			return []Reference{
+				r[0],
+				r[0],
+			}
+		}), false},
 		{"AS4-108 one more", change(func(r []Reference) []Reference { return append(r, Reference{URI: "#z"}) }), false},
-		{"AS4-108 another digest", change(func(r []Reference) []Reference { r[1].Value = []byte{4, 5, 7}; return r }), false},
-		{"AS4-108 a shorter digest", change(func(r []Reference) []Reference { r[1].Value = r[1].Value[:2]; return r }), false},
+		{
+			"AS4-108 another digest", change(func(r []Reference) []Reference {
+				r[1].Value = []byte{
+					4, 5,
+					7,
+				}
+				return r
+			}),
+			false,
+		},
+		{
+			"AS4-108 a shorter digest",
+			change(func(r []Reference) []Reference { r[1].Value = r[1].Value[:2]; return r }),
+			false,
+		},
 		{"AS4-108 another method", change(func(r []Reference) []Reference { r[0].Method = "n"; return r }), false},
-		{"AS4-108 another transform", change(func(r []Reference) []Reference { r[1].Transforms = []string{"t4"}; return r }), false},
-		{"AS4-108 transforms in another order", change(func(r []Reference) []Reference { r[0].Transforms = []string{"t2", "t1"}; return r }), false},
+		{
+			"AS4-108 another transform",
+			change(func(r []Reference) []Reference { r[1].Transforms = []string{"t4"}; return r }), false,
+		},
+		{
+			"AS4-108 transforms in another order",
+			change(func(r []Reference) []Reference { r[0].Transforms = []string{"t2", "t1"}; return r }), false,
+		},
 		{"AS4-108 another URI", change(func(r []Reference) []Reference { r[0].URI = "#b"; return r }), false},
 	} {
 		if err := MatchReceipt(&Receipt{tc.got}, refs()); (err == nil) != tc.ok {
@@ -244,7 +307,8 @@ EBMS:4001 DuplicateDetected Content failure -`
 		if d, ok := Code(f[0]).Define(); !ok || d != want {
 			t.Errorf("%s is %+v", f[0], d)
 		}
-		if e := (&Error{Code: Code(f[0])}); e.IsFailure() != (f[3] == "failure") || !errors.Is(e, Code(f[0])) || errors.Is(e, Code("x")) {
+		if e := (&Error{Code: Code(f[0])}); e.IsFailure() != (f[3] == "failure") || !errors.Is(e, Code(f[0])) ||
+			errors.Is(e, Code("x")) {
 			t.Errorf("%s: failure %v", f[0], e.IsFailure())
 		}
 	}
@@ -256,7 +320,11 @@ EBMS:4001 DuplicateDetected Content failure -`
 	if !(&Error{Code: "EBMS:9999"}).IsFailure() {
 		t.Error("AS4-098: an unknown code is no failure")
 	}
-	if !NotServiced("x").IsNotServiced() || (&Error{Code: CodeOther, Detail: "PEPPOL:NOT_SERVICED x"}).IsNotServiced() || (&Error{Code: CodeInvalidHeader, Detail: NotServicedDetail}).IsNotServiced() {
+	if !NotServiced("x").IsNotServiced() || (&Error{
+		Code:   CodeOther,
+		Detail: "PEPPOL:NOT_SERVICED x",
+	}).IsNotServiced() ||
+		(&Error{Code: CodeInvalidHeader, Detail: NotServicedDetail}).IsNotServiced() {
 		t.Error("AS4-092: not serviced")
 	}
 }
@@ -309,7 +377,8 @@ func fuzz(f *testing.F, seed *Messaging) {
 			return // written with the severities of the table
 		}
 		m.User.RefTo = "" // never written
-		if m.User.Agreement == "" || m.User.AgreementType != "" || m.User.AgreementPMode != "" || m.User.Timestamp.Nanosecond()%1e6 != 0 || m.User.Timestamp.Year() < 1 {
+		if m.User.Agreement == "" || m.User.AgreementType != "" || m.User.AgreementPMode != "" ||
+			m.User.Timestamp.Nanosecond()%1e6 != 0 || m.User.Timestamp.Year() < 1 {
 			return // not written by us
 		}
 		again, err := read(t, m.Bytes("id-1"))
@@ -323,5 +392,8 @@ func fuzz(f *testing.F, seed *Messaging) {
 func FuzzEBMSHeader(f *testing.F) { fuzz(f, &Messaging{User: user()}) }
 
 func FuzzSignal(f *testing.F) {
-	fuzz(f, &Messaging{Signal: &Signal{Timestamp: user().Timestamp, ID: "s@b", RefTo: "m@a", Receipt: &Receipt{refs()}, Errors: []*Error{{Code: CodeOther, Detail: "x"}}}})
+	fuzz(f, &Messaging{Signal: &Signal{
+		Timestamp: user().Timestamp, ID: "s@b", RefTo: "m@a", Receipt: &Receipt{refs()},
+		Errors: []*Error{{Code: CodeOther, Detail: "x"}},
+	}})
 }

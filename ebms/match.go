@@ -10,7 +10,8 @@ import (
 // URIs, transform algorithms, digest methods and digest values. Order, prefixes and InclusiveNamespaces do not matter.
 func MatchReceipt(r *Receipt, sent []Reference) error {
 	if len(r.References) != len(sent) {
-		return fmt.Errorf("ebms: the receipt has %d references, %d parts were signed (AS4-108)", len(r.References), len(sent))
+		return fmt.Errorf("ebms: the receipt has %d references, %d parts were signed (AS4-108)", len(r.References),
+			len(sent))
 	}
 	for _, want := range sent {
 		i := slices.IndexFunc(r.References, func(got Reference) bool { return got.URI == want.URI })

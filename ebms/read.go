@@ -236,8 +236,8 @@ func (r *reader) time(n safe.Node) time.Time {
 	return t
 }
 
-// signal reads SignalMessage. Its verdict and what it is about decide; what nobody uses, Timestamp and MessageId, is read
-// if it can be and never voids the rest (AS4-107, AS4-110).
+// signal reads SignalMessage. Its verdict and what it is about decide; what nobody uses, Timestamp and MessageId, is
+// read if it can be and never voids the rest (AS4-107, AS4-110).
 func (r *reader) signal(n safe.Node) *Signal {
 	sig := &Signal{}
 	s := r.seq(n)

@@ -11,7 +11,8 @@ import (
 // sign. id is its wsu:Id. Elements are in the order of the schema (AS4-027, §4.1).
 func (m *Messaging) Bytes(id string) []byte {
 	w := &writer{b: make([]byte, 0, 4096)}
-	w.open("eb:Messaging", "xmlns:S12", nsSOAP, "xmlns:eb", NS, "xmlns:wsu", nsWSU, "wsu:Id", id, "S12:mustUnderstand", "true")
+	w.open("eb:Messaging", "xmlns:S12", nsSOAP, "xmlns:eb", NS, "xmlns:wsu", nsWSU, "wsu:Id", id, "S12:mustUnderstand",
+		"true")
 	if m.User != nil {
 		w.userMessage(m.User)
 	}

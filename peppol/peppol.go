@@ -168,7 +168,8 @@ func newDocType(scheme, value string) (DocTypeID, error) {
 	// Orders and invoices of countries that had them before Peppol have no customization (DISC-103 in design.md §3).
 	plain := scheme == SchemeBusdox && strings.Contains(value, "##::")
 	if d.Syntax() == "" || d.Customization() == "" && !plain || d.Version() == "" {
-		return DocTypeID{}, fmt.Errorf("peppol: document type %q is not of the form syntax##customization::version (DISC-010)", value)
+		return DocTypeID{},
+			fmt.Errorf("peppol: document type %q is not of the form syntax##customization::version (DISC-010)", value)
 	}
 	return d, nil
 }

@@ -51,7 +51,8 @@ func TestParticipant(t *testing.T) {
 
 func TestDISC007Norwegian(t *testing.T) {
 	for value, ok := range map[string]bool{
-		"0192:991825827": true, "0192:810418052": true, "0192:923609016": true, "0192:986252932": true, "0192:745707327": true,
+		"0192:991825827": true, "0192:810418052": true, "0192:923609016": true, "0192:986252932": true,
+		"0192:745707327": true,
 		"0192:810018902": false, "0192:12345678": false, "0192:99182582x": false, "0088:1": true,
 		"9908:991825827": true, "9908:810018902": false,
 	} {
@@ -65,7 +66,8 @@ func TestDISC007Norwegian(t *testing.T) {
 	}
 }
 
-const bis = "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
+const bis = "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:" +
+	"fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
 
 func TestDocType(t *testing.T) {
 	d, err := ParseDocType("busdox-docid-qns::" + bis)
@@ -73,8 +75,10 @@ func TestDocType(t *testing.T) {
 		t.Fatal(err)
 	}
 	space, local, ok := d.Root()
-	if d.Scheme() != SchemeBusdox || d.Value() != bis || space != "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2" || local != "Invoice" || !ok ||
-		d.Version() != "2.1" || d.Customization() != "urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0" {
+	if d.Scheme() != SchemeBusdox || d.Value() != bis ||
+		space != "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2" || local != "Invoice" || !ok ||
+		d.Version() != "2.1" ||
+		d.Customization() != "urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0" {
 		t.Errorf("DISC-010, SBDH-028: %+v", d)
 	}
 	for _, tc := range []struct {
@@ -159,7 +163,10 @@ func TestProcessAndSeat(t *testing.T) {
 			t.Errorf("DISC-027: %.20q accepted", bad)
 		}
 	}
-	for s, ok := range map[string]bool{"PNO000123": true, "POP900001": true, "pno000123": false, "PNO00012": false, "PN1000123": false, "XNO000123": false, "PNO00012x": false} {
+	for s, ok := range map[string]bool{
+		"PNO000123": true, "POP900001": true, "pno000123": false, "PNO00012": false,
+		"PN1000123": false, "XNO000123": false, "PNO00012x": false,
+	} {
 		if _, err := ParseSeat(s); (err == nil) != ok {
 			t.Errorf("DISC-009 %s: %v", s, err)
 		}
@@ -167,7 +174,10 @@ func TestProcessAndSeat(t *testing.T) {
 	if got := SeatID("PNO000123").SPID().Value(); got != "0242:000123" {
 		t.Errorf("DISC-009: %s", got)
 	}
-	for c, known := range map[string]bool{"NO": true, "XK": true, "1A": true, "XX": false, "no": false, "NOR": false, "": false} {
+	for c, known := range map[string]bool{
+		"NO": true, "XK": true, "1A": true, "XX": false, "no": false, "NOR": false,
+		"": false,
+	} {
 		if KnownCountry(c) != known {
 			t.Errorf("SBDH-016 %q", c)
 		}

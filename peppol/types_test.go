@@ -30,9 +30,11 @@ func TestNamedTypes(t *testing.T) {
 			t.Errorf("%s is a document type identifier itself", n.Name)
 		}
 	}
-	const billing = "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
+	const billing = "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#" +
+		"compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
 	n, ok := TypeNamed("Billing")
-	if !ok || n.DocType.String() != "busdox-docid-qns::"+billing || n.Process.Value() != "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0" {
+	if !ok || n.DocType.String() != "busdox-docid-qns::"+billing ||
+		n.Process.Value() != "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0" {
 		t.Errorf("billing is %+v", n)
 	}
 	if _, ok := TypeNamed("bill"); ok {
@@ -43,7 +45,8 @@ func TestNamedTypes(t *testing.T) {
 // DISC-005: new registrations use an active scheme of the code list.
 func TestDISC005Scheme(t *testing.T) {
 	for text, good := range map[string]bool{
-		"0192:991825827": true, "0088:7080000000012": true, "0002:1": true, "9959:x": true, "0242:000123": true, "0158:1": true, "9910:x": true,
+		"0192:991825827": true, "0088:7080000000012": true, "0002:1": true, "9959:x": true, "0242:000123": true,
+		"0158:1": true, "9910:x": true,
 		"9908:991825827": false, "9909:NO991825827MVA": false, "1234:abc": false, "0000:x": false, "0193:x": false,
 	} {
 		p, err := ParseParticipant(text)

@@ -10,8 +10,8 @@ import (
 	"github.com/ravn-ap/ravn/peppol"
 )
 
-// traffic is a file of the CSV form that is made as it is read: n rows of a provider with 200 others, five document types,
-// and as many end users as it is told.
+// traffic is a file of the CSV form that is made as it is read: n rows of a provider with 200 others, five document
+// types, and as many end users as it is told.
 type traffic struct {
 	n, users int
 	done     int
@@ -82,7 +82,10 @@ func (g *traffic) row(b []byte, i int) []byte {
 	} else {
 		field("outgoing")
 	}
-	for _, s := range [...]string{c2, c3, doc.Scheme, doc.Value, processes[doc].Scheme, processes[doc].Value, peppol.TransportAS4, c1, c4} {
+	for _, s := range [...]string{
+		c2, c3, doc.Scheme, doc.Value, processes[doc].Scheme, processes[doc].Value,
+		peppol.TransportAS4, c1, c4,
+	} {
 		field(s)
 	}
 	field("0192:" + strconv.FormatUint(900000000+h>>8%uint64(g.users), 10))
@@ -117,7 +120,8 @@ func BenchmarkCSV(b *testing.B) {
 					src = g
 				}
 				rep, sum, err := CSV{Header: october, Temp: b.TempDir()}.Build(b.Context(), src)
-				if err != nil || sum.Counted != int64(bc.n) || rep.TSR.Total.Incoming+rep.TSR.Total.Outgoing != uint64(bc.n) {
+				if err != nil || sum.Counted != int64(bc.n) ||
+					rep.TSR.Total.Incoming+rep.TSR.Total.Outgoing != uint64(bc.n) {
 					b.Fatal(err, sum)
 				}
 				peak = max(peak, g.peak)

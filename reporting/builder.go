@@ -65,8 +65,8 @@ func (b *Builder) Count(s Shared, n uint64) error {
 	return nil
 }
 
-// See notes an end user, however many exchanges there are of it. What the item says of the other seat and of the transport does not
-// matter. The error is an *ItemError.
+// See notes an end user, however many exchanges there are of it. What the item says of the other seat and of the
+// transport does not matter. The error is an *ItemError.
 func (b *Builder) See(s Shared, endUser string) error {
 	c := &b.shared[s]
 	switch {

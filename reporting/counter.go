@@ -66,7 +66,10 @@ func (t *counter) report(h Header) (*Report, error) {
 }
 
 func (t *counter) tsr(h Header) *TSR {
-	out := &TSR{Top: top(h, customTSR), Total: t.total, Subtotals: make([]Subtotal, 0, len(t.transport)+len(t.provider)+len(t.countries))}
+	out := &TSR{
+		Top: top(h, customTSR), Total: t.total,
+		Subtotals: make([]Subtotal, 0, len(t.transport)+len(t.provider)+len(t.countries)),
+	}
 	add := func(typ string, c Counts, keys ...Key) {
 		out.Subtotals = append(out.Subtotals, Subtotal{typ, keys, c})
 	}
@@ -77,7 +80,8 @@ func (t *counter) tsr(h Header) *TSR {
 		add(perSPDTPR, *c, p.keys()...)
 	}
 	for p, n := range t.countries {
-		add(perSPDTPRCC, Counts{Incoming: n}, append(p.keys(), Key{metaCC, schemeSender, p.c1}, Key{metaCC, schemeReceiver, p.c4})...)
+		add(perSPDTPRCC, Counts{Incoming: n}, append(p.keys(), Key{metaCC, schemeSender, p.c1},
+			Key{metaCC, schemeReceiver, p.c4})...)
 	}
 	out.sort()
 	return out

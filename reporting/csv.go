@@ -128,7 +128,8 @@ func (c CSV) start(r io.Reader) *csvBuild {
 	return &csvBuild{
 		header: c.Header, month: 12*from.Year() + int(from.Month()) - 1,
 		in:    newRecords(r, cmp.Or(c.window, recordBuffer)),
-		index: map[string]int32{}, others: map[int]int64{}, room: cmp.Or(c.room, maxCombinations), users: newUserCounter(),
+		index: map[string]int32{}, others: map[int]int64{}, room: cmp.Or(c.room, maxCombinations),
+		users:  newUserCounter(),
 		memory: newMemory(c.Temp, cmp.Or(c.Memory, DefaultMemory)),
 	}
 }
@@ -178,11 +179,15 @@ func (b *csvBuild) readHeader() (*rowProblem, error) {
 	}
 	f, err := b.in.read()
 	if err == io.EOF {
-		b.in.line, f, err = 1, &rowProblem{column: columns[0], reason: "the file is empty; the first line must name the columns"}, nil
+		b.in.line, f, err = 1, &rowProblem{
+			column: columns[0],
+			reason: "the file is empty; the first line must name the columns",
+		}, nil
 	}
 	for i, v := range b.in.field {
 		if f == nil && err == nil && string(v) != columns[i] {
-			f = &rowProblem{column: columns[i], reason: fmt.Sprintf("the header has %s here; it must be %s", quoted(string(v)), strings.Join(columns[:], ","))}
+			f = &rowProblem{column: columns[i], reason: fmt.Sprintf("the header has %s here; it must be %s",
+				quoted(string(v)), strings.Join(columns[:], ","))}
 		}
 	}
 	if f != nil {
@@ -265,7 +270,11 @@ func (b *csvBuild) combo() (int32, *rowProblem) {
 	}
 	const size = 700 // roughly what a combination takes besides its text, here and in the reports
 	if b.room -= len(key) + size; b.room < 0 || len(b.combos) == maxCombos {
-		return 0, &rowProblem{columns[colDirection], fmt.Sprintf("the columns from %s to %s have more different combinations than fit into a report", columns[colShared], columns[colSharedEnd-1]), true}
+		return 0, &rowProblem{
+			columns[colDirection],
+			fmt.Sprintf("the columns from %s to %s have more different combinations than fit into a report",
+				columns[colShared], columns[colSharedEnd-1]), true,
+		}
 	}
 	if c.kind == business {
 		c.place = b.users.place(c.item.place())
@@ -288,7 +297,8 @@ func (b *csvBuild) item(key string) Item {
 	}
 	return Item{
 		Direction: Direction(f[0]), C2: peppol.SeatID(f[1]), C3: peppol.SeatID(f[2]),
-		DocType: Identifier{f[3], f[4]}, Process: Identifier{f[5], f[6]}, Transport: f[7], C1Country: f[8], C4Country: f[9],
+		DocType: Identifier{f[3], f[4]}, Process: Identifier{f[5], f[6]}, Transport: f[7], C1Country: f[8],
+		C4Country: f[9],
 	}
 }
 
@@ -312,7 +322,13 @@ func (b *csvBuild) findDuplicates(ctx context.Context) error {
 		case r.key != first.key:
 			first = *r
 		case r.text != first.text:
-			b.bad.add(line, &rowProblem{column: columns[colMessageID], reason: fmt.Sprintf("the same message of this direction and c2 stands on line %d, and something else is said of it there", first.tail>>lineShift)})
+			b.bad.add(line, &rowProblem{
+				column: columns[colMessageID],
+				reason: fmt.Sprintf(
+					"the same message of this direction and c2 stands on line %d, and something else is said of "+
+						"it there",
+					first.tail>>lineShift),
+			})
 		default:
 			b.sum.Duplicates++
 			if what := r.tail & (1<<lineShift - 1); what&otherMonth != 0 {
@@ -392,7 +408,8 @@ func (e *badRows) add(line int64, f *rowProblem) {
 	if len(e.list) == maxRowErrors && e.list[maxRowErrors-1].Line <= line {
 		return
 	}
-	i, _ := slices.BinarySearchFunc(e.list, line, func(r RowError, line int64) int { return int(min(max(r.Line-line, -1), 1)) })
+	i, _ := slices.BinarySearchFunc(e.list, line,
+		func(r RowError, line int64) int { return int(min(max(r.Line-line, -1), 1)) })
 	e.list = slices.Insert(e.list, i, RowError{line, f.column, f.reason})
 	e.list = e.list[:min(len(e.list), maxRowErrors)]
 }

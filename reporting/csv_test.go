@@ -16,12 +16,14 @@ import (
 	"github.com/ravn-ap/ravn/peppol"
 )
 
-const header = "time,direction,c2,c3,doctype_scheme,doctype,process_scheme,process,transport,c1_country,c4_country,end_user,message_id"
+const header = "time,direction,c2,c3,doctype_scheme,doctype,process_scheme,process,transport,c1_country,c4_country," +
+	"end_user,message_id"
 
 // values are the columns of a row.
 func (r row) values() []string {
 	return []string{
-		r.time, string(r.Direction), string(r.C2), string(r.C3), r.DocType.Scheme, r.DocType.Value, r.Process.Scheme, r.Process.Value,
+		r.time, string(r.Direction), string(r.C2), string(r.C3), r.DocType.Scheme, r.DocType.Value, r.Process.Scheme,
+		r.Process.Value,
 		r.Transport, r.C1Country, r.C4Country, r.EndUser, r.message,
 	}
 }
@@ -118,7 +120,10 @@ func TestCSVRefusedRows(t *testing.T) {
 		{"not our own incoming", with("c3", "PNO000778"), `c3: "PNO000778" is not the reporter PNO000777`},
 		{"not our own outgoing", outgoing("c2", "PNO000778"), `c2: "PNO000778" is not the reporter PNO000777`},
 		{"no scheme", with("doctype_scheme", ""), `doctype_scheme: "" is empty`},
-		{"blank at the end", with("doctype", inv.Value+" "), "doctype: \"" + inv.Value[:80] + "\"… has a blank at an end"},
+		{
+			"blank at the end", with("doctype", inv.Value+" "),
+			"doctype: \"" + inv.Value[:80] + "\"… has a blank at an end",
+		},
 		{"blank at the beginning", with("process", " p"), `process: " p" has a blank at an end`},
 		{"two blanks", with("process_scheme", "a  b"), `process_scheme: "a  b" has two blanks`},
 		{"tab", with("transport", "a\tb"), `transport: "a\tb" has a control character`},
@@ -133,13 +138,19 @@ func TestCSVRefusedRows(t *testing.T) {
 		{"unknown country of our receiver", with("c4_country", "XX"), `c4_country: "XX" is not a country`},
 		{"no country of our receiver", with("c4_country", ""), "c4_country: is empty"},
 		{"no end user", with("end_user", ""), "end_user: is empty"},
-		{"no end user of a report", strings.Replace(strings.Join(notCounted()[0].values(), ","), ",we,", ",,", 1), "end_user: is empty"},
+		{
+			"no end user of a report", strings.Replace(strings.Join(notCounted()[0].values(), ","), ",we,", ",,", 1),
+			"end_user: is empty",
+		},
 		{"no message id", with("message_id", ""), "message_id: is empty"},
 		{"NUL", with("end_user", "a\x00b"), "end_user: has the character NUL"},
 		{"NUL in a country", with("c1_country", "a\x00b"), "c1_country: has the character NUL"},
 		{"not UTF-8", with("message_id", "a\xffb"), "message_id: is not UTF-8"},
 		{"not UTF-8 in a country", with("c1_country", "a\xffb"), "c1_country: is not UTF-8"},
-		{"a column too few", strings.TrimSuffix(with("message_id", ""), ","), "message_id: the row has 12 columns where 13"},
+		{
+			"a column too few", strings.TrimSuffix(with("message_id", ""), ","),
+			"message_id: the row has 12 columns where 13",
+		},
 		{"a column too many", with("message_id", "m,"), "message_id: the row has 14 columns where 13"},
 		{"a blank line", "", "direction: the row has 1 column where 13"},
 		{"a column too many, with quotes", with("message_id", `"m",n`), "message_id: the row has 14 columns where 13"},
@@ -170,14 +181,26 @@ func TestCSVRefusedFiles(t *testing.T) {
 		{"a byte order mark alone", "\ufeff", "line 1, time: the file is empty"},
 		{"no header", good + "\n", "line 1, time: the header has \"2026-"},
 		{"another order", swapped + "\n" + good, `line 1, c2: the header has "c3" here`},
-		{"a column less", strings.TrimSuffix(header, ",message_id") + "\n", "line 1, message_id: the row has 12 columns"},
+		{
+			"a column less", strings.TrimSuffix(header, ",message_id") + "\n",
+			"line 1, message_id: the row has 12 columns",
+		},
 		{"a column more", header + ",x\n", "line 1, message_id: the row has 14 columns"},
 		{"capital letters", strings.ToUpper(header) + "\n", `line 1, time: the header has "TIME" here`},
 		{"semicolons", strings.ReplaceAll(header, ",", ";") + "\n", "line 1, direction: the row has 1 column"},
 		{"UTF-16", "\xff\xfet\x00i\x00", "line 1, direction: the row has 1 column"},
-		{"a quote without its second one", header + "\n" + with("end_user", `"a`) + "\n" + good + "\n", "line 2, end_user: a quote without its second one"},
-		{"a carriage return as the last character", header + "\n" + good + "\r", "line 2, message_id: a carriage return"},
-		{"the same behind a quote", header + "\n" + with("message_id", `"m"`) + "\r", "line 2, message_id: a carriage return"},
+		{
+			"a quote without its second one", header + "\n" + with("end_user", `"a`) + "\n" + good + "\n",
+			"line 2, end_user: a quote without its second one",
+		},
+		{
+			"a carriage return as the last character", header + "\n" + good + "\r",
+			"line 2, message_id: a carriage return",
+		},
+		{
+			"the same behind a quote", header + "\n" + with("message_id", `"m"`) + "\r",
+			"line 2, message_id: a carriage return",
+		},
 		{"a blank line at the end", header + "\n" + good + "\n\n", "line 3, direction: the row has 1 column"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -198,11 +221,14 @@ func TestCSVAccepted(t *testing.T) {
 	quoted = `"` + strings.TrimSuffix(quoted, `"`)
 	for name, s := range map[string]string{
 		"LF": plain, "CRLF": strings.ReplaceAll(plain, "\n", "\r\n"), "byte order mark": "\ufeff" + plain,
-		"no line end at the end": strings.TrimSuffix(plain, "\n"), "quotes": quoted, "quotes and CRLF": strings.ReplaceAll(quoted, "\n", "\r\n"),
-		"quotes, no line end": strings.TrimSuffix(quoted, "\n"), "mixed line ends": strings.Replace(plain, "\n", "\r\n", 3),
+		"no line end at the end": strings.TrimSuffix(plain, "\n"), "quotes": quoted,
+		"quotes and CRLF":     strings.ReplaceAll(quoted, "\n", "\r\n"),
+		"quotes, no line end": strings.TrimSuffix(quoted, "\n"),
+		"mixed line ends":     strings.Replace(plain, "\n", "\r\n", 3),
 	} {
 		rep, sum, err := buildCSV(t, CSV{}, s)
-		if err != nil || sum.Counted != 12 || !bytes.Equal(rep.TSR.XML(), want.TSR.XML()) || !bytes.Equal(rep.EUSR.XML(), want.EUSR.XML()) {
+		if err != nil || sum.Counted != 12 || !bytes.Equal(rep.TSR.XML(), want.TSR.XML()) ||
+			!bytes.Equal(rep.EUSR.XML(), want.EUSR.XML()) {
 			t.Errorf("%s: %v %+v", name, err, sum)
 		}
 	}
@@ -240,7 +266,8 @@ func TestCSVDuplicates(t *testing.T) {
 	requoted := `"` + strings.ReplaceAll(a, ",", `","`) + `"`
 	sep := with("time", "2026-09-12T13:00:00Z")
 	rep, sum, err := buildCSV(t, CSV{}, strings.Join([]string{header, a, requoted, a}, "\n"))
-	if err != nil || sum.Duplicates != 2 || sum.Counted != 1 || rep.TSR.Total.Incoming != 1 || rep.EUSR.FullSet.Receiving != 1 {
+	if err != nil || sum.Duplicates != 2 || sum.Counted != 1 || rep.TSR.Total.Incoming != 1 ||
+		rep.EUSR.FullSet.Receiving != 1 {
 		t.Errorf("%v %+v", err, sum)
 	}
 	_, sum, err = buildCSV(t, CSV{}, strings.Join([]string{header, sep, sep}, "\n"))
@@ -248,17 +275,24 @@ func TestCSVDuplicates(t *testing.T) {
 		t.Errorf("another month: %v %+v", err, sum)
 	}
 	for name, b := range map[string]string{
-		"notation of the time": with("time", "2026-10-12T15:00:00+02:00"), "fraction": with("time", "2026-10-12T13:00:00.0Z"),
-		"end user": with("end_user", "B"), "country": with("c1_country", "SE"), "unknown country": with("c1_country", "EL"), "month": sep,
+		"notation of the time": with("time", "2026-10-12T15:00:00+02:00"),
+		"fraction":             with("time", "2026-10-12T13:00:00.0Z"),
+		"end user":             with("end_user", "B"), "country": with("c1_country", "SE"),
+		"unknown country": with("c1_country", "EL"), "month": sep,
 		"document type": with("doctype", ord.Value),
 	} {
 		got, n := refused(t, strings.Join([]string{header, a, a, b, b}, "\n"))
-		if n != 2 || !strings.HasPrefix(got, "line 4, message_id: the same message") || !strings.Contains(got, "line 2,") || !strings.Contains(got, "\nline 5, ") {
+		if n != 2 || !strings.HasPrefix(got, "line 4, message_id: the same message") ||
+			!strings.Contains(got, "line 2,") || !strings.Contains(got, "\nline 5, ") {
 			t.Errorf("%s: %d: %s", name, n, got)
 		}
 	}
-	for name, b := range map[string]string{"other message": with("message_id", "n"), "other C2": with("c2", "POP000556"), "other spelling of the id": with("message_id", "M8@ravn.test")} {
-		if _, sum, err := buildCSV(t, CSV{}, strings.Join([]string{header, a, b}, "\n")); err != nil || sum.Counted != 2 {
+	for name, b := range map[string]string{
+		"other message": with("message_id", "n"),
+		"other C2":      with("c2", "POP000556"), "other spelling of the id": with("message_id", "M8@ravn.test"),
+	} {
+		if _, sum, err := buildCSV(t, CSV{}, strings.Join([]string{header, a, b}, "\n")); err != nil ||
+			sum.Counted != 2 {
 			t.Errorf("%s: %v %+v", name, err, sum)
 		}
 	}
@@ -267,8 +301,10 @@ func TestCSVDuplicates(t *testing.T) {
 // Countries: EL is GR in both reports, an unknown one of a foreign sender is ZZ.
 func TestCSVCountries(t *testing.T) {
 	s := strings.Join([]string{
-		header, with("c1_country", "EL"), strings.Replace(with("c4_country", "EL"), "m8", "m9", 1), outgoing("c1_country", "EL"),
-		strings.Replace(with("c1_country", "no"), "m8", "m10", 1), strings.Replace(with("c1_country", `"Norge, ""her"""`), "m8", "m11", 1),
+		header, with("c1_country", "EL"), strings.Replace(with("c4_country", "EL"), "m8", "m9", 1),
+		outgoing("c1_country", "EL"),
+		strings.Replace(with("c1_country", "no"), "m8", "m10", 1),
+		strings.Replace(with("c1_country", `"Norge, ""her"""`), "m8", "m11", 1),
 		strings.Replace(with("c1_country", "XI"), "m8", "m12", 1),
 	}, "\n")
 	rep, _, err := buildCSV(t, CSV{}, s)
@@ -276,7 +312,10 @@ func TestCSVCountries(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := strings.Join(lines(rep), "\n")
-	for _, want := range []string{"INV GR NO [1 0]", "INV DE GR [1 0]", "INV ZZ NO [2 0]", "INV XI NO [1 0]", "PerEUC GR [1 1 1]"} {
+	for _, want := range []string{
+		"INV GR NO [1 0]", "INV DE GR [1 0]", "INV ZZ NO [2 0]", "INV XI NO [1 0]",
+		"PerEUC GR [1 1 1]",
+	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("%s is missing in\n%s", want, all)
 		}
@@ -337,7 +376,8 @@ func TestCSVManyBadRows(t *testing.T) {
 			said[id] = s
 		}
 	}
-	if bad.Total != total || total < 50 || !strings.HasSuffix(err.Error(), fmt.Sprintf("%d bad rows, of which the first 20 are named", total)) {
+	if bad.Total != total || total < 50 || !strings.HasSuffix(err.Error(),
+		fmt.Sprintf("%d bad rows, of which the first 20 are named", total)) {
 		t.Errorf("%d bad rows, want %d: %v", bad.Total, total, err)
 	}
 }
@@ -346,7 +386,9 @@ func TestCSVManyBadRows(t *testing.T) {
 func TestCSVLongRow(t *testing.T) {
 	s := header + "\n" + with("end_user", `"`+strings.Repeat("x,\n", 200_000)) + "\n" + with("c2", "P")
 	_, _, err := buildCSV(t, CSV{window: 1 << 16}, s)
-	if err == nil || !strings.HasPrefix(err.Error(), "line 2, time: the row is longer than 65536 bytes; is there a quote") || !strings.HasSuffix(err.Error(), "\n1 bad row") {
+	if err == nil || !strings.HasPrefix(err.Error(),
+		"line 2, time: the row is longer than 65536 bytes; is there a quote") ||
+		!strings.HasSuffix(err.Error(), "\n1 bad row") {
 		t.Error(err)
 	}
 	long := with("end_user", strings.Repeat("x", 30_000))
@@ -362,17 +404,20 @@ func TestCSVTooManyCombinations(t *testing.T) {
 		b = append(b, strings.Replace(with("process", fmt.Sprintf("p%d", i)), "m8", fmt.Sprintf("m8-%d", i), 1))
 	}
 	_, _, err := buildCSV(t, CSV{room: 100_000}, strings.Join(b, "\n"))
-	if err == nil || !strings.Contains(err.Error(), "more different combinations") || !strings.HasSuffix(err.Error(), "\n1 bad row") {
+	if err == nil || !strings.Contains(err.Error(), "more different combinations") ||
+		!strings.HasSuffix(err.Error(), "\n1 bad row") {
 		t.Error(err)
 	}
 }
 
 // Two identifiers that the rules cannot tell apart are refused, not reported.
 func TestBuildCollidingIdentifiers(t *testing.T) {
-	s := strings.Join([]string{header, collide("d::v::a::b", "c", "e", "m1"), collide("d::v", "a", "b::c::e", "m2")}, "\n")
+	s := strings.Join([]string{header, collide("d::v::a::b", "c", "e", "m1"), collide("d::v", "a", "b::c::e", "m2")},
+		"\n")
 	rep, _, err := buildCSV(t, CSV{}, s)
 	var broken *RuleError
-	if !errors.As(err, &broken) || rep != nil || summary(broken.Findings) != "SCH-EUSR-13:2 SCH-EUSR-29:2 SCH-TSR-10:2 SCH-TSR-14:2" {
+	if !errors.As(err, &broken) || rep != nil ||
+		summary(broken.Findings) != "SCH-EUSR-13:2 SCH-EUSR-29:2 SCH-TSR-10:2 SCH-TSR-14:2" {
 		t.Errorf("%v", err)
 	}
 }
@@ -390,11 +435,14 @@ func TestCSVFailures(t *testing.T) {
 	if _, _, err := (CSV{Header: october}).Build(t.Context(), src); !errors.Is(err, broken) {
 		t.Errorf("reading: %v", err)
 	}
-	if _, _, err := (CSV{Header: october}).Build(t.Context(), io.MultiReader(strings.NewReader(file(counted()...)), iotest.ErrReader(io.ErrUnexpectedEOF))); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, _, err := (CSV{Header: october}).Build(t.Context(),
+		io.MultiReader(strings.NewReader(file(counted()...)), iotest.ErrReader(io.ErrUnexpectedEOF))); !errors.Is(err,
+		io.ErrUnexpectedEOF) {
 		t.Errorf("a file that ends too early: %v", err)
 	}
 	many := &traffic{n: 10_000, users: 100}
-	if _, _, err := (CSV{Header: october, Temp: "/nowhere/at/all", Memory: 1}).Build(t.Context(), many); !errors.Is(err, os.ErrNotExist) {
+	if _, _, err := (CSV{Header: october, Temp: "/nowhere/at/all", Memory: 1}).Build(t.Context(), many); !errors.Is(err,
+		os.ErrNotExist) {
 		t.Errorf("temporary folder: %v", err)
 	}
 	done, cancel := context.WithCancel(t.Context())
@@ -402,7 +450,8 @@ func TestCSVFailures(t *testing.T) {
 	if _, _, err := (CSV{Header: october}).Build(done, &traffic{n: 10_000, users: 100}); !errors.Is(err, done.Err()) {
 		t.Errorf("end of ctx: %v", err)
 	}
-	if _, _, err := (CSV{Header: october}).Build(t.Context(), iotest.OneByteReader(strings.NewReader(file(counted()...)))); err != nil {
+	if _, _, err := (CSV{Header: october}).Build(t.Context(),
+		iotest.OneByteReader(strings.NewReader(file(counted()...)))); err != nil {
 		t.Errorf("one byte at a time: %v", err)
 	}
 }
@@ -416,7 +465,8 @@ func TestCSVMemory(t *testing.T) {
 	for i, n := range []int{200_000, 2_000_000} {
 		g := &traffic{n: n, users: 1 << 40, collect: true}
 		rep, _, err := CSV{Header: october, Memory: 2 << 20, Temp: t.TempDir()}.Build(t.Context(), g)
-		if err != nil || rep.TSR.Total.Incoming+rep.TSR.Total.Outgoing != uint64(n) || rep.EUSR.FullSet.Either != uint64(n) {
+		if err != nil || rep.TSR.Total.Incoming+rep.TSR.Total.Outgoing != uint64(n) ||
+			rep.EUSR.FullSet.Either != uint64(n) {
 			t.Fatalf("%v %+v %+v", err, rep.TSR.Total, rep.EUSR.FullSet)
 		}
 		peak[i] = g.peak

@@ -20,7 +20,8 @@ type splitRow struct {
 	bad    bool
 }
 
-// slowSplit reads the whole of a file, one byte after the other, by the grammar of RFC 4180 §2 with LF as a further line end.
+// slowSplit reads the whole of a file, one byte after the other, by the grammar of RFC 4180 §2 with LF as a further
+// line end.
 func slowSplit(s string) (rows []splitRow) {
 	line := int64(1)
 	for i := 0; i < len(s); {
@@ -46,7 +47,8 @@ func slowSplit(s string) (rows []splitRow) {
 				}
 				i++ // the second quote
 				rest := s[min(i, len(s)):]
-				r.bad = i > len(s) || rest != "" && rest[0] != ',' && rest[0] != '\n' && !strings.HasPrefix(rest, "\r\n")
+				r.bad = i > len(s) || rest != "" && rest[0] != ',' && rest[0] != '\n' &&
+					!strings.HasPrefix(rest, "\r\n")
 			case s[i] == '"' || s[i] == '\r':
 				r.bad = true
 			default:
@@ -130,7 +132,10 @@ func checkSplit(t *testing.T, s string) {
 // The reader gives what a slow one gives, of random files with all sorts of mistakes.
 func TestRecordsAgainstSlowReader(t *testing.T) {
 	r := golden.Random(t)
-	pieces := []string{",", ",", "\"", "\"", "\n", "\r\n", "\r", "a", "\u00e6", " ", `""`, "x,y", strings.Repeat(",", colCount-1), "\x00", "\xff"}
+	pieces := []string{
+		",", ",", "\"", "\"", "\n", "\r\n", "\r", "a", "\u00e6", " ", `""`, "x,y",
+		strings.Repeat(",", colCount-1), "\x00", "\xff",
+	}
 	for range 50 * golden.Cases(t) {
 		var b strings.Builder
 		for range r.IntN(40) {
@@ -143,7 +148,8 @@ func TestRecordsAgainstSlowReader(t *testing.T) {
 	}
 }
 
-// A row that goes over the end of the window is the same row: every size of a window that holds the longest row will do.
+// A row that goes over the end of the window is the same row: every size of a window that holds the longest row will
+// do.
 func TestRecordsWindows(t *testing.T) {
 	r := golden.Random(t)
 	for range golden.Cases(t) / 10 {
@@ -165,7 +171,8 @@ func FuzzRecords(f *testing.F) {
 	f.Fuzz(checkSplit)
 }
 
-// Whatever a file holds: it is refused with its bad rows, or gives reports that break no rule and do not depend on memory.
+// Whatever a file holds: it is refused with its bad rows, or gives reports that break no rule and do not depend on
+// memory.
 func FuzzCSV(f *testing.F) {
 	f.Add(strings.TrimPrefix(file(append(counted(), notCounted()...)...), header+"\n"))
 	r := golden.Random(f)
@@ -175,7 +182,8 @@ func FuzzCSV(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body string) {
 		rep, sum, err := CSV{Header: october}.Build(context.Background(), strings.NewReader(header+"\n"+body))
-		small, _, serr := CSV{Header: october, Memory: 1}.Build(context.Background(), strings.NewReader(header+"\n"+body))
+		small, _, serr := CSV{Header: october, Memory: 1}.Build(context.Background(),
+			strings.NewReader(header+"\n"+body))
 		if (err == nil) != (serr == nil) || err != nil && err.Error() != serr.Error() {
 			t.Fatalf("%v; with little memory %v", err, serr)
 		}

@@ -58,8 +58,8 @@ func same(t *testing.T, what string, got, want []string) {
 	}
 }
 
-// peerItems writes exchanges for the peer: with the countries that are reported, which it leaves to its caller, and without
-// the reports themselves, which it would count.
+// peerItems writes exchanges for the peer: with the countries that are reported, which it leaves to its caller, and
+// without the reports themselves, which it would count.
 func peerItems(t *testing.T, rows []row, mls bool) string {
 	t.Helper()
 	var b strings.Builder
@@ -92,8 +92,9 @@ func peerItems(t *testing.T, rows []row, mls bool) string {
 	return name
 }
 
-// peppol-reporting reads the numbers in our reports that stand in them, and builds from the same items reports with the same
-// numbers, which we read and find right. The EUSR is built without Message Level Statuses: 4.1.0 counts them, the rules since do not.
+// peppol-reporting reads the numbers in our reports that stand in them, and builds from the same items reports with the
+// same numbers, which we read and find right. The EUSR is built without Message Level Statuses: 4.1.0 counts them, the
+// rules since do not.
 func TestReportsInterop(t *testing.T) {
 	peer := interop.Start(t)
 	r := golden.Random(t)
@@ -115,7 +116,10 @@ func TestReportsInterop(t *testing.T) {
 		same(t, "TSR of Ravn", texts(ans["tsr"]), tsrParts(rep.TSR))
 		same(t, "EUSR of Ravn", texts(ans["eusr"]), eusrParts(rep.EUSR))
 
-		theirs := interop.Fields{"month": october.Month.String(), "seat": string(own), "tsr": filepath.Join(dir, "a"), "eusr": filepath.Join(dir, "b")}
+		theirs := interop.Fields{
+			"month": october.Month.String(), "seat": string(own), "tsr": filepath.Join(dir, "a"),
+			"eusr": filepath.Join(dir, "b"),
+		}
 		theirs["items"] = peerItems(t, rows, false)
 		peer.Call(t, "report.build", theirs)
 		e, err := ReadEUSR(readFile(t, theirs["eusr"]))

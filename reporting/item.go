@@ -50,7 +50,10 @@ const noEndUser = "is empty; only a Message Level Status has no end user"
 func (it *Item) normalizeShared(h Header) (kind, *ItemError) {
 	k := kindOf(it.DocType)
 	if it.Direction != Outgoing && it.Direction != Incoming {
-		return k, &ItemError{Field: "direction", Reason: quoted(string(it.Direction)) + " is neither outgoing nor incoming"}
+		return k, &ItemError{
+			Field:  "direction",
+			Reason: quoted(string(it.Direction)) + " is neither outgoing nor incoming",
+		}
 	}
 	if err := it.checkSeats(h.Seat); err != nil {
 		return k, err
@@ -76,10 +79,12 @@ func (it *Item) checkSeats(seat peppol.SeatID) *ItemError {
 		own   bool
 	}{{"c2", it.C2, it.Direction == Outgoing}, {"c3", it.C3, it.Direction == Incoming}} {
 		if _, err := peppol.ParseSeat(string(c.seat)); err != nil {
-			return &ItemError{Field: c.field, Reason: quoted(string(c.seat)) + " is not P, two capital letters and six digits"}
+			return &ItemError{Field: c.field, Reason: quoted(string(c.seat)) +
+				" is not P, two capital letters and six digits"}
 		}
 		if c.own && c.seat != seat {
-			return &ItemError{Field: c.field, Reason: fmt.Sprintf("%s is not the reporter %s, which it must be when %s", quoted(string(c.seat)), seat, it.Direction)}
+			return &ItemError{Field: c.field, Reason: fmt.Sprintf("%s is not the reporter %s, which it must be when %s",
+				quoted(string(c.seat)), seat, it.Direction)}
 		}
 	}
 	return nil
@@ -126,7 +131,11 @@ func (it *Item) resolveCountries(preview bool) *ItemError {
 			return err
 		}
 		if it.C4Country != "" {
-			return &ItemError{Field: "c4_country", Reason: quoted(it.C4Country) + " stands where nothing may: the receiver's country of an outgoing exchange is not reported"}
+			return &ItemError{
+				Field: "c4_country",
+				Reason: quoted(it.C4Country) +
+					" stands where nothing may: the receiver's country of an outgoing exchange is not reported",
+			}
 		}
 		return nil
 	}
@@ -148,7 +157,8 @@ func resolveOwnCountry(field string, country *string, preview bool) *ItemError {
 	case *country == "":
 		return &ItemError{field, "is empty; the country of our own end user must be known", true}
 	default:
-		return &ItemError{field, quoted(*country) + " is not a country of the code list, which has ISO 3166-1 alpha-2 in capital letters", true}
+		return &ItemError{field, quoted(*country) +
+			" is not a country of the code list, which has ISO 3166-1 alpha-2 in capital letters", true}
 	}
 	return nil
 }

@@ -30,17 +30,28 @@ func TestItemCheck(t *testing.T) {
 		{"not ours", change(in, func(it *Item) { it.C3 = "PNO000778" }), "reporting: c3: "},
 		{"process", change(in, func(it *Item) { it.Process.Value = "a " }), "reporting: process: "},
 		{"not UTF-8", change(in, func(it *Item) { it.Transport = "\xff" }), "reporting: transport: "},
-		{"no country of our receiver", change(in, func(it *Item) { it.C4Country = "" }), "reporting: c4_country: is empty"},
+		{
+			"no country of our receiver", change(in, func(it *Item) { it.C4Country = "" }),
+			"reporting: c4_country: is empty",
+		},
 		{"no country of a foreign sender", change(in, func(it *Item) { it.C1Country = "" }), ""},
-		{"no country of our sender", change(out, func(it *Item) { it.C1Country = "QQ" }), `reporting: c1_country: "QQ"`},
+		{
+			"no country of our sender", change(out, func(it *Item) { it.C1Country = "QQ" }),
+			`reporting: c1_country: "QQ"`,
+		},
 		{"no end user", change(out, func(it *Item) { it.EndUser = "" }), "reporting: end_user: "},
 		{"no end user of a status", change(in, func(it *Item) { it.EndUser, it.DocType = "", mls }), ""},
-		{"no end user of another scheme's status", change(in, func(it *Item) { it.EndUser, it.DocType = "", Identifier{"x", peppol.TypeMLS} }), "reporting: end_user: "},
+		{
+			"no end user of another scheme's status",
+			change(in, func(it *Item) { it.EndUser, it.DocType = "", Identifier{"x", peppol.TypeMLS} }),
+			"reporting: end_user: ",
+		},
 		{"none", change(in, func(it *Item) { it.N = 0 }), "reporting: n: is 0"},
 	} {
 		err := tc.item.Check(own)
 		var bad *ItemError
-		if (err == nil) != (tc.want == "") || err != nil && (!errors.As(err, &bad) || !strings.HasPrefix(err.Error(), tc.want)) {
+		if (err == nil) != (tc.want == "") || err != nil &&
+			(!errors.As(err, &bad) || !strings.HasPrefix(err.Error(), tc.want)) {
 			t.Errorf("%s: %v, want %q", tc.name, err, tc.want)
 		}
 		if _, berr := Build(october, one(tc.item, nil)); (berr == nil) != (err == nil) {
@@ -53,8 +64,8 @@ func one(it Item, err error) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) { yield(it, err) }
 }
 
-// RPT-3.4: end users without a country are the worklist before a month is closed; a preview shows them as ZZ, and says which
-// rule that breaks.
+// RPT-3.4: end users without a country are the worklist before a month is closed; a preview shows them as ZZ, and says
+// which rule that breaks.
 func TestBuildUnknownCountries(t *testing.T) {
 	rows := counted()
 	for _, i := range []int{5, 8} { // both of D
@@ -64,14 +75,18 @@ func TestBuildUnknownCountries(t *testing.T) {
 	rows[0].C1Country = "ZZ" // of A
 	_, err := Build(october, items(rows))
 	var missing *CountryError
-	if !errors.As(err, &missing) || !reflect.DeepEqual(missing.EndUsers, []string{"A", "C", "D"}) || !strings.HasSuffix(err.Error(), "the country is not known of: A, C, D") {
+	if !errors.As(err, &missing) || !reflect.DeepEqual(missing.EndUsers, []string{"A", "C", "D"}) ||
+		!strings.HasSuffix(err.Error(), "the country is not known of: A, C, D") {
 		t.Fatalf("%v", err)
 	}
 	preview := october
 	preview.Preview = true
 	rep := mustBuild(t, preview, rows)
 	all := strings.Join(lines(rep), "\n")
-	for _, want := range []string{"PerSP-DT-PR-CC PNO000777 INV NO ZZ [1 0]", "PerEUC ZZ [1 2 3]", "PerSP-DT-PR-CC POP000555 INV ZZ ZZ [1 0]"} {
+	for _, want := range []string{
+		"PerSP-DT-PR-CC PNO000777 INV NO ZZ [1 0]", "PerEUC ZZ [1 2 3]",
+		"PerSP-DT-PR-CC POP000555 INV ZZ ZZ [1 0]",
+	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("%s is missing in\n%s", want, all)
 		}
@@ -149,7 +164,8 @@ func listOf(t *testing.T, kind, version string) map[string]bool {
 func TestReadRefuses(t *testing.T) {
 	good := string(mustBuild(t, october, counted()).TSR.XML())
 	users := string(mustBuild(t, october, counted()).EUSR.XML())
-	if _, err := ReadTSR([]byte(users)); err == nil || !strings.Contains(err.Error(), "root element is EndUserStatisticsReport") {
+	if _, err := ReadTSR([]byte(users)); err == nil ||
+		!strings.Contains(err.Error(), "root element is EndUserStatisticsReport") {
 		t.Errorf("%v", err)
 	}
 	for _, tc := range []struct{ old, new, want string }{
@@ -161,14 +177,18 @@ func TestReadRefuses(t *testing.T) {
 		{"<Incoming>6", "<Incoming>18446744073709551616", "line 12: Incoming is not a number"},
 		{"<Incoming>6", "<Incoming>", "line 12: Incoming is not a number"},
 		{"<StartDate>2026-10-01", "<StartDate><b/>", "StartDate must hold text alone"},
-		{"</TransactionStatisticsReport>", "<More/></TransactionStatisticsReport>", "More stands where Subtotal is needed"},
+		{
+			"</TransactionStatisticsReport>", "<More/></TransactionStatisticsReport>",
+			"More stands where Subtotal is needed",
+		},
 		{"  <Total>", "  <Sum xmlns=''/><Total>", "line 11: Sum stands where Total is needed"},
 		{"<Header>", "<!DOCTYPE a><Header>", "xml: "},
 	} {
 		if !strings.Contains(good, tc.old) {
 			t.Fatalf("%s is not in the report", tc.old)
 		}
-		if r, err := ReadTSR([]byte(strings.Replace(good, tc.old, tc.new, 1))); r != nil && err == nil || !strings.Contains(err.Error(), tc.want) {
+		if r, err := ReadTSR([]byte(strings.Replace(good, tc.old, tc.new, 1))); r != nil && err == nil ||
+			!strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: %v", tc.new, err)
 		}
 	}

@@ -31,7 +31,8 @@ func modelOf(t testing.TB, rows []row) model {
 			t.Fatal(err)
 		}
 		said := strings.Join(r.values(), "\x00")
-		if at.UTC().Format("2006-01") != "2026-10" || seen[said] || r.DocType.Scheme == "busdox-docid-qns" && r.DocType.Value == peppol.TypeTSR {
+		if at.UTC().Format("2006-01") != "2026-10" || seen[said] ||
+			r.DocType.Scheme == "busdox-docid-qns" && r.DocType.Value == peppol.TypeTSR {
 			continue
 		}
 		seen[said] = true
@@ -57,7 +58,8 @@ func (m model) count(r row) {
 	keys := []string{"total", "PerTP TP " + r.Transport + " "}
 	if r.Direction == "incoming" {
 		sp, user, in = "SP "+string(r.C2)+" ", country(r.C4Country), 0
-		keys = append(keys, "PerSP-DT-PR-CC "+sp+dt+pr+"SenderCountry "+country(r.C1Country)+" ReceiverCountry "+country(r.C4Country)+" ")
+		keys = append(keys, "PerSP-DT-PR-CC "+sp+dt+pr+"SenderCountry "+country(r.C1Country)+" ReceiverCountry "+
+			country(r.C4Country)+" ")
 	}
 	for _, k := range append(keys, "PerSP-DT-PR "+sp+dt+pr) {
 		n := m.tsr[k]
@@ -68,7 +70,10 @@ func (m model) count(r row) {
 		return
 	}
 	cc := "EndUserCountry " + user + " "
-	for _, k := range []string{"full", "PerDT-PR " + dt + pr, "PerDT-PR-EUC " + dt + pr + cc, "PerDT-EUC " + dt + cc, "PerEUC " + cc} {
+	for _, k := range []string{
+		"full", "PerDT-PR " + dt + pr, "PerDT-PR-EUC " + dt + pr + cc, "PerDT-EUC " + dt + cc,
+		"PerEUC " + cc,
+	} {
 		sets, ok := m.users[k]
 		if !ok {
 			sets = [2]map[string]bool{{}, {}}
@@ -127,11 +132,17 @@ func reportLines(r *Report) (out []string) {
 // randomMonth makes exchanges of a month and some beside it, without repeats.
 func randomMonth(r *rand.Rand) []row {
 	pick := func(list ...string) string { return list[r.IntN(len(list))] }
-	types := []Identifier{inv, cn, ord, rem, mls, tsr, {"SenderCountryish", mls.Value}, {peppol.SchemeWildcard, peppol.TypeTSR}, {"s,\"q\"", "a, b \"c\" <d>&"}}
+	types := []Identifier{
+		inv, cn, ord, rem, mls, tsr,
+		{"SenderCountryish", mls.Value},
+		{peppol.SchemeWildcard, peppol.TypeTSR},
+		{"s,\"q\"", "a, b \"c\" <d>&"},
+	}
 	rows := make([]row, r.IntN(120))
 	for i := range rows {
 		doc := types[r.IntN(len(types))]
-		row := exchange(i, "10", Direction(pick("incoming", "outgoing")), peppol.SeatID(pick("PNO000777", "PNO000888", "POP000555", "PZZ999999")), doc,
+		row := exchange(i, "10", Direction(pick("incoming", "outgoing")),
+			peppol.SeatID(pick("PNO000777", "PNO000888", "POP000555", "PZZ999999")), doc,
 			pick("A", "B", "C", "a", "A ", "D,\"\"E", "F\r\nG", "\u00e6"), pick("NO", "SE", "EL", "XI", "1A"), "")
 		if doc == mls && r.IntN(2) == 0 {
 			row.EndUser = ""
@@ -198,8 +209,14 @@ func loadOfficial(t testing.TB) *officialRules {
 	t.Helper()
 	o := &officialRules{dir: t.TempDir()}
 	for i, names := range [2][2]string{
-		{"tsr/xsd/peppol-transaction-statistics-reporting-1.0.xsd", "tsr/schematron/peppol-transaction-statistics-reporting-1.0.5.sch"},
-		{"eusr/xsd/peppol-end-user-statistics-reporting-1.1.xsd", "eusr/schematron/peppol-end-user-statistics-reporting-1.1.5.sch"},
+		{
+			"tsr/xsd/peppol-transaction-statistics-reporting-1.0.xsd",
+			"tsr/schematron/peppol-transaction-statistics-reporting-1.0.5.sch",
+		},
+		{
+			"eusr/xsd/peppol-end-user-statistics-reporting-1.1.xsd",
+			"eusr/schematron/peppol-end-user-statistics-reporting-1.1.5.sch",
+		},
 	} {
 		var err error
 		if o.xsd[i], err = validation.LoadSchemaFile(golden.Shared(t, shared+names[0])); err != nil {
@@ -230,8 +247,8 @@ func (o *officialRules) check(t testing.TB, r *Report) {
 	}
 }
 
-// RPT-3.2: random months give what the slow model gives, the invariants hold, the official schema and rules find nothing; and
-// any order, any repeats, any form of the file and little memory give the same bytes.
+// RPT-3.2: random months give what the slow model gives, the invariants hold, the official schema and rules find
+// nothing; and any order, any repeats, any form of the file and little memory give the same bytes.
 func TestRandomMonths(t *testing.T) {
 	r := golden.Random(t)
 	rules := loadOfficial(t)
@@ -243,7 +260,8 @@ func TestRandomMonths(t *testing.T) {
 			t.Fatalf("%v\n%s", err, file(rows...))
 		}
 		if got := reportLines(rep); !slices.Equal(got, want.lines()) {
-			t.Fatalf("got\n%s\nwant\n%s\nof\n%s", strings.Join(got, "\n"), strings.Join(want.lines(), "\n"), file(rows...))
+			t.Fatalf("got\n%s\nwant\n%s\nof\n%s", strings.Join(got, "\n"), strings.Join(want.lines(), "\n"),
+				file(rows...))
 		}
 		if uint64(sum.Counted) != rep.TSR.Total.Incoming+rep.TSR.Total.Outgoing {
 			t.Errorf("%+v, total %+v", sum, rep.TSR.Total)
@@ -256,10 +274,12 @@ func TestRandomMonths(t *testing.T) {
 		}
 		r.Shuffle(len(again), func(i, j int) { again[i], again[j] = again[j], again[i] })
 		small, more, err := buildCSV(t, CSV{Memory: 1}, randomFile(r, again))
-		if err != nil || !bytes.Equal(small.TSR.XML(), rep.TSR.XML()) || !bytes.Equal(small.EUSR.XML(), rep.EUSR.XML()) {
+		if err != nil || !bytes.Equal(small.TSR.XML(), rep.TSR.XML()) ||
+			!bytes.Equal(small.EUSR.XML(), rep.EUSR.XML()) {
 			t.Fatalf("other bytes from the same rows, shuffled and repeated: %v", err)
 		}
-		if int(more.Duplicates) != len(again)-len(rows) || more.Counted != sum.Counted || more.Reports != sum.Reports || !slices.Equal(more.Other, sum.Other) {
+		if int(more.Duplicates) != len(again)-len(rows) || more.Counted != sum.Counted || more.Reports != sum.Reports ||
+			!slices.Equal(more.Other, sum.Other) {
 			t.Errorf("%+v, without repeats %+v", more, sum)
 		}
 	}
@@ -283,18 +303,20 @@ func checkInvariants(t *testing.T, r *Report) {
 	full := r.EUSR.FullSet
 	for _, s := range append(r.EUSR.Subsets, Subset{Users: full}) {
 		u := s.Users
-		if u.Either < max(u.Sending, u.Receiving) || u.Either > u.Sending+u.Receiving || u.Sending > full.Sending || u.Receiving > full.Receiving || u.Either > full.Either {
+		if u.Either < max(u.Sending, u.Receiving) || u.Either > u.Sending+u.Receiving || u.Sending > full.Sending ||
+			u.Receiving > full.Receiving || u.Either > full.Either {
 			t.Errorf("%+v in %+v", u, full)
 		}
 	}
 }
 
-// Any split into batches that are added up before, in any order, gives the bytes of single items; so does doing it again after
-// an end at any point.
+// Any split into batches that are added up before, in any order, gives the bytes of single items; so does doing it
+// again after an end at any point.
 func TestBuildOfBatches(t *testing.T) {
 	r := golden.Random(t)
 	for range golden.Cases(t) {
-		rows := slices.DeleteFunc(randomMonth(r), func(x row) bool { return x.Direction == Outgoing && x.C4Country != "" })
+		rows := slices.DeleteFunc(randomMonth(r),
+			func(x row) bool { return x.Direction == Outgoing && x.C4Country != "" })
 		want := mustBuild(t, october, rows)
 		added := map[Item]uint64{}
 		var list []Item

@@ -8,7 +8,8 @@ import (
 
 // columns are those of the CSV form, in their order.
 var columns = [...]string{
-	"time", "direction", "c2", "c3", "doctype_scheme", "doctype", "process_scheme", "process", "transport", "c1_country", "c4_country", "end_user", "message_id",
+	"time", "direction", "c2", "c3", "doctype_scheme", "doctype", "process_scheme", "process", "transport",
+	"c1_country", "c4_country", "end_user", "message_id",
 }
 
 // Indexes of columns. Those from colShared to colSharedEnd repeat from row to row.
@@ -68,7 +69,8 @@ func (r *records) read() (*rowProblem, error) {
 		}
 		if r.pos == 0 && r.end == len(r.buf) {
 			r.line, r.eof, r.end = r.next, true, 0
-			return &rowProblem{columns[0], fmt.Sprintf("the row is longer than %d bytes; is there a quote without its second one?", len(r.buf)), true}, nil
+			return &rowProblem{columns[0], fmt.Sprintf(
+				"the row is longer than %d bytes; is there a quote without its second one?", len(r.buf)), true}, nil
 		}
 		if err := r.fill(); err != nil {
 			return nil, err

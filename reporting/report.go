@@ -111,7 +111,10 @@ func compare(types []string, at, bt string, a, b []Key) int {
 }
 
 func (t *TSR) sort() {
-	slices.SortFunc(t.Subtotals, func(a, b Subtotal) int { return compare(subtotalTypes, a.Type, b.Type, a.Keys, b.Keys) })
+	slices.SortFunc(t.Subtotals, func(a, b Subtotal) int {
+		return compare(subtotalTypes, a.Type, b.Type, a.Keys,
+			b.Keys)
+	})
 }
 
 func (e *EUSR) sort() {

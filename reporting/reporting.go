@@ -30,8 +30,8 @@ const (
 	Incoming Direction = "incoming" // we were C3 and gave the receipt
 )
 
-// Identifier is a document type or process: its scheme and its value, which are reported verbatim (TSR 1.0.2 §2.3). It is
-// plain text because an exchange that took place is counted even if we would not write such an identifier.
+// Identifier is a document type or process: its scheme and its value, which are reported verbatim (TSR 1.0.2 §2.3). It
+// is plain text because an exchange that took place is counted even if we would not write such an identifier.
 type Identifier struct{ Scheme, Value string }
 
 // Item is an exchange (RPT-2), or several between which the reports make no difference.

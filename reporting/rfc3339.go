@@ -10,7 +10,8 @@ func utcMonth(s []byte) (month int, why string) {
 	}
 	year, mon, day := digits(s[0:4]), digits(s[5:7]), digits(s[8:10])
 	hour, minute, sec := digits(s[11:13]), digits(s[14:16]), digits(s[17:19])
-	if year|mon|day|hour|minute|sec < 0 || s[4] != '-' || s[7] != '-' || s[10]|0x20 != 't' || s[13] != ':' || s[16] != ':' {
+	if year|mon|day|hour|minute|sec < 0 || s[4] != '-' || s[7] != '-' || s[10]|0x20 != 't' || s[13] != ':' ||
+		s[16] != ':' {
 		return 0, form
 	}
 	rest := s[19:]

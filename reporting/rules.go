@@ -39,8 +39,10 @@ func (c *checker) top(t *Top, customization string, n [8]int) {
 	c.must(plainDate(trim(t.End)), n[3], "/Header[1]", "The last day must be a date without a zone.")
 	c.must(t.Start <= t.End, n[4], "/Header[1]", "The period ends before it begins.")
 	c.must(trim(t.Reporter) != "", n[5], "/Header[1]/ReporterID[1]", "The reporter is not named.")
-	c.must(trim(t.ReporterScheme) == schemeSeat, n[6], "/Header[1]/ReporterID[1]", "The scheme of the reporter must be "+schemeSeat+".")
-	c.must(t.ReporterScheme != schemeSeat || isSeat(t.Reporter), n[7], "/Header[1]/ReporterID[1]", "The reporter must be a seat id: P, two letters, six digits.")
+	c.must(trim(t.ReporterScheme) == schemeSeat, n[6], "/Header[1]/ReporterID[1]",
+		"The scheme of the reporter must be "+schemeSeat+".")
+	c.must(t.ReporterScheme != schemeSeat || isSeat(t.Reporter), n[7], "/Header[1]/ReporterID[1]",
+		"The reporter must be a seat id: P, two letters, six digits.")
 }
 
 // withMeta returns the keys about something, withScheme those of a scheme.
@@ -107,7 +109,8 @@ func trim(s string) string {
 	if !strings.ContainsAny(s, " \t\r\n") {
 		return s
 	}
-	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\t' || r == '\r' || r == '\n' }), " ")
+	return strings.Join(strings.FieldsFunc(s,
+		func(r rune) bool { return r == ' ' || r == '\t' || r == '\r' || r == '\n' }), " ")
 }
 
 func isSeat(s string) bool {

@@ -120,8 +120,11 @@ func TestRulesOfTheEngine(t *testing.T) {
 	dir := golden.Shared(t, shared)
 	ours := filepath.Join(golden.Root(t), "validation", "core", "rules")
 	engines := map[string][2]string{
-		"official": {dir + "/tsr/schematron/peppol-transaction-statistics-reporting-1.0.5.sch", dir + "/eusr/schematron/peppol-end-user-statistics-reporting-1.1.5.sch"},
-		"core":     {ours + "/tsr.sch", ours + "/eusr.sch"},
+		"official": {
+			dir + "/tsr/schematron/peppol-transaction-statistics-reporting-1.0.5.sch",
+			dir + "/eusr/schematron/peppol-end-user-statistics-reporting-1.1.5.sch",
+		},
+		"core": {ours + "/tsr.sch", ours + "/eusr.sch"},
 	}
 	docs := official(t)
 	for name, files := range engines {
@@ -166,7 +169,11 @@ func TestRulesOfTheEngine(t *testing.T) {
 // spoil changes one thing about a report at random, so that rules are broken in ways that nobody thought of.
 func spoil(r *rand.Rand, rep *Report) {
 	text := func(s *string) {
-		values := []string{"", " ", "PerTP", "PerSP-DT-PR", "PerSP-DT-PR-CC", "PerDT-PR", "PerDT-EUC", "PerEUC", "SP", "DT", "PR", "CC", "TP", "Peppol", "CertSubjectCN", "SenderCountry", "ReceiverCountry", "EndUserCountry", "NO", "ZZ", "EL", "XX", "PNO000888", "x::y", "2026-10-05", "2026-10-05Z", " " + *s + "\n", *s + "x"}
+		values := []string{
+			"", " ", "PerTP", "PerSP-DT-PR", "PerSP-DT-PR-CC", "PerDT-PR", "PerDT-EUC", "PerEUC", "SP",
+			"DT", "PR", "CC", "TP", "Peppol", "CertSubjectCN", "SenderCountry", "ReceiverCountry", "EndUserCountry",
+			"NO", "ZZ", "EL", "XX", "PNO000888", "x::y", "2026-10-05", "2026-10-05Z", " " + *s + "\n", *s + "x",
+		}
 		*s = values[r.IntN(len(values))]
 	}
 	number := func(n *uint64) { *n = uint64(r.IntN(4)) }
@@ -192,7 +199,10 @@ func spoil(r *rand.Rand, rep *Report) {
 		top := []*Top{&t.Top, &e.Top}[r.IntN(2)]
 		text([]*string{&top.Customization, &top.Profile, &top.ReporterScheme, &top.Reporter}[r.IntN(4)])
 	case 1:
-		number([]*uint64{&t.Total.Incoming, &t.Total.Outgoing, &e.FullSet.Sending, &e.FullSet.Receiving, &e.FullSet.Either}[r.IntN(5)])
+		number([]*uint64{
+			&t.Total.Incoming, &t.Total.Outgoing, &e.FullSet.Sending, &e.FullSet.Receiving,
+			&e.FullSet.Either,
+		}[r.IntN(5)])
 	case 2, 3:
 		number([]*uint64{&s.Incoming, &s.Outgoing, &u.Sending, &u.Receiving, &u.Either}[r.IntN(5)])
 	case 4:

@@ -18,7 +18,10 @@ func TestSorter(t *testing.T) {
 		s := sorter{dir: t.TempDir(), limit: limit}
 		want := make([]record, n)
 		for i := range want {
-			want[i] = record{key: [2]uint64{r.Uint64() & keys, r.Uint64() & keys}, text: r.Uint64(), tail: r.Uint64() & 0xff}
+			want[i] = record{
+				key: [2]uint64{r.Uint64() & keys, r.Uint64() & keys}, text: r.Uint64(),
+				tail: r.Uint64() & 0xff,
+			}
 			if err := s.add(want[i]); err != nil {
 				t.Fatal(err)
 			}

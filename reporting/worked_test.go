@@ -15,10 +15,17 @@ import (
 
 // Short names of the worked example (RPT-8).
 var (
-	inv = Identifier{peppol.SchemeBusdox, "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"}
-	cn  = Identifier{peppol.SchemeBusdox, "urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2::CreditNote##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"}
-	ord = Identifier{peppol.SchemeBusdox, "urn:oasis:names:specification:ubl:schema:xsd:Order-2::Order##urn:fdc:peppol.eu:poacc:trns:order:3::2.1"}
-	rem = Identifier{peppol.SchemeBusdox, "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0#conformant#urn:fdc:anskaffelser.no:2019:ehf:reminder:3.0::2.2"}
+	inv = Identifier{peppol.SchemeBusdox, "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:" +
+		"cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"}
+	cn = Identifier{peppol.SchemeBusdox, "urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2::CreditNote##" +
+		"urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"}
+	ord = Identifier{
+		peppol.SchemeBusdox,
+		"urn:oasis:names:specification:ubl:schema:xsd:Order-2::Order##urn:fdc:peppol.eu:poacc:trns:order:3::2.1",
+	}
+	rem = Identifier{peppol.SchemeBusdox, "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:" +
+		"cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0#conformant#urn:fdc:anskaffelser.no:" +
+		"2019:ehf:reminder:3.0::2.2"}
 	mls = Identifier{peppol.SchemeBusdox, peppol.TypeMLS}
 	tsr = Identifier{peppol.SchemeBusdox, peppol.TypeTSR}
 
@@ -41,7 +48,10 @@ type row struct {
 }
 
 func exchange(n int, at string, d Direction, other peppol.SeatID, doc Identifier, user, c1, c4 string) row {
-	it := Item{Direction: d, C2: own, C3: other, DocType: doc, Process: processes[doc], Transport: peppol.TransportAS4, C1Country: c1, C4Country: c4, EndUser: user, N: 1}
+	it := Item{
+		Direction: d, C2: own, C3: other, DocType: doc, Process: processes[doc], Transport: peppol.TransportAS4,
+		C1Country: c1, C4Country: c4, EndUser: user, N: 1,
+	}
 	if d == Incoming {
 		it.C2, it.C3 = other, own
 	}

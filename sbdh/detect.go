@@ -21,8 +21,8 @@ type Detected struct {
 	Customization, Profile string // CustomizationID and ProfileID as they were found, also if they are no identifiers
 }
 
-// Detect reads document type, process and sender's country from the document in r: from CustomizationID and ProfileID of
-// UBL, from the context parameters of Cross Industry Invoice. An envelope is only recognised as one.
+// Detect reads document type, process and sender's country from the document in r: from CustomizationID and ProfileID
+// of UBL, from the context parameters of Cross Industry Invoice. An envelope is only recognised as one.
 func Detect(r io.Reader) (Detected, error) {
 	about, err := doctype.Inspect(r, peppol.KnownCountry)
 	if err != nil {

@@ -118,7 +118,8 @@ func (p *parser) participant(e *element, who string) peppol.ParticipantID {
 		}
 	}
 	if authority != peppol.SchemeParticipant {
-		p.fail(bad("invalid-"+who+"-authority", "SBDH-005", "the Authority of the %s is not %s", who, peppol.SchemeParticipant))
+		p.fail(bad("invalid-"+who+"-authority", "SBDH-005", "the Authority of the %s is not %s", who,
+			peppol.SchemeParticipant))
 	}
 	v := e.leaf("Identifier")
 	if strings.Contains(v, "::") {
@@ -126,7 +127,10 @@ func (p *parser) participant(e *element, who string) peppol.ParticipantID {
 	}
 	id, err := peppol.ParseParticipant(v)
 	if err != nil {
-		p.fail(&Error{Keyword: "invalid-" + who + "-value", Rule: "SBDH-005", Msg: "the identifier of the " + who + " is malformed", Err: err})
+		p.fail(&Error{
+			Keyword: "invalid-" + who + "-value", Rule: "SBDH-005",
+			Msg: "the identifier of the " + who + " is malformed", Err: err,
+		})
 	}
 	return id
 }
@@ -160,7 +164,9 @@ func (p *parser) scopes(h *Header, e *element) {
 		p.apply(h, s, k.child("Identifier") != nil)
 	}
 	for _, need := range [...]struct{ scope, keyword string }{
-		{"DOCUMENTID", "missing-document-type-identifier"}, {"PROCESSID", "missing-process-identifier"}, {"COUNTRY_C1", "missing-country-c1"},
+		{"DOCUMENTID", "missing-document-type-identifier"},
+		{"PROCESSID", "missing-process-identifier"},
+		{"COUNTRY_C1", "missing-country-c1"},
 	} {
 		if !seen[need.scope] {
 			p.fail(bad(need.keyword, "SBDH-011", "the scope %s is missing", need.scope))
@@ -178,7 +184,10 @@ func (p *parser) apply(h *Header, s Scope, hasID bool) {
 			scheme = peppol.SchemeBusdox // SBDH-013
 		}
 		if h.DocType, err = peppol.NewDocType(scheme, s.Value); err != nil {
-			p.fail(&Error{Keyword: "invalid-document-type-identifier", Rule: "SBDH-013", Msg: "the document type is malformed", Err: err})
+			p.fail(&Error{
+				Keyword: "invalid-document-type-identifier", Rule: "SBDH-013",
+				Msg: "the document type is malformed", Err: err,
+			})
 		} else if h.DocType.Customization() == "" {
 			p.warn("the document type has no customization (DISC-103)")
 		}
@@ -188,7 +197,10 @@ func (p *parser) apply(h *Header, s Scope, hasID bool) {
 			scheme = peppol.SchemeProcess // SBDH-014
 		}
 		if h.Process, err = peppol.NewProcess(scheme, s.Value); err != nil {
-			p.fail(&Error{Keyword: "invalid-process-identifier", Rule: "SBDH-014", Msg: "the process is malformed", Err: err})
+			p.fail(&Error{
+				Keyword: "invalid-process-identifier", Rule: "SBDH-014", Msg: "the process is malformed",
+				Err: err,
+			})
 		}
 	case "COUNTRY_C1":
 		if h.CountryC1 = s.Value; !peppol.ValidCountryForm(s.Value) {

@@ -20,8 +20,8 @@ type Options struct {
 	Content io.Writer
 }
 
-// Read reads a StandardBusinessDocument from r to its end, in constant memory, and checks SBDH-001 to SBDH-047 as far as
-// they concern the document alone. Its errors are *Error, or those of r.
+// Read reads a StandardBusinessDocument from r to its end, in constant memory, and checks SBDH-001 to SBDH-047 as far
+// as they concern the document alone. Its errors are *Error, or those of r.
 func Read(r io.Reader, opt Options) (*Header, *Payload, error) {
 	s, err := safe.NewScanner(r, safe.Document)
 	if err != nil {
@@ -211,13 +211,16 @@ func (d *document) checkStandard(h *Header, root safe.Name) error {
 	switch {
 	case full && h.Standard == h.DocType.Value():
 	case h.Standard == "", h.Standard != root.Space, !strings.HasPrefix(h.DocType.Value(), h.Standard):
-		return bad("invalid-standard", "SBDH-027", "Standard %q, document type and root namespace %q do not agree", h.Standard, root.Space)
+		return bad("invalid-standard", "SBDH-027", "Standard %q, document type and root namespace %q do not agree",
+			h.Standard, root.Space)
 	}
 	if h.Type != root.Local {
 		return bad("invalid-type", "SBDH-027", "Type %q is not the root element %q", h.Type, root.Local)
 	}
-	if h.TypeVersion == "" || strings.Contains(h.TypeVersion, ":") || !strings.HasSuffix(h.DocType.Value(), ":"+h.TypeVersion) {
-		return bad("invalid-type-version", "SBDH-027", "TypeVersion %q is not the end of the document type", h.TypeVersion)
+	if h.TypeVersion == "" || strings.Contains(h.TypeVersion, ":") ||
+		!strings.HasSuffix(h.DocType.Value(), ":"+h.TypeVersion) {
+		return bad("invalid-type-version", "SBDH-027", "TypeVersion %q is not the end of the document type",
+			h.TypeVersion)
 	}
 	return nil
 }

@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	docType = "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
+	docType = "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:" +
+		"2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
 	invoice = `<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"><ID>1</ID></Invoice>`
 	instant = "2026-11-21T11:59:58Z"
 )
@@ -72,37 +73,84 @@ func TestRead(t *testing.T) {
 	}{
 		{"SBDH-040 the example", "", "", "", 0},
 		{"SBDH-001 no envelope", good, invoice, "invalid-sbd-xml", 0},
-		{"SBDH-001 no header", good[strings.Index(good, "<StandardBusinessDocumentHeader>") : strings.Index(good, "</StandardBusinessDocumentHeader>")+len("</StandardBusinessDocumentHeader>")], "", "missing-sbdh", 0},
-		{"SBDH-001 no business document", good[strings.Index(good, "  <Invoice"):strings.Index(good, "</StandardBusinessDocument>")], "", "invalid-business-message", 0},
+		{"SBDH-001 no header", good[strings.Index(good, "<StandardBusinessDocumentHeader>") : strings.Index(good,
+			"</StandardBusinessDocumentHeader>")+len("</StandardBusinessDocumentHeader>")], "", "missing-sbdh", 0},
+		{"SBDH-001 no business document", good[strings.Index(good, "  <Invoice"):strings.Index(good,
+			"</StandardBusinessDocument>")], "", "invalid-business-message", 0},
 		{"SBDH-001 two business documents", "</Invoice>", "</Invoice><Invoice/>", "invalid-business-message", 0},
-		{"SBDH-001 two of the same kind", "</Invoice>", `</Invoice><Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"/>`, "invalid-business-message", 0},
+		{
+			"SBDH-001 two of the same kind", "</Invoice>",
+			`</Invoice><Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"/>`,
+			"invalid-business-message", 0,
+		},
 		{"SBDH-001 text beside the document", "</Invoice>", "</Invoice>x", "invalid-sbd-xml", 0},
-		{"SBDH-002 a DTD", "<StandardBusinessDocument ", "<!DOCTYPE x><StandardBusinessDocument ", "invalid-sbd-xml", 0},
-		{"SBDH-003 an envelope in the envelope", `<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"> ... </Invoice>`, "<StandardBusinessDocument/>", "invalid-business-message", 0},
+		{
+			"SBDH-002 a DTD", "<StandardBusinessDocument ", "<!DOCTYPE x><StandardBusinessDocument ", "invalid-sbd-xml",
+			0,
+		},
+		{
+			"SBDH-003 an envelope in the envelope",
+			`<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"> ... </Invoice>`,
+			"<StandardBusinessDocument/>", "invalid-business-message", 0,
+		},
 		{"SBDH-004 another version", "<HeaderVersion>1.0", "<HeaderVersion>1.3", "invalid-header-version", 0},
 		{"SBDH-005 no sender", "<Sender>", "<Sender2>", "invalid-sbd-xml", 0},
 		{"SBDH-005 two senders", "<Receiver>", "<Sender/><Receiver>", "invalid-sender-count", 0},
-		{"SBDH-005 two receivers", "<DocumentIdentification>", "<Receiver/><DocumentIdentification>", "invalid-receiver-count", 0},
-		{"SBDH-005 another authority", `Authority="iso6523-actorid-upis">0192:1`, `Authority="x">0192:1`, "invalid-sender-authority", 0},
-		{"SBDH-005 no authority", ` Authority="iso6523-actorid-upis">0192:2`, `>0192:2`, "invalid-receiver-authority", 0},
+		{
+			"SBDH-005 two receivers", "<DocumentIdentification>", "<Receiver/><DocumentIdentification>",
+			"invalid-receiver-count", 0,
+		},
+		{
+			"SBDH-005 another authority", `Authority="iso6523-actorid-upis">0192:1`, `Authority="x">0192:1`,
+			"invalid-sender-authority", 0,
+		},
+		{
+			"SBDH-005 no authority", ` Authority="iso6523-actorid-upis">0192:2`, `>0192:2`,
+			"invalid-receiver-authority",
+			0,
+		},
 		{"SBDH-005 no identifier value", "0192:111111111", "", "invalid-sender-value", 0},
-		{"SBDH-005 the scheme in the value", "0192:222222222", "iso6523-actorid-upis::0192:222222222", "invalid-receiver-value", 0},
+		{
+			"SBDH-005 the scheme in the value", "0192:222222222", "iso6523-actorid-upis::0192:222222222",
+			"invalid-receiver-value", 0,
+		},
 		{"SBDH-008 blanks around InstanceIdentifier", "2f1c9c1e", " \n2f1c9c1e", "", 0},
-		{"SBDH-008 an empty InstanceIdentifier", "2f1c9c1e-7d1e-4f0b-9a55-0c8c0f6a9d11", " ", "invalid-instance-identifier", 0},
+		{
+			"SBDH-008 an empty InstanceIdentifier", "2f1c9c1e-7d1e-4f0b-9a55-0c8c0f6a9d11", " ",
+			"invalid-instance-identifier", 0,
+		},
 		{"SBDH-008 InstanceIdentifier of 255", "2f1c9c1e-7d1e-4f0b-9a55-0c8c0f6a9d11", strings.Repeat("x", 255), "", 0},
-		{"SBDH-008 InstanceIdentifier of 256", "2f1c9c1e-7d1e-4f0b-9a55-0c8c0f6a9d11", strings.Repeat("x", 256), "invalid-instance-identifier", 0},
+		{
+			"SBDH-008 InstanceIdentifier of 256", "2f1c9c1e-7d1e-4f0b-9a55-0c8c0f6a9d11", strings.Repeat("x", 256),
+			"invalid-instance-identifier", 0,
+		},
 		{"SBDH-010 no zone", instant, "2026-11-21T11:59:58", "", 1},
 		{"SBDH-010 an offset", instant, "2026-11-21T11:59:58.123+01:00", "", 0},
 		{"SBDH-010 no time", instant, "yesterday", "invalid-creation-date-time", 0},
 		{"SBDH-011 no DOCUMENTID", scope("DOCUMENTID"), "", "missing-document-type-identifier", 0},
 		{"SBDH-011 no PROCESSID", scope("PROCESSID"), "", "missing-process-identifier", 0},
 		{"SBDH-011 no COUNTRY_C1", scope("COUNTRY_C1"), "", "missing-country-c1", 0},
-		{"SBDH-011 no BusinessScope", good[strings.Index(good, "<BusinessScope>") : strings.Index(good, "</BusinessScope>")+len("</BusinessScope>")], "", "business-scope-missing", 0},
-		{"SBDH-012 a reserved scope twice", scope("COUNTRY_C1"), scope("COUNTRY_C1") + scope("COUNTRY_C1"), "invalid-scope-count", 0},
-		{"SBDH-012 a free scope twice", scope("COUNTRY_C1"), scope("COUNTRY_C1") + strings.Repeat("<Scope><Type>k</Type><InstanceIdentifier>v</InstanceIdentifier></Scope>", 2), "", 1},
-		{"SBDH-012 letter case of a type", "<Type>DOCUMENTID<", "<Type>documentid<", "missing-document-type-identifier", 0},
+		{"SBDH-011 no BusinessScope", good[strings.Index(good, "<BusinessScope>") : strings.Index(good,
+			"</BusinessScope>")+len("</BusinessScope>")], "", "business-scope-missing", 0},
+		{
+			"SBDH-012 a reserved scope twice", scope("COUNTRY_C1"), scope("COUNTRY_C1") + scope("COUNTRY_C1"),
+			"invalid-scope-count", 0,
+		},
+		{
+			"SBDH-012 a free scope twice", scope("COUNTRY_C1"),
+			scope("COUNTRY_C1") + strings.Repeat(
+				"<Scope><Type>k</Type><InstanceIdentifier>v</InstanceIdentifier></Scope>", 2), "", 1,
+		},
+		{
+			"SBDH-012 letter case of a type", "<Type>DOCUMENTID<", "<Type>documentid<",
+			"missing-document-type-identifier",
+			0,
+		},
 		{"SBDH-013 no scheme", "<Identifier>busdox-docid-qns</Identifier>", "", "", 0},
-		{"SBDH-013 an unknown scheme", "<Identifier>busdox-docid-qns<", "<Identifier>x y<", "invalid-document-type-identifier", 0},
+		{
+			"SBDH-013 an unknown scheme", "<Identifier>busdox-docid-qns<", "<Identifier>x y<",
+			"invalid-document-type-identifier", 0,
+		},
 		{"SBDH-014 no scheme", "<Identifier>cenbii-procid-ubl</Identifier>", "", "", 0},
 		{"SBDH-014 no value", "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0", "", "invalid-process-identifier", 0},
 		{"SBDH-015 Kosovo", ">NO<", ">1A<", "", 0},
@@ -111,25 +159,49 @@ func TestRead(t *testing.T) {
 		{"SBDH-015 three letters", ">NO<", ">NOR<", "invalid-country-c1", 0},
 		{"SBDH-045 an invalid MLS_TO", "0242:000111", "0192:000111", "", 1},
 		{"SBDH-045 an invalid MLS_TYPE", "FAILURE_ONLY", "failure_only", "", 1},
-		{"SBDH-019 a scope of the future", scope("COUNTRY_C1"), scope("COUNTRY_C1") + "<Scope><Type>COUNTRY_C4</Type><InstanceIdentifier>SE</InstanceIdentifier></Scope>", "", 1},
-		{"SBDH-020 a free attribute without value", scope("COUNTRY_C1"), scope("COUNTRY_C1") + "<Scope><Type>k</Type><InstanceIdentifier/></Scope>", "", 0},
+		{
+			"SBDH-019 a scope of the future", scope("COUNTRY_C1"),
+			scope("COUNTRY_C1") + "<Scope><Type>COUNTRY_C4</Type><InstanceIdentifier>SE</InstanceIdentifier></Scope>",
+			"", 1,
+		},
+		{
+			"SBDH-020 a free attribute without value", scope("COUNTRY_C1"),
+			scope("COUNTRY_C1") + "<Scope><Type>k</Type><InstanceIdentifier/></Scope>", "", 0,
+		},
 		{"SBDH-027 another Standard", "<Standard>urn:oasis", "<Standard>urn:oasiz", "invalid-standard", 0},
-		{"SBDH-027 an empty Standard", "<Standard>urn:oasis:names:specification:ubl:schema:xsd:Invoice-2<", "<Standard><", "invalid-standard", 0},
-		{"SBDH-027 the full identifier", "<Standard>urn:oasis:names:specification:ubl:schema:xsd:Invoice-2<", "<Standard>" + strings.TrimPrefix(docType, "busdox-docid-qns::") + "<", "invalid-standard", 0},
+		{
+			"SBDH-027 an empty Standard", "<Standard>urn:oasis:names:specification:ubl:schema:xsd:Invoice-2<",
+			"<Standard><", "invalid-standard", 0,
+		},
+		{
+			"SBDH-027 the full identifier", "<Standard>urn:oasis:names:specification:ubl:schema:xsd:Invoice-2<",
+			"<Standard>" + strings.TrimPrefix(docType, "busdox-docid-qns::") + "<", "invalid-standard", 0,
+		},
 		{"SBDH-027 blanks around Standard", "<Standard>", "<Standard>\n ", "", 0},
 		{"SBDH-027 another Type", "<Type>Invoice<", "<Type>CreditNote<", "invalid-type", 0},
 		{"SBDH-027 another TypeVersion", "<TypeVersion>2.1<", "<TypeVersion>2.2<", "invalid-type-version", 0},
 		{"SBDH-027 a TypeVersion with a colon", "<TypeVersion>2.1<", "<TypeVersion>:2.1<", "invalid-type-version", 0},
 		{"SBDH-027 an empty TypeVersion", "<TypeVersion>2.1<", "<TypeVersion><", "invalid-type-version", 0},
 		{"SBDH-027 another root", "<Invoice ", "<Invoice2 ", "invalid-type", 0},
-		{"SBDH-027 another namespace of the document", `<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"`, `<Invoice xmlns="urn:x"`, "invalid-standard", 0},
-		{"SBDH-027 a document without namespace", `<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"`, `<Invoice xmlns=""`, "invalid-standard", 0},
+		{
+			"SBDH-027 another namespace of the document",
+			`<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"`, `<Invoice xmlns="urn:x"`,
+			"invalid-standard", 0,
+		},
+		{
+			"SBDH-027 a document without namespace",
+			`<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"`, `<Invoice xmlns=""`,
+			"invalid-standard", 0,
+		},
 		{"SBDH-039 children in another order", "<TypeVersion>2.1</TypeVersion>", "", "invalid-sbd-xml", 0},
 		{"SBDH-039 truncated", "</StandardBusinessDocument>", "", "invalid-sbd-xml", 0},
 		{"SBDH-047 a long value", "FAILURE_ONLY", strings.Repeat("x", 4097), "invalid-sbd-xml", 0},
 		{"SBDH-047 65 scopes", scope("COUNTRY_C1"), scope("COUNTRY_C1") + many(60), "invalid-scope-count", 0},
 		{"SBDH-047 64 scopes", scope("COUNTRY_C1"), scope("COUNTRY_C1") + many(59), "", 0},
-		{"SBDH-047 a long header", "<BusinessScope>", "<BusinessScope>" + strings.Repeat(" ", 64<<10), "invalid-sbd-xml", 0},
+		{
+			"SBDH-047 a long header", "<BusinessScope>", "<BusinessScope>" + strings.Repeat(" ", 64<<10),
+			"invalid-sbd-xml", 0,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if !strings.Contains(good, tc.old) {
@@ -146,14 +218,17 @@ func TestRead(t *testing.T) {
 			if err != nil || len(h.Warnings) != tc.warnings {
 				t.Fatalf("got %v, warnings %q", err, h.Warnings)
 			}
-			if h.DocType.String() != docType || h.Sender.Value() != "0192:111111111" || p.Root.Local != "Invoice" || p.Wrapped {
+			if h.DocType.String() != docType || h.Sender.Value() != "0192:111111111" || p.Root.Local != "Invoice" ||
+				p.Wrapped {
 				t.Errorf("SBDH-048: got %+v %+v", h, p)
 			}
 		})
 	}
 	t.Run("SBDH-027 the full identifier where it is allowed", func(t *testing.T) {
-		text := strings.Replace(good, "<Standard>urn:oasis:names:specification:ubl:schema:xsd:Invoice-2<", "<Standard>"+strings.TrimPrefix(docType, "busdox-docid-qns::")+"<", 1)
-		if _, _, err := Read(strings.NewReader(text), Options{FullStandard: func(peppol.DocTypeID) bool { return true }}); err != nil {
+		text := strings.Replace(good, "<Standard>urn:oasis:names:specification:ubl:schema:xsd:Invoice-2<",
+			"<Standard>"+strings.TrimPrefix(docType, "busdox-docid-qns::")+"<", 1)
+		if _, _, err := Read(strings.NewReader(text),
+			Options{FullStandard: func(peppol.DocTypeID) bool { return true }}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -166,7 +241,8 @@ func TestSBDH017MLS(t *testing.T) {
 	if err := Wrap(&b, h, strings.NewReader(invoice)); err != nil {
 		t.Fatal(err)
 	}
-	to := `<sh:Scope><sh:Type>MLS_TO</sh:Type><sh:InstanceIdentifier>0242:000111</sh:InstanceIdentifier><sh:Identifier>iso6523-actorid-upis</sh:Identifier></sh:Scope>`
+	to := `<sh:Scope><sh:Type>MLS_TO</sh:Type><sh:InstanceIdentifier>0242:000111</sh:InstanceIdentifier>` +
+		`<sh:Identifier>iso6523-actorid-upis</sh:Identifier></sh:Scope>`
 	kind := `<sh:Scope><sh:Type>MLS_TYPE</sh:Type><sh:InstanceIdentifier>ALWAYS_SEND</sh:InstanceIdentifier></sh:Scope>`
 	for _, tc := range []struct{ name, old, text, to, kind string }{
 		{"SBDH-017 SBDH-018 both", "", "", "0242:000111", MLSAlwaysSend},
@@ -208,7 +284,8 @@ func TestReadCaptured(t *testing.T) {
 	for _, dir := range []string{"phase4-phase4", "oxalis-oxalis", "oxalis-phase4"} {
 		b := golden.Read(t, "wire/"+dir+"/payload.xml")
 		h, p, err := Read(bytes.NewReader(b), Options{})
-		if err != nil || h.Sender.IsZero() || p.End <= p.Start || !bytes.HasPrefix(b[p.Start:], []byte("<")) || !bytes.HasSuffix(b[:p.End], []byte(">")) {
+		if err != nil || h.Sender.IsZero() || p.End <= p.Start || !bytes.HasPrefix(b[p.Start:], []byte("<")) ||
+			!bytes.HasSuffix(b[:p.End], []byte(">")) {
 			t.Errorf("%s: %v %+v", dir, err, p)
 		}
 	}
@@ -216,13 +293,20 @@ func TestReadCaptured(t *testing.T) {
 
 // SBDH-034 to SBDH-038: what is wrapped reads back, and its bytes stay.
 func TestWrap(t *testing.T) {
-	signed := `<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2" b='2'   a="1"><!-- kept --><ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:SignedInfo >` + "\n\t" + `</ds:SignedInfo></ds:Signature><x xmlns=""><![CDATA[<>]]>&#65;&amp;</x><?pi x?></Invoice><!-- after -->`
+	signed := `<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2" b='2'   a="1"><!-- kept ` +
+		`--><ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:SignedInfo >` + "\n\t" +
+		`</ds:SignedInfo></ds:Signature><x xmlns=""><![CDATA[<>]]>&#65;&amp;</x><?pi x?></Invoice><!-- after -->`
 	for _, tc := range []struct{ name, body, want string }{
 		{"SBDH-036 a plain document", invoice, invoice},
 		{"SBDH-036 a signature inside survives byte for byte", signed, signed},
-		{"SBDH-036 a declaration is dropped", `<?xml version="1.0" encoding="UTF-8" standalone="yes"?>` + "\n" + signed, signed},
+		{
+			"SBDH-036 a declaration is dropped", `<?xml version="1.0" encoding="UTF-8" standalone="yes"?>` + "\n" +
+				signed,
+			signed,
+		},
 		{"SBDH-036 a byte order mark is dropped", "\xef\xbb\xbf" + invoice, invoice},
-		{"SBDH-002 ISO-8859-1 becomes UTF-8", `<?xml version="1.0" encoding="ISO-8859-1"?>` + strings.Replace(invoice, ">1<", ">\xe5\xf8<", 1), strings.Replace(invoice, ">1<", ">åø<", 1)},
+		{"SBDH-002 ISO-8859-1 becomes UTF-8", `<?xml version="1.0" encoding="ISO-8859-1"?>` + strings.Replace(invoice,
+			">1<", ">\xe5\xf8<", 1), strings.Replace(invoice, ">1<", ">åø<", 1)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := header(t)
@@ -258,27 +342,54 @@ func TestWrapRefuses(t *testing.T) {
 		keyword string
 	}{
 		{"SBDH-034 no sender", func(h *Header) { h.Sender = peppol.ParticipantID{} }, invoice, "invalid-sender-value"},
-		{"SBDH-034 no receiver", func(h *Header) { h.Receiver = peppol.ParticipantID{} }, invoice, "invalid-receiver-value"},
-		{"SBDH-034 no document type", func(h *Header) { h.DocType = peppol.DocTypeID{} }, invoice, "missing-document-type-identifier"},
-		{"SBDH-034 no process", func(h *Header) { h.Process = peppol.ProcessID{} }, invoice, "missing-process-identifier"},
+		{
+			"SBDH-034 no receiver", func(h *Header) { h.Receiver = peppol.ParticipantID{} }, invoice,
+			"invalid-receiver-value",
+		},
+		{
+			"SBDH-034 no document type", func(h *Header) { h.DocType = peppol.DocTypeID{} }, invoice,
+			"missing-document-type-identifier",
+		},
+		{
+			"SBDH-034 no process", func(h *Header) { h.Process = peppol.ProcessID{} }, invoice,
+			"missing-process-identifier",
+		},
 		{"SBDH-034 no country", func(h *Header) { h.CountryC1 = "" }, invoice, "missing-country-c1"},
 		{"SBDH-016 a country of no list", func(h *Header) { h.CountryC1 = "ZZ" }, invoice, "invalid-country-c1"},
-		{"SBDH-008 no InstanceIdentifier", func(h *Header) { h.InstanceID = "" }, invoice, "invalid-instance-identifier"},
-		{"SBDH-019 a reserved attribute", func(h *Header) { h.Attributes = []Scope{{Type: "COUNTRY_C4"}} }, invoice, "invalid-scope-count"},
-		{"SBDH-047 a header that is too long", func(h *Header) { h.Attributes = []Scope{{"k", strings.Repeat("x", 70_000), ""}} }, invoice, "invalid-sbd-xml"},
+		{
+			"SBDH-008 no InstanceIdentifier", func(h *Header) { h.InstanceID = "" }, invoice,
+			"invalid-instance-identifier",
+		},
+		{
+			"SBDH-019 a reserved attribute", func(h *Header) { h.Attributes = []Scope{{Type: "COUNTRY_C4"}} }, invoice,
+			"invalid-scope-count",
+		},
+		{"SBDH-047 a header that is too long", func(h *Header) {
+			h.Attributes = []Scope{{"k", strings.Repeat("x", 70_000), ""}}
+		}, invoice, "invalid-sbd-xml"},
 		{"SBDH-021 an MLS that asks for an MLS", func(h *Header) {
 			h.MLSType = MLSAlwaysSend
-			h.DocType, _ = peppol.ParseDocType("busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:ApplicationResponse-2::ApplicationResponse##urn:peppol:edec:mls:1.0::2.1")
+			h.DocType, _ = peppol.ParseDocType("busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:" +
+				"ApplicationResponse-2::ApplicationResponse##urn:peppol:edec:mls:1.0::2.1")
 		}, invoice, "invalid-mls-to"},
 		{"SBDH-026 another root", func(*Header) {}, strings.ReplaceAll(invoice, "Invoice>", "X>"), "invalid-sbd-xml"},
-		{"SBDH-026 another root element", func(*Header) {}, `<X xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"/>`, "invalid-standard"},
+		{
+			"SBDH-026 another root element", func(*Header) {},
+			`<X xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"/>`, "invalid-standard",
+		},
 		{"SBDH-026 no namespace", func(*Header) {}, `<Invoice/>`, "invalid-standard"},
-		{"SBDH-003 an envelope", func(*Header) {}, `<StandardBusinessDocument xmlns="` + NS + `"/>`, "invalid-business-message"},
+		{
+			"SBDH-003 an envelope", func(*Header) {}, `<StandardBusinessDocument xmlns="` + NS + `"/>`,
+			"invalid-business-message",
+		},
 		{"SBDH-002 a DTD", func(*Header) {}, `<!DOCTYPE Invoice>` + invoice, "invalid-sbd-xml"},
 		{"SBDH-036 no XML", func(*Header) {}, "hello", "invalid-sbd-xml"},
 		{"SBDH-036 nothing", func(*Header) {}, "", "invalid-sbd-xml"},
 		{"SBDH-036 two roots", func(*Header) {}, invoice + invoice, "invalid-sbd-xml"},
-		{"SBDH-036 the end of the envelope inside", func(*Header) {}, invoice + "</sh:StandardBusinessDocument>", "invalid-sbd-xml"},
+		{
+			"SBDH-036 the end of the envelope inside", func(*Header) {}, invoice + "</sh:StandardBusinessDocument>",
+			"invalid-sbd-xml",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := header(t)
@@ -303,7 +414,8 @@ func TestWrappedContent(t *testing.T) {
 	}
 	var content bytes.Buffer
 	_, p, err := Read(&b, Options{Content: &content})
-	if err != nil || !p.Wrapped || p.MimeType != `application/vnd.etsi.asic-e+zip;x="y"` || !bytes.Equal(content.Bytes(), binary) {
+	if err != nil || !p.Wrapped || p.MimeType != `application/vnd.etsi.asic-e+zip;x="y"` ||
+		!bytes.Equal(content.Bytes(), binary) {
 		t.Errorf("SBDH-030: %v %+v %q", err, p, content.Bytes())
 	}
 	b.Reset()
@@ -311,7 +423,8 @@ func TestWrappedContent(t *testing.T) {
 	if err := WrapText(&b, h, "text/plain", strings.NewReader(text)); err != nil {
 		t.Fatal(err)
 	}
-	if _, p, err = Read(&b, Options{Content: &content}); err != nil || p.Root.Local != "TextContent" || content.String() != text {
+	if _, p, err = Read(&b, Options{Content: &content}); err != nil || p.Root.Local != "TextContent" ||
+		content.String() != text {
 		t.Errorf("SBDH-031: %v %+v %q", err, p, content.String())
 	}
 
@@ -334,7 +447,8 @@ func TestWrappedContent(t *testing.T) {
 		}
 	}
 	content.Reset()
-	if _, _, err := Read(strings.NewReader(strings.Replace(good, ">YWJj<", "> Y W\n\tJj\r\n <", 1)), Options{Content: &content}); err != nil || content.String() != "abc" {
+	if _, _, err := Read(strings.NewReader(strings.Replace(good, ">YWJj<", "> Y W\n\tJj\r\n <", 1)),
+		Options{Content: &content}); err != nil || content.String() != "abc" {
 		t.Errorf("SBDH-032 blanks: %v %q", err, content.String())
 	}
 	if err := WrapBinary(io.Discard, h, " ", strings.NewReader("")); err == nil {
@@ -381,8 +495,11 @@ func (c *counting) Write(p []byte) (int, error) { *c += counting(len(p)); return
 
 // SBDH-024, SBDH-025, SBDH-028, SBDH-033.
 func TestDetect(t *testing.T) {
-	ubl := `<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2" xmlns:cbc="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"><cbc:CustomizationID>%s</cbc:CustomizationID><cbc:ProfileID>p:1</cbc:ProfileID></Invoice>`
-	d, err := Detect(strings.NewReader(fmt.Sprintf(ubl, "urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0")))
+	ubl := `<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2" ` +
+		`xmlns:cbc="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"><cbc:CustomizationID>` +
+		`%s</cbc:CustomizationID><cbc:ProfileID>p:1</cbc:ProfileID></Invoice>`
+	d, err := Detect(strings.NewReader(fmt.Sprintf(ubl,
+		"urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0")))
 	if err != nil || d.DocType.String() != docType || d.Process.Value() != "p:1" || d.Envelope {
 		t.Errorf("SBDH-028: %+v %v", d, err)
 	}
@@ -400,17 +517,23 @@ func TestDetect(t *testing.T) {
 
 // The number of a document is the same whether the document is read before it is put into an envelope, or in one.
 func TestAPI120Number(t *testing.T) {
-	const ns = `xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2" xmlns:cbc="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"`
+	const ns = `xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2" ` +
+		`xmlns:cbc="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"`
 	for name, tc := range map[string]struct{ inside, want string }{
-		"plain":                         {`<cbc:ID>A-1</cbc:ID>`, "A-1"},
-		"blanks around it":              {"<cbc:ID schemeID='x'>\n A 1\t</cbc:ID>", "A 1"},
-		"in pieces":                     {`<cbc:ID>A<!-- x -->-<![CDATA[<1>]]>&amp;</cbc:ID>`, "A-<1>&"},
-		"empty":                         {`<cbc:ID/>`, ""},
-		"deeper only":                   {`<Line><cbc:ID>1</cbc:ID></Line>`, ""},
-		"beside a deeper one":           {`<Line><cbc:ID>1</cbc:ID></Line><cbc:ID>2</cbc:ID><Line><cbc:ID>3</cbc:ID></Line>`, "2"},
-		"of another namespace":          {`<ID>1</ID>`, ""},
-		"another element":               {`<cbc:UUID>1</cbc:UUID>`, ""},
-		"too long, in whole characters": {`<cbc:ID>` + strings.Repeat("ø", 101) + `</cbc:ID>`, strings.Repeat("ø", 100)},
+		"plain":            {`<cbc:ID>A-1</cbc:ID>`, "A-1"},
+		"blanks around it": {"<cbc:ID schemeID='x'>\n A 1\t</cbc:ID>", "A 1"},
+		"in pieces":        {`<cbc:ID>A<!-- x -->-<![CDATA[<1>]]>&amp;</cbc:ID>`, "A-<1>&"},
+		"empty":            {`<cbc:ID/>`, ""},
+		"deeper only":      {`<Line><cbc:ID>1</cbc:ID></Line>`, ""},
+		"beside a deeper one": {
+			`<Line><cbc:ID>1</cbc:ID></Line><cbc:ID>2</cbc:ID><Line><cbc:ID>3</cbc:ID></Line>`, "2",
+		},
+		"of another namespace": {`<ID>1</ID>`, ""},
+		"another element":      {`<cbc:UUID>1</cbc:UUID>`, ""},
+		"too long, in whole characters": {
+			`<cbc:ID>` + strings.Repeat("ø", 101) + `</cbc:ID>`,
+			strings.Repeat("ø", 100),
+		},
 	} {
 		doc := `<Invoice ` + ns + `>` + tc.inside + `</Invoice>`
 		d, err := Detect(strings.NewReader(doc))
@@ -459,7 +582,8 @@ func FuzzSBDH(f *testing.F) {
 		if err := WrapText(&again, h, "text/plain", strings.NewReader("x")); err != nil {
 			return // a country of no list, for instance
 		}
-		if got, _, err := Read(&again, Options{}); err != nil || got.InstanceID != h.InstanceID || got.DocType != h.DocType {
+		if got, _, err := Read(&again, Options{}); err != nil || got.InstanceID != h.InstanceID ||
+			got.DocType != h.DocType {
 			t.Errorf("%v: %+v", err, got)
 		}
 	})
@@ -467,7 +591,10 @@ func FuzzSBDH(f *testing.F) {
 
 // SBDH-031: a text that XML cannot carry is refused when it is wrapped, not when it is received.
 func TestSBDH031Text(t *testing.T) {
-	for text, ok := range map[string]bool{"Ærlig & <talt> 🐦\r\n": true, "\x00": false, "\xff": false, "a\uFFFEb": false, strings.Repeat("æ", 5000): true} {
+	for text, ok := range map[string]bool{
+		"Ærlig & <talt> 🐦\r\n": true, "\x00": false, "\xff": false, "a\uFFFEb": false,
+		strings.Repeat("æ", 5000): true,
+	} {
 		h := header(t)
 		var b bytes.Buffer
 		if err := WrapText(&b, h, "text/plain", strings.NewReader(text)); (err == nil) != ok {
@@ -486,7 +613,8 @@ func TestSBDH031Text(t *testing.T) {
 // SBDH-028. The version in the type of a document: what it says, 2.1 for UBL that does not say, D16B for Cross Industry
 // Invoice; no type for others.
 func TestDetectVersion(t *testing.T) {
-	const c = ` xmlns:c="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"><c:UBLVersionID>%s</c:UBLVersionID><c:CustomizationID>x</c:CustomizationID></a>`
+	const c = ` xmlns:c="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"><c:UBLVersionID>` +
+		`%s</c:UBLVersionID><c:CustomizationID>x</c:CustomizationID></a>`
 	for _, tc := range []struct{ root, version, want string }{
 		{"urn:oasis:names:specification:ubl:schema:xsd:Order-2", "2.3", "2.3"},
 		{"urn:oasis:names:specification:ubl:schema:xsd:Order-2", "", "2.1"},
@@ -499,7 +627,8 @@ func TestDetectVersion(t *testing.T) {
 		if tc.want != "" {
 			want = "busdox-docid-qns::" + tc.root + "::a##x::" + tc.want
 		}
-		if got := d.DocType.String(); err != nil || !d.DocType.IsZero() && got != want || d.DocType.IsZero() != (want == "") {
+		if got := d.DocType.String(); err != nil || !d.DocType.IsZero() && got != want ||
+			d.DocType.IsZero() != (want == "") {
 			t.Errorf("%+v: %s, %v", tc, got, err)
 		}
 	}

@@ -26,7 +26,8 @@ func everything(t testing.TB) string {
 	service := `<BusinessService><BusinessServiceName>n</BusinessServiceName><ServiceTransaction` +
 		` TypeOfServiceTransaction="RespondingServiceTransaction" Recurrence="2"/></BusinessService>`
 	correlation := `<CorrelationInformation><RequestingDocumentCreationDateTime>2024-02-29T24:00:00+14:00` +
-		`</RequestingDocumentCreationDateTime><RequestingDocumentInstanceIdentifier>i</RequestingDocumentInstanceIdentifier>` +
+		`</RequestingDocumentCreationDateTime><RequestingDocumentInstanceIdentifier>` +
+		`i</RequestingDocumentInstanceIdentifier>` +
 		`<ExpectedResponseDateTime>12026-01-01T00:00:00.5</ExpectedResponseDateTime></CorrelationInformation>`
 	for _, add := range []struct{ before, text string }{
 		{"</Sender>", contact + `<ContactInformation><Contact/></ContactInformation>`},
@@ -45,7 +46,8 @@ func everything(t testing.TB) string {
 	}
 	const open = "<StandardBusinessDocumentHeader>"
 	return strings.Replace(text, open, strings.TrimSuffix(open, ">")+
-		` xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="a b" xsi:type="StandardBusinessDocumentHeader">`, 1)
+		` xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="a b" `+
+		`xsi:type="StandardBusinessDocumentHeader">`, 1)
 }
 
 // SBDH-039. What the schema allows is read, named and ignored; what Peppol uses is what it was.
@@ -75,7 +77,8 @@ func TestSBDH039Refused(t *testing.T) {
 		i := strings.Index(good, from)
 		return good[i : i+strings.Index(good[i:], to)+len(to)]
 	}
-	sender, receiver, manifest := part("<Sender>", "</Sender>"), part("<Receiver>", "</Receiver>"), part("<Manifest>", "</Manifest>")
+	sender, receiver, manifest := part("<Sender>", "</Sender>"), part("<Receiver>", "</Receiver>"),
+		part("<Manifest>", "</Manifest>")
 	for _, tc := range []struct{ name, old, text, keyword string }{
 		{"SBDH-005 a second Sender", sender, sender + sender, "invalid-sender-count"},
 		{"SBDH-005 a second Receiver", receiver, receiver + receiver, "invalid-receiver-count"},
@@ -90,7 +93,10 @@ func TestSBDH039Refused(t *testing.T) {
 		{"SBDH-039 another namespace", "<Manifest>", `<Manifest xmlns="urn:x">`, "invalid-sbd-xml"},
 		{"SBDH-039 text beside elements", "<Manifest>", "<Manifest>x", "invalid-sbd-xml"},
 		{"SBDH-039 an attribute of nobody", "<Manifest>", `<Manifest a="b">`, "invalid-sbd-xml"},
-		{"SBDH-039 an attribute of the root", "<StandardBusinessDocument ", `<StandardBusinessDocument a="b" `, "invalid-sbd-xml"},
+		{
+			"SBDH-039 an attribute of the root", "<StandardBusinessDocument ", `<StandardBusinessDocument a="b" `,
+			"invalid-sbd-xml",
+		},
 		{"SBDH-039 nil", "<Contact/>", `<Contact xsi:nil="true"/>`, "invalid-sbd-xml"},
 		{"SBDH-010 a day that does not exist", instant, "2026-02-29T11:59:58Z", "invalid-creation-date-time"},
 		{"SBDH-010 a time that does not exist", instant, "2026-02-28T24:00:01Z", "invalid-creation-date-time"},
@@ -164,8 +170,10 @@ func mutate(rnd *rand.Rand, header *node, names []string) {
 	all := header.list()
 	n := all[rnd.IntN(len(all))]
 	texts := []string{
-		"", "x", " true ", "0", "TRUE", "-7", "1.5", "2026-11-21T11:59:58Z", "2026-11-31T11:59:58", "2026-11-21T24:00:00",
-		"0000-01-01T00:00:00Z", "02026-01-01T00:00:00Z", "2026-11-21T11:59:58+14:01", "2026-11-21T11:59:60Z", "2026-11-21",
+		"", "x", " true ", "0", "TRUE", "-7", "1.5", "2026-11-21T11:59:58Z", "2026-11-31T11:59:58",
+		"2026-11-21T24:00:00",
+		"0000-01-01T00:00:00Z", "02026-01-01T00:00:00Z", "2026-11-21T11:59:58+14:01", "2026-11-21T11:59:60Z",
+		"2026-11-21",
 	}
 	attrs := []xml.Attr{
 		{Name: xml.Name{Local: "Authority"}, Value: "x"},

@@ -43,7 +43,8 @@ func (h *Header) derive() error {
 	}
 	space, local, ok := h.DocType.Root()
 	if !ok {
-		return bad("invalid-standard", "SBDH-029", "Standard, Type and TypeVersion cannot be derived from this document type and must be given")
+		return bad("invalid-standard", "SBDH-029",
+			"Standard, Type and TypeVersion cannot be derived from this document type and must be given")
 	}
 	h.Standard, h.Type, h.TypeVersion = space, local, h.DocType.Version()
 	return nil
@@ -78,7 +79,9 @@ func Wrap(dst io.Writer, h *Header, body io.Reader) error {
 			return bad("invalid-business-message", "SBDH-003", "the document is an envelope already")
 		}
 		if space, local, ok := h.DocType.Root(); !ok || ev.Name.Space != space || ev.Name.Local != local {
-			return bad("invalid-standard", "SBDH-026", "the document's root element %q of namespace %q is not the one of the document type", ev.Name.Local, ev.Name.Space)
+			return bad("invalid-standard", "SBDH-026",
+				"the document's root element %q of namespace %q is not the one of the document type", ev.Name.Local,
+				ev.Name.Space)
 		}
 		return nil
 	})
@@ -109,8 +112,8 @@ func dropDeclaration(br *bufio.Reader) error {
 	return err
 }
 
-// WrapBinary writes an envelope with BinaryContent: the bytes of body in base64 (SBDH-030). Standard, Type and TypeVersion
-// must be given if the document type is not that of an XML document (SBDH-029).
+// WrapBinary writes an envelope with BinaryContent: the bytes of body in base64 (SBDH-030). Standard, Type and
+// TypeVersion must be given if the document type is not that of an XML document (SBDH-029).
 func WrapBinary(dst io.Writer, h *Header, mimeType string, body io.Reader) error {
 	if err := h.wrapper(mimeType); err != nil {
 		return err
@@ -131,8 +134,8 @@ func WrapBinary(dst io.Writer, h *Header, mimeType string, body io.Reader) error
 	return closeWrapper(dst, h, "BinaryContent")
 }
 
-// WrapText writes an envelope with TextContent (SBDH-031). A text that is not UTF-8, or has characters that XML does not
-// allow, is refused.
+// WrapText writes an envelope with TextContent (SBDH-031). A text that is not UTF-8, or has characters that XML does
+// not allow, is refused.
 func WrapText(dst io.Writer, h *Header, mimeType string, body io.Reader) error {
 	if err := h.wrapper(mimeType); err != nil {
 		return err
@@ -167,7 +170,8 @@ func copyText(dst io.Writer, text io.Reader) error {
 			return err
 		}
 		if c == utf8.RuneError && size == 1 || !safe.IsChar(c) {
-			return bad("invalid-business-message", "SBDH-031", "the text is not UTF-8, or has a character that XML does not allow")
+			return bad("invalid-business-message", "SBDH-031",
+				"the text is not UTF-8, or has a character that XML does not allow")
 		}
 		out = safe.AppendText(out, utf8.AppendRune(nil, c))
 	}
@@ -196,7 +200,8 @@ func closeWrapper(dst io.Writer, h *Header, name string) error {
 // meaning of a document without one (SBDH-036); the header is compact and comes first (SBDH-037).
 func (h *Header) write(dst io.Writer) error {
 	w := &writer{}
-	w.raw(`<?xml version="1.0" encoding="UTF-8"?>` + "\n" + `<sh:StandardBusinessDocument xmlns:sh="` + NS + `"><sh:StandardBusinessDocumentHeader>`)
+	w.raw(`<?xml version="1.0" encoding="UTF-8"?>` + "\n" + `<sh:StandardBusinessDocument xmlns:sh="` + NS +
+		`"><sh:StandardBusinessDocumentHeader>`)
 	w.leaf("HeaderVersion", "1.0")
 	w.party("Sender", h.Sender)
 	w.party("Receiver", h.Receiver)

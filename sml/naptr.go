@@ -116,7 +116,8 @@ func choose(list []*dns.NAPTR, local bool) answer {
 		return answer{reason: NoService}
 	}
 	slices.SortFunc(list, func(a, b *dns.NAPTR) int { // by text at last, so that the result never depends on chance
-		return cmp.Or(cmp.Compare(a.Order, b.Order), cmp.Compare(a.Preference, b.Preference), strings.Compare(a.Regexp, b.Regexp))
+		return cmp.Or(cmp.Compare(a.Order, b.Order), cmp.Compare(a.Preference, b.Preference),
+			strings.Compare(a.Regexp, b.Regexp))
 	})
 	var failed []error
 	for _, n := range list {

@@ -35,16 +35,23 @@ func TestNAPTR(t *testing.T) {
 		{"DISC-040 other delimiter", smpAt("#.*#https://x.example/#"), "https://x.example"},
 		{"DISC-038 lower case", []record{{1, 1, "u", "meta:smp", "!.*!https://x.example!"}}, "https://x.example"},
 		{"DISC-043 scheme in capitals", smpAt("!.*!HTTPS://x.example/A!"), "https://x.example/A"},
-		{"DISC-043 long path", smpAt("!.*!https://server.example.org/path/to/my/smp!"), "https://server.example.org/path/to/my/smp"},
+		{
+			"DISC-043 long path", smpAt("!.*!https://server.example.org/path/to/my/smp!"),
+			"https://server.example.org/path/to/my/smp",
+		},
 		{"DISC-045 port 443", smpAt("!.*!https://x.example:443/!"), "https://x.example:443"},
 		{"DISC-039 order before preference", []record{
-			{20, 1, "U", "Meta:SMP", "!.*!https://c.example!"}, {10, 9, "U", "Meta:SMP", "!.*!https://b.example!"}, {10, 2, "U", "Meta:SMP", "!.*!https://a.example!"},
+			{20, 1, "U", "Meta:SMP", "!.*!https://c.example!"},
+			{10, 9, "U", "Meta:SMP", "!.*!https://b.example!"},
+			{10, 2, "U", "Meta:SMP", "!.*!https://a.example!"},
 		}, "https://a.example"},
 		{"DISC-039 first valid one", []record{
 			{1, 1, "U", "Meta:SMP", "!.*!http://a.example!"}, {2, 1, "U", "Meta:SMP", "!.*!https://b.example!"},
 		}, "https://b.example"},
 		{"DISC-038 other services are ignored", []record{
-			{1, 1, "U", "Meta:Other", "!.*!https://a.example!"}, {1, 2, "S", "Meta:SMP", "!.*!https://b.example!"}, {9, 9, "U", "Meta:SMP", "!.*!https://c.example!"},
+			{1, 1, "U", "Meta:Other", "!.*!https://a.example!"},
+			{1, 2, "S", "Meta:SMP", "!.*!https://b.example!"},
+			{9, 9, "U", "Meta:SMP", "!.*!https://c.example!"},
 		}, "https://c.example"},
 		{"DISC-038 no service", []record{{1, 1, "U", "Meta:SMPX", "!.*!https://a.example!"}}, string(NoService)},
 		{"DISC-038 flag S", []record{{1, 1, "S", "Meta:SMP", "!.*!https://a.example!"}}, string(NoService)},
@@ -106,7 +113,8 @@ func TestNAPTR(t *testing.T) {
 		p := participant(t, "0192:991825827")
 		s.Set(p, dnstest.NAPTR(1, 1, "U", "Meta:SMP", text))
 		local.Forget(p)
-		if u, err := local.Locate(context.Background(), p); err != nil && string(reasonOf(t, err)) != want || err == nil && u.String() != want {
+		if u, err := local.Locate(context.Background(), p); err != nil && string(reasonOf(t, err)) != want ||
+			err == nil && u.String() != want {
 			t.Errorf("D-20 %s: got %v, %v", text, u, err)
 		}
 	}
@@ -124,8 +132,10 @@ func TestReplacement(t *testing.T) {
 // FuzzNAPTR feeds a regexp field to the reader: what comes out is a plain https URL.
 func FuzzNAPTR(f *testing.F) {
 	for _, s := range []string{
-		"!.*!https://smp.elma-smp.no/!", "!^.*$!https://smp.example.org/smp!i", "#.*#https://x/#", `!.*!https://\1!`, "!.*!http://x!", "!!!", "",
-		"!.*!https://user:pass@x.example:443/a?b#c!", "!.*!https://[::1]/!", "!.*!https://x.example/%2e%2e/!", "!.*!https://x%2eexample/!",
+		"!.*!https://smp.elma-smp.no/!", "!^.*$!https://smp.example.org/smp!i", "#.*#https://x/#", `!.*!https://\1!`,
+		"!.*!http://x!", "!!!", "",
+		"!.*!https://user:pass@x.example:443/a?b#c!", "!.*!https://[::1]/!", "!.*!https://x.example/%2e%2e/!",
+		"!.*!https://x%2eexample/!",
 	} {
 		f.Add(s)
 	}
@@ -134,7 +144,8 @@ func FuzzNAPTR(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(u.Path, "/") {
+		if u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
+			strings.HasSuffix(u.Path, "/") {
 			t.Errorf("%q gives %q", s, u)
 		}
 		if again, err := url.Parse(u.String()); err != nil || again.String() != u.String() {

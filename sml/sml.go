@@ -1,4 +1,5 @@
-// Package sml finds the metadata publisher (SMP) of a Peppol participant in the DNS zone of the Service Metadata Locator:
+// Package sml finds the metadata publisher (SMP) of a Peppol participant in the DNS zone of the Service Metadata
+// Locator:
 //
 //  1. hash the participant's value into a name under the zone;
 //  2. ask for NAPTR records, by UDP, or by TCP if UDP fails;
@@ -134,8 +135,8 @@ func (r *Resolver) Name(p peppol.ParticipantID) string {
 	return encoding.EncodeToString(sum[:]) + "." + p.Scheme() + "." + dns.Fqdn(strings.ToLower(r.Zone))
 }
 
-// lookup returns an answer from the cache or from DNS. An error means that there is none. The absence of a participant is
-// final for the sender, so it must be confirmed by a second answer, from another server if there is one (DISC-048).
+// lookup returns an answer from the cache or from DNS. An error means that there is none. The absence of a participant
+// is final for the sender, so it must be confirmed by a second answer, from another server if there is one (DISC-048).
 func (r *Resolver) lookup(ctx context.Context, p peppol.ParticipantID) (answer, error) {
 	if a, ok := r.cache.Get(p.Key(), r.now()); ok {
 		return a, nil

@@ -76,10 +76,12 @@ func TestName(t *testing.T) {
 		{"0242:000001", "xcsuu32c2x3kpfbofj7yhq2ndl2ri2ytgv34uxvnbhkxpitmquha"},
 	} {
 		p := participant(t, tc.value)
-		if got, want := test.Name(p), tc.label+".iso6523-actorid-upis.participant.sml.test.tech.peppol.org."; got != want {
+		if got, want := test.Name(p), tc.label+
+			".iso6523-actorid-upis.participant.sml.test.tech.peppol.org."; got != want {
 			t.Errorf("DISC-034 %s: got %s, want %s", tc.value, got, want)
 		}
-		if got, want := prod.Name(p), tc.label+".iso6523-actorid-upis.participant.sml.prod.tech.peppol.org."; got != want {
+		if got, want := prod.Name(p), tc.label+
+			".iso6523-actorid-upis.participant.sml.prod.tech.peppol.org."; got != want {
 			t.Errorf("DISC-037 %s: got %s, want %s", tc.value, got, want)
 		}
 	}
@@ -171,7 +173,8 @@ func TestOutcomes(t *testing.T) {
 			if (err == nil) != (u != nil) {
 				t.Errorf("got %v and %v", u, err)
 			}
-			if e := (*Error)(nil); errors.As(err, &e) && (e.Temporary() != (tc.want == Technical) || e.NotRegistered() == e.Temporary()) {
+			if e := (*Error)(nil); errors.As(err, &e) &&
+				(e.Temporary() != (tc.want == Technical) || e.NotRegistered() == e.Temporary()) {
 				t.Errorf("temporary %t, not registered %t", e.Temporary(), e.NotRegistered())
 			}
 		})
@@ -265,9 +268,15 @@ func TestDISC048Confirmed(t *testing.T) {
 		second func(m *dns.Msg, right []dns.RR)
 		want   Reason
 	}{
-		"absent again":     {func(m *dns.Msg, _ []dns.RR) { m.Rcode, m.Answer = dns.RcodeNameError, nil }, NotRegistered},
-		"registered":       {func(m *dns.Msg, right []dns.RR) { m.Rcode, m.Answer = dns.RcodeSuccess, right }, ""},
-		"no answer":        {func(m *dns.Msg, _ []dns.RR) { m.Rcode, m.Answer = dns.RcodeServerFailure, nil }, Technical},
+		"absent again": {
+			func(m *dns.Msg, _ []dns.RR) { m.Rcode, m.Answer = dns.RcodeNameError, nil },
+			NotRegistered,
+		},
+		"registered": {func(m *dns.Msg, right []dns.RR) { m.Rcode, m.Answer = dns.RcodeSuccess, right }, ""},
+		"no answer": {
+			func(m *dns.Msg, _ []dns.RR) { m.Rcode, m.Answer = dns.RcodeServerFailure, nil },
+			Technical,
+		},
 		"without a record": {func(m *dns.Msg, _ []dns.RR) { m.Rcode, m.Answer = dns.RcodeSuccess, nil }, NotRegistered},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -87,7 +87,8 @@ func TestStrictEndpoint(t *testing.T) {
 	c := &Client{guard: &Guard{}}
 	for address, want := range map[string]bool{
 		"https://ap.example.org/as4": true, "https://ap.example.org:443/as4?x=y": true,
-		"http://ap.example.org/as4": false, "https://ap.example.org:8443/as4": false, "https://127.0.0.1/as4": false, "": false,
+		"http://ap.example.org/as4": false, "https://ap.example.org:8443/as4": false, "https://127.0.0.1/as4": false,
+		"": false,
 	} {
 		if _, err := c.usable(endpoint{address: address}); (err == nil) != want {
 			t.Errorf("DISC-076 %q: got %v", address, err)
@@ -163,19 +164,38 @@ func TestRedirect(t *testing.T) {
 	}{
 		{name: "DISC-081 followed", uid: good},
 		{name: "DISC-084 in another order", uid: "CN=PNO000002,OU=PEPPOL TEST SMP,O=Ravn testbed,C=NO"},
-		{name: "DISC-084 RFC 5280 §7.1: letter case and blanks", uid: "c=no,O=RAVN   testbed, OU=peppol test smp ,CN=pno000002"},
-		{name: "DISC-084 a blank more", uid: "C=NO,O=Ravn test bed,OU=PEPPOL TEST SMP,CN=PNO000002", want: RedirectSigner},
+		{
+			name: "DISC-084 RFC 5280 §7.1: letter case and blanks",
+			uid:  "c=no,O=RAVN   testbed, OU=peppol test smp ,CN=pno000002",
+		},
+		{
+			name: "DISC-084 a blank more", uid: "C=NO,O=Ravn test bed,OU=PEPPOL TEST SMP,CN=PNO000002",
+			want: RedirectSigner,
+		},
 		{name: "DISC-084 another signer", uid: strings.ReplaceAll(good, "2", "9"), want: RedirectSigner},
 		{name: "DISC-084 part of the name", uid: "CN=PNO000002", want: RedirectSigner},
 		{name: "DISC-084 no name", uid: "", want: RedirectSigner},
 		{name: "DISC-083 redirect unsigned", uid: good, first: smptest.Behaviour{Unsigned: true}, want: BadSignature},
-		{name: "DISC-083 redirect changed", uid: good, first: smptest.Behaviour{Bytes: replace("PNO000002", "PNO000003")}, want: BadSignature},
+		{
+			name: "DISC-083 redirect changed", uid: good,
+			first: smptest.Behaviour{Bytes: replace("PNO000002", "PNO000003")}, want: BadSignature,
+		},
 		{name: "DISC-083 destination unsigned", uid: good, then: smptest.Behaviour{Unsigned: true}, want: BadSignature},
-		{name: "DISC-083 destination changed", uid: good, then: smptest.Behaviour{Bytes: replace(apURL, otherURL)}, want: BadSignature},
-		{name: "DISC-072 destination about somebody else", uid: good, then: smptest.Behaviour{Document: edit("id:ParticipantIdentifier", elsewhere)}, want: OtherIdentifier},
+		{
+			name: "DISC-083 destination changed", uid: good, then: smptest.Behaviour{Bytes: replace(apURL, otherURL)},
+			want: BadSignature,
+		},
+		{
+			name: "DISC-072 destination about somebody else", uid: good,
+			then: smptest.Behaviour{Document: edit("id:ParticipantIdentifier", elsewhere)}, want: OtherIdentifier,
+		},
 		{name: "DISC-081 nothing there", uid: good, then: smptest.Behaviour{Status: 404}, want: BadResponse},
 		{name: "DISC-067 destination fails", uid: good, then: smptest.Behaviour{Status: 500}, want: HTTPStatus},
-		{name: "DISC-066 destination redirects by HTTP", uid: good, then: smptest.Behaviour{Status: 302, Location: "/"}, want: HTTPStatus},
+		{
+			name: "DISC-066 destination redirects by HTTP", uid: good,
+			then: smptest.Behaviour{Status: 302, Location: "/"},
+			want: HTTPStatus,
+		},
 		{name: "DISC-082 forbidden address", uid: good, href: "https://192.0.2.1/", want: Forbidden},
 		{name: "DISC-082 cloud metadata", uid: good, href: "http://169.254.169.254/latest/", want: Forbidden},
 		{name: "DISC-082 a file", uid: good, href: "file:///etc/passwd", want: Forbidden},

@@ -53,7 +53,9 @@ type Client struct {
 }
 
 // Endpoint finds where to send a document of type d in process p to receiver r. An error is an *Error.
-func (c *Client) Endpoint(ctx context.Context, r peppol.ParticipantID, d peppol.DocTypeID, p peppol.ProcessID) (*Endpoint, error) {
+func (c *Client) Endpoint(ctx context.Context, r peppol.ParticipantID, d peppol.DocTypeID,
+	p peppol.ProcessID,
+) (*Endpoint, error) {
 	c.once.Do(c.init)
 	m, err := c.metadata(ctx, r, d)
 	if err != nil {
@@ -207,7 +209,9 @@ func (c *Client) at(ctx context.Context, base *url.URL, r peppol.ParticipantID, 
 }
 
 // fetch gets, verifies and reads the metadata of one registered document type.
-func (c *Client) fetch(ctx context.Context, base *url.URL, r peppol.ParticipantID, registered peppol.DocTypeID) (*metadata, error) {
+func (c *Client) fetch(ctx context.Context, base *url.URL, r peppol.ParticipantID,
+	registered peppol.DocTypeID,
+) (*metadata, error) {
 	body, err := c.getSpelled(ctx, r, func(p string) *url.URL { return serviceURL(base, p, registered) })
 	if err != nil {
 		return nil, err
@@ -233,8 +237,8 @@ func (c *Client) fetch(ctx context.Context, base *url.URL, r peppol.ParticipantI
 // follow gets the metadata that a verified Redirect points to. They are verified in turn, must be signed by the signer
 // that the Redirect names, and must not redirect again (DISC-081 to DISC-084).
 func (c *Client) follow(ctx context.Context, red redirect, r peppol.ParticipantID) (*signed, string, error) {
-	// A complete URL, on any host (DISC-082). It has no use for a fragment: a "#" belongs to an identifier that somebody
-	// did not encode, as in references.
+	// A complete URL, on any host (DISC-082). It has no use for a fragment: a "#" belongs to an identifier that
+	// somebody did not encode, as in references.
 	u, err := c.guard.Parse(strings.ReplaceAll(red.href, "#", "%23"))
 	if err != nil {
 		return nil, "", fail(Forbidden, "DISC-082", "the address in the Redirect is not allowed", err)
@@ -258,7 +262,8 @@ func (c *Client) follow(ctx context.Context, red redirect, r peppol.ParticipantI
 		return nil, "", fail(SecondRedirect, "DISC-081", "a Redirect leads to another Redirect", nil)
 	}
 	if !sameSubject(red.uid, s.signer) {
-		return nil, "", fail(RedirectSigner, "DISC-084", "the Redirect names another signer than "+certs.Subject(s.signer), nil)
+		return nil, "", fail(RedirectSigner, "DISC-084",
+			"the Redirect names another signer than "+certs.Subject(s.signer), nil)
 	}
 	return s, u.Scheme + "://" + u.Host, nil
 }

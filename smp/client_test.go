@@ -28,7 +28,8 @@ func TestEndpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.URL != apURL || !e.Cert.Equal(w.ap.Cert) || e.Registered != w.d || !e.Expires.Equal(s.Until) || e.SMP != w.smp.URL() || !e.Signer.Equal(w.signer.Cert) {
+	if e.URL != apURL || !e.Cert.Equal(w.ap.Cert) || e.Registered != w.d || !e.Expires.Equal(s.Until) ||
+		e.SMP != w.smp.URL() || !e.Signer.Equal(w.signer.Cert) {
 		t.Errorf("AS4-140: got %+v", e)
 	}
 }
@@ -71,7 +72,8 @@ func TestNotRegistered(t *testing.T) {
 	expect(t, "DISC-067 document type", err, NoDocType)
 	_, err = w.client.Endpoint(context.Background(), w.r, w.d, processID(t, "urn:other"))
 	expect(t, "DISC-074 process", err, NoProcess)
-	_, err = w.client.Endpoint(context.Background(), w.r, w.d, must[peppol.ProcessID](t)(peppol.NewProcess("other-scheme", billing)))
+	_, err = w.client.Endpoint(context.Background(), w.r, w.d,
+		must[peppol.ProcessID](t)(peppol.NewProcess("other-scheme", billing)))
 	expect(t, "DISC-027 process scheme", err, NoProcess)
 	wildcard := must[peppol.DocTypeID](t)(peppol.NewDocType(peppol.SchemeWildcard, w.d.Value()))
 	_, err = w.client.Endpoint(context.Background(), w.r, wildcard, w.p)
@@ -114,7 +116,11 @@ func TestTechnical(t *testing.T) {
 		{"DISC-067 429", smptest.Behaviour{Status: 429}, HTTPStatus},
 		{"DISC-067 204", smptest.Behaviour{Status: 204}, HTTPStatus},
 		{"DISC-066 301", smptest.Behaviour{Status: 301, Location: "/elsewhere"}, HTTPStatus},
-		{"DISC-066 302 to another host", smptest.Behaviour{Status: 302, Location: "http://169.254.169.254/"}, HTTPStatus},
+		{
+			"DISC-066 302 to another host",
+			smptest.Behaviour{Status: 302, Location: "http://169.254.169.254/"},
+			HTTPStatus,
+		},
 		{"DISC-066 307", smptest.Behaviour{Status: 307, Location: "/smp/"}, HTTPStatus},
 		{"DISC-068 late answer", smptest.Behaviour{Delay: time.Minute}, Unavailable},
 		{"DISC-068 slow body", smptest.Behaviour{Drip: true}, Unavailable},
@@ -125,8 +131,11 @@ func TestTechnical(t *testing.T) {
 		{"DISC-064 malformed content type", smptest.Behaviour{Type: "/;;"}, ""},
 		{"DISC-089 not XML", smptest.Behaviour{Bytes: func([]byte) []byte { return []byte("hello") }}, BadResponse},
 		{"DISC-089 empty", smptest.Behaviour{Bytes: func([]byte) []byte { return nil }}, BadResponse},
-		{"DISC-098 other namespace", smptest.Behaviour{Bytes: replace(nsSMP, "http://docs.oasis-open.org/bdxr/ns/SMP/2016/05")}, BadResponse},
-		{"SEC-113 1 MiB and a byte", smptest.Behaviour{Bytes: func(b []byte) []byte { return append(b, make([]byte, maxBody)...) }}, BadResponse},
+		{"DISC-098 other namespace", smptest.Behaviour{Bytes: replace(nsSMP,
+			"http://docs.oasis-open.org/bdxr/ns/SMP/2016/05")}, BadResponse},
+		{"SEC-113 1 MiB and a byte", smptest.Behaviour{
+			Bytes: func(b []byte) []byte { return append(b, make([]byte, maxBody)...) },
+		}, BadResponse},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -165,13 +174,19 @@ func TestURL(t *testing.T) {
 		if got, want := groupURL(u, canonical(r)).String(), "https://smp.example.org/smp/"+id; got != want {
 			t.Errorf("DISC-063: got %s", got)
 		}
-		const busdox = "busdox-docid-qns%3A%3Aurn%3Aoasis%3Anames%3Aspecification%3Aubl%3Aschema%3Axsd%3AInvoice-2%3A%3AInvoice%23%23urn%3Acen.eu%3Aen16931%3A2017%23compliant%23urn%3Afdc%3Apeppol.eu%3A2017%3Apoacc%3Abilling%3A3.0%3A%3A2.1"
-		if got, want := serviceURL(u, canonical(r), doctype(t, invoice)).String(), "https://smp.example.org/smp/"+id+"/services/"+busdox; got != want {
+		const busdox = "busdox-docid-qns%3A%3Aurn%3Aoasis%3Anames%3Aspecification%3Aubl%3Aschema%3Axsd%3AInvoice-2%3" +
+			"A%3AInvoice%23%23urn%3Acen.eu%3Aen16931%3A2017%23compliant%23urn%3Afdc%3Apeppol.eu%3A2017%3Apoacc%3Ab" +
+			"illing%3A3.0%3A%3A2.1"
+		if got, want := serviceURL(u, canonical(r), doctype(t, invoice)).String(),
+			"https://smp.example.org/smp/"+id+"/services/"+busdox; got != want {
 			t.Errorf("DISC-031: got %s", got)
 		}
-		const pint = "peppol-doctype-wildcard%3A%3Aurn%3Aoasis%3Anames%3Aspecification%3Aubl%3Aschema%3Axsd%3AInvoice-2%3A%3AInvoice%23%23urn%3Apeppol%3Apint%3Abilling-1%2A%3A%3A2.1"
-		star := registered(t, "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:peppol:pint:billing-1*::2.1")
-		if got, want := serviceURL(u, canonical(r), star).String(), "https://smp.example.org/smp/"+id+"/services/"+pint; got != want {
+		const pint = "peppol-doctype-wildcard%3A%3Aurn%3Aoasis%3Anames%3Aspecification%3Aubl%3Aschema%3Axsd%3AInvoice" +
+			"-2%3A%3AInvoice%23%23urn%3Apeppol%3Apint%3Abilling-1%2A%3A%3A2.1"
+		star := registered(t,
+			"urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:peppol:pint:billing-1*::2.1")
+		if got, want := serviceURL(u, canonical(r), star).String(),
+			"https://smp.example.org/smp/"+id+"/services/"+pint; got != want {
 			t.Errorf("DISC-032: got %s", got)
 		}
 	}
@@ -201,7 +216,11 @@ func TestWildcard(t *testing.T) {
 		{"DISC-020 no star, shorter document", "a@b", "a", "", 3},
 		{"DISC-020 no star, longer document", "a@b", "a@b@c", "", 5},
 		{"DISC-022 whole parts", "a*", "ab", "", 3},
-		{"DISC-021 PINT", "urn:peppol:pint:billing-1*", "urn:peppol:pint:billing-1@eu-1", "urn:peppol:pint:billing-1*", 3},
+		{
+			"DISC-021 PINT", "urn:peppol:pint:billing-1*", "urn:peppol:pint:billing-1@eu-1",
+			"urn:peppol:pint:billing-1*",
+			3,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -262,7 +281,8 @@ func TestLookup(t *testing.T) {
 	s.DocType = registered(t, "urn:ns::Invoice##a*::2.1")
 	w.smp.Register(s)
 	g, err := w.client.Lookup(context.Background(), w.r)
-	if err != nil || len(g.DocTypes) != 2 || g.DocTypes[0] != w.d || g.DocTypes[1] != s.DocType || len(g.Unreadable) != 0 || g.SMP != w.smp.URL() {
+	if err != nil || len(g.DocTypes) != 2 || g.DocTypes[0] != w.d || g.DocTypes[1] != s.DocType ||
+		len(g.Unreadable) != 0 || g.SMP != w.smp.URL() {
 		t.Errorf("DISC-069: got %+v, %v", g, err)
 	}
 	_, err = w.client.Lookup(context.Background(), participant(t, elsewhere))
@@ -290,25 +310,38 @@ func TestReference(t *testing.T) {
 	r := participant(t, "0088:abc")
 	const d = "busdox-docid-qns%3A%3Aurn%3Aa%3A%3AB%23%23c%3A%3A1"
 	for href, want := range map[string]bool{
-		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc/services/" + d:                                       true,
-		"http://b-0123.iso6523-actorid-upis.edelivery.tech.ec.europa.eu/iso6523-actorid-upis::0088:ABC/services/" + d:      true,
-		"https://smp.example.org/services/services/iso6523-actorid-upis%3a%3a0088%3aAbc/services/" + d:                     true,
-		"https://smp.example.org/iso6523-actorid-upis::0088:abc/services/busdox-docid-qns::urn:a::B##c::1":                 true,
-		"/iso6523-actorid-upis::0088:abc/services/" + d:                                                                    true,
-		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc%2Fservices%2F" + d:                                   true,
-		"iso6523-actorid-upis%3A%3A0088%3Aabc/services/" + d:                                                               true,
-		"https://smp.example.org/iso6523-actorid-upis::0088:abc/services/" + d + "?x=/services/y":                          true,
-		"https://smp.example.org/iso6523-actorid-upis::0088:abc/services/" + d + "/":                                       true,
-		"https://smp.example.org/iso6523-actorid-upis::0088:abc/services/" + d + "/?":                                      true,
-		"https://smp.example.org/iso6523-actorid-upis%253A%253A0088%253Aabc/services/" + strings.ReplaceAll(d, "%", "%25"): true,
-		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabd/services/" + d:                                       false,
-		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc/services/busdox-docid-qns%3A%3Aurn":                  false,
-		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc/services/%zz":                                        false,
-		"https://smp.example.org/%zz/services/" + d:                                                                        false,
-		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc":                                                     false,
+		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc/services/" +
+			d: true,
+		"http://b-0123.iso6523-actorid-upis.edelivery.tech.ec.europa.eu/iso6523-actorid-upis::0088:ABC/services/" +
+			d: true,
+		"https://smp.example.org/services/services/iso6523-actorid-upis%3a%3a0088%3aAbc/services/" +
+			d: true,
+		"https://smp.example.org/iso6523-actorid-upis::0088:abc/services/busdox-docid-qns::urn:a::B##c::1": true,
+		"/iso6523-actorid-upis::0088:abc/services/" +
+			d: true,
+		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc%2Fservices%2F" +
+			d: true,
+		"iso6523-actorid-upis%3A%3A0088%3Aabc/services/" +
+			d: true,
+		"https://smp.example.org/iso6523-actorid-upis::0088:abc/services/" + d +
+			"?x=/services/y": true,
+		"https://smp.example.org/iso6523-actorid-upis::0088:abc/services/" + d +
+			"/": true,
+		"https://smp.example.org/iso6523-actorid-upis::0088:abc/services/" + d +
+			"/?": true,
+		"https://smp.example.org/iso6523-actorid-upis%253A%253A0088%253Aabc/services/" + strings.ReplaceAll(d, "%",
+			"%25"): true,
+		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabd/services/" +
+			d: false,
+		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc/services/busdox-docid-qns%3A%3Aurn": false,
+		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc/services/%zz":                       false,
+		"https://smp.example.org/%zz/services/" +
+			d: false,
+		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc": false,
 		"":           false,
 		"/services/": false,
-		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc/services/busdox-docid-qns%3A%3Aurn%3Aa%3A%3AB%23%23c%2A%3A%3A1": false,
+		"https://smp.example.org/iso6523-actorid-upis%3A%3A0088%3Aabc/services/busdox-docid-qns%3A%3Aurn%3Aa%3A%3AB%2" +
+			"3%23c%2A%3A%3A1": false,
 	} {
 		if got, ok := docTypeOf(href, r); ok != want || ok && got.Value() != "urn:a::B##c::1" {
 			t.Errorf("DISC-069 %q: got %v, %t", href, got, ok)
@@ -397,7 +430,8 @@ func TestCacheSpares(t *testing.T) {
 	if n := w.client.cache.Len(); n > maxCached {
 		t.Errorf("DISC-052: %d entries", n)
 	}
-	if got := m.until(w.signer.Cert.NotAfter.Add(-time.Second), w.signer.Cert.NotAfter.Add(time.Hour)); !got.Equal(w.signer.Cert.NotAfter) {
+	if got := m.until(w.signer.Cert.NotAfter.Add(-time.Second),
+		w.signer.Cert.NotAfter.Add(time.Hour)); !got.Equal(w.signer.Cert.NotAfter) {
 		t.Errorf("DISC-052: beyond the signer's certificate: %s", got)
 	}
 	if (&Client{TTL: time.Hour}).ttl() != DefaultTTL {

@@ -100,7 +100,8 @@ func (c *Client) get(ctx context.Context, u *url.URL) ([]byte, error) {
 	body, err := readBody(resp)
 	switch {
 	case err != nil:
-		return nil, fail(Unavailable, "DISC-050", "the SMP's answer broke off, or its content coding cannot be read", err)
+		return nil, fail(Unavailable, "DISC-050", "the SMP's answer broke off, or its content coding cannot be read",
+			err)
 	case len(body) > maxBody:
 		return nil, fail(BadResponse, "SEC-113", "the SMP's answer is longer than 1 MiB", nil)
 	case isHTML(resp.Header.Get("Content-Type"), body):
@@ -123,8 +124,8 @@ func checkStatus(resp *http.Response, now time.Time) error {
 	return e
 }
 
-// readBody reads an answer, at most one octet more than maxBody. We ask for no content coding, but some SMPs, or proxies
-// in front of them, compress nevertheless. gzip is decoded, within the same limit; any other coding is an error
+// readBody reads an answer, at most one octet more than maxBody. We ask for no content coding, but some SMPs, or
+// proxies in front of them, compress nevertheless. gzip is decoded, within the same limit; any other coding is an error
 // (SEC-113).
 func readBody(resp *http.Response) ([]byte, error) {
 	in := bufio.NewReader(resp.Body)

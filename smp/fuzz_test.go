@@ -9,11 +9,19 @@ import (
 	smptest "github.com/ravn-ap/ravn/testbed/smp"
 )
 
-// FuzzSMPResponse feeds bodies to the client, as metadata and as ServiceGroup. What is found in metadata is what was signed,
-// whatever was done to the document around it.
+// FuzzSMPResponse feeds bodies to the client, as metadata and as ServiceGroup. What is found in metadata is what was
+// signed, whatever was done to the document around it.
 func FuzzSMPResponse(f *testing.F) {
 	w := newWorld(f)
-	for _, b := range []smptest.Behaviour{{}, {Explicit: true}, {Exclusive: true}, {SHA1: true}, {Unsigned: true}, {Document: prefixed}, {Document: comment("ServiceInformation"), Only: services}} {
+	for _, b := range []smptest.Behaviour{
+		{},
+		{Explicit: true},
+		{Exclusive: true},
+		{SHA1: true},
+		{Unsigned: true},
+		{Document: prefixed},
+		{Document: comment("ServiceInformation"), Only: services},
+	} {
 		w.smp.Behave(b)
 		for _, path := range []string{w.smp.ServiceURL(w.r, w.d), w.smp.GroupURL(w.r)} {
 			f.Add(fetchBody(f, path))

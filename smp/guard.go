@@ -49,7 +49,8 @@ const (
 
 // Parse parses and checks a URL.
 func (g *Guard) Parse(text string) (*url.URL, error) {
-	if len(text) > 2048 || strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' || c == '\\' || c == '#' }) {
+	if len(text) > 2048 || strings.ContainsFunc(text,
+		func(c rune) bool { return c <= ' ' || c > '~' || c == '\\' || c == '#' }) {
 		return nil, &ForbiddenError{"a URL", "it is too long, or has a fragment or characters that a URL cannot have"}
 	}
 	u, err := url.Parse(text)
@@ -187,7 +188,9 @@ func (g *Guard) checkAll(host string, addrs []netip.Addr) error {
 }
 
 // dialAny connects to the first address that answers.
-func (g *Guard) dialAny(ctx context.Context, network string, addrs []netip.Addr, port string) (conn net.Conn, err error) {
+func (g *Guard) dialAny(ctx context.Context, network string, addrs []netip.Addr, port string) (conn net.Conn,
+	err error,
+) {
 	d := net.Dialer{Timeout: connectTimeout, Control: g.Control}
 	for _, a := range addrs {
 		if conn, err = d.DialContext(ctx, network, net.JoinHostPort(a.Unmap().String(), port)); err == nil {
@@ -219,9 +222,9 @@ func (g *Guard) resolve(ctx context.Context, host string) ([]netip.Addr, error) 
 }
 
 // Client returns an HTTP client that contacts only what g allows. It follows no redirects (DISC-066, AS4-010), uses no
-// proxy but that of g, does not ask for compression (SEC-113), requires TLS 1.2 or later and trusts the given roots, nil
-// meaning those of the system (DISC-091, SEC-122). It does not limit the time of a whole exchange; the context of the request
-// does.
+// proxy but that of g, does not ask for compression (SEC-113), requires TLS 1.2 or later and trusts the given roots,
+// nil meaning those of the system (DISC-091, SEC-122). It does not limit the time of a whole exchange; the context of
+// the request does.
 func (g *Guard) Client(roots *x509.CertPool) *http.Client {
 	t := &http.Transport{ // without Proxy: DialContext sees to it
 		DialContext:            g.DialContext,

@@ -130,17 +130,27 @@ func TestGuardAddress(t *testing.T) {
 	t.Parallel()
 	own := &Guard{Deny: []netip.Prefix{netip.MustParsePrefix("8.8.4.0/24")}}
 	for text, want := range map[string]bool{
-		"8.8.8.8": true, "1.1.1.1": true, "193.161.32.1": true, "172.15.255.255": true, "172.32.0.0": true, "100.128.0.0": true, "223.255.255.255": true,
-		"2001:4860:4860::8888": true, "2a00:1450:400f::1": true, "::ffff:8.8.8.8": true, "64:ff9b::808:808": true, "2002:808:808::1": true,
+		"8.8.8.8": true, "1.1.1.1": true, "193.161.32.1": true, "172.15.255.255": true, "172.32.0.0": true,
+		"100.128.0.0": true, "223.255.255.255": true,
+		"2001:4860:4860::8888": true, "2a00:1450:400f::1": true, "::ffff:8.8.8.8": true, "64:ff9b::808:808": true,
+		"2002:808:808::1": true,
 
-		"0.0.0.0": false, "0.1.2.3": false, "10.0.0.1": false, "10.255.255.255": false, "100.64.0.1": false, "100.127.255.255": false,
-		"127.0.0.1": false, "127.255.255.254": false, "169.254.169.254": false, "172.16.0.1": false, "172.31.255.255": false,
-		"192.0.0.8": false, "192.0.2.1": false, "192.88.99.1": false, "192.168.1.1": false, "198.18.0.1": false, "198.19.255.255": false,
-		"198.51.100.1": false, "203.0.113.1": false, "224.0.0.1": false, "239.255.255.255": false, "240.0.0.1": false, "255.255.255.255": false,
-		"::": false, "::1": false, "fe80::1": false, "fe80::1%eth0": false, "fc00::1": false, "fd12:3456::1": false, "fec0::1": false, "ff02::1": false,
+		"0.0.0.0": false, "0.1.2.3": false, "10.0.0.1": false, "10.255.255.255": false, "100.64.0.1": false,
+		"100.127.255.255": false,
+		"127.0.0.1":       false, "127.255.255.254": false, "169.254.169.254": false, "172.16.0.1": false,
+		"172.31.255.255": false,
+		"192.0.0.8":      false, "192.0.2.1": false, "192.88.99.1": false, "192.168.1.1": false, "198.18.0.1": false,
+		"198.19.255.255": false,
+		"198.51.100.1":   false, "203.0.113.1": false, "224.0.0.1": false, "239.255.255.255": false, "240.0.0.1": false,
+		"255.255.255.255": false,
+		"::":              false, "::1": false, "fe80::1": false, "fe80::1%eth0": false, "fc00::1": false,
+		"fd12:3456::1": false,
+		"fec0::1":      false, "ff02::1": false,
 		"::ffff:127.0.0.1": false, "::ffff:169.254.169.254": false, "::ffff:10.0.0.1": false, "::127.0.0.1": false,
-		"64:ff9b::7f00:1": false, "64:ff9b::a9fe:a9fe": false, "64:ff9b:1::808:808": false, "2002:7f00:1::1": false, "2002:a00:1::1": false,
-		"2001:db8::1": false, "3fff::1": false, "2001::1": false, "2001:10::1": false, "100::1": false, "5f00::1": false,
+		"64:ff9b::7f00:1": false, "64:ff9b::a9fe:a9fe": false, "64:ff9b:1::808:808": false, "2002:7f00:1::1": false,
+		"2002:a00:1::1": false,
+		"2001:db8::1":   false, "3fff::1": false, "2001::1": false, "2001:10::1": false, "100::1": false,
+		"5f00::1": false,
 		"8.8.4.4": false, "::ffff:8.8.4.4": false, "64:ff9b::808:404": false, // our own
 	} {
 		a := netip.MustParseAddr(text)
@@ -218,7 +228,10 @@ func rebinding(t *testing.T, asked *atomic.Int32) *net.Resolver {
 			if asked.Add(1) == 1 {
 				ip = net.IPv4(8, 8, 8, 8)
 			}
-			m.Answer = []dns.RR{&dns.A{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET}, A: ip}}
+			m.Answer = []dns.RR{&dns.A{Hdr: dns.RR_Header{
+				Name: q.Question[0].Name, Rrtype: dns.TypeA,
+				Class: dns.ClassINET,
+			}, A: ip}}
 		}
 		_ = w.WriteMsg(m)
 	})}
@@ -286,8 +299,12 @@ func TestGuardTLS(t *testing.T) {
 		{"SEC-122 TLS 1.2", w.tls, tls.VersionTLS12, true},
 		{"SEC-122 TLS 1.1", w.tls, tls.VersionTLS11, false},
 		{"SEC-122 other host", issue(localca.Leaf{CN: "x", DNS: []string{"ap.example.org"}}), 0, false},
-		{"SEC-122 expired", issue(localca.Leaf{CN: "x", DNS: local, NotBefore: now.Add(-48 * time.Hour), Valid: time.Hour}), 0, false},
-		{"SEC-122 Peppol certificate", must[*certs.Identity](t)(w.pki.SMP.Issue(localca.Leaf{CN: "x", DNS: local}, now)), 0, false},
+		{"SEC-122 expired", issue(localca.Leaf{
+			CN: "x", DNS: local, NotBefore: now.Add(-48 * time.Hour),
+			Valid: time.Hour,
+		}), 0, false},
+		{"SEC-122 Peppol certificate", must[*certs.Identity](t)(w.pki.SMP.Issue(localca.Leaf{CN: "x", DNS: local},
+			now)), 0, false},
 	} {
 		s := httptest.NewUnstartedServer(http.NotFoundHandler())
 		s.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -318,7 +335,10 @@ func (c *closed) Close() error { c.closed = true; return nil }
 
 // FuzzGuard checks that what passes is an https URL of a named host, also when it is read again.
 func FuzzGuard(f *testing.F) {
-	for _, s := range []string{"https://smp.example.org/a?b", "https://127.0.0.1", "https://a@b.c:443", "https://[::1]/", "https://a.b%2ec/", "https://0x7f.1"} {
+	for _, s := range []string{
+		"https://smp.example.org/a?b", "https://127.0.0.1", "https://a@b.c:443",
+		"https://[::1]/", "https://a.b%2ec/", "https://0x7f.1",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

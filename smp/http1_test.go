@@ -13,7 +13,11 @@ func TestAccessPointsHTTP1(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	protocol := make(chan string, 1)
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { protocol <- r.Proto }))
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter,
+		r *http.Request,
+	) {
+		protocol <- r.Proto
+	}))
 	s.EnableHTTP2 = true
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{w.tls.Cert.Raw}, PrivateKey: w.tls.Key}}}
 	s.StartTLS()

@@ -14,8 +14,8 @@ import (
 	smptest "github.com/ravn-ap/ravn/testbed/smp"
 )
 
-// TestInteropSMP lets the SMP client of peppol-commons judge the testbed's SMP, and with it what our own client accepts and
-// refuses.
+// TestInteropSMP lets the SMP client of peppol-commons judge the testbed's SMP, and with it what our own client accepts
+// and refuses.
 func TestInteropSMP(t *testing.T) {
 	t.Parallel()
 	peer := interop.Start(t)
@@ -46,7 +46,12 @@ func TestInteropSMP(t *testing.T) {
 		{"SEC-114 second transform", smptest.Behaviour{Explicit: true}, right, "", true},
 		{"DISC-087 comment inside", smptest.Behaviour{Document: comment("Process"), Only: services}, right, "", true},
 		{"DISC-087 prefix", smptest.Behaviour{Document: prefixed, Only: services}, right, "", true},
-		{"DISC-092 changed", smptest.Behaviour{Bytes: replace("Ravn testbed", "Ravn  testbed"), Only: services}, right, BadSignature, false},
+		{
+			"DISC-092 changed",
+			smptest.Behaviour{Bytes: replace("Ravn testbed", "Ravn  testbed"), Only: services},
+			right,
+			BadSignature, false,
+		},
 		{"DISC-085 unsigned", smptest.Behaviour{Unsigned: true}, right, BadSignature, false},
 		{"DISC-090 other CA", smptest.Behaviour{Signer: w.ap}, right, UntrustedSigner, false},
 		{"DISC-090 CA of the same name", smptest.Behaviour{Signer: w.forged}, right, UntrustedSigner, false},
@@ -61,7 +66,8 @@ func TestInteropSMP(t *testing.T) {
 			if valid := got["signature_valid"] == true; valid != tc.java { // an unsigned answer is an error to it
 				t.Fatalf("peppol-commons: %v", got)
 			}
-			if err == nil && (got["endpoint_url"] != e.URL || got["certificate"] != base64.StdEncoding.EncodeToString(e.Cert.Raw)) {
+			if err == nil && (got["endpoint_url"] != e.URL ||
+				got["certificate"] != base64.StdEncoding.EncodeToString(e.Cert.Raw)) {
 				t.Errorf("peppol-commons found %v, we found %+v", got, e)
 			}
 			if tc.b.Unsigned {
@@ -76,7 +82,8 @@ func TestInteropSMP(t *testing.T) {
 	w.smp.Unregister(w.r)
 	href, uid := w.smp.ServiceURL(w.r, w.d)+"?x=y", w.signer.Cert.Subject.String()
 	w.smp.Redirect(w.r, w.d, href, uid)
-	if got := get(right); got["signature_valid"] != true || got["redirect"] != href || got["redirect_certificate_uid"] != uid {
+	if got := get(right); got["signature_valid"] != true || got["redirect"] != href ||
+		got["redirect_certificate_uid"] != uid {
 		t.Errorf("DISC-081: peppol-commons: %v", got)
 	}
 }
@@ -92,7 +99,8 @@ func TestInteropSMPPartners(t *testing.T) {
 	}
 	get := func(r string) interop.Fields {
 		return peer.Try(t, "smp.get", interop.Fields{
-			"url": w.smp.URL() + "/", "participant": r, "doctype": invoice, "process": billing, "smp_ca_pem": []string{ca},
+			"url": w.smp.URL() + "/", "participant": r, "doctype": invoice, "process": billing,
+			"smp_ca_pem": []string{ca},
 		})
 	}
 	expiration := func(text string) func(*etree.Document) {
@@ -105,8 +113,10 @@ func TestInteropSMPPartners(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"2099-12-31T00:00:00Z", "2099-12-31T00:00:00+14:00", "2099-12-31T00:00:00.1234567", "2099-12-31T24:00:00Z", "12026-01-01T00:00:00Z",
-		"2099-12-31", "2099-12-31T00:00Z", "2099-02-30T00:00:00Z", "31.12.2099", "0001-01-01T00:00:00", "-0005-01-01T00:00:00Z",
+		"2099-12-31T00:00:00Z", "2099-12-31T00:00:00+14:00", "2099-12-31T00:00:00.1234567", "2099-12-31T24:00:00Z",
+		"12026-01-01T00:00:00Z",
+		"2099-12-31", "2099-12-31T00:00Z", "2099-02-30T00:00:00Z", "31.12.2099", "0001-01-01T00:00:00",
+		"-0005-01-01T00:00:00Z",
 	} {
 		w.smp.Behave(smptest.Behaviour{Document: expiration(text)})
 		ours, err := dateTime(text)
@@ -115,7 +125,8 @@ func TestInteropSMPPartners(t *testing.T) {
 		if refused := got["endpoint_url"] == nil; refused != (err != nil) { // it checks against the schema
 			t.Errorf("DISC-075 %q: we say %v, peppol-commons %v", text, err, got)
 		}
-		if at, perr := time.Parse("2006-01-02T15:04Z07:00", theirs); read && perr == nil && err == nil && !at.Equal(ours) {
+		if at, perr := time.Parse("2006-01-02T15:04Z07:00", theirs); read && perr == nil && err == nil &&
+			!at.Equal(ours) {
 			t.Errorf("DISC-075 %q: we read %s, peppol-commons %s", text, ours, theirs)
 		}
 	}

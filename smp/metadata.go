@@ -64,7 +64,8 @@ func (s *signed) read(r peppol.ParticipantID, d peppol.DocTypeID) (*metadata, er
 		return nil, err
 	}
 	if scheme, value := identifier(info, "DocumentIdentifier"); scheme != d.Scheme() || value != d.Value() {
-		return nil, fail(OtherIdentifier, "DISC-072", "the metadata are about another document type than "+d.String(), nil)
+		return nil, fail(OtherIdentifier, "DISC-072", "the metadata are about another document type than "+d.String(),
+			nil)
 	}
 	m := &metadata{registered: d, signer: s.signer}
 	list, _ := info.Child(nsSMP, "ProcessList")
@@ -166,7 +167,10 @@ func (c *Client) choose(m *metadata, p peppol.ProcessID) (*Endpoint, error) {
 		case err != nil:
 			broken = err
 		case found == nil:
-			found = &Endpoint{URL: u, Cert: e.cert, Registered: m.registered, Expires: e.until, SMP: m.smp, Signer: m.signer}
+			found = &Endpoint{
+				URL: u, Cert: e.cert, Registered: m.registered, Expires: e.until, SMP: m.smp,
+				Signer: m.signer,
+			}
 		case found.URL != u:
 			return nil, fail(BadResponse, "SEC-114", "two active endpoints name different addresses", nil)
 		}

@@ -16,9 +16,9 @@ import (
 	"time"
 )
 
-// Proxy is an HTTP proxy through which a Guard's connections are made (OPS-140). The Guard has judged the URL before, and
-// the addresses of its host if our resolver knows them; whatever else a name means is left to the proxy. All connections
-// are tunnels (CONNECT), so that the proxy sees neither the messages nor the metadata.
+// Proxy is an HTTP proxy through which a Guard's connections are made (OPS-140). The Guard has judged the URL before,
+// and the addresses of its host if our resolver knows them; whatever else a name means is left to the proxy. All
+// connections are tunnels (CONNECT), so that the proxy sees neither the messages nor the metadata.
 type Proxy struct {
 	Address  string         // host:port
 	TLS      bool           // the connection to the proxy itself is encrypted

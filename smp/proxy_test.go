@@ -39,7 +39,11 @@ func newBehindProxy(t *testing.T, o proxy.Options) *behindProxy {
 	w, b := newWorld(t), &behindProxy{roots: x509.NewCertPool()}
 	b.roots.AddCert(w.pki.TLS.Cert)
 	id := must[*certs.Identity](t)(w.pki.TLS.Issue(localca.Leaf{CN: "x", DNS: []string{"smp.example.org"}}, time.Now()))
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { b.protocol = r.Proto }))
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter,
+		r *http.Request,
+	) {
+		b.protocol = r.Proto
+	}))
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair(id)}}
 	s.StartTLS()
 	t.Cleanup(s.Close)
@@ -131,12 +135,16 @@ func TestSEC111GuardBeforeProxy(t *testing.T) {
 // OPS-140: a proxy that refuses or cannot be reached is an error of its own, without credentials in its text.
 func TestOPS140ProxyRefuses(t *testing.T) {
 	t.Parallel()
-	for _, status := range []int{http.StatusForbidden, http.StatusProxyAuthRequired, http.StatusBadGateway, http.StatusFound} {
+	for _, status := range []int{
+		http.StatusForbidden, http.StatusProxyAuthRequired, http.StatusBadGateway,
+		http.StatusFound,
+	} {
 		b := newBehindProxy(t, proxy.Options{Deny: status})
 		b.guard.Proxy.User, b.guard.Proxy.Password = "operator", "geheim"
 		err := b.get(t, behindURL)
 		var refused *ProxyError
-		if !errors.As(err, &refused) || refused.Status != status || refused.Host != "smp.example.org:443" || refused.Address != b.proxy.Addr() {
+		if !errors.As(err, &refused) || refused.Status != status || refused.Host != "smp.example.org:443" ||
+			refused.Address != b.proxy.Addr() {
 			t.Errorf("HTTP %d: got %v", status, err)
 		}
 		if text := err.Error(); strings.Contains(text, "geheim") || strings.Contains(text, "operator") {
@@ -244,7 +252,10 @@ func TestOPS140Exceptions(t *testing.T) {
 	defer p.Close()
 	s := httptest.NewServer(http.NotFoundHandler())
 	defer s.Close()
-	g := &Guard{Local: true, Proxy: &Proxy{Address: p.Addr(), Except: []Exception{{Network: netip.MustParsePrefix("127.0.0.0/8")}}}}
+	g := &Guard{Local: true, Proxy: &Proxy{
+		Address: p.Addr(),
+		Except:  []Exception{{Network: netip.MustParsePrefix("127.0.0.0/8")}},
+	}}
 	resp, err := g.Client(nil).Get(s.URL)
 	if err != nil {
 		t.Fatal(err)

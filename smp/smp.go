@@ -7,8 +7,8 @@
 //  5. checks that participant and document type are those asked for, and chooses the endpoint.
 //
 // A lookup finds an endpoint, or says that there is none, that it cannot tell, or that the participant may be moving to
-// another SMP; these are never mixed up. A Guard keeps connections to SMPs and endpoints away from addresses to which no
-// stranger may direct us.
+// another SMP; these are never mixed up. A Guard keeps connections to SMPs and endpoints away from addresses to which
+// no stranger may direct us.
 package smp
 
 import (
@@ -44,8 +44,9 @@ type Kind string
 const (
 	NotRegistered Kind = "not-registered" // participant, document type, process or profile: a clear no
 	CannotTell    Kind = "cannot-tell"    // DNS or SMP did not answer: try again later
-	Moving        Kind = "moving"         // the SML names an SMP that does not know the participant: try again for a day
-	Invalid       Kind = "invalid"        // an answer that must not be trusted: the registration is wrong
+	// the SML names an SMP that does not know the participant: try again for a day
+	Moving  Kind = "moving"
+	Invalid Kind = "invalid" // an answer that must not be trusted: the registration is wrong
 )
 
 // Reason names one way in which a lookup can fail (end of discovery.md §3.5).

@@ -22,7 +22,8 @@ const (
 	lower = "9930:de123456789"
 )
 
-// owners lists what a test SMP was asked for, by the spelling of the participant and "g" for the group, "s" for a service.
+// owners lists what a test SMP was asked for, by the spelling of the participant and "g" for the group, "s" for a
+// service.
 func owners(t *testing.T, s *smptest.Server) (list []string) {
 	t.Helper()
 	for _, path := range s.Requests() {
@@ -39,7 +40,8 @@ func owners(t *testing.T, s *smptest.Server) (list []string) {
 	return list
 }
 
-// DISC-003: an SMP is asked in lower case, because the strictest know nothing else; after a 404 once as the caller wrote.
+// DISC-003: an SMP is asked in lower case, because the strictest know nothing else; after a 404 once as the caller
+// wrote.
 func TestDISC003Spelling(t *testing.T) {
 	t.Parallel()
 	exact := registered(t, "urn:ns::Invoice##a@b::2.1")
@@ -55,10 +57,19 @@ func TestDISC003Spelling(t *testing.T) {
 	}{
 		{"lower case", lower, exact, exact, "", "", []string{"s " + lower}},
 		{"mixed case", mixed, exact, exact, "", "", []string{"s " + lower}},
-		{"mixed case, wildcard", mixed, star, exact, "", "", []string{"s " + lower, "s " + mixed, "s " + lower, "s " + mixed, "s " + lower}},
+		{
+			"mixed case, wildcard", mixed, star, exact, "", "",
+			[]string{"s " + lower, "s " + mixed, "s " + lower, "s " + mixed, "s " + lower},
+		},
 		{"an SMP that knows the other spelling", mixed, exact, exact, mixed, "", nil},
-		{"no such document type", mixed, star, doctype(t, invoice), "", NoDocType, []string{"s " + lower, "s " + mixed, "g " + lower}},
-		{"no such participant", "9930:DE999", star, doctype(t, invoice), "", UnknownToSMP, []string{"s 9930:de999", "s 9930:DE999", "g 9930:de999", "g 9930:DE999"}},
+		{
+			"no such document type", mixed, star, doctype(t, invoice), "", NoDocType,
+			[]string{"s " + lower, "s " + mixed, "g " + lower},
+		},
+		{
+			"no such participant", "9930:DE999", star, doctype(t, invoice), "", UnknownToSMP,
+			[]string{"s 9930:de999", "s 9930:DE999", "g 9930:de999", "g 9930:DE999"},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -91,7 +102,8 @@ func translating(t *testing.T, w *world, spelling string) string {
 			http.NotFound(rw, r)
 			return
 		}
-		resp, err := http.Get(w.smp.URL() + strings.Replace(r.URL.EscapedPath(), segment(spelling), segment(strings.ToLower(spelling)), 1))
+		resp, err := http.Get(w.smp.URL() + strings.Replace(r.URL.EscapedPath(), segment(spelling),
+			segment(strings.ToLower(spelling)), 1))
 		if err != nil {
 			t.Error(err)
 			return
@@ -122,7 +134,10 @@ func TestDISC003Lookup(t *testing.T) {
 // DISC-003: and what a Redirect points at: in lower case, after a 404 as the Redirect has it.
 func TestDISC003Redirect(t *testing.T) {
 	t.Parallel()
-	for name, strict := range map[string]bool{"an SMP with lower-case keys": true, "an SMP with the spelling of the Redirect": false} {
+	for name, strict := range map[string]bool{
+		"an SMP with lower-case keys":              true,
+		"an SMP with the spelling of the Redirect": false,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
@@ -158,7 +173,10 @@ func TestDISC082NotEncoded(t *testing.T) {
 	if e, err := w.find(); err != nil || e.URL != apURL {
 		t.Errorf("got %+v, %v", e, err)
 	}
-	for _, href := range []string{"https://192.0.2.1#@localhost/", "https://localhost#.example.org/", "https://a#b@localhost/"} {
+	for _, href := range []string{
+		"https://192.0.2.1#@localhost/", "https://localhost#.example.org/",
+		"https://a#b@localhost/",
+	} {
 		first.Unregister(w.r)
 		w.client.Forget(w.r, w.d)
 		first.Redirect(w.r, w.d, href, w.signer.Cert.Subject.String())

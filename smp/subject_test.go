@@ -13,7 +13,8 @@ func TestSameSubject(t *testing.T) {
 		return pkix.AttributeTypeAndValue{Type: kind, Value: value}
 	}
 	cert := &x509.Certificate{Subject: pkix.Name{Names: []pkix.AttributeTypeAndValue{
-		name(asn1.ObjectIdentifier{2, 5, 4, 6}, "NO"), name(asn1.ObjectIdentifier{2, 5, 4, 10}, "Fjord, Å & Sønn + AS "),
+		name(asn1.ObjectIdentifier{2, 5, 4, 6}, "NO"),
+		name(asn1.ObjectIdentifier{2, 5, 4, 10}, "Fjord, Å & Sønn + AS "),
 		name(asn1.ObjectIdentifier{2, 5, 4, 8}, "Oslo"), name(asn1.ObjectIdentifier{2, 5, 4, 3}, "PNO000179"),
 		name(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}, "a@b.no"),
 	}}}

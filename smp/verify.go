@@ -131,7 +131,8 @@ func (c *Client) checkSigner(ctx context.Context, signer *x509.Certificate) erro
 	}
 	var ce *certs.Error
 	if errors.As(err, &ce) && ce.Temporary() {
-		return fail(RevocationUnknown, "PKI-019", "whether the signer's certificate is revoked cannot be found out", err)
+		return fail(RevocationUnknown, "PKI-019", "whether the signer's certificate is revoked cannot be found out",
+			err)
 	}
 	return fail(UntrustedSigner, "DISC-090", "the metadata are signed by "+certs.Subject(signer), err)
 }

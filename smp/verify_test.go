@@ -29,36 +29,77 @@ func TestSignature(t *testing.T) {
 		{"DISC-090 CA certificates beside the signer's", smptest.Behaviour{Chain: []*x509.Certificate{ca, root}}, ""},
 		{"DISC-087 comment inside", smptest.Behaviour{Document: comment("ServiceInformation")}, ""},
 		{"DISC-087 comment added after signing", smptest.Behaviour{Signed: comment("ServiceInformation")}, ""},
-		{"DISC-087 comment before the root", smptest.Behaviour{Bytes: replace("<SignedServiceMetadata", "<!-- x --><SignedServiceMetadata")}, ""},
-		{"DISC-087 redundant namespace declaration", smptest.Behaviour{Bytes: replace("<ServiceMetadata>", `<ServiceMetadata xmlns="`+nsSMP+`">`)}, ""},
+		{"DISC-087 comment before the root", smptest.Behaviour{Bytes: replace("<SignedServiceMetadata",
+			"<!-- x --><SignedServiceMetadata")}, ""},
+		{
+			"DISC-087 redundant namespace declaration",
+			smptest.Behaviour{Bytes: replace("<ServiceMetadata>", `<ServiceMetadata xmlns="`+nsSMP+`">`)},
+			"",
+		},
 		{"DISC-087 character reference", smptest.Behaviour{Bytes: replace("Ravn testbed", "Ravn&#32;testbed")}, ""},
 		{"DISC-089 prefix for the namespace", smptest.Behaviour{Document: prefixed}, ""},
 
 		{"DISC-085 unsigned", smptest.Behaviour{Unsigned: true}, BadSignature},
 		{"DISC-092 address changed", smptest.Behaviour{Bytes: replace(apURL, otherURL)}, BadSignature},
-		{"DISC-092 blank added", smptest.Behaviour{Bytes: replace("<ServiceMetadata>", "<ServiceMetadata> ")}, BadSignature},
-		{"DISC-092 attribute added", smptest.Behaviour{Bytes: replace("<ServiceMetadata>", `<ServiceMetadata a="b">`)}, BadSignature},
+		{
+			"DISC-092 blank added",
+			smptest.Behaviour{Bytes: replace("<ServiceMetadata>", "<ServiceMetadata> ")},
+			BadSignature,
+		},
+		{
+			"DISC-092 attribute added",
+			smptest.Behaviour{Bytes: replace("<ServiceMetadata>", `<ServiceMetadata a="b">`)},
+			BadSignature,
+		},
 		{"DISC-092 signature value", smptest.Behaviour{Signed: edit("ds:SignatureValue", "AAAA")}, BadSignature},
-		{"DISC-092 digest value", smptest.Behaviour{Signed: edit("ds:DigestValue", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")}, BadSignature},
-		{"DISC-092 digest value of the wrong length", smptest.Behaviour{Signed: edit("ds:DigestValue", "AAAA")}, BadSignature},
+		{"DISC-092 digest value", smptest.Behaviour{Signed: edit("ds:DigestValue",
+			"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")}, BadSignature},
+		{
+			"DISC-092 digest value of the wrong length",
+			smptest.Behaviour{Signed: edit("ds:DigestValue", "AAAA")},
+			BadSignature,
+		},
 		{"DISC-086 exclusive canonicalization", smptest.Behaviour{Exclusive: true}, BadSignature},
 		{"DISC-086 SHA-1", smptest.Behaviour{SHA1: true}, BadSignature},
-		{"DISC-086 other signature method", smptest.Behaviour{Signed: algorithm("ds:SignatureMethod", "http://www.w3.org/2000/09/xmldsig#hmac-sha1")}, BadSignature},
-		{"DISC-086 other transform", smptest.Behaviour{Signed: algorithm("ds:Transform", "http://www.w3.org/TR/1999/REC-xslt-19991116")}, BadSignature},
-		{"DISC-086 reference to an element", smptest.Behaviour{Signed: setAttr("ds:Reference", "URI", "#a")}, BadSignature},
-		{"DISC-086 reference to somewhere else", smptest.Behaviour{Signed: setAttr("ds:Reference", "URI", "http://169.254.169.254/")}, BadSignature},
+		{"DISC-086 other signature method", smptest.Behaviour{Signed: algorithm("ds:SignatureMethod",
+			"http://www.w3.org/2000/09/xmldsig#hmac-sha1")}, BadSignature},
+		{"DISC-086 other transform", smptest.Behaviour{Signed: algorithm("ds:Transform",
+			"http://www.w3.org/TR/1999/REC-xslt-19991116")}, BadSignature},
+		{
+			"DISC-086 reference to an element",
+			smptest.Behaviour{Signed: setAttr("ds:Reference", "URI", "#a")},
+			BadSignature,
+		},
+		{
+			"DISC-086 reference to somewhere else",
+			smptest.Behaviour{Signed: setAttr("ds:Reference", "URI", "http://169.254.169.254/")},
+			BadSignature,
+		},
 		{"DISC-088 second reference", smptest.Behaviour{Signed: again("ds:Reference")}, BadSignature},
 		{"DISC-088 two signatures", smptest.Behaviour{Signed: again("ds:Signature")}, BadSignature},
 		{"DISC-088 signature in an extension", smptest.Behaviour{Document: func(d *etree.Document) {
-			d.FindElement("//ServiceInformation").CreateElement("Extension").CreateElement("ds:Signature").CreateAttr("xmlns:ds", "http://www.w3.org/2000/09/xmldsig#")
+			d.FindElement("//ServiceInformation").CreateElement("Extension").CreateElement("ds:Signature").CreateAttr(
+				"xmlns:ds", "http://www.w3.org/2000/09/xmldsig#")
 		}}, BadSignature},
 		{"DISC-090 no KeyInfo", smptest.Behaviour{Signed: remove("ds:KeyInfo")}, BadSignature},
 		{"DISC-090 no certificate", smptest.Behaviour{Signed: remove("ds:X509Certificate")}, BadSignature},
-		{"DISC-090 certificate is no base64", smptest.Behaviour{Signed: edit("ds:X509Certificate", "***")}, BadSignature},
-		{"DISC-090 certificate is no certificate", smptest.Behaviour{Signed: edit("ds:X509Certificate", "AAAA")}, BadSignature},
+		{
+			"DISC-090 certificate is no base64",
+			smptest.Behaviour{Signed: edit("ds:X509Certificate", "***")},
+			BadSignature,
+		},
+		{
+			"DISC-090 certificate is no certificate",
+			smptest.Behaviour{Signed: edit("ds:X509Certificate", "AAAA")},
+			BadSignature,
+		},
 		{"DISC-090 two certificates", smptest.Behaviour{Chain: []*x509.Certificate{w.other.Cert}}, BadSignature},
 		{"DISC-090 two X509Data", smptest.Behaviour{Signed: again("ds:X509Data")}, BadSignature},
-		{"DISC-090 signer's certificate exchanged", smptest.Behaviour{Bytes: replace(b64(w.signer.Cert), b64(w.other.Cert))}, BadSignature},
+		{
+			"DISC-090 signer's certificate exchanged",
+			smptest.Behaviour{Bytes: replace(b64(w.signer.Cert), b64(w.other.Cert))},
+			BadSignature,
+		},
 
 		{"DISC-090 signed by an access point", smptest.Behaviour{Signer: w.ap}, UntrustedSigner},
 		{"DISC-090 CA of the same name", smptest.Behaviour{Signer: w.forged}, UntrustedSigner},
@@ -66,7 +107,8 @@ func TestSignature(t *testing.T) {
 		{"DISC-090 signer not yet valid", smptest.Behaviour{Signer: w.future}, UntrustedSigner},
 		{"DISC-090 signer of TLS", smptest.Behaviour{Signer: w.tls}, UntrustedSigner},
 
-		{"DISC-089 document type", smptest.Behaviour{Bytes: replace("<SignedServiceMetadata", "<!DOCTYPE a><SignedServiceMetadata")}, BadResponse},
+		{"DISC-089 document type", smptest.Behaviour{Bytes: replace("<SignedServiceMetadata",
+			"<!DOCTYPE a><SignedServiceMetadata")}, BadResponse},
 		{"DISC-089 entity", smptest.Behaviour{Bytes: replace("Ravn testbed", "&x;")}, BadResponse},
 		{"DISC-087 CDATA", smptest.Behaviour{Bytes: replace("Ravn testbed", "<![CDATA[Ravn testbed]]>")}, ""},
 		{"DISC-087 the address in CDATA", smptest.Behaviour{Bytes: replace(apURL, "<![CDATA["+apURL+"]]>")}, ""},
@@ -82,11 +124,19 @@ func TestSignature(t *testing.T) {
 			n := d.FindElement("//Certificate")
 			n.SetText("\r\n" + n.Text()[:76] + "\r\n" + n.Text()[76:] + "\r\n")
 		}}, ""},
-		{"DISC-092 changed within CDATA", smptest.Behaviour{Bytes: replace("Ravn testbed", "<![CDATA[Ravn  testbed]]>")}, BadSignature},
-		{"SEC-033 processing instruction", smptest.Behaviour{Bytes: replace("<ServiceMetadata>", "<?a b?><ServiceMetadata>")}, BadResponse},
+		{"DISC-092 changed within CDATA", smptest.Behaviour{Bytes: replace("Ravn testbed",
+			"<![CDATA[Ravn  testbed]]>")}, BadSignature},
+		{"SEC-033 processing instruction", smptest.Behaviour{Bytes: replace("<ServiceMetadata>",
+			"<?a b?><ServiceMetadata>")}, BadResponse},
 		{"DISC-089 cut off", smptest.Behaviour{Bytes: func(b []byte) []byte { return b[:len(b)-9] }}, BadResponse},
-		{"DISC-088 second ServiceMetadata", smptest.Behaviour{Document: func(d *etree.Document) { d.Root().AddChild(d.Root().ChildElements()[0].Copy()) }}, BadResponse},
-		{"DISC-088 stranger beside ServiceMetadata", smptest.Behaviour{Document: func(d *etree.Document) { d.Root().CreateElement("Other") }}, BadResponse},
+		{"DISC-088 second ServiceMetadata", smptest.Behaviour{
+			Document: func(d *etree.Document) { d.Root().AddChild(d.Root().ChildElements()[0].Copy()) },
+		}, BadResponse},
+		{
+			"DISC-088 stranger beside ServiceMetadata",
+			smptest.Behaviour{Document: func(d *etree.Document) { d.Root().CreateElement("Other") }},
+			BadResponse,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w.client.Forget(w.r, w.d)
@@ -138,8 +188,8 @@ func TestOtherEnvironment(t *testing.T) {
 	}
 }
 
-// TestWrapping moves genuine, signed metadata of another receiver, or of another address, to where a careless reader does
-// not look, and puts forged ones where it does (DISC-088, SEC-114).
+// TestWrapping moves genuine, signed metadata of another receiver, or of another address, to where a careless reader
+// does not look, and puts forged ones where it does (DISC-088, SEC-114).
 func TestWrapping(t *testing.T) {
 	t.Parallel()
 	for name, attack := range map[string]func(*etree.Document){
@@ -165,7 +215,8 @@ func TestWrapping(t *testing.T) {
 			d.FindElement("//ds:Signature").CreateElement("ds:Object").AddChild(genuine)
 			d.Root().InsertChildAt(0, forged)
 		},
-		"DISC-088 forged metadata inside the signature": func(d *etree.Document) { // the enveloped transform leaves it out
+		// the enveloped transform leaves it out
+		"DISC-088 forged metadata inside the signature": func(d *etree.Document) {
 			genuine, forged := forge(d)
 			d.Root().InsertChildAt(0, genuine)
 			d.FindElement("//ds:KeyInfo").AddChild(forged)
@@ -177,7 +228,8 @@ func TestWrapping(t *testing.T) {
 		w.smp.Behave(smptest.Behaviour{Signed: attack})
 		e, err := w.find()
 		switch {
-		case strings.Contains(name, "inside the signature"): // the verified bytes are the genuine ones: they may be used
+		// the verified bytes are the genuine ones: they may be used
+		case strings.Contains(name, "inside the signature"):
 			if err != nil || e.URL != apURL {
 				t.Errorf("%s: got %+v, %v", name, e, err)
 			}
@@ -222,21 +274,37 @@ func TestSubstitution(t *testing.T) {
 		want   Reason
 	}{
 		{"DISC-072 other participant", edit("id:ParticipantIdentifier", elsewhere), OtherIdentifier},
-		{"DISC-072 participant scheme", setAttr("id:ParticipantIdentifier", "scheme", "iso6523-actorid-UPIS"), OtherIdentifier},
+		{
+			"DISC-072 participant scheme", setAttr("id:ParticipantIdentifier", "scheme", "iso6523-actorid-UPIS"),
+			OtherIdentifier,
+		},
 		{"DISC-072 no participant", remove("id:ParticipantIdentifier"), OtherIdentifier},
 		{"DISC-072 two participants", again("id:ParticipantIdentifier"), OtherIdentifier},
-		{"DISC-072 other document type", edit("id:DocumentIdentifier", doctype(t, creditNote).Value()), OtherIdentifier},
-		{"DISC-072 document type in other case", edit("id:DocumentIdentifier", strings.ToLower(w.d.Value())), OtherIdentifier},
-		{"DISC-072 document type scheme", setAttr("id:DocumentIdentifier", "scheme", "peppol-doctype-wildcard"), OtherIdentifier},
+		{
+			"DISC-072 other document type", edit("id:DocumentIdentifier", doctype(t, creditNote).Value()),
+			OtherIdentifier,
+		},
+		{
+			"DISC-072 document type in other case", edit("id:DocumentIdentifier", strings.ToLower(w.d.Value())),
+			OtherIdentifier,
+		},
+		{
+			"DISC-072 document type scheme", setAttr("id:DocumentIdentifier", "scheme", "peppol-doctype-wildcard"),
+			OtherIdentifier,
+		},
 		{"DISC-073 blanks around values", func(d *etree.Document) {
-			for _, tag := range []string{"id:ParticipantIdentifier", "id:DocumentIdentifier", "id:ProcessIdentifier", "wsa:Address", "Certificate"} {
+			for _, tag := range []string{
+				"id:ParticipantIdentifier", "id:DocumentIdentifier", "id:ProcessIdentifier",
+				"wsa:Address", "Certificate",
+			} {
 				n := d.FindElement("//" + tag)
 				n.SetText("\n\t  " + n.Text() + "\n ")
 			}
 		}, ""},
 		{"DISC-080 unknown extensions", func(d *etree.Document) {
 			for _, tag := range []string{"ServiceInformation", "Process", "Endpoint"} {
-				d.FindElement("//"+tag).CreateElement("Extension").CreateElement("x:Other").CreateAttr("xmlns:x", "urn:x")
+				d.FindElement("//"+tag).CreateElement("Extension").CreateElement("x:Other").CreateAttr("xmlns:x",
+					"urn:x")
 			}
 		}, ""},
 		{"DISC-079 business level signature", edit("RequireBusinessLevelSignature", "true"), ""},
@@ -244,7 +312,12 @@ func TestSubstitution(t *testing.T) {
 		{"DISC-080 neither information nor redirect", remove("ServiceInformation"), BadResponse},
 		{"DISC-080 no endpoints", remove("ServiceEndpointList"), NoProcess},
 		{"DISC-080 no processes", remove("ProcessList"), NoProcess},
-		{"DISC-074 no profile", func(d *etree.Document) { d.FindElement("//Endpoint").RemoveAttr("transportProfile") }, NoProcess},
+		{
+			"DISC-074 no profile", func(d *etree.Document) {
+				d.FindElement("//Endpoint").RemoveAttr("transportProfile")
+			},
+			NoProcess,
+		},
 		{"DISC-076 no address", remove("wsa:EndpointReference"), BadEndpoint},
 		{"DISC-077 no certificate", remove("Certificate"), BadCertificate},
 		{"DISC-077 certificate is no base64", edit("Certificate", "-"), BadCertificate},
@@ -308,7 +381,8 @@ func prefixed(d *etree.Document) {
 }
 
 func b64(c *x509.Certificate) string {
-	return strings.Join(strings.Fields(strings.NewReplacer("-----BEGIN CERTIFICATE-----", "", "-----END CERTIFICATE-----", "").Replace(pemLines(c))), "")
+	return strings.Join(strings.Fields(strings.NewReplacer("-----BEGIN CERTIFICATE-----", "",
+		"-----END CERTIFICATE-----", "").Replace(pemLines(c))), "")
 }
 
 func pemLines(c *x509.Certificate) string { return strings.TrimSpace(string(localca.EncodeCerts(c))) }

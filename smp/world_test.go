@@ -21,13 +21,15 @@ import (
 )
 
 const (
-	invoice    = "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
+	invoice = "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:" +
+		"en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
 	billing    = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
 	receiver   = "0192:991825827"
 	apURL      = "https://localhost:8443/as4"
 	otherURL   = "https://localhost:9443/as4"
 	elsewhere  = "0192:810418052"
-	creditNote = "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2::CreditNote##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
+	creditNote = "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2::CreditNote##urn:" +
+		"cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
 )
 
 // identities are made once for all tests.

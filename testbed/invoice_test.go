@@ -13,7 +13,8 @@ func TestInteropInvoiceIsValid(t *testing.T) {
 	if err != nil {
 		golden.Missing(t, "RAVN_REQUIRE_TOOLS", "a tool of this machine is missing", "xmllint")
 	}
-	out, err := exec.Command(xmllint, "--noout", "--nonet", "--schema", golden.Shared(t, "rules/xsd/ubl-2.1/maindoc/UBL-Invoice-2.1.xsd"), "invoice.xml").CombinedOutput()
+	out, err := exec.Command(xmllint, "--noout", "--nonet", "--schema",
+		golden.Shared(t, "rules/xsd/ubl-2.1/maindoc/UBL-Invoice-2.1.xsd"), "invoice.xml").CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

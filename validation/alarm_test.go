@@ -23,7 +23,13 @@ func TestAlarms(t *testing.T) {
 		version("order", "1", "2025-01-01", "2025-12-31", "a::Order##x::1", false),
 		version("core", "1", "", "", "a::Reminder##x::1", true),
 	}
-	seen := []Seen{{"a::Invoice##x::1", "p", 10}, {"a::Invoice##x::1", "q", 1}, {"a::Order##x::1", "p", 2}, {"a::Reminder##x::1", "p", 3}, {"a::Letter##x::1", "p", 4}}
+	seen := []Seen{
+		{"a::Invoice##x::1", "p", 10},
+		{"a::Invoice##x::1", "q", 1},
+		{"a::Order##x::1", "p", 2},
+		{"a::Reminder##x::1", "p", 3},
+		{"a::Letter##x::1", "p", 4},
+	}
 	day := func(text string) time.Time {
 		d, err := time.Parse(time.DateOnly, text)
 		if err != nil {
@@ -33,7 +39,8 @@ func TestAlarms(t *testing.T) {
 	}
 	for on, want := range map[string][]string{
 		"2026-10-31": {
-			"no-rules 1 not with the process", "no-rules 2 do not hold on 2026-10-31", "basic-rules 3 basic rules of core", "no-rules 4 no pack has rules",
+			"no-rules 1 not with the process", "no-rules 2 do not hold on 2026-10-31",
+			"basic-rules 3 basic rules of core", "no-rules 4 no pack has rules",
 			"upcoming 0 billing 3 is installed and holds from 2026-11-01", "ended 0 order 2 ended on 2026-06-30",
 		},
 		"2026-06-30": {
@@ -45,7 +52,8 @@ func TestAlarms(t *testing.T) {
 		for i, w := range want {
 			kind, rest, _ := strings.Cut(w, " ")
 			_, text, _ := strings.Cut(rest, " ")
-			if i >= len(list) || string(list[i].Kind) != kind || !strings.Contains(list[i].Text, text) || rest[0] != byte('0'+list[i].Count) {
+			if i >= len(list) || string(list[i].Kind) != kind || !strings.Contains(list[i].Text, text) ||
+				rest[0] != byte('0'+list[i].Count) {
 				t.Errorf("%s: wanted %q in %+v", on, w, list)
 				break
 			}

@@ -158,5 +158,6 @@ func TestBenchCatalogue(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	peak := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
-	t.Logf("a catalogue of %d MB: %.1f s, %.0f MiB at most", len(large)/1_000_000, time.Since(begin).Seconds(), mib(uint64(peak)))
+	t.Logf("a catalogue of %d MB: %.1f s, %.0f MiB at most", len(large)/1_000_000, time.Since(begin).Seconds(),
+		mib(uint64(peak)))
 }

@@ -16,7 +16,8 @@ import (
 func ofJar(_ *pack.Pack, file string) string {
 	name := strings.TrimSuffix(path.Base(file), ".xslt")
 	switch {
-	case strings.Contains(file, "/openpeppol/2026.5/") && name == "CEN-EN16931-UBL", strings.HasSuffix(file, "/1.3.16/ubl/EN16931-UBL-validation.xslt"):
+	case strings.Contains(file, "/openpeppol/2026.5/") && name == "CEN-EN16931-UBL",
+		strings.HasSuffix(file, "/1.3.16/ubl/EN16931-UBL-validation.xslt"):
 		return cenUBL
 	case strings.HasSuffix(file, "/1.3.16/cii/EN16931-CII-validation.xslt"):
 		return cenCII
@@ -38,7 +39,8 @@ func TestPhiveJarsInterop(t *testing.T) {
 		jar   string
 		packs string
 	}{
-		{"phive-rules-peppol-4.3.7.jar", "peppol 2024.5 2024-08-27, peppol 2024.11 2025-02-17, peppol 2025.5 2025-08-25, peppol 2025.11 2026-02-23, " +
+		{"phive-rules-peppol-4.3.7.jar", "peppol 2024.5 2024-08-27, peppol 2024.11 2025-02-17, peppol 2025.5 " +
+			"2025-08-25, peppol 2025.11 2026-02-23, " +
 			"peppol 2026.3 , peppol 2026.5 2026-08-17, peppol-eusr 1.1.5 , peppol-mls 1.0.0 , peppol-tsr 1.0.5 "},
 		{"phive-rules-en16931-4.3.7.jar", "en16931 1.3.16 "},
 		{"phive-rules-ehf-4.2.3.jar", "ehf-postaward 2023-02 "},
@@ -118,7 +120,10 @@ func TestPhiveJarDaysInterop(t *testing.T) {
 			t.Errorf("%s: rules of %s, %s %s; want %s; %v", c.day, rep.Version, rep.Verdict, rep.Reason, c.want, err)
 		}
 	}
-	if rep, err := v.Validate(t.Context(), Request{Name: "early", On: day.AddDate(-10, 0, 0), Body: invoice}); err != nil || rep.Verdict != Error {
+	if rep, err := v.Validate(t.Context(), Request{
+		Name: "early", On: day.AddDate(-10, 0, 0),
+		Body: invoice,
+	}); err != nil || rep.Verdict != Error {
 		t.Errorf("a day before all releases: %+v %v", rep, err)
 	}
 }

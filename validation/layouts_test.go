@@ -44,20 +44,25 @@ var layouts = []layout{
 			"rules/sch/PEPPOL-EN16931-UBL.sch":       "peppol-billing/sch/2026.5/PEPPOL-EN16931-UBL.sch",
 			"rules/sch/PEPPOL-EN16931-CII.sch":       "peppol-billing/sch/3.0.19/PEPPOL-EN16931-CII.sch",
 			"rules/sch/PeppolBIS-Envelope-Rules.sch": "peppol-billing/sch/2026.5/PeppolBIS-Envelope-Rules.sch",
-			"rules/buildconfig.xml":                  "peppol-billing/buildconfig.xml", "rules/examples": "peppol-billing/examples",
+			"rules/buildconfig.xml":                  "peppol-billing/buildconfig.xml",
+			"rules/examples":                         "peppol-billing/examples",
 		},
 	},
 	{
 		name: "v3.0.19.zip", lead: "peppol-bis-invoice-3-3.0.19", packs: "peppol-billing 3.0.19 2025-08-25",
 		files: map[string]string{
-			"rules/sch/CEN-EN16931-UBL.sch": cenUBL, "rules/sch/PEPPOL-EN16931-UBL.sch": "peppol-billing/sch/3.0.19/PEPPOL-EN16931-UBL.sch",
+			"rules/sch/CEN-EN16931-UBL.sch":    cenUBL,
+			"rules/sch/PEPPOL-EN16931-UBL.sch": "peppol-billing/sch/3.0.19/PEPPOL-EN16931-UBL.sch",
 		},
 		made: map[string]string{"README.md": "Peppol BIS Billing"},
 	},
 	{
 		name: "poacc-upgrade-3-3.0.17.zip", lead: "poacc-upgrade-3-3.0.17", packs: "peppol-postaward 3.0.17 2026-08-17",
-		files: map[string]string{"target/schematron": "peppol-postaward/sch/2026.5", "rules/buildconfig.xml": "peppol-postaward/buildconfig.xml"},
-		made:  map[string]string{"rules/sch/PEPPOLBIS-T16.sch": "the sources of the same file, which need not be read"},
+		files: map[string]string{
+			"target/schematron":     "peppol-postaward/sch/2026.5",
+			"rules/buildconfig.xml": "peppol-postaward/buildconfig.xml",
+		},
+		made: map[string]string{"rules/sch/PEPPOLBIS-T16.sch": "the sources of the same file, which need not be read"},
 	},
 	{
 		name: "2026.5.zip", packs: "peppol 2026.5 2026-08-17", // the validation artefacts, flat
@@ -69,12 +74,16 @@ var layouts = []layout{
 	},
 	{
 		name: "logistics-bis", release: "2026-02-11", packs: "peppol-logistics 2026-02-11 ",
-		files: map[string]string{"target/schematron": "peppol-postaward/logistics/sch", "rules/buildconfig.xml": "peppol-postaward/logistics/buildconfig.xml"},
+		files: map[string]string{
+			"target/schematron":     "peppol-postaward/logistics/sch",
+			"rules/buildconfig.xml": "peppol-postaward/logistics/buildconfig.xml",
+		},
 	},
 	{
 		name: "eInvoicing-EN16931", packs: "en16931 1.3.16 ",
 		files: map[string]string{
-			"ubl/schematron": "en16931/ubl/schematron", "cii/schematron": "en16931/cii/schematron", ciiFiles: "xsd/cii-d16b-uncoupled",
+			"ubl/schematron": "en16931/ubl/schematron", "cii/schematron": "en16931/cii/schematron",
+			ciiFiles:                               "xsd/cii-d16b-uncoupled",
 			"ubl/xslt/EN16931-UBL-validation.xslt": "compiled/EN16931-UBL-validation-1.3.16.upstream.xslt",
 		},
 	},
@@ -82,19 +91,22 @@ var layouts = []layout{
 		name: "modular.zip", lead: "eInvoicing-EN16931-validation-1.3.16", packs: "en16931 1.3.16 ",
 		files: map[string]string{
 			"ubl/schematron/EN16931-UBL-validation.sch": "en16931/ubl/schematron/EN16931-UBL-validation.sch",
-			"ubl/schematron/abstract":                   "en16931/ubl/schematron/abstract", "ubl/schematron/UBL": "en16931/ubl/schematron/UBL",
-			"ubl/schematron/codelist": "en16931/ubl/schematron/codelist",
+			"ubl/schematron/abstract":                   "en16931/ubl/schematron/abstract",
+			"ubl/schematron/UBL":                        "en16931/ubl/schematron/UBL",
+			"ubl/schematron/codelist":                   "en16931/ubl/schematron/codelist",
 		},
 		made: map[string]string{"LICENSE.txt": "European Union Public Licence"},
 	},
 	{
 		name: "en16931-ubl-1.3.16.zip", packs: "en16931 1.3.16 ",
-		files: map[string]string{"xslt/EN16931-UBL-validation.xslt": "compiled/EN16931-UBL-validation-1.3.16.upstream.xslt"},
-		made:  map[string]string{"LICENSE.txt": "European Union Public Licence"},
+		files: map[string]string{"xslt/EN16931-UBL-validation.xslt": "compiled/EN16931-UBL-validation-1.3.16.upstre" +
+			"am.xslt"},
+		made: map[string]string{"LICENSE.txt": "European Union Public Licence"},
 	},
 	{
 		name: "ehf-postaward-g3-schematron.zip", packs: "ehf-postaward 2022-06-15 ",
-		files: map[string]string{".": "ehf/postaward-g3/sch-2023-02"}, made: map[string]string{"README": "This archive contains Schematron files"},
+		files: map[string]string{".": "ehf/postaward-g3/sch-2023-02"},
+		made:  map[string]string{"README": "This archive contains Schematron files"},
 	},
 	{
 		name: "ehf-postaward-g3", packs: "ehf-postaward 2022-06-15 ", // a repository that was built
@@ -102,23 +114,38 @@ var layouts = []layout{
 		made:  map[string]string{"src/catalogue-3.0/rules/sch/EHF-CATALOGUE-3.0.sch": "the sources of the same file"},
 	},
 	{
-		name: "ehf-postaward-g3-20260813.asice", release: "2026-08", packs: "ehf-postaward 2026-08 ", // what the EHF validator takes
+		// what the EHF validator takes
+		name: "ehf-postaward-g3-20260813.asice", release: "2026-08", packs: "ehf-postaward 2026-08 ",
 		files: map[string]string{
-			"sch/EHF-FORWARD-BILLING-3.0-CEN.sch":    "ehf/postaward-g3/sch-2026-08/forward-billing-3.0/FORWARD-BILLING-CEN-EN16931-UBL.sch",
-			"sch/EHF-FORWARD-BILLING-3.0-PEPPOL.sch": "ehf/postaward-g3/sch-2026-08/forward-billing-3.0/FORWARD-BILLING-PEPPOL-EN16931-UBL.sch",
-			"sch/EHF-REMINDER-3.0-EHF.sch":           "compiled/EHF-P06-3.0-REMINDER-2023-02.xslt", // compiled, as its build does
-			"sch/EHF-REMINDER-3.0-CEN.sch":           "ehf/postaward-g3/sch-2026-08/reminder-3.0/REMINDER-CEN-EN16931-UBL.sch",
-			"sch/EHF-REMINDER-3.0-PEPPOL.sch":        "ehf/postaward-g3/sch-2026-08/reminder-3.0/REMINDER-PEPPOL-EN16931-UBL.sch",
+			"sch/EHF-FORWARD-BILLING-3.0-CEN.sch": "ehf/postaward-g3/sch-2026-08/forward-billing-3.0" +
+				"/FORWARD-BILLING-CEN-EN16931-UBL.sch",
+			"sch/EHF-FORWARD-BILLING-3.0-PEPPOL.sch": "ehf/postaward-g3/sch-2026-08/forward-billing-3.0" +
+				"/FORWARD-BILLING-PEPPOL-EN16931-UBL.sch",
+			// compiled, as its build does
+			"sch/EHF-REMINDER-3.0-EHF.sch": "compiled/EHF-P06-3.0-REMINDER-2023-02.xslt",
+			"sch/EHF-REMINDER-3.0-CEN.sch": "ehf/postaward-g3/sch-2026-08/reminder-3.0/REMINDER-CEN-EN16931" +
+				"-UBL.sch",
+			"sch/EHF-REMINDER-3.0-PEPPOL.sch": "ehf/postaward-g3/sch-2026-08/reminder-3.0/REMINDER-PEPPOL-EN16" +
+				"931-UBL.sch",
 		},
-		made: map[string]string{"META-INF/asicmanifest.xml": "<x/>", "config-rules-20260813.xml": "<x/>", "mimetype": "application/vnd.etsi.asic-e+zip"},
+		made: map[string]string{
+			"META-INF/asicmanifest.xml": "<x/>", "config-rules-20260813.xml": "<x/>",
+			"mimetype": "application/vnd.etsi.asic-e+zip",
+		},
 	},
 	{
 		name: "ehf-egovernment-g1", release: "2020-06", packs: "ehf-egovernment 2020-06 ",
-		files: map[string]string{"rules/sch": "ehf/egovernment-g1/sch", "rules/buildconfig.xml": "ehf/egovernment-g1/buildconfig.xml"},
+		files: map[string]string{
+			"rules/sch":             "ehf/egovernment-g1/sch",
+			"rules/buildconfig.xml": "ehf/egovernment-g1/buildconfig.xml",
+		},
 	},
 	{
 		name: "payment-g1-extras", release: "1.0", packs: "ehf-payment 1.0 ",
-		files: map[string]string{"sch": "ehf/payment-g1/sch", "xsd/payment": "xsd/payment-extras", "xsd/sbdh": "xsd/sbdh"},
+		files: map[string]string{
+			"sch": "ehf/payment-g1/sch", "xsd/payment": "xsd/payment-extras",
+			"xsd/sbdh": "xsd/sbdh",
+		},
 	},
 	{
 		name: "peppol-mls.zip", packs: "peppol-mls 1.0.1 ",
@@ -140,7 +167,8 @@ var layouts = []layout{
 var sameRules = map[string]string{
 	"en16931/ubl/schematron/EN16931-UBL-validation.sch":    cenUBL,
 	"compiled/EN16931-UBL-validation-1.3.16.upstream.xslt": cenUBL,
-	"compiled/EHF-P06-3.0-REMINDER-2023-02.xslt":           "ehf/postaward-g3/sch-2023-02/reminder-3.0/EHF-P06-3.0-REMINDER.sch",
+	"compiled/EHF-P06-3.0-REMINDER-2023-02.xslt": "ehf/postaward-g3/sch-2023-02/reminder-3.0/EHF-P06-3.0" +
+		"-REMINDER.sch",
 }
 
 // original names the shared rule file that a file was made of.
@@ -247,7 +275,9 @@ func TestLayouts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if n := asRecorded(t, packs, recorded, func(_ *pack.Pack, file string) string { return l.original(file) }); n == 0 && l.name != "edec-reporting" {
+			if n := asRecorded(t, packs, recorded,
+				func(_ *pack.Pack, file string) string { return l.original(file) }); n == 0 &&
+				l.name != "edec-reporting" {
 				t.Error("nothing was compared")
 			}
 			reports(t, packs)
@@ -270,7 +300,8 @@ func TestLayoutSourcesOnly(t *testing.T) {
 	var includes strings.Builder
 	for i, p := range parts {
 		name := fmt.Sprintf("T71-%d.sch", i)
-		made["target/generated/"+name] = strings.Replace(p, "<pattern", `<pattern xmlns="http://purl.oclc.org/dsdl/schematron"`, 1)
+		made["target/generated/"+name] = strings.Replace(p, "<pattern",
+			`<pattern xmlns="http://purl.oclc.org/dsdl/schematron"`, 1)
 		fmt.Fprintf(&includes, "\n<include href=\"../../target/generated/%s\"/>", name)
 	}
 	made["rules/sch/PEPPOLBIS-T71.sch"] = flat[:cut] + includes.String() + flat[last:]
@@ -283,12 +314,19 @@ func TestLayoutSourcesOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	asRecorded(t, packs, recordedRuns(t), func(*pack.Pack, string) string { return "peppol-postaward/sch/2026.5/PEPPOLBIS-T71.sch" })
+	asRecorded(t, packs, recordedRuns(t), func(*pack.Pack,
+		string,
+	) string {
+		return "peppol-postaward/sch/2026.5/PEPPOLBIS-T71.sch"
+	})
 
 	delete(made, "target/generated/T71-1.sch")
 	other := t.TempDir()
 	_, err = pack.Dir(other).Install(l.source(t), pack.Options{Version: "3.0.17", Check: CheckPack})
-	for _, want := range []string{"rules/sch/PEPPOLBIS-T71.sch:", "target/generated/T71-1.sch", "install what it publishes"} {
+	for _, want := range []string{
+		"rules/sch/PEPPOLBIS-T71.sch:", "target/generated/T71-1.sch",
+		"install what it publishes",
+	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q in it", err, want)
 		}
@@ -335,7 +373,10 @@ func reports(t *testing.T, packs []pack.Pack) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				rep, err := v.Validate(t.Context(), Request{Name: file, DocType: p.Documents[0].DocType, Process: p.Documents[0].Processes[0], On: day, Body: body})
+				rep, err := v.Validate(t.Context(), Request{
+					Name: file, DocType: p.Documents[0].DocType,
+					Process: p.Documents[0].Processes[0], On: day, Body: body,
+				})
 				if err != nil || rep.Verdict != want || rep.Pack != p.Name || len(rep.XSD) > 0 {
 					t.Errorf("%s: %+v %v, want %s", file, rep, err, want)
 				}
@@ -346,7 +387,9 @@ func reports(t *testing.T, packs []pack.Pack) {
 
 // asRecorded compares packs with the recorded runs and returns how many. original names the shared rule file that a
 // file of a pack was made of, "" for none.
-func asRecorded(t *testing.T, packs []pack.Pack, recorded map[string][]RuleRun, original func(p *pack.Pack, file string) string) int {
+func asRecorded(t *testing.T, packs []pack.Pack, recorded map[string][]RuleRun,
+	original func(p *pack.Pack, file string) string,
+) int {
 	t.Helper()
 	runs, documents := 0, 0
 	for i := range packs {
@@ -388,7 +431,8 @@ func ruleRuns(t *testing.T, p *pack.Pack, file string, want []RuleRun) int {
 		g := got[w.File][w.Index]
 		if !slices.Equal(g.Fired, w.Fired) || g.FiredRules != w.FiredRules || g.Error != w.Error {
 			if bad++; bad <= 5 {
-				t.Errorf("%s %d with %s of %s %s: %d rules fired and %v, want %d and %v", w.File, w.Index, file, p.Name, p.Version, g.FiredRules, g.Fired, w.FiredRules, w.Fired)
+				t.Errorf("%s %d with %s of %s %s: %d rules fired and %v, want %d and %v", w.File, w.Index, file, p.Name,
+					p.Version, g.FiredRules, g.Fired, w.FiredRules, w.Fired)
 			}
 		}
 	}
@@ -397,7 +441,9 @@ func ruleRuns(t *testing.T, p *pack.Pack, file string, want []RuleRun) int {
 
 // documentRuns checks the documents of a type of which the runs of all its rule files are recorded, by what they say of
 // themselves, and compares all findings.
-func documentRuns(t *testing.T, p *pack.Pack, d *pack.Document, recorded map[string][]RuleRun, original func(p *pack.Pack, file string) string) int {
+func documentRuns(t *testing.T, p *pack.Pack, d *pack.Document, recorded map[string][]RuleRun,
+	original func(p *pack.Pack, file string) string,
+) int {
 	t.Helper()
 	v := New([]pack.Pack{*p})
 	all := map[string][]Fired{}
@@ -413,7 +459,10 @@ func documentRuns(t *testing.T, p *pack.Pack, d *pack.Document, recorded map[str
 		if times != len(d.Rules) {
 			continue
 		}
-		rep, err := v.Validate(t.Context(), Request{Name: file, On: day, All: true, Body: golden.Read(t, "rules/"+file)})
+		rep, err := v.Validate(t.Context(), Request{
+			Name: file, On: day, All: true,
+			Body: golden.Read(t, "rules/"+file),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -437,13 +486,39 @@ func TestLayoutHostile(t *testing.T) {
 	const schema = `<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2">`
 	laughs := `<!DOCTYPE schema [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>` + schema + `&b;</schema>`
 	for _, c := range []struct{ name, file, text, want string }{
-		{"entities in a jar", "external/schematron/openpeppol/2026.5/xslt/PEPPOLBIS-T71.xslt", laughs, "PEPPOLBIS-T71.xslt"},
-		{"external entity", "target/schematron/PEPPOLBIS-T71.sch", `<!DOCTYPE schema [<!ENTITY e SYSTEM "file:///etc/passwd">]>` + schema + `&e;</schema>`, "PEPPOLBIS-T71.sch"},
-		{"include out of the archive", "rules/sch/PEPPOLBIS-T71.sch", schema + `<include href="../../../../../etc/passwd"/></schema>`, "PEPPOLBIS-T71.sch:1: "},
-		{"include of an address", "rules/sch/PEPPOLBIS-T71.sch", schema + `<include href="http://example.org/x.sch"/></schema>`, "an include needs a relative file name"},
-		{"include of itself", "rules/sch/PEPPOLBIS-T71.sch", schema + `<include href="PEPPOLBIS-T71.sch"/></schema>`, "includes itself"},
-		{"stylesheet that reads files", "sch/PEPPOLBIS-T71.xslt", `<xsl:stylesheet xmlns:xsl="http://www.w3.org/1999/XSL/Transform" version="2.0"><xsl:template match="/"><xsl:copy-of select="document('/etc/passwd')"/></xsl:template><xsl:template match="a" mode="x"><xsl:result-document href="/tmp/x"/></xsl:template></xsl:stylesheet>`, "a template that is no rule of the ISO skeleton"},
-		{"rule that reads files", "sch/PEPPOLBIS-T71.sch", schema + `<pattern><rule context="a"><assert test="doc('/etc/passwd')" id="A" flag="fatal">x</assert></rule></pattern></schema>`, "test of A"},
+		{
+			"entities in a jar", "external/schematron/openpeppol/2026.5/xslt/PEPPOLBIS-T71.xslt", laughs,
+			"PEPPOLBIS-T71.xslt",
+		},
+		{
+			"external entity", "target/schematron/PEPPOLBIS-T71.sch",
+			`<!DOCTYPE schema [<!ENTITY e SYSTEM "file:///etc/passwd">]>` + schema + `&e;</schema>`,
+			"PEPPOLBIS-T71.sch",
+		},
+		{
+			"include out of the archive", "rules/sch/PEPPOLBIS-T71.sch",
+			schema + `<include href="../../../../../etc/passwd"/></schema>`, "PEPPOLBIS-T71.sch:1: ",
+		},
+		{
+			"include of an address", "rules/sch/PEPPOLBIS-T71.sch",
+			schema + `<include href="http://example.org/x.sch"/></schema>`, "an include needs a relative file name",
+		},
+		{
+			"include of itself", "rules/sch/PEPPOLBIS-T71.sch", schema + `<include href="PEPPOLBIS-T71.sch"/></schema>`,
+			"includes itself",
+		},
+		{
+			"stylesheet that reads files", "sch/PEPPOLBIS-T71.xslt",
+			`<xsl:stylesheet xmlns:xsl="http://www.w3.org/1999/XSL/Transform" version="2.0"><xsl:template ` +
+				`match="/"><xsl:copy-of select="document('/etc/passwd')"/></xsl:template><xsl:template match="a" ` +
+				`mode="x"><xsl:result-document href="/tmp/x"/></xsl:template></xsl:stylesheet>`,
+			"a template that is no rule of the ISO skeleton",
+		},
+		{
+			"rule that reads files", "sch/PEPPOLBIS-T71.sch",
+			schema + `<pattern><rule context="a"><assert test="doc('/etc/passwd')" id="A" ` +
+				`flag="fatal">x</assert></rule></pattern></schema>`, "test of A",
+		},
 		{"jar in place of a rule file", "sch/PEPPOLBIS-T71.sch", "PK\x03\x04", "PEPPOLBIS-T71.sch"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

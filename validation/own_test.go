@@ -45,10 +45,16 @@ func TestOwnPack(t *testing.T) {
 		text     string // somewhere in the report for people
 	}{
 		{"good", parcel(t), Valid, "", "valid"},
-		{"in an envelope", []byte(sbd(string(parcel(t)[bytes.Index(parcel(t), []byte("<Parcel")):]))), Valid, "", "valid"},
+		{
+			"in an envelope", []byte(sbd(string(parcel(t)[bytes.Index(parcel(t), []byte("<Parcel")):]))), Valid, "",
+			"valid",
+		},
 		{"a warning", parcel(t, ">2.25<", ">30<", ">3.75<", ">31.5<"), Valid, "P-02 /Parcel[1] 2", "A heavy parcel."},
 		{"a wrong sum", parcel(t, ">3.75<", ">4<"), Invalid, "P-01 /Parcel[1] 2", "The parcel weighs 3.75, not 4."},
-		{"two of one name", parcel(t, "lamp", "book"), Invalid, "P-03 /Parcel[1]/Item[2] 7", "There are two items called book."},
+		{
+			"two of one name", parcel(t, "lamp", "book"), Invalid, "P-03 /Parcel[1]/Item[2] 7",
+			"There are two items called book.",
+		},
 		{"against the schema", parcel(t, "2026-11-02", "yesterday"), Invalid, "5", "Sent"},
 		{"of no known type", parcel(t, "parcel:1", "parcel:9"), Error, "", "no pack has rules"},
 		{"no XML", []byte("PDF"), Invalid, "1", "cannot be read"},
@@ -75,7 +81,8 @@ func TestOwnPack(t *testing.T) {
 			if err := WriteHTML(&html, []*Report{rep}); err != nil || !strings.Contains(html.String(), "parcel.xml") {
 				t.Errorf("%v, page\n%s", err, html.String())
 			}
-			if err := rep.WriteSVRL(&svrl); err != nil || strings.Contains(svrl.String(), `id="P-01"`) != strings.Contains(tc.findings, "P-01") {
+			if err := rep.WriteSVRL(&svrl); err != nil ||
+				strings.Contains(svrl.String(), `id="P-01"`) != strings.Contains(tc.findings, "P-01") {
 				t.Errorf("%v, SVRL\n%s", err, svrl.String())
 			}
 		})
@@ -107,7 +114,8 @@ func TestOwnRuleFile(t *testing.T) {
 		}
 		var fired []Fired
 		for _, x := range runs[0].Fired {
-			x.Location = strings.NewReplacer("*:", "", "[namespace-uri()='urn:ravn:example:parcel']", "").Replace(x.Location)
+			x.Location = strings.NewReplacer("*:", "", "[namespace-uri()='urn:ravn:example:parcel']",
+				"").Replace(x.Location)
 			fired = append(fired, x)
 		}
 		if !reflect.DeepEqual(fired, tc.want) || runs[0].FiredRules != tc.rules || !runs[0].Fatal() {

@@ -24,7 +24,8 @@ func TestRoomInOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		var large *TooLarge
-		if _, err := room.Take(t.Context(), Need{Bytes: 101}); !errors.As(err, &large) || *large != (TooLarge{101, 100}) {
+		if _, err := room.Take(t.Context(), Need{Bytes: 101}); !errors.As(err, &large) ||
+			*large != (TooLarge{101, 100}) {
 			t.Errorf("larger than the room: %v", err)
 		}
 		var mu sync.Mutex
@@ -100,7 +101,8 @@ func TestRoomGivesBack(t *testing.T) {
 func TestNeed(t *testing.T) {
 	doc := golden.Invoice(t)
 	need, err := ReadNeed(bytes.NewReader(doc), 1<<20)
-	if err != nil || need.Document != int64(len(doc)) || need.Bytes < LeastNeed(need.Document)+int64(len(doc)) || need.Bytes > LeastNeed(need.Document)+4*int64(len(doc)) {
+	if err != nil || need.Document != int64(len(doc)) || need.Bytes < LeastNeed(need.Document)+int64(len(doc)) ||
+		need.Bytes > LeastNeed(need.Document)+4*int64(len(doc)) {
 		t.Errorf("%+v for %d bytes, %v", need, len(doc), err)
 	}
 	if need, _ := ReadNeed(bytes.NewReader(doc), 100); need.Document != 100 {

@@ -61,7 +61,8 @@ func TestRuleRunBadInput(t *testing.T) {
 			t.Errorf("%q: %+v, %v", doc, runs, err)
 		}
 	}
-	if _, err := LoadRuleFile(golden.Shared(t, "rules/mls/examples")+"/MessageLevelStatus_Example_RE4.xml", ""); err == nil || !strings.Contains(err.Error(), "not a Schematron schema") {
+	if _, err := LoadRuleFile(golden.Shared(t, "rules/mls/examples")+"/MessageLevelStatus_Example_RE4.xml",
+		""); err == nil || !strings.Contains(err.Error(), "not a Schematron schema") {
 		t.Errorf("a document as rules: %v", err)
 	}
 }

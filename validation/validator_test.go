@@ -17,13 +17,15 @@ import (
 var day = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 
 const (
-	invoiceType = "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
-	billing     = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
+	invoiceType = "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#" +
+		"compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
+	billing = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
 )
 
 // sbd puts documents into an envelope.
 func sbd(docs string) string {
-	return `<StandardBusinessDocument xmlns="` + doctype.NSEnvelope + `"><StandardBusinessDocumentHeader><HeaderVersion>1.0</HeaderVersion></StandardBusinessDocumentHeader>` +
+	return `<StandardBusinessDocument xmlns="` + doctype.NSEnvelope +
+		`"><StandardBusinessDocumentHeader><HeaderVersion>1.0</HeaderVersion></StandardBusinessDocumentHeader>` +
 		docs + `</StandardBusinessDocument>`
 }
 
@@ -53,15 +55,19 @@ func TestValidate(t *testing.T) {
 		}
 		return rep
 	}
-	if rep := check(base); rep.Verdict != Valid || rep.Pack != "official" || !strings.HasSuffix(rep.DocType, "billing:3.0::2.1") {
+	if rep := check(base); rep.Verdict != Valid || rep.Pack != "official" ||
+		!strings.HasSuffix(rep.DocType, "billing:3.0::2.1") {
 		t.Errorf("the base example: %+v", rep)
 	}
-	if rep := check(bytes.Replace(base, []byte("<cbc:Percent>25.0"), []byte("<cbc:Percent>24.0"), 1)); rep.Verdict != Invalid || len(rep.Findings) == 0 {
+	if rep := check(bytes.Replace(base, []byte("<cbc:Percent>25.0"), []byte("<cbc:Percent>24.0"),
+		1)); rep.Verdict != Invalid || len(rep.Findings) == 0 {
 		t.Errorf("a wrong rate: %+v", rep)
-	} else if f := rep.Findings[0]; f.Line < 2 || f.Column < 1 || f.Source == "" || f.Text == "" || !strings.HasPrefix(f.Location, "/Invoice[1]/") {
+	} else if f := rep.Findings[0]; f.Line < 2 || f.Column < 1 || f.Source == "" || f.Text == "" ||
+		!strings.HasPrefix(f.Location, "/Invoice[1]/") {
 		t.Errorf("finding %+v", f)
 	}
-	rep := check(bytes.Replace(base, []byte("<cbc:IssueDate>"), []byte("<cbc:Nonsense>x</cbc:Nonsense><cbc:IssueDate>"), 1))
+	rep := check(bytes.Replace(base, []byte("<cbc:IssueDate>"), []byte("<cbc:Nonsense>x</cbc:Nonsense><cbc:IssueDate>"),
+		1))
 	if rep.Verdict != Invalid || len(rep.XSD) == 0 || len(rep.Findings) > 0 || rep.XSD[0].Line < 2 {
 		t.Errorf("a document against the schema: %+v", rep)
 	}
@@ -85,11 +91,30 @@ func TestValidateBadInput(t *testing.T) {
 		{"cut off", string(base[:len(base)/2]), Request{}, Invalid, "cannot be read"},
 		{"DTD", "<!DOCTYPE a><a/>", Request{}, Invalid, "cannot be read"},
 		{"unknown", "<a/>", Request{}, Error, "no pack has rules for the root element a"},
-		{"unknown type", string(base), Request{DocType: "x::y##z::1"}, Error, "no pack has rules for the document type"},
-		{"another root than its type", strings.ReplaceAll(string(base), "Invoice", "CreditNote"), Request{DocType: invoiceType, Process: billing}, Invalid, "the root element is"},
-		{"an envelope without document", sbd(""), Request{DocType: invoiceType, Process: billing}, Invalid, "the root element is missing"},
+		{
+			"unknown type", string(base),
+			Request{DocType: "x::y##z::1"},
+			Error,
+			"no pack has rules for the document type",
+		},
+		{
+			"another root than its type", strings.ReplaceAll(string(base), "Invoice", "CreditNote"),
+			Request{DocType: invoiceType, Process: billing},
+			Invalid, "the root element is",
+		},
+		{
+			"an envelope without document", sbd(""),
+			Request{DocType: invoiceType, Process: billing},
+			Invalid,
+			"the root element is missing",
+		},
 		{"two documents in an envelope", sbd(inner + inner), Request{}, Invalid, "a second document"},
-		{"foreign identifiers", `<a xmlns:b="urn:b"><b:CustomizationID>c</b:CustomizationID><b:ProfileID>p</b:ProfileID></a>`, Request{}, Error, `customization ""`},
+		{
+			"foreign identifiers",
+			`<a xmlns:b="urn:b"><b:CustomizationID>c</b:CustomizationID><b:ProfileID>p</b:ProfileID></a>`,
+			Request{},
+			Error, `customization ""`,
+		},
 		{"unknown process", string(base), Request{Process: "p"}, Error, "not with the process"},
 		{"too much work", string(base), Request{Budget: Budget{Steps: 100}}, NotChecked, "steps"},
 	} {
@@ -109,7 +134,10 @@ func TestValidateExamples(t *testing.T) {
 	v, _ := installed(t)
 	root := golden.Shared(t, "rules")
 	verdicts := map[Verdict]int{}
-	for _, dir := range []string{"peppol-billing/examples", "peppol-postaward/examples", "ehf/postaward-g3/example", "mls/examples"} {
+	for _, dir := range []string{
+		"peppol-billing/examples", "peppol-postaward/examples", "ehf/postaward-g3/example",
+		"mls/examples",
+	} {
 		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, e os.DirEntry, err error) error {
 			if err != nil || e.IsDir() || !strings.HasSuffix(path, ".xml") {
 				return err

@@ -285,8 +285,10 @@ func TestSEC012Connections(t *testing.T) {
 		answer bool
 	}{{&idle.closed, false}, {&silent.closed, false}, {&slow.interrupted, true}} {
 		before := len(s.closed)
-		if _, c := s.connect(fmt.Sprintf("198.51.100.%d:1", i+2)); c == nil || !*tc.gives || tc.answer != (len(s.closed) == before) {
-			t.Errorf("newcomer %d: admitted %v, the right one gave way %v, closed %+v", i, c != nil, *tc.gives, s.closed)
+		if _, c := s.connect(fmt.Sprintf("198.51.100.%d:1", i+2)); c == nil || !*tc.gives ||
+			tc.answer != (len(s.closed) == before) {
+			t.Errorf("newcomer %d: admitted %v, the right one gave way %v, closed %+v", i, c != nil, *tc.gives,
+				s.closed)
 		}
 	}
 	if slowPipe.closed || fast.interrupted || fastPipe.closed || work.interrupted || served.closed {
@@ -297,7 +299,8 @@ func TestSEC012Connections(t *testing.T) {
 		t.Error("one more is admitted while nobody is slow")
 	}
 	last := s.closed[len(s.closed)-1]
-	if last.Remote != "198.51.100.9:1" || last.Source.String() != "198.51.100.9" || *last.Why != (Error{Kind: Connections}) {
+	if last.Remote != "198.51.100.9:1" || last.Source.String() != "198.51.100.9" ||
+		*last.Why != (Error{Kind: Connections}) {
 		t.Errorf("reported: %+v", last)
 	}
 	if w := s.closed[1].Why; s.closed[1].Remote != "192.0.2.1:1" || *w != (Error{Kind: Connections, Gave: true}) {

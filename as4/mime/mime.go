@@ -1,6 +1,7 @@
-// Package mime reads and writes the multipart/related packaging of AS4 as a stream. It is strict where two readers could
-// disagree: line ends are CRLF, the closing delimiter must be there, headers are few, short and unique, of the transfer
-// encodings only base64 is undone, and of payload parts alone (AS4-011 to AS4-024, SEC-020 to SEC-027, design.md §3).
+// Package mime reads and writes the multipart/related packaging of AS4 as a stream. It is strict where two readers
+// could disagree: line ends are CRLF, the closing delimiter must be there, headers are few, short and unique, of the
+// transfer encodings only base64 is undone, and of payload parts alone (AS4-011 to AS4-024, SEC-020 to SEC-027,
+// design.md §3).
 package mime
 
 import (
@@ -49,13 +50,14 @@ type ContentType struct {
 }
 
 // ErrMediaType means that the media type is not one that AS4 uses (HTTP 415).
-var ErrMediaType = framing("SEC-010", "the media type is neither multipart/related with type application/soap+xml nor application/soap+xml")
+var ErrMediaType = framing("SEC-010",
+	"the media type is neither multipart/related with type application/soap+xml nor application/soap+xml")
 
 // ErrTruncated means that the message ends before its closing delimiter (HTTP 400).
 var ErrTruncated = framing("SEC-021", "the message ends before its closing delimiter")
 
-// ParseContentType reads the Content-Type header, of which there must be exactly one (SEC-010, SEC-020, AS4-011 to 013).
-// Unknown parameters are ignored.
+// ParseContentType reads the Content-Type header, of which there must be exactly one (SEC-010, SEC-020, AS4-011 to
+// 013). Unknown parameters are ignored.
 func ParseContentType(headers []string) (ContentType, error) {
 	if len(headers) != 1 {
 		return ContentType{}, framing("SEC-010", "want exactly one Content-Type header")
@@ -75,7 +77,8 @@ func ParseContentType(headers []string) (ContentType, error) {
 		return ContentType{}, ErrMediaType
 	}
 	// Another reader may understand the extended forms of RFC 2231 differently (SEC-020).
-	if low := strings.ToLower(headers[0]); strings.Contains(low, "boundary*") || strings.Contains(low, "start*") || strings.Contains(low, "type*") {
+	if low := strings.ToLower(headers[0]); strings.Contains(low, "boundary*") || strings.Contains(low, "start*") ||
+		strings.Contains(low, "type*") {
 		return ContentType{}, framing("SEC-020", "an extended parameter in Content-Type")
 	}
 	ct := ContentType{Media: media, Boundary: params["boundary"], Untyped: !typed}
@@ -118,7 +121,8 @@ func unbracket(s string) (string, bool) {
 
 // validID reports whether id is printable ASCII without spaces and angle brackets, at most 255 bytes.
 func validID(id string) bool {
-	return id != "" && len(id) <= 255 && strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' || r == '<' || r == '>' }) < 0
+	return id != "" && len(id) <= 255 && strings.IndexFunc(id,
+		func(r rune) bool { return r <= ' ' || r > '~' || r == '<' || r == '>' }) < 0
 }
 
 // ContentID returns the content id that a cid: URL names. The URL is percent-decoded exactly once (AS4-019, SEC-024).

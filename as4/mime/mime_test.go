@@ -10,7 +10,8 @@ import (
 	"testing/iotest"
 )
 
-const good = `multipart/related; type="application/soap+xml"; boundary="b"; start="<s@x>"; start-info="application/soap+xml"`
+const good = `multipart/related; type="application/soap+xml"; boundary="b"; start="<s@x>"; ` +
+	`start-info="application/soap+xml"`
 
 func TestContentType(t *testing.T) {
 	for _, tc := range []struct {
@@ -22,8 +23,16 @@ func TestContentType(t *testing.T) {
 		{"AS4-006 plain SOAP", []string{"application/soap+xml;charset=UTF-8"}, SOAP},
 		{"SEC-010 upper case", []string{`Multipart/Related; Type="APPLICATION/SOAP+XML"; Boundary=b`}, "b"},
 		{"AS4-015 action", []string{`application/soap+xml; action=""`}, SOAP},
-		{"AS4-013 charset on multipart is ignored", []string{`multipart/related; type="application/soap+xml"; boundary=b; charset=utf-8`}, "b"},
-		{"AS4-012 without start", []string{`multipart/related; type="application/soap+xml"; boundary="uuid:bd3f58f8-9929"`}, "uuid:bd3f58f8-9929"},
+		{
+			"AS4-013 charset on multipart is ignored",
+			[]string{`multipart/related; type="application/soap+xml"; boundary=b; charset=utf-8`},
+			"b",
+		},
+		{
+			"AS4-012 without start",
+			[]string{`multipart/related; type="application/soap+xml"; boundary="uuid:bd3f58f8-9929"`},
+			"uuid:bd3f58f8-9929",
+		},
 		{"SEC-010 absent", nil, ""},
 		{"SEC-010 twice", []string{good, good}, ""},
 		{"SEC-010 another type", []string{"application/xml"}, ""},
@@ -35,14 +44,36 @@ func TestContentType(t *testing.T) {
 		{"SEC-010 multipart/mixed", []string{`multipart/mixed; type="application/soap+xml"; boundary=b`}, ""},
 		{"SEC-020 no boundary", []string{`multipart/related; type="application/soap+xml"`}, ""},
 		{"SEC-020 empty boundary", []string{`multipart/related; type="application/soap+xml"; boundary=""`}, ""},
-		{"SEC-020 boundary of 70", []string{`multipart/related; type="application/soap+xml"; boundary="` + strings.Repeat("x", 70) + `"`}, strings.Repeat("x", 70)},
-		{"SEC-020 boundary of 71", []string{`multipart/related; type="application/soap+xml"; boundary="` + strings.Repeat("x", 71) + `"`}, ""},
-		{"SEC-020 boundary with a bad character", []string{`multipart/related; type="application/soap+xml"; boundary="a;b"`}, ""},
-		{"SEC-020 boundary that ends with a blank", []string{`multipart/related; type="application/soap+xml"; boundary="a "`}, ""},
-		{"SEC-020 extended boundary", []string{`multipart/related; type="application/soap+xml"; boundary*=utf-8''b`}, ""},
-		{"SEC-020 continued boundary", []string{`multipart/related; type="application/soap+xml"; boundary*0=a; boundary*1=b`}, ""},
-		{"SEC-020 boundary twice", []string{`multipart/related; type="application/soap+xml"; boundary=a; boundary=b`}, ""},
-		{"SEC-023 start without brackets", []string{`multipart/related; type="application/soap+xml"; boundary=b; start="s@x"`}, ""},
+		{"SEC-020 boundary of 70", []string{`multipart/related; type="application/soap+xml"; boundary="` +
+			strings.Repeat("x", 70) + `"`}, strings.Repeat("x", 70)},
+		{"SEC-020 boundary of 71", []string{`multipart/related; type="application/soap+xml"; boundary="` +
+			strings.Repeat("x", 71) + `"`}, ""},
+		{
+			"SEC-020 boundary with a bad character",
+			[]string{`multipart/related; type="application/soap+xml"; boundary="a;b"`},
+			"",
+		},
+		{
+			"SEC-020 boundary that ends with a blank",
+			[]string{`multipart/related; type="application/soap+xml"; boundary="a "`},
+			"",
+		},
+		{
+			"SEC-020 extended boundary",
+			[]string{`multipart/related; type="application/soap+xml"; boundary*=utf-8''b`},
+			"",
+		},
+		{"SEC-020 continued boundary", []string{
+			`multipart/related; type="application/soap+xml"; boundary*0=a; boundary*1=b`,
+		}, ""},
+		{
+			"SEC-020 boundary twice",
+			[]string{`multipart/related; type="application/soap+xml"; boundary=a; boundary=b`},
+			"",
+		},
+		{"SEC-023 start without brackets", []string{
+			`multipart/related; type="application/soap+xml"; boundary=b; start="s@x"`,
+		}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			ct, err := ParseContentType(tc.headers)
@@ -58,8 +89,10 @@ func TestContentType(t *testing.T) {
 }
 
 const (
-	root    = "Content-Type: application/soap+xml; charset=UTF-8\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <s@x>\r\n\r\n<soap/>"
-	payload = "Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <p@x>\r\n\r\nDATA"
+	root = "Content-Type: application/soap+xml; charset=UTF-8\r\nContent-Transfer-Encoding: binary\r\n" +
+		"Content-ID: <s@x>\r\n\r\n<soap/>"
+	payload = "Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n" +
+		"Content-ID: <p@x>\r\n\r\nDATA"
 )
 
 // base64Part is the payload with another text, in base64.
@@ -107,17 +140,34 @@ func TestReader(t *testing.T) {
 		{"AS4-016 two parts", join(root, payload), "s@x=<soap/> p@x=DATA"},
 		{"AS4-022 preamble line", "\r\n" + join(root, payload), "s@x=<soap/> p@x=DATA"},
 		{"AS4-022 no CRLF at the end", strings.TrimSuffix(join(root, payload), "\r\n"), "s@x=<soap/> p@x=DATA"},
-		{"AS4-022 data that looks like a delimiter", join(root, payload+"\r\n--c\r\n\r\n-"), "s@x=<soap/> p@x=DATA\r\n--c\r\n\r\n-"},
-		{"AS4-014 header names in another case", join(change(root, "Content-ID", "content-id"), change(payload, "Content-ID", "CONTENT-ID")), "s@x=<soap/> p@x=DATA"},
-		{"as4.md §15.3 unknown headers", join(root, "MimeType: application/xml\r\nCompressionType: x\r\n"+payload), "s@x=<soap/> p@x=DATA"},
-		{"SEC-026 another content type of the payload", join(root, change(payload, "application/octet-stream", "image/png; x=y")), "s@x=<soap/> p@x=DATA"},
+		{
+			"AS4-022 data that looks like a delimiter", join(root, payload+"\r\n--c\r\n\r\n-"),
+			"s@x=<soap/> p@x=DATA\r\n--c\r\n\r\n-",
+		},
+		{
+			"AS4-014 header names in another case",
+			join(change(root, "Content-ID", "content-id"), change(payload, "Content-ID", "CONTENT-ID")),
+			"s@x=<soap/> p@x=DATA",
+		},
+		{
+			"as4.md §15.3 unknown headers", join(root, "MimeType: application/xml\r\nCompressionType: x\r\n"+payload),
+			"s@x=<soap/> p@x=DATA",
+		},
+		{
+			"SEC-026 another content type of the payload",
+			join(root, change(payload, "application/octet-stream", "image/png; x=y")), "s@x=<soap/> p@x=DATA",
+		},
 		{"empty payload", join(root, change(payload, "DATA", "")), "s@x=<soap/> p@x="},
 		{"SEC-025 8bit", join(root, change(payload, "binary", "8bit")), "s@x=<soap/> p@x=DATA"},
 		{"AS4-023 base64", join(root, base64Part("REFU\r\nQQ==\r\n")), "s@x=<soap/> p@x=DATA"},
-		{"AS4-023 base64 in capitals", join(root, change(base64Part("REFUQQ=="), "base64", "BASE64")), "s@x=<soap/> p@x=DATA"},
+		{
+			"AS4-023 base64 in capitals", join(root, change(base64Part("REFUQQ=="), "base64", "BASE64")),
+			"s@x=<soap/> p@x=DATA",
+		},
 		{"AS4-023 empty base64", join(root, base64Part("")), "s@x=<soap/> p@x="},
 		{"SEC-025 the SOAP part called base64", join(change(root, "binary", "base64"), payload), "part"},
-		{"SEC-025 the SOAP part in base64", join(change(change(root, "binary", "base64"), "<soap/>", "PHNvYXAvPg=="), payload), "part"},
+		{"SEC-025 the SOAP part in base64", join(change(change(root, "binary", "base64"), "<soap/>", "PHNvYXAvPg=="),
+			payload), "part"},
 		{"SEC-025 blanks in base64", join(root, base64Part("REFU QQ==")), "part"},
 		{"SEC-025 another alphabet", join(root, base64Part("RE-_QQ==")), "part"},
 		{"SEC-025 base64 without padding", join(root, base64Part("REFUQQ")), "part"},
@@ -130,17 +180,29 @@ func TestReader(t *testing.T) {
 		{"AS4-017 content id without brackets", join(root, change(payload, "<p@x>", "p@x")), "part"},
 		{"SEC-024 content id twice in a part", join(root, "Content-ID: <q@x>\r\n"+payload), "part"},
 		{"SEC-024 two parts with one id", join(root, payload, payload), "part"},
-		{"SEC-024 two parts with ids that differ by case", join(root, payload, change(payload, "<p@x>", "<P@X>")), "part"},
+		{
+			"SEC-024 two parts with ids that differ by case", join(root, payload, change(payload, "<p@x>", "<P@X>")),
+			"part",
+		},
 		{"SEC-022 eleven parts", join(append([]string{root}, many[:10]...)...), "part"},
 		{"SEC-022 a long header", join(root, "X: "+strings.Repeat("x", 5000)+"\r\n"+payload), "framing"},
 		{"SEC-022 many headers", join(root, strings.Repeat("X-%d: 1\r\n", 1)+manyHeaders(11)+payload), "framing"},
 		{"SEC-022 a folded header", join(root, "X: a\r\n b\r\n"+payload), "framing"},
 		{"SEC-022 a header without colon", join(root, "X\r\n"+payload), "framing"},
 		{"SEC-022 a control character", join(root, "X: \x01\r\n"+payload), "framing"},
-		{"SEC-023 start names another part", join(change(root, "<s@x>", "<t@x>"), change(payload, "<p@x>", "<s@x>")), "framing"},
-		{"SEC-023 root without id although start is given", join(change(root, "Content-ID: <s@x>\r\n", ""), payload), "framing"},
+		{
+			"SEC-023 start names another part", join(change(root, "<s@x>", "<t@x>"), change(payload, "<p@x>", "<s@x>")),
+			"framing",
+		},
+		{
+			"SEC-023 root without id although start is given", join(change(root, "Content-ID: <s@x>\r\n", ""), payload),
+			"framing",
+		},
 		{"SEC-023 two SOAP parts", join(root, change(root, "<s@x>", "<t@x>")), "framing"},
-		{"SEC-023 SOAP 1.1 root", join(change(root, "application/soap+xml; charset=UTF-8", "text/xml"), payload), "framing"},
+		{
+			"SEC-023 SOAP 1.1 root", join(change(root, "application/soap+xml; charset=UTF-8", "text/xml"), payload),
+			"framing",
+		},
 		{"SEC-023 root in another charset", join(change(root, "UTF-8", "UTF-16"), payload), "framing"},
 		{"SEC-021 LF line ends", strings.ReplaceAll(join(root, payload), "\r\n", "\n"), "framing"},
 		{"SEC-021 LF in a header", join(root, change(payload, "\r\nContent-ID", "\nContent-ID")), "framing"},
@@ -153,7 +215,10 @@ func TestReader(t *testing.T) {
 		{"SEC-021 only the end", "--b--\r\n", "framing"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			for kind, r := range map[string]io.Reader{"whole": strings.NewReader(tc.body), "bytes": iotest.OneByteReader(strings.NewReader(tc.body))} {
+			for kind, r := range map[string]io.Reader{
+				"whole": strings.NewReader(tc.body),
+				"bytes": iotest.OneByteReader(strings.NewReader(tc.body)),
+			} {
 				parts, partErr, err := split(r)
 				got := strings.Join(parts, " ")
 				var me *Error
@@ -247,7 +312,8 @@ func TestSEC021Truncation(t *testing.T) {
 // AS4-019, SEC-024: references are decoded once, to printable ASCII.
 func TestContentID(t *testing.T) {
 	for ref, want := range map[string]string{
-		"cid:a@b": "a@b", "cid:a%40b": "a@b", "cid:a%2540b": "a%40b", "cid:a%20b": "", "cid:": "", "a@b": "", "http://x/a": "", "cid:%zz": "", "cid:a%00": "", "cid:%C3%A6": "",
+		"cid:a@b": "a@b", "cid:a%40b": "a@b", "cid:a%2540b": "a%40b", "cid:a%20b": "", "cid:": "", "a@b": "",
+		"http://x/a": "", "cid:%zz": "", "cid:a%00": "", "cid:%C3%A6": "",
 	} {
 		if got, err := ContentID(ref); got != want || (err == nil) != (want != "") {
 			t.Errorf("%s: got %q, %v", ref, got, err)
@@ -256,7 +322,10 @@ func TestContentID(t *testing.T) {
 }
 
 func TestWriterReadsBack(t *testing.T) {
-	m := Message{Boundary: "b", RootID: "s@x", Root: []byte("<soap/>"), Parts: []Content{{ID: "p@x", Body: strings.NewReader("DATA\r\n")}}}
+	m := Message{
+		Boundary: "b", RootID: "s@x", Root: []byte("<soap/>"),
+		Parts: []Content{{ID: "p@x", Body: strings.NewReader("DATA\r\n")}},
+	}
 	if m.ContentType() != good {
 		t.Errorf("AS4-011: %s", m.ContentType())
 	}
@@ -265,8 +334,10 @@ func TestWriterReadsBack(t *testing.T) {
 		t.Fatalf("%d bytes, %v", n, err)
 	}
 	// AS4-013, AS4-014, AS4-017: every octet of it.
-	const want = "--b\r\nContent-Type: application/soap+xml; charset=UTF-8\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <s@x>\r\n\r\n<soap/>" +
-		"\r\n--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <p@x>\r\n\r\nDATA\r\n\r\n--b--\r\n"
+	const want = "--b\r\nContent-Type: application/soap+xml; charset=UTF-8\r\nContent-Transfer-Encoding: binary\r\n" +
+		"Content-ID: <s@x>\r\n\r\n<soap/>" +
+		"\r\n--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n" +
+		"Content-ID: <p@x>\r\n\r\nDATA\r\n\r\n--b--\r\n"
 	if b.String() != want {
 		t.Errorf("%q", b.String())
 	}
@@ -296,7 +367,8 @@ func FuzzContentType(f *testing.F) {
 	f.Add(good)
 	f.Add("application/soap+xml;charset=UTF-8")
 	f.Fuzz(func(t *testing.T, s string) {
-		if ct, err := ParseContentType([]string{s}); err == nil && ct.Media == Multipart && !validBoundary(ct.Boundary) {
+		if ct, err := ParseContentType([]string{s}); err == nil && ct.Media == Multipart &&
+			!validBoundary(ct.Boundary) {
 			t.Errorf("boundary %q", ct.Boundary)
 		}
 	})

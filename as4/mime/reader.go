@@ -24,8 +24,8 @@ type Reader struct {
 	headerErr *Error
 }
 
-// Part is one part; it yields the content octets: those of the body as they stand there, or, of a payload part in base64,
-// what they decode to (AS4-022, AS4-023, SEC-025).
+// Part is one part; it yields the content octets: those of the body as they stand there, or, of a payload part in
+// base64, what they decode to (AS4-022, AS4-023, SEC-025).
 type Part struct {
 	Base64      bool   // it came in base64
 	ContentID   string // without angle brackets; "" only for a root part without one
@@ -45,7 +45,10 @@ const bufferSize = 16 << 10
 
 // NewReader returns a Reader for the body of a message with this content type.
 func NewReader(r io.Reader, ct ContentType) *Reader {
-	return &Reader{br: bufio.NewReaderSize(r, bufferSize), delim: []byte("\r\n--" + ct.Boundary), ct: ct, ids: map[string]bool{}}
+	return &Reader{
+		br: bufio.NewReaderSize(r, bufferSize), delim: []byte("\r\n--" + ct.Boundary), ct: ct,
+		ids: map[string]bool{},
+	}
 }
 
 // HeaderError returns the first error in a part's header that leaves the framing intact, or nil. An authenticated
@@ -264,8 +267,8 @@ func token(s string) bool {
 	return s != ""
 }
 
-// Read yields the octets of the part; the CRLF before the next delimiter is not among them (AS4-022). What is not base64
-// although it should be ends early, and HeaderError tells of it.
+// Read yields the octets of the part; the CRLF before the next delimiter is not among them (AS4-022). What is not
+// base64 although it should be ends early, and HeaderError tells of it.
 func (p *Part) Read(b []byte) (int, error) {
 	if p.decoder == nil {
 		return p.raw(b)

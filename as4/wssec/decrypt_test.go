@@ -39,9 +39,12 @@ func TestSEC090Algorithms(t *testing.T) {
 	m.mustOpen(t, receiver.keys())
 	const xenc, more = nsXENC, "http://www.w3.org/2001/04/xmldsig-more#"
 	bad := []string{
-		"", "u:unknown", xenc + "rsa-1_5", xenc + "rsa-oaep-mgf1p", xenc + "aes128-cbc", xenc + "aes256-cbc", xenc + "tripledes-cbc", nsXENC11 + "aes192-gcm", nsXENC11 + "aes256-gcm",
-		xenc + "kw-aes128", xenc + "kw-tripledes", nsXENC11 + "kw-aes-128-pad", xenc + "dh", nsXENC11 + "ECDH-ES", nsXENC11 + "dh-es", nsXENC11 + "ConcatKDF", nsXENC11 + "pbkdf2",
-		dsig.NS + "sha1", more + "md5", more + "sha384", xenc + "sha512", xenc + "ripemd160", nsXENC11 + "mgf1sha1", nsXENC11 + "mgf1sha224", nsXENC11 + "mgf1sha384", nsXENC11 + "mgf1sha512",
+		"", "u:unknown", xenc + "rsa-1_5", xenc + "rsa-oaep-mgf1p", xenc + "aes128-cbc", xenc + "aes256-cbc",
+		xenc + "tripledes-cbc", nsXENC11 + "aes192-gcm", nsXENC11 + "aes256-gcm",
+		xenc + "kw-aes128", xenc + "kw-tripledes", nsXENC11 + "kw-aes-128-pad", xenc + "dh", nsXENC11 + "ECDH-ES",
+		nsXENC11 + "dh-es", nsXENC11 + "ConcatKDF", nsXENC11 + "pbkdf2",
+		dsig.NS + "sha1", more + "md5", more + "sha384", xenc + "sha512", xenc + "ripemd160", nsXENC11 + "mgf1sha1",
+		nsXENC11 + "mgf1sha224", nsXENC11 + "mgf1sha384", nsXENC11 + "mgf1sha512",
 	}
 	for place, good := range map[string]string{
 		"key transport":      EDelivery1.KeyTransport + `"><ds:Dig`,
@@ -51,7 +54,8 @@ func TestSEC090Algorithms(t *testing.T) {
 		"cipher transform":   swaCipher + `"`,
 	} {
 		alg := map[string]string{
-			"key transport": EDelivery1.KeyTransport, "digest of OAEP": EDelivery1.KeyDigest, "mask of OAEP": EDelivery1.KeyMask,
+			"key transport": EDelivery1.KeyTransport, "digest of OAEP": EDelivery1.KeyDigest,
+			"mask of OAEP":       EDelivery1.KeyMask,
 			"content encryption": EDelivery1.Data, "cipher transform": swaCipher,
 		}[place]
 		for _, b := range bad {
@@ -158,8 +162,8 @@ func TestSEC091UniformFailure(t *testing.T) {
 	}
 }
 
-// SEC-094, AS4-074, AS4-080, AS4-081: a description of the attachment that differs in any way is refused without a private
-// operation.
+// SEC-094, AS4-074, AS4-080, AS4-081: a description of the attachment that differs in any way is refused without a
+// private operation.
 func TestSEC094EncryptionHeader(t *testing.T) {
 	m := sealOne(t, "application/gzip", []byte("payload"))
 	for name, change := range map[string]func(*edit){
@@ -172,21 +176,46 @@ func TestSEC094EncryptionHeader(t *testing.T) {
 			_, _, s := e.find("EncryptedData", 0)
 			e.after("EncryptedData", strings.Replace(s, `Id="ED-`, `Id="EE-`, 1))
 		},
-		"CipherValue in the data":         func(e *edit) { e.replace("CipherReference", `<xenc:CipherValue>AAAA</xenc:CipherValue>`) },
-		"http":                            func(e *edit) { e.swap(`CipherReference URI="cid:`+testCID, `CipherReference URI="http://x.example/`) },
-		"file":                            func(e *edit) { e.swap(`CipherReference URI="cid:`+testCID, `CipherReference URI="file:///etc/passwd`) },
-		"data URL":                        func(e *edit) { e.swap(`CipherReference URI="cid:`+testCID, `CipherReference URI="data:,x`) },
-		"fragment":                        func(e *edit) { e.swap(`CipherReference URI="cid:`+testCID, `CipherReference URI="#msg-1`) },
-		"another part":                    func(e *edit) { e.swap(`CipherReference URI="cid:`+testCID, `CipherReference URI="cid:root@ap.example`) },
+		"CipherValue in the data": func(e *edit) {
+			e.replace("CipherReference",
+				`<xenc:CipherValue>AAAA</xenc:CipherValue>`)
+		},
+		"http": func(e *edit) {
+			e.swap(`CipherReference URI="cid:`+testCID,
+				`CipherReference URI="http://x.example/`)
+		},
+		"file": func(e *edit) {
+			e.swap(`CipherReference URI="cid:`+testCID,
+				`CipherReference URI="file:///etc/passwd`)
+		},
+		"data URL": func(e *edit) {
+			e.swap(`CipherReference URI="cid:`+testCID,
+				`CipherReference URI="data:,x`)
+		},
+		"fragment": func(e *edit) {
+			e.swap(`CipherReference URI="cid:`+testCID,
+				`CipherReference URI="#msg-1`)
+		},
+		"another part": func(e *edit) {
+			e.swap(`CipherReference URI="cid:`+testCID,
+				`CipherReference URI="cid:root@ap.example`)
+		},
 		"no transform":                    func(e *edit) { e.take("Transforms") },
 		"two transforms":                  func(e *edit) { _, _, s := e.find("Transform", 0); e.after("Transform", s) },
 		"transform with content":          func(e *edit) { e.inside("Transform", "<x/>") },
 		"EncryptedData of the whole part": func(e *edit) { e.swap(swaContent, swa+"Attachment-Complete") },
 		"EncryptedData without type":      func(e *edit) { e.swap(` Type="`+swaContent+`"`, ``) },
-		"DataReference to nothing":        func(e *edit) { e.swap(`DataReference URI="#ED-`, `DataReference URI="#EX-`) },
-		"no ReferenceList":                func(e *edit) { e.take("ReferenceList") },
-		"empty ReferenceList":             func(e *edit) { e.take("DataReference") },
-		"two DataReferences":              func(e *edit) { _, _, s := e.find("DataReference", 0); e.after("DataReference", s) },
+		"DataReference to nothing": func(e *edit) {
+			e.swap(`DataReference URI="#ED-`,
+				`DataReference URI="#EX-`)
+		},
+		"no ReferenceList":    func(e *edit) { e.take("ReferenceList") },
+		"empty ReferenceList": func(e *edit) { e.take("DataReference") },
+		"two DataReferences": func(e *edit) {
+			_, _,
+				s := e.find("DataReference", 0)
+			e.after("DataReference", s)
+		},
 		"KeyReference": func(e *edit) {
 			_, _, s := e.find("DataReference", 0)
 			e.replace("DataReference", strings.Replace(s, "Data", "Key", 1))
@@ -199,13 +228,26 @@ func TestSEC094EncryptionHeader(t *testing.T) {
 			_, _, s := e.find("EncryptedKey", 0)
 			e.inside("EncryptedKey", strings.Replace(s, `Id="EK-`, `Id="EL-`, 1))
 		},
-		"CipherReference for the key":        func(e *edit) { e.replace("CipherValue", `<xenc:CipherReference URI="cid:`+testCID+`"/>`) },
-		"element in CipherValue":             func(e *edit) { e.inside("CipherValue", "<x/>") },
-		"malformed CipherValue":              func(e *edit) { e.inside("CipherValue", "!") },
-		"very long CipherValue":              func(e *edit) { e.inside("CipherValue", strings.Repeat(" ", maxToken)) },
-		"CarriedKeyName":                     func(e *edit) { e.inside("EncryptedKey", `<xenc:CarriedKeyName>x</xenc:CarriedKeyName>`) },
-		"EncryptionProperties":               func(e *edit) { e.inside("EncryptedData", `<xenc:EncryptionProperties/>`) },
-		"no KeyInfo in the data":             func(e *edit) { from, to, _ := e.find("KeyInfo", 1); e.text = e.text[:from] + e.text[to:] },
+		"CipherReference for the key": func(e *edit) {
+			e.replace("CipherValue",
+				`<xenc:CipherReference URI="cid:`+testCID+`"/>`)
+		},
+		"element in CipherValue": func(e *edit) { e.inside("CipherValue", "<x/>") },
+		"malformed CipherValue":  func(e *edit) { e.inside("CipherValue", "!") },
+		"very long CipherValue":  func(e *edit) { e.inside("CipherValue", strings.Repeat(" ", maxToken)) },
+		"CarriedKeyName": func(e *edit) {
+			e.inside("EncryptedKey",
+				`<xenc:CarriedKeyName>x</xenc:CarriedKeyName>`)
+		},
+		"EncryptionProperties": func(e *edit) {
+			e.inside("EncryptedData",
+				`<xenc:EncryptionProperties/>`)
+		},
+		"no KeyInfo in the data": func(e *edit) {
+			from, to,
+				_ := e.find("KeyInfo", 1)
+			e.text = e.text[:from] + e.text[to:]
+		},
 		"DataReference with another element": func(e *edit) { e.after("DataReference", "<x/>") },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -267,9 +309,10 @@ func TestSEC095Recipient(t *testing.T) {
 	_, err = verified([]byte(e.text))
 	refusedAs(t, err, Authentication)
 	for name, keyInfo := range map[string]string{
-		"empty":              ``,
-		"KeyName":            `<ds:KeyName>x</ds:KeyName>`,
-		"unknown identifier": str(`<wsse:KeyIdentifier ValueType="u:x" EncodingType="` + base64Binary + `">AAAA</wsse:KeyIdentifier>`),
+		"empty":   ``,
+		"KeyName": `<ds:KeyName>x</ds:KeyName>`,
+		"unknown identifier": str(`<wsse:KeyIdentifier ValueType="u:x" EncodingType="` + base64Binary +
+			`">AAAA</wsse:KeyIdentifier>`),
 		"empty identifier":   str(`<wsse:KeyIdentifier ValueType="` + x509SKI + `"></wsse:KeyIdentifier>`),
 		"malformed":          str(`<wsse:KeyIdentifier ValueType="` + x509SKI + `">!</wsse:KeyIdentifier>`),
 		"other thumbprint":   str(`<wsse:KeyIdentifier ValueType="` + thumbprint + `">AAAA</wsse:KeyIdentifier>`),
@@ -296,7 +339,9 @@ func str(content string) string {
 }
 
 func issuerSerialOf(issuer, serial string) string {
-	return `<ds:X509Data><ds:X509IssuerSerial><ds:X509IssuerName>` + issuer + `</ds:X509IssuerName><ds:X509SerialNumber>` + serial + `</ds:X509SerialNumber></ds:X509IssuerSerial></ds:X509Data>`
+	return `<ds:X509Data><ds:X509IssuerSerial><ds:X509IssuerName>` + issuer +
+		`</ds:X509IssuerName><ds:X509SerialNumber>` + serial +
+		`</ds:X509SerialNumber></ds:X509IssuerSerial></ds:X509Data>`
 }
 
 // recipient replaces the receiver's token by another reference.
@@ -314,10 +359,14 @@ func TestAS4079RecipientReferences(t *testing.T) {
 	m := sealOne(t, "application/gzip", []byte("payload"))
 	sum := sha1.Sum(receiver.cert.Raw)
 	for name, keyInfo := range map[string]string{
-		"issuer and serial": str(issuerSerialOf("C=NO,O=Ravn testbed,CN=PNO000002", receiver.cert.SerialNumber.String())),
-		"with blanks":       "\n " + str("\n "+issuerSerialOf("CN=PNO000002, O=Ravn testbed, C=NO", " "+receiver.cert.SerialNumber.String()+"\n")) + "\n",
-		"SKI":               str(`<wsse:KeyIdentifier ValueType="` + x509SKI + `" EncodingType="` + base64Binary + `">` + base64.StdEncoding.EncodeToString(receiver.cert.SubjectKeyId) + `</wsse:KeyIdentifier>`),
-		"thumbprint":        str(`<wsse:KeyIdentifier ValueType="` + thumbprint + `" EncodingType="` + base64Binary + `">` + base64.StdEncoding.EncodeToString(sum[:]) + `</wsse:KeyIdentifier>`),
+		"issuer and serial": str(issuerSerialOf("C=NO,O=Ravn testbed,CN=PNO000002",
+			receiver.cert.SerialNumber.String())),
+		"with blanks": "\n " + str("\n "+issuerSerialOf("CN=PNO000002, O=Ravn testbed, C=NO",
+			" "+receiver.cert.SerialNumber.String()+"\n")) + "\n",
+		"SKI": str(`<wsse:KeyIdentifier ValueType="` + x509SKI + `" EncodingType="` + base64Binary +
+			`">` + base64.StdEncoding.EncodeToString(receiver.cert.SubjectKeyId) + `</wsse:KeyIdentifier>`),
+		"thumbprint": str(`<wsse:KeyIdentifier ValueType="` + thumbprint + `" EncodingType="` + base64Binary +
+			`">` + base64.StdEncoding.EncodeToString(sum[:]) + `</wsse:KeyIdentifier>`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			keys := receiver.keys()
@@ -360,7 +409,8 @@ func TestAS4071AttachmentForms(t *testing.T) {
 					sum[0] ^= 1
 				}
 				el := messagingElement(t)
-				digests := append(EDelivery1.digests(el), Digest{URI: "cid:" + m.cid, Transform: swaSignature, Method: dsig.SHA256, Value: sum[:]})
+				digests := append(EDelivery1.digests(el),
+					Digest{URI: "cid:" + m.cid, Transform: swaSignature, Method: dsig.SHA256, Value: sum[:]})
 				e := &edit{t, string(m.soap)}
 				from, _, _ := e.find("BinarySecurityToken", 0)
 				_, to, _ := e.find("EncryptedData", 0)
@@ -416,7 +466,10 @@ func FuzzEncHeader(f *testing.F) {
 		if keys.uses > 1 {
 			t.Fatalf("%d private operations\n%s", keys.uses, header)
 		}
-		for _, alg := range []string{EDelivery1.KeyTransport, EDelivery1.KeyDigest, EDelivery1.KeyMask, EDelivery1.Data, swaCipher} {
+		for _, alg := range []string{
+			EDelivery1.KeyTransport, EDelivery1.KeyDigest, EDelivery1.KeyMask, EDelivery1.Data,
+			swaCipher,
+		} {
 			if keys.uses > 0 && !strings.Contains(html.UnescapeString(string(header)), alg) {
 				t.Fatalf("a private operation without %s\n%s", alg, header)
 			}

@@ -48,7 +48,10 @@ func (s *Signed) CheckPlain(id, mimeType string, r io.Reader) error {
 		return &Error{Class: Authentication, Rule: "AS4-071", Msg: "the payload has no canonical form", Err: err}
 	}
 	if err := ref.VerifySum(sum.Sum(nil)); err != nil {
-		return &Error{Class: Authentication, Rule: "AS4-056", Msg: "the payload is not the one that was signed", Err: err}
+		return &Error{
+			Class: Authentication, Rule: "AS4-056", Msg: "the payload is not the one that was signed",
+			Err: err,
+		}
 	}
 	return nil
 }

@@ -35,7 +35,8 @@ func xmlsecVerify(t *testing.T, by *party, soaps map[string][]byte) map[string]b
 		i++
 		file := filepath.Join(dir, fmt.Sprintf("%d.xml", i))
 		writeFile(t, file, soap)
-		out, err := exec.Command(xmlsec, "--verify", "--pubkey-cert-pem", cert, "--id-attr:Id", nsEB+":Messaging", "--id-attr:Id", nsSOAP+":Body", file).CombinedOutput()
+		out, err := exec.Command(xmlsec, "--verify", "--pubkey-cert-pem", cert, "--id-attr:Id", nsEB+":Messaging",
+			"--id-attr:Id", nsSOAP+":Body", file).CombinedOutput()
 		answers[name] = err == nil && strings.HasPrefix(string(out), "OK\n")
 		if !answers[name] {
 			t.Logf("xmlsec1 on %s: %.600s", name, out)
@@ -44,8 +45,8 @@ func xmlsecVerify(t *testing.T, by *party, soaps map[string][]byte) map[string]b
 	return answers
 }
 
-// AS4-060, AS4-061: another implementation verifies the envelopes we write, and refuses changed ones. xmlsec1 knows no cid:
-// references, so the request is signed without its attachment.
+// AS4-060, AS4-061: another implementation verifies the envelopes we write, and refuses changed ones. xmlsec1 knows no
+// cid: references, so the request is signed without its attachment.
 func TestAS4060XmlsecVerifiesOurEnvelopes(t *testing.T) {
 	sender, receiver, _ := people(t)
 	el := messagingElement(t)
@@ -98,7 +99,8 @@ func TestAS4076OpenSSLUnwraps(t *testing.T) {
 		in := filepath.Join(dir, "wrapped")
 		writeFile(t, in, wrapped)
 		got, err := exec.Command(openssl, "pkeyutl", "-decrypt", "-inkey", key, "-in", in,
-			"-pkeyopt", "rsa_padding_mode:oaep", "-pkeyopt", "rsa_oaep_md:sha256", "-pkeyopt", "rsa_mgf1_md:sha256").Output()
+			"-pkeyopt", "rsa_padding_mode:oaep", "-pkeyopt", "rsa_oaep_md:sha256", "-pkeyopt",
+			"rsa_mgf1_md:sha256").Output()
 		if err != nil || !bytes.Equal(got, m.key) {
 			t.Errorf("OpenSSL finds another key, %v", err)
 		}
@@ -112,7 +114,10 @@ func TestInteropJDKOpensOurAttachment(t *testing.T) {
 	key, cert := receiver.write(t, dir)
 	for _, n := range []int{0, 1, 15, 16, 17, 1000, gcmChunk, gcmChunk + 1, 3*gcmChunk + 5} {
 		m := sealOne(t, "application/gzip", bytes.Repeat([]byte{0x5A}, n))
-		answer := p.Call(t, "oaep.unwrap", interop.Fields{"key_pem": key, "cert_pem": cert, "ciphertext_b64": base64.StdEncoding.EncodeToString(m.wrapped)})
+		answer := p.Call(t, "oaep.unwrap", interop.Fields{
+			"key_pem": key, "cert_pem": cert,
+			"ciphertext_b64": base64.StdEncoding.EncodeToString(m.wrapped),
+		})
 		if answer["key_b64"] != base64.StdEncoding.EncodeToString(m.key) {
 			t.Errorf("%d bytes: the JDK unwraps another key", n)
 		}
@@ -125,7 +130,10 @@ func TestInteropJDKOpensOurAttachment(t *testing.T) {
 		}
 		m.data[len(m.data)-1] ^= 1
 		writeFile(t, in, m.data)
-		if a := p.Try(t, "gcm.open", interop.Fields{"key_b64": answer["key_b64"], "file": in, "out": out}); a["ok"] == true {
+		if a := p.Try(t, "gcm.open", interop.Fields{
+			"key_b64": answer["key_b64"], "file": in,
+			"out": out,
+		}); a["ok"] == true {
 			t.Error("the JDK opens a changed ciphertext")
 		}
 	}

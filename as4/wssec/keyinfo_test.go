@@ -41,28 +41,46 @@ func TestSEC048KeyInfo(t *testing.T) {
 		change func(*edit)
 	}{
 		{"no KeyInfo", Policy, func(e *edit) {
-			from, to := strings.LastIndex(e.text, "<ds:KeyInfo"), strings.LastIndex(e.text, "</ds:KeyInfo>")+len("</ds:KeyInfo>")
+			from, to := strings.LastIndex(e.text, "<ds:KeyInfo"),
+				strings.LastIndex(e.text, "</ds:KeyInfo>")+len("</ds:KeyInfo>")
 			e.text = e.text[:from] + e.text[to:]
 		}},
 		{"empty KeyInfo", Policy, keyInfo("")},
 		{"KeyName", Policy, keyInfo("<ds:KeyName>x</ds:KeyName>")},
-		{"KeyValue", Policy, keyInfo("<ds:KeyValue><ds:RSAKeyValue><ds:Modulus>" + b64(sender.key.N.Bytes()) + "</ds:Modulus><ds:Exponent>AQAB</ds:Exponent></ds:RSAKeyValue></ds:KeyValue>")},
-		{"X509Data", Policy, keyInfo("<ds:X509Data><ds:X509Certificate>" + token + "</ds:X509Certificate></ds:X509Data>")},
+		{"KeyValue", Policy, keyInfo("<ds:KeyValue><ds:RSAKeyValue><ds:Modulus>" + b64(sender.key.N.Bytes()) +
+			"</ds:Modulus><ds:Exponent>AQAB</ds:Exponent></ds:RSAKeyValue></ds:KeyValue>")},
+		{"X509Data", Policy, keyInfo("<ds:X509Data><ds:X509Certificate>" + token +
+			"</ds:X509Certificate></ds:X509Data>")},
 		{"RetrievalMethod", Policy, keyInfo(`<ds:RetrievalMethod URI="http://x.example/"/>`)},
-		{"KeyInfoReference", Policy, keyInfo(`<d:KeyInfoReference xmlns:d="http://www.w3.org/2009/xmldsig11#" URI="#x"/>`)},
+		{
+			"KeyInfoReference", Policy,
+			keyInfo(`<d:KeyInfoReference xmlns:d="http://www.w3.org/2009/xmldsig11#" URI="#x"/>`),
+		},
 		{"EncryptedKey", Policy, keyInfo(`<xenc:EncryptedKey xmlns:xenc="` + nsXENC + `"/>`)},
 		{"issuer and serial", Policy, keyInfo(str(issuerSerialOf("CN=PNO000001", sender.cert.SerialNumber.String())))},
-		{"SKI", Policy, keyInfo(str(`<wsse:KeyIdentifier ValueType="` + x509SKI + `">` + b64(sender.cert.SubjectKeyId) + `</wsse:KeyIdentifier>`))},
-		{"thumbprint", Policy, keyInfo(str(`<wsse:KeyIdentifier ValueType="` + thumbprint + `">` + b64(sum[:]) + `</wsse:KeyIdentifier>`))},
-		{"embedded token", Policy, keyInfo(str(`<wsse:Embedded><wsse:BinarySecurityToken>` + token + `</wsse:BinarySecurityToken></wsse:Embedded>`))},
-		{"external URI", Authentication, keyInfo(str(`<wsse:Reference URI="http://x.example/" ValueType="` + x509v3 + `"/>`))},
+		{"SKI", Policy, keyInfo(str(`<wsse:KeyIdentifier ValueType="` + x509SKI + `">` + b64(sender.cert.SubjectKeyId) +
+			`</wsse:KeyIdentifier>`))},
+		{"thumbprint", Policy, keyInfo(str(`<wsse:KeyIdentifier ValueType="` + thumbprint + `">` + b64(sum[:]) +
+			`</wsse:KeyIdentifier>`))},
+		{"embedded token", Policy, keyInfo(str(`<wsse:Embedded><wsse:BinarySecurityToken>` + token +
+			`</wsse:BinarySecurityToken></wsse:Embedded>`))},
+		{"external URI", Authentication, keyInfo(str(`<wsse:Reference URI="http://x.example/" ValueType="` + x509v3 +
+			`"/>`))},
 		{"no URI", Authentication, keyInfo(str(`<wsse:Reference ValueType="` + x509v3 + `"/>`))},
 		{"empty fragment", Authentication, keyInfo(str(`<wsse:Reference URI="#" ValueType="` + x509v3 + `"/>`))},
-		{"a token that is not there", Authentication, keyInfo(str(`<wsse:Reference URI="#none" ValueType="` + x509v3 + `"/>`))},
-		{"a Messaging as token", Authentication, keyInfo(str(`<wsse:Reference URI="#msg-1" ValueType="` + x509v3 + `"/>`))},
-		{"PKI path reference", Policy, keyInfo(str(`<wsse:Reference URI="#x" ValueType="` + x509Profile + `X509PKIPathv1"/>`))},
+		{
+			"a token that is not there", Authentication,
+			keyInfo(str(`<wsse:Reference URI="#none" ValueType="` + x509v3 + `"/>`)),
+		},
+		{
+			"a Messaging as token", Authentication,
+			keyInfo(str(`<wsse:Reference URI="#msg-1" ValueType="` + x509v3 + `"/>`)),
+		},
+		{"PKI path reference", Policy, keyInfo(str(`<wsse:Reference URI="#x" ValueType="` + x509Profile +
+			`X509PKIPathv1"/>`))},
 		{"two references", Policy, keyInfo(str(`<wsse:Reference URI="#x"/><wsse:Reference URI="#y"/>`))},
-		{"two token references", Policy, keyInfo(str(`<wsse:Reference URI="#x"/>`) + str(`<wsse:Reference URI="#x"/>`))},
+		{"two token references", Policy, keyInfo(str(`<wsse:Reference URI="#x"/>`) +
+			str(`<wsse:Reference URI="#x"/>`))},
 		{"text beside the reference", Policy, keyInfo("x" + str(`<wsse:Reference URI="#x"/>`))},
 		{"PKI path token", Policy, func(e *edit) {
 			tokenTag(e, func(s string) string { return strings.Replace(s, x509v3, x509Profile+"X509PKIPathv1", 1) })
@@ -80,7 +98,8 @@ func TestSEC048KeyInfo(t *testing.T) {
 		}},
 		{"two certificates", Authentication, func(e *edit) {
 			tokenTag(e, func(s string) string {
-				return strings.Replace(s, leafText(s), b64(append(append([]byte{}, sender.cert.Raw...), sender.cert.Raw...)), 1)
+				return strings.Replace(s, leafText(s),
+					b64(append(append([]byte{}, sender.cert.Raw...), sender.cert.Raw...)), 1)
 			})
 		}},
 		{"not a certificate", Authentication, func(e *edit) {
@@ -118,7 +137,8 @@ func TestSEC048KeyInfo(t *testing.T) {
 	}
 }
 
-// SEC-064: a signer whose key is not RSA of 2048 to 4096 bits with the usual exponent is refused before its key is used.
+// SEC-064: a signer whose key is not RSA of 2048 to 4096 bits with the usual exponent is refused before its key is
+// used.
 func TestSEC064SignerKeys(t *testing.T) {
 	m := sealOne(t, "application/gzip", []byte("payload"))
 	ca, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -137,14 +157,18 @@ func TestSEC064SignerKeys(t *testing.T) {
 		"exponent 3": &rsa.PublicKey{N: number(2048), E: 3},
 		"ECDSA":      ca.Public(),
 	} {
-		tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "x"}, NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour)}
+		tmpl := &x509.Certificate{
+			SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "x"},
+			NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour),
+		}
 		der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, pub, ca)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		e := &edit{t, string(m.soap)}
 		from, to, s := e.find("BinarySecurityToken", 1)
-		e.text = e.text[:from] + strings.Replace(s, leafText(s), base64.StdEncoding.EncodeToString(der), 1) + e.text[to:]
+		e.text = e.text[:from] + strings.Replace(s, leafText(s), base64.StdEncoding.EncodeToString(der), 1) +
+			e.text[to:]
 		_, err = verified([]byte(e.text))
 		var we *Error
 		if !errors.As(err, &we) || we.Class != Authentication || we.Rule != "SEC-064" && we.Rule != "SEC-048" {

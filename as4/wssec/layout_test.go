@@ -44,7 +44,8 @@ func (l layout) write(by *party, attachment, encryption string) string {
 		return `<ec:InclusiveNamespaces xmlns:ec="` + dsig.ExcNS + `" PrefixList="` + s + `"/>`
 	}
 	ref := func(uri, alg, content, digest string) string {
-		return `<DS:Reference URI="` + uri + `"><DS:Transforms><DS:Transform Algorithm="` + alg + `">` + content + `</DS:Transform></DS:Transforms><DS:DigestMethod Algorithm="` + dsig.SHA256 +
+		return `<DS:Reference URI="` + uri + `"><DS:Transforms><DS:Transform Algorithm="` + alg + `">` + content +
+			`</DS:Transform></DS:Transforms><DS:DigestMethod Algorithm="` + dsig.SHA256 +
 			`"/><DS:DigestValue>` + digest + `</DS:DigestValue></DS:Reference>`
 	}
 	token := base64.StdEncoding.EncodeToString(by.cert.Raw)
@@ -68,21 +69,31 @@ func (l layout) write(by *party, attachment, encryption string) string {
 	if attr == "" {
 		attr = "sa"
 	}
-	signature := `<DS:Signature` + decl(l.ds, nsDS) + `><DS:SignedInfo><DS:CanonicalizationMethod Algorithm="` + dsig.Exclusive + `">` + list(l.canonList) +
-		`</DS:CanonicalizationMethod><DS:SignatureMethod Algorithm="` + dsig.RSASHA256 + `"/>` + refs + `</DS:SignedInfo><DS:SignatureValue></DS:SignatureValue><DS:KeyInfo>` +
-		`<WSSE:SecurityTokenReference><WSSE:Reference URI="#t-1" ValueType="` + x509v3 + `"/></WSSE:SecurityTokenReference></DS:KeyInfo></DS:Signature>`
+	signature := `<DS:Signature` + decl(l.ds, nsDS) + `><DS:SignedInfo><DS:CanonicalizationMethod Algorithm="` +
+		dsig.Exclusive + `">` + list(l.canonList) +
+		`</DS:CanonicalizationMethod><DS:SignatureMethod Algorithm="` + dsig.RSASHA256 + `"/>` + refs +
+		`</DS:SignedInfo><DS:SignatureValue></DS:SignatureValue><DS:KeyInfo>` +
+		`<WSSE:SecurityTokenReference><WSSE:Reference URI="#t-1" ValueType="` + x509v3 +
+		`"/></WSSE:SecurityTokenReference></DS:KeyInfo></DS:Signature>`
 	if l.wsse == "" { // the default namespace is another one inside ds:Signature
-		signature = strings.Replace(signature, "<WSSE:SecurityTokenReference>", `<WSSE:SecurityTokenReference`+decl("", nsWSSE)+`>`, 1)
+		signature = strings.Replace(signature, "<WSSE:SecurityTokenReference>",
+			`<WSSE:SecurityTokenReference`+decl("", nsWSSE)+`>`, 1)
 	}
-	messaging := `<EB:Messaging` + decl(l.eb, nsEB) + ` ` + attr + `:mustUnderstand="` + must + `" wsu:Id="m-1"><EB:UserMessage><EB:MessageInfo><EB:MessageId>one@ap.example</EB:MessageId></EB:MessageInfo></EB:UserMessage></EB:Messaging>`
-	out := `<S:Envelope` + decl(l.soap, nsSOAP) + decl(attr, nsSOAP) + ` xmlns:wsu="` + nsWSU + `"` + l.extra + `><S:Header><WSSE:Security` + decl(l.wsse, nsWSSE) + ` ` + attr + `:mustUnderstand="` + must + `">` + encryption +
-		`<WSSE:BinarySecurityToken EncodingType="` + base64Binary + `" ValueType="` + x509v3 + `" wsu:Id="t-1">` + token + `</WSSE:BinarySecurityToken>` + signature +
+	messaging := `<EB:Messaging` + decl(l.eb, nsEB) + ` ` + attr + `:mustUnderstand="` + must +
+		`" wsu:Id="m-1"><EB:UserMessage><EB:MessageInfo><EB:MessageId>one@ap.example</EB:MessageId></EB:MessageInfo>` +
+		`</EB:UserMessage></EB:Messaging>`
+	out := `<S:Envelope` + decl(l.soap, nsSOAP) + decl(attr, nsSOAP) + ` xmlns:wsu="` + nsWSU + `"` + l.extra +
+		`><S:Header><WSSE:Security` + decl(l.wsse, nsWSSE) + ` ` + attr + `:mustUnderstand="` + must + `">` +
+		encryption +
+		`<WSSE:BinarySecurityToken EncodingType="` + base64Binary + `" ValueType="` + x509v3 + `" wsu:Id="t-1">` +
+		token + `</WSSE:BinarySecurityToken>` + signature +
 		`</WSSE:Security>` + messaging + `</S:Header><S:Body wsu:Id="b-1">` + l.bodyEmpty + `</S:Body></S:Envelope>`
 	if l.soap != "" {
 		out = strings.Replace(out, decl(attr, nsSOAP), "", 1)
 	}
 	for placeholder, prefix := range map[string]string{"S": l.soap, "EB": l.eb, "WSSE": l.wsse, "DS": l.ds} {
-		out = strings.NewReplacer("<"+placeholder+":", "<"+p(prefix, ""), "</"+placeholder+":", "</"+p(prefix, "")).Replace(out)
+		out = strings.NewReplacer("<"+placeholder+":", "<"+p(prefix, ""), "</"+placeholder+":",
+			"</"+p(prefix, "")).Replace(out)
 	}
 	if l.pretty {
 		out = strings.ReplaceAll(out, "><", ">\r\n  <")
@@ -94,13 +105,26 @@ func (l layout) write(by *party, attachment, encryption string) string {
 var layouts = []layout{
 	{name: "as ours", soap: "S12", eb: "eb", wsse: "wsse", ds: "ds"},
 	{name: "env", soap: "env", eb: "eb3", wsse: "wsse", ds: "ds", list: "env", canonList: "env"},
-	{name: "soapenv with PrefixLists as Holodeck", soap: "soapenv", eb: "eb3", wsse: "wsse", ds: "ds", extra: ` xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:eb3="` + nsEB + `"`, list: "eb3 soapenv xsd xsi", canonList: "eb3 soapenv xsd xsi"},
+	{
+		name: "soapenv with PrefixLists as Holodeck", soap: "soapenv", eb: "eb3", wsse: "wsse", ds: "ds",
+		extra: ` xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" ` +
+			`xmlns:eb3="` + nsEB + `"`, list: "eb3 soapenv xsd xsi", canonList: "eb3 soapenv xsd xsi",
+	},
 	{name: "envelope in the default namespace", soap: "", eb: "eb", wsse: "wsse", ds: "ds"},
-	{name: "envelope in the default namespace, #default", soap: "", eb: "eb", wsse: "wsse", ds: "ds", list: "#default sa", canonList: "#default wsu"},
+	{
+		name: "envelope in the default namespace, #default", soap: "", eb: "eb", wsse: "wsse", ds: "ds",
+		list: "#default sa", canonList: "#default wsu",
+	},
 	{name: "all in default namespaces", soap: "", eb: "", wsse: "", ds: "", list: "#default", canonList: "#default"},
 	{name: "signature in the default namespace", soap: "soap", eb: "ns2", wsse: "wsse", ds: ""},
-	{name: "unused declarations", soap: "S12", eb: "eb", wsse: "wsse", ds: "ds", extra: ` xmlns:x="u:x" xmlns:y="u:y" xmlns="u:default"`},
-	{name: "unused declarations in PrefixLists", soap: "S12", eb: "eb", wsse: "wsse", ds: "ds", extra: ` xmlns:x="u:x" xmlns:y="u:y" xmlns="u:default"`, list: "x #default none", canonList: "y x #default"},
+	{
+		name: "unused declarations", soap: "S12", eb: "eb", wsse: "wsse", ds: "ds",
+		extra: ` xmlns:x="u:x" xmlns:y="u:y" xmlns="u:default"`,
+	},
+	{
+		name: "unused declarations in PrefixLists", soap: "S12", eb: "eb", wsse: "wsse", ds: "ds",
+		extra: ` xmlns:x="u:x" xmlns:y="u:y" xmlns="u:default"`, list: "x #default none", canonList: "y x #default",
+	},
 	{name: "pretty", soap: "S12", eb: "eb", wsse: "wsse", ds: "ds", pretty: true, bodyEmpty: "\n  "},
 	{name: "lines in base64", soap: "S12", eb: "eb", wsse: "wsse", ds: "ds", lines: true, mustUnder: "1"},
 }
@@ -124,7 +148,8 @@ func TestAS4063Layouts(t *testing.T) {
 	x := &edit{t, string(ours.soap)}
 	from, _, _ := x.find("BinarySecurityToken", 0)
 	_, to, _ := x.find("EncryptedData", 0)
-	encryption := strings.NewReplacer("<wsse:BinarySecurityToken ", `<wsse:BinarySecurityToken xmlns:wsse="`+nsWSSE+`" `,
+	encryption := strings.NewReplacer("<wsse:BinarySecurityToken ",
+		`<wsse:BinarySecurityToken xmlns:wsse="`+nsWSSE+`" `,
 		"<wsse:SecurityTokenReference", `<wsse:SecurityTokenReference xmlns:wsse="`+nsWSSE+`"`).Replace(x.text[from:to])
 	external := map[string][]byte{}
 	for _, l := range layouts {
@@ -158,7 +183,8 @@ func TestAS4063Layouts(t *testing.T) {
 				if p == "#default" {
 					old = ` xmlns="`
 				}
-				if bad := strings.Replace(full.text, old, old+"u:x", 1); bad != full.text && strings.Contains(l.name, "unused") {
+				if bad := strings.Replace(full.text, old, old+"u:x", 1); bad != full.text &&
+					strings.Contains(l.name, "unused") {
 					if _, err := verified([]byte(bad)); err == nil {
 						t.Error("a changed declaration of the PrefixList is accepted")
 					}

@@ -62,7 +62,10 @@ func (s *Signed) Open(keys Keys, id string, spool Spool) (*Opened, error) {
 		return nil, &Error{Class: Authentication, Rule: "AS4-071", Msg: "the payload has no canonical form", Err: err}
 	}
 	if err := ref.VerifySum(sum.Sum(nil)); err != nil {
-		return nil, &Error{Class: Authentication, Rule: "AS4-056", Msg: "the payload is not the one that was signed", Err: err}
+		return nil, &Error{
+			Class: Authentication, Rule: "AS4-056", Msg: "the payload is not the one that was signed",
+			Err: err,
+		}
 	}
 	return o, nil
 }
@@ -74,7 +77,8 @@ func attachmentForm(w io.Writer, r io.Reader, mimeType string) error {
 	switch {
 	case err != nil:
 	case media == "text/xml" || media == "application/xml" ||
-		(strings.HasPrefix(media, "application/") || strings.HasPrefix(media, "image/")) && strings.HasSuffix(media, "+xml"):
+		(strings.HasPrefix(media, "application/") || strings.HasPrefix(media, "image/")) &&
+			strings.HasSuffix(media, "+xml"):
 		return dsig.Stream(w, r)
 	case strings.HasPrefix(media, "text/"):
 		w = &crlf{w: w}
@@ -141,7 +145,8 @@ func attr(n safe.Node, local string) string {
 // readKey reads xenc:EncryptedKey; data is the id of the only EncryptedData.
 func (u *Unverified) readKey(h *encHeader, n safe.Node, data string) error {
 	kids := n.Elements()
-	if len(kids) != 4 || !kids[0].Is(nsXENC, "EncryptionMethod") || !kids[1].Is(nsDS, "KeyInfo") || !kids[2].Is(nsXENC, "CipherData") || !kids[3].Is(nsXENC, "ReferenceList") {
+	if len(kids) != 4 || !kids[0].Is(nsXENC, "EncryptionMethod") || !kids[1].Is(nsDS, "KeyInfo") ||
+		!kids[2].Is(nsXENC, "CipherData") || !kids[3].Is(nsXENC, "ReferenceList") {
 		return undecryptable("AS4-080", "an EncryptedKey of another shape")
 	}
 	for _, a := range []string{"MimeType", "Type", "Encoding"} {
@@ -222,7 +227,8 @@ func issuerSerial(h *encHeader, data safe.Node) error {
 // readData reads xenc:EncryptedData, which must belong to the attachment; key is the id of the EncryptedKey.
 func (s *Signed) readData(h *encHeader, n safe.Node, key, id string) error {
 	kids := n.Elements()
-	if len(kids) != 3 || !kids[0].Is(nsXENC, "EncryptionMethod") || !kids[1].Is(nsDS, "KeyInfo") || !kids[2].Is(nsXENC, "CipherData") ||
+	if len(kids) != 3 || !kids[0].Is(nsXENC, "EncryptionMethod") || !kids[1].Is(nsDS, "KeyInfo") ||
+		!kids[2].Is(nsXENC, "CipherData") ||
 		attr(n, "Type") != swaContent {
 		return undecryptable("AS4-081", "an EncryptedData of another shape")
 	}

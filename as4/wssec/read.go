@@ -57,9 +57,10 @@ func ReadMessage(soap []byte, suite Suite) (*Unverified, error) {
 	return u, u.checkTokens()
 }
 
-// ReadSignal reads the SOAP part of an answer. It may be unsigned (AS4-110), hold a SOAP fault in its body (AS4-115) and
-// carry more than it needs: further tokens (as4.md §15.7), header blocks, SignatureConfirmation. If its security header is
-// none that we understand the answer is read as an unsigned one (AS4-110 in design.md §3), and Ignored says why.
+// ReadSignal reads the SOAP part of an answer. It may be unsigned (AS4-110), hold a SOAP fault in its body (AS4-115)
+// and carry more than it needs: further tokens (as4.md §15.7), header blocks, SignatureConfirmation. If its security
+// header is none that we understand the answer is read as an unsigned one (AS4-110 in design.md §3), and Ignored says
+// why.
 func ReadSignal(soap []byte, suite Suite) (*Unverified, error) {
 	u := &Unverified{suite: suite, lax: true}
 	return u, u.read(soap)
@@ -92,8 +93,8 @@ func (u *Unverified) read(soap []byte) error {
 	return err
 }
 
-// find finds the places of an answer: by their path as in a message, but the envelope may be one of SOAP 1.1, an unsigned
-// answer may lack its body, and other header blocks do not matter.
+// find finds the places of an answer: by their path as in a message, but the envelope may be one of SOAP 1.1, an
+// unsigned answer may lack its body, and other header blocks do not matter.
 func (u *Unverified) find(env safe.Node) error {
 	space := env.Name().Space
 	if env.Name().Local != "Envelope" || space != nsSOAP && space != nsSOAP11 {
@@ -140,7 +141,8 @@ func (u *Unverified) locate(env safe.Node) error {
 		return refuse(VersionMismatch, "SEC-023", "a SOAP 1.1 envelope")
 	}
 	kids := env.Elements()
-	if !env.Is(nsSOAP, "Envelope") || len(kids) != 2 || !kids[0].Is(nsSOAP, "Header") || !kids[1].Is(nsSOAP, "Body") || !blankBetween(env) || !blankBetween(kids[0]) {
+	if !env.Is(nsSOAP, "Envelope") || len(kids) != 2 || !kids[0].Is(nsSOAP, "Header") || !kids[1].Is(nsSOAP, "Body") ||
+		!blankBetween(env) || !blankBetween(kids[0]) {
 		// An envelope without a header, as in a bare SOAP Fault, is not malformed, but it says nothing for us to read.
 		if env.Is(nsSOAP, "Envelope") && len(kids) == 1 && kids[0].Is(nsSOAP, "Body") {
 			u.body, u.fault = kids[0], hasFault(kids[0])
@@ -260,7 +262,10 @@ func readToken(n safe.Node) (*token, error) {
 		return nil, &Error{Class: Authentication, Rule: "SEC-048", Msg: "a malformed security token", Err: err}
 	}
 	if t.cert, err = x509.ParseCertificate(der); err != nil {
-		return nil, &Error{Class: Authentication, Rule: "SEC-048", Msg: "a security token that is not one certificate", Err: err}
+		return nil, &Error{
+			Class: Authentication, Rule: "SEC-048", Msg: "a security token that is not one certificate",
+			Err: err,
+		}
 	}
 	return t, nil
 }
@@ -284,7 +289,8 @@ func (u *Unverified) readSignature() error {
 	if u.token = u.security.token(ref); u.token == nil {
 		return refuse(Authentication, "SEC-048", "the signature refers to a token that is not there")
 	}
-	if key, ok := u.token.cert.PublicKey.(*rsa.PublicKey); !ok || key.N.BitLen() < 2048 || key.N.BitLen() > 4096 || key.E != 65537 {
+	if key, ok := u.token.cert.PublicKey.(*rsa.PublicKey); !ok || key.N.BitLen() < 2048 || key.N.BitLen() > 4096 ||
+		key.E != 65537 {
 		return refuse(Authentication, "SEC-064", "the signer's key is not RSA of 2048 to 4096 bits")
 	}
 	u.token.used = true
@@ -292,8 +298,8 @@ func (u *Unverified) readSignature() error {
 	return nil
 }
 
-// directReference reads KeyInfo/SecurityTokenReference/Reference and returns the id of the token. Every other way to name
-// a key is refused (AS4-065, AS4-066).
+// directReference reads KeyInfo/SecurityTokenReference/Reference and returns the id of the token. Every other way to
+// name a key is refused (AS4-065, AS4-066).
 func directReference(keyInfo safe.Node) (string, error) {
 	str, ok := only(keyInfo, nsWSSE, "SecurityTokenReference")
 	if !ok {
@@ -441,8 +447,8 @@ func (s *Signed) attach(r *dsig.Reference) error {
 	return nil
 }
 
-// target resolves a same-document reference. It must be the Messaging or Body that was found by its place, or a token or
-// timestamp directly in the security header (SEC-041, SEC-044); only wsu:Id counts (SEC-042).
+// target resolves a same-document reference. It must be the Messaging or Body that was found by its place, or a token
+// or timestamp directly in the security header (SEC-041, SEC-044); only wsu:Id counts (SEC-042).
 func (u *Unverified) target(r *dsig.Reference) (safe.Node, error) {
 	id, ok := strings.CutPrefix(r.URI, "#")
 	if !ok {
@@ -452,7 +458,8 @@ func (u *Unverified) target(r *dsig.Reference) (safe.Node, error) {
 	if !ok {
 		return safe.Node{}, refuse(Authentication, "SEC-042", "a reference to an id that is not there")
 	}
-	inHeader := n.Parent() == u.security.node && (u.lax || n.Is(nsWSSE, "BinarySecurityToken") || n.Is(nsWSU, "Timestamp")) ||
+	inHeader := n.Parent() == u.security.node &&
+		(u.lax || n.Is(nsWSSE, "BinarySecurityToken") || n.Is(nsWSU, "Timestamp")) ||
 		u.lax && n.Parent() == u.messaging.Parent() // signed beside Messaging; that this one and Body are is checked
 	if n != u.messaging && n != u.body && !inHeader {
 		return safe.Node{}, refuse(Authentication, "SEC-041", "a reference to an element at another place")

@@ -91,27 +91,36 @@ type Element struct {
 	Bytes []byte
 }
 
-// Envelope writes the SOAP part of the message: tokens, key, description of the attachment and signature in the order of
-// AS4-086, then the Messaging element. The attachment must have been closed: its digest is part of the signature.
+// Envelope writes the SOAP part of the message: tokens, key, description of the attachment and signature in the order
+// of AS4-086, then the Messaging element. The attachment must have been closed: its digest is part of the signature.
 func (s *Sealing) Envelope(by Identity, messaging Element) ([]byte, []Digest, error) {
 	if s.enc == nil {
 		return nil, nil, errors.New("wssec: the message has no attachment")
 	}
 	digests := s.suite.digests(messaging)
-	digests = append(digests, Digest{URI: "cid:" + s.cid, Transform: swaSignature, Method: s.suite.Digest, Value: s.sum.Sum(nil)})
+	digests = append(digests, Digest{
+		URI: "cid:" + s.cid, Transform: swaSignature, Method: s.suite.Digest,
+		Value: s.sum.Sum(nil),
+	})
 	var b strings.Builder
 	encToken, keyID, dataID := newID("X-"), newID("EK-"), newID("ED-")
 	writeToken(&b, encToken, s.recipient)
-	fmt.Fprintf(&b, `<xenc:EncryptedKey xmlns:xenc="%s" Id="%s"><xenc:EncryptionMethod Algorithm="%s"><ds:DigestMethod xmlns:ds="%s" Algorithm="%s"/>`+
+	fmt.Fprintf(&b, `<xenc:EncryptedKey xmlns:xenc="%s" Id="%s"><xenc:EncryptionMethod `+
+		`Algorithm="%s"><ds:DigestMethod xmlns:ds="%s" Algorithm="%s"/>`+
 		`<xenc11:MGF xmlns:xenc11="%s" Algorithm="%s"/></xenc:EncryptionMethod>`,
 		nsXENC, keyID, s.suite.KeyTransport, nsDS, s.suite.KeyDigest, nsXENC11, s.suite.KeyMask)
-	fmt.Fprintf(&b, `<ds:KeyInfo xmlns:ds="%s">%s</ds:KeyInfo><xenc:CipherData><xenc:CipherValue>%s</xenc:CipherValue></xenc:CipherData>`+
+	fmt.Fprintf(&b, `<ds:KeyInfo xmlns:ds="%s">%s</ds:KeyInfo><xenc:CipherData><xenc:CipherValue>`+
+		`%s</xenc:CipherValue></xenc:CipherData>`+
 		`<xenc:ReferenceList><xenc:DataReference URI="#%s"/></xenc:ReferenceList></xenc:EncryptedKey>`,
 		nsDS, tokenReference(encToken), base64.StdEncoding.EncodeToString(s.wrapped), dataID)
-	fmt.Fprintf(&b, `<xenc:EncryptedData xmlns:xenc="%s" Id="%s" MimeType="%s" Type="%s"><xenc:EncryptionMethod Algorithm="%s"/>`+
-		`<ds:KeyInfo xmlns:ds="%s"><wsse:SecurityTokenReference xmlns:wsse11="%s" wsse11:TokenType="%s"><wsse:Reference URI="#%s"/></wsse:SecurityTokenReference></ds:KeyInfo>`+
-		`<xenc:CipherData><xenc:CipherReference URI="cid:%s"><xenc:Transforms><ds:Transform xmlns:ds="%s" Algorithm="%s"/></xenc:Transforms></xenc:CipherReference></xenc:CipherData></xenc:EncryptedData>`,
-		nsXENC, dataID, s.mimeType, swaContent, s.suite.Data, nsDS, nsWSSE11, encryptedKey, keyID, s.cid, nsDS, swaCipher)
+	fmt.Fprintf(&b,
+		`<xenc:EncryptedData xmlns:xenc="%s" Id="%s" MimeType="%s" Type="%s"><xenc:EncryptionMethod Algorithm="%s"/>`+
+			`<ds:KeyInfo xmlns:ds="%s"><wsse:SecurityTokenReference xmlns:wsse11="%s" `+
+			`wsse11:TokenType="%s"><wsse:Reference URI="#%s"/></wsse:SecurityTokenReference></ds:KeyInfo>`+
+			`<xenc:CipherData><xenc:CipherReference URI="cid:%s"><xenc:Transforms><ds:Transform xmlns:ds="%s" `+
+			`Algorithm="%s"/></xenc:Transforms></xenc:CipherReference></xenc:CipherData></xenc:EncryptedData>`,
+		nsXENC, dataID, s.mimeType, swaContent, s.suite.Data, nsDS, nsWSSE11, encryptedKey, keyID, s.cid, nsDS,
+		swaCipher)
 	soap, err := s.suite.envelope(by, messaging, digests, b.String())
 	return soap, digests, err
 }
@@ -147,11 +156,13 @@ func (s Suite) envelope(by Identity, messaging Element, digests []Digest, encryp
 	}
 	var b strings.Builder
 	b.Grow(len(encryption) + len(messaging.Bytes) + len(info) + 8<<10)
-	fmt.Fprintf(&b, `<S12:Envelope xmlns:S12="%s"><S12:Header><wsse:Security xmlns:wsse="%s" xmlns:wsu="%s" S12:mustUnderstand="true">`, nsSOAP, nsWSSE, nsWSU)
+	fmt.Fprintf(&b, `<S12:Envelope xmlns:S12="%s"><S12:Header><wsse:Security xmlns:wsse="%s" xmlns:wsu="%s" `+
+		`S12:mustUnderstand="true">`, nsSOAP, nsWSSE, nsWSU)
 	b.WriteString(encryption)
 	sigToken := newID("X-")
 	writeToken(&b, sigToken, by.Cert)
-	fmt.Fprintf(&b, `<ds:Signature xmlns:ds="%s" Id="%s">%s<ds:SignatureValue>%s</ds:SignatureValue><ds:KeyInfo Id="%s">%s</ds:KeyInfo></ds:Signature></wsse:Security>`,
+	fmt.Fprintf(&b, `<ds:Signature xmlns:ds="%s" Id="%s">%s<ds:SignatureValue>%s</ds:SignatureValue><ds:KeyInfo `+
+		`Id="%s">%s</ds:KeyInfo></ds:Signature></wsse:Security>`,
 		nsDS, newID("SIG-"), info, base64.StdEncoding.EncodeToString(value), newID("KI-"), tokenReference(sigToken))
 	b.Write(messaging.Bytes)
 	b.WriteString("</S12:Header>")
@@ -163,9 +174,13 @@ func (s Suite) envelope(by Identity, messaging Element, digests []Digest, encryp
 // signedInfo writes ds:SignedInfo in exclusive canonical form, without InclusiveNamespaces (AS4-064).
 func (s Suite) signedInfo(digests []Digest) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, `<ds:SignedInfo xmlns:ds="%s"><ds:CanonicalizationMethod Algorithm="%s"></ds:CanonicalizationMethod><ds:SignatureMethod Algorithm="%s"></ds:SignatureMethod>`, nsDS, s.Canon, s.Signature)
+	fmt.Fprintf(&b, `<ds:SignedInfo xmlns:ds="%s"><ds:CanonicalizationMethod `+
+		`Algorithm="%s"></ds:CanonicalizationMethod><ds:SignatureMethod Algorithm="%s"></ds:SignatureMethod>`, nsDS,
+		s.Canon, s.Signature)
 	for _, d := range digests {
-		fmt.Fprintf(&b, `<ds:Reference URI="%s"><ds:Transforms><ds:Transform Algorithm="%s"></ds:Transform></ds:Transforms><ds:DigestMethod Algorithm="%s"></ds:DigestMethod><ds:DigestValue>%s</ds:DigestValue></ds:Reference>`,
+		fmt.Fprintf(&b, `<ds:Reference URI="%s"><ds:Transforms><ds:Transform `+
+			`Algorithm="%s"></ds:Transform></ds:Transforms><ds:DigestMethod `+
+			`Algorithm="%s"></ds:DigestMethod><ds:DigestValue>%s</ds:DigestValue></ds:Reference>`,
 			d.URI, d.Transform, d.Method, base64.StdEncoding.EncodeToString(d.Value))
 	}
 	b.WriteString("</ds:SignedInfo>")
@@ -173,12 +188,15 @@ func (s Suite) signedInfo(digests []Digest) string {
 }
 
 func writeToken(b *strings.Builder, id string, cert *x509.Certificate) {
-	fmt.Fprintf(b, `<wsse:BinarySecurityToken EncodingType="%s" ValueType="%s" wsu:Id="%s">%s</wsse:BinarySecurityToken>`,
+	fmt.Fprintf(b,
+		`<wsse:BinarySecurityToken EncodingType="%s" ValueType="%s" wsu:Id="%s">%s</wsse:BinarySecurityToken>`,
 		base64Binary, x509v3, id, base64.StdEncoding.EncodeToString(cert.Raw))
 }
 
 func tokenReference(id string) string {
-	return fmt.Sprintf(`<wsse:SecurityTokenReference><wsse:Reference URI="#%s" ValueType="%s"/></wsse:SecurityTokenReference>`, id, x509v3)
+	return fmt.Sprintf(
+		`<wsse:SecurityTokenReference><wsse:Reference URI="#%s" ValueType="%s"/></wsse:SecurityTokenReference>`, id,
+		x509v3)
 }
 
 // newID returns a random id that is a short ASCII name.

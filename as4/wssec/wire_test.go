@@ -127,7 +127,9 @@ func TestReadCapturedAnswers(t *testing.T) {
 		"err-otherca-oxalis-oxalis": false, "err-wrongkey-phase4-oxalis": false,
 	} {
 		t.Run(dir, func(t *testing.T) {
-			res, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(golden.Read(t, "wire/"+dir+"/response.http"))), nil)
+			res,
+				err := http.ReadResponse(bufio.NewReader(bytes.NewReader(golden.Read(t, "wire/"+dir+"/response.http"))),
+				nil)
 			if err != nil {
 				t.Fatal(err)
 			}

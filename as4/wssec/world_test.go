@@ -64,8 +64,10 @@ var parties = sync.OnceValues(func() ([]*party, error) {
 			return nil, err
 		}
 		tmpl := &x509.Certificate{
-			SerialNumber: big.NewInt(int64(1000 + i)), Subject: pkix.Name{CommonName: name, Organization: []string{"Ravn testbed"}, Country: []string{"NO"}},
-			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), SubjectKeyId: []byte{1, 2, 3, byte(i)},
+			SerialNumber: big.NewInt(int64(1000 + i)),
+			Subject:      pkix.Name{CommonName: name, Organization: []string{"Ravn testbed"}, Country: []string{"NO"}},
+			NotBefore:    time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+			SubjectKeyId: []byte{1, 2, 3, byte(i)},
 		}
 		der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
 		if err != nil {
@@ -90,9 +92,12 @@ func people(t testing.TB) (sender, receiver, stranger *party) {
 	return p[0], p[1], p[2]
 }
 
-const messagingText = `<eb:Messaging xmlns:eb="` + nsEB + `" xmlns:S12="` + nsSOAP + `" xmlns:wsu="` + nsWSU + `" S12:mustUnderstand="true" wsu:Id="msg-1"><eb:UserMessage><eb:MessageInfo>` +
-	`<eb:Timestamp>2026-11-21T12:00:00.000Z</eb:Timestamp><eb:MessageId>one@ap.example</eb:MessageId></eb:MessageInfo><eb:PartyInfo><eb:From><eb:PartyId>PNO000001</eb:PartyId></eb:From></eb:PartyInfo>` +
-	`<eb:PayloadInfo><eb:PartInfo href="cid:att-1@ap.example"></eb:PartInfo></eb:PayloadInfo></eb:UserMessage></eb:Messaging>`
+const messagingText = `<eb:Messaging xmlns:eb="` + nsEB + `" xmlns:S12="` + nsSOAP + `" xmlns:wsu="` + nsWSU +
+	`" S12:mustUnderstand="true" wsu:Id="msg-1"><eb:UserMessage><eb:MessageInfo>` +
+	`<eb:Timestamp>2026-11-21T12:00:00.000Z</eb:Timestamp><eb:MessageId>one@ap.example</eb:MessageId>` +
+	`</eb:MessageInfo><eb:PartyInfo><eb:From><eb:PartyId>PNO000001</eb:PartyId></eb:From></eb:PartyInfo>` +
+	`<eb:PayloadInfo><eb:PartInfo href="cid:att-1@ap.example"></eb:PartInfo></eb:PayloadInfo></eb:UserMessage>` +
+	`</eb:Messaging>`
 
 const testCID = "att-1@ap.example"
 
@@ -267,7 +272,8 @@ func (e *edit) inside(local, text string) {
 	from, to, old := e.find(local, 0)
 	if strings.HasSuffix(old, "/>") {
 		tag := strings.Fields(old[1:])[0]
-		e.text = e.text[:from] + strings.TrimSuffix(old, "/>") + ">" + text + "</" + strings.TrimSuffix(tag, "/>") + ">" + e.text[to:]
+		e.text = e.text[:from] + strings.TrimSuffix(old, "/>") + ">" + text + "</" + strings.TrimSuffix(tag, "/>") +
+			">" + e.text[to:]
 		return
 	}
 	at := from + strings.LastIndex(old, "</")

@@ -63,30 +63,47 @@ func TestSEC051Wrapping(t *testing.T) {
 		change func(*edit)
 	}{
 		{"1 wrapper in Header", move(plain, func(e *edit, s string) { e.inside("Header", fmt.Sprintf(wrapper, s)) })},
-		{"1 wrapper in Header, first", move(plain, func(e *edit, s string) { e.before("Security", fmt.Sprintf(wrapper, s)) })},
+		{"1 wrapper in Header, first", move(plain,
+			func(e *edit, s string) { e.before("Security", fmt.Sprintf(wrapper, s)) })},
 		{"2 under Security", move(plain, func(e *edit, s string) { e.inside("Security", s) })},
 		{"2 under a token", move(plain, func(e *edit, s string) { e.inside("BinarySecurityToken", s) })},
-		{"3 under Object", move(plain, func(e *edit, s string) { e.inside("Signature", `<ds:Object>`+s+`</ds:Object>`) })},
+		{"3 under Object", move(plain, func(e *edit,
+			s string,
+		) {
+			e.inside("Signature", `<ds:Object>`+s+`</ds:Object>`)
+		})},
 		{"3 under KeyInfo", move(plain, func(e *edit, s string) { e.inside("KeyInfo", s) })},
 		{"3 under KeyInfo of the signature", move(plain, func(e *edit, s string) {
-			e.swap(`</wsse:SecurityTokenReference></ds:KeyInfo></ds:Signature>`, `</wsse:SecurityTokenReference>`+s+`</ds:KeyInfo></ds:Signature>`)
+			e.swap(`</wsse:SecurityTokenReference></ds:KeyInfo></ds:Signature>`,
+				`</wsse:SecurityTokenReference>`+s+`</ds:KeyInfo></ds:Signature>`)
 		})},
 		{"3 under SignatureValue", move(plain, func(e *edit, s string) { e.inside("SignatureValue", s) })},
 		{"4 in Body", move(plain, func(e *edit, s string) { e.inside("Body", s) })},
-		{"5 as child of the forged", move(strings.Replace(plain, "</eb:Messaging>", "%S</eb:Messaging>", 1), func(e *edit, s string) { e.swap("%S", s) })},
-		{"5 as grandchild of the forged", move(strings.Replace(plain, "</eb:UserMessage>", "%S</eb:UserMessage>", 1), func(e *edit, s string) { e.swap("%S", s) })},
+		{"5 as child of the forged", move(strings.Replace(plain, "</eb:Messaging>", "%S</eb:Messaging>", 1),
+			func(e *edit, s string) { e.swap("%S", s) })},
+		{"5 as grandchild of the forged", move(strings.Replace(plain, "</eb:UserMessage>", "%S</eb:UserMessage>", 1),
+			func(e *edit, s string) { e.swap("%S", s) })},
 		{"6 forged second", func(e *edit) { e.after("Messaging", plain) }},
 		{"6 forged first", func(e *edit) { e.before("Messaging", plain) }},
 		{"7 forged Body second", func(e *edit) { e.after("Body", `<S12:Body>x</S12:Body>`) }},
 		{"7 forged Body first", func(e *edit) { e.before("Body", `<S12:Body>x</S12:Body>`) }},
-		{"7 Body in Header", func(e *edit) { b := e.take("Body"); e.inside("Header", b); e.after("Header", `<S12:Body/>`) }},
+		{"7 Body in Header", func(e *edit) {
+			b := e.take("Body")
+			e.inside("Header", b)
+			e.after("Header",
+				`<S12:Body/>`)
+		}},
 		{"7 Envelope in Body", func(e *edit) {
 			old := e.text
 			_, _, body := e.find("Body", 0)
 			e.swap(body, `<S12:Body>`+old+`</S12:Body>`)
 			e.swap(string(want), plain)
 		}},
-		{"7 signed Body in a forged Body", func(e *edit) { b := e.take("Body"); e.after("Header", `<S12:Body>`+b+`</S12:Body>`) }},
+		{"7 signed Body in a forged Body", func(e *edit) {
+			b := e.take("Body")
+			e.after("Header",
+				`<S12:Body>`+b+`</S12:Body>`)
+		}},
 		{"8 second Header", func(e *edit) { e.before("Header", `<S12:Header>`+plain+`</S12:Header>`) }},
 		{"8 second Header behind", func(e *edit) { e.after("Header", `<S12:Header>`+plain+`</S12:Header>`) }},
 		{"8 second Security", func(e *edit) {
@@ -97,12 +114,14 @@ func TestSEC051Wrapping(t *testing.T) {
 		{"8 second Security empty", func(e *edit) { e.before("Security", `<wsse:Security xmlns:wsse="`+nsWSSE+`"/>`) }},
 		{"9 same id, forged first", func(e *edit) { e.before("Messaging", same) }},
 		{"9 same id, signed in Body", move(same, func(e *edit, s string) { e.inside("Body", s) })},
-		{"9 same id, signed before", move(same, func(e *edit, s string) { e.before("Security", fmt.Sprintf(wrapper, s)) })},
+		{"9 same id, signed before", move(same,
+			func(e *edit, s string) { e.before("Security", fmt.Sprintf(wrapper, s)) })},
 		{"9 Id and wsu:Id", move(forged(`Id="msg-1"`), func(e *edit, s string) { e.inside("Security", s) })},
 		{"9 xml:id and wsu:Id", move(forged(`xml:id="msg-1"`), func(e *edit, s string) { e.inside("Security", s) })},
 		{"9 ID and wsu:Id", move(forged(`ID="msg-1"`), func(e *edit, s string) { e.inside("Body", s) })},
 		{"9 Id instead of wsu:Id", func(e *edit) { e.swap(string(want), forged(`Id="msg-1"`)) }},
-		{"12 another namespace", move(strings.Replace(same, nsEB, strings.TrimSuffix(nsEB, "/"), 1), func(e *edit, s string) {})},
+		{"12 another namespace", move(strings.Replace(same, nsEB, strings.TrimSuffix(nsEB, "/"), 1),
+			func(e *edit, s string) {})},
 		{"12 prefix bound elsewhere", func(e *edit) {
 			e.before("Messaging", `<eb:Messaging xmlns:eb="u:evil">`+plain+`</eb:Messaging>`)
 		}},
@@ -110,7 +129,8 @@ func TestSEC051Wrapping(t *testing.T) {
 			e.text = strings.Replace(e.text, ` xmlns:eb="`+nsEB+`"`, "", 1)
 		}},
 		{"12 default namespace", func(e *edit) {
-			e.swap(string(want), strings.NewReplacer("xmlns:eb=", "xmlns=", "<eb:", "<", "</eb:", "</").Replace(string(want)))
+			e.swap(string(want), strings.NewReplacer("xmlns:eb=", "xmlns=", "<eb:", "<", "</eb:",
+				"</").Replace(string(want)))
 		}},
 		{"13 two prefixes of one namespace", func(e *edit) {
 			e.swap(`wsu:Id="msg-1"`, `xmlns:b="`+nsWSU+`" wsu:Id="msg-1" b:Id="other"`)
@@ -175,7 +195,8 @@ func TestSEC051Coverage(t *testing.T) {
 	}
 	body := canonicalBody(bodyID(el))
 	good := []Digest{digest("#msg-1", el.Bytes), digest("#body-msg-1", body)}
-	stamp := `<wsu:Timestamp xmlns:wsu="` + nsWSU + `" wsu:Id="ts-1"><wsu:Created>2026-11-21T12:00:00Z</wsu:Created></wsu:Timestamp>`
+	stamp := `<wsu:Timestamp xmlns:wsu="` + nsWSU +
+		`" wsu:Id="ts-1"><wsu:Created>2026-11-21T12:00:00Z</wsu:Created></wsu:Timestamp>`
 	created := `<wsu:Created xmlns:wsu="` + nsWSU + `" wsu:Id="c-1">2026-11-21T12:00:00Z</wsu:Created>`
 	around := `<wsu:Timestamp xmlns:wsu="` + nsWSU + `">` + created + `</wsu:Timestamp>`
 	inner := `<x:SBD xmlns:wsu="` + nsWSU + `" xmlns:x="u:x" wsu:Id="sbd-1"></x:SBD>`
@@ -192,31 +213,65 @@ func TestSEC051Coverage(t *testing.T) {
 	}{
 		{"as it should be", good, "", "", true, 0},
 		{"the timestamp as well", append(good[:2:2], digest("#ts-1", []byte(stamp))), stamp, "", true, 0},
-		{"an attachment as well", append(good[:2:2], Digest{URI: "cid:" + testCID, Transform: swaSignature, Method: dsig.SHA256, Value: make([]byte, 32)}), "", "", true, 0},
+		{
+			"an attachment as well", append(good[:2:2],
+				Digest{URI: "cid:" + testCID, Transform: swaSignature, Method: dsig.SHA256, Value: make([]byte, 32)}),
+			"",
+			"", true, 0,
+		},
 		{"10 only the timestamp", []Digest{digest("#ts-1", []byte(stamp))}, stamp, "", false, Policy},
 		{"10 timestamp and Body", []Digest{digest("#ts-1", []byte(stamp)), good[1]}, stamp, "", false, Policy},
 		{"10 timestamp and Messaging", []Digest{digest("#ts-1", []byte(stamp)), good[0]}, stamp, "", false, Policy},
 		{"SEC-044 only Messaging", good[:1], "", "", false, Policy},
 		{"SEC-044 only Body", good[1:], "", "", false, Policy},
-		{"SEC-044 XSW-22 an attachment that is not there", append(good[:2:2], cid("cid:x@ap.example")), "", "", false, Authentication},
-		{"SEC-044 XSW-22 one that is there and one that is not", append(good[:2:2], cid("cid:"+testCID), cid("cid:x@ap.example")), "", "", false, Authentication},
+		{
+			"SEC-044 XSW-22 an attachment that is not there", append(good[:2:2], cid("cid:x@ap.example")), "", "",
+			false,
+			Authentication,
+		},
+		{
+			"SEC-044 XSW-22 one that is there and one that is not",
+			append(good[:2:2], cid("cid:"+testCID), cid("cid:x@ap.example")), "", "", false, Authentication,
+		},
 		{"SEC-044 XSW-22 no content id", append(good[:2:2], cid("cid:")), "", "", false, Authentication},
-		{"SEC-024 an attachment in another spelling", append(good[:2:2], cid("cid:att%2D1%40ap.example")), "", "", true, 0},
-		{"SEC-024 SEC-044 an attachment twice, in two spellings", append(good[:2:2], cid("cid:"+testCID), cid("cid:att%2D1@ap.example")), "", "", false, Authentication},
+		{
+			"SEC-024 an attachment in another spelling", append(good[:2:2], cid("cid:att%2D1%40ap.example")), "", "",
+			true,
+			0,
+		},
+		{
+			"SEC-024 SEC-044 an attachment twice, in two spellings",
+			append(good[:2:2], cid("cid:"+testCID), cid("cid:att%2D1@ap.example")), "", "", false, Authentication,
+		},
 		{"SEC-024 another letter case", append(good[:2:2], cid("cid:ATT-1@ap.example")), "", "", false, Authentication},
 		{"SEC-024 another scheme", append(good[:2:2], cid("CID:"+testCID)), "", "", false, Authentication},
-		{"SEC-044 only an attachment", []Digest{{URI: "cid:" + testCID, Transform: swaSignature, Method: dsig.SHA256, Value: make([]byte, 32)}}, "", "", false, Policy},
+		{"SEC-044 only an attachment", []Digest{{
+			URI: "cid:" + testCID, Transform: swaSignature, Method: dsig.SHA256,
+			Value: make([]byte, 32),
+		}}, "", "", false, Policy},
 		{"SEC-044 no reference", nil, "", "", false, Authentication},
 		{"SEC-044 twice Messaging", append(good[:2:2], good[0]), "", "", false, Authentication},
 		{"SEC-044 too many", many(good, 15), "", "", false, Authentication},
 		{"SEC-042 an id that is not there", append(good[:2:2], digest("#none", nil)), "", "", false, Authentication},
 		{"SEC-044 empty URI", append(good[:2:2], digest("", nil)), "", "", false, Authentication},
 		{"SEC-044 external URI", append(good[:2:2], digest("http://x.example/", nil)), "", "", false, Authentication},
-		{"SEC-044 xpointer", append(good[:1:1], digest("#xpointer(id('body-msg-1'))", body)), "", "", false, Authentication},
+		{
+			"SEC-044 xpointer", append(good[:1:1], digest("#xpointer(id('body-msg-1'))", body)), "", "", false,
+			Authentication,
+		},
 		{"SEC-044 xpointer of all", append(good[:2:2], digest("#xpointer(/)", body)), "", "", false, Authentication},
-		{"SEC-044 fragment of a file", append(good[:2:2], digest("a.xml#msg-1", el.Bytes)), "", "", false, Authentication},
-		{"11 an element in the Body", append(good[:2:2], digest("#sbd-1", []byte(inner))), "", inner, false, Authentication},
-		{"SEC-041 an element within the timestamp", append(good[:2:2], digest("#c-1", []byte(created))), around, "", false, Authentication},
+		{
+			"SEC-044 fragment of a file", append(good[:2:2], digest("a.xml#msg-1", el.Bytes)), "", "", false,
+			Authentication,
+		},
+		{
+			"11 an element in the Body", append(good[:2:2], digest("#sbd-1", []byte(inner))), "", inner, false,
+			Authentication,
+		},
+		{
+			"SEC-041 an element within the timestamp", append(good[:2:2], digest("#c-1", []byte(created))), around, "",
+			false, Authentication,
+		},
 		{"SEC-047 a wrong digest", []Digest{digest("#msg-1", []byte("x")), good[1]}, "", "", false, Authentication},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -244,7 +299,10 @@ func TestSEC051Coverage(t *testing.T) {
 func many(list []Digest, n int) []Digest {
 	list = list[:len(list):len(list)]
 	for i := range n {
-		list = append(list, Digest{URI: fmt.Sprintf("cid:%d", i), Transform: swaSignature, Method: dsig.SHA256, Value: make([]byte, 32)})
+		list = append(list, Digest{
+			URI: fmt.Sprintf("cid:%d", i), Transform: swaSignature, Method: dsig.SHA256,
+			Value: make([]byte, 32),
+		})
 	}
 	return list
 }
@@ -260,7 +318,10 @@ func TestSEC051Attachments(t *testing.T) {
 	if !s.Covers(m.cid) {
 		t.Error("the attachment is not covered")
 	}
-	for _, cid := range []string{"", "other@ap.example", "ATT-1@ap.example", "att%2D1@ap.example", "<att-1@ap.example>", "root@ap.example", "cid:" + testCID, "#msg-1"} {
+	for _, cid := range []string{
+		"", "other@ap.example", "ATT-1@ap.example", "att%2D1@ap.example", "<att-1@ap.example>",
+		"root@ap.example", "cid:" + testCID, "#msg-1",
+	} {
 		if s.Covers(cid) {
 			t.Errorf("15, 16: %q is covered", cid)
 		}

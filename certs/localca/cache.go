@@ -13,8 +13,8 @@ var shared struct {
 	err  error
 }
 
-// Shared returns one hierarchy per process, for tests. RAVN_TEST_PKI names a folder in which several processes share it,
-// so that the CA keys are made once per run.
+// Shared returns one hierarchy per process, for tests. RAVN_TEST_PKI names a folder in which several processes share
+// it, so that the CA keys are made once per run.
 func Shared() (*PKI, error) {
 	shared.once.Do(func() { shared.pki, shared.err = cached(os.Getenv("RAVN_TEST_PKI")) })
 	return shared.pki, shared.err
@@ -24,7 +24,8 @@ func cached(dir string) (*PKI, error) {
 	if dir == "" {
 		return New(time.Now())
 	}
-	if p, err := Load(dir); err == nil && time.Now().Before(p.Root.Cert.NotAfter) && time.Now().After(p.Root.Cert.NotBefore) {
+	if p, err := Load(dir); err == nil && time.Now().Before(p.Root.Cert.NotAfter) &&
+		time.Now().After(p.Root.Cert.NotBefore) {
 		return p, nil
 	}
 	p, err := New(time.Now())

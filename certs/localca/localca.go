@@ -1,5 +1,5 @@
-// Package localca makes a private certificate hierarchy in the shape of Peppol's: a root, a CA for access points, one for SMPs,
-// and leafs with the profile of pki.md §2, good ones and bad ones. Its keys are worth nothing outside a test.
+// Package localca makes a private certificate hierarchy in the shape of Peppol's: a root, a CA for access points, one
+// for SMPs, and leafs with the profile of pki.md §2, good ones and bad ones. Its keys are worth nothing outside a test.
 package localca
 
 import (
@@ -37,7 +37,8 @@ type CA struct {
 // caBits is the key size of Peppol's CAs.
 const caBits = 4096
 
-// New makes a hierarchy that is valid from a day before now, for ten years. It takes seconds: four RSA keys of 4096 bits.
+// New makes a hierarchy that is valid from a day before now, for ten years. It takes seconds: four RSA keys of 4096
+// bits.
 func New(now time.Time) (*PKI, error) {
 	keys, err := generate(4)
 	if err != nil {
@@ -70,9 +71,13 @@ func generate(n int) ([]*rsa.PrivateKey, error) {
 
 func newCA(name string, parent *CA, key *rsa.PrivateKey, pathLen int, now time.Time) (*CA, error) {
 	tmpl := &x509.Certificate{
-		SerialNumber: serial(), Subject: pkix.Name{CommonName: name, OrganizationalUnit: []string{"FOR TEST ONLY"}, Organization: []string{"Ravn testbed"}, Country: []string{"NO"}},
-		NotBefore: now.Add(-24 * time.Hour).Truncate(time.Second), NotAfter: now.AddDate(10, 0, 0).Truncate(time.Second),
-		IsCA: true, BasicConstraintsValid: true, MaxPathLen: pathLen, MaxPathLenZero: pathLen == 0,
+		SerialNumber: serial(), Subject: pkix.Name{
+			CommonName: name, OrganizationalUnit: []string{"FOR TEST ONLY"},
+			Organization: []string{"Ravn testbed"}, Country: []string{"NO"},
+		},
+		NotBefore: now.Add(-24 * time.Hour).Truncate(time.Second),
+		NotAfter:  now.AddDate(10, 0, 0).Truncate(time.Second),
+		IsCA:      true, BasicConstraintsValid: true, MaxPathLen: pathLen, MaxPathLenZero: pathLen == 0,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
 	signer := &CA{Cert: tmpl, Key: key}
@@ -132,9 +137,13 @@ func (ca *CA) issue(l Leaf, now time.Time) (*x509.Certificate, *rsa.PrivateKey, 
 		}
 	}
 	tmpl := &x509.Certificate{
-		SerialNumber: serial(), Subject: pkix.Name{CommonName: l.CN, OrganizationalUnit: []string{l.Unit}, Organization: []string{"Ravn testbed"}, Country: []string{"NO"}},
+		SerialNumber: serial(), Subject: pkix.Name{
+			CommonName: l.CN, OrganizationalUnit: []string{l.Unit},
+			Organization: []string{"Ravn testbed"}, Country: []string{"NO"},
+		},
 		NotBefore: l.NotBefore.Truncate(time.Second), NotAfter: l.NotBefore.Add(l.Valid).Truncate(time.Second),
-		KeyUsage: l.Usage, ExtKeyUsage: l.ExtUsage, BasicConstraintsValid: !l.NoConstraints, IsCA: l.CA, DNSNames: l.DNS,
+		KeyUsage: l.Usage, ExtKeyUsage: l.ExtUsage, BasicConstraintsValid: !l.NoConstraints, IsCA: l.CA,
+		DNSNames: l.DNS,
 	}
 	for _, name := range l.DNS {
 		if ip := net.ParseIP(name); ip != nil {
@@ -176,7 +185,10 @@ func (l *Leaf) defaults(now time.Time) {
 // Anchors returns the hierarchy as trust anchors.
 func (p *PKI) Anchors() certs.Anchors {
 	above := []*x509.Certificate{p.Root.Cert}
-	return certs.Anchors{AP: []certs.Issuer{{CA: p.AP.Cert, Above: above}}, SMP: []certs.Issuer{{CA: p.SMP.Cert, Above: above}}}
+	return certs.Anchors{
+		AP:  []certs.Issuer{{CA: p.AP.Cert, Above: above}},
+		SMP: []certs.Issuer{{CA: p.SMP.Cert, Above: above}},
+	}
 }
 
 // EncodeCerts returns certificates as PEM.

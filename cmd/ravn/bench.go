@@ -33,9 +33,12 @@ func (c *cli) bench() *cobra.Command {
 	var o bench.Options
 	var size string
 	cmd := &cobra.Command{
-		Use: "bench", Short: "Measure two nodes on this machine: messages per second, CPU per message, memory", Args: cobra.NoArgs,
-		Long: "Starts two access points as two processes on loopback, with durable commits, and sends in a closed loop.\n" +
-			"ratio_receive is 2 private RSA operations divided by the receiver's CPU per message, ratio_send is 1 divided by the sender's.",
+		Use: "bench", Short: "Measure two nodes on this machine: messages per second, CPU per message, memory",
+		Args: cobra.NoArgs,
+		Long: "Starts two access points as two processes on loopback, with durable commits, and sends in a closed " +
+			"loop.\n" +
+			"ratio_receive is 2 private RSA operations divided by the receiver's CPU per message, ratio_send is 1 " +
+			"divided by the sender's.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if o.Size, err = parseSize(size); err != nil {
@@ -47,12 +50,15 @@ func (c *cli) bench() *cobra.Command {
 			}
 			return c.print(res, "%s in %.1f s: %.1f/s, receipt after %.1f ms (p50), %.1f ms (p99)\n"+
 				"receiver %.2f ms CPU per message, sender %.2f ms, one private RSA-2048 operation %.2f ms\n"+
-				"ratio_receive %.2f (2 operations / receiver), ratio_send %.2f (1 operation / sender)\npeak resident memory grew by %.1f MiB",
-				count(res.Messages, "message", "messages"), res.Seconds, res.MessagesPerSecond, res.P50, res.P99, res.ReceiveCPU, res.SendCPU, res.RSAOp, res.RatioReceive, res.RatioSend, res.PeakGrowth)
+				"ratio_receive %.2f (2 operations / receiver), ratio_send %.2f (1 operation / sender)\n"+
+				"peak resident memory grew by %.1f MiB",
+				count(res.Messages, "message", "messages"), res.Seconds, res.MessagesPerSecond, res.P50, res.P99,
+				res.ReceiveCPU, res.SendCPU, res.RSAOp, res.RatioReceive, res.RatioSend, res.PeakGrowth)
 		},
 	}
 	cmd.Flags().IntVar(&o.Seconds, "seconds", 10, "how long to send")
-	cmd.Flags().StringVar(&size, "size", "", "size of the document, like 10KiB, 100MiB, 1GiB (default: the demo's invoice)")
+	cmd.Flags().StringVar(&size, "size", "",
+		"size of the document, like 10KiB, 100MiB, 1GiB (default: the demo's invoice)")
 	cmd.Flags().IntVar(&o.Count, "count", 0, "number of messages, instead of --seconds")
 	cmd.Flags().IntVar(&o.Workers, "workers", 16, "messages in progress at once")
 	cmd.AddCommand(c.benchSend())
@@ -93,11 +99,17 @@ func (c *cli) runBench(ctx context.Context, o bench.Options) (*bench.Result, err
 		return nil, err
 	}
 	address := "127.0.0.1:" + strconv.Itoa(port)
-	a, err := setup.Write(setup.Node{Dir: filepath.Join(dir, "a"), Environment: certs.Local, Listen: "127.0.0.1:0", Seat: "POP900001"})
+	a, err := setup.Write(setup.Node{
+		Dir: filepath.Join(dir, "a"), Environment: certs.Local, Listen: "127.0.0.1:0",
+		Seat: "POP900001",
+	})
 	if err != nil {
 		return nil, err
 	}
-	b, err := setup.Write(setup.Node{Dir: filepath.Join(dir, "b"), Environment: certs.Local, Listen: address, Seat: "POP900002", PKI: filepath.Join(dir, "a", "pki")})
+	b, err := setup.Write(setup.Node{
+		Dir: filepath.Join(dir, "b"), Environment: certs.Local, Listen: address,
+		Seat: "POP900002", PKI: filepath.Join(dir, "a", "pki"),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -108,10 +120,15 @@ func (c *cli) runBench(ctx context.Context, o bench.Options) (*bench.Result, err
 		return nil, err
 	}
 	args := []string{
-		"bench", "send", "--config", a.Config, "--url", "http://" + address + "/as4", "--cert", filepath.Join(dir, "b", "cert.pem"),
-		"--seconds", strconv.Itoa(o.Seconds), "--bytes", strconv.FormatInt(o.Size, 10), "--count", strconv.Itoa(o.Count), "--workers", strconv.Itoa(o.Workers),
+		"bench", "send", "--config", a.Config, "--url", "http://" + address + "/as4", "--cert",
+		filepath.Join(dir, "b", "cert.pem"),
+		"--seconds", strconv.Itoa(o.Seconds), "--bytes", strconv.FormatInt(o.Size, 10), "--count",
+		strconv.Itoa(o.Count), "--workers", strconv.Itoa(o.Workers),
 	}
-	return bench.Run(ctx, o, bench.Commands{Receiver: []string{"serve", "--config", b.Config}, Sender: args, Ready: `"ready"`})
+	return bench.Run(ctx, o, bench.Commands{
+		Receiver: []string{"serve", "--config", b.Config}, Sender: args,
+		Ready: `"ready"`,
+	})
 }
 
 // raiseLimits allows documents of several GiB, and as many connections of one source as there are workers.
@@ -169,7 +186,8 @@ func (c *cli) benchSend() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if o.Size == 0 { // caches, connections, prepared statements; large documents are measured from the idle node on
+			// caches, connections, prepared statements; large documents are measured from the idle node on
+			if o.Size == 0 {
 				for range 20 {
 					if err := send(cmd.Context()); err != nil {
 						return err

@@ -34,10 +34,13 @@ type certRow struct {
 
 func (c *cli) certs() *cobra.Command {
 	return &cobra.Command{
-		Use: "certs", Short: "Show our certificates and the trust anchors: chain, role, days left, revocation status", Args: cobra.NoArgs,
-		Long: "Shows every configured key, whether or not it is in use, and the CAs that are trusted. ravn serve logs what ends within\n" +
+		Use: "certs", Short: "Show our certificates and the trust anchors: chain, role, days left, revocation status",
+		Args: cobra.NoArgs,
+		Long: "Shows every configured key, whether or not it is in use, and the CAs that are trusted. ravn serve " +
+			"logs what ends within\n" +
 			"90 days, at its start and as the days go by.\n\n" +
-			"Exit codes: 0 all are valid, or begin to be before they are needed; 1 one has expired or is not trusted; 2 wrong usage\n" +
+			"Exit codes: 0 all are valid, or begin to be before they are needed; 1 one has expired or is not " +
+			"trusted; 2 wrong usage\n" +
 			"or configuration.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.load()
@@ -53,7 +56,8 @@ func (c *cli) certs() *cobra.Command {
 					c.exit = fault.Negative
 				}
 				if err := c.print(r, "%s  %s\n  %s\n  role %s, %s (until %s), %s, revocation %s\n  sha256 %s",
-					r.Use, r.Seat, r.Subject, r.Role, r.term, r.NotAfter, r.Status, r.Revocation, r.Fingerprint); err != nil {
+					r.Use, r.Seat, r.Subject, r.Role, r.term, r.NotAfter, r.Status, r.Revocation,
+					r.Fingerprint); err != nil {
 					return err
 				}
 			}

@@ -32,7 +32,8 @@ func quickNode(t *testing.T, more ...string) string {
 	if err := p.Save(cas); err != nil {
 		t.Fatal(err)
 	}
-	if _, errs, code := call(t, append([]string{"quickstart", "--environment", "local", "--dir", dir, "--pki", cas}, more...)...); code != 0 {
+	if _, errs, code := call(t, append([]string{"quickstart", "--environment", "local", "--dir", dir, "--pki", cas},
+		more...)...); code != 0 {
 		t.Fatal(errs)
 	}
 	return filepath.Join(dir, "ravn.yaml")
@@ -56,16 +57,25 @@ func TestWrongConfiguration(t *testing.T) {
 		{"key not there", "key: key.pem", "key: other.pem", "RAVN-1003", "other.pem"},
 		{"key is no key", "key: key.pem", "key: cert.pem", "RAVN-1003", "private key"},
 		{"anchors not there", "ap_anchors: ap-anchors.pem", "ap_anchors: none.pem", "RAVN-1005", "none.pem"},
-		{"anchors of somebody else", "ap_anchors: ap-anchors.pem", "ap_anchors: smp-anchors.pem", "RAVN-1004", "POP900001"},
+		{
+			"anchors of somebody else", "ap_anchors: ap-anchors.pem", "ap_anchors: smp-anchors.pem", "RAVN-1004",
+			"POP900001",
+		},
 		{"D-20 local listens outside", "listen: 127.0.0.1:9443", "listen: 0.0.0.0:9443", "RAVN-1001", "loopback"},
 		{"no port", "listen: 127.0.0.1:9443", "listen: 127.0.0.1", "RAVN-1001", "as4.listen"},
-		{"port in use", "listen: 127.0.0.1:9443", "listen: " + taken.Addr().String(), "RAVN-1007", taken.Addr().String()},
+		{
+			"port in use", "listen: 127.0.0.1:9443", "listen: " + taken.Addr().String(), "RAVN-1007",
+			taken.Addr().String(),
+		},
 		{"no TLS and not plain", "  plain: true\n", "", "RAVN-1001", "as4.plain"},
 		{"TLS files not there", "  plain: true\n", "  tls_cert: no.pem\n  tls_key: no.key\n", "RAVN-1010", "no.pem"},
 		{"data is a file", "data: data", "data: key.pem", "RAVN-1006", "key.pem"},
 		{"bad country", `country: "NO"`, `country: "XX"`, "RAVN-1001", "country"},
 		{"not YAML", "environment: local", "environment: [", "RAVN-1001", ""},
-		{"production without a word on revocation", "environment: local", "environment: production", "RAVN-1009", "certs.revocation"},
+		{
+			"production without a word on revocation", "environment: local", "environment: production", "RAVN-1009",
+			"certs.revocation",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			changed := strings.Replace(string(text), tc.old, tc.with, 1)
@@ -86,12 +96,16 @@ func TestWrongConfiguration(t *testing.T) {
 
 func TestParticipants(t *testing.T) {
 	cfg := quickNode(t)
-	add := []string{"--config", cfg, "--json", "participants", "add", "--participant", testbed.Receiver, "--doctype", testbed.DocType, "--process", testbed.Process}
+	add := []string{
+		"--config", cfg, "--json", "participants", "add", "--participant", testbed.Receiver, "--doctype",
+		testbed.DocType, "--process", testbed.Process,
+	}
 	if _, errs, code := call(t, add...); code != 0 {
 		t.Fatal(errs)
 	}
 	file := filepath.Join(t.TempDir(), "list.csv")
-	if err := os.WriteFile(file, []byte("participant,doctype,process,domain\n0192:991825827,"+testbed.DocType+","+testbed.Process+",eGov\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("participant,doctype,process,domain\n0192:991825827,"+testbed.DocType+","+
+		testbed.Process+",eGov\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, errs, code := call(t, "--config", cfg, "participants", "import", file); code != 0 {
@@ -103,14 +117,17 @@ func TestParticipants(t *testing.T) {
 		t.Fatalf("%d entries:\n%s", len(lines), out)
 	}
 	var first servedRow
-	if err := json.Unmarshal([]byte(lines[0]), &first); err != nil || first.Participant != testbed.Receiver || first.DocType != testbed.DocType {
+	if err := json.Unmarshal([]byte(lines[0]), &first); err != nil || first.Participant != testbed.Receiver ||
+		first.DocType != testbed.DocType {
 		t.Errorf("%+v, %v", first, err)
 	}
 	// a bad line takes nothing
-	if err := os.WriteFile(file, []byte("0192:923609016,"+testbed.DocType+","+testbed.Process+"\nnonsense,x,y\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("0192:923609016,"+testbed.DocType+","+testbed.Process+"\nnonsense,x,y\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, errs, code := call(t, "--config", cfg, "participants", "import", file); code != 2 || !strings.Contains(errs, "line 2") {
+	if _, errs, code := call(t, "--config", cfg, "participants", "import", file); code != 2 ||
+		!strings.Contains(errs, "line 2") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 	if out, _, _ := call(t, "--config", cfg, "--json", "participants", "list"); strings.Count(out, "\n") != 2 {
@@ -129,7 +146,8 @@ func TestDemo(t *testing.T) {
 	}
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	var res testbed.DemoResult
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &res); err != nil || !res.OK || !res.ReceiptVerified || res.MessageID == "" {
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &res); err != nil || !res.OK || !res.ReceiptVerified ||
+		res.MessageID == "" {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	sent, err := os.ReadFile(filepath.Join(dir, "evidence", "envelope.xml"))
@@ -140,12 +158,15 @@ func TestDemo(t *testing.T) {
 	if err != nil || !bytes.Equal(got, sent) {
 		t.Errorf("what was delivered is not what was sent: %v", err)
 	}
-	if _, errs, code := call(t, "open", "--anchors", filepath.Join(dir, "ap-ca.pem"), "--key", filepath.Join(dir, "POP900002", "key.pem"), "--cert", filepath.Join(dir, "POP900002", "cert.pem"), filepath.Join(dir, "evidence", "request.http")); code != 0 {
+	if _, errs, code := call(t, "open", "--anchors", filepath.Join(dir, "ap-ca.pem"), "--key",
+		filepath.Join(dir, "POP900002", "key.pem"), "--cert", filepath.Join(dir, "POP900002", "cert.pem"),
+		filepath.Join(dir, "evidence", "request.http")); code != 0 {
 		t.Errorf("ravn open of the evidence: exit %d %s", code, errs)
 	}
 }
 
-// rules run writes a line for each document, goes on after one that cannot be read, and names what is wrong with a rule file.
+// rules run writes a line for each document, goes on after one that cannot be read, and names what is wrong with a rule
+// file.
 func TestRulesRun(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
@@ -155,16 +176,23 @@ func TestRulesRun(t *testing.T) {
 		}
 		return path
 	}
-	sch := write("a.sch", `<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2"><pattern><rule context="b">`+
-		`<assert id="X-1" flag="fatal" test="xs:decimal(.) > 1">too small</assert></rule></pattern></schema>`)
-	good, bad, broken := write("good.xml", "<a><b>2</b></a>"), write("bad.xml", "<a><b>1</b></a>"), write("broken.xml", "<a>")
+	sch := write("a.sch",
+		`<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2"><pattern><rule context="b">`+
+			`<assert id="X-1" flag="fatal" test="xs:decimal(.) > 1">too small</assert></rule></pattern></schema>`)
+	good, bad, broken := write("good.xml", "<a><b>2</b></a>"), write("bad.xml", "<a><b>1</b></a>"),
+		write("broken.xml", "<a>")
 	text := write("text.xml", "<a><b>x</b></a>")
-	out, _, code := call(t, "rules", "run", "--json", "--sch", sch, good, bad, broken, text, filepath.Join(dir, "none.xml"))
+	out, _, code := call(t, "rules", "run", "--json", "--sch", sch, good, bad, broken, text,
+		filepath.Join(dir, "none.xml"))
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	if code != 1 || len(lines) != 5 {
 		t.Fatalf("exit %d: %s", code, out)
 	}
-	for i, want := range []string{`"fired":[],"firedRules":1}`, `"fired":[{"id":"X-1","flag":"fatal","location":"/a[1]/b[1]"}],"firedRules":1}`, `"error":"xml:`, `"error":"FORG0001"`, `none.xml does not exist`} {
+	for i, want := range []string{
+		`"fired":[],"firedRules":1}`,
+		`"fired":[{"id":"X-1","flag":"fatal","location":"/a[1]/b[1]"}],"firedRules":1}`, `"error":"xml:`,
+		`"error":"FORG0001"`, `none.xml does not exist`,
+	} {
 		if !strings.Contains(lines[i], want) {
 			t.Errorf("line %d: %s, want %s", i, lines[i], want)
 		}
@@ -172,8 +200,11 @@ func TestRulesRun(t *testing.T) {
 	if _, _, code := call(t, "rules", "run", "--sch", sch, good); code != 0 {
 		t.Errorf("a valid document: exit %d", code)
 	}
-	wrong := write("wrong.sch", strings.ReplaceAll(`<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2"><pattern>`+"\n"+`<rule context="b"><assert id="X-1" test="nope()"/></rule></pattern></schema>`, "\t", ""))
-	if _, errs, code := call(t, "rules", "run", "--sch", wrong, good); code != 2 || !strings.Contains(errs, wrong+":2: test of X-1") {
+	wrong := write("wrong.sch", strings.ReplaceAll(
+		`<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2"><pattern>`+"\n"+
+			`<rule context="b"><assert id="X-1" test="nope()"/></rule></pattern></schema>`, "\t", ""))
+	if _, errs, code := call(t, "rules", "run", "--sch", wrong, good); code != 2 ||
+		!strings.Contains(errs, wrong+":2: test of X-1") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 }

@@ -30,13 +30,16 @@ func (c *cli) configCheck() *cobra.Command {
 	var connect bool
 	cmd := &cobra.Command{
 		Use: "check", Short: "Check everything that serve and send need, and show all errors", Args: cobra.NoArgs,
-		Long: "Checks the values, our keys and certificates, the trust anchors, the TLS certificate, addresses, folders and the form of\n" +
-			"the database's address: all that would keep ravn serve or ravn send from working, by the same checks that they begin with.\n" +
+		Long: "Checks the values, our keys and certificates, the trust anchors, the TLS certificate, addresses, " +
+			"folders and the form of\n" +
+			"the database's address: all that would keep ravn serve or ravn send from working, by the same checks " +
+			"that they begin with.\n" +
 			"Nothing is created or changed. Remarks are no errors.\n\n" +
 			"Exit codes: 0 in order; 2 something is not.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.checkConfig(cmd.Context(), connect) },
 	}
-	cmd.Flags().BoolVar(&connect, "connect", false, "also ask the database whether it belongs to the data folder and has a version that can be used")
+	cmd.Flags().BoolVar(&connect, "connect", false,
+		"also ask the database whether it belongs to the data folder and has a version that can be used")
 	return cmd
 }
 

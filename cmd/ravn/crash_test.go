@@ -29,7 +29,8 @@ import (
 	"github.com/ravn-ap/ravn/testbed"
 )
 
-// TestMain lets the test binary be the program: the tests here run and kill real processes, and scripts call it by its name.
+// TestMain lets the test binary be the program: the tests here run and kill real processes, and scripts call it by its
+// name.
 func TestMain(m *testing.M) {
 	if os.Getenv("RAVN_TEST_MAIN") == "1" {
 		os.Exit(program())
@@ -68,7 +69,10 @@ type server struct {
 // serveProcess starts ravn serve and waits until it is ready.
 func serveProcess(t *testing.T, config string, env ...string) *server {
 	t.Helper()
-	s := &server{cmd: command(append(env, "RAVN_AS4_LISTEN=127.0.0.1:0"), "serve", "--config", config), done: make(chan struct{})}
+	s := &server{
+		cmd:  command(append(env, "RAVN_AS4_LISTEN=127.0.0.1:0"), "serve", "--config", config),
+		done: make(chan struct{}),
+	}
 	r, w := io.Pipe()
 	s.cmd.Stderr = w
 	if err := s.cmd.Start(); err != nil {
@@ -111,7 +115,10 @@ func twoNodes(t *testing.T) (from, to, cert, invoice string) {
 	}
 	var files []string
 	for _, seat := range []string{"POP900001", "POP900002"} {
-		w, err := setup.Write(setup.Node{Dir: filepath.Join(dir, seat), Environment: certs.Local, Listen: "127.0.0.1:0", Seat: seat, PKI: filepath.Join(dir, "pki"), Country: "NO"})
+		w, err := setup.Write(setup.Node{
+			Dir: filepath.Join(dir, seat), Environment: certs.Local, Listen: "127.0.0.1:0",
+			Seat: seat, PKI: filepath.Join(dir, "pki"), Country: "NO",
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,8 +149,8 @@ func openStore(t *testing.T, file string) *store.Store {
 	return s
 }
 
-// delivered waits until there are want folders, and until the record has no delivery that is still to come: more of them would be
-// there by then. It returns their names.
+// delivered waits until there are want folders, and until the record has no delivery that is still to come: more of
+// them would be there by then. It returns their names.
 func delivered(t *testing.T, config string, want int) []string {
 	t.Helper()
 	s, inbox := openStore(t, config), filepath.Join(filepath.Dir(config), "inbox")
@@ -194,13 +201,15 @@ func TestCrashPointsOfReceiver(t *testing.T) {
 			t.Parallel()
 			from, to, cert, invoice := twoNodes(t)
 			if strings.Contains(tc.point, "blob.") { // a payload that the record does not keep itself
-				large := bytes.Replace(testbed.Invoice, []byte("<cbc:ID>DEMO-1"), []byte("<!-- "+strings.Repeat("large ", 20_000)+"--><cbc:ID>DEMO-1"), 1)
+				large := bytes.Replace(testbed.Invoice, []byte("<cbc:ID>DEMO-1"),
+					[]byte("<!-- "+strings.Repeat("large ", 20_000)+"--><cbc:ID>DEMO-1"), 1)
 				if err := os.WriteFile(invoice, large, 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
 			s := serveProcess(t, to, "RAVN_FAILPOINT="+tc.point, "RAVN_DELIVER_LEASE=2s")
-			out, code := ravn(t, nil, "--config", from, "--json", "send", "--from", testbed.Sender, "--to", testbed.Receiver, "--endpoint", s.url, "--endpoint-cert", cert, invoice)
+			out, code := ravn(t, nil, "--config", from, "--json", "send", "--from", testbed.Sender, "--to",
+				testbed.Receiver, "--endpoint", s.url, "--endpoint-cert", cert, invoice)
 			var first struct{ ID, MessageID string }
 			if err := json.Unmarshal([]byte(strings.SplitN(out, "\n", 2)[0]), &first); err != nil || first.ID == "" {
 				t.Fatalf("no id before the network was touched: %q", out)
@@ -215,7 +224,8 @@ func TestCrashPointsOfReceiver(t *testing.T) {
 				if fault.Exit(code) != fault.Unsure {
 					t.Fatalf("the sender ended with %d", code)
 				}
-				if _, code := ravn(t, nil, "--config", from, "send", "--resume", first.ID, "--endpoint", s.url, "--endpoint-cert", cert); code != 0 {
+				if _, code := ravn(t, nil, "--config", from, "send", "--resume", first.ID, "--endpoint", s.url,
+					"--endpoint-cert", cert); code != 0 {
 					t.Fatalf("the repeat ended with %d", code)
 				}
 			}
@@ -238,7 +248,8 @@ func messageOf(t *testing.T, file, id string) store.Message {
 	return m
 }
 
-// isWhole compares a delivered folder with the message that was sent: every byte of the document, and what is said of it.
+// isWhole compares a delivered folder with the message that was sent: every byte of the document, and what is said of
+// it.
 func isWhole(t *testing.T, dir string, sent store.Message) {
 	t.Helper()
 	if sent.State != store.Sent {
@@ -259,7 +270,8 @@ func isWhole(t *testing.T, dir string, sent store.Message) {
 	if err == nil {
 		err = json.Unmarshal(text, &meta)
 	}
-	if err != nil || meta.MessageID != sent.MessageID || meta.InstanceID != sent.InstanceID || !strings.HasSuffix(meta.Receiver, sent.Receiver) ||
+	if err != nil || meta.MessageID != sent.MessageID || meta.InstanceID != sent.InstanceID ||
+		!strings.HasSuffix(meta.Receiver, sent.Receiver) ||
 		meta.SHA256 != hex.EncodeToString(sent.Payload.SHA256[:]) || meta.Length != sent.Payload.Length {
 		t.Errorf("metadata %s, %v", text, err)
 	}

@@ -20,8 +20,10 @@ import (
 )
 
 func (c *cli) customers() *cobra.Command {
-	cmd := &cobra.Command{Use: "customers", Short: "The end users of the monthly reports: customers with their country and participants"}
-	cmd.AddCommand(c.customersSet(), c.customersImport(), c.customersExport(), c.customersList(), c.customersRelease(), c.customersWorklist(), c.customersHistory())
+	cmd := &cobra.Command{Use: "customers", Short: "The end users of the monthly reports: customers with their " +
+		"country and participants"}
+	cmd.AddCommand(c.customersSet(), c.customersImport(), c.customersExport(), c.customersList(), c.customersRelease(),
+		c.customersWorklist(), c.customersHistory())
 	return cmd
 }
 
@@ -57,7 +59,8 @@ func (c *cli) customersSet() *cobra.Command {
 	fl.StringVar(&to.Name, "name", "", "name")
 	fl.StringVar(&to.Country, "country", "", "country, ISO 3166-1 code like NO")
 	fl.StringVar(&to.CountsAs, "counts-as", "", "id of the customer that this one is reported as")
-	fl.StringArrayVar(&to.Participants, "participant", nil, "participant of the customer, like 0192:991825827; repeatable")
+	fl.StringArrayVar(&to.Participants, "participant", nil,
+		"participant of the customer, like 0192:991825827; repeatable")
 	fl.BoolVar(&replace, "replace", false, "take participants away from other customers")
 	return cmd
 }
@@ -75,7 +78,8 @@ func (c *cli) changeCustomers(ctx context.Context, a *accounts.Accounts, list []
 	if err != nil {
 		return err
 	}
-	return c.print(map[string]int{"customers": len(list), "corrections": n}, "%s, %s", count(len(list), "customer", "customers"), count(n, "correction", "corrections"))
+	return c.print(map[string]int{"customers": len(list), "corrections": n}, "%s, %s",
+		count(len(list), "customer", "customers"), count(n, "correction", "corrections"))
 }
 
 // customerColumns are the columns of the CSV form.
@@ -85,7 +89,11 @@ func (c *cli) customersImport() *cobra.Command {
 	var replace bool
 	cmd := &cobra.Command{
 		Use: "import FILE|-", Short: "Add and change customers from a CSV file, all or none", Args: cobra.ExactArgs(1),
-		Long: "Columns: " + strings.Join(customerColumns, ",") + "; participants are separated by spaces. The first line names the columns. Customers and\nparticipants that are not in the file stay as they are. The file is UTF-8. A second line for the same customer, or a participant\nthat belongs to another customer, is refused unless --replace is given: then the later line wins.",
+		Long: "Columns: " + strings.Join(customerColumns, ",") +
+			"; participants are separated by spaces. The first line names the columns. Customers and\n" +
+			"participants that are not in the file stay as they are. The file is UTF-8. A second line for the same " +
+			"customer, or a participant\nthat belongs to another customer, is refused unless --replace is given: " +
+			"then the later line wins.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text, err := readText(args[0], cmd.InOrStdin())
 			var unreadable *fs.PathError
@@ -114,7 +122,8 @@ func (c *cli) customersImport() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&replace, "replace", false, "let a later line for the same customer win, and take participants away from other customers")
+	cmd.Flags().BoolVar(&replace, "replace", false,
+		"let a later line for the same customer win, and take participants away from other customers")
 	return cmd
 }
 
@@ -137,7 +146,10 @@ func readCustomers(in io.Reader) (list []accounts.Customer, lines []int, err err
 			return nil, nil, err
 		}
 		line, _ := r.FieldPos(0)
-		list = append(list, accounts.Customer{ID: row[0], Name: row[1], Country: row[2], CountsAs: row[3], Participants: strings.Fields(row[4])})
+		list = append(list, accounts.Customer{
+			ID: row[0], Name: row[1], Country: row[2], CountsAs: row[3],
+			Participants: strings.Fields(row[4]),
+		})
 		lines = append(lines, line)
 	}
 }
@@ -154,7 +166,10 @@ func (c *cli) customersExport() *cobra.Command {
 				w := csv.NewWriter(c.out)
 				rows := [][]string{customerColumns}
 				for _, x := range r.Customers() {
-					rows = append(rows, []string{x.ID, x.Name, x.Country, x.CountsAs, strings.Join(x.Participants, " ")})
+					rows = append(rows, []string{
+						x.ID, x.Name, x.Country, x.CountsAs,
+						strings.Join(x.Participants, " "),
+					})
 				}
 				return w.WriteAll(rows)
 			})
@@ -176,7 +191,8 @@ func (c *cli) customersList() *cobra.Command {
 					if x.CountsAs != "" {
 						as = " counts as " + x.CountsAs
 					}
-					if err := c.print(x, "%-12s %-2s %s%s: %s", x.ID, x.Country, x.Name, as, strings.Join(x.Participants, " ")); err != nil {
+					if err := c.print(x, "%-12s %-2s %s%s: %s", x.ID, x.Country, x.Name, as,
+						strings.Join(x.Participants, " ")); err != nil {
 						return err
 					}
 				}
@@ -188,7 +204,8 @@ func (c *cli) customersList() *cobra.Command {
 
 func (c *cli) customersRelease() *cobra.Command {
 	return &cobra.Command{
-		Use: "release PARTICIPANT...", Short: "Take participants away from their customers", Args: cobra.MinimumNArgs(1),
+		Use: "release PARTICIPANT...", Short: "Take participants away from their customers",
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withAccounts(cmd.Context(), func(a *accounts.Accounts) error {
 				n, err := a.Release(cmd.Context(), actor(), args)
@@ -215,7 +232,8 @@ func (c *cli) worklist(ctx context.Context, a *accounts.Accounts, m peppol.Month
 	for _, p := range pairs {
 		for _, x := range p.Missing {
 			c.exit = fault.Negative
-			if err := c.print(x, "%s %s%s", x.Participant, count(x.Exchanges, "exchange", "exchanges"), of(x.Customer)); err != nil {
+			if err := c.print(x, "%s %s%s", x.Participant, count(x.Exchanges, "exchange", "exchanges"),
+				of(x.Customer)); err != nil {
 				return err
 			}
 		}
@@ -223,7 +241,8 @@ func (c *cli) worklist(ctx context.Context, a *accounts.Accounts, m peppol.Month
 			if slices.Contains(p.Missing, x) {
 				continue
 			}
-			if err := c.print(x, "%s %s, belongs to no customer and counts as an end user of its own", x.Participant, count(x.Exchanges, "exchange", "exchanges")); err != nil {
+			if err := c.print(x, "%s %s, belongs to no customer and counts as an end user of its own", x.Participant,
+				count(x.Exchanges, "exchange", "exchanges")); err != nil {
 				return err
 			}
 		}
@@ -248,7 +267,8 @@ func (c *cli) customersHistory() *cobra.Command {
 					return err
 				}
 				for _, e := range list {
-					if err := c.print(e, "%d %s %s: %s %s %s %q → %q", e.Seq, e.At.Format(time.RFC3339), e.Actor, e.Kind, e.Subject, e.Field, e.Old, e.New); err != nil {
+					if err := c.print(e, "%d %s %s: %s %s %s %q → %q", e.Seq, e.At.Format(time.RFC3339), e.Actor,
+						e.Kind, e.Subject, e.Field, e.Old, e.New); err != nil {
 						return err
 					}
 				}

@@ -13,7 +13,8 @@ import (
 )
 
 func (c *cli) data() *cobra.Command {
-	cmd := &cobra.Command{Use: "data", Short: "Check that data folder and database belong together, and what the folder contains"}
+	cmd := &cobra.Command{Use: "data", Short: "Check that data folder and database belong together, and what the " +
+		"folder contains"}
 	cmd.AddCommand(c.dataCheck(), c.dataAdopt(), c.dataCollect())
 	return cmd
 }
@@ -154,7 +155,8 @@ then, one that is needed comes back. The decision is written into the audit trai
 				if err != nil {
 					return fault.New(fault.FolderUnusable, err, "%d were moved", moved)
 				}
-				return c.print(map[string]int{"moved": moved}, "%s in quarantine now.", count(moved, "payload is", "payloads are"))
+				return c.print(map[string]int{"moved": moved}, "%s in quarantine now.",
+					count(moved, "payload is", "payloads are"))
 			})
 		},
 	}

@@ -43,10 +43,11 @@ func (c *cli) demo() *cobra.Command {
 				return err
 			}
 			n := 0
-			res, err := testbed.Demo(cmd.Context(), testbed.Options{Dir: dir, Log: zerolog.Nop()}, func(s testbed.Step) {
-				n++
-				_ = c.print(s, "%2d. %s", n, s.Text) // a closed output must not stop the message
-			})
+			res, err := testbed.Demo(cmd.Context(), testbed.Options{Dir: dir, Log: zerolog.Nop()},
+				func(s testbed.Step) {
+					n++
+					_ = c.print(s, "%2d. %s", n, s.Text) // a closed output must not stop the message
+				})
 			if err != nil {
 				return err
 			}
@@ -74,12 +75,16 @@ func (c *cli) localnet() *cobra.Command {
 			if err := durable.WriteFile(invoice, 0o600, durable.Bytes(testbed.Invoice)); err != nil {
 				return errors.Join(fault.New(fault.FolderUnusable, err, "%s", invoice), n.Close())
 			}
-			send := fmt.Sprintf("%s --config %s send --from %s --to %s %s", setup.Quote(os.Args[0]), setup.Quote(n.A.File), testbed.Sender, testbed.Receiver, setup.Quote(invoice))
+			send := fmt.Sprintf("%s --config %s send --from %s --to %s %s", setup.Quote(os.Args[0]),
+				setup.Quote(n.A.File), testbed.Sender, testbed.Receiver, setup.Quote(invoice))
 			if err := c.print(map[string]any{
-				"dir": dir, "sml": n.SML.Addr(), "zone": n.SML.Zone(), "smp": n.SMP.URL(), "a": n.A.URL(), "b": n.B.URL(),
+				"dir": dir, "sml": n.SML.Addr(), "zone": n.SML.Zone(), "smp": n.SMP.URL(), "a": n.A.URL(),
+				"b":     n.B.URL(),
 				"inbox": n.B.Config.Path(n.B.Config.Deliver.Folder), "send": send,
-			}, "SML zone   %s at %s\nSMP        %s\nA          %s  serves %s\nB          %s  serves %s\ninbox of B %s\n\nSend an invoice:\n  %s\n\nStop with Ctrl-C.",
-				n.SML.Zone(), n.SML.Addr(), n.SMP.URL(), n.A.URL(), testbed.Sender, n.B.URL(), testbed.Receiver, n.B.Config.Path(n.B.Config.Deliver.Folder), send); err != nil {
+			}, "SML zone   %s at %s\nSMP        %s\nA          %s  serves %s\nB          %s  serves %s\n"+
+				"inbox of B %s\n\nSend an invoice:\n  %s\n\nStop with Ctrl-C.",
+				n.SML.Zone(), n.SML.Addr(), n.SMP.URL(), n.A.URL(), testbed.Sender, n.B.URL(), testbed.Receiver,
+				n.B.Config.Path(n.B.Config.Deliver.Folder), send); err != nil {
 				return errors.Join(err, n.Close())
 			}
 			<-cmd.Context().Done()

@@ -19,12 +19,14 @@ import (
 	"github.com/ravn-ap/ravn/internal/node"
 )
 
-const documentExits = "Exit codes: 0 ok; 1 not found; 2 wrong use, configuration, or a state that does not allow it; 3 could not tell now."
+const documentExits = "Exit codes: 0 ok; 1 not found; 2 wrong use, configuration, or a state that does not allow it; " +
+	"3 could not tell now."
 
 func (c *cli) documents() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "documents", Short: "Look documents up on the record, in both directions, and decide about them",
-		Long: "Look documents up on the record, in both directions, and decide about them. It works beside a running server and\n" +
+		Long: "Look documents up on the record, in both directions, and decide about them. It works beside a running " +
+			"server and\n" +
 			"without one; looking makes nothing and changes nothing.\n\n" + documentExits,
 	}
 	cmd.AddCommand(c.documentsList(), c.documentsShow(), c.documentsFind(), c.documentsEvidence())
@@ -63,9 +65,12 @@ func (c *cli) documentsList() *cobra.Command {
 	var f listFlags
 	cmd := &cobra.Command{
 		Use: "list", Short: "List documents, newest first", Args: cobra.NoArgs,
-		Long: "Lists documents, newest first; all filters must hold. A page looks at 20000 documents at most, so that it is never slow:\n" +
-			"it may be short or empty, and says then with which --before the list goes on. With --json: one document a line, and a\n" +
-			"last line {\"next\":…} when there is more.\n\n" + documents.Help() + "\n\n" + documentExits + " An empty list is ok.",
+		Long: "Lists documents, newest first; all filters must hold. A page looks at 20000 documents at most, so " +
+			"that it is never slow:\n" +
+			"it may be short or empty, and says then with which --before the list goes on. With --json: one document " +
+			"a line, and a\n" +
+			"last line {\"next\":…} when there is more.\n\n" + documents.Help() + "\n\n" + documentExits +
+			" An empty list is ok.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.read(cmd); err != nil {
 				return err
@@ -80,7 +85,8 @@ func (c *cli) documentsList() *cobra.Command {
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.q.Statuses, "status", "", "statuses, separated by commas: "+strings.Join(documents.StatusWords(), ", "))
+	fl.StringVar(&f.q.Statuses, "status", "",
+		"statuses, separated by commas: "+strings.Join(documents.StatusWords(), ", "))
 	fl.StringVar(&f.q.States, "state", "", "states, separated by commas, like DEAD,QUARANTINED")
 	fl.StringVar(&f.q.Direction, "direction", "", "in or out")
 	fl.StringVar(&f.q.Participant, "participant", "", "sender or receiver, like 0192:991825827")
@@ -93,7 +99,8 @@ func (c *cli) documentsList() *cobra.Command {
 	fl.StringVar(&f.q.InstanceID, "instance-id", "", "InstanceIdentifier of the envelope")
 	fl.StringVar(&f.q.Number, "document-number", "", "number that the document bears, such as that of an invoice")
 	fl.StringVar(&f.hash, "hash", "", "SHA-256 in hex, or a file: the document as it was handed in, or the envelope")
-	fl.StringVar(&f.from, "from", "", "recorded at this time or later: 2026-11-21, or 2026-11-21T12:00:00Z; a day is one of UTC")
+	fl.StringVar(&f.from, "from", "",
+		"recorded at this time or later: 2026-11-21, or 2026-11-21T12:00:00Z; a day is one of UTC")
 	fl.StringVar(&f.to, "to", "", "recorded before this time; a day is included to its end")
 	fl.StringVar(&f.q.Before, "before", "", "go on behind the document with this id")
 	fl.IntVar(&f.q.Limit, "limit", 100, "how many documents at most, up to 1000")
@@ -176,9 +183,12 @@ func (c *cli) printPage(page documents.Page) error {
 
 func (c *cli) documentsShow() *cobra.Command {
 	return &cobra.Command{
-		Use: "show ID", Short: "Show all about a document: what happened, whose fault it is, what to do next", Args: cobra.ExactArgs(1),
-		Long: "Shows all about the document with this id, MessageId or InstanceIdentifier: state, problem and next step, attempts, what\n" +
-			"the other access point answered, verdict of the rules, certificates, timeline. Several with the same id are named.\n\n" + documentExits,
+		Use: "show ID", Short: "Show all about a document: what happened, whose fault it is, what to do next",
+		Args: cobra.ExactArgs(1),
+		Long: "Shows all about the document with this id, MessageId or InstanceIdentifier: state, problem and next " +
+			"step, attempts, what\n" +
+			"the other access point answered, verdict of the rules, certificates, timeline. Several with the same id " +
+			"are named.\n\n" + documentExits,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withDesk(cmd.Context(), func(d *documents.Desk) error {
 				doc, err := d.Show(cmd.Context(), args[0])
@@ -194,15 +204,18 @@ func (c *cli) documentsShow() *cobra.Command {
 func (c *cli) documentsFind() *cobra.Command {
 	return &cobra.Command{
 		Use: "find VALUE", Short: "Find documents by one exact value, whatever it is", Args: cobra.ExactArgs(1),
-		Long: "Finds documents by an id, MessageId, InstanceIdentifier, document number, SHA-256 or participant, tried in this order;\n" +
-			"the first that is one of them counts. With --json: one document a line, and before them {\"found_by\":…}.\n\n" + documentExits,
+		Long: "Finds documents by an id, MessageId, InstanceIdentifier, document number, SHA-256 or participant, " +
+			"tried in this order;\n" +
+			"the first that is one of them counts. With --json: one document a line, and before them " +
+			"{\"found_by\":…}.\n\n" + documentExits,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withDesk(cmd.Context(), func(d *documents.Desk) error {
 				by, page, err := d.Find(cmd.Context(), args[0])
 				if err != nil {
 					return err
 				}
-				if err := c.print(map[string]documents.By{"found_by": by}, "found by its %s:", strings.ReplaceAll(string(by), "_", " ")); err != nil {
+				if err := c.print(map[string]documents.By{"found_by": by}, "found by its %s:",
+					strings.ReplaceAll(string(by), "_", " ")); err != nil {
 					return err
 				}
 				return c.printPage(page)
@@ -214,10 +227,14 @@ func (c *cli) documentsFind() *cobra.Command {
 func (c *cli) documentsEvidence() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
-		Use: "evidence ID --out DIR|FILE.zip", Short: "Write what is kept of a document into a new folder or zip file", Args: cobra.ExactArgs(1),
-		Long: "Writes request, answers, receipt, envelope, document, certificates, verdict, timeline and a manifest with the SHA-256 of\n" +
-			"each into a new folder, or into a zip file when the name ends so. It holds the document itself: it is audited with your\n" +
-			"name, and nothing is overwritten. What is lost or damaged is named in the manifest (exit code 1). ravn open explains\n" +
+		Use: "evidence ID --out DIR|FILE.zip", Short: "Write what is kept of a document into a new folder or zip file",
+		Args: cobra.ExactArgs(1),
+		Long: "Writes request, answers, receipt, envelope, document, certificates, verdict, timeline and a manifest " +
+			"with the SHA-256 of\n" +
+			"each into a new folder, or into a zip file when the name ends so. It holds the document itself: it is " +
+			"audited with your\n" +
+			"name, and nothing is overwritten. What is lost or damaged is named in the manifest (exit code 1). ravn " +
+			"open explains\n" +
 			"request.http and answer.http of a folder.\n\n" + documentExits,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" {
@@ -250,8 +267,10 @@ type decision struct {
 var decisions = []decision{
 	{
 		documents.Retry, "Try a document again now that is waiting, was given up or is in quarantine",
-		"The message is sent with the same MessageId and the same signed digests, so that a repeat is recognised; a document for C4 is\n" +
-			"delivered under the same delivery id. A message that may have arrived stays UNKNOWN. A received document is delivered by\n" +
+		"The message is sent with the same MessageId and the same signed digests, so that a repeat is recognised; a " +
+			"document for C4 is\n" +
+			"delivered under the same delivery id. A message that may have arrived stays UNKNOWN. A received " +
+			"document is delivered by\n" +
 			"ravn serve; a message to another access point is sent by: ravn send --resume ID",
 		" and due now",
 	},
@@ -270,7 +289,8 @@ func (c *cli) decide(d decision) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use: string(d.action) + " ID --reason TEXT", Short: d.short, Args: cobra.ExactArgs(1),
-		Long: d.long + "\nID is its id, MessageId or InstanceIdentifier. The decision is audited with your name.\n\n" + documentExits,
+		Long: d.long + "\nID is its id, MessageId or InstanceIdentifier. The decision is audited with your name.\n\n" +
+			documentExits,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !cmd.Flags().Changed("reason") {
 				return badArgs("--reason is needed, for the audit trail")

@@ -13,34 +13,52 @@ const (
 	exitPrint  = "0 shown; 2 wrong usage."
 	exitRules  = "0 done; 2 wrong usage, or the rules cannot be used."
 	exitAlone  = "0 done; 2 wrong usage; 3 it could not be finished."
-	exitTaken  = "0 done; 1 the customers cannot be changed like that, nothing was; 2 wrong usage or configuration; 3 the record could not be\nread or written."
+	exitTaken  = "0 done; 1 the customers cannot be changed like that, nothing was; 2 wrong usage or configuration; " +
+		"3 the record could not be\nread or written."
 )
 
-// exitCodes says for each command, by its path, what its exit codes mean (design.md §2). Commands whose help has a longer
-// text about them do not stand here.
+// exitCodes says for each command, by its path, what its exit codes mean (design.md §2). Commands whose help has a
+// longer text about them do not stand here.
 var exitCodes = map[string]string{
 	"bench": exitAlone, "bench send": exitAlone, "demo": exitAlone, "localnet": exitAlone, "gentestdata": exitAlone,
 	"version": exitPrint, "config doc": exitPrint, "rules core": exitPrint,
-	"participants add": exitRecord, "participants import": exitRecord, "participants remove": exitRecord, "participants list": exitShown,
-	"customers list": exitShown, "customers export": exitShown, "customers history": exitShown,
+	"participants add": exitRecord, "participants import": exitRecord, "participants remove": exitRecord,
+	"participants list": exitShown,
+	"customers list":    exitShown, "customers export": exitShown, "customers history": exitShown,
 	"customers set": exitTaken, "customers import": exitTaken, "customers release": exitTaken,
-	"customers worklist": "0 every country is known; 1 one is not, so the month cannot be closed; 2 wrong usage or configuration; 3 the record\ncould not be read.",
-	"data check":         "0 they belong together and nothing is missing; 1 payloads are missing or unknown; 2 they do not belong together, or\nwrong usage or configuration; 3 the record could not be read.",
-	"data adopt":         "0 done; 1 done, but payloads are missing or unknown; 2 nothing was done: --yes is missing, or wrong usage or\nconfiguration; 3 the record could not be written.",
-	"data collect":       "0 done; 2 nothing was done: --yes is missing, folder and database do not belong together, or wrong usage or\nconfiguration; 3 the record could not be read.",
-	"lookup":             "0 it is registered; 1 it is not, or its metadata cannot be trusted; 2 wrong usage or configuration; 3 it could not be\nlooked up now, which says nothing about the receiver.",
-	"queue list":         "0 nothing needs a decision; 1 something was given up or quarantined and needs one, for example ravn queue retry; 2 wrong\nusage or configuration; 3 the record could not be read.",
-	"quickstart":         "0 written; 2 wrong usage, or what would be written fails its own check; nothing is left behind then.",
-	"report archive":     exitShown, "report rows": exitShown,
-	"report diff":    "0 no number differs; 1 one does; 2 there is no such revision, or wrong usage or configuration; 3 the record could not be\nread.",
-	"report export":  "0 written; 1 the rows do not come to the numbers; 2 wrong usage or configuration; 3 the record could not be read.",
-	"report preview": "0 every end user has a country; 1 those without are listed; 2 wrong usage or configuration; 3 the record could not be\nread.",
-	"report send":    "0 all are sent; otherwise that of the first failure: 1 refused, or OpenPeppol is not registered for it; 2 wrong usage or\nconfiguration, or the month has no reports; 3 not now, or the outcome is not known.",
-	"report status":  "0 nothing presses; 1 a deadline that is not met is less than five days away, or over; 2 wrong usage or configuration; 3 the\nrecord could not be read.",
-	"report verify":  "0 everything agrees; 1 something does not; 2 wrong usage or configuration; 3 the record could not be read.",
-	"rules alarms":   "0 no alarm; 1 alarms; 2 wrong usage or configuration; 3 the record could not be read.",
-	"rules install":  exitRules, "rules list": exitRules, "rules remove": exitRules,
-	"send": "0 the receipt is verified and stored; 1 refused, not registered, or the document cannot be read or is invalid; 2 wrong\nusage or configuration; 3 not sent now, or it is not known whether it arrived: ravn send --resume ID.",
+	"customers worklist": "0 every country is known; 1 one is not, so the month cannot be closed; 2 wrong usage or " +
+		"configuration; 3 the record\ncould not be read.",
+	"data check": "0 they belong together and nothing is missing; 1 payloads are missing or unknown; 2 they " +
+		"do not belong together, or\nwrong usage or configuration; 3 the record could not be read.",
+	"data adopt": "0 done; 1 done, but payloads are missing or unknown; 2 nothing was done: --yes is " +
+		"missing, or wrong usage or\nconfiguration; 3 the record could not be written.",
+	"data collect": "0 done; 2 nothing was done: --yes is missing, folder and database do not belong together, " +
+		"or wrong usage or\nconfiguration; 3 the record could not be read.",
+	"lookup": "0 it is registered; 1 it is not, or its metadata cannot be trusted; 2 wrong usage or " +
+		"configuration; 3 it could not be\nlooked up now, which says nothing about the receiver.",
+	"queue list": "0 nothing needs a decision; 1 something was given up or quarantined and needs one, for " +
+		"example ravn queue retry; 2 wrong\nusage or configuration; 3 the record could not be read.",
+	"quickstart": "0 written; 2 wrong usage, or what would be written fails its own check; nothing is left " +
+		"behind then.",
+	"report archive": exitShown, "report rows": exitShown,
+	"report diff": "0 no number differs; 1 one does; 2 there is no such revision, or wrong usage or " +
+		"configuration; 3 the record could not be\nread.",
+	"report export": "0 written; 1 the rows do not come to the numbers; 2 wrong usage or configuration; 3 the " +
+		"record could not be read.",
+	"report preview": "0 every end user has a country; 1 those without are listed; 2 wrong usage or configuration; 3 " +
+		"the record could not be\nread.",
+	"report send": "0 all are sent; otherwise that of the first failure: 1 refused, or OpenPeppol is not " +
+		"registered for it; 2 wrong usage or\nconfiguration, or the month has no reports; 3 not now, or the outcome " +
+		"is not known.",
+	"report status": "0 nothing presses; 1 a deadline that is not met is less than five days away, or over; 2 wrong " +
+		"usage or configuration; 3 the\nrecord could not be read.",
+	"report verify": "0 everything agrees; 1 something does not; 2 wrong usage or configuration; 3 the record could " +
+		"not be read.",
+	"rules alarms":  "0 no alarm; 1 alarms; 2 wrong usage or configuration; 3 the record could not be read.",
+	"rules install": exitRules, "rules list": exitRules, "rules remove": exitRules,
+	"send": "0 the receipt is verified and stored; 1 refused, not registered, or the document cannot be read or is " +
+		"invalid; 2 wrong\nusage or configuration; 3 not sent now, or it is not known whether it arrived: ravn send " +
+		"--resume ID.",
 }
 
 // addExitCodes puts the exit codes at the end of the help of each command.

@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// failpoint makes the process kill itself at a crash point, for the tests of reliability.md §4. RAVN_FAILPOINT names the
-// point, or several joined by ">" that must be passed in this order, of which the last one kills. In a normal run it is not
-// set and the hook is nil.
+// failpoint makes the process kill itself at a crash point, for the tests of reliability.md §4. RAVN_FAILPOINT names
+// the point, or several joined by ">" that must be passed in this order, of which the last one kills. In a normal run
+// it is not set and the hook is nil.
 func failpoint() func(string) {
 	text := os.Getenv("RAVN_FAILPOINT")
 	if text == "" {

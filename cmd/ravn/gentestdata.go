@@ -18,7 +18,8 @@ func (c *cli) gentestdata() *cobra.Command {
 	var dir string
 	var check bool
 	cmd := &cobra.Command{
-		Use: "gentestdata --dir DIR", Short: "Write example data of this version, or check those of another (for make test-upgrade)", Hidden: true, Args: cobra.NoArgs,
+		Use: "gentestdata --dir DIR", Short: "Write example data of this version, or check those of another (for " +
+			"make test-upgrade)", Hidden: true, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			file := dir + "/" + setup.ConfigName
 			if !check {

@@ -62,8 +62,10 @@ func TestDISC067HeldIsSeen(t *testing.T) {
 	if err := os.WriteFile(invoice, testbed.Invoice, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, errs, code := call(t, "--config", file, "send", "--from", testbed.Sender, "--to", testbed.Receiver, "--country", "NO", invoice)
-	if code != 3 || !strings.Contains(out, "RETRY_WAIT") || !strings.Contains(errs, "RAVN-2106") || !strings.Contains(errs, "held until ") {
+	out, errs, code := call(t, "--config", file, "send", "--from", testbed.Sender, "--to", testbed.Receiver,
+		"--country", "NO", invoice)
+	if code != 3 || !strings.Contains(out, "RETRY_WAIT") || !strings.Contains(errs, "RAVN-2106") ||
+		!strings.Contains(errs, "held until ") {
 		t.Fatalf("send: exit %d: %s%s", code, out, errs)
 	}
 
@@ -75,10 +77,12 @@ func TestDISC067HeldIsSeen(t *testing.T) {
 	since, err1 := time.Parse(time.RFC3339, row.HeldSince)
 	until, err2 := time.Parse(time.RFC3339, row.HeldUntil)
 	due, err3 := time.Parse(time.RFC3339, row.Due)
-	if err1 != nil || err2 != nil || err3 != nil || until.Sub(since) != 48*time.Hour || due.Sub(since) != 15*time.Minute || row.State != "RETRY_WAIT" {
+	if err1 != nil || err2 != nil || err3 != nil || until.Sub(since) != 48*time.Hour ||
+		due.Sub(since) != 15*time.Minute || row.State != "RETRY_WAIT" {
 		t.Errorf("queue: %s", out)
 	}
-	if out, _, _ := call(t, "--config", file, "queue", "list"); !strings.Contains(out, "held since "+row.HeldSince+" until "+row.HeldUntil) {
+	if out, _, _ := call(t, "--config", file, "queue", "list"); !strings.Contains(out,
+		"held since "+row.HeldSince+" until "+row.HeldUntil) {
 		t.Errorf("queue: %s", out)
 	}
 
@@ -90,7 +94,8 @@ func TestDISC067HeldIsSeen(t *testing.T) {
 			Code, Error                 string
 			Held                        []string `json:"held_messages"`
 		}
-		if err := json.Unmarshal([]byte(out), &got); err != nil || code != 3 || got.Registered || got.Certain || !got.Moving || got.Code != "RAVN-2106" {
+		if err := json.Unmarshal([]byte(out), &got); err != nil || code != 3 || got.Registered || got.Certain ||
+			!got.Moving || got.Code != "RAVN-2106" {
 			t.Errorf("lookup %v: exit %d, %v: %s", more, code, err, out)
 		}
 		if !slices.Equal(got.Held, []string{row.ID}) {
@@ -101,7 +106,8 @@ func TestDISC067HeldIsSeen(t *testing.T) {
 	if code != 1 || !strings.Contains(out, `"certain":true`) || !strings.Contains(out, `"moving":false`) {
 		t.Errorf("lookup of one who is not registered: exit %d: %s", code, out)
 	}
-	if out, errs, code := call(t, "--config", file, "queue", "cancel", row.ID, "--reason", "sent by post"); code != 0 || !strings.Contains(out, "CANCELLED") {
+	if out, errs, code := call(t, "--config", file, "queue", "cancel", row.ID, "--reason", "sent by post"); code != 0 ||
+		!strings.Contains(out, "CANCELLED") {
 		t.Errorf("cancel: exit %d: %s%s", code, out, errs)
 	}
 }

@@ -16,7 +16,8 @@ var idForm = regexp.MustCompile(`^[A-Za-z0-9]+-[0-9]+$`)
 func (c *cli) help(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use: "help [COMMAND|ID]", Short: "Explain a command, an error code or a requirement",
-		Long: "Explains a command (ravn help send), an error code (ravn help RAVN-2105) or a requirement (ravn help SEC-111).\n\n" +
+		Long: "Explains a command (ravn help send), an error code (ravn help RAVN-2105) or a requirement (ravn help " +
+			"SEC-111).\n\n" +
 			"Exit codes: 0; 2 there is no such command or id.",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 && idForm.MatchString(args[0]) {

@@ -22,7 +22,8 @@ func TestExitCodesStandInEachHelp(t *testing.T) {
 		}
 		out, errs, code := call(t, append(path, "--help")...)
 		if code != 0 || strings.Count(out, "Exit codes:") != 1 || !codes.MatchString(out) {
-			t.Errorf("%s --help: exit %d, %d times exit codes\n%s", cmd.CommandPath(), code, strings.Count(out, "Exit codes:"), errs)
+			t.Errorf("%s --help: exit %d, %d times exit codes\n%s", cmd.CommandPath(), code,
+				strings.Count(out, "Exit codes:"), errs)
 		}
 	}
 	root := (&cli{}).root()

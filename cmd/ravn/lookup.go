@@ -36,8 +36,10 @@ type found struct {
 func (c *cli) lookup() *cobra.Command {
 	var docType, process string
 	cmd := &cobra.Command{
-		Use: "lookup PARTICIPANT", Short: "Ask SML and SMP what a participant can receive, and where", Args: cobra.ExactArgs(1),
-		Long: "Without --doctype: the document types that the participant's SMP lists.\nWith --doctype and --process: the endpoint, from verified metadata.",
+		Use: "lookup PARTICIPANT", Short: "Ask SML and SMP what a participant can receive, and where",
+		Args: cobra.ExactArgs(1),
+		Long: "Without --doctype: the document types that the participant's SMP lists.\n" +
+			"With --doctype and --process: the endpoint, from verified metadata.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.runLookup(cmd.Context(), args[0], docType, process)
 		},
@@ -80,13 +82,16 @@ func (c *cli) runLookup(ctx context.Context, participant, docType, process strin
 		return c.lookupFailed(ctx, n, r, err)
 	}
 	f := found{
-		Participant: r.Value(), Registered: true, SMP: e.SMP, URL: e.URL, Subject: certs.Subject(e.Cert), NotAfter: e.Cert.NotAfter.UTC().Format(time.RFC3339),
-		Status: string(certs.ClassOf(n.Trust.VerifyAP(ctx, e.Cert, time.Now()))), RegisteredAs: e.Registered.String(),
+		Participant: r.Value(), Registered: true, SMP: e.SMP, URL: e.URL, Subject: certs.Subject(e.Cert),
+		NotAfter: e.Cert.NotAfter.UTC().Format(time.RFC3339),
+		Status:   string(certs.ClassOf(n.Trust.VerifyAP(ctx, e.Cert, time.Now()))), RegisteredAs: e.Registered.String(),
 	}
 	if seat, err := certs.Seat(e.Cert); err == nil {
 		f.Seat = string(seat)
 	}
-	return c.print(f, "%s is registered\n  SMP          %s\n  endpoint     %s\n  access point %s\n  certificate  %s, %s, until %s", f.Participant, f.SMP, f.URL, f.Seat, f.Subject, f.Status, f.NotAfter)
+	return c.print(f,
+		"%s is registered\n  SMP          %s\n  endpoint     %s\n  access point %s\n  certificate  %s, %s, until %s",
+		f.Participant, f.SMP, f.URL, f.Seat, f.Subject, f.Status, f.NotAfter)
 }
 
 func (c *cli) lookupGroup(ctx context.Context, n *node.Node, dir *smp.Client, r peppol.ParticipantID) error {

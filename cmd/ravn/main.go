@@ -84,15 +84,22 @@ type cli struct {
 func (c *cli) root() *cobra.Command {
 	root := &cobra.Command{
 		Use: "ravn", Short: "Peppol AS4 access point", SilenceUsage: true, SilenceErrors: true,
-		Long: "Ravn sends and receives Peppol business documents over AS4.\n\nExit codes: 0 ok, 1 negative result, 2 wrong usage or configuration, 3 temporary failure, or the outcome is not known.",
+		Long: "Ravn sends and receives Peppol business documents over AS4.\n\n" +
+			"Exit codes: 0 ok, 1 negative result, 2 wrong usage or configuration, 3 temporary failure, or the " +
+			"outcome is not known.",
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { c.ran, c.given = true, cmd.Flags().Changed("config") }
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
+		c.ran, c.given = true,
+			cmd.Flags().Changed("config")
+	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fault.New(fault.BadArguments, err, "") })
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "machine-readable output: one JSON object, or one per line")
 	root.PersistentFlags().StringVar(&c.config, "config", "ravn.yaml", "configuration file")
 	for _, add := range []func() *cobra.Command{
-		c.serve, c.send, c.documents, c.types, c.queue, c.open, c.participants, c.certs, c.configCmd, c.quickstart, c.version, c.lookup, c.demo, c.localnet, c.bench, c.validate, c.rules, c.report, c.customers, c.data, c.gentestdata,
+		c.serve, c.send, c.documents, c.types, c.queue, c.open, c.participants, c.certs, c.configCmd, c.quickstart,
+		c.version, c.lookup, c.demo, c.localnet, c.bench, c.validate, c.rules, c.report, c.customers, c.data,
+		c.gentestdata,
 	} {
 		root.AddCommand(add())
 	}

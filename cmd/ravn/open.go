@@ -32,18 +32,23 @@ func (c *cli) open() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "open FILE", Short: "Explain a captured AS4 message layer by layer",
 		Long: "Explain a captured AS4 message: an HTTP request or response as transmitted, or only its body.\n" +
-			"Each layer is shown with what was verified and what was not. Each error is shown with the rule it breaks.\n\n" +
-			"Exit codes: 0 the message was read and its signature is valid, or it is an unsigned error; 1 the signature is\n" +
+			"Each layer is shown with what was verified and what was not. Each error is shown with the rule it " +
+			"breaks.\n\n" +
+			"Exit codes: 0 the message was read and its signature is valid, or it is an unsigned error; 1 the " +
+			"signature is\n" +
 			"not valid, the receipt does not match the request, or the file cannot be read as AS4; 2 usage.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return c.runOpen(&f, args[0]) },
 	}
 	fl := cmd.Flags()
-	fl.StringArrayVar(&f.keys, "key", nil, "key to decrypt with: PEM file with key and certificate, PEM file with the key (then --cert), or PKCS#12; repeatable")
+	fl.StringArrayVar(&f.keys, "key", nil, "key to decrypt with: PEM file with key and certificate, PEM file with "+
+		"the key (then --cert), or PKCS#12; repeatable")
 	fl.StringArrayVar(&f.certs, "cert", nil, "PEM file with the certificate of a key; repeatable")
-	fl.StringVar(&f.password, "password", "", "password of PKCS#12 files; visible to other users of the machine, prefer --password-file")
+	fl.StringVar(&f.password, "password", "",
+		"password of PKCS#12 files; visible to other users of the machine, prefer --password-file")
 	fl.StringVar(&f.passwordFile, "password-file", "", "file whose first line is the password")
-	fl.StringArrayVar(&f.anchors, "anchors", nil, "PEM file with access point CAs to trust in addition to Peppol's; repeatable")
+	fl.StringArrayVar(&f.anchors, "anchors", nil,
+		"PEM file with access point CAs to trust in addition to Peppol's; repeatable")
 	fl.StringVar(&f.at, "at", "", "check certificates and age as of this time (RFC 3339) instead of now")
 	fl.StringVar(&f.request, "request", "", "captured request that the receipt answers: check whether they match")
 	fl.StringVar(&f.payload, "payload", "", "write the decrypted and verified StandardBusinessDocument to this file")
@@ -70,7 +75,8 @@ func (c *cli) runOpen(f *openFlags, file string) error {
 		return fault.New(fault.BadArguments, err, "--payload")
 	}
 	if f.payload != "" && !whole {
-		fmt.Fprintf(c.err, "%s was not written: there is no payload that was decrypted, verified and complete\n", f.payload)
+		fmt.Fprintf(c.err, "%s was not written: there is no payload that was decrypted, verified and complete\n",
+			f.payload)
 	}
 	c.exit = report.Verdict.Exit()
 	if c.json {

@@ -35,7 +35,10 @@ func openFile(t *testing.T, content []byte) string {
 
 func TestOpen(t *testing.T) {
 	wire := func(name string) string { return golden.Shared(t, "wire/"+name) }
-	anchors := []string{"--anchors", wire("keys/apca.pem"), "--anchors", wire("keys/root.pem"), "--at", "2026-11-21T22:00:00Z"}
+	anchors := []string{
+		"--anchors", wire("keys/apca.pem"), "--anchors", wire("keys/root.pem"), "--at",
+		"2026-11-21T22:00:00Z",
+	}
 	request, answer := wire("oxalis-phase4/request.http"), wire("oxalis-phase4/response.http")
 	both := openFile(t, append(golden.Read(t, "wire/keys/b.pem"), golden.Read(t, "wire/keys/b.key")...))
 	id, err := certs.LoadPEM(wire("keys/b.pem"), wire("keys/b.key"))
@@ -56,14 +59,33 @@ func TestOpen(t *testing.T) {
 	}{
 		{"without keys", []string{request}, 0, "Signature: VALID", ""},
 		{"key and certificate in one file", []string{"--key", both, request}, 0, "Encryption: decrypted", ""},
-		{"key and certificate in two files", []string{"--key", wire("keys/b.key"), "--cert", wire("keys/a.pem"), "--cert", wire("keys/b.pem"), request}, 0, "Encryption: decrypted", ""},
+		{"key and certificate in two files", []string{
+			"--key", wire("keys/b.key"), "--cert", wire("keys/a.pem"),
+			"--cert", wire("keys/b.pem"), request,
+		}, 0, "Encryption: decrypted", ""},
 		{"PKCS#12", []string{"--key", store, "--password", "secret", request}, 0, "Encryption: decrypted", ""},
-		{"PKCS#12 with password file", []string{"--key", store, "--password-file", password, request}, 0, "Encryption: decrypted", ""},
-		{"several keys", []string{"--key", both, "--key", store, "--password", "secret", request}, 0, "Encryption: decrypted", ""},
+		{
+			"PKCS#12 with password file",
+			[]string{"--key", store, "--password-file", password, request},
+			0,
+			"Encryption: decrypted", "",
+		},
+		{
+			"several keys",
+			[]string{"--key", both, "--key", store, "--password", "secret", request},
+			0,
+			"Encryption: decrypted", "",
+		},
 		{"receipt", append(anchors, "--request", request, answer), 0, "matches          yes", ""},
-		{"receipt of another message", []string{"--request", wire("oxalis-oxalis/request.http"), answer}, 1, "RAVN-2203", ""},
+		{
+			"receipt of another message",
+			[]string{"--request", wire("oxalis-oxalis/request.http"), answer},
+			1,
+			"RAVN-2203", "",
+		},
 		{"unsigned error", []string{wire("err-wrongkey-phase4-oxalis/response.http")}, 0, "NOT_SERVICED", ""},
-		{"changed", []string{openFile(t, bytes.Replace(golden.Read(t, "wire/oxalis-phase4/request.http"), []byte("PNO000001</"), []byte("PNO000003</"), 1))}, 1, "RAVN-4002", ""},
+		{"changed", []string{openFile(t, bytes.Replace(golden.Read(t, "wire/oxalis-phase4/request.http"),
+			[]byte("PNO000001</"), []byte("PNO000003</"), 1))}, 1, "RAVN-4002", ""},
 		{"HTML", []string{openFile(t, []byte("<html/>"))}, 1, "RAVN-4001", ""},
 		{"empty", []string{openFile(t, nil)}, 1, "RAVN-4001", ""},
 		{"no file given", nil, 2, "", "RAVN-1012"},
@@ -74,7 +96,12 @@ func TestOpen(t *testing.T) {
 		{"no such password file", []string{"--password-file", "/nowhere/x", request}, 2, "", "--password-file"},
 		{"no such key", []string{"--key", "/nowhere/x", request}, 2, "", "RAVN-1003"},
 		{"key without certificate", []string{"--key", wire("keys/b.key"), request}, 2, "", "--cert"},
-		{"certificate of another key", []string{"--key", wire("keys/b.key"), "--cert", wire("keys/a.pem"), request}, 2, "", "RAVN-1003"},
+		{
+			"certificate of another key",
+			[]string{"--key", wire("keys/b.key"), "--cert", wire("keys/a.pem"), request},
+			2,
+			"", "RAVN-1003",
+		},
 		{"no such anchors", []string{"--anchors", "/nowhere/x", request}, 2, "", "RAVN-1005"},
 		{"anchors that are no CA", []string{"--anchors", wire("keys/a.pem"), request}, 2, "", "RAVN-1005"},
 		{"no such request", []string{"--request", "/nowhere/x", answer}, 2, "", "--request"},
@@ -82,7 +109,8 @@ func TestOpen(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			exit, out, errs := openRun(t, tc.args...)
-			if exit != tc.exit || !strings.Contains(out, tc.out) || !strings.Contains(errs, tc.err) || tc.err == "" && errs != "" {
+			if exit != tc.exit || !strings.Contains(out, tc.out) || !strings.Contains(errs, tc.err) ||
+				tc.err == "" && errs != "" {
 				t.Errorf("exit %d, want %d\n%s\n%s", exit, tc.exit, out, errs)
 			}
 		})
@@ -96,7 +124,8 @@ func TestOpenJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &r); err != nil || exit != 0 || errs != "" {
 		t.Fatalf("exit %d, %v\n%s", exit, err, errs)
 	}
-	if r.Format != explain.Format || !r.Signature.Valid || r.Payload == nil || r.Payload.RootElement != "Invoice" || strings.Count(out, "\n") != 1 {
+	if r.Format != explain.Format || !r.Signature.Valid || r.Payload == nil || r.Payload.RootElement != "Invoice" ||
+		strings.Count(out, "\n") != 1 {
 		t.Errorf("%s", out)
 	}
 }
@@ -107,7 +136,8 @@ func TestOpenPayload(t *testing.T) {
 	path := filepath.Join(dir, "sbd.xml")
 	request := golden.Shared(t, "wire/oxalis-oxalis/request.http")
 
-	if exit, _, errs := openRun(t, "--payload", path, request); exit != 0 || !strings.Contains(errs, "was not written") {
+	if exit, _, errs := openRun(t, "--payload", path, request); exit != 0 ||
+		!strings.Contains(errs, "was not written") {
 		t.Errorf("without key: exit %d, %s", exit, errs)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
@@ -116,7 +146,8 @@ func TestOpenPayload(t *testing.T) {
 	if exit, _, errs := openRun(t, "--key", key, "--payload", path, request); exit != 0 || errs != "" {
 		t.Errorf("exit %d, %s", exit, errs)
 	}
-	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, golden.Read(t, "wire/oxalis-oxalis/payload.xml")) {
+	if got, err := os.ReadFile(path); err != nil ||
+		!bytes.Equal(got, golden.Read(t, "wire/oxalis-oxalis/payload.xml")) {
 		t.Errorf("the payload differs, %v", err)
 	}
 }

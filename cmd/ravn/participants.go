@@ -136,8 +136,10 @@ func (c *cli) participantsAdd() *cobra.Command {
 	var s served
 	var anyScheme bool
 	cmd := &cobra.Command{
-		Use: "add --participant ID --doctype TYPE [--process ID]", Short: "Serve a participant for a document type and process", Args: cobra.NoArgs,
-		Long: "Documents of this type and process for the participant are accepted from now on. Organisation numbers are checked by\n" +
+		Use:   "add --participant ID --doctype TYPE [--process ID]",
+		Short: "Serve a participant for a document type and process", Args: cobra.NoArgs,
+		Long: "Documents of this type and process for the participant are accepted from now on. Organisation numbers " +
+			"are checked by\n" +
 			"their check digit, schemes by the code list.\n\nExit codes: 0; 2 a value is wrong.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			e, err := s.parse()
@@ -164,7 +166,8 @@ func (c *cli) participantsRemove() *cobra.Command {
 	var s served
 	var all bool
 	cmd := &cobra.Command{
-		Use: "remove --participant ID (--doctype TYPE [--process ID] | --all)", Short: "Stop serving a participant, for one document type and process or for all", Args: cobra.NoArgs,
+		Use:   "remove --participant ID (--doctype TYPE [--process ID] | --all)",
+		Short: "Stop serving a participant, for one document type and process or for all", Args: cobra.NoArgs,
 		Long: "Documents that were received already are not touched.\n\nExit codes: 0; 2 there is no such entry.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if all {
@@ -177,7 +180,8 @@ func (c *cli) participantsRemove() *cobra.Command {
 			return c.withStore(cmd.Context(), func(st *store.Store) error {
 				err := st.RemoveServed(cmd.Context(), db.DefaultTenant, e)
 				if errors.Is(err, db.ErrNotFound) {
-					return badArgs("%s is not served for %s in %s", e.Participant.Value(), e.DocType.Value(), e.Process.Value())
+					return badArgs("%s is not served for %s in %s", e.Participant.Value(), e.DocType.Value(),
+						e.Process.Value())
 				}
 				if err != nil {
 					return fault.New(fault.RecordUnreadable, err, "")
@@ -208,7 +212,8 @@ func (c *cli) removeAll(ctx context.Context, s *served) error {
 		if n == 0 {
 			return badArgs("%s is not served", p.Value())
 		}
-		return c.print(map[string]any{"participant": p.Value(), "removed": n}, "%s is no longer served: %s removed", p.Value(), count(n, "entry", "entries"))
+		return c.print(map[string]any{"participant": p.Value(), "removed": n}, "%s is no longer served: %s removed",
+			p.Value(), count(n, "entry", "entries"))
 	})
 }
 
@@ -250,7 +255,8 @@ func (c *cli) participantsImport() *cobra.Command {
 	var anyScheme bool
 	cmd := &cobra.Command{
 		Use: "import FILE|-", Short: "Serve all entries of a CSV file, all or none", Args: cobra.ExactArgs(1),
-		Long: "Columns: participant,doctype,process[,domain], with or without that header, in UTF-8. doctype may be a short name\n" +
+		Long: "Columns: participant,doctype,process[,domain], with or without that header, in UTF-8. doctype may be " +
+			"a short name\n" +
 			"(ravn types), then process may be empty.\n\nExit codes: 0; 2 a line is wrong, so nothing was changed.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			list, err := readServed(args[0], cmd.InOrStdin(), anyScheme)
@@ -261,7 +267,8 @@ func (c *cli) participantsImport() *cobra.Command {
 				if err := st.AddServed(cmd.Context(), db.DefaultTenant, list...); err != nil {
 					return fault.New(fault.RecordUnreadable, err, "")
 				}
-				return c.print(map[string]int{"imported": len(list)}, "%s", count(len(list), "entry is served", "entries are served"))
+				return c.print(map[string]int{"imported": len(list)}, "%s",
+					count(len(list), "entry is served", "entries are served"))
 			})
 		},
 	}
@@ -299,10 +306,14 @@ func readServed(file string, in io.Reader, anyScheme bool) ([]store.Served, erro
 // servedLine reads one line of the file.
 func servedLine(rec []string, anyScheme bool) (store.Served, error) {
 	if len(rec) < 2 || len(rec) > 4 {
-		return store.Served{}, fmt.Errorf("%s, want participant,doctype,process[,domain]", count(len(rec), "column", "columns"))
+		return store.Served{}, fmt.Errorf("%s, want participant,doctype,process[,domain]",
+			count(len(rec), "column", "columns"))
 	}
 	rec = append(rec, "", "")
-	s := served{strings.TrimSpace(rec[0]), strings.TrimSpace(rec[1]), strings.TrimSpace(rec[2]), cmp.Or(strings.TrimSpace(rec[3]), domains[0])}
+	s := served{
+		strings.TrimSpace(rec[0]), strings.TrimSpace(rec[1]), strings.TrimSpace(rec[2]),
+		cmp.Or(strings.TrimSpace(rec[3]), domains[0]),
+	}
 	e, err := s.parse()
 	if err == nil {
 		err = schemeHint(check(e, anyScheme))

@@ -15,7 +15,8 @@ import (
 )
 
 func (c *cli) queue() *cobra.Command {
-	cmd := &cobra.Command{Use: "queue", Short: "Show waiting work, and decide about messages that were given up or quarantined"}
+	cmd := &cobra.Command{Use: "queue", Short: "Show waiting work, and decide about messages that were given up or " +
+		"quarantined"}
 	cmd.AddCommand(c.queueList())
 	for _, d := range decisions {
 		cmd.AddCommand(c.decide(d))
@@ -94,7 +95,8 @@ func (c *cli) listJobs(ctx context.Context, s *store.Store, f store.JobFilter, h
 		if j.Dead {
 			c.exit = fault.Negative
 		}
-		if err := c.print(r, "%-36s %-8s %-16s tries %d  %s%s%s  %s", r.ID, r.Kind, r.State, r.Tries, r.Due, by(r.Owner), r.heldText(), r.Reason); err != nil {
+		if err := c.print(r, "%-36s %-8s %-16s tries %d  %s%s%s  %s", r.ID, r.Kind, r.State, r.Tries, r.Due,
+			by(r.Owner), r.heldText(), r.Reason); err != nil {
 			return err
 		}
 	}

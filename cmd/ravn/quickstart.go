@@ -23,9 +23,12 @@ func (c *cli) quickstart() *cobra.Command {
 	var n setup.Node
 	var env, passwordFile string
 	cmd := &cobra.Command{
-		Use: "quickstart --environment local|test|production --dir DIR", Short: "Write a first configuration and say what remains to do", Args: cobra.NoArgs,
-		Long: "Writes configuration and keys into a new folder: for local a whole private hierarchy, unless --p12 or --pki is given; for test and\n" +
-			"production a key with a certificate request, unless --p12 is given. What is written passes ravn config check, except that a\n" +
+		Use:   "quickstart --environment local|test|production --dir DIR",
+		Short: "Write a first configuration and say what remains to do", Args: cobra.NoArgs,
+		Long: "Writes configuration and keys into a new folder: for local a whole private hierarchy, unless --p12 or " +
+			"--pki is given; for test and\n" +
+			"production a key with a certificate request, unless --p12 is given. What is written passes ravn config " +
+			"check, except that a\n" +
 			"certificate that was asked for is still to come.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
@@ -57,9 +60,11 @@ func (c *cli) quickstart() *cobra.Command {
 	f.StringVar(&n.PKI, "pki", "", "local: folder with the private CAs of an earlier quickstart, to join its network")
 	f.StringVar(&n.APAnchors, "ap-anchors", "", "PEM file with the CAs of access point certificates")
 	f.StringVar(&n.SMPAnchors, "smp-anchors", "", "PEM file with the CAs of SMP certificates")
-	f.StringVar(&n.Listen, "listen", "", "address of the endpoint (default 127.0.0.1:9443, or the first free port after it)")
+	f.StringVar(&n.Listen, "listen", "",
+		"address of the endpoint (default 127.0.0.1:9443, or the first free port after it)")
 	f.StringVar(&n.Host, "host", "", "host name for message ids; needed outside local")
-	f.StringVar(&n.Revocation, "revocation", "", "production: unchecked, to accept that revoked certificates are trusted until revocation is checked")
+	f.StringVar(&n.Revocation, "revocation", "",
+		"production: unchecked, to accept that revoked certificates are trusted until revocation is checked")
 	f.StringVar(&n.Country, "country", "", "country written as COUNTRY_C1")
 	f.StringVar(&n.Zone, "zone", "", "SML zone, if it is not that of the environment")
 	f.StringVar(&n.Resolver, "resolver", "", "DNS server, host:port")
@@ -79,7 +84,8 @@ func (c *cli) writeNode(ctx context.Context, n setup.Node) error {
 	if w.Seat == "" {
 		text = "wrote " + w.Config + " for the seat that the certificate will name"
 	}
-	if err := c.print(map[string]any{"config": w.Config, "seat": w.Seat, "todo": w.Todo}, "%s", text); err != nil || c.json {
+	if err := c.print(map[string]any{"config": w.Config, "seat": w.Seat, "todo": w.Todo}, "%s", text); err != nil ||
+		c.json {
 		return err
 	}
 	for i, line := range w.Todo {

@@ -19,8 +19,10 @@ import (
 )
 
 func (c *cli) report() *cobra.Command {
-	cmd := &cobra.Command{Use: "report", Short: "Monthly reports to OpenPeppol: transaction and end user statistics (TSR, EUSR)"}
-	cmd.AddCommand(c.reportPreview(), c.reportClose(), c.reportBuild(), c.reportArchive(), c.reportVerify(), c.reportDiff(), c.reportRows(), c.reportExport(), c.reportSend(), c.reportStatus())
+	cmd := &cobra.Command{Use: "report", Short: "Monthly reports to OpenPeppol: transaction and end user statistics " +
+		"(TSR, EUSR)"}
+	cmd.AddCommand(c.reportPreview(), c.reportClose(), c.reportBuild(), c.reportArchive(), c.reportVerify(),
+		c.reportDiff(), c.reportRows(), c.reportExport(), c.reportSend(), c.reportStatus())
 	return cmd
 }
 
@@ -30,13 +32,18 @@ type buildFlags struct{ items, month, seat, out, rules string }
 func (c *cli) reportBuild() *cobra.Command {
 	var f buildFlags
 	cmd := &cobra.Command{
-		Use: "build --month YYYY-MM [--items FILE --seat SEAT] [--out FOLDER]", Short: "Make both reports of a month, from the record or from a CSV file",
-		Long: "Without --items: makes the reports of a closed month from the record, for each of our seats, and archives them as a new\n" +
+		Use:   "build --month YYYY-MM [--items FILE --seat SEAT] [--out FOLDER]",
+		Short: "Make both reports of a month, from the record or from a CSV file",
+		Long: "Without --items: makes the reports of a closed month from the record, for each of our seats, and " +
+			"archives them as a new\n" +
 			"revision; --out writes them as well, one folder for each seat.\n\n" +
-			"With --items: reads production exchanges that have a receipt, one per row (see docs/reporting.md), and writes tsr.xml and eusr.xml.\n" +
-			"Both are checked by the built-in official rules and by the installed rule packs. Nothing is written if a row is bad or a\n" +
+			"With --items: reads production exchanges that have a receipt, one per row (see docs/reporting.md), and " +
+			"writes tsr.xml and eusr.xml.\n" +
+			"Both are checked by the built-in official rules and by the installed rule packs. Nothing is written if " +
+			"a row is bad or a\n" +
 			"rule is broken. Temporary files are in the folder TMPDIR.\n\n" +
-			"Exit codes: 0 the reports are written; 1 a row is bad, or a rule is broken; 2 wrong usage, or the month is not over.",
+			"Exit codes: 0 the reports are written; 1 a row is bad, or a rule is broken; 2 wrong usage, or the month " +
+			"is not over.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.items == "" {
@@ -65,7 +72,10 @@ func (f *buildFlags) header() (h reporting.Header, err error) {
 		return h, fault.New(fault.BadArguments, err, "--month")
 	}
 	if _, to := h.Month.Bounds(); !h.Month.Ended(time.Now()) {
-		return h, badArgs("--month %s is not over; its reports can be made from %s on, until then there is ravn report preview", h.Month, to.Format(time.RFC3339))
+		return h,
+			badArgs(
+				"--month %s is not over; its reports can be made from %s on, until then there is ravn report preview",
+				h.Month, to.Format(time.RFC3339))
 	}
 	if h.Seat, err = peppol.ParseSeat(f.seat); err != nil {
 		return h, fault.New(fault.BadArguments, err, "--seat")
@@ -114,13 +124,17 @@ func (c *cli) runReportBuild(ctx context.Context, f *buildFlags) error {
 		return fault.New(fault.FolderUnusable, err, "%s", f.out)
 	}
 	total, users := rep.TSR.Total, rep.EUSR.FullSet
-	b := built{h.Month, h.Seat, sum, total.Incoming, total.Outgoing, users.Sending, users.Receiving, users.Either, checks, files}
+	b := built{
+		h.Month, h.Seat, sum, total.Incoming, total.Outgoing, users.Sending, users.Receiving, users.Either,
+		checks, files,
+	}
 	return c.print(b, "%s", b.summary())
 }
 
 func (b *built) summary() string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "%s %s\n%s: %d counted, %s, %s (never counted)", b.Month, b.Seat, count(b.Rows, "row", "rows"), b.Counted,
+	fmt.Fprintf(&s, "%s %s\n%s: %d counted, %s, %s (never counted)", b.Month, b.Seat, count(b.Rows, "row", "rows"),
+		b.Counted,
 		count(b.Duplicates, "duplicate", "duplicates"), count(b.Summary.Reports, "report", "reports"))
 	if len(b.Other) > 0 {
 		s.WriteString("\nnot used, of other months:")
@@ -128,7 +142,8 @@ func (b *built) summary() string {
 			fmt.Fprintf(&s, " %d of %s", m.Rows, m.Month)
 		}
 	}
-	fmt.Fprintf(&s, "\nexchanges: %d incoming, %d outgoing\nend users: %d send, %d receive, %d do either", b.Incoming, b.Outgoing, b.Sending, b.Receiving, b.Either)
+	fmt.Fprintf(&s, "\nexchanges: %d incoming, %d outgoing\nend users: %d send, %d receive, %d do either", b.Incoming,
+		b.Outgoing, b.Sending, b.Receiving, b.Either)
 	s.WriteString("\nchecked by: " + strings.Join(b.Checks, "; "))
 	for _, f := range b.Files {
 		fmt.Fprintf(&s, "\n%-8s %d bytes, SHA-256 %s", f.Name, f.Bytes, f.SHA256)
@@ -154,7 +169,8 @@ func (c *cli) itemsRefused(name string, err error) error {
 	}
 	f := fault.New(fault.ItemsInvalid, nil, "%s: %s", name, bad.Count())
 	if c.json {
-		if err := c.print(map[string]any{"code": f.Code, "error": f.Error(), "bad_rows": bad.Total, "rows": bad.Rows}, ""); err != nil {
+		if err := c.print(map[string]any{"code": f.Code, "error": f.Error(), "bad_rows": bad.Total, "rows": bad.Rows},
+			""); err != nil {
 			return err
 		}
 		return &shownError{f}

@@ -15,12 +15,17 @@ import (
 	"github.com/ravn-ap/ravn/reporting"
 )
 
-const itemsHeader = "time,direction,c2,c3,doctype_scheme,doctype,process_scheme,process,transport,c1_country,c4_country,end_user,message_id\n"
+const itemsHeader = "time,direction,c2,c3,doctype_scheme,doctype,process_scheme,process,transport,c1_country," +
+	"c4_country,end_user,message_id\n"
 
-const itemsRows = "2026-03-02T07:10:00+01:00,outgoing,PNO000777,PNO000888,busdox-docid-qns,x::y##z::1,cenbii-procid-ubl,p,peppol-transport-as4-v2_0,NO,,A,m1\n" +
-	"2026-03-03T07:10:00Z,incoming,PNO000888,PNO000777,busdox-docid-qns,x::y##z::1,cenbii-procid-ubl,p,peppol-transport-as4-v2_0,SE,NO,B,m2\n" +
-	"2026-03-03T07:10:00Z,incoming,PNO000888,PNO000777,busdox-docid-qns,x::y##z::1,cenbii-procid-ubl,p,peppol-transport-as4-v2_0,SE,NO,B,m2\n" +
-	"2026-04-01T00:30:00Z,incoming,PNO000888,PNO000777,busdox-docid-qns,x::y##z::1,cenbii-procid-ubl,p,peppol-transport-as4-v2_0,SE,NO,B,m3\n"
+const itemsRows = "2026-03-02T07:10:00+01:00,outgoing,PNO000777,PNO000888,busdox-docid-qns,x::y##z::1," +
+	"cenbii-procid-ubl,p,peppol-transport-as4-v2_0,NO,,A,m1\n" +
+	"2026-03-03T07:10:00Z,incoming,PNO000888,PNO000777,busdox-docid-qns,x::y##z::1,cenbii-procid-ubl,p," +
+	"peppol-transport-as4-v2_0,SE,NO,B,m2\n" +
+	"2026-03-03T07:10:00Z,incoming,PNO000888,PNO000777,busdox-docid-qns,x::y##z::1,cenbii-procid-ubl,p," +
+	"peppol-transport-as4-v2_0,SE,NO,B,m2\n" +
+	"2026-04-01T00:30:00Z,incoming,PNO000888,PNO000777,busdox-docid-qns,x::y##z::1,cenbii-procid-ubl,p," +
+	"peppol-transport-as4-v2_0,SE,NO,B,m3\n"
 
 // buildArgs writes a file of items and returns the arguments that build from it, and the folder that is built.
 func buildArgs(t *testing.T, items string) (args []string, out string) {
@@ -30,7 +35,10 @@ func buildArgs(t *testing.T, items string) (args []string, out string) {
 		t.Fatal(err)
 	}
 	out = filepath.Join("made", "here")
-	return []string{"report", "build", "--items", "items.csv", "--month", "2026-03", "--seat", "PNO000777", "--out", out}, out
+	return []string{
+		"report", "build", "--items", "items.csv", "--month", "2026-03", "--seat", "PNO000777", "--out",
+		out,
+	}, out
 }
 
 func TestReportBuild(t *testing.T) {
@@ -39,7 +47,10 @@ func TestReportBuild(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, errs)
 	}
-	for _, want := range []string{"4 rows: 2 counted, 1 duplicate,", "of other months: 1 of 2026-04", "1 incoming, 1 outgoing", "by ravn-core "} {
+	for _, want := range []string{
+		"4 rows: 2 counted, 1 duplicate,", "of other months: 1 of 2026-04",
+		"1 incoming, 1 outgoing", "by ravn-core ",
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in\n%s", want, text)
 		}
@@ -65,7 +76,8 @@ func TestReportBuild(t *testing.T) {
 		Other                     []struct{ Month string } `json:"other_months"`
 		Files                     []reporting.File
 	}
-	if err := json.Unmarshal([]byte(text), &b); err != nil || code != 0 || b.Month != "2026-03" || b.Counted != 2 || b.Sending != 1 || len(b.Other) != 1 || b.Other[0].Month != "2026-04" || len(b.Files) != 2 {
+	if err := json.Unmarshal([]byte(text), &b); err != nil || code != 0 || b.Month != "2026-03" || b.Counted != 2 ||
+		b.Sending != 1 || len(b.Other) != 1 || b.Other[0].Month != "2026-04" || len(b.Files) != 2 {
 		t.Errorf("exit %d, %v: %s", code, err, text)
 	}
 	entries, _ := os.ReadDir(out)
@@ -83,7 +95,8 @@ func TestReportBuild(t *testing.T) {
 func TestReportBuildRefused(t *testing.T) {
 	args, out := buildArgs(t, itemsHeader+itemsRows+strings.Replace(itemsRows, "NO,,A", "XX,,A", 1))
 	_, errs, code := call(t, args...)
-	if code != 1 || !strings.HasPrefix(errs, `line 6, c1_country: "XX" is not a country`) || !strings.Contains(errs, "RAVN-4004: ") || !strings.Contains(errs, "items.csv: 1 bad row.") {
+	if code != 1 || !strings.HasPrefix(errs, `line 6, c1_country: "XX" is not a country`) ||
+		!strings.Contains(errs, "RAVN-4004: ") || !strings.Contains(errs, "items.csv: 1 bad row.") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 	text, errs, code := call(t, append(args, "--json")...)
@@ -92,7 +105,8 @@ func TestReportBuildRefused(t *testing.T) {
 		Bad  int `json:"bad_rows"`
 		Rows []reporting.RowError
 	}
-	if err := json.Unmarshal([]byte(text), &b); err != nil || code != 1 || errs != "" || b.Code != "RAVN-4004" || b.Bad != 1 || b.Rows[0].Line != 6 || b.Rows[0].Column != "c1_country" {
+	if err := json.Unmarshal([]byte(text), &b); err != nil || code != 1 || errs != "" || b.Code != "RAVN-4004" ||
+		b.Bad != 1 || b.Rows[0].Line != 6 || b.Rows[0].Column != "c1_country" {
 		t.Errorf("exit %d, %v: %s%s", code, err, text, errs)
 	}
 	if _, err := os.Stat(filepath.Dir(out)); !os.IsNotExist(err) {
@@ -100,9 +114,11 @@ func TestReportBuildRefused(t *testing.T) {
 	}
 	// Identifiers that the rules cannot tell apart.
 	collide := strings.Replace(itemsRows, "x::y##z::1,cenbii-procid-ubl,p", "x::y::a::b,c,d", 1)
-	collide += "2026-03-02T07:10:00Z,outgoing,PNO000777,PNO000888,busdox-docid-qns,x::y,a,b::c::d,peppol-transport-as4-v2_0,NO,,A,m9\n"
+	collide += "2026-03-02T07:10:00Z,outgoing,PNO000777,PNO000888,busdox-docid-qns,x::y,a,b::c::d," +
+		"peppol-transport-as4-v2_0,NO,,A,m9\n"
 	args, out = buildArgs(t, itemsHeader+collide)
-	if _, errs, code := call(t, args...); code != 1 || !strings.Contains(errs, "RAVN-4005") || !strings.Contains(errs, "SCH-TSR-10") {
+	if _, errs, code := call(t, args...); code != 1 || !strings.Contains(errs, "RAVN-4005") ||
+		!strings.Contains(errs, "SCH-TSR-10") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 	if _, err := os.Stat(filepath.Dir(out)); !os.IsNotExist(err) {
@@ -127,7 +143,10 @@ func TestReportBuildWrongUse(t *testing.T) {
 		want string
 	}{
 		{"nothing", args[:2], "--month is needed"},
-		{"a seat without items", append(slices.Clone(args[:2]), "--month", "2026-10", "--seat", "PNO000001"), "--items"},
+		{
+			"a seat without items", append(slices.Clone(args[:2]), "--month", "2026-10", "--seat", "PNO000001"),
+			"--items",
+		},
 		{"items not there", with("--items", "nowhere.csv"), "nowhere.csv"},
 		{"items are a folder", with("--items", "."), ".: it is a folder"},
 		{"month", with("--month", "2026-3"), "2026-10"},
@@ -153,9 +172,12 @@ func TestReportBuildInstalledRules(t *testing.T) {
 		Rules   []string `json:"rules"`
 	}
 	install := func(version, more string) {
-		m := map[string]any{"name": "openpeppol-reporting", "version": version, "valid_from": "2024-02-29", "documents": []document{
-			{peppol.TypeTSR, "tsr.xsd", []string{"tsr.sch"}}, {peppol.TypeEUSR, "eusr.xsd", []string{"eusr.sch"}},
-		}}
+		m := map[string]any{
+			"name": "openpeppol-reporting", "version": version, "valid_from": "2024-02-29",
+			"documents": []document{
+				{peppol.TypeTSR, "tsr.xsd", []string{"tsr.sch"}}, {peppol.TypeEUSR, "eusr.xsd", []string{"eusr.sch"}},
+			},
+		}
 		b, err := json.Marshal(m)
 		if err != nil {
 			t.Fatal(err)
@@ -171,11 +193,14 @@ func TestReportBuildInstalledRules(t *testing.T) {
 		}
 		write("pack.json", b, nil)
 		for to, from := range map[string]string{
-			"tsr.xsd": "tsr/xsd/peppol-transaction-statistics-reporting-1.0.xsd", "tsr.sch": "tsr/schematron/peppol-transaction-statistics-reporting-1.0.5.sch",
-			"eusr.xsd": "eusr/xsd/peppol-end-user-statistics-reporting-1.1.xsd", "eusr.sch": "eusr/schematron/peppol-end-user-statistics-reporting-1.1.5.sch",
+			"tsr.xsd":  "tsr/xsd/peppol-transaction-statistics-reporting-1.0.xsd",
+			"tsr.sch":  "tsr/schematron/peppol-transaction-statistics-reporting-1.0.5.sch",
+			"eusr.xsd": "eusr/xsd/peppol-end-user-statistics-reporting-1.1.xsd",
+			"eusr.sch": "eusr/schematron/peppol-end-user-statistics-reporting-1.1.5.sch",
 		} {
 			b, err := os.ReadFile(filepath.Join(shared, from))
-			write(to, []byte(strings.Replace(string(b), "every $st in (eusr:Subset) satisfies", "every $st in (eusr:Subset) satisfies "+more, 1)), err)
+			write(to, []byte(strings.Replace(string(b), "every $st in (eusr:Subset) satisfies",
+				"every $st in (eusr:Subset) satisfies "+more, 1)), err)
 		}
 		if _, errs, code := call(t, "rules", "install", "--rules", "rules", dir); code != 0 {
 			t.Fatal(errs)
@@ -194,7 +219,8 @@ func TestReportBuildInstalledRules(t *testing.T) {
 		t.Fatal(errs)
 	}
 	install("2", "false() and ")
-	if _, errs, code := call(t, args...); code != 1 || !strings.Contains(errs, "RAVN-4005") || !strings.Contains(errs, "SCH-EUSR-33") {
+	if _, errs, code := call(t, args...); code != 1 || !strings.Contains(errs, "RAVN-4005") ||
+		!strings.Contains(errs, "SCH-EUSR-33") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 	if _, err := os.Stat(out); !os.IsNotExist(err) {

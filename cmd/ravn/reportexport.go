@@ -24,8 +24,10 @@ type exportFlags struct {
 func (c *cli) reportExport() *cobra.Command {
 	var f exportFlags
 	cmd := &cobra.Command{
-		Use: "export --month YYYY-MM --out FOLDER", Short: "Write the monthly report for DFØ, its mail, and the numbers for invoices",
-		Long: "Writes a workbook and a CSV file for DFØ, the text of the mail to go with them, and a workbook and a CSV file with the\n" +
+		Use:   "export --month YYYY-MM --out FOLDER",
+		Short: "Write the monthly report for DFØ, its mail, and the numbers for invoices",
+		Long: "Writes a workbook and a CSV file for DFØ, the text of the mail to go with them, and a workbook and a " +
+			"CSV file with the\n" +
 			"customers. Nothing is sent. If the month is not closed, the files are a preview and say so.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.runReportExport(cmd.Context(), &f) },
@@ -35,7 +37,8 @@ func (c *cli) reportExport() *cobra.Command {
 	fl.StringVar(&f.out, "out", "", "folder for the files; created if necessary")
 	fl.StringVar(&f.lang, "lang", string(fault.Bokmal), "language of headings and texts: nb, nn or en")
 	fl.StringVar(&f.template, "template", "", "YAML file that chooses the columns (docs/reporting.md)")
-	fl.StringVar(&f.Provider, "sp-name", "", "our name as service provider, for the subject of the mail (default: our seat)")
+	fl.StringVar(&f.Provider, "sp-name", "",
+		"our name as service provider, for the subject of the mail (default: our seat)")
 	fl.StringVar(&f.Org, "org", "", "our organisation number")
 	fl.StringVar(&f.Contact, "contact", "", "contact for DFØ: name, mail, telephone")
 	fl.StringVar(&f.To, "to", "", "mail address of DFØ")

@@ -19,14 +19,16 @@ func TestReportExport(t *testing.T) {
 		return append([]string{"--config", cfg, "report", "export", "--month", "2026-03", "--out", out}, more...)
 	}
 	text, errs, code := call(t, export("--sp-name", "Ravn AS", "--lang", "en")...)
-	if code != 0 || !strings.Contains(text, "2026-03: 0 sent, 0 received\npreview: ") || !strings.Contains(text, "missing in the files: --org, --contact, --to\n") {
+	if code != 0 || !strings.Contains(text, "2026-03: 0 sent, 0 received\npreview: ") ||
+		!strings.Contains(text, "missing in the files: --org, --contact, --to\n") {
 		t.Fatalf("exit %d: %s%s", code, text, errs)
 	}
 	mail, err := os.ReadFile(filepath.Join(out, "mail-preview.txt"))
 	if err != nil || !strings.HasPrefix(string(mail), "Subject: Reporting - 2026-03 Ravn AS\nTo: (missing)\n") {
 		t.Errorf("%v\n%s", err, mail)
 	}
-	text, errs, code = call(t, export("--json", "--sp-name", "Ravn AS", "--org", "999888777", "--contact", "Kari", "--to", "dfo@example.com")...)
+	text, errs, code = call(t, export("--json", "--sp-name", "Ravn AS", "--org", "999888777", "--contact", "Kari",
+		"--to", "dfo@example.com")...)
 	var x struct {
 		Month          string
 		Preview        bool
@@ -34,7 +36,8 @@ func TestReportExport(t *testing.T) {
 		Missing        []string
 		Files          []reporting.File
 	}
-	if err := json.Unmarshal([]byte(text), &x); err != nil || code != 0 || x.Month != "2026-03" || !x.Preview || x.Sent == nil || x.Received == nil || len(x.Missing) != 0 || len(x.Files) != 5 {
+	if err := json.Unmarshal([]byte(text), &x); err != nil || code != 0 || x.Month != "2026-03" || !x.Preview ||
+		x.Sent == nil || x.Received == nil || len(x.Missing) != 0 || len(x.Files) != 5 {
 		t.Errorf("exit %d, %v: %s%s", code, err, text, errs)
 	}
 	template := filepath.Join(dir, "template.yaml")

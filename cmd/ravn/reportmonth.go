@@ -69,7 +69,8 @@ func reportFault(err error) error {
 		return fault.New(fault.CustomersInvalid, err, "")
 	case errors.Is(err, accounts.ErrDrift):
 		return fault.New(fault.ReportDrift, err, "")
-	case errors.Is(err, accounts.ErrOpen), errors.Is(err, accounts.ErrWindow), errors.Is(err, ledger.ErrMonthNotOver), errors.Is(err, ledger.ErrMonthClosed), errors.Is(err, ledger.ErrEarlierOpen):
+	case errors.Is(err, accounts.ErrOpen), errors.Is(err, accounts.ErrWindow), errors.Is(err, ledger.ErrMonthNotOver),
+		errors.Is(err, ledger.ErrMonthClosed), errors.Is(err, ledger.ErrEarlierOpen):
 		return fault.New(fault.MonthRefused, err, "")
 	case errors.Is(err, db.ErrNotFound):
 		return fault.New(fault.BadArguments, err, "")
@@ -101,7 +102,9 @@ func monthFlag(cmd *cobra.Command) func() (peppol.Month, error) {
 }
 
 // monthly makes a command that does something with a month.
-func (c *cli) monthly(cmd *cobra.Command, do func(context.Context, *accounts.Accounts, peppol.Month) error) *cobra.Command {
+func (c *cli) monthly(cmd *cobra.Command, do func(context.Context, *accounts.Accounts,
+	peppol.Month) error,
+) *cobra.Command {
 	month := monthFlag(cmd)
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -150,7 +153,10 @@ type previewed struct {
 
 func (c *cli) printPreview(m peppol.Month, p *accounts.Pair, out string) error {
 	total, users := p.Report.TSR.Total, p.Report.EUSR.FullSet
-	v := previewed{Month: m, Seat: string(p.Seat), Incoming: total.Incoming, Outgoing: total.Outgoing, Sending: users.Sending, Receiving: users.Receiving, Either: users.Either, Missing: p.Missing}
+	v := previewed{
+		Month: m, Seat: string(p.Seat), Incoming: total.Incoming, Outgoing: total.Outgoing,
+		Sending: users.Sending, Receiving: users.Receiving, Either: users.Either, Missing: p.Missing,
+	}
 	if v.Missing == nil {
 		v.Missing = []accounts.Missing{}
 	}
@@ -160,7 +166,8 @@ func (c *cli) printPreview(m peppol.Month, p *accounts.Pair, out string) error {
 			return fault.New(fault.FolderUnusable, err, "%s", out)
 		}
 	}
-	text := fmt.Sprintf("%s %s: %d incoming, %d outgoing; end users: %d send, %d receive, %d do either", m, v.Seat, v.Incoming, v.Outgoing, v.Sending, v.Receiving, v.Either)
+	text := fmt.Sprintf("%s %s: %d incoming, %d outgoing; end users: %d send, %d receive, %d do either", m, v.Seat,
+		v.Incoming, v.Outgoing, v.Sending, v.Receiving, v.Either)
 	for _, x := range p.Missing {
 		c.exit = fault.Negative
 		text += fmt.Sprintf("\n  no country: %s, %s", x.Participant, count(x.Exchanges, "exchange", "exchanges"))
@@ -173,7 +180,8 @@ func (c *cli) reportClose() *cobra.Command {
 	var in io.Reader
 	cmd := c.monthly(&cobra.Command{
 		Use: "close --month YYYY-MM", Short: "Close a month for good; later exchanges count in the next",
-		Long: "Possible from ten minutes after the end of the month in UTC, once the months before it are closed and every end user has a country.\n" +
+		Long: "Possible from ten minutes after the end of the month in UTC, once the months before it are closed and " +
+			"every end user has a country.\n" +
 			"Says what the month comes to and asks; with --json it does not ask, and needs --yes.\n\n" +
 			"Exit codes: 0 the month is closed; 1 the answer was no; 2 it cannot be closed, or wrong usage.",
 	}, func(ctx context.Context, a *accounts.Accounts, m peppol.Month) error {
@@ -190,7 +198,8 @@ func (c *cli) reportClose() *cobra.Command {
 		if err := a.Close(ctx, m, actor()); err != nil {
 			return err
 		}
-		return c.print(map[string]any{"month": m, "closed": true}, "%s is closed; make its reports: ravn report build --month %s", m, m)
+		return c.print(map[string]any{"month": m, "closed": true},
+			"%s is closed; make its reports: ravn report build --month %s", m, m)
 	})
 	cmd.Flags().BoolVar(&yes, "yes", false, "do it without asking")
 	cmd.PreRun = func(cmd *cobra.Command, _ []string) { in = cmd.InOrStdin() }
@@ -206,7 +215,8 @@ func (c *cli) askClose(in io.Reader, m peppol.Month, pairs []accounts.Pair) (boo
 		total := p.Report.TSR.Total
 		c.hint("%s %s: %d incoming, %d outgoing", m, p.Seat, total.Incoming, total.Outgoing)
 	}
-	fmt.Fprintf(c.out, "Closing %s is for good: an exchange that is recorded later counts in the next open month. Close it? [y/N] ", m)
+	fmt.Fprintf(c.out,
+		"Closing %s is for good: an exchange that is recorded later counts in the next open month. Close it? [y/N] ", m)
 	answer, err := bufio.NewReader(in).ReadString('\n')
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":
@@ -259,13 +269,17 @@ func (c *cli) printBuilt(b *accounts.Built, out string) error {
 	if b.Replaced > 0 {
 		note = fmt.Sprintf(", replaced by revision %d", b.Replaced)
 	}
-	return c.print(b, "%s %s revision %d of %s by %s%s\n  tsr.xml  SHA-256 %s\n  eusr.xml SHA-256 %s\n  checked by %s", b.Month, b.Seat, b.Revision,
+	return c.print(b, "%s %s revision %d of %s by %s%s\n  tsr.xml  SHA-256 %s\n  eusr.xml SHA-256 %s\n  checked by %s",
+		b.Month, b.Seat, b.Revision,
 		b.At.Format(time.RFC3339), b.Actor, note, b.TSR, b.EUSR, strings.Join(b.Protocol.Rules, "; "))
 }
 
 func (c *cli) reportArchive() *cobra.Command {
 	var out string
-	cmd := c.monthly(&cobra.Command{Use: "archive --month YYYY-MM", Short: "List the reports that were built for a month, and write the files of the newest"},
+	cmd := c.monthly(&cobra.Command{
+		Use:   "archive --month YYYY-MM",
+		Short: "List the reports that were built for a month, and write the files of the newest",
+	},
 		func(ctx context.Context, a *accounts.Accounts, m peppol.Month) error {
 			list, err := a.Archive(ctx, m)
 			if err != nil {
@@ -295,10 +309,12 @@ func (c *cli) reportVerify() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		text := fmt.Sprintf("%s: %s, %s, all agree", m, count(v.Rows, "row", "rows"), count(v.Builds, "archived build", "archived builds"))
+		text := fmt.Sprintf("%s: %s, %s, all agree", m, count(v.Rows, "row", "rows"),
+			count(v.Builds, "archived build", "archived builds"))
 		if len(v.Wrong) > 0 {
 			c.exit = fault.Negative
-			text = fmt.Sprintf("%s: %s, %s agree\n  %s", m, count(v.Rows, "row", "rows"), count(v.Builds, "archived build", "archived builds"), strings.Join(v.Wrong, "\n  "))
+			text = fmt.Sprintf("%s: %s, %s agree\n  %s", m, count(v.Rows, "row", "rows"),
+				count(v.Builds, "archived build", "archived builds"), strings.Join(v.Wrong, "\n  "))
 		}
 		return c.print(v, "%s", text)
 	})
@@ -307,7 +323,10 @@ func (c *cli) reportVerify() *cobra.Command {
 func (c *cli) reportDiff() *cobra.Command {
 	var seat string
 	var first, second int64
-	cmd := c.monthly(&cobra.Command{Use: "diff --month YYYY-MM --a N --b N", Short: "Compare two revisions of a month's reports, number by number"},
+	cmd := c.monthly(&cobra.Command{
+		Use:   "diff --month YYYY-MM --a N --b N",
+		Short: "Compare two revisions of a month's reports, number by number",
+	},
 		func(ctx context.Context, a *accounts.Accounts, m peppol.Month) error {
 			if first < 1 || second < 1 {
 				return badArgs("--a and --b are needed: revisions, see ravn report archive")
@@ -318,7 +337,8 @@ func (c *cli) reportDiff() *cobra.Command {
 			}
 			for _, d := range list {
 				c.exit = fault.Negative
-				if err := c.print(d, "%s %s\n  %2d: %s\n  %2d: %s", d.Report, d.Number, first, orNothing(d.A), second, orNothing(d.B)); err != nil {
+				if err := c.print(d, "%s %s\n  %2d: %s\n  %2d: %s", d.Report, d.Number, first, orNothing(d.A), second,
+					orNothing(d.B)); err != nil {
 					return err
 				}
 			}
@@ -341,7 +361,8 @@ func (c *cli) reportRows() *cobra.Command {
 	var q accounts.Query
 	cmd := c.monthly(&cobra.Command{
 		Use: "rows --month YYYY-MM", Short: "List the messages behind a number of a report",
-		Long: "Lists the exchanges with the given keys, like those of a subtotal in a report. Without keys: all of the month. A key that\n" +
+		Long: "Lists the exchanges with the given keys, like those of a subtotal in a report. Without keys: all of " +
+			"the month. A key that\n" +
 			"nothing in the record can have is an error, not an empty list.\n" +
 			"It shows participants, which are personal data if they stand for a person.",
 	}, func(ctx context.Context, a *accounts.Accounts, m peppol.Month) error {
@@ -351,7 +372,8 @@ func (c *cli) reportRows() *cobra.Command {
 		n := 0
 		err := a.Rows(ctx, m, q, func(x *accounts.Exchange) error {
 			n++
-			return c.print(x, "%s %s %s %s → %s %s %s", x.At.Format(time.RFC3339), x.Direction, x.C2, x.Sender, x.Receiver, x.C3, x.MessageID)
+			return c.print(x, "%s %s %s %s → %s %s %s", x.At.Format(time.RFC3339), x.Direction, x.C2, x.Sender,
+				x.Receiver, x.C3, x.MessageID)
 		})
 		if err != nil || c.json {
 			return err
@@ -375,7 +397,8 @@ func (c *cli) reportStatus() *cobra.Command {
 	var done string
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show what must be delivered by when",
-		Long: "DFØ by day 10 (payments: day 5), OpenPeppol by day 15 of the next month, in UTC; for each month since the record began.",
+		Long: "DFØ by day 10 (payments: day 5), OpenPeppol by day 15 of the next month, in UTC; for each month since " +
+			"the record began.",
 		Args: cobra.NoArgs,
 	}
 	month := monthFlag(cmd)
@@ -405,7 +428,8 @@ func (c *cli) reportStatus() *cobra.Command {
 				if d.Pressing() {
 					c.exit = fault.Negative
 				}
-				if err := c.print(d, "%s %-11s %-9s %-7s due %s", d.Month, d.What, d.Seat, d.State, d.Due.Format(time.RFC3339)); err != nil {
+				if err := c.print(d, "%s %-11s %-9s %-7s due %s", d.Month, d.What, d.Seat, d.State,
+					d.Due.Format(time.RFC3339)); err != nil {
 					return err
 				}
 			}
@@ -418,8 +442,10 @@ func (c *cli) reportStatus() *cobra.Command {
 func (c *cli) reportSend() *cobra.Command {
 	var again bool
 	cmd := &cobra.Command{
-		Use: "send --month YYYY-MM", Short: "Send the newest reports of a month to OpenPeppol, in one attempt each", Args: cobra.NoArgs,
-		Long: "Each report is a message of its own: if one fails, the other is sent all the same. A report that was sent is not sent\n" +
+		Use: "send --month YYYY-MM", Short: "Send the newest reports of a month to OpenPeppol, in one attempt each",
+		Args: cobra.NoArgs,
+		Long: "Each report is a message of its own: if one fails, the other is sent all the same. A report that was " +
+			"sent is not sent\n" +
 			"again unless there is a newer revision, or with --again.",
 	}
 	month := monthFlag(cmd)
@@ -470,8 +496,11 @@ func (c *cli) sendReports(ctx context.Context, n *node.Node, a *accounts.Account
 	return first
 }
 
-func (c *cli) sendReport(ctx context.Context, n *node.Node, a *accounts.Accounts, m peppol.Month, u accounts.Unsent, sub ap.Submission) error {
-	if err := c.print(map[string]any{"month": m, "seat": u.Seat, "report": u.What, "revision": u.Revision}, "%s %s %s revision %d", m, u.Seat, u.What, u.Revision); err != nil {
+func (c *cli) sendReport(ctx context.Context, n *node.Node, a *accounts.Accounts, m peppol.Month, u accounts.Unsent,
+	sub ap.Submission,
+) error {
+	if err := c.print(map[string]any{"month": m, "seat": u.Seat, "report": u.What, "revision": u.Revision},
+		"%s %s %s revision %d", m, u.Seat, u.What, u.Revision); err != nil {
 		return err
 	}
 	msg, err := c.submit(ctx, n, sub, as4.Peer{})

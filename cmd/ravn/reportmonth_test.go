@@ -111,8 +111,8 @@ func TestCustomers(t *testing.T) {
 	run(0, "", "worklist", "--month", earlier(0))
 }
 
-// The reports of a month are sent over AS4, each on its own, and are not counted themselves; a failure of one does not stop
-// the other.
+// The reports of a month are sent over AS4, each on its own, and are not counted themselves; a failure of one does not
+// stop the other.
 func TestReportSend(t *testing.T) {
 	n, err := testbed.Start(t.Context(), testbed.Options{Dir: filepath.Join(t.TempDir(), "net"), Log: zerolog.Nop()})
 	if err != nil {
@@ -143,7 +143,8 @@ func TestReportSend(t *testing.T) {
 		}
 		n.SMP.Register(smp.Service{Participant: to, DocType: d, Process: p, URL: n.B.URL(), Cert: id.Cert})
 		n.SML.Register(to, n.SMP.URL())
-		if err := n.B.Store.AddServed(t.Context(), db.DefaultTenant, store.Served{Participant: to, DocType: d, Process: p, Domain: "eProcurement"}); err != nil {
+		if err := n.B.Store.AddServed(t.Context(), db.DefaultTenant,
+			store.Served{Participant: to, DocType: d, Process: p, Domain: "eProcurement"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -157,7 +158,8 @@ func TestReportSend(t *testing.T) {
 	}
 	past := earlier(1)
 	for _, args := range [][]string{{"close", "--yes"}, {"build"}} {
-		if _, errs, code := call(t, append(append([]string{"--config", n.A.File, "report"}, args...), "--month", past)...); code != 0 {
+		if _, errs, code := call(t, append(append([]string{"--config", n.A.File, "report"}, args...), "--month",
+			past)...); code != 0 {
 			t.Skipf("the month cannot be closed in its first ten minutes: %s", errs)
 		}
 	}
@@ -172,14 +174,17 @@ func TestReportSend(t *testing.T) {
 	if code != 0 || strings.Contains(out, "eusr") || strings.Count(out, "SENT: the receipt is verified") != 1 {
 		t.Errorf("the second time: exit %d: %s%s", code, out, errs)
 	}
-	if out, errs, code = call(t, "--config", n.A.File, "report", "send", "--month", past); code != 0 || !strings.Contains(out, "everything is sent") {
+	if out, errs, code = call(t, "--config", n.A.File, "report", "send", "--month", past); code != 0 ||
+		!strings.Contains(out, "everything is sent") {
 		t.Errorf("the third time: exit %d: %s%s", code, out, errs)
 	}
-	if out, _, _ := call(t, "--config", n.A.File, "report", "status"); !strings.Contains(out, past+" tsr         POP900001 done") || !strings.Contains(out, past+" eusr        POP900001 done") {
+	if out, _, _ := call(t, "--config", n.A.File, "report", "status"); !strings.Contains(out,
+		past+" tsr         POP900001 done") || !strings.Contains(out, past+" eusr        POP900001 done") {
 		t.Error(out)
 	}
 	for _, at := range []*testbed.AccessPoint{n.A, n.B} {
-		if out, errs, _ := call(t, "--config", at.File, "report", "preview", "--month", earlier(0)); !strings.Contains(out, fmt.Sprintf("%s %s: 0 incoming, 0 outgoing", earlier(0), at.Seat)) {
+		if out, errs, _ := call(t, "--config", at.File, "report", "preview", "--month",
+			earlier(0)); !strings.Contains(out, fmt.Sprintf("%s %s: 0 incoming, 0 outgoing", earlier(0), at.Seat)) {
 			t.Errorf("reports are counted: %s%s", out, errs)
 		}
 	}

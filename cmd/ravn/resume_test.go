@@ -47,7 +47,8 @@ type interrupted struct {
 func sendToMute(t *testing.T, args []string, cert string) *interrupted {
 	t.Helper()
 	s := &interrupted{mute: newMute(t)}
-	s.cmd = command(nil, append([]string{"--json"}, append(args, "--endpoint", s.mute.URL+"/as4", "--endpoint-cert", cert)...)...)
+	s.cmd = command(nil, append([]string{"--json"},
+		append(args, "--endpoint", s.mute.URL+"/as4", "--endpoint-cert", cert)...)...)
 	s.cmd.Stdout = &s.out
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -99,8 +100,8 @@ func same(t *testing.T, what string, got []store.State, want ...store.State) {
 	}
 }
 
-// REL-027, REL-020: whoever is interrupted while sending goes on at once with the same message, and nothing that is said or
-// done makes a second one of it.
+// REL-027, REL-020: whoever is interrupted while sending goes on at once with the same message, and nothing that is
+// said or done makes a second one of it.
 func TestREL027InterruptedSend(t *testing.T) {
 	from, to, cert, invoice := twoNodes(t)
 	receiver := serveProcess(t, to)
@@ -133,7 +134,8 @@ func TestREL027InterruptedSend(t *testing.T) {
 		if code := s.end(t, sig); code != 3 {
 			t.Errorf("%s: exit %d", sig, code)
 		}
-		if strings.Contains(s.out.String(), `"state":"SENDING"`) || !strings.Contains(s.out.String(), `"state":"UNKNOWN"`) {
+		if strings.Contains(s.out.String(), `"state":"SENDING"`) ||
+			!strings.Contains(s.out.String(), `"state":"UNKNOWN"`) {
 			t.Errorf("%s: %s", sig, s.out.String())
 		}
 		out, errs, code = call(t, append(send, toReceiver...)...) // the same command again
@@ -150,13 +152,15 @@ func TestREL027InterruptedSend(t *testing.T) {
 // A process that dies after the commit and before it says the id leaves a message that the same command finds.
 func TestREL020FoundByContent(t *testing.T) {
 	from, to, cert, invoice := twoNodes(t)
-	large := bytes.Replace(testbed.Invoice, []byte("<cbc:ID>DEMO-1"), []byte("<!-- "+strings.Repeat("large ", 20_000)+"--><cbc:ID>DEMO-1"), 1)
+	large := bytes.Replace(testbed.Invoice, []byte("<cbc:ID>DEMO-1"),
+		[]byte("<!-- "+strings.Repeat("large ", 20_000)+"--><cbc:ID>DEMO-1"), 1)
 	if err := os.WriteFile(invoice, large, 0o600); err != nil { // a payload that the record does not keep itself
 		t.Fatal(err)
 	}
 	receiver := serveProcess(t, to)
 	send := []string{
-		"--config", from, "send", "--from", testbed.Sender, "--to", testbed.Receiver, "--endpoint", receiver.url, "--endpoint-cert", cert, invoice,
+		"--config", from, "send", "--from", testbed.Sender, "--to", testbed.Receiver, "--endpoint", receiver.url,
+		"--endpoint-cert", cert, invoice,
 	}
 	if out, code := ravn(t, []string{"RAVN_FAILPOINT=blob.dirsynced>db.committed"}, send...); out != "" || code == 0 {
 		t.Fatalf("exit %d, it said %q", code, out)
@@ -171,7 +175,8 @@ func TestREL020FoundByContent(t *testing.T) {
 	}
 	same(t, "once more, after it was sent", outgoing(t, from), store.Sent, store.Sent)
 
-	s := sendToMute(t, []string{"--config", from, "send", "--from", testbed.Sender, "--to", testbed.Receiver, invoice}, cert)
+	s := sendToMute(t, []string{"--config", from, "send", "--from", testbed.Sender, "--to", testbed.Receiver, invoice},
+		cert)
 	_ = s.end(t, syscall.SIGKILL)
 	if out, errs, code := call(t, append(send, "--again")...); code != 0 {
 		t.Errorf("exit %d\n%s%s", code, out, errs)

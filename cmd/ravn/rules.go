@@ -13,17 +13,20 @@ import (
 )
 
 func (c *cli) rules() *cobra.Command {
-	cmd := &cobra.Command{Use: "rules", Short: "Install, list, check and remove rule packs, and try rule files on documents"}
+	cmd := &cobra.Command{Use: "rules", Short: "Install, list, check and remove rule packs, and try rule files on " +
+		"documents"}
 	var dir string
 	cmd.PersistentFlags().StringVar(&dir, "rules", "", "folder of rule packs (default: that of the configuration)")
-	cmd.AddCommand(c.rulesInstall(&dir), c.rulesList(&dir), c.rulesCore(), c.rulesCheck(&dir), c.rulesRemove(&dir), c.rulesUpdate(&dir), c.rulesAlarms(&dir), c.rulesRun(), c.rulesXSD())
+	cmd.AddCommand(c.rulesInstall(&dir), c.rulesList(&dir), c.rulesCore(), c.rulesCheck(&dir), c.rulesRemove(&dir),
+		c.rulesUpdate(&dir), c.rulesAlarms(&dir), c.rulesRun(), c.rulesXSD())
 	return cmd
 }
 
 func (c *cli) rulesInstall(dir *string) *cobra.Command {
 	var o pack.Options
 	cmd := &cobra.Command{
-		Use: "install FOLDER|ZIP|JAR|URL", Short: "Install a rule pack, after loading and compiling it as a check", Args: cobra.ExactArgs(1),
+		Use: "install FOLDER|ZIP|JAR|URL", Short: "Install a rule pack, after loading and compiling it as a check",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			to, err := c.rulesDir(*dir)
 			if err != nil {
@@ -42,7 +45,8 @@ func (c *cli) rulesInstall(dir *string) *cobra.Command {
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&o.Name, "name", "", "name for the pack instead of its own, or which of several packs")
-	fl.StringVar(&o.Version, "release", "", "version of the pack if it does not say so itself, or which of several versions")
+	fl.StringVar(&o.Version, "release", "",
+		"version of the pack if it does not say so itself, or which of several versions")
 	fl.StringVar(&o.ValidFrom, "valid-from", "", "first day, YYYY-MM-DD")
 	fl.StringVar(&o.ValidTo, "valid-to", "", "last day, YYYY-MM-DD")
 	fl.StringVar(&o.SHA256, "sha256", "", "SHA-256 that the archive must have")
@@ -61,7 +65,8 @@ func (c *cli) printInstalled(in *pack.Installation) error {
 				bare++
 			}
 		}
-		if err := c.print(m, "installed %s %s: %s, %d of them without an XML Schema%s%s", m.Name, m.Version, count(len(m.Documents), "document type", "document types"), bare, from, hashLine(m)); err != nil {
+		if err := c.print(m, "installed %s %s: %s, %d of them without an XML Schema%s%s", m.Name, m.Version,
+			count(len(m.Documents), "document type", "document types"), bare, from, hashLine(m)); err != nil {
 			return err
 		}
 	}
@@ -105,7 +110,8 @@ func (c *cli) rulesList(dir *string) *cobra.Command {
 					line.Rules = core.Count(own)
 					note = ", " + count(line.Rules, "basic rule", "basic rules")
 				}
-				if err := c.print(line, "%-24s %-16s %10s – %-10s  %s%s", m.Name, m.Version, m.ValidFrom, m.ValidTo, count(len(m.Documents), "document type", "document types"), note); err != nil {
+				if err := c.print(line, "%-24s %-16s %10s – %-10s  %s%s", m.Name, m.Version, m.ValidFrom, m.ValidTo,
+					count(len(m.Documents), "document type", "document types"), note); err != nil {
 					return err
 				}
 			}
@@ -153,7 +159,8 @@ func (c *cli) rulesXSD() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use: "xsd --xsd FILE DOCUMENT...", Short: "Check documents against one XML Schema",
-		Long: "Checks each document against one schema. With --json one line per document: file, xsd, valid, errors.\n\n" +
+		Long: "Checks each document against one schema. With --json one line per document: file, xsd, valid, " +
+			"errors.\n\n" +
 			"Exit codes: 0 all are valid; 1 one is not, or cannot be read; 2 the schema cannot be used.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -188,9 +195,12 @@ func (c *cli) rulesRun() *cobra.Command {
 	var sch, phase string
 	cmd := &cobra.Command{
 		Use: "run --sch FILE DOCUMENT...", Short: "Run one Schematron file on documents and test sets",
-		Long: "Runs one rule file, a Schematron schema or one compiled to XSLT, on each document, and on each document of a test set.\n" +
-			"With --json one line per document: file, index, sch, fired, firedRules, and error if something could not be evaluated.\n\n" +
-			"Exit codes: 0 no fatal assert failed; 1 one did, or a document cannot be read; 2 the rule file cannot be used.",
+		Long: "Runs one rule file, a Schematron schema or one compiled to XSLT, on each document, and on each " +
+			"document of a test set.\n" +
+			"With --json one line per document: file, index, sch, fired, firedRules, and error if something could " +
+			"not be evaluated.\n\n" +
+			"Exit codes: 0 no fatal assert failed; 1 one did, or a document cannot be read; 2 the rule file cannot " +
+			"be used.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if sch == "" {
@@ -204,7 +214,10 @@ func (c *cli) rulesRun() *cobra.Command {
 				doc, err := os.ReadFile(name)
 				if err != nil {
 					c.exit = fault.Negative
-					if err := c.printRun(&validation.RuleRun{File: name, Sch: sch, Fired: []validation.Fired{}, Error: fault.Plain(err)}); err != nil {
+					if err := c.printRun(&validation.RuleRun{
+						File: name, Sch: sch, Fired: []validation.Fired{},
+						Error: fault.Plain(err),
+					}); err != nil {
 						return err
 					}
 					continue
@@ -235,7 +248,8 @@ func (c *cli) printRun(r *validation.RuleRun) error {
 	if c.json {
 		return c.print(r, "")
 	}
-	if err := c.print(nil, "%s [%d]: %s failed, %s fired", r.File, r.Index, count(len(r.Fired), "assert", "asserts"), count(r.FiredRules, "rule", "rules")); err != nil {
+	if err := c.print(nil, "%s [%d]: %s failed, %s fired", r.File, r.Index, count(len(r.Fired), "assert", "asserts"),
+		count(r.FiredRules, "rule", "rules")); err != nil {
 		return err
 	}
 	for _, f := range r.Fired {

@@ -19,7 +19,8 @@ type packCheck struct {
 func (c *cli) rulesCheck(dir *string) *cobra.Command {
 	return &cobra.Command{
 		Use: "check", Short: "Load and compile all rule packs, and list what cannot be used",
-		Long: "Loads and compiles every schema and rule file of every pack, and lists everything that cannot be used, with file and line.\n\n" +
+		Long: "Loads and compiles every schema and rule file of every pack, and lists everything that cannot be " +
+			"used, with file and line.\n\n" +
 			"Exit codes: 0 all can be used; 2 something cannot.",
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -29,7 +30,10 @@ func (c *cli) rulesCheck(dir *string) *cobra.Command {
 			}
 			var results []packCheck
 			for _, p := range append(packs, core.Pack()) {
-				results = append(results, packCheck{Name: p.Name, Version: p.Version, Problems: sentences(validation.PackProblems(&p))})
+				results = append(results, packCheck{
+					Name: p.Name, Version: p.Version,
+					Problems: sentences(validation.PackProblems(&p)),
+				})
 			}
 			for _, why := range broken {
 				results = append(results, packCheck{Problems: []string{why.Error()}})

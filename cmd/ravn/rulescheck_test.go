@@ -10,20 +10,25 @@ import (
 
 // unusable are the files of packs with features that are not supported, and one whose manifest is broken.
 var unusable = map[string]string{
-	"a/1/pack.json": `{"name":"a","version":"1","documents":[{"doctype":"::a##c::1","rules":["r.sch","s.sch","t.xslt"]}]}`,
+	"a/1/pack.json": `{"name":"a","version":"1","documents":[{"doctype":"::a##c::1","rules":["r.sch","s.sch",` +
+		`"t.xslt"]}]}`,
 	"a/1/r.sch": `<schema xmlns="http://purl.oclc.org/dsdl/schematron" xmlns:xsl="http://www.w3.org/1999/XSL/Transform" queryBinding="xslt2">
 <xsl:variable name="v" select="1"/>
 <xsl:function name="f"><xsl:for-each select="1 to 3"/><xsl:message/></xsl:function>
 <pattern><rule context="a"><extends rule="x"/><assert id="A" flag="fatal">no test</assert>
 <assert test="no-such-function(.)" id="B" flag="fatal">x</assert>
 <let name="y" value="1 +"/></rule></pattern></schema>`,
-	"a/1/s.sch":     `<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt3"><pattern/></schema>`,
-	"a/1/t.xslt":    "<xsl:stylesheet xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\" version=\"2.0\">\n<xsl:template match=\"/\"/>\n<xsl:import href=\"x\"/>\n<xsl:strip-space elements=\"*\"/></xsl:stylesheet>",
+	"a/1/s.sch": `<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt3"><pattern/></schema>`,
+	"a/1/t.xslt": "<xsl:stylesheet xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\" version=\"2.0\">\n" +
+		"<xsl:template match=\"/\"/>\n<xsl:import href=\"x\"/>\n<xsl:strip-space elements=\"*\"/></xsl:stylesheet>",
 	"b/1/pack.json": `{"name":"b","version":"1","documents":[{"doctype":"::a##c::1","rules":["r.sch"]}]}`,
-	"b/1/r.sch":     `<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2"><pattern><rule context="a"><assert test="b" id="A" flag="fatal">no b</assert></rule></pattern></schema>`,
+	"b/1/r.sch": `<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2"><pattern><rule ` +
+		`context="a"><assert test="b" id="A" flag="fatal">no b</assert></rule></pattern></schema>`,
 	"c/1/pack.json": `{`,
-	"d/1/pack.json": `{"name":"d","version":"1","documents":[{"doctype":"::a##c::1","xsd":"none.xsd","rules":["r.sch"]}]}`,
-	"d/1/r.sch":     `<!DOCTYPE schema [<!ENTITY e SYSTEM "file:///etc/passwd">]><schema xmlns="http://purl.oclc.org/dsdl/schematron">&e;</schema>`,
+	"d/1/pack.json": `{"name":"d","version":"1","documents":[{"doctype":"::a##c::1","xsd":"none.xsd","rules":` +
+		`["r.sch"]}]}`,
+	"d/1/r.sch": `<!DOCTYPE schema [<!ENTITY e SYSTEM "file:///etc/passwd">]><schema ` +
+		`xmlns="http://purl.oclc.org/dsdl/schematron">&e;</schema>`,
 }
 
 // rules check names every feature that is not supported, in all packs, with file and line.
@@ -55,9 +60,12 @@ func TestRulesCheckNamesAll(t *testing.T) {
 	}
 	want := map[string][]string{
 		"a": {
-			"r.sch:2: xsl:variable is not supported", "r.sch:3: xsl:for-each is not supported in a function", "r.sch:3: xsl:message is not supported in a function",
-			"r.sch:4: the element extends is not supported in a rule", "r.sch:4: an assert without a test", "r.sch:5: test of B: ", "no-such-function", "r.sch:6: let y: ",
-			`s.sch:1: the query binding "xslt3" is not supported`, "t.xslt:3: xsl:import is not supported", "t.xslt:4: xsl:strip-space is not supported",
+			"r.sch:2: xsl:variable is not supported", "r.sch:3: xsl:for-each is not supported in a function",
+			"r.sch:3: xsl:message is not supported in a function",
+			"r.sch:4: the element extends is not supported in a rule", "r.sch:4: an assert without a test",
+			"r.sch:5: test of B: ", "no-such-function", "r.sch:6: let y: ",
+			`s.sch:1: the query binding "xslt3" is not supported`, "t.xslt:3: xsl:import is not supported",
+			"t.xslt:4: xsl:strip-space is not supported",
 		},
 		"b": {}, "ravn-core": {}, "": {"c", "pack.json"}, "d": {"none.xsd", "r.sch: "},
 	}
@@ -72,7 +80,8 @@ func TestRulesCheckNamesAll(t *testing.T) {
 			}
 		}
 	}
-	if out, _, _ := call(t, "rules", "check", "--rules", dir); !strings.Contains(out, "b 1: ok") || !strings.Contains(out, "a 1: cannot be used\n") {
+	if out, _, _ := call(t, "rules", "check", "--rules", dir); !strings.Contains(out, "b 1: ok") ||
+		!strings.Contains(out, "a 1: cannot be used\n") {
 		t.Error(out)
 	}
 }

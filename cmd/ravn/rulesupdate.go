@@ -42,9 +42,11 @@ func (c *cli) rulesUpdate(dir *string) *cobra.Command {
 	var o pack.Options
 	cmd := &cobra.Command{
 		Use: "update --from URL", Short: "Install the new rule packs of a list", Args: cobra.NoArgs,
-		Long: "Fetches a list of packs over https and installs those that are not installed yet. The list is JSON:\n\n" +
-			"  {\"packs\": [{\"name\": …, \"version\": …, \"url\": …, \"sha256\": …, \"valid_from\": …, \"valid_to\": …}]}\n\n" +
-			"An archive must have the SHA-256 given in the list. A pack that cannot be used is reported and not installed.\n\n" +
+		Long: "Fetches a list of packs over https and installs those that are not there yet. The list is JSON:\n\n" +
+			"  {\"packs\": [{\"name\": …, \"version\": …, \"url\": …, \"sha256\": …, \"valid_from\": …, " +
+			"\"valid_to\": …}]}\n\n" +
+			"An archive must have the SHA-256 given in the list. A pack that cannot be used is reported and not " +
+			"installed.\n\n" +
 			"Exit codes: 0 all are installed; 1 one is not; 2 the list cannot be used.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if from == "" {
@@ -88,7 +90,8 @@ func (c *cli) printUpdate(u *pack.Update) error {
 
 func (c *cli) rulesAlarms(dir *string) *cobra.Command {
 	return &cobra.Command{
-		Use: "alarms", Short: "List rule packs that are missing, unreadable, no longer valid or not yet valid", Args: cobra.NoArgs,
+		Use: "alarms", Short: "List rule packs that are missing, unreadable, no longer valid or not yet valid",
+		Args: cobra.NoArgs,
 		Long: "Compares the rule packs with today's date and with the document types of the last 30 days.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			from, err := c.rulesDir(*dir)

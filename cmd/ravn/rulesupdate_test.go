@@ -17,7 +17,8 @@ import (
 	"github.com/ravn-ap/ravn/testbed/proxy"
 )
 
-const smallSch = `<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2"><pattern><rule context="/*"><assert id="R-1" flag="fatal" test="@ok">It is not ok.</assert></rule></pattern></schema>`
+const smallSch = `<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2"><pattern><rule ` +
+	`context="/*"><assert id="R-1" flag="fatal" test="@ok">It is not ok.</assert></rule></pattern></schema>`
 
 // smallPack is an archive with one rule.
 func smallPack(t *testing.T, sch string) []byte {
@@ -25,8 +26,9 @@ func smallPack(t *testing.T, sch string) []byte {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	for name, text := range map[string]string{
-		"pack.json": `{"name":"small","version":"1","documents":[{"doctype":"urn:x::Note##note::1","rules":["r.sch"]}]}`,
-		"r.sch":     sch,
+		"pack.json": `{"name":"small","version":"1","documents":` +
+			`[{"doctype":"urn:x::Note##note::1","rules":["r.sch"]}]}`,
+		"r.sch": sch,
 	} {
 		w, err := z.Create(name)
 		if err == nil {
@@ -47,8 +49,8 @@ func sha(b []byte) string {
 	return hex.EncodeToString(h[:])
 }
 
-// A pack is installed from an https server, with its hash shown and recorded; a list of packs likewise. SEC-111 holds: a server
-// of another environment than local may not be on this machine.
+// A pack is installed from an https server, with its hash shown and recorded; a list of packs likewise. SEC-111 holds:
+// a server of another environment than local may not be on this machine.
 func TestRulesFromServerSEC111(t *testing.T) {
 	good, bad := smallPack(t, smallSch), smallPack(t, strings.Replace(smallSch, "@ok", "@ok[", 1))
 	var list string
@@ -76,11 +78,13 @@ func TestRulesFromServerSEC111(t *testing.T) {
 		}
 	}
 	write("test")
-	if _, errs, code := call(t, "rules", "install", s.URL+"/small.zip"); code != 2 || !strings.Contains(errs, "SEC-111") {
+	if _, errs, code := call(t, "rules", "install", s.URL+"/small.zip"); code != 2 ||
+		!strings.Contains(errs, "SEC-111") {
 		t.Errorf("an own address in test: exit %d: %s", code, errs)
 	}
 	write("local")
-	if _, errs, code := call(t, "rules", "install", "--sha256", sha(bad), s.URL+"/small.zip"); code != 2 || !strings.Contains(errs, sha(good)) {
+	if _, errs, code := call(t, "rules", "install", "--sha256", sha(bad), s.URL+"/small.zip"); code != 2 ||
+		!strings.Contains(errs, sha(good)) {
 		t.Errorf("another hash than the pinned one: exit %d: %s", code, errs)
 	}
 	if _, errs, code := call(t, "rules", "install", s.URL+"/bad.zip"); code != 2 || !strings.Contains(errs, "r.sch") {
@@ -92,29 +96,38 @@ func TestRulesFromServerSEC111(t *testing.T) {
 	p := proxy.New(proxy.Options{Deny: http.StatusForbidden}) // OPS-140: downloads go through it as well
 	defer p.Close()
 	t.Setenv("RAVN_NETWORK_PROXY", "http://"+p.Addr())
-	if _, errs, code := call(t, "rules", "install", s.URL+"/small.zip"); code != 2 || !strings.Contains(errs, "the proxy "+p.Addr()+" does not allow it") {
+	if _, errs, code := call(t, "rules", "install", s.URL+"/small.zip"); code != 2 ||
+		!strings.Contains(errs, "the proxy "+p.Addr()+" does not allow it") {
 		t.Errorf("a proxy that refuses: exit %d: %s", code, errs)
 	}
 	p.Deny(0)
-	if out, errs, code := call(t, "rules", "install", "--sha256", sha(good), s.URL+"/small.zip"); code != 0 || !strings.Contains(out, sha(good)) {
+	if out, errs, code := call(t, "rules", "install", "--sha256", sha(good), s.URL+"/small.zip"); code != 0 ||
+		!strings.Contains(out, sha(good)) {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
 	if asked := p.Asked(); len(asked) != 2 || "https://"+asked[1] != s.URL {
 		t.Errorf("the proxy was asked for %q, not for %s twice", asked, s.URL)
 	}
 
-	list = fmt.Sprintf(`{"packs":[{"name":"small","version":"1","url":"small.zip","sha256":%q},{"name":"small","version":"2","url":"small.zip","sha256":%q,"valid_from":"2100-01-01"},{"name":"bad","version":"1","url":"bad.zip","sha256":%q}]}`,
+	list = fmt.Sprintf(`{"packs":[{"name":"small","version":"1","url":"small.zip","sha256":%q},{"name":"small",`+
+		`"version":"2","url":"small.zip","sha256":%q,"valid_from":"2100-01-01"},{"name":"bad","version":"1","url":`+
+		`"bad.zip","sha256":%q}]}`,
 		sha(good), sha(good), sha(bad))
 	out, errs, code := call(t, "rules", "update", "--from", s.URL+"/packs.json")
-	for _, want := range []string{"small 1: installed already\n", "small 2: installed, SHA-256 " + sha(good), "bad 1: not installed: ", "r.sch"} {
+	for _, want := range []string{
+		"small 1: installed already\n", "small 2: installed, SHA-256 " + sha(good),
+		"bad 1: not installed: ", "r.sch",
+	} {
 		if code != 1 || !strings.Contains(out, want) {
 			t.Errorf("exit %d, wanted %q: %s%s", code, want, out, errs)
 		}
 	}
-	if out, errs, code := call(t, "rules", "list"); code != 0 || !strings.Contains(out, "2100-01-01") || strings.Contains(out, "bad") {
+	if out, errs, code := call(t, "rules", "list"); code != 0 || !strings.Contains(out, "2100-01-01") ||
+		strings.Contains(out, "bad") {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
-	if _, errs, code := call(t, "rules", "update", "--sha256", sha(good), "--from", s.URL+"/packs.json"); code != 2 || !strings.Contains(errs, "SHA-256") {
+	if _, errs, code := call(t, "rules", "update", "--sha256", sha(good), "--from", s.URL+"/packs.json"); code != 2 ||
+		!strings.Contains(errs, "SHA-256") {
 		t.Errorf("another list than the pinned one: exit %d: %s", code, errs)
 	}
 	if _, _, code := call(t, "rules", "update"); code != 2 {
@@ -135,7 +148,8 @@ func TestRulesAlarms(t *testing.T) {
 	if _, errs, code := call(t, "--config", cfg, "rules", "install", "--valid-from", "2100-01-01", archive); code != 0 {
 		t.Fatal(errs)
 	}
-	if out, errs, code := call(t, "--config", cfg, "rules", "alarms"); code != 1 || !strings.Contains(out, "upcoming") || !strings.Contains(out, "small 1 is installed and holds from 2100-01-01") {
+	if out, errs, code := call(t, "--config", cfg, "rules", "alarms"); code != 1 ||
+		!strings.Contains(out, "upcoming") || !strings.Contains(out, "small 1 is installed and holds from 2100-01-01") {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
 	manifests, err := filepath.Glob(filepath.Join(filepath.Dir(cfg), "data", "rules", "small", "*", "pack.json"))
@@ -145,7 +159,8 @@ func TestRulesAlarms(t *testing.T) {
 	if err := os.WriteFile(manifests[0], []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, errs, code := call(t, "--config", cfg, "rules", "alarms"); code != 1 || !strings.HasPrefix(out, "unreadable") || !strings.Contains(out, "ravn rules remove small 1") {
+	if out, errs, code := call(t, "--config", cfg, "rules", "alarms"); code != 1 ||
+		!strings.HasPrefix(out, "unreadable") || !strings.Contains(out, "ravn rules remove small 1") {
 		t.Errorf("a pack that cannot be read: exit %d: %s%s", code, out, errs)
 	}
 	if out, errs, code := call(t, "--config", cfg, "rules", "remove", "small", "1"); code != 0 {

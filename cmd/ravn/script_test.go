@@ -15,8 +15,8 @@ import (
 	"github.com/ravn-ap/ravn/testbed"
 )
 
-// TestScripts runs the dialogues of testdata/script: what somebody types, and what the program answers. Each begins in a folder
-// of its own with the demo's invoice and the private CAs of the tests.
+// TestScripts runs the dialogues of testdata/script: what somebody types, and what the program answers. Each begins in
+// a folder of its own with the demo's invoice and the private CAs of the tests.
 func TestScripts(t *testing.T) {
 	p, err := localca.Shared()
 	if err != nil {

@@ -58,10 +58,12 @@ func (c *cli) send() *cobra.Command {
 	fl.StringVar(&f.mimeType, "mime-type", "", "send any file, wrapped as BinaryContent with this media type")
 	fl.BoolVar(&f.text, "text", false, "with --mime-type: wrap as TextContent instead")
 	fl.StringVar(&f.conversation, "conversation", "", "eb:ConversationId (default: a new one)")
-	fl.StringVar(&f.endpoint, "endpoint", "", "URL of the receiving access point, instead of a lookup (local and test only)")
+	fl.StringVar(&f.endpoint, "endpoint", "",
+		"URL of the receiving access point, instead of a lookup (local and test only)")
 	fl.StringVar(&f.endpointCert, "endpoint-cert", "", "PEM file with its certificate")
 	fl.StringVar(&f.resume, "resume", "", "send the stored bytes of this message again (id or MessageId)")
-	fl.BoolVar(&f.again, "again", false, "send the document as a new message even if the record has the same one unfinished")
+	fl.BoolVar(&f.again, "again", false,
+		"send the document as a new message even if the record has the same one unfinished")
 	return cmd
 }
 
@@ -121,7 +123,8 @@ func (c *cli) submit(ctx context.Context, n *node.Node, sub ap.Submission, peer 
 // resume sends the stored bytes again, unless the message already has its receipt.
 func (c *cli) resume(ctx context.Context, n *node.Node, m store.Message, peer as4.Peer) (err error) {
 	if m.State == store.Sent || m.State == store.Closed {
-		return c.print(newSendLine("finished", m), "MessageId %s\nid        %s\n%s: it has its receipt since %s; nothing was sent now",
+		return c.print(newSendLine("finished", m),
+			"MessageId %s\nid        %s\n%s: it has its receipt since %s; nothing was sent now",
 			m.MessageID, m.ID, m.State, m.Accepted.Format(time.RFC3339))
 	}
 	if peer.URL == "" && !m.Sealed.IsZero() && n.Outbound.Directory == nil {
@@ -138,7 +141,8 @@ func (c *cli) attempt(ctx context.Context, n *node.Node, m store.Message, send f
 	l := newSendLine("submitted", m)
 	before := ""
 	if !m.Sealed.IsZero() {
-		l.Event, before = "resumed", fmt.Sprintf("\n%s since %s: the same bytes are sent again", m.State, m.Created.Format(time.RFC3339))
+		l.Event, before = "resumed", fmt.Sprintf("\n%s since %s: the same bytes are sent again", m.State,
+			m.Created.Format(time.RFC3339))
 	}
 	var err error
 	if l.Validation, err = findings(ctx, n, m); err != nil {
@@ -220,7 +224,8 @@ type sendLine struct {
 
 func newSendLine(event string, m store.Message) sendLine {
 	return sendLine{
-		Event: event, ID: m.ID, MessageID: m.MessageID, InstanceID: m.InstanceID, Receiver: m.Receiver, State: string(m.State), OK: true,
+		Event: event, ID: m.ID, MessageID: m.MessageID, InstanceID: m.InstanceID, Receiver: m.Receiver,
+		State: string(m.State), OK: true,
 		DocType: m.DocTypeScheme + "::" + m.DocType, Process: m.ProcessScheme + "::" + m.Process,
 	}
 }

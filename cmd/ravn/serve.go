@@ -27,7 +27,8 @@ func tuneGC() {
 func (c *cli) serve() *cobra.Command {
 	return &cobra.Command{
 		Use: "serve", Short: "Run the access point", Args: cobra.NoArgs,
-		Long: "Runs the access point until SIGTERM or SIGINT, then finishes what is in progress and ends. SIGHUP is logged and\n" +
+		Long: "Runs the access point until SIGTERM or SIGINT, then finishes what is in progress and ends. SIGHUP is " +
+			"logged and\n" +
 			"changes nothing.\n\n" +
 			"The log goes to standard error, including start, stop and the reasons.\n\n" +
 			"Exit codes: 0 it was asked to end; 2 the configuration is wrong, see ravn config check; 3 it had to stop.",
@@ -40,7 +41,8 @@ func (c *cli) serve() *cobra.Command {
 			defer ignoreHangup(log)()
 			tuneGC()
 			log.Info().Str("version", programVersion()).Str("go", runtime.Version()).Int("pid", os.Getpid()).
-				Str("environment", cfg.Environment).Str("config", c.config).Str("listen", cfg.AS4.Listen).Msg("starting")
+				Str("environment", cfg.Environment).Str("config", c.config).Str("listen",
+				cfg.AS4.Listen).Msg("starting")
 			if err := runServer(cmd.Context(), cfg, log); err != nil {
 				for _, one := range flatten(err) { // what config check says, line by line
 					log.Error().Err(one).Msg("stopped")

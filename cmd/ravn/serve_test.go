@@ -56,16 +56,19 @@ func TestServeTellsOfStartAndStop(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = cmd.Process.Kill() }) // ended already, unless the test failed
-		if l := log.find(t, "starting"); l["environment"] != "local" || l["version"] == "" || l["listen"] != "127.0.0.1:0" || l["config"] != to {
+		if l := log.find(t, "starting"); l["environment"] != "local" || l["version"] == "" ||
+			l["listen"] != "127.0.0.1:0" || l["config"] != to {
 			t.Errorf("%v", l)
 		}
-		if l := log.find(t, "ready"); fmt.Sprint(l["seats"]) != "[POP900002]" || !strings.HasPrefix(fmt.Sprint(l["listen"]), "127.0.0.1:") {
+		if l := log.find(t, "ready"); fmt.Sprint(l["seats"]) != "[POP900002]" ||
+			!strings.HasPrefix(fmt.Sprint(l["listen"]), "127.0.0.1:") {
 			t.Errorf("%v", l)
 		}
 		if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
-		if l := log.find(t, "ignored: a changed configuration needs a restart"); l["signal"] != "SIGHUP" || l["level"] != "info" {
+		if l := log.find(t, "ignored: a changed configuration needs a restart"); l["signal"] != "SIGHUP" ||
+			l["level"] != "info" {
 			t.Errorf("%v", l)
 		}
 		if err := cmd.Process.Signal(sig); err != nil {
@@ -95,7 +98,9 @@ func TestServeTellsWhyItDoesNotStart(t *testing.T) {
 	if err := cmd.Run(); err == nil || fault.Exit(cmd.ProcessState.ExitCode()) != fault.Usage {
 		t.Errorf("%v", err)
 	}
-	if text := errs.String(); strings.Count(text, string(fault.ListenFailed)) != 1 || !strings.Contains(text, `"message":"stopped"`) || strings.Count(text, "\n") != strings.Count(text, `"message"`) {
+	if text := errs.String(); strings.Count(text, string(fault.ListenFailed)) != 1 ||
+		!strings.Contains(text, `"message":"stopped"`) ||
+		strings.Count(text, "\n") != strings.Count(text, `"message"`) {
 		t.Errorf("log:\n%s", text)
 	}
 }
@@ -104,7 +109,8 @@ func TestServeTellsWhyItDoesNotStart(t *testing.T) {
 func TestOPS140ServeTellsOfTheProxy(t *testing.T) {
 	_, to, _, _ := twoNodes(t)
 	log := &logFile{}
-	cmd := command([]string{"RAVN_AS4_LISTEN=127.0.0.1:0", "RAVN_NETWORK_PROXY=http://ravn:geheim@127.0.0.1:3128"}, "serve", "--config", to)
+	cmd := command([]string{"RAVN_AS4_LISTEN=127.0.0.1:0", "RAVN_NETWORK_PROXY=http://ravn:geheim@127.0.0.1:3128"},
+		"serve", "--config", to)
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -117,7 +123,8 @@ func TestOPS140ServeTellsOfTheProxy(t *testing.T) {
 		t.Error(err)
 	}
 	text := log.buf.String()
-	if want := "network.proxy (RAVN_NETWORK_PROXY): connections to SMPs and access points are made by http://127.0.0.1:3128. "; strings.Count(text, want) != 1 {
+	if want := "network.proxy (RAVN_NETWORK_PROXY): connections to SMPs and access points are made by " +
+		"http://127.0.0.1:3128. "; strings.Count(text, want) != 1 {
 		t.Errorf("not %q once in\n%s", want, text)
 	}
 	if strings.Contains(text, "geheim") || strings.Contains(text, "ravn:") {

@@ -44,7 +44,9 @@ func checkText(b []byte) error {
 		r, n := utf8.DecodeRune(b)
 		switch {
 		case r == utf8.RuneError && n == 1:
-			return fmt.Errorf("line %d column %d: the byte 0x%02X is not UTF-8; if the file comes from Excel, save it as CSV UTF-8", line, column, b[0])
+			return fmt.Errorf(
+				"line %d column %d: the byte 0x%02X is not UTF-8; if the file comes from Excel, save it as CSV UTF-8",
+				line, column, b[0])
 		case r == 0:
 			return fmt.Errorf("line %d column %d: a NUL character is not allowed", line, column)
 		case r == '\n':

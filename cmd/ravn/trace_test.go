@@ -31,7 +31,8 @@ func traced(t *testing.T, log string, cmd *exec.Cmd) *exec.Cmd {
 	return &exec.Cmd{Path: path, Args: args, Env: cmd.Env, Stdout: cmd.Stdout, Stderr: cmd.Stderr}
 }
 
-// syscallLog is what a trace says happened, in order. A call that took a while counts twice: when it began and when it ended.
+// syscallLog is what a trace says happened, in order. A call that took a while counts twice: when it began and when it
+// ended.
 type syscallLog []string
 
 var (
@@ -111,11 +112,12 @@ var tracedFile = regexp.MustCompile(`(<[^>]*>|"[^"]*/[^"]*")`)
 // ends matches a call that came to a good end.
 func ends(call string) string { return `^end ` + call + `.* = \d+(<.*>)?$` }
 
-// A message with a payload of its own file: payload, its name and the record are on disk before the first byte of the receipt
-// leaves; the delivered document, its metadata and both folders before the delivery is recorded as done.
+// A message with a payload of its own file: payload, its name and the record are on disk before the first byte of the
+// receipt leaves; the delivered document, its metadata and both folders before the delivery is recorded as done.
 func TestREL001OrderSeenByTheKernel(t *testing.T) {
 	from, to, cert, invoice := twoNodes(t)
-	large := bytes.Replace(testbed.Invoice, []byte("<cbc:ID>DEMO-1"), []byte("<!-- "+strings.Repeat("large ", 20_000)+"--><cbc:ID>DEMO-1"), 1)
+	large := bytes.Replace(testbed.Invoice, []byte("<cbc:ID>DEMO-1"),
+		[]byte("<!-- "+strings.Repeat("large ", 20_000)+"--><cbc:ID>DEMO-1"), 1)
 	if err := os.WriteFile(invoice, large, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +136,8 @@ func TestREL001OrderSeenByTheKernel(t *testing.T) {
 	t.Cleanup(stop)
 	url := ready(t, bufio.NewScanner(errs))
 	sender := filepath.Join(dir, "sender")
-	send := traced(t, sender, command(nil, "--config", from, "send", "--from", testbed.Sender, "--to", testbed.Receiver, "--endpoint", url, "--endpoint-cert", cert, invoice))
+	send := traced(t, sender, command(nil, "--config", from, "send", "--from", testbed.Sender, "--to", testbed.Receiver,
+		"--endpoint", url, "--endpoint-cert", cert, invoice))
 	if out, err := send.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -148,15 +151,19 @@ func TestREL001OrderSeenByTheKernel(t *testing.T) {
 	got := readTrace(t, log)
 	got.order(t, "acceptance",
 		ends(`write\(\d+<[^>]*data/blobs/[^>]*tmp>`), ends(`fsync\(\d+<[^>]*data/blobs/[^>]*tmp>`), // the payload
-		ends(`linkat\(.*data/blobs/[^"]*tmp".*data/blobs/[0-9a-f]{2}/`), ends(`fsync\(\d+<[^>]*data/blobs/[0-9a-f]{2}>`), // its name
+		// its name
+		ends(`linkat\(.*data/blobs/[^"]*tmp".*data/blobs/[0-9a-f]{2}/`),
+		ends(`fsync\(\d+<[^>]*data/blobs/[0-9a-f]{2}>`),
 		ends(walWrite), ends(walSync), // the record
 		`^begin write\(\d+<(socket|TCP)[^>]*>, "HTTP/1\.1 200`) // the receipt
 	got.order(t, "delivery",
-		ends(`write\(\d+<[^>]*inbox/\.ravn-[^/]*/document\.xml>`), ends(`fsync\(\d+<[^>]*inbox/\.ravn-[^/]*/document\.xml>`),
+		ends(`write\(\d+<[^>]*inbox/\.ravn-[^/]*/document\.xml>`),
+		ends(`fsync\(\d+<[^>]*inbox/\.ravn-[^/]*/document\.xml>`),
 		ends(`renameat2?\(.*inbox/\.ravn-[^/"]*".*inbox/[0-9a-f-]{36}"`), ends(`fsync\(\d+<[^>]*inbox>`),
 		ends(walWrite), ends(walSync))
 	got.order(t, "metadata of the delivery",
-		ends(`write\(\d+<[^>]*inbox/\.ravn-[^/]*/metadata\.json>`), ends(`fsync\(\d+<[^>]*inbox/\.ravn-[^/]*/metadata\.json>`),
+		ends(`write\(\d+<[^>]*inbox/\.ravn-[^/]*/metadata\.json>`),
+		ends(`fsync\(\d+<[^>]*inbox/\.ravn-[^/]*/metadata\.json>`),
 		ends(`fsync\(\d+<[^>]*inbox/\.ravn-[^/>]*>`), // the new folder, with both names
 		ends(`renameat2?\(.*inbox/\.ravn-[^/"]*".*inbox/[0-9a-f-]{36}"`))
 	readTrace(t, sender).order(t, "REL-022 the attempt before the network",
@@ -182,11 +189,13 @@ func ready(t *testing.T, lines *bufio.Scanner) (url string) {
 	return ""
 }
 
-// The names of a new database and of the identity of its folder are durable before the first command that made them ends.
+// The names of a new database and of the identity of its folder are durable before the first command that made them
+// ends.
 func TestREL001NewDatabaseSeenByTheKernel(t *testing.T) {
 	cfg := quickNode(t)
 	log := filepath.Join(t.TempDir(), "trace")
-	if out, _ := traced(t, log, command(nil, "--config", cfg, "send", "--resume", "nothing")).CombinedOutput(); !strings.Contains(string(out), "RAVN-2301") {
+	if out, _ := traced(t, log, command(nil, "--config", cfg, "send", "--resume",
+		"nothing")).CombinedOutput(); !strings.Contains(string(out), "RAVN-2301") {
 		t.Fatalf("%s", out)
 	}
 	got := readTrace(t, log)
@@ -194,6 +203,7 @@ func TestREL001NewDatabaseSeenByTheKernel(t *testing.T) {
 	made := got.from(t, ends(`openat\(.*data/ravn\.db", .*O_CREAT\|O_EXCL`))
 	used := len(made) - len(made.from(t, `^begin pwrite64\(\d+<[^>]*ravn\.db`))
 	made[:used].order(t, "database", ends(`fsync\(\d+<[^>]*/data>`))
-	got.order(t, "identity", ends(`write\(\d+<[^>]*data/\.ravn-identity[^>]*>`), ends(`fsync\(\d+<[^>]*data/\.ravn-identity[^>]*>`),
+	got.order(t, "identity", ends(`write\(\d+<[^>]*data/\.ravn-identity[^>]*>`),
+		ends(`fsync\(\d+<[^>]*data/\.ravn-identity[^>]*>`),
 		ends(`renameat2?\(.*data/identity\.json"`), ends(`fsync\(\d+<[^>]*/data>`))
 }

@@ -29,20 +29,26 @@ func (c *cli) validate() *cobra.Command {
 	var f validateFlags
 	cmd := &cobra.Command{
 		Use: "validate FILE...", Short: "Check documents against the rules of their type",
-		Long: "Checks each document against the schema and rules of its document type and process, which are read from the document or its\n" +
-			"envelope unless they are given. FILE - is standard input. Without installed rules the built-in pack is used, which contains\n" +
+		Long: "Checks each document against the schema and rules of its document type and process, which are read " +
+			"from the document or its\n" +
+			"envelope unless they are given. FILE - is standard input. Without installed rules the built-in pack is " +
+			"used, which contains\n" +
 			"only the essentials; the verdict then says \"basic rules only\".\n\n" +
-			"Exit codes: 0 valid; 1 invalid, or the document cannot be read; 2 there are no rules for it; 3 checking it took too much\n" +
+			"Exit codes: 0 valid; 1 invalid, or the document cannot be read; 2 there are no rules for it; 3 checking " +
+			"it took too much\n" +
 			"time or memory. With several files: the highest.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.runValidate(cmd, &f, args) },
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.doctype, "doctype", "", "document type identifier without its scheme, or a short name like billing (ravn types)")
+	fl.StringVar(&f.doctype, "doctype", "",
+		"document type identifier without its scheme, or a short name like billing (ravn types)")
 	fl.StringVar(&f.process, "process", "", "process identifier, without its scheme")
-	fl.StringVar(&f.rules, "rules", "", "folder of rule packs, or of one pack as published (default: that of the configuration)")
+	fl.StringVar(&f.rules, "rules", "",
+		"folder of rule packs, or of one pack as published (default: that of the configuration)")
 	fl.StringVar(&f.on, "on", "", "day whose rules apply, YYYY-MM-DD (default: today)")
-	fl.BoolVar(&f.testset, "testset", false, "run official test sets, and documents with the expected result in a comment")
+	fl.BoolVar(&f.testset, "testset", false,
+		"run official test sets, and documents with the expected result in a comment")
 	fl.StringVar(&f.format, "format", "text", "text, json, svrl (one document) or html")
 	return cmd
 }
@@ -105,7 +111,9 @@ func (c *cli) runValidate(cmd *cobra.Command, f *validateFlags, files []string) 
 }
 
 // validateFile reads and checks a file. One that cannot be read is invalid.
-func (c *cli) validateFile(cmd *cobra.Command, v *validation.Validator, r validation.Request) (*validation.Report, error) {
+func (c *cli) validateFile(cmd *cobra.Command, v *validation.Validator, r validation.Request) (*validation.Report,
+	error,
+) {
 	in := cmd.InOrStdin()
 	if r.Name != "-" {
 		f, err := os.Open(r.Name)
@@ -122,7 +130,8 @@ func (c *cli) validateFile(cmd *cobra.Command, v *validation.Validator, r valida
 	}
 	if len(r.Body) > most {
 		r.Body = nil
-		return validation.NoVerdict(r, validation.NotChecked, fmt.Sprintf("the document is larger than %d MiB", most>>20)), nil
+		return validation.NoVerdict(r, validation.NotChecked,
+			fmt.Sprintf("the document is larger than %d MiB", most>>20)), nil
 	}
 	return v.Validate(cmd.Context(), r)
 }
@@ -201,7 +210,8 @@ func (c *cli) stored(given string) (list []pack.Pack, broken []error, err error)
 		return nil, nil, fault.New(fault.RulesUnusable, err, "")
 	}
 	if len(list) == 0 && given != "" {
-		return nil, nil, fault.New(fault.RulesUnusable, nil, "there is no rule pack in %s; install one: ravn rules install", dir)
+		return nil, nil, fault.New(fault.RulesUnusable, nil,
+			"there is no rule pack in %s; install one: ravn rules install", dir)
 	}
 	return list, broken, nil
 }

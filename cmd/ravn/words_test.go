@@ -25,10 +25,14 @@ import (
 )
 
 // programWords are what the standard library and the libraries below say in the language of programs.
-var programWords = regexp.MustCompile(`unmarshal|asn1:|x509:|\btls:|context (canceled|deadline)|\bEOF\b|invalid character|strconv|no such (host|file)|` +
-	`\b(open|stat|lstat|mkdir|read) [^ ]+: |\bgoroutine\b|%!|<nil>|struct field|dial (tcp|udp)|lookup \S+ on |i/o timeout|connection refused|` +
-	`arg\(s\)|(^|[ (])(pkcs12|json|yaml|csv|(net/)?http): |\bGo (value|struct)|parsing time|invalid syntax|parse error on line|bad certificate|panic|` +
-	`(^|[ (])1 [a-z]{3,}s\b|runtime error`)
+var programWords = regexp.MustCompile(
+	`unmarshal|asn1:|x509:|\btls:|context (canceled|deadline)|\bEOF\b|invalid character|strconv|no such (host|file)|` +
+		`\b(open|stat|lstat|mkdir|read) [^ ]+: |\bgoroutine\b|%!|<nil>|struct field|` +
+		`dial (tcp|udp)|lookup \S+ on |i/o ` +
+		`timeout|connection refused|` +
+		`arg\(s\)|(^|[ (])(pkcs12|json|yaml|csv|(net/)?http): |\bGo (value|struct)|parsing time|invalid syntax|parse ` +
+		`error on line|bad certificate|panic|` +
+		`(^|[ (])1 [a-z]{3,}s\b|runtime error`)
 
 var idWords = regexp.MustCompile(`\b(RAVN|AS4|SEC|DISC|PKI|SBDH|REL|RPT|MLS|OPS|API|D)-\d+\b`)
 
@@ -63,13 +67,19 @@ func wrongFiles(t *testing.T) (dir string, names []string) {
 	dir = t.TempDir()
 	inv := string(testbed.Invoice)
 	files := map[string]string{
-		"empty": "", "text": "hello\n", "binary": "\x00\x01\xff\xfe\x80PK", "open-tag.xml": "<a><b>", "page.html": "<!DOCTYPE html><html><body>503</body></html>",
-		"utf16.xml": "\xff\xfe<\x00a\x00/\x00>\x00", "two-roots.xml": "<a/><b/>", "prefix.xml": "<x:a/>", "no-profile.xml": cut(inv, "ProfileID"),
+		"empty": "", "text": "hello\n", "binary": "\x00\x01\xff\xfe\x80PK", "open-tag.xml": "<a><b>",
+		"page.html": "<!DOCTYPE html><html><body>503</body></html>",
+		"utf16.xml": "\xff\xfe<\x00a\x00/\x00>\x00", "two-roots.xml": "<a/><b/>", "prefix.xml": "<x:a/>",
+		"no-profile.xml":       cut(inv, "ProfileID"),
 		"no-customization.xml": cut(inv, "CustomizationID"), "other-root.xml": "<Other xmlns=\"urn:x\"/>",
-		"list.yaml": "- a\n- b\n", "open.yaml": "a: [", "tab.yaml": "a:\n\tb: 1\n", "half.json": `{"packs": [`, "number.json": `{"packs": 3}`,
-		"quote.csv": "participant,doctype,process\n\"0192,x\n", "bare.csv": "a\"b,c,d\n", "columns.csv": "participant,doctype,process\na,b\n",
-		"cut.pem": "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", "garbage.pem": "-----BEGIN PRIVATE KEY-----\nMIIBAQ==\n-----END PRIVATE KEY-----\n",
-		"broken.p12": "\x30\x82\x01\x00\x02\x01\x03", "broken.zip": "PK\x03\x04broken", "latin1.csv": "participant,doctype,process\n0192:\xe6,x,y\n",
+		"list.yaml": "- a\n- b\n", "open.yaml": "a: [", "tab.yaml": "a:\n\tb: 1\n", "half.json": `{"packs": [`,
+		"number.json": `{"packs": 3}`,
+		"quote.csv":   "participant,doctype,process\n\"0192,x\n", "bare.csv": "a\"b,c,d\n",
+		"columns.csv": "participant,doctype,process\na,b\n",
+		"cut.pem":     "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+		"garbage.pem": "-----BEGIN PRIVATE KEY-----\nMIIBAQ==\n-----END PRIVATE KEY-----\n",
+		"broken.p12":  "\x30\x82\x01\x00\x02\x01\x03", "broken.zip": "PK\x03\x04broken",
+		"latin1.csv":   "participant,doctype,process\n0192:\xe6,x,y\n",
 		"capture.http": "POST /as4 HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/related\r\n\r\nhello",
 	}
 	for name, text := range files {
@@ -98,7 +108,8 @@ func wrongInputs(t *testing.T, cfg string) (list [][]string) {
 	node := filepath.Dir(cfg)
 	add := func(args ...string) { list = append(list, args) }
 	to := []string{"--from", testbed.Sender, "--to", testbed.Receiver}
-	direct := append(slices.Clone(to), "--endpoint", "http://127.0.0.1:1/as4", "--endpoint-cert", filepath.Join(node, "cert.pem"))
+	direct := append(slices.Clone(to), "--endpoint", "http://127.0.0.1:1/as4", "--endpoint-cert",
+		filepath.Join(node, "cert.pem"))
 	fits := func(f string, ends ...string) bool { // a file of that kind, or of none
 		return !strings.Contains(filepath.Base(f), ".") || slices.Contains(ends, filepath.Ext(f))
 	}
@@ -106,7 +117,10 @@ func wrongInputs(t *testing.T, cfg string) (list [][]string) {
 		if fits(f, ".pem", ".p12") {
 			add("quickstart", "--dir", filepath.Join(t.TempDir(), "n"), "--p12", f, "--p12-password", "x")
 			add("quickstart", "--dir", filepath.Join(t.TempDir(), "n"), "--pki", f)
-			add(append([]string{"--config", cfg, "send", good, "--endpoint", "http://127.0.0.1:1/as4", "--endpoint-cert", f}, to...)...)
+			add(append([]string{
+				"--config", cfg, "send", good, "--endpoint", "http://127.0.0.1:1/as4",
+				"--endpoint-cert", f,
+			}, to...)...)
 			add("open", "--key", f, good)
 			add("open", "--anchors", f, good)
 			for _, key := range []string{"RAVN_CERTS_AP_ANCHORS", "RAVN_CERTS_TLS_ROOTS", "RAVN_DATA"} {
@@ -135,14 +149,20 @@ func wrongInputs(t *testing.T, cfg string) (list [][]string) {
 		add("rules", "xsd", "--xsd", f, good)
 	}
 	for _, v := range []string{
-		"RAVN_AS4_IN_FLIGHT=many", "RAVN_AS4_IN_FLIGHT=99999999999999999999", "RAVN_AS4_PLAIN=perhaps", "RAVN_SEND_TIMEOUT=5 parsecs", "RAVN_SEND_TIMEOUT=5",
-		"RAVN_AS4_LISTEN=127.0.0.1", "RAVN_AS4_LISTEN=127.0.0.1:99999", "RAVN_DISCOVERY_RESOLVER=x", "RAVN_DATABASE=postgres://127.0.0.1:1/x", "RAVN_DATABASE=postgres://[::1",
-		"RAVN_COUNTRY=XX", "RAVN_ENVIRONMENT=prod", "RAVN_HOST=", "RAVN_VALIDATION_NO_RULES=perhaps", "RAVN_AS4_TRUSTED_PROXIES=10.0.0.0/33", "RAVN_REPORTING_SPID=x",
+		"RAVN_AS4_IN_FLIGHT=many", "RAVN_AS4_IN_FLIGHT=99999999999999999999", "RAVN_AS4_PLAIN=perhaps",
+		"RAVN_SEND_TIMEOUT=5 parsecs", "RAVN_SEND_TIMEOUT=5",
+		"RAVN_AS4_LISTEN=127.0.0.1", "RAVN_AS4_LISTEN=127.0.0.1:99999", "RAVN_DISCOVERY_RESOLVER=x",
+		"RAVN_DATABASE=postgres://127.0.0.1:1/x", "RAVN_DATABASE=postgres://[::1",
+		"RAVN_COUNTRY=XX", "RAVN_ENVIRONMENT=prod", "RAVN_HOST=", "RAVN_VALIDATION_NO_RULES=perhaps",
+		"RAVN_AS4_TRUSTED_PROXIES=10.0.0.0/33", "RAVN_REPORTING_SPID=x",
 	} {
 		add("env", v, "--config", cfg, "config", "check")
 		add("env", v, "--config", cfg, "participants", "list")
 	}
-	for _, p := range []string{"0192:991825828", "0192:12", "9908:991825827", "1234:x", "x", "0192:", "iso::0192:991825827", "0192:99182582\u00e6"} {
+	for _, p := range []string{
+		"0192:991825828", "0192:12", "9908:991825827", "1234:x", "x", "0192:",
+		"iso::0192:991825827", "0192:99182582\u00e6",
+	} {
 		add("--config", cfg, "participants", "add", "--participant", p, "--doctype", "billing")
 		add("--config", cfg, "participants", "remove", "--participant", p, "--all")
 		add("--config", cfg, "send", good, "--from", testbed.Sender, "--to", p)
@@ -153,7 +173,8 @@ func wrongInputs(t *testing.T, cfg string) (list [][]string) {
 		add(append([]string{"--config", cfg, "send", good, "--doctype", d}, to...)...)
 		add("--config", cfg, "lookup", testbed.Sender, "--doctype", d, "--process", "p")
 	}
-	add("--config", cfg, "participants", "add", "--participant", testbed.Sender, "--doctype", "billing", "--domain", "egov")
+	add("--config", cfg, "participants", "add", "--participant", testbed.Sender, "--doctype", "billing", "--domain",
+		"egov")
 	add(append([]string{"--config", cfg, "send", good}, to...)...) // there is no zone
 	for _, m := range []string{"application/pdf", "application/xml", "text", "a/b/c"} {
 		add(append([]string{"--config", cfg, "send", good, "--doctype", "billing", "--mime-type", m}, direct...)...)
@@ -256,7 +277,10 @@ func TestCancelledIsCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, args := range [][]string{
-		{"send", good, "--from", testbed.Sender, "--to", testbed.Receiver, "--endpoint", "http://127.0.0.1:1/as4", "--endpoint-cert", filepath.Join(filepath.Dir(cfg), "cert.pem")},
+		{
+			"send", good, "--from", testbed.Sender, "--to", testbed.Receiver, "--endpoint", "http://127.0.0.1:1/as4",
+			"--endpoint-cert", filepath.Join(filepath.Dir(cfg), "cert.pem"),
+		},
 		{"participants", "list"},
 		{"participants", "add", "--participant", testbed.Receiver, "--doctype", "billing"},
 		{"queue", "list"},
@@ -312,9 +336,13 @@ func TestWordsOfTheNetwork(t *testing.T) {
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
 	for i, url := range []string{
-		"http://127.0.0.1:1/as4", "http://" + hangUp.Addr().String(), answer(503, "text/html", "<html>"), answer(200, "text/html", "<html>"), answer(404, "text/plain", "no"),
-		answer(200, "application/soap+xml", "<a>"), answer(413, "text/plain", ""), answer(200, "application/soap+xml", ""), secure.URL, "https://" + hangUp.Addr().String(),
-		"http://nobody.invalid/as4", "http://192.0.2.1/as4", "https://" + strings.TrimPrefix(answer(200, "text/plain", ""), "http://"), "ftp://x", "::", "http://user:x@127.0.0.1/",
+		"http://127.0.0.1:1/as4", "http://" + hangUp.Addr().String(), answer(503, "text/html", "<html>"),
+		answer(200, "text/html", "<html>"), answer(404, "text/plain", "no"),
+		answer(200, "application/soap+xml", "<a>"), answer(413, "text/plain", ""),
+		answer(200, "application/soap+xml", ""), secure.URL, "https://" + hangUp.Addr().String(),
+		"http://nobody.invalid/as4", "http://192.0.2.1/as4",
+		"https://" + strings.TrimPrefix(answer(200, "text/plain", ""), "http://"), "ftp://x", "::",
+		"http://user:x@127.0.0.1/",
 	} {
 		args := []string{
 			"--config", cfg, "send", good, "--from", testbed.Sender, "--to", testbed.Receiver, "--endpoint", url,
@@ -325,13 +353,19 @@ func TestWordsOfTheNetwork(t *testing.T) {
 			t.Errorf("%s: exit %d %s%s", url, code, out, errs)
 		}
 		checkWords(t, "send to "+url, out+errs)
-		out, errs, code = do(t, t.Context(), []string{"--config", cfg, "rules", "update", "--from", strings.Replace(url, "http:", "https:", 1)})
+		out, errs, code = do(t, t.Context(), []string{
+			"--config", cfg, "rules", "update", "--from",
+			strings.Replace(url, "http:", "https:", 1),
+		})
 		if code == 0 {
 			t.Errorf("rules update from %s: %s", url, out)
 		}
 		checkWords(t, "rules update from "+url, out+errs)
 	}
-	out, errs, code := do(t, t.Context(), []string{"env", "RAVN_DISCOVERY_ZONE=zone.example", "--config", cfg, "lookup", testbed.Receiver})
+	out, errs, code := do(t, t.Context(), []string{
+		"env", "RAVN_DISCOVERY_ZONE=zone.example", "--config", cfg, "lookup",
+		testbed.Receiver,
+	})
 	if code == 0 {
 		t.Errorf("lookup: %s", out)
 	}

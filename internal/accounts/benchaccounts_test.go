@@ -19,8 +19,9 @@ import (
 	"github.com/ravn-ap/ravn/peppol"
 )
 
-// TestBenchAccounts measures a month of many rows (make bench-reports ROWS=10000000): 400 service providers, 30 document types,
-// 20,000 end users, evenly mixed, which is the worst case for counts kept beside the rows. Each part runs in a process of its own.
+// TestBenchAccounts measures a month of many rows (make bench-reports ROWS=10000000): 400 service providers, 30
+// document types, 20,000 end users, evenly mixed, which is the worst case for counts kept beside the rows. Each part
+// runs in a process of its own.
 func TestBenchAccounts(t *testing.T) {
 	n, err := strconv.Atoi(os.Getenv("RAVN_BENCH_REPORTS"))
 	if err != nil {
@@ -63,7 +64,10 @@ func benchPart(t *testing.T, part, file string) {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
-	a := &Accounts{Ledger: s.Ledger, Tenant: db.DefaultTenant, Seats: []peppol.SeatID{own}, Country: "NO", Now: time.Now}
+	a := &Accounts{
+		Ledger: s.Ledger, Tenant: db.DefaultTenant, Seats: []peppol.SeatID{own}, Country: "NO",
+		Now: time.Now,
+	}
 	ctx := t.Context()
 	start := time.Now()
 	switch part {
@@ -119,7 +123,8 @@ func fill(t *testing.T, file string, n int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=synchronous(OFF)&_pragma=journal_mode(WAL)&_pragma=cache_size(-200000)")
+	db, err := sql.Open("sqlite", "file:"+file+
+		"?_pragma=synchronous(OFF)&_pragma=journal_mode(WAL)&_pragma=cache_size(-200000)")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +139,8 @@ func fill(t *testing.T, file string, n int) {
 	next := 0
 	term := func(kind ledger.TermKind, scheme, value string) int {
 		next++
-		do("INSERT INTO term (id, tenant, kind, scheme, value) VALUES (?, 'default', ?, ?, ?)", next, int(kind), scheme, value)
+		do("INSERT INTO term (id, tenant, kind, scheme, value) VALUES (?, 'default', ?, ?, ?)", next, int(kind), scheme,
+			value)
 		return next
 	}
 	list := func(count int, make func(i int) int) []int {
@@ -146,7 +152,10 @@ func fill(t *testing.T, file string, n int) {
 	}
 	us := term(ledger.TermSeat, "", own)
 	seats := list(providers, func(i int) int { return term(ledger.TermSeat, "", fmt.Sprintf("PNO%06d", i+1000)) })
-	docs := list(types, func(i int) int { return term(ledger.TermDocType, peppol.SchemeBusdox, fmt.Sprintf("%s%d", inv, i)) })
+	docs := list(types, func(i int) int {
+		return term(ledger.TermDocType, peppol.SchemeBusdox,
+			fmt.Sprintf("%s%d", inv, i))
+	})
 	procs := list(types, func(i int) int {
 		return term(ledger.TermProcess, peppol.SchemeProcess, fmt.Sprintf("%s%d", processes[inv], i))
 	})
@@ -154,11 +163,15 @@ func fill(t *testing.T, file string, n int) {
 	countries := list(10, func(i int) int {
 		return term(ledger.TermCountry, "", []string{"NO", "SE", "DK", "FI", "DE", "NL", "BE", "FR", "IT", "PL"}[i])
 	})
-	transport, domain := term(ledger.TermTransport, "", peppol.TransportAS4), term(ledger.TermDomain, "", "eProcurement")
+	transport, domain := term(ledger.TermTransport, "", peppol.TransportAS4),
+		term(ledger.TermDomain, "", "eProcurement")
 	do("INSERT INTO ledger_state (tenant, seq, closed, events, folded) VALUES ('default', ?, 0, 0, 0)", n)
-	do("INSERT INTO ledger_month (tenant, month, first, last, row_count, late, closed, actor) VALUES ('default', 202610, 1, ?, ?, 0, 0, '')", n, n)
-	insert := "INSERT INTO ledger (tenant, seq, month, direction, c2, message_id, at, c3, doctype, process, transport, country_c1, sender, receiver, domain) VALUES " +
-		strings.TrimSuffix(strings.Repeat("('default', ?, 202610, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?), ", batchRows), ", ")
+	do("INSERT INTO ledger_month (tenant, month, first, last, row_count, late, closed, actor) VALUES ('default', "+
+		"202610, 1, ?, ?, 0, 0, '')", n, n)
+	insert := "INSERT INTO ledger (tenant, seq, month, direction, c2, message_id, at, c3, doctype, process, " +
+		"transport, country_c1, sender, receiver, domain) VALUES " +
+		strings.TrimSuffix(strings.Repeat("('default', ?, 202610, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?), ", batchRows),
+			", ")
 	st, err := db.Prepare(insert)
 	if err != nil {
 		t.Fatal(err)
@@ -169,11 +182,15 @@ func fill(t *testing.T, file string, n int) {
 	args := make([]any, 0, batchRows*13)
 	for seq := 1; seq <= n; seq++ {
 		peer, user, doc := rnd.IntN(providers), users[rnd.IntN(endUsers)], rnd.IntN(types)
-		direction, c2, c3, sender, receiver, country := 1, seats[peer], us, users[rnd.IntN(endUsers)], user, countries[peer%10]
+		direction, c2, c3, sender, receiver, country := 1, seats[peer], us, users[rnd.IntN(endUsers)], user,
+			countries[peer%10]
 		if rnd.IntN(2) == 0 {
-			direction, c2, c3, sender, receiver, country = 2, us, seats[peer], user, users[rnd.IntN(endUsers)], countries[0]
+			direction, c2, c3, sender, receiver, country = 2, us, seats[peer], user, users[rnd.IntN(endUsers)],
+				countries[0]
 		}
-		args = append(args, seq, direction, c2, fmt.Sprintf("%08x-%06d@ap.example", seq*2654435761&0xffffffff, seq%1000000), from.Add(step*time.Duration(seq)).UnixMicro(),
+		args = append(args, seq, direction, c2,
+			fmt.Sprintf("%08x-%06d@ap.example", seq*2654435761&0xffffffff, seq%1000000),
+			from.Add(step*time.Duration(seq)).UnixMicro(),
 			c3, docs[doc], procs[doc], transport, country, sender, receiver, domain)
 		if len(args) == cap(args) {
 			if _, err := st.Exec(args...); err != nil {

@@ -14,15 +14,20 @@ import (
 // builtInRules are the rules by which every report is checked when it is made. They contain the code lists.
 const builtInRules = "SCH-TSR 1.0.5 and SCH-EUSR 1.1.5, built in"
 
-// CheckInstalled has both reports checked by schema and rules of the packs for them, and names by what they were. What gives no
-// verdict because it is too much work does not stop them: the same rules are built in.
-func CheckInstalled(ctx context.Context, v *validation.Validator, rep *reporting.Report, on time.Time) ([]string, error) {
+// CheckInstalled has both reports checked by schema and rules of the packs for them, and names by what they were. What
+// gives no verdict because it is too much work does not stop them: the same rules are built in.
+func CheckInstalled(ctx context.Context, v *validation.Validator, rep *reporting.Report, on time.Time) ([]string,
+	error,
+) {
 	checks := []string{builtInRules}
 	for _, d := range [...]struct {
 		name, docType string
 		xml           func() []byte
 	}{{reporting.FileTSR, peppol.TypeTSR, rep.TSR.XML}, {reporting.FileEUSR, peppol.TypeEUSR, rep.EUSR.XML}} {
-		res, err := v.Validate(ctx, validation.Request{Name: d.name, DocType: d.docType, Process: reporting.Process, On: on, Body: d.xml()})
+		res, err := v.Validate(ctx, validation.Request{
+			Name: d.name, DocType: d.docType, Process: reporting.Process,
+			On: on, Body: d.xml(),
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -20,27 +20,97 @@ const nameCount = "count"
 
 // columns are all columns that a template can choose. Lines that are equal in the chosen columns are added up.
 var columns = []column{
-	{"period", label{"Period", "Periode", "Periode"}, 10, false, func(e *Export, _ *line) string { return e.Month.String() }},
-	{"sp_name", label{"SP name", "Tjenesteleverandør", "Tenesteleverandør"}, 24, false, func(e *Export, _ *line) string { return e.provider() }},
+	{
+		"period",
+		label{"Period", "Periode", "Periode"},
+		10, false,
+		func(e *Export, _ *line) string { return e.Month.String() },
+	},
+	{
+		"sp_name",
+		label{"SP name", "Tjenesteleverandør", "Tenesteleverandør"},
+		24, false,
+		func(e *Export, _ *line) string { return e.provider() },
+	},
 	{"seat", label{"SeatID", "SeatID", "SeatID"}, 12, false, func(_ *Export, l *line) string { return l.seat }},
 	{"direction", label{"Direction", "Retning", "Retning"}, 10, false, (*Export).direction},
-	{"family", label{"Document family", "Dokumentgruppe", "Dokumentgruppe"}, 20, false, func(e *Export, l *line) string {
-		return e.translate(familyLabels[FamilyOf(l.docType.Value)])
-	}},
-	{"document_type", label{"Document type id", "Dokumenttype-id", "Dokumenttype-id"}, 60, false, func(_ *Export, l *line) string { return l.docType.Value }},
-	{"document_type_scheme", label{"Document type scheme", "Skjema for dokumenttype", "Skjema for dokumenttype"}, 20, false, func(_ *Export, l *line) string {
-		return l.docType.Scheme
-	}},
-	{"process", label{"Process id", "Prosess-id", "Prosess-id"}, 40, false, func(_ *Export, l *line) string { return l.process.Value }},
-	{"process_scheme", label{"Process scheme", "Skjema for prosess", "Skjema for prosess"}, 20, false, func(_ *Export, l *line) string { return l.process.Scheme }},
-	{"transport", label{"Transport profile", "Transportprofil", "Transportprofil"}, 26, false, func(_ *Export, l *line) string { return l.transport }},
-	{"counterpart", label{"Counterpart SP (SeatID)", "Motpart (SeatID)", "Motpart (SeatID)"}, 16, false, func(_ *Export, l *line) string { return l.counterpart }},
-	{"sender_scheme", label{"Sender scheme", "Avsenders skjema", "Skjema for avsendar"}, 12, false, func(_ *Export, l *line) string { return l.senderScheme }},
-	{"receiver_scheme", label{"Receiver scheme", "Mottakers skjema", "Skjema for mottakar"}, 12, false, func(_ *Export, l *line) string { return l.receiverScheme }},
-	{"sender_country", label{"Sender country", "Avsenderland", "Avsendarland"}, 12, false, func(_ *Export, l *line) string { return l.senderCountry }},
-	{"receiver_country", label{"Receiver country", "Mottakerland", "Mottakarland"}, 12, false, func(_ *Export, l *line) string { return l.receiverCountry }},
+	{
+		"family",
+		label{"Document family", "Dokumentgruppe", "Dokumentgruppe"},
+		20, false,
+		func(e *Export, l *line) string {
+			return e.translate(familyLabels[FamilyOf(l.docType.Value)])
+		},
+	},
+	{
+		"document_type",
+		label{"Document type id", "Dokumenttype-id", "Dokumenttype-id"},
+		60, false,
+		func(_ *Export, l *line) string { return l.docType.Value },
+	},
+	{
+		"document_type_scheme",
+		label{"Document type scheme", "Skjema for dokumenttype", "Skjema for dokumenttype"},
+		20,
+		false, func(_ *Export, l *line) string {
+			return l.docType.Scheme
+		},
+	},
+	{
+		"process",
+		label{"Process id", "Prosess-id", "Prosess-id"},
+		40, false,
+		func(_ *Export, l *line) string { return l.process.Value },
+	},
+	{
+		"process_scheme",
+		label{"Process scheme", "Skjema for prosess", "Skjema for prosess"},
+		20, false,
+		func(_ *Export, l *line) string { return l.process.Scheme },
+	},
+	{
+		"transport",
+		label{"Transport profile", "Transportprofil", "Transportprofil"},
+		26, false,
+		func(_ *Export, l *line) string { return l.transport },
+	},
+	{
+		"counterpart",
+		label{"Counterpart SP (SeatID)", "Motpart (SeatID)", "Motpart (SeatID)"},
+		16, false,
+		func(_ *Export, l *line) string { return l.counterpart },
+	},
+	{
+		"sender_scheme",
+		label{"Sender scheme", "Avsenders skjema", "Skjema for avsendar"},
+		12, false,
+		func(_ *Export, l *line) string { return l.senderScheme },
+	},
+	{
+		"receiver_scheme",
+		label{"Receiver scheme", "Mottakers skjema", "Skjema for mottakar"},
+		12, false,
+		func(_ *Export, l *line) string { return l.receiverScheme },
+	},
+	{
+		"sender_country",
+		label{"Sender country", "Avsenderland", "Avsendarland"},
+		12, false,
+		func(_ *Export, l *line) string { return l.senderCountry },
+	},
+	{
+		"receiver_country",
+		label{"Receiver country", "Mottakerland", "Mottakarland"},
+		12, false,
+		func(_ *Export, l *line) string { return l.receiverCountry },
+	},
 	{"domain", label{"Domain", "Domene", "Domene"}, 14, false, func(_ *Export, l *line) string { return l.domain }},
-	{"customer_id", label{"Customer id", "Kundenummer", "Kundenummer"}, 14, true, func(_ *Export, l *line) string { return l.customerID() }},
+	{
+		"customer_id",
+		label{"Customer id", "Kundenummer", "Kundenummer"},
+		14, true,
+		func(_ *Export, l *line) string { return l.customerID() },
+	},
 	{"customer_name", label{"Customer", "Kunde", "Kunde"}, 30, true, (*Export).customerName},
 	{nameCount, label{"Count", "Antall", "Tal"}, 10, false, nil},
 }

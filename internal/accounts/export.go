@@ -56,7 +56,12 @@ func (e *OptionError) Error() string { return "--" + e.Option + ": " + e.Reason 
 
 // about lists the options about us and DFØ, with their names on the command line.
 func (o *ExportOptions) about() [4]struct{ name, value string } {
-	return [...]struct{ name, value string }{{"sp-name", o.Provider}, {"org", o.Org}, {"contact", o.Contact}, {"to", o.To}}
+	return [...]struct{ name, value string }{
+		{"sp-name", o.Provider},
+		{"org", o.Org},
+		{"contact", o.Contact},
+		{"to", o.To},
+	}
 }
 
 // complete fills in defaults and returns what is wrong.

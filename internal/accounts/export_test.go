@@ -99,7 +99,8 @@ func readWorkbook(t testing.TB, dir, name string) (names []string, sheets map[st
 	return f.GetSheetList(), sheets
 }
 
-// checkCells reads the sheets of a workbook with a reader that knows nothing of workbooks: cells are texts or numbers, never formulas.
+// checkCells reads the sheets of a workbook with a reader that knows nothing of workbooks: cells are texts or numbers,
+// never formulas.
 func checkCells(t testing.TB, dir, name string) {
 	t.Helper()
 	b := readFile(t, dir, name)
@@ -128,7 +129,8 @@ func checkCells(t testing.TB, dir, name string) {
 			case "c":
 				cells++
 				typ, _ := n.Attr("", "t")
-				if value := n.Elements(); typ == "inlineStr" && value[0].Name().Local == "is" || typ == "" && value[0].Name().Local == "v" {
+				if value := n.Elements(); typ == "inlineStr" && value[0].Name().Local == "is" ||
+					typ == "" && value[0].Name().Local == "v" {
 					continue
 				}
 				t.Errorf("%s %s: a cell of type %q: %s", name, part.Name, typ, n.Raw())
@@ -199,7 +201,10 @@ func TestExportWorkedExample(t *testing.T) {
 	w := newWorld(t)
 	w.october()
 	built := w.closed(customers())
-	e, dir := w.export(ExportOptions{Lang: fault.English, Provider: "Ravn & Sønn AS", Org: "999888777", Contact: "+47 22 00 00 00", To: "peppol@dfo.example"})
+	e, dir := w.export(ExportOptions{
+		Lang: fault.English, Provider: "Ravn & Sønn AS", Org: "999888777",
+		Contact: "+47 22 00 00 00", To: "peppol@dfo.example",
+	})
 	if e.Preview || e.Sent != 6 || e.Received != 6 || len(e.Missing()) != 0 {
 		t.Errorf("%+v", e)
 	}
@@ -209,16 +214,19 @@ func TestExportWorkedExample(t *testing.T) {
 	names, sheets := readWorkbook(t, dir, "dfo-2026-10.xlsx")
 	same(t, "sheets", strings.Join(names, ", "), "Summary, Transactions")
 	same(t, "sheet Transactions", joined(sheets["Transactions"]), wantDFO)
-	same(t, "sheet Summary", joined(sheets["Summary"]), "Field;Value\nYear;2026\nMonth;10\nStatus;the month is closed\nSP name;Ravn & Sønn AS\n"+
-		"Organisation number;999888777\nSeatID;PNO000777\nContact;+47 22 00 00 00\nSent;6\nReceived;6\nTotal;12\n"+
-		"TSR PNO000777, revision 1, SHA-256;"+built[0].TSR+"\nEUSR PNO000777, revision 1, SHA-256;"+built[0].EUSR+"\n")
+	same(t, "sheet Summary", joined(sheets["Summary"]),
+		"Field;Value\nYear;2026\nMonth;10\nStatus;the month is closed\nSP name;Ravn & Sønn AS\n"+
+			"Organisation number;999888777\nSeatID;PNO000777\nContact;+47 22 00 00 00\nSent;6\nReceived;6\nTotal;12\n"+
+			"TSR PNO000777, revision 1, SHA-256;"+built[0].TSR+"\nEUSR PNO000777, revision 1, SHA-256;"+built[0].EUSR+
+			"\n")
 
 	names, sheets = readWorkbook(t, dir, "customers-2026-10.xlsx")
 	same(t, "sheets", strings.Join(names, ", "), "All customers, Reconciliation, Alpha AS, Beta AS, Gamma AB, Delta AS")
 	same(t, "sheet All customers", joined(sheets["All customers"]), wantCustomers)
 	same(t, "sheet Reconciliation", joined(sheets["Reconciliation"]), wantReconciliation)
-	same(t, "sheet of a customer", joined(sheets["Gamma AB"]), "Customer id;Customer;Direction;Document family;Document type id;Count\n"+
-		"C;Gamma AB;Received;Invoice;INV;1\nC;Gamma AB;Sent;Credit note;CN;1\n")
+	same(t, "sheet of a customer", joined(sheets["Gamma AB"]),
+		"Customer id;Customer;Direction;Document family;Document type id;Count\n"+
+			"C;Gamma AB;Received;Invoice;INV;1\nC;Gamma AB;Sent;Credit note;CN;1\n")
 
 	same(t, "mail", string(readFile(t, dir, "mail.txt")), `Subject: Reporting - 2026-10 Ravn & Sønn AS
 To: peppol@dfo.example
@@ -258,7 +266,10 @@ func TestExportFiles(t *testing.T) {
 		}
 	}
 	same(t, "missing", strings.Join(e.Missing(), " "), "sp-name org contact to")
-	for name, mode := range map[string]os.FileMode{"dfo-2026-10.csv": 0o644, "customers-2026-10.csv": 0o600, "customers-2026-10.xlsx": 0o600} {
+	for name, mode := range map[string]os.FileMode{
+		"dfo-2026-10.csv": 0o644, "customers-2026-10.csv": 0o600,
+		"customers-2026-10.xlsx": 0o600,
+	} {
 		if st, err := os.Stat(filepath.Join(first, name)); err != nil || st.Mode().Perm() != mode {
 			t.Errorf("%s: %v, %v", name, st.Mode(), err)
 		}
@@ -270,7 +281,8 @@ func TestExportFiles(t *testing.T) {
 			t.Errorf("DFØ is told %s", secret)
 		}
 	}
-	if !strings.HasPrefix(string(readFile(t, first, "mail.txt")), "Subject: Reporting - 2026-10 PNO000777\nTo: (mangler)\n") {
+	if !strings.HasPrefix(string(readFile(t, first, "mail.txt")),
+		"Subject: Reporting - 2026-10 PNO000777\nTo: (mangler)\n") {
 		t.Errorf("%s", readFile(t, first, "mail.txt"))
 	}
 }
@@ -286,10 +298,12 @@ func TestExportPreview(t *testing.T) {
 	} {
 		e, dir := w.export(ExportOptions{Lang: lang})
 		_, sheets := readWorkbook(t, dir, "dfo-2026-10-preview.xlsx")
-		if got := joined(sheets[want[0]]); !e.Preview || !strings.Contains(got, "Status;"+want[1]+"\n") || strings.Contains(got, "SHA-256") {
+		if got := joined(sheets[want[0]]); !e.Preview || !strings.Contains(got, "Status;"+want[1]+"\n") ||
+			strings.Contains(got, "SHA-256") {
 			t.Errorf("%s: summary\n%s", lang, got)
 		}
-		if mail := string(readFile(t, dir, "mail-preview.txt")); !strings.Contains(mail, want[1]) || !strings.Contains(mail, "dfo-2026-10-preview.csv") {
+		if mail := string(readFile(t, dir, "mail-preview.txt")); !strings.Contains(mail, want[1]) ||
+			!strings.Contains(mail, "dfo-2026-10-preview.csv") {
 			t.Errorf("%s: mail\n%s", lang, mail)
 		}
 		names, sheets := readWorkbook(t, dir, "customers-2026-10-preview.xlsx")
@@ -311,11 +325,15 @@ func TestExportAfterCorrection(t *testing.T) {
 	w := newWorld(t)
 	w.october()
 	w.closed(customers())
-	_, err := w.Replace(t.Context(), "op", []Customer{{ID: "E", Name: "Epsilon AB", Country: "SE", Participants: []string{custD}}})
+	_, err := w.Replace(t.Context(), "op", []Customer{{
+		ID: "E", Name: "Epsilon AB", Country: "SE",
+		Participants: []string{custD},
+	}})
 	w.must(err)
 	_, dir := w.export(ExportOptions{Lang: fault.English})
 	same(t, "CSV file for DFØ", joined(readCSV(t, dir, "dfo-2026-10.csv")), wantDFO)
-	same(t, "CSV file of customers", joined(readCSV(t, dir, "customers-2026-10.csv")), strings.Replace(wantCustomers, "D;Delta AS", "E;Epsilon AB", 1))
+	same(t, "CSV file of customers", joined(readCSV(t, dir, "customers-2026-10.csv")),
+		strings.Replace(wantCustomers, "D;Delta AS", "E;Epsilon AB", 1))
 }
 
 // Numbers that are not those of the report that was built are not exported.
@@ -343,7 +361,8 @@ func TestExportOptions(t *testing.T) {
 		"--org: has a line end or another control": {Org: "1\x00"},
 	} {
 		var wrong *OptionError
-		if _, err := w.Export(t.Context(), october, o); !errors.As(err, &wrong) || !strings.HasPrefix(err.Error(), want) {
+		if _, err := w.Export(t.Context(), october, o); !errors.As(err, &wrong) ||
+			!strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
@@ -354,22 +373,30 @@ func TestExportTemplate(t *testing.T) {
 	w := newWorld(t)
 	w.october()
 	w.closed(customers())
-	tpl, err := ParseTemplate([]byte("# ours\ndfo:\n  - count: \"=Number\"\n  - sp_name\n  - family\n  - transport\ncustomers: [customer_name, count]\n"))
+	tpl, err := ParseTemplate([]byte("# ours\ndfo:\n  - count: \"=Number\"\n  - sp_name\n  - family\n  - transport\n" +
+		"customers: [customer_name, count]\n"))
 	w.must(err)
 	_, dir := w.export(ExportOptions{Lang: fault.English, Template: tpl, Provider: "-R"})
 	const transport = peppol.TransportAS4
-	same(t, "CSV file for DFØ", joined(readCSV(t, dir, "dfo-2026-10.csv")), "'=Number;SP name;Document family;Transport profile\n"+
-		"1;'-R;Credit note;"+transport+"\n8;'-R;Invoice;"+transport+"\n1;'-R;Order;"+transport+"\n1;'-R;Reminder;"+transport+"\n1;'-R;Responses;"+transport+"\n")
-	same(t, "CSV file of customers", joined(readCSV(t, dir, "customers-2026-10.csv")), "Customer;Count\n(no customer);1\nAlpha AS;4\nBeta AS;3\nDelta AS;2\nGamma AB;2\n")
+	same(t, "CSV file for DFØ", joined(readCSV(t, dir, "dfo-2026-10.csv")),
+		"'=Number;SP name;Document family;Transport profile\n"+
+			"1;'-R;Credit note;"+transport+"\n8;'-R;Invoice;"+transport+"\n1;'-R;Order;"+transport+"\n1;'-R;Reminder;"+
+			transport+"\n1;'-R;Responses;"+transport+"\n")
+	same(t, "CSV file of customers", joined(readCSV(t, dir, "customers-2026-10.csv")),
+		"Customer;Count\n(no customer);1\nAlpha AS;4\nBeta AS;3\nDelta AS;2\nGamma AB;2\n")
 	_, sheets := readWorkbook(t, dir, "dfo-2026-10.xlsx")
 	same(t, "heading", sheets["Transactions"][0][0], "=Number")
 }
 
 func TestParseTemplate(t *testing.T) {
 	for text, want := range map[string]string{
-		"dfo: [period, count]\ncustomers:\n  - count\n  - foo: X\n": `line 4: there is no column "foo"; there are period, sp_name, seat, direction, family, document_type, document_type_scheme, process, process_scheme, transport, counterpart, sender_scheme, receiver_scheme, sender_country, receiver_country, domain, customer_id, customer_name, count`,
-		"dfo:\n  - count\n  - customer_name\n":                      "line 3: customer_name is not for dfo, because it tells DFØ",
-		"dfo:\n  - count\n  - period\n  - period: P\n":              "line 4: period is in dfo twice",
+		"dfo: [period, count]\ncustomers:\n  - count\n  - foo: X\n": `line 4: there is no column "foo"; there are ` +
+			`period, sp_name, seat, direction, family, document_type, document_type_scheme, process, process_scheme, ` +
+			`transport, counterpart, sender_scheme, receiver_scheme, sender_country, receiver_country, domain, ` +
+			`customer_id, customer_name, count`,
+		"dfo:\n  - count\n  - customer_name\n": "line 3: customer_name is not for dfo, because " +
+			"it tells DFØ",
+		"dfo:\n  - count\n  - period\n  - period: P\n": "line 4: period is in dfo twice",
 		"dfo: [period]\n":                      "dfo lacks the column count",
 		"customers: []\n":                      "customers lacks the column count",
 		"dfo:\n  - {period: a, count: b}\n":    "line 2: want a column, as name or as name: heading",
@@ -379,7 +406,8 @@ func TestParseTemplate(t *testing.T) {
 		"- count\n":                            "[1:1] ",
 		"#" + strings.Repeat("x", maxTemplate): "the template is larger than 65536 bytes",
 	} {
-		if _, err := ParseTemplate([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		if _, err := ParseTemplate([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), want) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%.40q: %v\nwant %s", text, err, want)
 		}
 	}
@@ -447,7 +475,10 @@ func TestExportHostileNames(t *testing.T) {
 			t.Errorf("sheet %q: %q", names[i+2], sheet)
 		}
 	}
-	for _, name := range []string{"Sørum-Øst AS", "A-name-of-forty-characters-whic", "a-name-of-forty-characters- (2)", "History (2)", "Brackets", `=HYPERLINK("http x.example";"cl`} {
+	for _, name := range []string{
+		"Sørum-Øst AS", "A-name-of-forty-characters-whic", "a-name-of-forty-characters- (2)",
+		"History (2)", "Brackets", `=HYPERLINK("http x.example";"cl`,
+	} {
 		if !slices.Contains(names, name) {
 			t.Errorf("no sheet %q in %q", name, names)
 		}
@@ -463,8 +494,10 @@ func FuzzHarmless(f *testing.F) {
 	f.Add(",=,=;+\t-\n@\r=\"'=")
 	f.Fuzz(func(t *testing.T, s string) {
 		got := harmless(s)
-		for _, cell := range append(strings.FieldsFunc(got, func(r rune) bool { return strings.ContainsRune(",;\t\r\n", r) }), got) {
-			if bare := strings.TrimLeft(cell, "\" \u00a0\ufeff"); bare != "" && strings.ContainsRune("=+-@＝＋－＠\t\r\n", []rune(bare)[0]) {
+		for _, cell := range append(strings.FieldsFunc(got,
+			func(r rune) bool { return strings.ContainsRune(",;\t\r\n", r) }), got) {
+			if bare := strings.TrimLeft(cell, "\" \u00a0\ufeff"); bare != "" &&
+				strings.ContainsRune("=+-@＝＋－＠\t\r\n", []rune(bare)[0]) {
 				t.Errorf("%q has %q", got, cell)
 			}
 		}
@@ -565,7 +598,10 @@ func TestExportRandomMonths(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 9))
 		pick := func(list ...string) string { return list[r.IntN(len(list))] }
 		w := newWorld(t)
-		ours := []string{custA, custAGLN, custB, custC, custD, us, "9908:unknown", strings.ToUpper("0192:abc"), "0192:abc"}
+		ours := []string{
+			custA, custAGLN, custB, custC, custD, us, "9908:unknown", strings.ToUpper("0192:abc"),
+			"0192:abc",
+		}
 		types := []string{inv, cn, ord, rem, mls, peppol.TypeTSR, peppol.TypeEUSR}
 		processes[peppol.TypeTSR], processes[peppol.TypeEUSR] = "p", "p"
 		rows := 0

@@ -61,17 +61,20 @@ var byRoot = map[string]Family{
 	"orderresponse": FamilyOrderResponse, "orderresponsesimple": FamilyOrderResponse,
 	"urn:peppol:doctype:edifact:ordrsp": FamilyOrderResponse, "urn:peppol:doctype:x12:855": FamilyOrderResponse,
 	"catalogue":      FamilyCatalogue,
-	"despatchadvice": FamilyDespatch, "receiptadvice": FamilyDespatch, "weightstatement": FamilyDespatch, "waybill": FamilyDespatch,
+	"despatchadvice": FamilyDespatch, "receiptadvice": FamilyDespatch, "weightstatement": FamilyDespatch,
+	"waybill":                FamilyDespatch,
 	"transportexecutionplan": FamilyDespatch, "transportexecutionplanrequest": FamilyDespatch,
 	"transportationstatus": FamilyDespatch, "transportationstatusrequest": FamilyDespatch,
 	"urn:peppol:doctype:edifact:desadv": FamilyDespatch, "urn:peppol:doctype:x12:856": FamilyDespatch,
 	"applicationresponse": FamilyResponse, "crossdomainacknowledgementandresponse": FamilyResponse,
 	"innbyggerpost":         FamilyDomains,
-	"virtualcompanydossier": FamilyDomains, "virtualcompanydossierpackage": FamilyDomains, "cataloguetemplate": FamilyDomains,
+	"virtualcompanydossier": FamilyDomains, "virtualcompanydossierpackage": FamilyDomains,
+	"cataloguetemplate": FamilyDomains,
 }
 
-// FamilyOf returns the family of a document type by the value of its identifier: root element, or type in its place, and
-// customization. Letter case makes no difference: it is spelled in more than one way in Norwegian eGovernment (NO-a.2).
+// FamilyOf returns the family of a document type by the value of its identifier: root element, or type in its place,
+// and customization. Letter case makes no difference: it is spelled in more than one way in Norwegian eGovernment
+// (NO-a.2).
 func FamilyOf(docType string) Family {
 	root, customization, _ := strings.Cut(strings.ToLower(docType), "##")
 	for _, c := range byCustomization {
@@ -98,5 +101,8 @@ var familyLabels = [...]label{
 	FamilyCatalogue:      {"Catalogue", "Varekatalog", "Varekatalog"},
 	FamilyDespatch:       {"Despatch advice", "Pakkseddel", "Pakksetel"},
 	FamilyResponse:       {"Responses", "Svar og statusmeldinger", "Svar og statusmeldingar"},
-	FamilyDomains:        {"eGovernment, pre-award and payment", "eForvaltning, konkurransegjennomføring og betaling", "eForvaltning, konkurransegjennomføring og betaling"},
+	FamilyDomains: {
+		"eGovernment, pre-award and payment", "eForvaltning, konkurransegjennomføring og betaling",
+		"eForvaltning, konkurransegjennomføring og betaling",
+	},
 }

@@ -16,8 +16,8 @@ const (
 	modeCustomers = 0o600
 )
 
-// Save writes the export into a folder, which it makes if there is none: workbook and CSV file for DFØ, the text of the mail they
-// go with, workbook and CSV file for invoices. Each file appears whole or not at all.
+// Save writes the export into a folder, which it makes if there is none: workbook and CSV file for DFØ, the text of the
+// mail they go with, workbook and CSV file for invoices. Each file appears whole or not at all.
 func (e *Export) Save(dir string) ([]reporting.File, error) {
 	dfo, customers := e.table(e.opts.Template.DFO, e.lines), e.table(e.opts.Template.Customers, e.lines)
 	docs := []reporting.Document{
@@ -29,9 +29,12 @@ func (e *Export) Save(dir string) ([]reporting.File, error) {
 		})},
 		{Name: e.name("dfo-"+e.Month.String(), ".csv"), Mode: modeDFO, Write: dfo.writeCSV},
 		{Name: e.name("mail", ".txt"), Mode: modeDFO, Write: e.writeMail},
-		{Name: e.name("customers-"+e.Month.String(), ".xlsx"), Mode: modeCustomers, Write: e.workbook(func(b *workbook) error {
-			return e.writeCustomers(b, customers)
-		})},
+		{
+			Name: e.name("customers-"+e.Month.String(), ".xlsx"), Mode: modeCustomers,
+			Write: e.workbook(func(b *workbook) error {
+				return e.writeCustomers(b, customers)
+			}),
+		},
 		{Name: e.name("customers-"+e.Month.String(), ".csv"), Mode: modeCustomers, Write: customers.writeCSV},
 	}
 	return reporting.Save(dir, docs...)
@@ -139,7 +142,10 @@ func (e *Export) summary() *table {
 		of := fmt.Sprintf("%s, %s %d, SHA-256", b.Seat, e.translate(summaryRevision), b.Revision)
 		rows = append(rows, []any{"TSR " + of, b.TSR}, []any{"EUSR " + of, b.EUSR})
 	}
-	return &table{heads: []string{e.translate(summaryField), e.translate(summaryValue)}, widths: []float64{50, 70}, rows: rowsOf(rows)}
+	return &table{
+		heads: []string{e.translate(summaryField), e.translate(summaryValue)}, widths: []float64{50, 70},
+		rows: rowsOf(rows),
+	}
 }
 
 // rowsOf yields rows.
@@ -153,12 +159,13 @@ func rowsOf(rows [][]any) iter.Seq[[]any] {
 	}
 }
 
-// reconciliation is the sheet that shows that the numbers of the customers, and of participants without one, come to the TSR
-// (RPT-9.5).
+// reconciliation is the sheet that shows that the numbers of the customers, and of participants without one, come to
+// the TSR (RPT-9.5).
 func (e *Export) reconciliation() *table {
 	t := &table{
 		heads: []string{
-			e.translate(reconcileWhat), e.translate(reconcileID), e.translate(reconcileName), e.translate(textSent), e.translate(textReceived), e.translate(textTotal),
+			e.translate(reconcileWhat), e.translate(reconcileID), e.translate(reconcileName), e.translate(textSent),
+			e.translate(textReceived), e.translate(textTotal),
 		},
 		widths: []float64{26, 24, 40, 12, 12, 12},
 	}

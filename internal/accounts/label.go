@@ -39,8 +39,11 @@ var (
 	summaryState    = label{"Status", "Status", "Status"}
 	summaryRevision = label{"revision", "revisjon", "revisjon"}
 
-	statePreview = label{"preview, the month is not closed", "forhåndsvisning, måneden er ikke lukket", "førehandsvising, månaden er ikkje lukka"}
-	stateClosed  = label{"the month is closed", "måneden er lukket", "månaden er lukka"}
+	statePreview = label{
+		"preview, the month is not closed", "forhåndsvisning, måneden er ikke lukket",
+		"førehandsvising, månaden er ikkje lukka",
+	}
+	stateClosed = label{"the month is closed", "måneden er lukket", "månaden er lukka"}
 
 	reconcileWhat       = label{"What", "Hva", "Kva"}
 	reconcileID         = label{"Id", "Id", "Id"}

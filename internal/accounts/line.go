@@ -97,7 +97,8 @@ func (e *Export) gather(w *worker, latest *Registry) error {
 // compareCounted orders combinations, so that the same numbers give the same bytes.
 func compareCounted(a, b ledger.Entry) int {
 	return cmp.Or(
-		cmp.Compare(a.Direction, b.Direction), cmp.Compare(a.C2, b.C2), cmp.Compare(a.C3, b.C3), cmp.Compare(a.DocType, b.DocType),
+		cmp.Compare(a.Direction, b.Direction), cmp.Compare(a.C2, b.C2), cmp.Compare(a.C3, b.C3),
+		cmp.Compare(a.DocType, b.DocType),
 		cmp.Compare(a.Process, b.Process), cmp.Compare(a.Transport, b.Transport), cmp.Compare(a.CountryC1, b.CountryC1),
 		cmp.Compare(a.Sender, b.Sender), cmp.Compare(a.Receiver, b.Receiver), cmp.Compare(a.Domain, b.Domain),
 	)
@@ -123,7 +124,9 @@ func (g *gatherer) countRow(c *ledger.Entry) (err error) {
 }
 
 // first returns the first participant of the group to which a participant belongs.
-func (g *gatherer) first(id ledger.TermID, known map[ledger.TermID]ledger.TermID, groupOf func(ledger.TermID) (group, error)) (ledger.TermID, error) {
+func (g *gatherer) first(id ledger.TermID, known map[ledger.TermID]ledger.TermID,
+	groupOf func(ledger.TermID) (group, error),
+) (ledger.TermID, error) {
 	if first, ok := known[id]; ok {
 		return first, nil
 	}
@@ -178,7 +181,8 @@ func (g *gatherer) line(c *ledger.Entry) (l line, err error) {
 	}
 	l = line{
 		direction: c.Direction, seat: x.C2, counterpart: x.C3, customer: g.latest.Customer(x.participant),
-		senderScheme: scheme(x.Sender), receiverScheme: scheme(x.Receiver), senderCountry: x.C1Country, receiverCountry: x.C4Country,
+		senderScheme: scheme(x.Sender), receiverScheme: scheme(x.Receiver), senderCountry: x.C1Country,
+		receiverCountry: x.C4Country,
 	}
 	if c.Direction == ledger.Incoming {
 		l.seat, l.counterpart = x.C3, x.C2

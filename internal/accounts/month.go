@@ -50,7 +50,8 @@ func (e *WorklistError) Error() string {
 // are fit to be sent.
 func (a *Accounts) Closing(ctx context.Context, m peppol.Month) ([]Pair, error) {
 	if _, end := m.Bounds(); a.Now().Before(end) {
-		return nil, fmt.Errorf("%w: %s can be closed from %s", ledger.ErrMonthNotOver, m, end.Add(ledger.CloseDelay).Format(time.RFC3339))
+		return nil, fmt.Errorf("%w: %s can be closed from %s", ledger.ErrMonthNotOver, m,
+			end.Add(ledger.CloseDelay).Format(time.RFC3339))
 	}
 	pairs, err := a.Preview(ctx, m)
 	if err != nil {
@@ -106,7 +107,10 @@ func (b *Built) Documents() []reporting.Document {
 			return err
 		}
 	}
-	return []reporting.Document{{Name: reporting.FileTSR, Write: content(b.XML.TSR)}, {Name: reporting.FileEUSR, Write: content(b.XML.EUSR)}}
+	return []reporting.Document{
+		{Name: reporting.FileTSR, Write: content(b.XML.TSR)},
+		{Name: reporting.FileEUSR, Write: content(b.XML.EUSR)},
+	}
 }
 
 // Protocol says with which programs and rules a pair of reports was checked.
@@ -194,7 +198,8 @@ func equal(a, b []Pair) bool {
 		return false
 	}
 	for i := range a {
-		if a[i].Seat != b[i].Seat || !bytes.Equal(a[i].Report.TSR.XML(), b[i].Report.TSR.XML()) || !bytes.Equal(a[i].Report.EUSR.XML(), b[i].Report.EUSR.XML()) {
+		if a[i].Seat != b[i].Seat || !bytes.Equal(a[i].Report.TSR.XML(), b[i].Report.TSR.XML()) ||
+			!bytes.Equal(a[i].Report.EUSR.XML(), b[i].Report.EUSR.XML()) {
 			return false
 		}
 	}
@@ -204,8 +209,9 @@ func equal(a, b []Pair) bool {
 // entry describes a build of the archive.
 func entry(b *ledger.ReportBuild) (Built, error) {
 	e := Built{
-		Month: b.Month.String(), Seat: peppol.SeatID(b.Seat), Revision: b.Revision, At: b.At, Actor: b.Actor, Events: b.Events,
-		TSR: hash(b.TSR), EUSR: hash(b.EUSR), XML: reports{b.TSR, b.EUSR},
+		Month: b.Month.String(), Seat: peppol.SeatID(b.Seat), Revision: b.Revision, At: b.At, Actor: b.Actor,
+		Events: b.Events,
+		TSR:    hash(b.TSR), EUSR: hash(b.EUSR), XML: reports{b.TSR, b.EUSR},
 	}
 	return e, json.Unmarshal([]byte(b.Protocol), &e.Protocol)
 }
@@ -297,11 +303,14 @@ func (v *Verified) compare(b *Built, pairs []Pair) {
 		}
 		return
 	}
-	v.Wrong = append(v.Wrong, fmt.Sprintf("the rows have nothing of %s, of which there is revision %d", b.Seat, b.Revision))
+	v.Wrong = append(v.Wrong, fmt.Sprintf("the rows have nothing of %s, of which there is revision %d", b.Seat,
+		b.Revision))
 }
 
 func (v *Verified) wrong(file string, b *Built) {
-	v.Wrong = append(v.Wrong, fmt.Sprintf("%s of %s, revision %d, has another content when it is made of the rows again", file, b.Seat, b.Revision))
+	v.Wrong = append(v.Wrong,
+		fmt.Sprintf("%s of %s, revision %d, has another content when it is made of the rows again", file, b.Seat,
+			b.Revision))
 }
 
 // recount compares the counts with the rows. For both it adds up hashes of everything that is counted, so that it needs
@@ -314,7 +323,8 @@ func (w *worker) recount(m peppol.Month, v *Verified) error {
 	made, rows, err := added(w.rows(m))
 	v.Rows = rows
 	if kept != made {
-		v.Wrong = append(v.Wrong, fmt.Sprintf("the counts are of %d exchanges and do not equal the %d rows", counted, rows))
+		v.Wrong = append(v.Wrong, fmt.Sprintf("the counts are of %d exchanges and do not equal the %d rows", counted,
+			rows))
 	}
 	return err
 }

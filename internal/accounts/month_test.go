@@ -17,8 +17,8 @@ import (
 
 var october = peppol.Month(202610)
 
-// The worked example of RPT-8, exchanged by a record, comes out to the byte; the month closes only with a customer for each
-// participant, and only when it is over.
+// The worked example of RPT-8, exchanged by a record, comes out to the byte; the month closes only with a customer for
+// each participant, and only when it is over.
 func TestWorkedExampleRPT8(t *testing.T) {
 	w := newWorld(t)
 	w.october()
@@ -28,10 +28,14 @@ func TestWorkedExampleRPT8(t *testing.T) {
 	if len(pairs) != 1 || pairs[0].Report.TSR.Total != (reporting.Counts{Incoming: 6, Outgoing: 6}) {
 		t.Fatalf("%+v", pairs)
 	}
-	if got := fmt.Sprint(pairs[0].Missing); got != "[{0088:7080000000012  1} {0192:910000002  1} {0192:910000003  1} {0192:910000004  2}]" {
+	if got := fmt.Sprint(
+		pairs[0].Missing); got != "[{0088:7080000000012  1} {0192:910000002  1} "+
+		"{0192:910000003  1} {0192:910000004  2}]" {
 		t.Errorf("worklist %s", got) // senders have the country of their envelopes, and our own participant has ours
 	}
-	if got := fmt.Sprint(pairs[0].Unowned); got != "[{0088:7080000000012  2} {0192:910000001  2} {0192:910000002  3} {0192:910000003  2} {0192:910000004  2}]" {
+	if got := fmt.Sprint(
+		pairs[0].Unowned); got != "[{0088:7080000000012  2} {0192:910000001  2} {0192:910000002  3} {0192:910000003  "+
+		"2} {0192:910000004  2}]" {
 		t.Errorf("of no customer %s", got)
 	}
 	if err := w.Close(ctx, october, "op"); !errors.Is(err, ledger.ErrMonthNotOver) {
@@ -43,7 +47,8 @@ func TestWorkedExampleRPT8(t *testing.T) {
 	w.set("2026-11-01T00:10:00Z")
 	w.must(w.Close(ctx, peppol.Month(202609), "op")) // nothing incoming in it
 	var missing *WorklistError
-	if err := w.Close(ctx, october, "op"); !errors.As(err, &missing) || len(missing.Missing) != 4 || !strings.Contains(err.Error(), custD) {
+	if err := w.Close(ctx, october, "op"); !errors.As(err, &missing) || len(missing.Missing) != 4 ||
+		!strings.Contains(err.Error(), custD) {
 		t.Errorf("closed without customers: %v", err)
 	}
 	if n, err := w.Change(ctx, "op", customers()); err != nil || n != 13 {
@@ -52,16 +57,19 @@ func TestWorkedExampleRPT8(t *testing.T) {
 	w.must(w.Close(ctx, october, "op"))
 	built, err := w.Build(ctx, october, "op")
 	w.must(err)
-	if len(built) != 1 || built[0].Revision != 1 || built[0].Events != 13 || !strings.Contains(fmt.Sprint(built[0].Protocol), "ravn-core") {
+	if len(built) != 1 || built[0].Revision != 1 || built[0].Events != 13 ||
+		!strings.Contains(fmt.Sprint(built[0].Protocol), "ravn-core") {
 		t.Fatalf("%+v", built)
 	}
-	if x := built[0].XML; !bytes.Equal(x.TSR, worked(t, reporting.FileTSR)) || !bytes.Equal(x.EUSR, worked(t, reporting.FileEUSR)) {
+	if x := built[0].XML; !bytes.Equal(x.TSR, worked(t, reporting.FileTSR)) ||
+		!bytes.Equal(x.EUSR, worked(t, reporting.FileEUSR)) {
 		t.Errorf("others than those of the worked example:\n%s\n%s", x.TSR, x.EUSR)
 	}
 	w.must(w.UpdateTotals(ctx))
 	pairs, err = w.Preview(ctx, october)
 	w.must(err)
-	if len(pairs[0].Missing) != 0 || len(pairs[0].Unowned) != 0 || !bytes.Equal(pairs[0].Report.EUSR.XML(), worked(t, "eusr.xml")) {
+	if len(pairs[0].Missing) != 0 || len(pairs[0].Unowned) != 0 ||
+		!bytes.Equal(pairs[0].Report.EUSR.XML(), worked(t, "eusr.xml")) {
 		t.Error("the preview differs when all is counted and known")
 	}
 	v, err := w.Verify(ctx, october)
@@ -83,7 +91,8 @@ func closedOctober(t *testing.T) *world {
 	return w
 }
 
-// TestRevisions: a correction gives a new revision until the 15th, the older one can be made again, and the difference is named.
+// TestRevisions: a correction gives a new revision until the 15th, the older one can be made again, and the difference
+// is named.
 func TestRevisions(t *testing.T) {
 	w := closedOctober(t)
 	ctx := t.Context()
@@ -97,9 +106,11 @@ func TestRevisions(t *testing.T) {
 	w.must(err)
 	var text strings.Builder
 	for _, d := range diff {
-		fmt.Fprintf(&text, "%s %s: %q %q\n", d.Report, strings.NewReplacer(inv, "INV", processes[inv], "PR").Replace(d.Number), d.A, d.B)
+		fmt.Fprintf(&text, "%s %s: %q %q\n", d.Report,
+			strings.NewReplacer(inv, "INV", processes[inv], "PR").Replace(d.Number), d.A, d.B)
 	}
-	if want := `eusr PerEUC EndUserCountry=SE: "sending 1, receiving 1, either 1" "sending 1, receiving 2, either 2"`; !strings.Contains(text.String(), want) {
+	if want := `eusr PerEUC EndUserCountry=SE: "sending 1, receiving 1, either 1" ` +
+		`"sending 1, receiving 2, either 2"`; !strings.Contains(text.String(), want) {
 		t.Errorf("the difference lacks %s:\n%s", want, &text)
 	}
 	list, err := w.Archive(ctx, october)
@@ -124,7 +135,8 @@ func TestRevisions(t *testing.T) {
 	}
 }
 
-// The counts advance also when a month was closed before all of its rows were in them, and the customers have changed since.
+// The counts advance also when a month was closed before all of its rows were in them, and the customers have changed
+// since.
 func TestTotalsAfterClose(t *testing.T) {
 	w := newWorld(t)
 	w.october()
@@ -174,10 +186,12 @@ func TestVerifyFinds(t *testing.T) {
 	w.must(w.Ledger.ArchiveReport(ctx, w.Tenant, &ledger.ReportBuild{
 		Month: 202610, Seat: own, TSR: []byte("<forged/>"), EUSR: worked(t, "eusr.xml"), Events: 13, Protocol: "{}",
 	}))
-	w.must(w.Ledger.ArchiveReport(ctx, w.Tenant, &ledger.ReportBuild{Month: 202610, Seat: "PNO000999", TSR: []byte{}, EUSR: []byte{}, Protocol: "{}"}))
+	w.must(w.Ledger.ArchiveReport(ctx, w.Tenant,
+		&ledger.ReportBuild{Month: 202610, Seat: "PNO000999", TSR: []byte{}, EUSR: []byte{}, Protocol: "{}"}))
 	v, err := w.Verify(ctx, october)
 	w.must(err)
-	if len(v.Wrong) != 2 || !strings.Contains(v.Wrong[0], "tsr.xml of PNO000777, revision 1") || !strings.Contains(v.Wrong[1], "PNO000999") {
+	if len(v.Wrong) != 2 || !strings.Contains(v.Wrong[0], "tsr.xml of PNO000777, revision 1") ||
+		!strings.Contains(v.Wrong[1], "PNO000999") {
 		t.Errorf("%+v", v)
 	}
 
@@ -187,7 +201,8 @@ func TestVerifyFinds(t *testing.T) {
 	defer func() { _ = db.Close() }()
 	_, err = db.Exec("DELETE FROM ledger WHERE seq = 5") // a row is lost
 	w.must(err)
-	if v, err = w.Verify(ctx, october); err != nil || v.Rows != 11 || !strings.Contains(v.Wrong[0], "counts are of 12 exchanges and do not equal the 11 rows") {
+	if v, err = w.Verify(ctx, october); err != nil || v.Rows != 11 ||
+		!strings.Contains(v.Wrong[0], "counts are of 12 exchanges and do not equal the 11 rows") {
 		t.Errorf("%+v %v", v, err)
 	}
 	if _, err := w.Build(ctx, october, "op"); !errors.Is(err, ErrDrift) {
@@ -247,7 +262,8 @@ func TestExplainRefusesUnknownFilters(t *testing.T) {
 		"end-user-country": {UserCountry: "Norway"},
 		"end-user":         {EndUser: "nobody"},
 	} {
-		err := w.Accounts.Rows(t.Context(), october, q, func(x *Exchange) error { t.Errorf("%s: %+v", key, x); return nil })
+		err := w.Accounts.Rows(t.Context(), october, q,
+			func(x *Exchange) error { t.Errorf("%s: %+v", key, x); return nil })
 		var bad *QueryError
 		if !errors.As(err, &bad) || bad.Key != key {
 			t.Errorf("%s: got %v", key, err)
@@ -271,11 +287,16 @@ func TestStatus(t *testing.T) {
 		return strings.Join(out, ", ")
 	}
 	for at, want := range map[string]string{
-		"2026-11-01T00:00:00Z": "10 dfo open, 10 tsr open, 10 eusr open, 09 dfo overdue, 09 tsr overdue, 09 eusr overdue",
-		"2026-11-06T00:00:00Z": "10 dfo near, 10 tsr open, 10 eusr open, 09 dfo overdue, 09 tsr overdue, 09 eusr overdue",
-		"2026-11-10T23:59:59Z": "10 dfo near, 10 tsr open, 10 eusr open, 09 dfo overdue, 09 tsr overdue, 09 eusr overdue",
-		"2026-11-11T00:00:00Z": "10 dfo overdue, 10 tsr near, 10 eusr near, 09 dfo overdue, 09 tsr overdue, 09 eusr overdue",
-		"2026-11-16T00:00:00Z": "10 dfo overdue, 10 tsr overdue, 10 eusr overdue, 09 dfo overdue, 09 tsr overdue, 09 eusr overdue",
+		"2026-11-01T00:00:00Z": "10 dfo open, 10 tsr open, 10 eusr open, 09 dfo overdue, 09 tsr overdue, 09 eusr " +
+			"overdue",
+		"2026-11-06T00:00:00Z": "10 dfo near, 10 tsr open, 10 eusr open, 09 dfo overdue, 09 tsr overdue, 09 eusr " +
+			"overdue",
+		"2026-11-10T23:59:59Z": "10 dfo near, 10 tsr open, 10 eusr open, 09 dfo overdue, 09 tsr overdue, 09 eusr " +
+			"overdue",
+		"2026-11-11T00:00:00Z": "10 dfo overdue, 10 tsr near, 10 eusr near, 09 dfo overdue, 09 tsr overdue, 09 eusr " +
+			"overdue",
+		"2026-11-16T00:00:00Z": "10 dfo overdue, 10 tsr overdue, 10 eusr overdue, 09 dfo overdue, 09 tsr overdue, 09 " +
+			"eusr overdue",
 	} {
 		if got := show(at); got != want {
 			t.Errorf("%s:\n got %s\nwant %s", at, got, want)
@@ -294,7 +315,8 @@ func TestStatus(t *testing.T) {
 	m.C2, m.C3, m.Domain = "PNO000888", own, "payment"
 	_, err := w.Store.Accept(ctx, w.Tenant, store.Acceptance{Message: m, Evidence: receipt, Count: true})
 	w.must(err)
-	if got, want := show("2026-11-04T00:00:00Z"), "10 dfo-payment near, 10 dfo open, 10 tsr done, 10 eusr open"; got != want {
+	if got, want := show("2026-11-04T00:00:00Z"),
+		"10 dfo-payment near, 10 dfo open, 10 tsr done, 10 eusr open"; got != want {
 		t.Errorf("with payments: got %s, want %s", got, want)
 	}
 }
@@ -308,7 +330,10 @@ func TestRegistry(t *testing.T) {
 	if n, err := w.Change(ctx, "op", customers()); err != nil || n != 0 {
 		t.Errorf("the same again: %d corrections, %v", n, err)
 	}
-	_, err = w.Change(ctx, "op", []Customer{{ID: "A2", Name: "Alpha branch", CountsAs: "A", Participants: []string{"0192:910000009"}}})
+	_, err = w.Change(ctx, "op", []Customer{{
+		ID: "A2", Name: "Alpha branch", CountsAs: "A",
+		Participants: []string{"0192:910000009"},
+	}})
 	w.must(err)
 	r, err := w.Registry(ctx, Latest)
 	w.must(err)
@@ -324,11 +349,14 @@ func TestRegistry(t *testing.T) {
 		list []Customer
 		want string
 	}{
-		"no id":             {[]Customer{{Name: "x"}}, "no id"},
-		"country":           {[]Customer{{ID: "X", Country: "XX"}}, `"XX" is not a country`},
-		"small letters":     {[]Customer{{ID: "X", Country: "no"}}, `"no" is not a country`},
-		"participant":       {[]Customer{{ID: "X", Participants: []string{"nonsense"}}}, "nonsense"},
-		"participant twice": {[]Customer{{ID: "X", Participants: []string{other}}, {ID: "Y", Participants: []string{other}}}, `given to customer "X" as well`},
+		"no id":         {[]Customer{{Name: "x"}}, "no id"},
+		"country":       {[]Customer{{ID: "X", Country: "XX"}}, `"XX" is not a country`},
+		"small letters": {[]Customer{{ID: "X", Country: "no"}}, `"no" is not a country`},
+		"participant":   {[]Customer{{ID: "X", Participants: []string{"nonsense"}}}, "nonsense"},
+		"participant twice": {[]Customer{
+			{ID: "X", Participants: []string{other}},
+			{ID: "Y", Participants: []string{other}},
+		}, `given to customer "X" as well`},
 		"twice":             {[]Customer{{ID: "X"}, {ID: "Y"}, {ID: "X"}}, `"X": stands in the list twice`},
 		"of another":        {[]Customer{{ID: "X", Participants: []string{custC}}}, `belongs to another customer, "C"`},
 		"Windows-1252":      {[]Customer{{ID: "X", Name: "Bj\xf8rn"}}, `not UTF-8`},
@@ -348,7 +376,10 @@ func TestRegistry(t *testing.T) {
 	if _, err := w.Release(ctx, "op", []string{other}); err == nil {
 		t.Error("a participant of nobody was released")
 	}
-	_, err = w.Replace(ctx, "op", []Customer{{ID: "X", Name: "first"}, {ID: "X", Name: "second", Participants: []string{custC}}})
+	_, err = w.Replace(ctx, "op", []Customer{
+		{ID: "X", Name: "first"},
+		{ID: "X", Name: "second", Participants: []string{custC}},
+	})
 	w.must(err)
 	if after, err = w.Registry(ctx, Latest); err != nil || after.Customer(custC).Name != "second" {
 		t.Errorf("who replaces gets %+v, %v", after.Customer(custC), err)
@@ -374,7 +405,8 @@ func TestSeats(t *testing.T) {
 	w.Seats = []peppol.SeatID{"PNO000001"}
 	pairs, err := w.Preview(t.Context(), october)
 	w.must(err)
-	if len(pairs) != 2 || pairs[0].Report.TSR.Total != (reporting.Counts{}) || pairs[1].Seat != own || pairs[1].Report.TSR.Total.Incoming != 6 {
+	if len(pairs) != 2 || pairs[0].Report.TSR.Total != (reporting.Counts{}) || pairs[1].Seat != own ||
+		pairs[1].Report.TSR.Total.Incoming != 6 {
 		t.Errorf("%+v", pairs)
 	}
 	w.Seats = nil

@@ -48,8 +48,8 @@ func (m *model) items(rnd *rand.Rand) iter.Seq2[reporting.Item, error] {
 	}
 }
 
-// TestRandomMonths: whatever is exchanged, added up, corrected and looked at in whatever order, counts and rows come to what
-// reporting makes of a plain list.
+// TestRandomMonths: whatever is exchanged, added up, corrected and looked at in whatever order, counts and rows come to
+// what reporting makes of a plain list.
 func TestRandomMonths(t *testing.T) {
 	rnd := golden.Random(t)
 	for range 4 {
@@ -68,7 +68,10 @@ func TestRandomMonths(t *testing.T) {
 				_, err := w.Preview(t.Context(), october)
 				w.must(err)
 			case 3:
-				c := Customer{ID: pick("c", 4), Country: []string{"NO", "SE", "DK"}[rnd.IntN(3)], Participants: []string{"0192:" + pick("Part", 8)}}
+				c := Customer{
+					ID: pick("c", 4), Country: []string{"NO", "SE", "DK"}[rnd.IntN(3)],
+					Participants: []string{"0192:" + pick("Part", 8)},
+				}
 				_, err := w.Replace(t.Context(), "op", []Customer{c})
 				w.must(err)
 				m.country[c.ID], m.owner[strings.ToLower(c.Participants[0])] = c.Country, c.ID
@@ -83,8 +86,10 @@ func TestRandomMonths(t *testing.T) {
 		for name, src := range map[string]source{"counts": worker.counts(october), "rows": worker.rows(october)} {
 			pairs, err := worker.pairs(october, src, true)
 			w.must(err)
-			if len(pairs) != 1 || !bytes.Equal(pairs[0].Report.TSR.XML(), want.TSR.XML()) || !bytes.Equal(pairs[0].Report.EUSR.XML(), want.EUSR.XML()) {
-				t.Fatalf("%s: %d exchanges come to\n%s%s\nwant\n%s%s", name, len(m.exchanged), pairs[0].Report.TSR.XML(), pairs[0].Report.EUSR.XML(), want.TSR.XML(), want.EUSR.XML())
+			if len(pairs) != 1 || !bytes.Equal(pairs[0].Report.TSR.XML(), want.TSR.XML()) ||
+				!bytes.Equal(pairs[0].Report.EUSR.XML(), want.EUSR.XML()) {
+				t.Fatalf("%s: %d exchanges come to\n%s%s\nwant\n%s%s", name, len(m.exchanged),
+					pairs[0].Report.TSR.XML(), pairs[0].Report.EUSR.XML(), want.TSR.XML(), want.EUSR.XML())
 			}
 		}
 		v, err := w.Verify(t.Context(), october)
@@ -106,7 +111,8 @@ func (m *model) exchange(w *world, rnd *rand.Rand, n int, pick func(string, int)
 	doc, peer := []string{inv, cn, ord, mls}[rnd.IntN(4)], peppol.SeatID(pick("PNO00000", 3))
 	c1 := []string{"NO", "SE", "EL"}[rnd.IntN(3)]
 	it := reporting.Item{
-		DocType: reporting.Identifier{Scheme: peppol.SchemeBusdox, Value: doc}, Process: reporting.Identifier{Scheme: peppol.SchemeProcess, Value: processes[doc]},
+		DocType:   reporting.Identifier{Scheme: peppol.SchemeBusdox, Value: doc},
+		Process:   reporting.Identifier{Scheme: peppol.SchemeProcess, Value: processes[doc]},
 		Transport: peppol.TransportAS4, N: 1,
 	}
 	if rnd.IntN(2) == 0 {

@@ -105,8 +105,8 @@ func (r *Registry) Customers() []Customer {
 	return out
 }
 
-// EndUser returns who is reported for a participant: an id that is the same for all participants of the customer, and the
-// customer's country, "" if unknown. A participant without a customer is an end user of its own.
+// EndUser returns who is reported for a participant: an id that is the same for all participants of the customer, and
+// the customer's country, "" if unknown. A participant without a customer is an end user of its own.
 func (r *Registry) EndUser(participant string) (id, country string) {
 	key := strings.ToLower(participant)
 	c := r.customers[r.owner[key]]
@@ -136,9 +136,9 @@ var (
 	errNoCountry = errors.New("is not a country of the code list, which has ISO 3166-1 alpha-2 in capital letters")
 )
 
-// Change adds and changes customers: each one's fields become those given, and the participants named become its own. What is
-// not named stays. A customer that stands twice in the list, and a participant that belongs to another customer, are
-// refused. All or nothing; it returns the number of corrections, which name the actor.
+// Change adds and changes customers: each one's fields become those given, and the participants named become its own.
+// What is not named stays. A customer that stands twice in the list, and a participant that belongs to another
+// customer, are refused. All or nothing; it returns the number of corrections, which name the actor.
 func (a *Accounts) Change(ctx context.Context, actor string, customers []Customer) (int, error) {
 	return a.change(ctx, actor, customers, false)
 }
@@ -216,7 +216,10 @@ func (r *Registry) change(to *Customer, given map[string]string, replace bool) (
 	var events []ledger.CustomerEvent
 	for _, name := range []string{fieldName, fieldCountry, fieldCountsAs} {
 		if before, after := *was.field(name), *to.field(name); before != after || fresh && name == fieldName {
-			events = append(events, ledger.CustomerEvent{Kind: ledger.EventCustomer, Subject: to.ID, Field: name, Old: before, New: after})
+			events = append(events, ledger.CustomerEvent{
+				Kind: ledger.EventCustomer, Subject: to.ID, Field: name,
+				Old: before, New: after,
+			})
 		}
 	}
 	for _, text := range to.Participants {
@@ -234,7 +237,10 @@ func (r *Registry) change(to *Customer, given map[string]string, replace bool) (
 		}
 		given[key] = to.ID
 		if before != to.ID {
-			events = append(events, ledger.CustomerEvent{Kind: ledger.EventParticipant, Subject: key, Field: fieldCustomer, Old: before, New: to.ID})
+			events = append(events, ledger.CustomerEvent{
+				Kind: ledger.EventParticipant, Subject: key,
+				Field: fieldCustomer, Old: before, New: to.ID,
+			})
 		}
 	}
 	return events, nil
@@ -268,7 +274,10 @@ func (a *Accounts) Release(ctx context.Context, actor string, participants []str
 		if r.owner[key] == "" {
 			return 0, fmt.Errorf("report: participant %s belongs to no customer", key)
 		}
-		e := ledger.CustomerEvent{Actor: actor, Kind: ledger.EventParticipant, Subject: key, Field: fieldCustomer, Old: r.owner[key]}
+		e := ledger.CustomerEvent{
+			Actor: actor, Kind: ledger.EventParticipant, Subject: key, Field: fieldCustomer,
+			Old: r.owner[key],
+		}
 		r.apply(&e)
 		events = append(events, e)
 	}

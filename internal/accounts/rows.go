@@ -156,11 +156,22 @@ func (w *worker) exchange(c *ledger.Entry) (*Exchange, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &Exchange{At: c.At, Direction: string(reporting.Outgoing), MessageID: c.MessageID, Late: c.Late(), participant: u.participant, endUser: u.id}
+	x := &Exchange{
+		At: c.At, Direction: string(reporting.Outgoing), MessageID: c.MessageID, Late: c.Late(),
+		participant: u.participant, endUser: u.id,
+	}
 	for _, f := range []struct {
 		to *string
 		id ledger.TermID
-	}{{&x.C2, c.C2}, {&x.C3, c.C3}, {&x.DocType, c.DocType}, {&x.Process, c.Process}, {&x.Sender, c.Sender}, {&x.Receiver, c.Receiver}, {&x.C1Country, c.CountryC1}} {
+	}{
+		{&x.C2, c.C2},
+		{&x.C3, c.C3},
+		{&x.DocType, c.DocType},
+		{&x.Process, c.Process},
+		{&x.Sender, c.Sender},
+		{&x.Receiver, c.Receiver},
+		{&x.C1Country, c.CountryC1},
+	} {
 		if *f.to, err = w.termText(f.id); err != nil {
 			return nil, err
 		}
@@ -206,7 +217,8 @@ func (q *Query) chooses(x *Exchange) bool {
 			return false
 		}
 	}
-	return q.EndUser == "" || strings.EqualFold(q.EndUser, x.participant) || q.EndUser == x.Customer || x.endUser == "customer "+q.EndUser
+	return q.EndUser == "" || strings.EqualFold(q.EndUser, x.participant) || q.EndUser == x.Customer ||
+		x.endUser == "customer "+q.EndUser
 }
 
 // Difference is a number that differs between two builds of a month.

@@ -36,7 +36,10 @@ func (a *Accounts) Unsent(ctx context.Context, m peppol.Month, again bool) ([]Un
 		if b.Replaced != 0 {
 			continue
 		}
-		for _, u := range []Unsent{{string(b.Seat), ledger.MarkTSR, b.Revision, b.XML.TSR}, {string(b.Seat), ledger.MarkEUSR, b.Revision, b.XML.EUSR}} {
+		for _, u := range []Unsent{
+			{string(b.Seat), ledger.MarkTSR, b.Revision, b.XML.TSR},
+			{string(b.Seat), ledger.MarkEUSR, b.Revision, b.XML.EUSR},
+		} {
 			if again || !sent(marks, &u) {
 				out = append(out, u)
 			}

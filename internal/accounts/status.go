@@ -10,7 +10,8 @@ import (
 	"github.com/ravn-ap/ravn/peppol"
 )
 
-// DueOpenPeppol is the end of the time in which OpenPeppol takes the reports of a month: day 15 of the next one, in UTC (RPT-4).
+// DueOpenPeppol is the end of the time in which OpenPeppol takes the reports of a month: day 15 of the next one, in UTC
+// (RPT-4).
 func DueOpenPeppol(m peppol.Month) time.Time { return due(m, 15) }
 
 // DueDFO is the end of the time in which DFØ takes its report: day 10 (RPT-9.2).
@@ -139,7 +140,9 @@ func (a *Accounts) hasDomain(ctx context.Context, m peppol.Month, domain string)
 }
 
 // Done records that a report was delivered. what is a mark of the store; revision is 0 if there is none.
-func (a *Accounts) Done(ctx context.Context, m peppol.Month, seat, what string, revision int64, actor, detail string) error {
+func (a *Accounts) Done(ctx context.Context, m peppol.Month, seat, what string, revision int64, actor,
+	detail string,
+) error {
 	return a.Ledger.MarkReport(ctx, a.Tenant, ledger.ReportMark{
 		Month: m, Seat: seat, What: what, Revision: revision, Actor: actor, Detail: detail,
 	})

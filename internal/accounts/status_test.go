@@ -15,7 +15,8 @@ import (
 
 // RPT-4: months end in UTC, whatever the zone of the machine. A month is over when it is over there.
 func TestRPT4MonthsEndInUTC(t *testing.T) {
-	s, err := store.Open(sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "r.db"), db.Options{Now: clock("2026-11-03T12:00:00Z")}))
+	s, err := store.Open(sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "r.db"),
+		db.Options{Now: clock("2026-11-03T12:00:00Z")}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,8 @@ func clock(text string) func() time.Time {
 // RPT-4: no month before the record began is due; that in which it began is, and each one since, also if nothing was
 // exchanged in it.
 func TestRPT4StatusSinceTheRecordBegan(t *testing.T) {
-	s, err := store.Open(sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "r.db"), db.Options{Now: clock("2026-11-20T12:00:00Z")}))
+	s, err := store.Open(sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "r.db"),
+		db.Options{Now: clock("2026-11-20T12:00:00Z")}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +109,8 @@ func TestRPT4StatusSinceTheRecordBegan(t *testing.T) {
 	if got := status("2026-12-01T12:00:00Z"); got != "2026-11 dfo open, 2026-11 tsr open, 2026-11 eusr open" {
 		t.Errorf("a month later: %s", got)
 	}
-	const want = "2027-01 dfo overdue, 2027-01 tsr near, 2027-01 eusr near, 2026-12 dfo overdue, 2026-12 tsr overdue, 2026-12 eusr overdue, " +
+	const want = "2027-01 dfo overdue, 2027-01 tsr near, 2027-01 eusr near, 2026-12 dfo overdue, 2026-12 tsr " +
+		"overdue, 2026-12 eusr overdue, " +
 		"2026-11 dfo overdue, 2026-11 tsr overdue, 2026-11 eusr overdue"
 	if got := status("2027-02-12T12:00:00Z"); got != want {
 		t.Errorf("three months later:\n%s\nwant\n%s", got, want)

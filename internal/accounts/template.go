@@ -33,7 +33,8 @@ const maxTemplate = 64 << 10
 // builtIn is the default template, with the columns of RPT-9.2 and, for invoices, of RPT-9.5.
 var builtIn = Template{
 	DFO: choices(
-		"period", "direction", "family", "document_type", "process", "seat", "counterpart", "sender_scheme", "receiver_scheme",
+		"period", "direction", "family", "document_type", "process", "seat", "counterpart", "sender_scheme",
+		"receiver_scheme",
 		"sender_country", "receiver_country", "domain", nameCount,
 	),
 	Customers: choices("customer_id", "customer_name", "direction", "family", "document_type", nameCount),
@@ -47,8 +48,8 @@ func choices(names ...string) (list []Choice) {
 	return list
 }
 
-// ParseTemplate reads a template: YAML with the keys dfo and customers, each a list of columns. One with another heading is
-// written "name: heading". A table that is not there has the columns built in.
+// ParseTemplate reads a template: YAML with the keys dfo and customers, each a list of columns. One with another
+// heading is written "name: heading". A table that is not there has the columns built in.
 func ParseTemplate(text []byte) (*Template, error) {
 	if len(text) > maxTemplate {
 		return nil, fmt.Errorf("the template is larger than %d bytes", maxTemplate)
@@ -98,9 +99,11 @@ func checkChoices(table string, list []Choice, customers bool) error {
 		col, ok := findColumn(ch.Column)
 		switch {
 		case !ok:
-			return fmt.Errorf("line %d: there is no column %q; there are %s", ch.line, ch.Column, columnNames(customers))
+			return fmt.Errorf("line %d: there is no column %q; there are %s", ch.line, ch.Column,
+				columnNames(customers))
 		case col.customer && !customers:
-			return fmt.Errorf("line %d: %s is not for %s, because it tells DFØ who the customers are; there are %s", ch.line, ch.Column, table, columnNames(false))
+			return fmt.Errorf("line %d: %s is not for %s, because it tells DFØ who the customers are; there are %s",
+				ch.line, ch.Column, table, columnNames(false))
 		case seen[ch.Column]:
 			return fmt.Errorf("line %d: %s is in %s twice", ch.line, ch.Column, table)
 		}

@@ -27,7 +27,10 @@ type workbook struct {
 func newWorkbook(at time.Time) (*workbook, error) {
 	b := &workbook{file: excelize.NewFile(), names: map[string]bool{}, maxRows: excelize.TotalRows}
 	when := at.Format(time.RFC3339)
-	err := b.file.SetDocProps(&excelize.DocProperties{Creator: "Ravn", LastModifiedBy: "Ravn", Created: when, Modified: when})
+	err := b.file.SetDocProps(&excelize.DocProperties{
+		Creator: "Ravn", LastModifiedBy: "Ravn", Created: when,
+		Modified: when,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +88,10 @@ func (b *workbook) begin(name string, t *table) (*excelize.StreamWriter, error) 
 			return nil, err
 		}
 	}
-	if err := sheet.SetPanes(&excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}); err != nil {
+	if err := sheet.SetPanes(&excelize.Panes{
+		Freeze: true, YSplit: 1, TopLeftCell: "A2",
+		ActivePane: "bottomLeft",
+	}); err != nil {
 		return nil, err
 	}
 	heads := make([]any, len(t.heads))

@@ -29,7 +29,10 @@ type worker struct {
 }
 
 func (a *Accounts) worker(ctx context.Context, reg *Registry) *worker {
-	return &worker{accounts: a, ctx: ctx, reg: reg, terms: a.Ledger.Glossary(a.Tenant), users: map[ledger.TermID]*user{}}
+	return &worker{
+		accounts: a, ctx: ctx, reg: reg, terms: a.Ledger.Glossary(a.Tenant),
+		users: map[ledger.TermID]*user{},
+	}
 }
 
 // user is what is known about one of our participants.
@@ -254,7 +257,10 @@ func (w *worker) addTally(b *reporting.Builder, seat peppol.SeatID, t *ledger.To
 		if err != nil {
 			return err
 		}
-		s, err := w.item(b, seat, sharedKey{direction: t.Direction, docType: t.DocType, process: t.Process, c1: e.CountryC1, class: u.country})
+		s, err := w.item(b, seat, sharedKey{
+			direction: t.Direction, docType: t.DocType, process: t.Process,
+			c1: e.CountryC1, class: u.country,
+		})
 		if err != nil {
 			return err
 		}
@@ -269,7 +275,10 @@ func (w *worker) addTally(b *reporting.Builder, seat peppol.SeatID, t *ledger.To
 		}
 	}
 	for _, e := range t.Peers {
-		s, err := w.item(b, seat, sharedKey{t.Direction, t.DocType, t.Process, e.Peer, e.Transport, e.CountryC1, e.Class})
+		s, err := w.item(b, seat, sharedKey{
+			t.Direction, t.DocType, t.Process, e.Peer, e.Transport, e.CountryC1,
+			e.Class,
+		})
 		if err == nil {
 			err = b.Count(s.number, uint64(e.N))
 		}

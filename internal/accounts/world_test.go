@@ -22,14 +22,18 @@ const (
 	own = "PNO000777"
 	us  = "0242:000777" // our participant
 
-	inv = "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
-	cn  = "urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2::CreditNote##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
+	inv = "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:" +
+		"fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
+	cn = "urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2::CreditNote##urn:cen.eu:en16931:2017#compliant#" +
+		"urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
 	ord = "urn:oasis:names:specification:ubl:schema:xsd:Order-2::Order##urn:fdc:peppol.eu:poacc:trns:order:3::2.1"
-	rem = "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0#conformant#urn:fdc:anskaffelser.no:2019:ehf:reminder:3.0::2.2"
+	rem = "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:" +
+		"fdc:peppol.eu:2017:poacc:billing:3.0#conformant#urn:fdc:anskaffelser.no:2019:ehf:reminder:3.0::2.2"
 	mls = peppol.TypeMLS
 
-	custA, custAGLN, custB, custC, custD = "0192:910000001", "0088:7080000000012", "0192:910000002", "0192:910000003", "0192:910000004"
-	other                                = "0192:991825827"
+	custA, custAGLN, custB, custC, custD = "0192:910000001", "0088:7080000000012", "0192:910000002", "0192:910000003",
+		"0192:910000004"
+	other = "0192:991825827"
 )
 
 var processes = map[string]string{
@@ -87,13 +91,17 @@ func (w *world) message(at, doc, sender, receiver, c1 string) store.Message {
 	w.set(at)
 	w.n++
 	return store.Message{
-		MessageID: fmt.Sprintf("m%d@ravn.test", w.n), InstanceID: fmt.Sprint("i", w.n), Domain: "eProcurement", Sender: sender, Receiver: receiver,
+		MessageID: fmt.Sprintf("m%d@ravn.test", w.n), InstanceID: fmt.Sprint("i", w.n), Domain: "eProcurement",
+		Sender: sender, Receiver: receiver,
 		DocTypeScheme: peppol.SchemeBusdox, DocType: doc, ProcessScheme: peppol.SchemeProcess, Process: processes[doc],
 		Transport: peppol.TransportAS4, CountryC1: c1, Payload: store.BlobRef{Key: "k", Length: 1},
 	}
 }
 
-var receipt = []store.Evidence{{Kind: store.EvidenceReceipt, ContentType: "application/soap+xml", Bytes: []byte("<R/>")}}
+var receipt = []store.Evidence{{
+	Kind: store.EvidenceReceipt, ContentType: "application/soap+xml",
+	Bytes: []byte("<R/>"),
+}}
 
 // received accepts a message from another service provider.
 func (w *world) received(at string, from peppol.SeatID, doc, receiver, c1 string) store.Acceptance {
@@ -116,9 +124,12 @@ func (w *world) sent(at string, to peppol.SeatID, doc, sender, c1 string, out st
 	w.must(err)
 	jobs, err := w.Store.Claim(ctx, store.Claim{Kind: store.Send, Owner: "test", Lease: time.Minute, Limit: 1})
 	w.must(err)
-	_, n, err := w.Store.StartAttempt(ctx, jobs[0], store.Start{Endpoint: "https://c3.example/as4", Lease: time.Minute, Sealed: &store.Sealed{
-		Body: store.BlobRef{Key: "s", Length: 1}, ContentType: "multipart/related", Endpoint: "https://c3.example/as4", C3: to, PeerCert: []byte("der"), Transport: peppol.TransportAS4,
-	}})
+	_, n, err := w.Store.StartAttempt(ctx, jobs[0],
+		store.Start{Endpoint: "https://c3.example/as4", Lease: time.Minute, Sealed: &store.Sealed{
+			Body: store.BlobRef{Key: "s", Length: 1}, ContentType: "multipart/related",
+			Endpoint: "https://c3.example/as4",
+			C3:       to, PeerCert: []byte("der"), Transport: peppol.TransportAS4,
+		}})
 	w.must(err)
 	w.must(w.Store.FinishAttempt(ctx, jobs[0], n, out))
 }

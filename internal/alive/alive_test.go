@@ -81,7 +81,8 @@ func TestLiving(t *testing.T) {
 		t.Errorf("both: %v", got)
 	}
 	others, err := two.Others()
-	if err != nil || len(others) != 1 || others[0] != one.Who || others[0].String() != "process 1 on a since 2026-11-30T12:00:00Z (schema 3)" {
+	if err != nil || len(others) != 1 || others[0] != one.Who ||
+		others[0].String() != "process 1 on a since 2026-11-30T12:00:00Z (schema 3)" {
 		t.Errorf("others: %v, %v", others, err)
 	}
 	if err := errors.Join(one.Leave(), two.Leave()); err != nil {

@@ -26,8 +26,8 @@ const (
 	CheckReject Policy = "reject" // an invalid document is not accepted
 )
 
-// NoRules says what happens to a submission that is to be checked, but for which there are no rules, or whose check took
-// too much time or memory.
+// NoRules says what happens to a submission that is to be checked, but for which there are no rules, or whose check
+// took too much time or memory.
 type NoRules string
 
 // Values of NoRules.
@@ -51,7 +51,9 @@ const DefaultCheckTimeout = 5 * time.Minute
 // document checks one document and returns nil if checking is off. size is its length, 0 if unknown. A document that
 // would take too much time or memory is reported as not checked, and a failure of the checker itself is a verdict, too:
 // none of that may hold up a message (design.md §3).
-func (c *Check) document(ctx context.Context, req validation.Request, size int64, open func() (io.ReadCloser, error)) (*validation.Report, error) {
+func (c *Check) document(ctx context.Context, req validation.Request, size int64,
+	open func() (io.ReadCloser, error),
+) (*validation.Report, error) {
 	if c.Rules == nil || c.Policy == "" || c.Policy == CheckOff {
 		return nil, nil
 	}
@@ -81,7 +83,9 @@ func (c *Check) timeout(ctx context.Context) time.Duration {
 }
 
 // inRoom finds out how much memory the document needs, waits until that is free, and only then reads it into memory.
-func (c *Check) inRoom(ctx context.Context, req validation.Request, size int64, open func() (io.ReadCloser, error)) (*validation.Report, error) {
+func (c *Check) inRoom(ctx context.Context, req validation.Request, size int64,
+	open func() (io.ReadCloser, error),
+) (*validation.Report, error) {
 	room := c.Room
 	if room == nil {
 		room = &validation.Room{Bytes: validation.DefaultRoom}
@@ -162,7 +166,8 @@ func (out *Outbound) outgoing(ctx context.Context, s *Submission, h *sbdh.Header
 	if rep != nil && rep.Verdict == validation.Invalid && out.Check.Policy == CheckReject {
 		return nil, fault.New(fault.DocumentInvalid, nil, "%s", summary(rep))
 	}
-	if rep != nil && (rep.Verdict == validation.Error || rep.Verdict == validation.NotChecked) && out.Check.NoRules == NoRulesReject {
+	if rep != nil && (rep.Verdict == validation.Error || rep.Verdict == validation.NotChecked) &&
+		out.Check.NoRules == NoRulesReject {
 		return nil, fault.New(fault.DocumentUnchecked, nil, "%s", cmp.Or(rep.Reason, string(rep.Verdict)))
 	}
 	return rep, nil

@@ -12,7 +12,8 @@ func TestRPT31WhatIsCounted(t *testing.T) {
 		scheme, value string
 		counts        bool
 	}{
-		{peppol.SchemeBusdox, "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1", true},
+		{peppol.SchemeBusdox, "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:" +
+			"2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1", true},
 		{peppol.SchemeBusdox, peppol.TypeTSR, false},
 		{peppol.SchemeBusdox, peppol.TypeEUSR, false},
 		{peppol.SchemeWildcard, peppol.TypeTSR, true}, // another type that is called so

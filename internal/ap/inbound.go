@@ -68,7 +68,8 @@ func known(p store.Prior) (*as4.Prior, error) {
 	if len(p.Receipt) == 0 {
 		return nil, errors.New("ap: the receipt of an accepted message is missing")
 	}
-	return &as4.Prior{ID: p.ID, Digests: p.Digests, Answer: as4.Answer{ContentType: p.ReceiptType, Body: p.Receipt}}, nil
+	return &as4.Prior{ID: p.ID, Digests: p.Digests, Answer: as4.Answer{ContentType: p.ReceiptType, Body: p.Receipt}},
+		nil
 }
 
 // Repeat keeps the receipt for a rebuilt header, and what it is for, beside those of the message (AS4-128).
@@ -87,7 +88,8 @@ func (in *Inbound) Accept(ctx context.Context, m *as4.Inbound) error {
 	h := m.Header
 	served, ok, err := in.Store.Serves(ctx, in.Tenant, h.Receiver, h.DocType, h.Process)
 	if err != nil {
-		return fmt.Errorf("ap: cannot tell whether the receiver is served: %w", err) // EBMS:0202, never NOT_SERVICED (AS4-095)
+		// EBMS:0202, never NOT_SERVICED (AS4-095)
+		return fmt.Errorf("ap: cannot tell whether the receiver is served: %w", err)
 	}
 	if !ok {
 		return ebms.NotServiced("The receiver is not registered here for this document type and process.") // AS4-092
@@ -121,7 +123,8 @@ func (in *Inbound) store(ctx context.Context, a store.Acceptance) error {
 		_, err := in.Store.Accept(ctx, in.Tenant, a)
 		return err
 	}
-	m, job, n, err := in.Store.AcceptHeld(ctx, in.Tenant, a, in.Queue.Owner, store.Start{Endpoint: in.Backend.Name(), Lease: in.Lease})
+	m, job, n, err := in.Store.AcceptHeld(ctx, in.Tenant, a, in.Queue.Owner,
+		store.Start{Endpoint: in.Backend.Name(), Lease: in.Lease})
 	if err != nil || job.ID == "" {
 		place.Free()
 		return err
@@ -140,9 +143,11 @@ func (in *Inbound) acceptance(m *as4.Inbound, id string, ref store.BlobRef, doma
 		Message: store.Message{
 			ID: id, Domain: domain, MessageID: string(u.ID), ConversationID: u.ConversationID, Timestamp: u.Timestamp,
 			C2: m.C2, C3: m.C3, Sender: h.Sender.Value(), Receiver: h.Receiver.Value(),
-			DocTypeScheme: h.DocType.Scheme(), DocType: h.DocType.Value(), ProcessScheme: h.Process.Scheme(), Process: h.Process.Value(),
+			DocTypeScheme: h.DocType.Scheme(), DocType: h.DocType.Value(), ProcessScheme: h.Process.Scheme(),
+			Process:   h.Process.Value(),
 			Transport: peppol.TransportAS4, InstanceID: h.InstanceID, CreationTime: h.Created, CountryC1: h.CountryC1,
-			MLSTo: h.MLSTo, MLSType: h.MLSType, Payload: ref, PayloadMime: m.Payload.MimeType, PeerCert: m.Signer.Raw, Digests: m.Digests,
+			MLSTo: h.MLSTo, MLSType: h.MLSType, Payload: ref, PayloadMime: m.Payload.MimeType, PeerCert: m.Signer.Raw,
+			Digests:        m.Digests,
 			DocumentNumber: m.Payload.Number,
 		},
 		Evidence: evidence(m),
@@ -164,7 +169,10 @@ func evidence(m *as4.Inbound) []store.Evidence {
 func events(m *as4.Inbound) []store.Event {
 	list := []store.Event{{At: m.Received, Kind: "verified", To: store.Verified, Detail: certs.Fingerprint(m.Signer)}}
 	if len(m.Tolerated) > 0 {
-		list = append(list, store.Event{At: m.Received, Kind: store.EventTolerated, Detail: strings.Join(m.Tolerated, ", ")})
+		list = append(list, store.Event{
+			At: m.Received, Kind: store.EventTolerated,
+			Detail: strings.Join(m.Tolerated, ", "),
+		})
 	}
 	return list
 }
@@ -266,7 +274,8 @@ func (in *Inbound) alone(ctx context.Context) bool {
 // deliver checks the document and hands it to C4 together with the findings, which never hold it up.
 func (in *Inbound) deliver(ctx context.Context, m store.Message) (*validation.Report, []store.Evidence, error) {
 	req := validation.Request{DocType: m.DocType, Process: m.Process, On: in.Now()}
-	rep, err := in.Check.document(ctx, req, m.Payload.Length, func() (io.ReadCloser, error) { return in.open(ctx, m.Payload) })
+	rep, err := in.Check.document(ctx, req, m.Payload.Length,
+		func() (io.ReadCloser, error) { return in.open(ctx, m.Payload) })
 	if err != nil {
 		return nil, nil, err
 	}
@@ -291,8 +300,9 @@ func (in *Inbound) deliver(ctx context.Context, m store.Message) (*validation.Re
 func metadata(m store.Message) backend.Metadata {
 	return backend.Metadata{
 		DeliveryID: m.ID, MessageID: m.MessageID, ConversationID: m.ConversationID, InstanceID: m.InstanceID,
-		C2: string(m.C2), C3: string(m.C3), Sender: peppol.SchemeParticipant + "::" + m.Sender, Receiver: peppol.SchemeParticipant + "::" + m.Receiver,
-		DocType: m.DocTypeScheme + "::" + m.DocType, Process: m.ProcessScheme + "::" + m.Process,
+		C2: string(m.C2), C3: string(m.C3), Sender: peppol.SchemeParticipant + "::" + m.Sender,
+		Receiver: peppol.SchemeParticipant + "::" + m.Receiver,
+		DocType:  m.DocTypeScheme + "::" + m.DocType, Process: m.ProcessScheme + "::" + m.Process,
 		CountryC1: m.CountryC1, MLSTo: m.MLSTo, MLSType: m.MLSType, Accepted: m.Accepted,
 		Length: m.Payload.Length, SHA256: hex.EncodeToString(m.Payload.SHA256[:]), Payload: backend.PayloadName,
 		PossibleDuplicate: m.PossibleDuplicate,

@@ -20,7 +20,8 @@ func checkMedia(mediaType string, d peppol.DocTypeID) error {
 	_, root, isXML := d.Root()
 	switch {
 	case xml && isXML:
-		return contradiction(mediaType, fmt.Sprintf("documents of this type (root element %s) are sent as XML, not wrapped: leave the media type out", root))
+		return contradiction(mediaType, fmt.Sprintf(
+			"documents of this type (root element %s) are sent as XML, not wrapped: leave the media type out", root))
 	case isXML && !container(media):
 		return contradiction(mediaType, "documents of this type are XML with the root element "+root)
 	case xml:
@@ -30,7 +31,8 @@ func checkMedia(mediaType string, d peppol.DocTypeID) error {
 }
 
 func contradiction(mediaType, why string) error {
-	return fault.New(fault.BadArguments, nil, "the media type %s contradicts the document type: %s (SBDH-025)", mediaType, why)
+	return fault.New(fault.BadArguments, nil, "the media type %s contradicts the document type: %s (SBDH-025)",
+		mediaType, why)
 }
 
 // container reports whether content of the media type may hold an XML document, as far as its name tells.

@@ -67,7 +67,9 @@ func (out *Outbound) Attempt(ctx context.Context, job store.Job, direct as4.Peer
 
 // AttemptMessage is Attempt for a caller that already has the message. If the access point does not serve the receiver
 // and a new lookup names another one, a second attempt follows at once (AS4-125).
-func (out *Outbound) AttemptMessage(ctx context.Context, job store.Job, m store.Message, direct as4.Peer) (*as4.Evidence, error) {
+func (out *Outbound) AttemptMessage(ctx context.Context, job store.Job, m store.Message,
+	direct as4.Peer,
+) (*as4.Evidence, error) {
 	peer, err := out.peer(ctx, m, direct)
 	if err != nil {
 		return nil, out.unsent(ctx, job, err)
@@ -100,12 +102,15 @@ func (out *Outbound) Seek(ctx context.Context, job store.Job) error {
 
 // send makes one attempt at one access point. If that does not serve the receiver and elsewhere is set, held is true:
 // the caller still holds the message and may try another access point.
-func (out *Outbound) send(ctx context.Context, job store.Job, m store.Message, peer as4.Peer, elsewhere bool) (ev *as4.Evidence, held bool, err error) {
+func (out *Outbound) send(ctx context.Context, job store.Job, m store.Message, peer as4.Peer,
+	elsewhere bool,
+) (ev *as4.Evidence, held bool, err error) {
 	sealed, err := out.seal(ctx, m, peer)
 	if err != nil {
 		return nil, false, out.unsent(ctx, job, err)
 	}
-	m, n, err := out.Store.StartAttempt(ctx, job, store.Start{Endpoint: peer.URL, Fingerprint: certs.Fingerprint(peer.Cert), Lease: sendLease, Sealed: sealed})
+	m, n, err := out.Store.StartAttempt(ctx, job,
+		store.Start{Endpoint: peer.URL, Fingerprint: certs.Fingerprint(peer.Cert), Lease: sendLease, Sealed: sealed})
 	if err != nil {
 		return nil, false, out.unsent(ctx, job, err)
 	}
@@ -167,7 +172,8 @@ func (out *Outbound) peer(ctx context.Context, m store.Message, direct as4.Peer)
 	p := direct
 	if p.URL == "" {
 		if out.Directory == nil {
-			return p, fault.New(fault.ConfigInvalid, nil, "discovery.zone: there is no SML zone to look the receiver up in")
+			return p, fault.New(fault.ConfigInvalid, nil,
+				"discovery.zone: there is no SML zone to look the receiver up in")
 		}
 		e, err := out.lookup(ctx, m)
 		if err != nil {
@@ -243,9 +249,11 @@ func (out *Outbound) seal(ctx context.Context, m store.Message, peer as4.Peer) (
 		return nil, err
 	}
 	return &store.Sealed{
-		Body: ref, ContentType: sealed.ContentType, Endpoint: peer.URL, C3: to, PeerCert: peer.Cert.Raw, Digests: sealed.Digests, Transport: peppol.TransportAS4,
+		Body: ref, ContentType: sealed.ContentType, Endpoint: peer.URL, C3: to, PeerCert: peer.Cert.Raw,
+		Digests: sealed.Digests, Transport: peppol.TransportAS4,
 		Evidence: []store.Evidence{
-			{Kind: store.EvidenceRequestSOAP, ContentType: as4.ContentTypeSignal, Bytes: sealed.SOAP}, {Kind: store.EvidenceOwnCert, Bytes: id.Cert.Raw},
+			{Kind: store.EvidenceRequestSOAP, ContentType: as4.ContentTypeSignal, Bytes: sealed.SOAP},
+			{Kind: store.EvidenceOwnCert, Bytes: id.Cert.Raw},
 		},
 	}, nil
 }
@@ -278,7 +286,9 @@ func (out *Outbound) sealedWell(ctx context.Context, m store.Message, peer as4.P
 	return true, nil
 }
 
-func (out *Outbound) sealBody(ctx context.Context, m store.Message, by *certs.Identity, peer as4.Peer) (store.BlobRef, *as4.Sealed, error) {
+func (out *Outbound) sealBody(ctx context.Context, m store.Message, by *certs.Identity, peer as4.Peer) (store.BlobRef,
+	*as4.Sealed, error,
+) {
 	h, err := storedHeader(m)
 	if err != nil {
 		return store.BlobRef{}, nil, err
@@ -294,7 +304,8 @@ func (out *Outbound) sealBody(ctx context.Context, m store.Message, by *certs.Id
 	}
 	defer w.Abort()
 	sealed, err := out.Sender.Seal(by, peer, as4.Outgoing{
-		ID: ebms.MessageID(m.MessageID), Ref: m.ID, Timestamp: m.Created, ConversationID: m.ConversationID, Header: h, SBD: sbd,
+		ID: ebms.MessageID(m.MessageID), Ref: m.ID, Timestamp: m.Created, ConversationID: m.ConversationID, Header: h,
+		SBD: sbd,
 	}, w)
 	if err != nil {
 		return store.BlobRef{}, nil, err
@@ -332,7 +343,8 @@ func (out *Outbound) post(ctx context.Context, m store.Message, peer as4.Peer, n
 		defer cancel()
 	}
 	return out.Sender.Post(ctx, as4.Request{
-		Peer: peer, MessageID: ebms.MessageID(m.MessageID), ContentType: m.SealedType, Body: body, Length: m.Sealed.Length, Digests: m.Digests, Attempt: n,
+		Peer: peer, MessageID: ebms.MessageID(m.MessageID), ContentType: m.SealedType, Body: body,
+		Length: m.Sealed.Length, Digests: m.Digests, Attempt: n,
 	})
 }
 
@@ -398,8 +410,8 @@ func (out *Outbound) unsent(ctx context.Context, job store.Job, cause error) err
 	return errors.Join(cause, err)
 }
 
-// neverSent reports whether certainly no attempt has brought the message to an access point. Only then may it be sent to
-// another one without an operator's decision.
+// neverSent reports whether certainly no attempt has brought the message to an access point. Only then may it be sent
+// to another one without an operator's decision.
 func (out *Outbound) neverSent(ctx context.Context, job store.Job) bool {
 	m, err := out.Store.Get(context.WithoutCancel(ctx), out.Tenant, job.MessageID)
 	return err == nil && m.State != store.Unknown && m.State != store.Sending
@@ -412,8 +424,8 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// holdPause is the time between two lookups of the receiver of a held message. Registers change within minutes or hours,
-// not seconds.
+// holdPause is the time between two lookups of the receiver of a held message. Registers change within minutes or
+// hours, not seconds.
 const holdPause = 15 * time.Minute
 
 // hold lets a message wait whose receiver is registered in the SML, but not in the SMP that the SML names (DISC-067).

@@ -34,9 +34,10 @@ type Submission struct {
 	MimeType     string // if set, the content is wrapped as BinaryContent, or as TextContent if Text is set
 	Text         bool
 	Conversation string
-	AtOnce       *as4.Peer                     // if set, the caller sends at once: to this access point, or after a lookup if it has no URL
-	Content      []byte                        // digest for finding the message again; nil if nobody will look
-	Open         func() (io.ReadCloser, error) // opens the document or a complete envelope; called more than once
+	// if set, the caller sends at once: to this access point, or after a lookup if it has no URL
+	AtOnce  *as4.Peer
+	Content []byte                        // digest for finding the message again; nil if nobody will look
+	Open    func() (io.ReadCloser, error) // opens the document or a complete envelope; called more than once
 }
 
 // Submit accepts a document: it makes or checks the envelope, syncs the payload, and then writes the message and its
@@ -116,9 +117,11 @@ func (out *Outbound) take(ctx context.Context, s Submission) (store.Submission, 
 		out.observe(StepRemark, text)
 	}
 	return store.Submission{Evidence: evidence, Events: remarkEvents(remarks), Message: store.Message{
-		ID: id, Domain: defaultDomain, MessageID: string(out.Sender.NewMessageID()), ConversationID: conversation(s.Conversation),
-		C2: cmp.Or(s.Seat, out.Seat), Sender: h.Sender.Value(), Receiver: h.Receiver.Value(),
-		DocTypeScheme: h.DocType.Scheme(), DocType: h.DocType.Value(), ProcessScheme: h.Process.Scheme(), Process: h.Process.Value(),
+		ID: id, Domain: defaultDomain, MessageID: string(out.Sender.NewMessageID()),
+		ConversationID: conversation(s.Conversation),
+		C2:             cmp.Or(s.Seat, out.Seat), Sender: h.Sender.Value(), Receiver: h.Receiver.Value(),
+		DocTypeScheme: h.DocType.Scheme(), DocType: h.DocType.Value(), ProcessScheme: h.Process.Scheme(),
+		Process:   h.Process.Value(),
 		Transport: peppol.TransportAS4, InstanceID: h.InstanceID, CreationTime: h.Created, CountryC1: h.CountryC1,
 		MLSTo: h.MLSTo, MLSType: h.MLSType, Payload: ref, PayloadMime: s.MimeType, Content: s.Content,
 		HandedIn: handedIn.Sum(nil), DocumentNumber: e.number, Verdict: verdict(report),
@@ -203,7 +206,8 @@ func (s *Submission) ready(opt sbdh.Options) (plan, error) {
 		{"process", !s.Process.IsZero(), s.Process == h.Process},
 	} {
 		if c.given && !c.same {
-			return plan{}, fault.New(fault.EnvelopeInvalid, nil, "the %s in the envelope is not the one that was given", c.what)
+			return plan{}, fault.New(fault.EnvelopeInvalid, nil, "the %s in the envelope is not the one that was given",
+				c.what)
 		}
 	}
 	if err := checkDigits(h); err != nil {
@@ -257,7 +261,8 @@ func missing(h *sbdh.Header, seen sbdh.Detected) string {
 	}
 	customization, profile := "CustomizationID", "ProfileID"
 	if seen.Root.Space == doctype.NSInvoice {
-		customization, profile = "GuidelineSpecifiedDocumentContextParameter", "BusinessProcessSpecifiedDocumentContextParameter"
+		customization, profile = "GuidelineSpecifiedDocumentContextParameter",
+			"BusinessProcessSpecifiedDocumentContextParameter"
 	}
 	switch root := seen.Root.Local; {
 	case h.DocType.IsZero() && seen.Customization == "":

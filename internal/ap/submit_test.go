@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	docType = "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
+	docType = "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:" +
+		"2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
 	process = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
 )
 
@@ -30,8 +31,10 @@ func must[T any](t *testing.T) func(T, error) T {
 func testHeader(t *testing.T, from, to string) *sbdh.Header {
 	t.Helper()
 	return &sbdh.Header{
-		Sender: must[peppol.ParticipantID](t)(peppol.ParseParticipant(from)), Receiver: must[peppol.ParticipantID](t)(peppol.ParseParticipant(to)),
-		DocType: must[peppol.DocTypeID](t)(peppol.ParseDocType(docType)), Process: must[peppol.ProcessID](t)(peppol.ParseProcess(process)),
+		Sender:    must[peppol.ParticipantID](t)(peppol.ParseParticipant(from)),
+		Receiver:  must[peppol.ParticipantID](t)(peppol.ParseParticipant(to)),
+		DocType:   must[peppol.DocTypeID](t)(peppol.ParseDocType(docType)),
+		Process:   must[peppol.ProcessID](t)(peppol.ParseProcess(process)),
 		CountryC1: "NO", InstanceID: "1", Created: "2026-01-01T00:00:00Z",
 	}
 }
@@ -53,7 +56,10 @@ func TestSBDH009NewEnvelope(t *testing.T) {
 	h := testHeader(t, "0192:991825827", "0192:810418052")
 	seen := map[string]bool{}
 	for range 3 {
-		p, err := out.prepare(Submission{From: h.Sender, To: h.Receiver, DocType: h.DocType, Process: h.Process, Open: Bytes([]byte(invoice))})
+		p, err := out.prepare(Submission{
+			From: h.Sender, To: h.Receiver, DocType: h.DocType, Process: h.Process,
+			Open: Bytes([]byte(invoice)),
+		})
 		if err != nil || p.header.InstanceID == "" || seen[p.header.InstanceID] {
 			t.Errorf("%+v, %v", p.header, err)
 		}
@@ -64,7 +70,8 @@ func TestSBDH009NewEnvelope(t *testing.T) {
 // A ready envelope is checked, and sent byte for byte, odd spelling included.
 func TestSBDH035Ready(t *testing.T) {
 	out := &Outbound{Core: Core{Now: time.Now}}
-	good := bytes.Replace(envelope(t, testHeader(t, "0192:991825827", "0192:810418052")), []byte("><sh:Sender>"), []byte(">\n\t<!-- x --><sh:Sender >"), 1)
+	good := bytes.Replace(envelope(t, testHeader(t, "0192:991825827", "0192:810418052")), []byte("><sh:Sender>"),
+		[]byte(">\n\t<!-- x --><sh:Sender >"), 1)
 	p, err := out.prepare(Submission{Open: Bytes(good)})
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +126,8 @@ func TestDISC007Submit(t *testing.T) {
 			try.s.Open = Bytes(try.content)
 			_, err := out.prepare(try.s)
 			var f *fault.Error
-			if tc.ok != (err == nil) || !tc.ok && (!errors.As(err, &f) || f.Code != try.code || !strings.Contains(err.Error(), "DISC-007")) {
+			if tc.ok != (err == nil) || !tc.ok &&
+				(!errors.As(err, &f) || f.Code != try.code || !strings.Contains(err.Error(), "DISC-007")) {
 				t.Errorf("%s from %s to %s: %v", name, tc.from, tc.to, err)
 			}
 		}

@@ -1,5 +1,5 @@
-// Package arch holds the import table of the project: which room may use which, and in which room a dependency lives. Its
-// tests hold the program against the table, and docs/architecture.md is written from it.
+// Package arch holds the import table of the project: which room may use which, and in which room a dependency lives.
+// Its tests hold the program against the table, and docs/architecture.md is written from it.
 package arch
 
 import (

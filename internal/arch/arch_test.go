@@ -101,7 +101,8 @@ func checkHome(t *testing.T, name, imp string) {
 		return // standard library
 	}
 	for dep, rooms := range homes {
-		if imp == dep || strings.HasPrefix(imp, dep+"/") || dep == "modernc.org/sqlite" && strings.HasPrefix(imp, "modernc.org/") {
+		if imp == dep || strings.HasPrefix(imp, dep+"/") ||
+			dep == "modernc.org/sqlite" && strings.HasPrefix(imp, "modernc.org/") {
 			if !slices.Contains(strings.Fields(rooms), name) {
 				t.Errorf("%s imports %s, whose home is %s", name, imp, rooms)
 			}

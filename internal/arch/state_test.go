@@ -151,7 +151,8 @@ func (s *seer) statement(n ast.Node) bool {
 			s.changed(n.X, "has its address taken")
 		}
 	case *ast.CallExpr:
-		if fn := types.ExprString(n.Fun); len(n.Args) > 0 && slices.Contains(append(inPlace, "delete", "clear", "copy"), fn) {
+		if fn := types.ExprString(n.Fun); len(n.Args) > 0 &&
+			slices.Contains(append(inPlace, "delete", "clear", "copy"), fn) {
 			s.changed(n.Args[0], "is changed by "+fn)
 		}
 	}

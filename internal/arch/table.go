@@ -2,34 +2,36 @@ package arch
 
 // allowed lists, for each package, the packages of this project that it may import outside of tests.
 var allowed = map[string]string{
-	"peppol":                   "",
-	"xml":                      "",
-	"xml/safe":                 "",
-	"xml/dsig":                 "xml/safe",
-	"ebms":                     "xml/safe",
-	"peppol/doctype":           "xml/safe",
-	"sbdh":                     "peppol peppol/doctype xml/safe internal/b64 internal/datetime",
-	"certs":                    "peppol internal/textfile",
-	"internal/b64":             "",
-	"internal/datetime":        "",
-	"as4/mime":                 "internal/b64",
-	"as4/intake":               "",
-	"as4/wssec":                "xml/safe xml/dsig",
-	"internal/ttl":             "",
-	"internal/retryafter":      "",
-	"xml/regex":                "",
-	"xml/xdm":                  "xml/safe",
-	"xml/xpath":                "xml/xdm xml/regex",
-	"validation/pack":          "internal/durable internal/textfile",
-	"validation/core":          "validation/pack xml/schematron",
-	"validation":               "peppol/doctype xml/safe validation/pack xml/schematron validation/testset xml/xdm xml/xpath xml/xsd",
-	"validation/testset":       "xml/safe xml/xdm",
-	"xml/schematron":           "xml/safe xml/xdm xml/xpath",
-	"xml/xsd":                  "xml/safe xml/regex",
-	"sml":                      "peppol internal/ttl",
-	"reporting":                "peppol xml/safe internal/durable",
-	"smp":                      "peppol certs internal/datetime internal/retryafter internal/ttl xml/safe xml/dsig",
-	"as4":                      "ebms as4/intake as4/mime as4/wssec certs internal/retryafter peppol sbdh xml/dsig xml/safe",
+	"peppol":              "",
+	"xml":                 "",
+	"xml/safe":            "",
+	"xml/dsig":            "xml/safe",
+	"ebms":                "xml/safe",
+	"peppol/doctype":      "xml/safe",
+	"sbdh":                "peppol peppol/doctype xml/safe internal/b64 internal/datetime",
+	"certs":               "peppol internal/textfile",
+	"internal/b64":        "",
+	"internal/datetime":   "",
+	"as4/mime":            "internal/b64",
+	"as4/intake":          "",
+	"as4/wssec":           "xml/safe xml/dsig",
+	"internal/ttl":        "",
+	"internal/retryafter": "",
+	"xml/regex":           "",
+	"xml/xdm":             "xml/safe",
+	"xml/xpath":           "xml/xdm xml/regex",
+	"validation/pack":     "internal/durable internal/textfile",
+	"validation/core":     "validation/pack xml/schematron",
+	"validation": "peppol/doctype xml/safe validation/pack xml/schematron validation/testset xml/xdm " +
+		"xml/xpath xml/xsd",
+	"validation/testset": "xml/safe xml/xdm",
+	"xml/schematron":     "xml/safe xml/xdm xml/xpath",
+	"xml/xsd":            "xml/safe xml/regex",
+	"sml":                "peppol internal/ttl",
+	"reporting":          "peppol xml/safe internal/durable",
+	"smp":                "peppol certs internal/datetime internal/retryafter internal/ttl xml/safe xml/dsig",
+	"as4": "ebms as4/intake as4/mime as4/wssec certs internal/retryafter peppol sbdh xml/dsig " +
+		"xml/safe",
 	"internal/durable":         "",
 	"internal/durable/faultfs": "internal/durable",
 	"internal/fault":           "",
@@ -43,12 +45,18 @@ var allowed = map[string]string{
 	"internal/queue":           "internal/db internal/store",
 	"internal/backend":         "internal/durable internal/fault",
 	"internal/explain":         "as4 as4/mime as4/wssec certs ebms sbdh xml/safe xml/dsig internal/fault",
-	"internal/ap":              "as4 certs ebms peppol peppol/doctype reporting sbdh smp internal/backend internal/fault internal/queue internal/db internal/store internal/store/blob validation",
-	"internal/documents":       "as4 certs peppol peppol/doctype sbdh internal/db internal/durable internal/explain internal/fault internal/store internal/store/blob validation",
-	"internal/node":            "as4 as4/intake certs ebms peppol smp sml sbdh internal/alive internal/ap internal/backend internal/config internal/fault internal/queue internal/accounts internal/db internal/ledger internal/store internal/store/blob internal/db/postgres internal/db/sqlite internal/documents reporting validation validation/core validation/pack internal/durable",
-	"internal/setup":           "peppol certs internal/fault certs/localca internal/durable",
-	"internal/bench":           "",
-	"internal/accounts":        "internal/fault internal/textfile internal/db internal/ledger peppol reporting validation",
+	"internal/ap": "as4 certs ebms peppol peppol/doctype reporting sbdh smp internal/backend " +
+		"internal/fault internal/queue internal/db internal/store internal/store/blob validation",
+	"internal/documents": "as4 certs peppol peppol/doctype sbdh internal/db internal/durable internal/explain " +
+		"internal/fault internal/store internal/store/blob validation",
+	"internal/node": "as4 as4/intake certs ebms peppol smp sml sbdh internal/alive internal/ap " +
+		"internal/backend internal/config internal/fault internal/queue internal/accounts internal/db " +
+		"internal/ledger internal/store internal/store/blob internal/db/postgres internal/db/sqlite " +
+		"internal/documents reporting validation validation/core validation/pack internal/durable",
+	"internal/setup": "peppol certs internal/fault certs/localca internal/durable",
+	"internal/bench": "",
+	"internal/accounts": "internal/fault internal/textfile internal/db internal/ledger peppol reporting " +
+		"validation",
 	"internal/gendata":         "internal/db internal/ledger internal/store internal/store/blob peppol",
 	"internal/alive":           "",
 	"internal/arch":            "",
@@ -66,8 +74,12 @@ var allowed = map[string]string{
 	"testbed/proxy":            "",
 	"testbed/interop":          "internal/golden",
 	"testbed/saxon":            "internal/golden testbed/interop",
-	"testbed":                  "as4 certs peppol internal/ap internal/config internal/node internal/setup internal/db internal/store certs/localca testbed/sml testbed/smp internal/durable",
-	"cmd/ravn":                 "as4 certs peppol smp internal/ap internal/bench internal/documents internal/gendata internal/config internal/download internal/explain internal/fault internal/manual internal/textfile internal/node internal/accounts internal/setup internal/db internal/ledger internal/store reporting testbed validation validation/core validation/pack internal/durable",
+	"testbed": "as4 certs peppol internal/ap internal/config internal/node internal/setup " +
+		"internal/db internal/store certs/localca testbed/sml testbed/smp internal/durable",
+	"cmd/ravn": "as4 certs peppol smp internal/ap internal/bench internal/documents internal/gendata " +
+		"internal/config internal/download internal/explain internal/fault internal/manual internal/textfile " +
+		"internal/node internal/accounts internal/setup internal/db internal/ledger internal/store reporting testbed " +
+		"validation validation/core validation/pack internal/durable",
 }
 
 // homes lists the rooms in which a dependency may be imported outside of tests (style.md habit 17).

@@ -90,7 +90,8 @@ func TestREL012Folder(t *testing.T) {
 	if err := deliver(t, f, "a", whole); err != nil {
 		t.Errorf("a repeat: %v", err)
 	}
-	if after, err := os.Stat(filepath.Join(f.Dir, "a")); err != nil || !os.SameFile(before, after) || !after.ModTime().Equal(before.ModTime()) {
+	if after, err := os.Stat(filepath.Join(f.Dir, "a")); err != nil || !os.SameFile(before, after) ||
+		!after.ModTime().Equal(before.ModTime()) {
 		t.Error("a repeat changed what was delivered")
 	}
 	if err := deliver(t, f, "a", "other"); !isConflict(err) {
@@ -301,8 +302,8 @@ func TestREL012FailAtEachOperation(t *testing.T) {
 	}
 }
 
-// A loss of power takes nothing of what counts as delivered: neither of a document that was just written, nor of one that an
-// attempt left that died before its fsync and that a repeat finds.
+// A loss of power takes nothing of what counts as delivered: neither of a document that was just written, nor of one
+// that an attempt left that died before its fsync and that a repeat finds.
 func TestREL012NothingDeliveredIsUnsynced(t *testing.T) {
 	ffs := &faultfs.FS{}
 	f := &Folder{Dir: t.TempDir(), FS: ffs}
@@ -318,7 +319,8 @@ func TestREL012NothingDeliveredIsUnsynced(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tmp.Discard()
-	if err := errors.Join(tmp.Write(PayloadName, fileMode, durable.Bytes([]byte(whole))), tmp.Publish(final)); err != nil {
+	if err := errors.Join(tmp.Write(PayloadName, fileMode, durable.Bytes([]byte(whole))),
+		tmp.Publish(final)); err != nil {
 		t.Fatal(err)
 	}
 	if left := ffs.Unsynced(); !slices.Equal(left, []string{final}) {

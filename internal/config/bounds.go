@@ -21,9 +21,10 @@ var bounds = map[string]Bound{
 	"as4.spool_bytes":            {0, 1 << 42},
 	"deliver.lease":              {int64(time.Second), int64(time.Hour)},
 	"validation.room_bytes":      {16 << 20, 1 << 40},
-	"validation.timeout":         {int64(time.Second), int64(8 * time.Minute)}, // below the time that the queue allows for a delivery
-	"send.hold":                  {0, int64(30 * 24 * time.Hour)},
-	"send.timeout":               {int64(time.Second), int64(14 * time.Minute)}, // below the lease of an attempt
+	// below the time that the queue allows for a delivery
+	"validation.timeout": {int64(time.Second), int64(8 * time.Minute)},
+	"send.hold":          {0, int64(30 * 24 * time.Hour)},
+	"send.timeout":       {int64(time.Second), int64(14 * time.Minute)}, // below the lease of an attempt
 }
 
 // BoundOf returns the bound of a key.

@@ -75,7 +75,10 @@ func TestBounds(t *testing.T) {
 		if f.value.Type() == durationType {
 			step = int64(time.Millisecond)
 		}
-		for n, fine := range map[int64]bool{b.Min: true, b.Max: true, b.Min - step: false, b.Max + step: false, -b.Max: false, 0: b.Min == 0} {
+		for n, fine := range map[int64]bool{
+			b.Min: true, b.Max: true, b.Min - step: false, b.Max + step: false,
+			-b.Max: false, 0: b.Min == 0,
+		} {
 			value := fmt.Sprint(n)
 			if step > 1 {
 				value = time.Duration(n).String()
@@ -96,7 +99,8 @@ func TestBounds(t *testing.T) {
 			text := withMore(lines)
 			line := strings.Count(text[:strings.Index(text, "  "+name+":")], "\n") + 1
 			_, err := checked(t, text, nil)
-			if want := fmt.Sprintf("%s (line %d): want ", f.path, line); fine != (err == "") || !fine && !strings.Contains(err, want) {
+			if want := fmt.Sprintf("%s (line %d): want ", f.path, line); fine != (err == "") ||
+				!fine && !strings.Contains(err, want) {
 				t.Errorf("%s: %s in the file: got %q, want %q", f.path, value, err, want)
 			}
 			_, err = checked(t, withMore(inOrder), map[string]string{f.env(): value})
@@ -106,8 +110,12 @@ func TestBounds(t *testing.T) {
 		}
 		return nil
 	})
-	for value, fine := range map[string]bool{"1048576": true, "2147483648": true, "1048575": false, "2147483649": false, "0": false, "-1": false} {
-		if _, err := checked(t, withMore(inOrder), map[string]string{"RAVN_AS4_MAX_BYTES": value}); fine != (err == "") {
+	for value, fine := range map[string]bool{
+		"1048576": true, "2147483648": true, "1048575": false, "2147483649": false,
+		"0": false, "-1": false,
+	} {
+		if _, err := checked(t, withMore(inOrder),
+			map[string]string{"RAVN_AS4_MAX_BYTES": value}); fine != (err == "") {
 			t.Errorf("as4.max_bytes %s: %q", value, err)
 		}
 	}
@@ -135,11 +143,20 @@ func TestNumbersThatAreNone(t *testing.T) {
 func TestIntakeKeys(t *testing.T) {
 	for _, tc := range []struct{ as4, want string }{
 		{"connections: 40\n  connections_per_source: 40", ""},
-		{"connections: 40\n  connections_per_source: 41", "as4.connections_per_source (line 8): want at most as4.connections, which is 40, have 41"},
+		{
+			"connections: 40\n  connections_per_source: 41",
+			"as4.connections_per_source (line 8): want at most as4.connections, which is 40, have 41",
+		},
 		{"spool_bytes: 104857600", ""},
-		{"spool_bytes: 104857599", "as4.spool_bytes (line 7): want 0, or at least as4.max_bytes, which is 104857600, have 104857599"},
+		{
+			"spool_bytes: 104857599",
+			"as4.spool_bytes (line 7): want 0, or at least as4.max_bytes, which is 104857600, have 104857599",
+		},
 		{"trusted_proxies: [10.0.0.1, 10.1.0.0/16, '2001:db8::/32', '::ffff:10.0.0.2']", ""},
-		{"trusted_proxies:\n  - 10.0.0.1\n  - proxy.example", `as4.trusted_proxies[1] (line 9): want an address or a network like 10.0.0.0/24, have "proxy.example"`},
+		{
+			"trusted_proxies:\n  - 10.0.0.1\n  - proxy.example",
+			`as4.trusted_proxies[1] (line 9): want an address or a network like 10.0.0.0/24, have "proxy.example"`,
+		},
 		{"trusted_proxies: [0.0.0.0/0]", "as4.trusted_proxies[0] (line 7): 0.0.0.0/0 is everybody"},
 		{"trusted_proxies: ['::/0']", "as4.trusted_proxies[0] (line 7): ::/0 is everybody"},
 	} {
@@ -168,11 +185,13 @@ func TestIntakeKeys(t *testing.T) {
 
 // Every complaint about a key of the file names its line.
 func TestChecksNameTheLine(t *testing.T) {
-	text := "environment: somewhere\nhost: '?'\ndata: d\nkeys:\n- p12: x\n- cert: y\nas4:\n  listen: 127.0.0.1:99999\n  plain: true\n" +
+	text := "environment: somewhere\nhost: '?'\ndata: d\nkeys:\n- p12: x\n- cert: y\nas4:\n" +
+		"  listen: 127.0.0.1:99999\n  plain: true\n" +
 		"deliver:\n  folder: f\ndiscovery:\n  resolver: dns\nlog:\n  format: xml\n"
 	_, err := checked(t, text, nil)
 	for _, want := range []string{
-		"environment (line 1): ", "host (line 2): ", "keys[1] (line 6): ", "as4.listen (line 8): ", "discovery.resolver (line 13): ", "log.format (line 15): ",
+		"environment (line 1): ", "host (line 2): ", "keys[1] (line 6): ", "as4.listen (line 8): ",
+		"discovery.resolver (line 13): ", "log.format (line 15): ",
 	} {
 		if !strings.Contains(err, want) {
 			t.Errorf("no %q in\n%s", want, err)
@@ -183,7 +202,8 @@ func TestChecksNameTheLine(t *testing.T) {
 // D-20: in a private network the endpoint is for this machine alone.
 func TestD20LocalListensOnLoopback(t *testing.T) {
 	for listen, ok := range map[string]bool{
-		"127.0.0.1:1": true, "localhost:1": true, "'[::1]:1'": true, "0.0.0.0:1": false, "192.0.2.1:1": false, "':1'": false, "ravn.example:1": false,
+		"127.0.0.1:1": true, "localhost:1": true, "'[::1]:1'": true, "0.0.0.0:1": false, "192.0.2.1:1": false,
+		"':1'": false, "ravn.example:1": false,
 	} {
 		_, bad := checked(t, withMore(strings.Replace(inOrder, "127.0.0.1:1", listen, 1)), nil)
 		if (bad == "") != ok || !ok && !strings.Contains(bad, "D-20") {
@@ -198,7 +218,14 @@ func TestSwitchOff(t *testing.T) {
 	for _, tc := range []struct {
 		text, env string
 		want      bool
-	}{{"", "", true}, {off, "", true}, {off + "true", "", true}, {off + "false", "", false}, {"", "false", false}, {off + "false", "true", true}} {
+	}{
+		{"", "", true},
+		{off, "", true},
+		{off + "true", "", true},
+		{off + "false", "", false},
+		{"", "false", false},
+		{off + "false", "true", true},
+	} {
 		env := map[string]string{}
 		if tc.env != "" {
 			env["RAVN_AS4_ACCEPT_BASE64"] = tc.env

@@ -101,7 +101,8 @@ func (c *Config) checkPlaces(bad complain) {
 		return
 	}
 	data, deliver := filepath.Clean(c.Path(c.Data)), filepath.Clean(c.Path(c.Deliver.Folder))
-	if within(deliver, data) && slices.Contains(dataParts, strings.SplitN(strings.TrimPrefix(deliver, data)+"/", "/", 3)[1]) {
+	if within(deliver, data) && slices.Contains(dataParts,
+		strings.SplitN(strings.TrimPrefix(deliver, data)+"/", "/", 3)[1]) {
 		bad("deliver.folder", "%s belongs to the data folder itself: choose another", deliver)
 	}
 }
@@ -123,7 +124,10 @@ func (c *Config) checkDiscovery(env certs.Environment, bad complain) {
 	if zone != "" && !hostForm.MatchString(zone) {
 		bad("discovery.zone", "want a domain name, have %q", c.Discovery.Zone)
 	}
-	for other, theirs := range map[certs.Environment]string{certs.Test: sml.ZoneTest, certs.Production: sml.ZoneProduction} {
+	for other, theirs := range map[certs.Environment]string{
+		certs.Test:       sml.ZoneTest,
+		certs.Production: sml.ZoneProduction,
+	} {
 		if env != other && zone == theirs {
 			bad("discovery.zone", "%s is the zone of the %s network", c.Discovery.Zone, other)
 		}
@@ -186,7 +190,8 @@ func (c *Config) checkCerts(env certs.Environment, bad complain) {
 		bad("certs.ap_anchors", "local has no built-in CAs: name a PEM file")
 	}
 	if env == certs.Local && c.Certs.SMPAnchors == "" && c.Discovery.Zone != "" {
-		bad("certs.smp_anchors", "local has no built-in CAs, and SMPs of discovery.zone are to be trusted: name a PEM file")
+		bad("certs.smp_anchors",
+			"local has no built-in CAs, and SMPs of discovery.zone are to be trusted: name a PEM file")
 	}
 	if r := c.Certs.Revocation; r != "" && r != "unchecked" {
 		bad("certs.revocation", "the only value is unchecked, have %q", r)
@@ -201,8 +206,10 @@ func (c *Config) checkAS4(env certs.Environment, bad complain) {
 	if env == certs.Local && err == nil && !loopback(host) {
 		bad("as4.listen", "local listens on loopback addresses only (D-20), have %q", host)
 	}
-	if u, err := url.Parse(c.AS4.Path); err != nil || !strings.HasPrefix(c.AS4.Path, "/") || u.Path != c.AS4.Path || u.String() != c.AS4.Path {
-		bad("as4.path", "want a path that begins with /, without query or signs that must be encoded, have %q", c.AS4.Path)
+	if u, err := url.Parse(c.AS4.Path); err != nil || !strings.HasPrefix(c.AS4.Path, "/") || u.Path != c.AS4.Path ||
+		u.String() != c.AS4.Path {
+		bad("as4.path", "want a path that begins with /, without query or signs that must be encoded, have %q",
+			c.AS4.Path)
 	}
 	if !c.AS4.Plain && (c.AS4.TLSCert == "" || c.AS4.TLSKey == "") {
 		bad("as4.tls_cert", "name certificate and key, or set as4.plain behind a proxy that ends TLS")
@@ -319,7 +326,8 @@ func (c *Config) Keyring() (*certs.Keyring, error) {
 	return certs.NewKeyring(ids...), nil
 }
 
-// Identities reads all own keys in the order of the configuration; one that cannot be read is nil, and part of the error.
+// Identities reads all own keys in the order of the configuration; one that cannot be read is nil, and part of the
+// error.
 func (c *Config) Identities() (ids []*certs.Identity, err error) {
 	var all []error
 	for i, k := range c.Keys {

@@ -236,7 +236,8 @@ var beside = [...]string{
 
 // ofServices are the variables that Kubernetes and Docker set in each container if a service is called ravn, or begins
 // with that.
-var ofServices = regexp.MustCompile(`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$`)
+var ofServices = regexp.MustCompile(`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|` +
+	`_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$`)
 
 // foreign reports whether a variable is none of the configuration's, although it begins with RAVN_.
 func foreign(name, value string) bool {
@@ -309,7 +310,10 @@ func walk(v reflect.Value, prefix string, visit func(field) error) error {
 				return err
 			}
 		case t.Type.Kind() != reflect.Slice || t.Type.Elem().Kind() == reflect.String:
-			if err := visit(field{path: path, doc: t.Tag.Get("doc"), def: t.Tag.Get("default"), value: v.Field(i)}); err != nil {
+			if err := visit(field{
+				path: path, doc: t.Tag.Get("doc"), def: t.Tag.Get("default"),
+				value: v.Field(i),
+			}); err != nil {
 				return err
 			}
 		}

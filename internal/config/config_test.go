@@ -24,7 +24,8 @@ import (
 )
 
 func TestParse(t *testing.T) {
-	c, err := Parse([]byte("environment: local\nas4:\n  listen: 127.0.0.1:1\n  plain: true\nsend:\n  timeout: 30s\n"), "/dir", nil)
+	c, err := Parse([]byte("environment: local\nas4:\n  listen: 127.0.0.1:1\n  plain: true\nsend:\n  timeout: 30s\n"),
+		"/dir", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,15 +39,22 @@ func TestParse(t *testing.T) {
 
 // D-16: every key can come from the environment.
 func TestEnvironment(t *testing.T) {
-	env := map[string]string{"RAVN_AS4_LISTEN": "127.0.0.1:7", "RAVN_AS4_PLAIN": "true", "RAVN_AS4_MAX_BYTES": "2097152", "RAVN_DELIVER_LEASE": "5s", "RAVN_HOST": "h"}
+	env := map[string]string{
+		"RAVN_AS4_LISTEN": "127.0.0.1:7", "RAVN_AS4_PLAIN": "true",
+		"RAVN_AS4_MAX_BYTES": "2097152", "RAVN_DELIVER_LEASE": "5s", "RAVN_HOST": "h",
+	}
 	c, err := Parse([]byte("host: other\n"), "/", env)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.AS4.Listen != "127.0.0.1:7" || !c.AS4.Plain || c.AS4.MaxBytes != 2<<20 || c.Deliver.Lease.String() != "5s" || c.Host != "h" {
+	if c.AS4.Listen != "127.0.0.1:7" || !c.AS4.Plain || c.AS4.MaxBytes != 2<<20 || c.Deliver.Lease.String() != "5s" ||
+		c.Host != "h" {
 		t.Errorf("%+v", c)
 	}
-	for k, v := range map[string]string{"RAVN_AS4_PLAIN": "maybe", "RAVN_AS4_MAX_BYTES": "many", "RAVN_SEND_TIMEOUT": "soon"} {
+	for k, v := range map[string]string{
+		"RAVN_AS4_PLAIN": "maybe", "RAVN_AS4_MAX_BYTES": "many",
+		"RAVN_SEND_TIMEOUT": "soon",
+	} {
 		if _, err := Parse(nil, "/", map[string]string{k: v}); err == nil {
 			t.Errorf("%s=%s is accepted", k, v)
 		}
@@ -66,7 +74,10 @@ func TestPKI006AnchorsOfFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "renewed CA"}, IsCA: true, BasicConstraintsValid: true}
+	tmpl := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "renewed CA"}, IsCA: true,
+		BasicConstraintsValid: true,
+	}
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +139,8 @@ func TestFilesOfWindows(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const text = "\ufeffenvironment: local\r\nkeys:\r\n- p12: key.p12\r\n  password_file: password\r\nas4:\r\n  listen: 127.0.0.1:9443\r\n"
+	const text = "\ufeffenvironment: local\r\nkeys:\r\n- p12: key.p12\r\n  password_file: password\r\nas4:\r\n" +
+		"  listen: 127.0.0.1:9443\r\n"
 	c, err := Parse([]byte(text), dir, nil)
 	if err != nil {
 		t.Fatal(err)

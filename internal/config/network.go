@@ -52,8 +52,8 @@ func (c *Config) ProxyAddress() string {
 	return u.Scheme + "://" + u.Host
 }
 
-// Guard returns what outgoing connections are made by: addresses that the environment allows (SEC-111, D-20), through the
-// proxy if there is one (OPS-140). roots are those of TLSRoots.
+// Guard returns what outgoing connections are made by: addresses that the environment allows (SEC-111, D-20), through
+// the proxy if there is one (OPS-140). roots are those of TLSRoots.
 func (c *Config) Guard(roots *x509.CertPool) (*smp.Guard, error) {
 	g := &smp.Guard{Local: c.Env() == certs.Local, Deny: c.Denied()}
 	u, err := parseProxy(c.Network.Proxy)
@@ -64,7 +64,10 @@ func (c *Config) Guard(roots *x509.CertPool) (*smp.Guard, error) {
 		return g, nil
 	}
 	n := &c.Network
-	g.Proxy = &smp.Proxy{Address: net.JoinHostPort(u.Hostname(), u.Port()), TLS: u.Scheme == "https", Roots: roots, User: n.User, Password: n.Password}
+	g.Proxy = &smp.Proxy{
+		Address: net.JoinHostPort(u.Hostname(), u.Port()), TLS: u.Scheme == "https", Roots: roots,
+		User: n.User, Password: n.Password,
+	}
 	if u.User != nil {
 		g.Proxy.User = u.User.Username()
 		g.Proxy.Password, _ = u.User.Password()
@@ -77,7 +80,8 @@ func (c *Config) Guard(roots *x509.CertPool) (*smp.Guard, error) {
 	for i, text := range n.NoProxy {
 		e, err := smp.ParseException(text)
 		if err != nil {
-			return nil, c.Fault(fault.ConfigInvalid, nil, fmt.Sprintf("network.no_proxy[%d]", i), "%v, have %q", err, text)
+			return nil, c.Fault(fault.ConfigInvalid, nil, fmt.Sprintf("network.no_proxy[%d]", i), "%v, have %q", err,
+				text)
 		}
 		g.Proxy.Except = append(g.Proxy.Except, e)
 	}

@@ -13,15 +13,17 @@ import (
 // DISC-049, DISC-067, DISC-086, SEC-111, SBDH-027: what is known of partners, from the file and from the environment.
 func TestDISC049Partners(t *testing.T) {
 	const first, second = "busdox-docid-qns::urn:a::B##c::1", "busdox-docid-qns::urn:a::B##d::1"
-	file := "discovery: {canary: '0192:991825827', old_canonicalization: true}\nnetwork: {deny: [192.0.2.7, 198.51.100.0/24]}\n" +
+	file := "discovery: {canary: '0192:991825827', old_canonicalization: true}\n" +
+		"network: {deny: [192.0.2.7, 198.51.100.0/24]}\n" +
 		"send: {hold: 36h}\nsbdh: {full_standard: ['" + first + "', '" + second + "']}\n"
 	fromFile, err := Parse([]byte(file), "/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	env := map[string]string{
-		"RAVN_DISCOVERY_CANARY": "0192:991825827", "RAVN_DISCOVERY_OLD_CANONICALIZATION": "true", "RAVN_NETWORK_DENY": "192.0.2.7, 198.51.100.0/24",
-		"RAVN_SEND_HOLD": "36h", "RAVN_SBDH_FULL_STANDARD": first + "," + second,
+		"RAVN_DISCOVERY_CANARY": "0192:991825827", "RAVN_DISCOVERY_OLD_CANONICALIZATION": "true",
+		"RAVN_NETWORK_DENY": "192.0.2.7, 198.51.100.0/24",
+		"RAVN_SEND_HOLD":    "36h", "RAVN_SBDH_FULL_STANDARD": first + "," + second,
 	}
 	fromEnv, err := Parse(nil, "/", env)
 	if err != nil {
@@ -32,7 +34,8 @@ func TestDISC049Partners(t *testing.T) {
 		if got := c.Denied(); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: denied %v", name, got)
 		}
-		if c.Canary().Value() != "0192:991825827" || !c.Discovery.OldForm || time.Duration(c.Send.Hold) != 36*time.Hour {
+		if c.Canary().Value() != "0192:991825827" || !c.Discovery.OldForm ||
+			time.Duration(c.Send.Hold) != 36*time.Hour {
 			t.Errorf("%s: %+v, %s", name, c.Discovery, c.Send.Hold)
 		}
 		for id, want := range map[string]bool{first: true, second: true, "busdox-docid-qns::urn:a::B##e::1": false} {
@@ -42,7 +45,8 @@ func TestDISC049Partners(t *testing.T) {
 		}
 	}
 	empty, err := Parse(nil, "/", nil)
-	if err != nil || !empty.Canary().IsZero() || empty.Denied() != nil || time.Duration(empty.Send.Hold) != 24*time.Hour {
+	if err != nil || !empty.Canary().IsZero() || empty.Denied() != nil ||
+		time.Duration(empty.Send.Hold) != 24*time.Hour {
 		t.Errorf("defaults: %v, %v, %s, %v", empty.Canary(), empty.Denied(), empty.Send.Hold, err)
 	}
 	if c, err := Parse([]byte("send: {hold: 0s}\n"), "/", nil); err != nil || c.Send.Hold != 0 {

@@ -25,7 +25,8 @@ func (tx *Tx) Audit(a Audit) error {
 	if a.At.IsZero() {
 		a.At = tx.now
 	}
-	_, err := tx.Exec(insertAudit, NewID(), tx.tenant, Micros(a.At), a.Actor, a.Action, a.Subject, a.MessageID, a.Code, Remark(a.Detail))
+	_, err := tx.Exec(insertAudit, NewID(), tx.tenant, Micros(a.At), a.Actor, a.Action, a.Subject, a.MessageID, a.Code,
+		Remark(a.Detail))
 	return err
 }
 

@@ -4,7 +4,9 @@ import "testing"
 
 func TestQueryText(t *testing.T) {
 	pg := Engine{Dollar: true, Clock: "now()", SkipLocked: " FOR UPDATE SKIP LOCKED"}
-	if got := pg.text("a = ? AND b < {clock} AND c = ?{skip locked}"); got != "a = $1 AND b < now() AND c = $2 FOR UPDATE SKIP LOCKED" {
+	if got := pg.text(
+		"a = ? AND b < {clock} AND c = ?{skip locked}"); got != "a = $1 AND b < now() AND c = $2 "+
+		"FOR UPDATE SKIP LOCKED" {
 		t.Error(got)
 	}
 	lite := Engine{Clock: "unixepoch()"}

@@ -2,9 +2,9 @@ package db
 
 import "time"
 
-// delay decides whether a writer waits for more writes before it commits. While commits follow each other closely, one a
-// little later that carries several costs less than many, and nobody notices. A lone writer never waits for company that
-// does not come: each wait in vain doubles the number of commits until the next.
+// delay decides whether a writer waits for more writes before it commits. While commits follow each other closely, one
+// a little later that carries several costs less than many, and nobody notices. A lone writer never waits for company
+// that does not come: each wait in vain doubles the number of commits until the next.
 type delay struct {
 	gap time.Duration // least time between two commits under load; 0 means that there is no waiting
 

@@ -1,5 +1,6 @@
 // Package db is an open SQL database: who it is, its schema, the transactions that write it, and the reads beside them
-// (design.md D-03). It knows nothing of messages and months; packages store and ledger keep those in it. For the caller:
+// (design.md D-03). It knows nothing of messages and months; packages store and ledger keep those in it. For the
+// caller:
 //
 //   - A write that returned nil is durable. A write that returned an error did not happen, except when the error is an
 //     [ErrOutcomeUnknown]: then the connection broke during COMMIT, and the caller looks again before it decides

@@ -13,8 +13,8 @@ var (
 	// and decide.
 	ErrConflict = errors.New("db: changed by someone else")
 
-	// ErrOutcomeUnknown means that COMMIT was asked for and no answer came: the write may or may not be there (REL-072).
-	// Blobs that it refers to must stay; if it is not there, they are orphans.
+	// ErrOutcomeUnknown means that COMMIT was asked for and no answer came: the write may or may not be there
+	// (REL-072). Blobs that it refers to must stay; if it is not there, they are orphans.
 	ErrOutcomeUnknown = errors.New("db: outcome of the commit unknown")
 
 	// ErrNewerSchema means that the database was made by a program with which this one cannot share it.

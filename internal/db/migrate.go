@@ -88,7 +88,8 @@ func apply(ctx context.Context, tx *sql.Tx, eng Engine, m migration, known int, 
 		return err
 	}
 	if oldest > known {
-		return fmt.Errorf("%w: it has schema %d, which needs a program with schema %d or later, and this program has schema %d; install the newer program",
+		return fmt.Errorf("%w: it has schema %d, which needs a program with schema %d or later, and this program has "+
+			"schema %d; install the newer program",
 			ErrNewerSchema, have, oldest, known)
 	}
 	if m.version <= have {
@@ -97,7 +98,8 @@ func apply(ctx context.Context, tx *sql.Tx, eng Engine, m migration, known int, 
 	if err := mayMigrate(ctx, tx, eng, m, have, server); err != nil {
 		return err
 	}
-	text := strings.NewReplacer(" BYTES", " "+eng.Bytes, " CLUSTERED", eng.Clustered, " SERIAL", " "+eng.Serial).Replace(stripComments(m.text))
+	text := strings.NewReplacer(" BYTES", " "+eng.Bytes, " CLUSTERED", eng.Clustered, " SERIAL",
+		" "+eng.Serial).Replace(stripComments(m.text))
 	for _, stmt := range strings.Split(text, ";") {
 		if stmt = strings.TrimSpace(stmt); stmt == "" {
 			continue
@@ -106,7 +108,9 @@ func apply(ctx context.Context, tx *sql.Tx, eng Engine, m migration, known int, 
 			return err
 		}
 	}
-	_, err := tx.ExecContext(ctx, eng.text("INSERT INTO schema_migration (version, name, oldest, applied) VALUES (?, ?, ?, ?)"),
+	_,
+		err := tx.ExecContext(ctx,
+		eng.text("INSERT INTO schema_migration (version, name, oldest, applied) VALUES (?, ?, ?, ?)"),
 		m.version, m.name, m.oldest, Micros(now))
 	return err
 }

@@ -46,7 +46,8 @@ func NewInsert(into, row, suffix string) *Insert {
 // Placeholders returns n of them, separated by commas.
 func Placeholders(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
-// Clock is the time by which leases are granted and work becomes due: the argument, or the database's clock if that is 0.
+// Clock is the time by which leases are granted and work becomes due: the argument, or the database's clock if that is
+// 0.
 const Clock = "COALESCE(NULLIF(CAST(? AS BIGINT), 0), {clock})"
 
 // InsertRows writes rows, the arguments of each made by args, in as few statements as possible.
@@ -102,7 +103,9 @@ func (d *DB) wrapRead(ctx context.Context, op string, err error) error {
 }
 
 // ReadOne reads a single row from the reading connections; ErrNotFound if there is none.
-func ReadOne[T any](ctx context.Context, d *DB, op string, scan func(Row) (T, error), query string, args ...any) (T, error) {
+func ReadOne[T any](ctx context.Context, d *DB, op string, scan func(Row) (T, error), query string, args ...any) (T,
+	error,
+) {
 	ctx, cancel := d.reading(ctx)
 	defer cancel()
 	var v T
@@ -114,7 +117,9 @@ func ReadOne[T any](ctx context.Context, d *DB, op string, scan func(Row) (T, er
 }
 
 // ReadAll reads all rows from the reading connections.
-func ReadAll[T any](ctx context.Context, d *DB, op string, scan func(Row) (T, error), query string, args ...any) ([]T, error) {
+func ReadAll[T any](ctx context.Context, d *DB, op string, scan func(Row) (T, error), query string, args ...any) ([]T,
+	error,
+) {
 	ctx, cancel := d.reading(ctx)
 	defer cancel()
 	st, err := d.prepared(ctx, query)

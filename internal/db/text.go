@@ -13,7 +13,8 @@ import (
 // ErrText means that a text cannot enter the record, because it is not UTF-8 or holds a NUL.
 var ErrText = errors.New("db: text that is not UTF-8, or holds a NUL")
 
-// CheckText tells whether a text can enter the record: PostgreSQL refuses what is not UTF-8, SQLite would keep it broken.
+// CheckText tells whether a text can enter the record: PostgreSQL refuses what is not UTF-8, SQLite would keep it
+// broken.
 func CheckText(s string) error {
 	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
 		return nil
@@ -36,8 +37,8 @@ func checkTexts(args []any) error {
 // maxRemark bounds what is kept of a text that somebody else made, such as the reason of a failed attempt.
 const maxRemark = 4000
 
-// Remark makes a foreign text, of an answer or an error, fit for the record: such a text never keeps an outcome from being
-// written.
+// Remark makes a foreign text, of an answer or an error, fit for the record: such a text never keeps an outcome from
+// being written.
 func Remark(s string) string {
 	if len(s) > maxRemark {
 		s = s[:maxRemark]

@@ -21,15 +21,16 @@ type Tx struct {
 // Tenant returns the tenant whose rows the transaction may touch.
 func (tx *Tx) Tenant() string { return tx.tenant }
 
-// SetTenant makes the rows of another tenant those that the transaction may touch. It is for work of the process itself, which
-// goes through all tenants.
+// SetTenant makes the rows of another tenant those that the transaction may touch. It is for work of the process
+// itself, which goes through all tenants.
 func (tx *Tx) SetTenant(tenant string) { tx.tenant = tenant }
 
-// OnCommit has fn called once what the transaction wrote is durable. A function that runs again starts without what it asked
-// for before.
+// OnCommit has fn called once what the transaction wrote is durable. A function that runs again starts without what it
+// asked for before.
 func (tx *Tx) OnCommit(fn func()) { tx.committed = append(tx.committed, fn) }
 
-// Boot is the clock of leases: the name of the host's start and the microseconds since, or "" and 0 where leases go by Clock.
+// Boot is the clock of leases: the name of the host's start and the microseconds since, or "" and 0 where leases go by
+// Clock.
 func (tx *Tx) Boot() (name string, micros int64) { return tx.writer.db.boot() }
 
 // Now returns the time of the transaction.
@@ -98,8 +99,8 @@ func ChangeAll[T any](tx *Tx, scan func(Row) (T, error), query string, args ...a
 	return all, tx.failWith(err)
 }
 
-// failWith marks the transaction as failed, unless the error is only that a row is not there. PostgreSQL answers the COMMIT
-// of a failed transaction with a silent ROLLBACK. The first error is the cause of those that follow.
+// failWith marks the transaction as failed, unless the error is only that a row is not there. PostgreSQL answers the
+// COMMIT of a failed transaction with a silent ROLLBACK. The first error is the cause of those that follow.
 func (tx *Tx) failWith(err error) error {
 	err = tx.writer.db.wrap("write", err)
 	if err == nil || err == ErrNotFound {

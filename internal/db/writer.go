@@ -246,8 +246,8 @@ func (wr *writer) guarded(ctx context.Context, w *write) error {
 	return wr.exec(ctx, "RELEASE SAVEPOINT w")
 }
 
-// call runs the function of w, stores its error in w, and tells whether it failed with half of its work done. A panic in
-// it is an error of this write and no other.
+// call runs the function of w, stores its error in w, and tells whether it failed with half of its work done. A panic
+// in it is an error of this write and no other.
 func (wr *writer) call(ctx context.Context, w *write) (halfDone bool) {
 	tx := &Tx{ctx: ctx, writer: wr, tenant: w.tenant, now: wr.db.opts.Now().UTC().Truncate(time.Microsecond)}
 	defer func() {
@@ -282,7 +282,8 @@ func (wr *writer) begin(ctx context.Context) error {
 			return err
 		}
 	}
-	if _, err := wr.prepared(ctx, "COMMIT"); err != nil { // so that a failing COMMIT is never a failing preparation of it
+	// so that a failing COMMIT is never a failing preparation of it
+	if _, err := wr.prepared(ctx, "COMMIT"); err != nil {
 		return err
 	}
 	return wr.exec(ctx, wr.db.eng.Begin)

@@ -57,7 +57,8 @@ const (
 func (d *Desk) Act(ctx context.Context, action Action, name, actor, reason string) (*Document, error) {
 	reason = strings.TrimSpace(reason)
 	if n := utf8.RuneCountInString(reason); n < reasonMin || n > reasonMax {
-		return nil, fault.New(fault.BadArguments, nil, "a reason is needed, of %d to %d characters", reasonMin, reasonMax)
+		return nil, fault.New(fault.BadArguments, nil, "a reason is needed, of %d to %d characters", reasonMin,
+			reasonMax)
 	}
 	if err := checkTexts(reason); err != nil {
 		return nil, err

@@ -58,14 +58,15 @@ type Document struct {
 	Duplicate      bool            `json:"possible_duplicate"`
 	Problem        *Problem        `json:"problem,omitempty"` // nil at its goal, and while nothing stopped it
 	Actions        []Action        `json:"actions"`
-	Next           string          `json:"next,omitempty"`         // what to do, in a sentence
-	NextAttempt    time.Time       `json:"next_attempt,omitzero"`  // by serve itself: of a delivery, or of a lookup while it is held
-	Backend        string          `json:"backend,omitempty"`      // of a received one
-	Delivered      time.Time       `json:"delivered,omitzero"`     // to C4
-	Attempts       []Attempt       `json:"attempts,omitempty"`     // oldest first
-	Answers        []Answer        `json:"answers,omitempty"`      // oldest first
-	Certificates   []Certificate   `json:"certificates,omitempty"` // ours first
-	Timeline       []Item          `json:"timeline,omitempty"`
+	Next           string          `json:"next,omitempty"` // what to do, in a sentence
+	// by serve itself: of a delivery, or of a lookup while it is held
+	NextAttempt  time.Time     `json:"next_attempt,omitzero"`
+	Backend      string        `json:"backend,omitempty"`      // of a received one
+	Delivered    time.Time     `json:"delivered,omitzero"`     // to C4
+	Attempts     []Attempt     `json:"attempts,omitempty"`     // oldest first
+	Answers      []Answer      `json:"answers,omitempty"`      // oldest first
+	Certificates []Certificate `json:"certificates,omitempty"` // ours first
+	Timeline     []Item        `json:"timeline,omitempty"`
 }
 
 // Content is what travels: the envelope, and the file that it was made of.

@@ -64,7 +64,21 @@ func code(err error) fault.Code {
 	return f.Code
 }
 
-const envelope = `<StandardBusinessDocument xmlns="http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"><StandardBusinessDocumentHeader><HeaderVersion>1.0</HeaderVersion><Sender><Identifier Authority="iso6523-actorid-upis">0192:991825827</Identifier></Sender><Receiver><Identifier Authority="iso6523-actorid-upis">0192:810418052</Identifier></Receiver><DocumentIdentification><Standard>urn:oasis:names:specification:ubl:schema:xsd:Invoice-2</Standard><TypeVersion>2.1</TypeVersion><InstanceIdentifier>i</InstanceIdentifier><Type>Invoice</Type><CreationDateAndTime>2026-11-21T12:00:00Z</CreationDateAndTime></DocumentIdentification><BusinessScope><Scope><Type>DOCUMENTID</Type><InstanceIdentifier>urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##c::2.1</InstanceIdentifier><Identifier>busdox-docid-qns</Identifier></Scope><Scope><Type>PROCESSID</Type><InstanceIdentifier>p</InstanceIdentifier><Identifier>cenbii-procid-ubl</Identifier></Scope><Scope><Type>COUNTRY_C1</Type><InstanceIdentifier>NO</InstanceIdentifier></Scope></BusinessScope></StandardBusinessDocumentHeader><Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2" xmlns:cbc="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"><cbc:ID> %s </cbc:ID><Line><cbc:ID>not this one</cbc:ID></Line></Invoice></StandardBusinessDocument>`
+const envelope = `<StandardBusinessDocument xmlns="http:` +
+	`//www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"><StandardBusinessDocumentHeader>` +
+	`<HeaderVersion>1.0</HeaderVersion><Sender><Identifier ` +
+	`Authority="iso6523-actorid-upis">0192:991825827</Identifier></Sender><Receiver><Identifier ` +
+	`Authority="iso6523-actorid-upis">0192:810418052</Identifier></Receiver><DocumentIdentification><Standard>` +
+	`urn:oasis:names:specification:ubl:schema:xsd:Invoice-2</Standard><TypeVersion>2.1</TypeVersion>` +
+	`<InstanceIdentifier>i</InstanceIdentifier><Type>Invoice</Type><CreationDateAndTime>` +
+	`2026-11-21T12:00:00Z</CreationDateAndTime></DocumentIdentification><BusinessScope><Scope><Type>DOCUMENTID</Type>` +
+	`<InstanceIdentifier>urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##c::2.1</InstanceIdentifier>` +
+	`<Identifier>busdox-docid-qns</Identifier></Scope><Scope><Type>PROCESSID</Type><InstanceIdentifier>` +
+	`p</InstanceIdentifier><Identifier>cenbii-procid-ubl</Identifier></Scope><Scope><Type>COUNTRY_C1</Type>` +
+	`<InstanceIdentifier>NO</InstanceIdentifier></Scope></BusinessScope></StandardBusinessDocumentHeader><Invoice ` +
+	`xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2" ` +
+	`xmlns:cbc="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"><cbc:ID> %s ` +
+	`</cbc:ID><Line><cbc:ID>not this one</cbc:ID></Line></Invoice></StandardBusinessDocument>`
 
 // message makes a message with a payload whose document bears a number. Its id tells the order.
 func (o *office) message(number string) store.Message {
@@ -78,19 +92,23 @@ func (o *office) message(number string) store.Message {
 	ref, err := w.Commit()
 	o.must(err)
 	return store.Message{
-		ID: id, Domain: "eProcurement", MessageID: fmt.Sprintf("m%d@ap.example", o.seq), ConversationID: "c", C2: "PNO000111", C3: "PNO000222",
-		Sender: "0192:991825827", Receiver: "0192:810418052", DocTypeScheme: "busdox-docid-qns", DocType: "urn:x::Invoice##urn:y::2.1",
-		ProcessScheme: "cenbii-procid-ubl", Process: "urn:p", Transport: "peppol-transport-as4-v2_0", InstanceID: fmt.Sprintf("i%d", o.seq),
-		CountryC1: "NO", Payload: ref, DocumentNumber: number,
+		ID: id, Domain: "eProcurement", MessageID: fmt.Sprintf("m%d@ap.example", o.seq), ConversationID: "c",
+		C2: "PNO000111", C3: "PNO000222",
+		Sender: "0192:991825827", Receiver: "0192:810418052", DocTypeScheme: "busdox-docid-qns",
+		DocType:       "urn:x::Invoice##urn:y::2.1",
+		ProcessScheme: "cenbii-procid-ubl", Process: "urn:p", Transport: "peppol-transport-as4-v2_0",
+		InstanceID: fmt.Sprintf("i%d", o.seq),
+		CountryC1:  "NO", Payload: ref, DocumentNumber: number,
 	}
 }
 
 func (o *office) received(number string) store.Message {
 	o.Helper()
-	m, err := o.Store.Accept(o.Context(), tenant, store.Acceptance{Message: o.message(number), Evidence: []store.Evidence{
-		{Kind: store.EvidenceReceipt, ContentType: "application/soap+xml", Bytes: []byte("<Receipt/>")},
-		{Kind: store.EvidenceRequestSOAP, Bytes: []byte("<Envelope/>")},
-	}})
+	m, err := o.Store.Accept(o.Context(), tenant,
+		store.Acceptance{Message: o.message(number), Evidence: []store.Evidence{
+			{Kind: store.EvidenceReceipt, ContentType: "application/soap+xml", Bytes: []byte("<Receipt/>")},
+			{Kind: store.EvidenceRequestSOAP, Bytes: []byte("<Envelope/>")},
+		}})
 	o.must(err)
 	return m
 }
@@ -112,7 +130,10 @@ func (o *office) tried(m store.Message, r store.Result) {
 		kind = store.Send
 		st.Endpoint, st.Fingerprint = "https://as4.peer.example/as4", "ab12"
 		if now, err := o.Store.Get(o.Context(), tenant, m.ID); err == nil && now.Sealed.IsZero() {
-			st.Sealed = &store.Sealed{Body: store.BlobRef{Key: m.ID + ".sealed", Length: 3}, Endpoint: st.Endpoint, C3: "PNO000222", ContentType: "x/y"}
+			st.Sealed = &store.Sealed{
+				Body: store.BlobRef{Key: m.ID + ".sealed", Length: 3}, Endpoint: st.Endpoint,
+				C3: "PNO000222", ContentType: "x/y",
+			}
 		}
 	}
 	job, err := o.Store.Take(o.Context(), tenant, kind, m.ID, "worker-1", time.Minute)
@@ -141,7 +162,8 @@ func TestAPI054Status(t *testing.T) {
 			documents.Attention: "QUARANTINED UNKNOWN_ACCEPTED RECEIPT_INVALID RECOVERY_HOLD",
 		},
 		store.In: {
-			documents.Pending: "ACCEPTED DELIVERING DELIVERY_FAILED", documents.Delivered: "DELIVERED", documents.Failed: "DEAD",
+			documents.Pending: "ACCEPTED DELIVERING DELIVERY_FAILED", documents.Delivered: "DELIVERED",
+			documents.Failed:    "DEAD",
 			documents.Discarded: "ARCHIVED", documents.Attention: "QUARANTINED",
 		},
 	}
@@ -162,9 +184,13 @@ func TestAPI054Status(t *testing.T) {
 	}
 }
 
-// What is wrong, whose fault it is, and a next step that never makes a second document of one that may arrive (REL-027).
+// What is wrong, whose fault it is, and a next step that never makes a second document of one that may arrive
+// (REL-027).
 func TestAPI055Problem(t *testing.T) {
-	refused := store.Result{State: store.FailedPermanent, Outcome: "refused", Code: "EBMS:0004", Detail: "PEPPOL:NOT_SERVICED", Refused: true}
+	refused := store.Result{
+		State: store.FailedPermanent, Outcome: "refused", Code: "EBMS:0004",
+		Detail: "PEPPOL:NOT_SERVICED", Refused: true,
+	}
 	again := "ravn send --resume 019b2f6e-5d10"
 	for name, tc := range map[string]struct {
 		do     func(o *office) store.Message
@@ -173,7 +199,10 @@ func TestAPI055Problem(t *testing.T) {
 		next   string
 		action string
 	}{
-		"just handed in": {func(o *office) store.Message { return o.submitted("1") }, "", "", "It was not sent yet: ravn send --resume 019b", "cancel"},
+		"just handed in": {
+			func(o *office) store.Message { return o.submitted("1") }, "", "",
+			"It was not sent yet: ravn send --resume 019b", "cancel",
+		},
 		"not looked up": {func(o *office) store.Message {
 			m := o.submitted("1")
 			o.unsent(m, store.NotSent{Reason: "RAVN-2102: the receiver could not be looked up (timeout)"})
@@ -181,7 +210,10 @@ func TestAPI055Problem(t *testing.T) {
 		}, fault.LookupFailed, fault.Network, again, "retry cancel"},
 		"held": {func(o *office) store.Message {
 			m := o.submitted("1")
-			o.unsent(m, store.NotSent{Moving: o.now, Retry: o.now.Add(time.Minute), Reason: "RAVN-2106: no SMP knows the receiver"})
+			o.unsent(m, store.NotSent{
+				Moving: o.now, Retry: o.now.Add(time.Minute),
+				Reason: "RAVN-2106: no SMP knows the receiver",
+			})
 			return m
 		}, fault.ReceiverMoving, fault.Register, "looked up again by ravn serve", "retry cancel"},
 		"not registered": {func(o *office) store.Message {
@@ -222,7 +254,10 @@ func TestAPI055Problem(t *testing.T) {
 		}, fault.ReceiptLost, fault.Theirs, "Do not send it again", ""},
 		"sent": {func(o *office) store.Message {
 			m := o.submitted("1")
-			o.tried(m, store.Result{State: store.Sent, Outcome: "receipt", Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, Bytes: []byte("r")}}})
+			o.tried(m, store.Result{
+				State: store.Sent, Outcome: "receipt",
+				Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, Bytes: []byte("r")}},
+			})
 			return m
 		}, "", "", "Nothing", ""},
 		"received": {func(o *office) store.Message { return o.received("1") }, "", "", "ravn serve delivers it", ""},
@@ -263,7 +298,8 @@ func TestAPI055Problem(t *testing.T) {
 			var got documents.Problem
 			if doc.Problem != nil {
 				got = *doc.Problem
-				if got.Title == "" || got.At.IsZero() || got.Detail == "" && tc.code != fault.ReceiptInvalid && tc.code != fault.ReceiptLost {
+				if got.Title == "" || got.At.IsZero() ||
+					got.Detail == "" && tc.code != fault.ReceiptInvalid && tc.code != fault.ReceiptLost {
 					t.Errorf("%+v", got)
 				}
 			}
@@ -273,7 +309,8 @@ func TestAPI055Problem(t *testing.T) {
 			if got := strings.Trim(fmt.Sprint(doc.Actions), "[]"); got != tc.action {
 				t.Errorf("actions %s, want %s", got, tc.action)
 			}
-			if want := name == "held" || doc.Direction == store.In && doc.Status == documents.Pending; doc.NextAttempt.IsZero() == want {
+			if want := name == "held" || doc.Direction == store.In &&
+				doc.Status == documents.Pending; doc.NextAttempt.IsZero() == want {
 				t.Errorf("next attempt: %v", doc.NextAttempt)
 			}
 			page, err := o.List(t.Context(), documents.Query{})
@@ -289,11 +326,13 @@ func TestAPI055Problem(t *testing.T) {
 func TestAPI058Actions(t *testing.T) {
 	o := newOffice(t)
 	m := o.received("1")
-	if _, err := o.Act(t.Context(), documents.Discard, m.ID, "kari", "unwanted"); code(err) != fault.ActionImpossible || !strings.Contains(err.Error(), "ACCEPTED; possible: nothing") {
+	if _, err := o.Act(t.Context(), documents.Discard, m.ID, "kari", "unwanted"); code(err) != fault.ActionImpossible ||
+		!strings.Contains(err.Error(), "ACCEPTED; possible: nothing") {
 		t.Errorf("one that waits: %v", err)
 	}
 	o.tried(m, store.Result{State: store.Dead, Outcome: "failed", Detail: "no such customer"})
-	if _, err := o.Act(t.Context(), documents.Cancel, m.ID, "kari", "unwanted"); code(err) != fault.ActionImpossible || !strings.Contains(err.Error(), "DEAD; possible: retry, discard") {
+	if _, err := o.Act(t.Context(), documents.Cancel, m.ID, "kari", "unwanted"); code(err) != fault.ActionImpossible ||
+		!strings.Contains(err.Error(), "DEAD; possible: retry, discard") {
 		t.Errorf("cancel of a dead one: %v", err)
 	}
 	for _, reason := range []string{"", "no", "  a ", strings.Repeat("x", 501), "a\x00bc", "\xff\xff\xff"} {
@@ -315,16 +354,20 @@ func TestAPI058Actions(t *testing.T) {
 		t.Errorf("retry: %+v %v", doc, err)
 	}
 	o.tried(m, store.Result{State: store.Dead, Outcome: "failed", Detail: "still none"})
-	if doc, err = o.Act(t.Context(), documents.Discard, m.InstanceID, "ola", "his order"); err != nil || doc.State != store.Archived || doc.Status != documents.Discarded || doc.Problem != nil {
+	if doc, err = o.Act(t.Context(), documents.Discard, m.InstanceID, "ola", "his order"); err != nil ||
+		doc.State != store.Archived || doc.Status != documents.Discarded || doc.Problem != nil {
 		t.Errorf("discard: %+v %v", doc, err)
 	}
 	out := o.submitted("2")
 	o.tried(out, store.Result{State: store.Unknown, Outcome: "unknown", Retry: o.now})
-	if _, err := o.Act(t.Context(), documents.Cancel, out.ID, "kari", "unwanted"); code(err) != fault.ActionImpossible || !strings.Contains(err.Error(), "and may have arrived; possible: retry") {
+	if _, err := o.Act(t.Context(), documents.Cancel, out.ID, "kari",
+		"unwanted"); code(err) != fault.ActionImpossible ||
+		!strings.Contains(err.Error(), "and may have arrived; possible: retry") {
 		t.Errorf("one that may have arrived: %v", err)
 	}
 	audits, err := o.Store.Audits(t.Context(), tenant, time.Time{}, time.Time{}, 10)
-	if err != nil || len(audits) != 2 || audits[0].Actor != "kari" || audits[1].Actor != "ola" || audits[1].Detail != "his order" || audits[1].MessageID != m.ID {
+	if err != nil || len(audits) != 2 || audits[0].Actor != "kari" || audits[1].Actor != "ola" ||
+		audits[1].Detail != "his order" || audits[1].MessageID != m.ID {
 		t.Errorf("audit: %+v %v", audits, err)
 	}
 }
@@ -351,7 +394,10 @@ func TestAPI057Find(t *testing.T) {
 		"A-1":                       {documents.ByNumber, []string{second.ID, first.ID}},
 		" A-1 ":                     {documents.ByNumber, []string{second.ID, first.ID}},
 		strings.ToUpper(fmt.Sprintf("%x", third.Payload.SHA256)): {documents.ByHash, []string{third.ID}},
-		"iso6523-actorid-upis::0192:810418052":                   {documents.ByParticipant, []string{third.ID, second.ID, first.ID}},
+		"iso6523-actorid-upis::0192:810418052": {
+			documents.ByParticipant,
+			[]string{third.ID, second.ID, first.ID},
+		},
 	} {
 		by, page, err := o.Find(t.Context(), value)
 		var got []string
@@ -365,7 +411,8 @@ func TestAPI057Find(t *testing.T) {
 	if _, _, err := o.Find(t.Context(), "A-2"); code(err) != fault.NoSuchMessage {
 		t.Errorf("nothing: %v", err)
 	}
-	if _, err := o.Show(t.Context(), first.InstanceID); code(err) != fault.BadArguments || !strings.Contains(err.Error(), first.ID) || !strings.Contains(err.Error(), second.ID) {
+	if _, err := o.Show(t.Context(), first.InstanceID); code(err) != fault.BadArguments ||
+		!strings.Contains(err.Error(), first.ID) || !strings.Contains(err.Error(), second.ID) {
 		t.Errorf("an ambiguous id: %v", err)
 	}
 	if _, err := o.Show(t.Context(), "A-1"); code(err) != fault.NoSuchMessage {
@@ -392,7 +439,8 @@ func TestAPI057UnknownFilters(t *testing.T) {
 		"span":         {documents.Query{From: o.now, To: o.now}, "ends before it begins"},
 		"no text":      {documents.Query{Number: "a\x00"}, "NUL"},
 	} {
-		if _, err := o.List(t.Context(), tc.q); code(err) != fault.BadArguments || !strings.Contains(err.Error(), tc.says) {
+		if _, err := o.List(t.Context(), tc.q); code(err) != fault.BadArguments ||
+			!strings.Contains(err.Error(), tc.says) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -418,17 +466,22 @@ func (o *office) bare() {
 	o.Helper()
 	eng, err := sqlite.Engine(filepath.Join(o.dir, "ravn.db"))
 	o.must(err)
-	_, err = eng.Write.ExecContext(o.Context(), `UPDATE message SET detailed = 0, document_number = '', verdict = '', fault_code = '', updated = 0`)
+	_, err = eng.Write.ExecContext(o.Context(),
+		`UPDATE message SET detailed = 0, document_number = '', verdict = '', fault_code = '', updated = 0`)
 	o.must(errors.Join(err, eng.Write.Close(), eng.Read.Close()))
 }
 
-// Older rows get their columns, a few in each round, whatever their payloads are like; what another node has is left to it.
+// Older rows get their columns, a few in each round, whatever their payloads are like; what another node has is left to
+// it.
 func TestAPI120Fill(t *testing.T) {
 	o := newOffice(t)
 	verdict := []store.Evidence{{Kind: store.EvidenceValidation, Bytes: []byte(`{"verdict":"invalid"}`)}}
 	plain := o.received("A-1")
 	dead := o.received("  " + strings.Repeat("ø", 101))
-	o.tried(dead, store.Result{State: store.Dead, Outcome: "failed", Code: "RAVN-3105", Detail: "other content", Evidence: verdict})
+	o.tried(dead, store.Result{
+		State: store.Dead, Outcome: "failed", Code: "RAVN-3105", Detail: "other content",
+		Evidence: verdict,
+	})
 	lost, damaged := o.received("A-3"), o.received("A-4")
 	o.must(o.Blobs.Delete(t.Context(), lost.Payload.Key))
 	files, err := filepath.Glob(filepath.Join(o.dir, "blobs", "*", damaged.Payload.Key))
@@ -441,7 +494,8 @@ func TestAPI120Fill(t *testing.T) {
 	o.bare()
 
 	for _, value := range []string{"A-1", "nothing"} {
-		if _, _, err := o.Find(t.Context(), value); code(err) != fault.NotYetKnown || fault.ExitOf(err) != fault.Unsure {
+		if _, _, err := o.Find(t.Context(), value); code(err) != fault.NotYetKnown ||
+			fault.ExitOf(err) != fault.Unsure {
 			t.Errorf("found %s before it is known: %v", value, err)
 		}
 		if _, err := o.List(t.Context(), documents.Query{Number: value}); code(err) != fault.NotYetKnown {
@@ -461,20 +515,27 @@ func TestAPI120Fill(t *testing.T) {
 		t.Fatalf("second round: %s %+v %v", next, done, err)
 	}
 	o.Alone = nil
-	if next, done, err = o.Fill(t.Context(), next, 3); err != nil || next != "" || done != (documents.Filled{Rows: 1, Unread: 1, LookedAt: 1}) {
+	if next, done, err = o.Fill(t.Context(), next, 3); err != nil || next != "" ||
+		done != (documents.Filled{Rows: 1, Unread: 1, LookedAt: 1}) {
 		t.Fatalf("third round: %s %+v %v", next, done, err)
 	}
 	for id, want := range map[string]store.Message{
 		plain.ID: {DocumentNumber: "A-1", Updated: plain.Created},
-		dead.ID:  {DocumentNumber: strings.Repeat("ø", 100), Verdict: "invalid", FaultCode: "RAVN-3105", Updated: plain.Created.Add(1500 * time.Millisecond)},
-		lost.ID:  {Updated: lost.Created}, damaged.ID: {Updated: lost.Created},
+		dead.ID: {
+			DocumentNumber: strings.Repeat("ø", 100), Verdict: "invalid", FaultCode: "RAVN-3105",
+			Updated: plain.Created.Add(1500 * time.Millisecond),
+		},
+		lost.ID: {Updated: lost.Created}, damaged.ID: {Updated: lost.Created},
 	} {
 		got, err := o.Store.Get(t.Context(), tenant, id)
-		if err != nil || got.DocumentNumber != want.DocumentNumber || got.Verdict != want.Verdict || got.FaultCode != want.FaultCode || !got.Updated.Equal(want.Updated) {
-			t.Errorf("%s: %q %q %q %v, want %+v, %v", id, got.DocumentNumber, got.Verdict, got.FaultCode, got.Updated, want, err)
+		if err != nil || got.DocumentNumber != want.DocumentNumber || got.Verdict != want.Verdict ||
+			got.FaultCode != want.FaultCode || !got.Updated.Equal(want.Updated) {
+			t.Errorf("%s: %q %q %q %v, want %+v, %v", id, got.DocumentNumber, got.Verdict, got.FaultCode, got.Updated,
+				want, err)
 		}
 	}
-	if by, page, err := o.Find(t.Context(), strings.Repeat("ø", 150)); err != nil || by != documents.ByNumber || page.Items[0].ID != dead.ID {
+	if by, page, err := o.Find(t.Context(), strings.Repeat("ø", 150)); err != nil || by != documents.ByNumber ||
+		page.Items[0].ID != dead.ID {
 		t.Errorf("a long number: %s %v", by, err)
 	}
 	if _, _, err := o.Find(t.Context(), "nothing"); code(err) != fault.NoSuchMessage {
@@ -539,7 +600,8 @@ func TestAPI059EvidenceOfADamagedDocument(t *testing.T) {
 	for _, x := range manifest.Missing {
 		missing = append(missing, x.Name+": "+x.Reason)
 	}
-	if got := strings.Join(missing, "; "); got != "envelope.xml: the stored payload is missing; sbdh.xml: the stored payload is missing; document.xml: the stored payload is missing" {
+	if got := strings.Join(missing, "; "); got != "envelope.xml: the stored payload is missing; sbdh.xml: the stored "+
+		"payload is missing; document.xml: the stored payload is missing" {
 		t.Errorf("missing: %s", got)
 	}
 	readme, err := os.ReadFile(filepath.Join(out, "README.txt"))
@@ -554,16 +616,34 @@ var ids = regexp.MustCompile(`[0-9a-f]{64}`)
 func TestAPI055Text(t *testing.T) {
 	o := newOffice(t)
 	dead := o.received("1187")
-	o.tried(dead, store.Result{State: store.DeliveryFailed, Outcome: "failed", Detail: "the folder is full", Retry: o.now})
-	o.tried(dead, store.Result{State: store.Dead, Outcome: "failed", Code: "RAVN-3105", Detail: "other content", Verdict: "invalid", Evidence: []store.Evidence{
-		{Kind: store.EvidenceValidation, Bytes: []byte(`{"verdict":"invalid","pack":"peppol-billing","version":"2026.5","findings":[{"rule":"BR-1","flag":"fatal"},{"rule":"W-1","flag":"warning"},{"rule":"W-2","flag":"warning"}]}`)},
-	}})
+	o.tried(dead, store.Result{
+		State: store.DeliveryFailed, Outcome: "failed", Detail: "the folder is full",
+		Retry: o.now,
+	})
+	o.tried(dead, store.Result{
+		State: store.Dead, Outcome: "failed", Code: "RAVN-3105", Detail: "other content",
+		Verdict: "invalid", Evidence: []store.Evidence{
+			{Kind: store.EvidenceValidation, Bytes: []byte(`{"verdict":"invalid","pack":"peppol-billing","version":` +
+				`"2026.5","findings":[{"rule":"BR-1","flag":"fatal"},{"rule":"W-1","flag":"warning"},{"rule":"W-2",` +
+				`"flag":"warning"}]}`)},
+		},
+	})
 	unclear := o.submitted("")
 	o.tried(unclear, store.Result{State: store.Unknown, Outcome: "unknown", Detail: "as4: send: timeout", Retry: o.now})
-	signal := `<S:Envelope xmlns:S="http://www.w3.org/2003/05/soap-envelope"><S:Header><eb:Messaging xmlns:eb="http://docs.oasis-open.org/ebxml-msg/ebms/v3.0/ns/core/200704/" S:mustUnderstand="true"><eb:SignalMessage><eb:MessageInfo><eb:Timestamp>2026-11-21T02:30:00Z</eb:Timestamp><eb:MessageId>s1@peer.example</eb:MessageId><eb:RefToMessageId>m2@ap.example</eb:RefToMessageId></eb:MessageInfo><eb:Error category="Communication" errorCode="EBMS:0004" severity="failure" shortDescription="Other"><eb:Description xml:lang="en">Nobody here</eb:Description><eb:ErrorDetail>PEPPOL:NOT_SERVICED</eb:ErrorDetail></eb:Error></eb:SignalMessage></eb:Messaging></S:Header><S:Body/></S:Envelope>`
+	signal := `<S:Envelope xmlns:S="http://www.w3.org/2003/05/soap-envelope"><S:Header><eb:Messaging ` +
+		`xmlns:eb="http://docs.oasis-open.org/ebxml-msg/ebms/v3.0/ns/core/200704/" ` +
+		`S:mustUnderstand="true"><eb:SignalMessage><eb:MessageInfo><eb:Timestamp>2026-11-21T02:30:00Z</eb:Timestamp>` +
+		`<eb:MessageId>s1@peer.example</eb:MessageId><eb:RefToMessageId>m2@ap.example</eb:RefToMessageId>` +
+		`</eb:MessageInfo><eb:Error category="Communication" errorCode="EBMS:0004" severity="failure" ` +
+		`shortDescription="Other"><eb:Description xml:lang="en">Nobody ` +
+		`here</eb:Description><eb:ErrorDetail>PEPPOL:NOT_SERVICED</eb:ErrorDetail></eb:Error></eb:SignalMessage>` +
+		`</eb:Messaging></S:Header><S:Body/></S:Envelope>`
 	o.tried(unclear, store.Result{
 		State: store.FailedPermanent, Outcome: "refused", Code: "EBMS:0004", Detail: "PEPPOL:NOT_SERVICED",
-		Evidence: []store.Evidence{{Kind: store.EvidenceAnswerSOAP, ContentType: "application/soap+xml", Bytes: []byte(signal)}},
+		Evidence: []store.Evidence{{
+			Kind: store.EvidenceAnswerSOAP, ContentType: "application/soap+xml",
+			Bytes: []byte(signal),
+		}},
 	})
 	for name, id := range map[string]string{"dead": dead.ID, "unclear": unclear.ID} {
 		doc, err := o.Show(t.Context(), id)

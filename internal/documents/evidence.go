@@ -320,7 +320,8 @@ func (w *writer) payload() {
 	}
 	_, p, err := sbdh.Read(r, asTaken)
 	if err = errors.Join(err, r.Close()); err != nil {
-		w.manifest.Missing = append(w.manifest.Missing, Missing{fileHeader, err.Error()}, Missing{fileDocument, err.Error()})
+		w.manifest.Missing = append(w.manifest.Missing, Missing{fileHeader, err.Error()},
+			Missing{fileDocument, err.Error()})
 		return
 	}
 	w.copy(fileDocument, ref, p.Start, p.End, "")

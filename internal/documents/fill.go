@@ -19,8 +19,9 @@ const fillBatch = 100
 
 // Filled is what a round of Fill did.
 type Filled struct {
-	Rows     int // that have their columns now
-	Unread   int // of them, and of those that were passed over: their payload cannot be read, so nobody knows their number
+	Rows int // that have their columns now
+	// of them, and of those that were passed over: their payload cannot be read, so nobody knows their number
+	Unread   int
 	Passed   int // left to another node, whose folder has their payload
 	LookedAt int
 }

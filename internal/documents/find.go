@@ -36,14 +36,16 @@ const maxLimit = 1000
 // Page is a part of a list, newest first.
 type Page struct {
 	Items []Document `json:"items"`
-	Next  string     `json:"next,omitempty"` // where the list goes on; a page may be short or empty and the list not at its end
+	// where the list goes on; a page may be short or empty and the list not at its end
+	Next string `json:"next,omitempty"`
 }
 
 // filter reads a query.
 func (d *Desk) filter(ctx context.Context, q *Query) (f store.Filter, err error) {
 	f = store.Filter{
 		C2: q.C2, C3: q.C3, MessageID: strings.Trim(q.MessageID, "<>"), InstanceID: q.InstanceID,
-		DocumentNumber: doctype.Number(q.Number), DocType: withoutScheme(q.DocumentType), From: q.From, To: q.To, Limit: q.Limit,
+		DocumentNumber: doctype.Number(q.Number), DocType: withoutScheme(q.DocumentType), From: q.From, To: q.To,
+		Limit: q.Limit,
 	}
 	if f.Limit < 0 || f.Limit > maxLimit {
 		return f, fault.New(fault.BadArguments, nil, "limit: want 1 to %d", maxLimit)
@@ -59,7 +61,11 @@ func (d *Desk) filter(ctx context.Context, q *Query) (f store.Filter, err error)
 	for _, p := range []struct {
 		name, given string
 		to          *string
-	}{{"participant", q.Participant, &f.Participant}, {"sender", q.Sender, &f.Sender}, {"receiver", q.Receiver, &f.Receiver}} {
+	}{
+		{"participant", q.Participant, &f.Participant},
+		{"sender", q.Sender, &f.Sender},
+		{"receiver", q.Receiver, &f.Receiver},
+	} {
 		if p.given == "" {
 			continue
 		}
@@ -209,7 +215,9 @@ type way struct {
 // ways returns the meanings that a value may have beside that of an id.
 func ways(value string) []way {
 	list := []way{
-		{ByMessageID, Query{MessageID: value}}, {ByInstanceID, Query{InstanceID: value}}, {ByNumber, Query{Number: value}},
+		{ByMessageID, Query{MessageID: value}},
+		{ByInstanceID, Query{InstanceID: value}},
+		{ByNumber, Query{Number: value}},
 	}
 	if sum, err := hex.DecodeString(value); err == nil && len(sum) == 32 {
 		list = append(list, way{ByHash, Query{Hash: value}})

@@ -23,7 +23,8 @@ var stopped = map[store.State]fault.Code{
 // byState are the states whose next step depends on nothing else. In all of them a message is still to be sent, or may
 // have arrived, so that whoever handed it in again would send it twice (REL-027).
 var byState = map[store.State]bool{
-	store.RetryWait: true, store.Unknown: true, store.RecoveryHold: true, store.UnknownAccepted: true, store.ReceiptInvalid: true,
+	store.RetryWait: true, store.Unknown: true, store.RecoveryHold: true, store.UnknownAccepted: true,
+	store.ReceiptInvalid: true,
 }
 
 // problem says what stopped a document, by the code that the record has of it (API-055). unclear tells of an attempt
@@ -52,7 +53,8 @@ func problem(d *Document, code string, unclear bool) *Problem {
 		p.Code = fallback
 	}
 	switch {
-	case d.Direction == store.In, fault.Code(code) == fault.ReceiverMoving: // held: serve looks the receiver up (DISC-067)
+	// held: serve looks the receiver up (DISC-067)
+	case d.Direction == store.In, fault.Code(code) == fault.ReceiverMoving:
 	case byState[d.State], d.Status == Pending:
 		entry = own
 	case unclear:

@@ -10,8 +10,11 @@ import (
 func TestAS4107ReceiptOf(t *testing.T) {
 	const soap = "<a>NonRepudiationInformation</a>"
 	for name, e := range map[string]store.Evidence{
-		"alone":          {ContentType: "application/soap+xml", Bytes: []byte(soap)},
-		"a multipart":    {ContentType: "multipart/related; boundary=B", Bytes: []byte("--B\n\n<b/>\n--B\n\n" + soap + "\n--B--")},
+		"alone": {ContentType: "application/soap+xml", Bytes: []byte(soap)},
+		"a multipart": {
+			ContentType: "multipart/related; boundary=B",
+			Bytes:       []byte("--B\n\n<b/>\n--B\n\n" + soap + "\n--B--"),
+		},
 		"without a type": {Bytes: []byte("\r\n" + soap)},
 	} {
 		if got := receiptOf(e); string(got) != soap {

@@ -114,8 +114,9 @@ func (doc *Document) plan(r *record) {
 func attemptsOf(list []store.Attempt) (all []Attempt) {
 	for _, a := range list {
 		x := Attempt{
-			N: a.N, Started: a.Started, Ended: a.Ended, Endpoint: a.Endpoint, Fingerprint: a.Fingerprint, Outcome: a.Outcome,
-			Code: a.Code, Detail: a.Detail, Unclear: a.Unclear,
+			N: a.N, Started: a.Started, Ended: a.Ended, Endpoint: a.Endpoint, Fingerprint: a.Fingerprint,
+			Outcome: a.Outcome,
+			Code:    a.Code, Detail: a.Detail, Unclear: a.Unclear,
 		}
 		if !a.Ended.IsZero() {
 			x.MS = a.Ended.Sub(a.Started).Milliseconds()

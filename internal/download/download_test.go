@@ -19,10 +19,26 @@ func server(t *testing.T) (*httptest.Server, *Client) {
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/file", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("a pack")) })
-	mux.HandleFunc("/hop1", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/hop2", http.StatusFound) })
-	mux.HandleFunc("/hop2", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/hop3", http.StatusFound) })
-	mux.HandleFunc("/hop3", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/file", http.StatusFound) })
-	mux.HandleFunc("/loop", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/loop", http.StatusFound) })
+	mux.HandleFunc("/hop1", func(w http.ResponseWriter,
+		r *http.Request,
+	) {
+		http.Redirect(w, r, "/hop2", http.StatusFound)
+	})
+	mux.HandleFunc("/hop2", func(w http.ResponseWriter,
+		r *http.Request,
+	) {
+		http.Redirect(w, r, "/hop3", http.StatusFound)
+	})
+	mux.HandleFunc("/hop3", func(w http.ResponseWriter,
+		r *http.Request,
+	) {
+		http.Redirect(w, r, "/file", http.StatusFound)
+	})
+	mux.HandleFunc("/loop", func(w http.ResponseWriter,
+		r *http.Request,
+	) {
+		http.Redirect(w, r, "/loop", http.StatusFound)
+	})
 	mux.HandleFunc("/plain", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://"+r.Host+"/file", http.StatusFound)
 	})
@@ -93,7 +109,8 @@ func TestGetSEC111(t *testing.T) {
 func TestGetEnds(t *testing.T) {
 	s, c := server(t)
 	c.Timeout = 50 * time.Millisecond
-	if _, err := c.Get(t.Context(), s.URL+"/slow", 1<<20); err == nil || !strings.Contains(err.Error(), context.DeadlineExceeded.Error()) {
+	if _, err := c.Get(t.Context(), s.URL+"/slow", 1<<20); err == nil ||
+		!strings.Contains(err.Error(), context.DeadlineExceeded.Error()) {
 		t.Error(err)
 	}
 	c.Timeout, c.Roots = 0, nil

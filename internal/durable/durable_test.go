@@ -88,7 +88,8 @@ func TestREL012OrderOfOperations(t *testing.T) {
 	for way, want := range map[string]string{
 		"file": "create write write write write sync close rename open sync close",
 		"folder": "mkdir open create write write write write sync close" +
-			" mkdir create write write write write sync close open sync close open sync close rename open sync close close",
+			" mkdir create write write write write sync close open sync close open sync close rename open sync " +
+			"close close",
 	} {
 		ffs := &faultfs.FS{}
 		if err := ways[way](ffs, t.TempDir(), "x"); err != nil {
@@ -269,7 +270,10 @@ func TestSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer liveFile.Discard()
-	for _, name := range []string{".ravn-dead-X.tmp/sub/b", ".ravn-dead-Y.tmp/a", "delivered/a", ".rsync.tmp/a", ".ravn-notes/a"} {
+	for _, name := range []string{
+		".ravn-dead-X.tmp/sub/b", ".ravn-dead-Y.tmp/a", "delivered/a", ".rsync.tmp/a",
+		".ravn-notes/a",
+	} {
 		if err := os.MkdirAll(filepath.Join(root, filepath.Dir(name)), 0o700); err != nil {
 			t.Fatal(err)
 		}

@@ -39,35 +39,89 @@ func TestTampered(t *testing.T) {
 		reason string // in signature.reason
 		seen   bool   // the user message is shown
 	}{
-		{"a byte of Messaging", flip(whole, at("0192:12345678")), fault.SignatureInvalid, "SEC-044", "Messaging) does not: it was changed", true},
-		{"a byte of the signature value", flip(whole, at("SignatureValue>")+10), fault.SignatureInvalid, "SEC-050", "the signature does not fit", true},
-		{"a byte of a digest", flip(whole, at("DigestValue>")+1), fault.SignatureInvalid, "SEC-050", "the signature does not fit", true},
-		{"a byte of the ciphertext", flip(whole, cipher+200), fault.SignatureInvalid, "AS4-083", "the attachment", true},
-		{"a byte of the initialisation vector", flip(whole, cipher), fault.SignatureInvalid, "AS4-083", "the attachment", true},
-		{"cut inside the attachment", whole[:len(whole)-500], fault.CaptureUnreadable, "SEC-021", "the file ends inside the part", true},
+		{
+			"a byte of Messaging", flip(whole, at("0192:12345678")), fault.SignatureInvalid, "SEC-044",
+			"Messaging) does not: it was changed", true,
+		},
+		{
+			"a byte of the signature value", flip(whole, at("SignatureValue>")+10), fault.SignatureInvalid, "SEC-050",
+			"the signature does not fit", true,
+		},
+		{
+			"a byte of a digest", flip(whole, at("DigestValue>")+1), fault.SignatureInvalid, "SEC-050",
+			"the signature does not fit", true,
+		},
+		{
+			"a byte of the ciphertext", flip(whole, cipher+200), fault.SignatureInvalid, "AS4-083", "the attachment",
+			true,
+		},
+		{
+			"a byte of the initialisation vector", flip(whole, cipher), fault.SignatureInvalid, "AS4-083",
+			"the attachment", true,
+		},
+		{
+			"cut inside the attachment", whole[:len(whole)-500], fault.CaptureUnreadable, "SEC-021",
+			"the file ends inside the part", true,
+		},
 		{"cut inside the SOAP part", whole[:4000], fault.CaptureUnreadable, "SEC-021", "not reached", false},
-		{"cut inside a chunk", raw[:len(raw)-600], fault.CaptureUnreadable, "SEC-021", "the file ends inside the part", true},
+		{
+			"cut inside a chunk", raw[:len(raw)-600], fault.CaptureUnreadable, "SEC-021",
+			"the file ends inside the part",
+			true,
+		},
 		{"cut inside the headers", raw[:100], fault.CaptureUnreadable, "AS4-118", "not reached", false},
-		{"without the attachment", cut(whole, "\r\n--uuid:", "--uuid:"), fault.SignatureInvalid, "AS4-052", "no such part", true},
-		{"line ends changed", bytes.ReplaceAll(whole, []byte("\r\n"), []byte("\n")), fault.CaptureUnreadable, "SEC-021", "not reached", false},
+		{
+			"without the attachment", cut(whole, "\r\n--uuid:", "--uuid:"), fault.SignatureInvalid, "AS4-052",
+			"no such part", true,
+		},
+		{
+			"line ends changed", bytes.ReplaceAll(whole, []byte("\r\n"), []byte("\n")), fault.CaptureUnreadable,
+			"SEC-021",
+			"not reached", false,
+		},
 		{"empty", nil, fault.CaptureUnreadable, "AS4-120", "not reached", false},
-		{"an HTML page", []byte("HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\n\r\n<html><body>502</body></html>"), fault.CaptureUnreadable, "AS4-120", "not reached", false},
-		{"HTML with the type of SOAP", []byte("HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\n\r\n<!DOCTYPE html>\n<html/>"), fault.CaptureUnreadable, "AS4-120", "not reached", false},
-		{"an answer without body", []byte("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"), fault.CaptureUnreadable, "AS4-120", "not reached", false},
+		{
+			"an HTML page",
+			[]byte("HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\n\r\n<html><body>502</body></html>"),
+			fault.CaptureUnreadable, "AS4-120", "not reached", false,
+		},
+		{
+			"HTML with the type of SOAP",
+			[]byte("HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\n\r\n<!DOCTYPE html>\n<html/>"),
+			fault.CaptureUnreadable, "AS4-120", "not reached", false,
+		},
+		{
+			"an answer without body", []byte("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"),
+			fault.CaptureUnreadable, "AS4-120", "not reached", false,
+		},
 		{"no HTTP at all", []byte{0, 1, 2, 3}, fault.CaptureUnreadable, "AS4-120", "not reached", false},
-		{"a broken start line", []byte("HTTP/1.1 abc\r\n\r\n<a/>"), fault.CaptureUnreadable, "SEC-010", "not reached", false},
+		{
+			"a broken start line", []byte("HTTP/1.1 abc\r\n\r\n<a/>"), fault.CaptureUnreadable, "SEC-010",
+			"not reached",
+			false,
+		},
 		{"XML that is no SOAP", []byte("<Invoice/>"), fault.CaptureUnreadable, "SEC-041", "not reached", false},
 		{"XML that is not well-formed", []byte("<Envelope"), fault.CaptureUnreadable, "AS4-031", "not reached", false},
 		{"a document type", []byte("<!DOCTYPE x><x/>"), fault.CaptureUnreadable, "SEC-032", "not reached", false},
-		{"SOAP 1.1", []byte(`<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><e:Fault><faultcode>x</faultcode></e:Fault></e:Body></e:Envelope>`), fault.CaptureUnreadable, "SEC-023", "not reached", false},
-		{"a SOAP fault", []byte(`<e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope"><e:Body><e:Fault><e:Code><e:Value>e:Sender</e:Value></e:Code></e:Fault></e:Body></e:Envelope>`), fault.CaptureUnreadable, "AS4-025", "not reached", false},
+		{
+			"SOAP 1.1", []byte(`<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><e:Fault>` +
+				`<faultcode>x</faultcode></e:Fault></e:Body></e:Envelope>`), fault.CaptureUnreadable, "SEC-023",
+			"not reached", false,
+		},
+		{
+			"a SOAP fault", []byte(`<e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope"><e:Body><e:Fault>` +
+				`<e:Code><e:Value>e:Sender</e:Value></e:Code></e:Fault></e:Body></e:Envelope>`),
+			fault.CaptureUnreadable,
+			"AS4-025", "not reached", false,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := explain(t, tc.input, wireOptions(t, "b"))
 			if r.Verdict.OK || r.Verdict.Code != tc.code || r.Verdict.Exit() != fault.Negative || r.Verdict.Next == "" {
 				t.Errorf("verdict %+v", r.Verdict)
 			}
-			if len(r.Problems) == 0 || r.Problems[0].Rule != tc.rule || r.Problems[0].Next == "" || r.Problems[0].Blame == "" {
+			if len(r.Problems) == 0 || r.Problems[0].Rule != tc.rule || r.Problems[0].Next == "" ||
+				r.Problems[0].Blame == "" {
 				t.Errorf("problems %+v", r.Problems)
 			}
 			if r.Signature.Valid || !strings.Contains(r.Signature.Reason, tc.reason) {
@@ -99,26 +153,44 @@ func TestHeaderRules(t *testing.T) {
 		{"nothing", func(*ebms.UserMessage) {}, nil},
 		{"AS4-033", func(m *ebms.UserMessage) { m.MPC = "urn:other" }, []string{"AS4-033"}},
 		{"AS4-035", func(m *ebms.UserMessage) { m.ID = "no-at-sign" }, []string{"AS4-035"}},
-		{"AS4-037, AS4-039", func(m *ebms.UserMessage) { m.From.ID = ebms.Typed{Type: "x", Value: "y"}; m.From.Role = "z" }, []string{"AS4-037", "AS4-037", "AS4-039", "AS4-037"}},
+		{"AS4-037, AS4-039", func(m *ebms.UserMessage) {
+			m.From.ID = ebms.Typed{
+				Type:  "x",
+				Value: "y",
+			}
+			m.From.Role = "z"
+		}, []string{"AS4-037", "AS4-037", "AS4-039", "AS4-037"}},
 		{"AS4-039", func(m *ebms.UserMessage) { m.From.ID.Value = "POP900009" }, []string{"AS4-039"}},
 		{"AS4-040", func(m *ebms.UserMessage) { m.To.ID.Value = "POP900009" }, []string{"AS4-040"}},
 		{"AS4-038", func(m *ebms.UserMessage) { m.To.Role = "z" }, []string{"AS4-038"}},
 		{"AS4-041", func(m *ebms.UserMessage) { m.Agreement = "z" }, []string{"AS4-041"}},
 		{"AS4-042", func(m *ebms.UserMessage) { m.Service.Type = "" }, []string{"AS4-042", "AS4-042"}},
 		{"AS4-043", func(m *ebms.UserMessage) { m.Action = "z" }, []string{"AS4-043", "AS4-043"}},
-		{"AS4-045, AS4-047", func(m *ebms.UserMessage) { m.Properties = m.Properties[:1] }, []string{"AS4-045", "AS4-047"}},
+		{
+			"AS4-045, AS4-047", func(m *ebms.UserMessage) { m.Properties = m.Properties[:1] },
+			[]string{"AS4-045", "AS4-047"},
+		},
 		{"AS4-047", func(m *ebms.UserMessage) { m.Properties[0].Value = "0192:991825827" }, []string{"AS4-047"}},
 		{"AS4-046", func(m *ebms.UserMessage) {
 			m.Properties = append(m.Properties, ebms.Property{Name: "trackingIdentifier", Value: "1"})
 		}, []string{"AS4-046"}},
-		{"AS4-049", func(m *ebms.UserMessage) { m.Parts[0].Properties = m.Parts[0].Properties[1:] }, []string{"AS4-049"}},
-		{"AS4-050 missing", func(m *ebms.UserMessage) { m.Parts[0].Properties = m.Parts[0].Properties[:1] }, []string{"AS4-050"}},
+		{
+			"AS4-049", func(m *ebms.UserMessage) { m.Parts[0].Properties = m.Parts[0].Properties[1:] },
+			[]string{"AS4-049"},
+		},
+		{
+			"AS4-050 missing", func(m *ebms.UserMessage) { m.Parts[0].Properties = m.Parts[0].Properties[:1] },
+			[]string{"AS4-050"},
+		},
 		{"AS4-050 wrong", func(m *ebms.UserMessage) { m.Parts[0].Properties[1].Value = "zip" }, []string{"AS4-050"}},
 		{"AS4-051", func(m *ebms.UserMessage) {
 			m.Parts[0].Properties = append(m.Parts[0].Properties, ebms.Property{Name: "CharacterSet", Value: "klingon"})
 		}, []string{"AS4-051"}},
 		{"AS4-052", func(m *ebms.UserMessage) { m.Parts[0].Href = "http://a.example" }, []string{"AS4-052"}},
-		{"AS4-016", func(m *ebms.UserMessage) { m.Parts = append(m.Parts, ebms.Part{Href: "cid:2@a"}) }, []string{"AS4-016", "AS4-052", "AS4-052", "AS4-049"}},
+		{
+			"AS4-016", func(m *ebms.UserMessage) { m.Parts = append(m.Parts, ebms.Part{Href: "cid:2@a"}) },
+			[]string{"AS4-016", "AS4-052", "AS4-052", "AS4-049"},
+		},
 		{"AS4-048", func(m *ebms.UserMessage) { m.Parts = nil }, []string{"AS4-052", "AS4-048"}},
 		{"AS4-134", func(m *ebms.UserMessage) {
 			m.Service, m.Action, m.Properties = ebms.Typed{Value: ebms.TestService}, ebms.TestAction, nil
@@ -153,8 +225,9 @@ func TestHeaderRules(t *testing.T) {
 
 // Places in an envelope that wssec wrote.
 var (
-	keyInfo   = regexp.MustCompile(`(<ds:KeyInfo Id="[^"]*">).*?(</ds:KeyInfo></ds:Signature>)`)
-	sealing   = regexp.MustCompile(`<wsse:BinarySecurityToken[^>]*>[^<]*</wsse:BinarySecurityToken><xenc:EncryptedKey.*</xenc:EncryptedData>`)
+	keyInfo = regexp.MustCompile(`(<ds:KeyInfo Id="[^"]*">).*?(</ds:KeyInfo></ds:Signature>)`)
+	sealing = regexp.MustCompile(
+		`<wsse:BinarySecurityToken[^>]*>[^<]*</wsse:BinarySecurityToken><xenc:EncryptedKey.*</xenc:EncryptedData>`)
 	signature = regexp.MustCompile(`<ds:Signature .*</ds:Signature>`)
 	token     = regexp.MustCompile(`<wsse:BinarySecurityToken[^>]*>[^<]*</wsse:BinarySecurityToken>`)
 )
@@ -198,8 +271,11 @@ var securityCases = []struct {
 		return s.replace(t, "xmlenc11#aes128-gcm", "xmlenc11#aes256-gcm").bytes(t)
 	}, true, true, false, []string{"AS4-085"}, ""},
 	{"AS4-078 the receiver named in another way", func(t *testing.T, s *sealed) []byte {
-		s.msg.Root = regexp.MustCompile(`(<ds:KeyInfo xmlns:ds="[^"]*">)<wsse:SecurityTokenReference>.*?</wsse:SecurityTokenReference>(</ds:KeyInfo><xenc:CipherData>)`).
-			ReplaceAll(s.msg.Root, []byte(`$1<wsse:SecurityTokenReference><wsse:KeyIdentifier ValueType="urn:x">AA==</wsse:KeyIdentifier></wsse:SecurityTokenReference>$2`))
+		s.msg.Root = regexp.MustCompile(`(<ds:KeyInfo `+
+			`xmlns:ds="[^"]*">)<wsse:SecurityTokenReference>.*?</wsse:SecurityTokenReference>(</ds:KeyInfo>`+
+			`<xenc:CipherData>)`).
+			ReplaceAll(s.msg.Root, []byte(`$1<wsse:SecurityTokenReference><wsse:KeyIdentifier `+
+				`ValueType="urn:x">AA==</wsse:KeyIdentifier></wsse:SecurityTokenReference>$2`))
 		return s.bytes(t)
 	}, true, true, false, []string{"SEC-048", "AS4-078", "SEC-095"}, ""},
 	{"SEC-044 a wrapped Messaging", func(t *testing.T, s *sealed) []byte {
@@ -240,11 +316,17 @@ func TestPayloadRules(t *testing.T) {
 	}{
 		{"AS4-050 not compressed", sbd, true, []string{"AS4-050"}},
 		{"SBDH-001 no envelope", zip(t, []byte("<Invoice/>")), true, []string{"SBDH-001"}},
-		{"SBDH-015 wrong country", zip(t, bytes.Replace(sbd, []byte(">NO<"), []byte(">no<"), 1)), true, []string{"SBDH-015"}},
+		{
+			"SBDH-015 wrong country", zip(t, bytes.Replace(sbd, []byte(">NO<"), []byte(">no<"), 1)), true,
+			[]string{"SBDH-015"},
+		},
 		{"SBDH-039 no XML", zip(t, []byte("hello")), true, []string{"SBDH-039"}},
 		{"AS4-058 cut", zip(t, sbd)[:200], false, []string{"AS4-058"}},
 		{"AS4-058 two members", append(zip(t, sbd), zip(t, sbd)...), true, []string{"AS4-058"}},
-		{"SEC-100 compressed too much", zip(t, append(bytes.Clone(sbd), make([]byte, 32<<20)...)), false, []string{"SBDH-039", "SEC-100"}},
+		{
+			"SEC-100 compressed too much", zip(t, append(bytes.Clone(sbd), make([]byte, 32<<20)...)), false,
+			[]string{"SBDH-039", "SEC-100"},
+		},
 		{"AS4-058 no gzip header", []byte{0x1f, 0x8b, 9}, false, []string{"AS4-058"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -262,7 +344,8 @@ func TestHeaderUnreadable(t *testing.T) {
 	w, opt := newWorld(t)
 	s := w.seal(t, goodMessage(), zip(t, []byte("<a/>"))).replace(t, "<eb:PartyInfo>", "<eb:Extra/><eb:PartyInfo>")
 	r := explain(t, s.bytes(t), opt)
-	if r.Verdict.Code != fault.CaptureUnreadable || r.UserMessage == nil || r.UserMessage.Readable || r.UserMessage.MessageID != "1@a.example" {
+	if r.Verdict.Code != fault.CaptureUnreadable || r.UserMessage == nil || r.UserMessage.Readable ||
+		r.UserMessage.MessageID != "1@a.example" {
 		t.Errorf("%+v %+v", r.Verdict, r.UserMessage)
 	}
 	wantRules(t, r, "SEC-044", "AS4-032")
@@ -273,10 +356,14 @@ func TestSignals(t *testing.T) {
 	w, opt := newWorld(t)
 	past := time.Now().Add(-10 * time.Hour).Truncate(time.Second) // the CA is a day old
 	old := localca.Leaf{CN: "POP900002", NotBefore: past, Valid: 2 * time.Hour}
-	receipt := &ebms.Signal{Timestamp: past.Add(time.Hour), ID: "2@b.example", RefTo: "1@a.example", Receipt: &ebms.Receipt{References: []ebms.Reference{{URI: "#m", Value: []byte{1}}}}}
+	receipt := &ebms.Signal{
+		Timestamp: past.Add(time.Hour), ID: "2@b.example", RefTo: "1@a.example",
+		Receipt: &ebms.Receipt{References: []ebms.Reference{{URI: "#m", Value: []byte{1}}}},
+	}
 	t.Run("expired, but valid when it was made", func(t *testing.T) {
 		r := explain(t, w.signed(t, old, receipt), opt)
-		if c := r.Certificate; !r.Verdict.OK || !r.Signature.Valid || c.Class != certs.Expired || c.ClassAtMessage != certs.Valid || c.ValidNow || !*c.ValidAtMessage || c.Trust != TrustGiven {
+		if c := r.Certificate; !r.Verdict.OK || !r.Signature.Valid || c.Class != certs.Expired ||
+			c.ClassAtMessage != certs.Valid || c.ValidNow || !*c.ValidAtMessage || c.Trust != TrustGiven {
 			t.Errorf("%+v %+v", r.Verdict, r.Certificate)
 		}
 		wantRules(t, r)
@@ -292,14 +379,16 @@ func TestSignals(t *testing.T) {
 	})
 	t.Run("AS4-068 unknown CA", func(t *testing.T) {
 		r := explain(t, w.signed(t, old, receipt), Options{})
-		if !r.Verdict.OK || r.Certificate.Trust != TrustUnknown || r.Certificate.Class != certs.UnsupportedIssuer || r.Problems[0].Blame != Reader {
+		if !r.Verdict.OK || r.Certificate.Trust != TrustUnknown || r.Certificate.Class != certs.UnsupportedIssuer ||
+			r.Problems[0].Blame != Reader {
 			t.Errorf("%+v %+v", r.Verdict, r.Certificate)
 		}
 		wantRules(t, r, "AS4-068")
 	})
 	t.Run("AS4-101 a receipt that says nothing, AS4-116 with a wrong status", func(t *testing.T) {
 		empty := &ebms.Signal{Timestamp: past.Add(time.Hour), ID: "2@b.example", Receipt: &ebms.Receipt{}}
-		r := explain(t, append([]byte("HTTP/1.1 500 X\r\nContent-Type: application/soap+xml\r\n\r\n"), w.signed(t, old, empty)...), opt)
+		r := explain(t, append([]byte("HTTP/1.1 500 X\r\nContent-Type: application/soap+xml\r\n\r\n"),
+			w.signed(t, old, empty)...), opt)
 		wantRules(t, r, "AS4-101", "AS4-101", "AS4-116")
 	})
 	t.Run("AS4-110 an unsigned receipt proves nothing", func(t *testing.T) {
@@ -311,7 +400,10 @@ func TestSignals(t *testing.T) {
 		wantRules(t, r, "AS4-110")
 	})
 	t.Run("a signed error that was changed", func(t *testing.T) {
-		e := &ebms.Signal{Timestamp: past.Add(time.Hour), ID: "2@b.example", Errors: []*ebms.Error{{Code: ebms.CodeDeliveryFailure}}}
+		e := &ebms.Signal{
+			Timestamp: past.Add(time.Hour), ID: "2@b.example",
+			Errors: []*ebms.Error{{Code: ebms.CodeDeliveryFailure}},
+		}
 		soap := w.signed(t, old, e)
 		if r := explain(t, soap, opt); !r.Verdict.OK || r.Errors[0].Next != again {
 			t.Errorf("%+v", r.Verdict)
@@ -325,14 +417,16 @@ func TestSignals(t *testing.T) {
 
 func TestErrorMeanings(t *testing.T) {
 	for code := range meanings {
-		if info := errorInfo(&ebms.Error{Code: code}); info.Meaning == "" || info.Blame == "" || info.Next == "" || info.Short == "" {
+		if info := errorInfo(&ebms.Error{Code: code}); info.Meaning == "" || info.Blame == "" || info.Next == "" ||
+			info.Short == "" {
 			t.Errorf("%+v", info)
 		}
 	}
 	if info := errorInfo(&ebms.Error{Code: "EBMS:9999"}); !strings.Contains(info.Meaning, "AS4-098") {
 		t.Errorf("%+v", info)
 	}
-	if info := errorInfo(&ebms.Error{Code: ebms.CodeOther, Severity: "warning"}); !strings.HasPrefix(info.Meaning, "Only a warning") {
+	if info := errorInfo(&ebms.Error{Code: ebms.CodeOther, Severity: "warning"}); !strings.HasPrefix(info.Meaning,
+		"Only a warning") {
 		t.Errorf("%+v", info)
 	}
 }
@@ -368,7 +462,8 @@ func FuzzExplain(f *testing.F) {
 		f.Add(golden.Read(f, "wire/"+dir+"/request.http"))
 		f.Add(golden.Read(f, "wire/"+dir+"/response.http"))
 	}
-	f.Fuzz(func(t *testing.T, b []byte) { explain(t, b, Options{At: recorded}) }) // no panic, and it can always be shown
+	// no panic, and it can always be shown
+	f.Fuzz(func(t *testing.T, b []byte) { explain(t, b, Options{At: recorded}) })
 }
 
 // What the HTTP header alone breaks is named, and reading goes on.
@@ -382,24 +477,48 @@ func TestHTTPRules(t *testing.T) {
 		rules      []string
 	}{
 		{"AS4-007 another method", "PUT /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: " + good, 0, []string{"AS4-007"}},
-		{"SEC-101 a content encoding", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Encoding: br\r\nContent-Type: " + good, 0, []string{"SEC-101"}},
-		{"SEC-101 identity is no content encoding", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Encoding: identity\r\nContent-Type: " + good, 0, nil},
-		{"AS4-013 a charset", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: " + good + "; charset=utf-8", 0, []string{"AS4-013"}},
-		{"SEC-010 another media type", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: multipart/mixed; boundary=b", 1, []string{"SEC-010"}},
-		{"SEC-020 no boundary", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: multipart/related; type=\"application/soap+xml\"", 1, []string{"SEC-020"}},
-		{"SEC-023 start names another part", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: " + good + `; start="<other@a>"`, 0, []string{"SEC-023"}},
+		{
+			"SEC-101 a content encoding", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Encoding: br\r\nContent-Type: " +
+				good,
+			0,
+			[]string{"SEC-101"},
+		},
+		{
+			"SEC-101 identity is no content encoding",
+			"POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Encoding: identity\r\nContent-Type: " + good, 0, nil,
+		},
+		{
+			"AS4-013 a charset", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: " + good + "; charset=utf-8", 0,
+			[]string{"AS4-013"},
+		},
+		{
+			"SEC-010 another media type", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: multipart/mixed; boundary=b",
+			1,
+			[]string{"SEC-010"},
+		},
+		{
+			"SEC-020 no boundary",
+			"POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: multipart/related; type=\"application/soap+xml\"", 1,
+			[]string{"SEC-020"},
+		},
+		{"SEC-023 start names another part", "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: " + good +
+			`; start="<other@a>"`, 0, []string{"SEC-023"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := explain(t, append([]byte(tc.head+"\r\n\r\n"), inner...), opt)
-			if stops := slices.Contains(tc.rules, "SEC-023"); r.Verdict.OK == stops || r.Signature.Valid == stops || len(r.HTTP.Notes) != tc.notes {
+			if stops := slices.Contains(tc.rules, "SEC-023"); r.Verdict.OK == stops || r.Signature.Valid == stops ||
+				len(r.HTTP.Notes) != tc.notes {
 				t.Errorf("%+v %+v", r.Verdict, r.HTTP)
 			}
 			wantRules(t, r, tc.rules...)
 		})
 	}
 	t.Run("SEC-021 shorter than its Content-Length", func(t *testing.T) {
-		soap := w.signed(t, localca.Leaf{CN: "POP900002"}, &ebms.Signal{Timestamp: time.Now(), ID: "2@b", RefTo: "1@a", Receipt: &ebms.Receipt{}})
-		r := explain(t, append([]byte("HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\nContent-Length: 100000\r\n\r\n"), soap...), opt)
+		soap := w.signed(t, localca.Leaf{CN: "POP900002"},
+			&ebms.Signal{Timestamp: time.Now(), ID: "2@b", RefTo: "1@a", Receipt: &ebms.Receipt{}})
+		r := explain(t,
+			append([]byte("HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\nContent-Length: 100000\r\n\r\n"),
+				soap...), opt)
 		if r.Verdict.Code != fault.CaptureUnreadable || r.MIME.Complete || r.MIME.Defect == nil || r.Receipt == nil {
 			t.Errorf("%+v %+v", r.Verdict, r.MIME)
 		}
@@ -407,7 +526,8 @@ func TestHTTPRules(t *testing.T) {
 	t.Run("AS4-104 an answer with an attachment", func(t *testing.T) {
 		s := w.seal(t, goodMessage(), zip(t, envelope(t)))
 		s.msg.Root = w.signed(t, localca.Leaf{CN: "POP900002"}, &ebms.Signal{
-			Timestamp: time.Now(), ID: "2@b.example", RefTo: "1@a.example", Errors: []*ebms.Error{{Code: ebms.CodeOther, Detail: "errorDetail=PEPPOL:NOT_SERVICED"}},
+			Timestamp: time.Now(), ID: "2@b.example", RefTo: "1@a.example",
+			Errors: []*ebms.Error{{Code: ebms.CodeOther, Detail: "errorDetail=PEPPOL:NOT_SERVICED"}},
 		})
 		wantRules(t, explain(t, s.bytes(t), opt), "AS4-069", "AS4-104", "AS4-092")
 	})

@@ -53,12 +53,17 @@ func (x *explainer) encryption() {
 	dataMethod, _ := first(data, nsXENC, "EncryptionMethod")
 	cipher, _ := first(data, nsXENC, "CipherData")
 	ref, _ := first(cipher, nsXENC, "CipherReference")
-	e.KeyTransport, e.KeyDigest, e.KeyMask = attr(method, "Algorithm"), attr(digest, "Algorithm"), attr(mask, "Algorithm")
+	e.KeyTransport, e.KeyDigest, e.KeyMask = attr(method, "Algorithm"), attr(digest, "Algorithm"),
+		attr(mask, "Algorithm")
 	e.DataAlgorithm, e.MimeType, e.Part = attr(dataMethod, "Algorithm"), attr(data, "MimeType"), attr(ref, "URI")
 	info, _ := first(key, nsDS, "KeyInfo")
 	e.Recipient, x.addressee = recipient(x.doc, info)
 	if e.Recipient.By != "certificate" {
-		x.broken(Problem{Layer: LayerEncryption, Rule: "AS4-078", Text: "the receiver's certificate is not given by a direct reference to a token", Code: ebms.CodePolicyNoncompliance})
+		x.broken(Problem{
+			Layer: LayerEncryption, Rule: "AS4-078",
+			Text: "the receiver's certificate is not given by a direct reference to a token",
+			Code: ebms.CodePolicyNoncompliance,
+		})
 	}
 }
 
@@ -73,7 +78,8 @@ func recipient(doc *safe.Doc, info safe.Node) (*Recipient, *x509.Certificate) {
 		return &Recipient{By: "certificate", Value: "a token that is not there or holds no certificate"}, nil
 	}
 	if data, ok := first(str, nsDS, "X509Data"); ok {
-		return &Recipient{By: "issuer-serial", Value: path(data, nsDS, "X509IssuerSerial", "X509IssuerName") + ", serial number " + path(data, nsDS, "X509IssuerSerial", "X509SerialNumber")}, nil
+		return &Recipient{By: "issuer-serial", Value: path(data, nsDS, "X509IssuerSerial", "X509IssuerName") +
+			", serial number " + path(data, nsDS, "X509IssuerSerial", "X509SerialNumber")}, nil
 	}
 	if id, ok := first(str, nsWSSE, "KeyIdentifier"); ok {
 		by := "subject-key-identifier"
@@ -100,8 +106,8 @@ func tokenCertificate(token safe.Node) *x509.Certificate {
 	return c
 }
 
-// attachments decrypts each signed attachment for which there is a key, and compares it with its digest. It is done for a
-// signed message only: no private key works for strangers, not even here (D-08).
+// attachments decrypts each signed attachment for which there is a key, and compares it with its digest. It is done for
+// a signed message only: no private key works for strangers, not even here (D-08).
 func (x *explainer) attachments() {
 	x.opened = map[string]opened{}
 	for i := range x.rep.Signature.References {
@@ -154,7 +160,8 @@ func (x *explainer) invalid(r *Reference) {
 
 // uncovered reports a part that nobody signed (AS4-069). In a receipt it should not be at all (AS4-104).
 func (x *explainer) uncovered(i int, p part) {
-	text := fmt.Sprintf("part %d (%s) is not covered by the signature", i+2, orNoID(p.cid)) // the SOAP part is the first
+	// the SOAP part is the first
+	text := fmt.Sprintf("part %d (%s) is not covered by the signature", i+2, orNoID(p.cid))
 	x.broken(Problem{Layer: LayerSignature, Rule: "AS4-069", Text: text, Code: ebms.CodePolicyNoncompliance})
 	if x.rep.Signature.Valid {
 		x.rep.Signature.Valid, x.rep.Signature.Reason = false, text

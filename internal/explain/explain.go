@@ -159,15 +159,18 @@ func withCause(msg string, err error) string {
 func advice(p Problem) string {
 	switch {
 	case p.Stops && p.Layer == LayerHTTP:
-		return "Look at what stands before the access point: address, path, proxy and its log. No AS4 software saw, or wrote, this."
+		return "Look at what stands before the access point: address, path, proxy and its log. No AS4 software saw, " +
+			"or wrote, this."
 	case p.Blame == Capture:
-		return "Capture the message again, from its first byte to its last; if it was captured whole, something between the access points changed it."
+		return "Capture the message again, from its first byte to its last; if it was captured whole, something " +
+			"between the access points changed it."
 	case p.Blame == Reader:
 		return "Give what is missing, and explain the message again."
 	case p.Layer == LayerPayload, p.Layer == LayerSBDH:
 		return "Tell the sender which rule its document breaks; the transport itself is in order."
 	case p.Layer == LayerSignature, p.Layer == LayerCertificate, p.Layer == LayerEncryption:
-		return "Tell the provider who made this message, with the rule; its AS4 software or certificate has to be corrected."
+		return "Tell the provider who made this message, with the rule; its AS4 software or certificate has to be " +
+			"corrected."
 	}
 	return "Tell the provider who made this message which rule it breaks; sending the same bytes again will not help."
 }
@@ -175,12 +178,14 @@ func advice(p Problem) string {
 // conclude sets verdict and summary.
 func (x *explainer) conclude() {
 	r := x.rep
-	unsignedError := r.SOAP != nil && r.SOAP.Message == MessageError && (!r.Signature.Signed || x.message.Ignored() != nil)
+	unsignedError := r.SOAP != nil && r.SOAP.Message == MessageError &&
+		(!r.Signature.Signed || x.message.Ignored() != nil)
 	switch {
 	case x.stopped:
 		r.Verdict = verdict(fault.CaptureUnreadable, x.stoppedAt())
 	case unsignedError:
-		r.Verdict = Verdict{OK: true, Text: "an unsigned error: it counts as a refusal, but proves nothing about who sent it (AS4-110)"}
+		r.Verdict = Verdict{OK: true, Text: "an unsigned error: it counts as a refusal, but proves nothing about who " +
+			"sent it (AS4-110)"}
 	case !r.Signature.Valid:
 		r.Verdict = verdict(fault.SignatureInvalid, r.Signature.Reason)
 	case r.Receipt != nil && r.Receipt.Matches != nil && !*r.Receipt.Matches:
@@ -237,7 +242,8 @@ func (x *explainer) summary() string {
 	}
 	switch {
 	case x.user != nil && x.user.IsTest():
-		return fmt.Sprintf("a test message (ping) %s from %s to %s, %s", x.user.ID, x.user.From.ID.Value, x.user.To.ID.Value, state)
+		return fmt.Sprintf("a test message (ping) %s from %s to %s, %s", x.user.ID, x.user.From.ID.Value,
+			x.user.To.ID.Value, state)
 	case x.user != nil:
 		return fmt.Sprintf("a message %s from %s to %s, %s", x.user.ID, x.user.From.ID.Value, x.user.To.ID.Value, state)
 	case x.signal != nil && x.signal.Receipt != nil:

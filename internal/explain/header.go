@@ -14,7 +14,10 @@ func (x *explainer) header() {
 	m, err := ebms.Read(node, ebms.Options{})
 	if err != nil {
 		if again, lenient := ebms.Read(node, ebms.Options{LenientMessageID: true}); lenient == nil {
-			x.broken(Problem{Layer: LayerUserMessage, Rule: "AS4-035", Text: "the MessageId is not of the form local@domain", Code: ebms.CodeInvalidHeader})
+			x.broken(Problem{
+				Layer: LayerUserMessage, Rule: "AS4-035",
+				Text: "the MessageId is not of the form local@domain", Code: ebms.CodeInvalidHeader,
+			})
 			m, err = again, nil
 		}
 	}
@@ -23,7 +26,8 @@ func (x *explainer) header() {
 		if x.rep.SOAP.Message == MessageUser {
 			layer = LayerUserMessage
 			x.rep.UserMessage = &UserMessage{
-				Verified: x.signed != nil, MessageID: string(ebms.ClaimedID(node)), Properties: []Property{}, Parts: []PartInfo{},
+				Verified: x.signed != nil, MessageID: string(ebms.ClaimedID(node)), Properties: []Property{},
+				Parts: []PartInfo{},
 			}
 		}
 		x.refused(layer, err, true)
@@ -48,7 +52,8 @@ func userMessage(m *ebms.UserMessage) *UserMessage {
 	u := &UserMessage{
 		Readable: true, MessageID: string(m.ID), Timestamp: &at, RefToMessageID: m.RefTo, MPC: m.MPC,
 		From: Party{Typed(m.From.ID), m.From.Role}, To: Party{Typed(m.To.ID), m.To.Role},
-		Agreement: Typed{m.AgreementType, m.Agreement}, PMode: m.AgreementPMode, Service: Typed(m.Service), Action: m.Action,
+		Agreement: Typed{m.AgreementType, m.Agreement}, PMode: m.AgreementPMode, Service: Typed(m.Service),
+		Action:         m.Action,
 		ConversationID: m.ConversationID, Properties: properties(m.Properties), Parts: []PartInfo{}, Test: m.IsTest(),
 	}
 	for _, p := range m.Parts {
@@ -67,13 +72,19 @@ func properties(list []ebms.Property) []Property {
 
 // receipt shows the receipt and compares it with the request.
 func (x *explainer) receipt() {
-	r := &Receipt{MessageID: string(x.signal.ID), Timestamp: x.signal.Timestamp, RefTo: string(x.signal.RefTo), References: []ReceiptDigest{}}
+	r := &Receipt{
+		MessageID: string(x.signal.ID), Timestamp: x.signal.Timestamp, RefTo: string(x.signal.RefTo),
+		References: []ReceiptDigest{},
+	}
 	for _, ref := range x.signal.Receipt.References {
 		transforms := ref.Transforms
 		if transforms == nil {
 			transforms = []string{}
 		}
-		r.References = append(r.References, ReceiptDigest{ref.URI, transforms, ref.Method, base64.StdEncoding.EncodeToString(ref.Value)})
+		r.References = append(r.References, ReceiptDigest{
+			ref.URI, transforms, ref.Method,
+			base64.StdEncoding.EncodeToString(ref.Value),
+		})
 	}
 	r.Reason = "no request was given to compare with"
 	x.rep.Receipt = r
@@ -108,7 +119,8 @@ func (x *explainer) match() error {
 		return fmt.Errorf("the request given is not a user message")
 	}
 	if x.signal.RefTo != req.user.ID {
-		return fmt.Errorf("the receipt is for %s, the request given is %s (AS4-107)", orUnknown(string(x.signal.RefTo)), req.user.ID)
+		return fmt.Errorf("the receipt is for %s, the request given is %s (AS4-107)", orUnknown(string(x.signal.RefTo)),
+			req.user.ID)
 	}
 	signed, err := req.message.Verify(req.attached)
 	var sent []ebms.Reference
@@ -122,7 +134,8 @@ func (x *explainer) match() error {
 		return err
 	}
 	if signer := x.rep.Signature.Signer; signer != nil && signer.Seat != req.user.To.ID.Value {
-		return fmt.Errorf("the receipt is signed by %s, the request was for %s (AS4-107)", signer.Seat, req.user.To.ID.Value)
+		return fmt.Errorf("the receipt is signed by %s, the request was for %s (AS4-107)", signer.Seat,
+			req.user.To.ID.Value)
 	}
 	return nil
 }

@@ -51,7 +51,8 @@ var (
 
 // shownHeaders are the headers that matter.
 var shownHeaders = []string{
-	"Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Host", "User-Agent", "Server", "Date", "Location", "Retry-After",
+	"Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Host", "User-Agent", "Server", "Date",
+	"Location", "Retry-After",
 	"Soapaction",
 }
 
@@ -156,8 +157,12 @@ func (x *explainer) httpRules(header http.Header) {
 	if h.Kind == KindRequest && as4.Encoded(header) {
 		x.broken(Problem{Layer: LayerHTTP, Rule: "SEC-101", Text: "a request must not have a Content-Encoding"})
 	}
-	if ct := strings.ToLower(header.Get("Content-Type")); strings.HasPrefix(ct, mime.Multipart) && strings.Contains(ct, "charset") {
-		x.broken(Problem{Layer: LayerHTTP, Rule: "AS4-013", Text: "the Content-Type of a multipart message has a charset; web application firewalls block it"})
+	if ct := strings.ToLower(header.Get("Content-Type")); strings.HasPrefix(ct, mime.Multipart) &&
+		strings.Contains(ct, "charset") {
+		x.broken(Problem{
+			Layer: LayerHTTP, Rule: "AS4-013",
+			Text: "the Content-Type of a multipart message has a charset; web application firewalls block it",
+		})
 	}
 }
 
@@ -178,7 +183,8 @@ func (h *HTTP) decode(header http.Header, raw []byte) (io.Reader, error) {
 	} else if n, err := strconv.ParseInt(header.Get("Content-Length"), 10, 64); err == nil {
 		switch {
 		case n > int64(len(raw)):
-			h.Defect = &Defect{Rule: "SEC-021", Text: fmt.Sprintf("the body has %d of the %d bytes that Content-Length announces", len(raw), n)}
+			h.Defect = &Defect{Rule: "SEC-021", Text: fmt.Sprintf(
+				"the body has %d of the %d bytes that Content-Length announces", len(raw), n)}
 		case n < int64(len(raw)):
 			h.note(fmt.Sprintf("%d bytes behind the end of the body are left out", int64(len(raw))-n))
 			body = bytes.NewReader(raw[:n])
@@ -200,8 +206,8 @@ func (h *HTTP) decode(header http.Header, raw []byte) (io.Reader, error) {
 
 func (h *HTTP) note(s string) { h.Notes = append(h.Notes, s) }
 
-// content finds out how the body is packaged: by its Content-Type, or without a usable one by its first bytes. An answer
-// is searched for envelopes first, as the Sender does.
+// content finds out how the body is packaged: by its Content-Type, or without a usable one by its first bytes. An
+// answer is searched for envelopes first, as the Sender does.
 func (x *explainer) content(contentType []string, r io.Reader) (*source, bool) {
 	src := &source{}
 	if x.rep.HTTP.Kind == KindResponse {
@@ -275,7 +281,8 @@ func sniff(start []byte) (ct mime.ContentType, text string) {
 	case bytes.HasPrefix(s, []byte("--")):
 		line, _, _ := bytes.Cut(s[2:], []byte("\n"))
 		boundary := strings.TrimSuffix(string(line), "\r")
-		ct, err := mime.ParseContentType([]string{fmt.Sprintf(`%s; type="%s"; boundary="%s"`, mime.Multipart, mime.SOAP, boundary)})
+		ct, err := mime.ParseContentType([]string{fmt.Sprintf(`%s; type="%s"; boundary="%s"`, mime.Multipart, mime.SOAP,
+			boundary)})
 		if err != nil {
 			return mime.ContentType{}, "the body begins with two hyphens but not with a MIME delimiter"
 		}

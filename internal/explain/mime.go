@@ -78,7 +78,10 @@ func (x *explainer) split(r *mime.Reader) error {
 			x.soap = data.Bytes()
 			continue
 		}
-		x.parts = append(x.parts, part{cid: p.ContentID, contentType: p.ContentType, data: data.Bytes(), complete: err == nil})
+		x.parts = append(x.parts, part{
+			cid: p.ContentID, contentType: p.ContentType, data: data.Bytes(),
+			complete: err == nil,
+		})
 		if err != nil {
 			return err
 		}

@@ -51,7 +51,10 @@ func (x *explainer) payload() {
 	case all.err != nil:
 		x.gunzipFailed(all.err)
 	case p.Bytes > as4.DefaultMaxExpanded:
-		x.broken(Problem{Layer: LayerPayload, Rule: "SEC-100", Text: "the payload is larger than 1 GiB", Code: ebms.CodeOther})
+		x.broken(Problem{
+			Layer: LayerPayload, Rule: "SEC-100", Text: "the payload is larger than 1 GiB",
+			Code: ebms.CodeOther,
+		})
 	}
 }
 
@@ -128,6 +131,7 @@ func (x *explainer) sbdh(r *counter, p *Payload) {
 		s.Attributes = append(s.Attributes, Property{Name: a.Type, Type: a.Identifier, Value: a.Value})
 	}
 	s.Warnings = append(s.Warnings, h.Warnings...)
-	p.RootNamespace, p.RootElement, p.Wrapped, p.MimeType = body.Root.Space, body.Root.Local, body.Wrapped, body.MimeType
+	p.RootNamespace, p.RootElement, p.Wrapped, p.MimeType = body.Root.Space, body.Root.Local, body.Wrapped,
+		body.MimeType
 	x.sbd = h
 }

@@ -269,8 +269,8 @@ type PartInfo struct {
 	Properties []Property `json:"properties"`
 }
 
-// UserMessage holds all values of an eb:UserMessage. When the header is not built as the schema says, only the message id
-// is there and Readable is false.
+// UserMessage holds all values of an eb:UserMessage. When the header is not built as the schema says, only the message
+// id is there and Readable is false.
 type UserMessage struct {
 	Verified       bool       `json:"verified"` // the signature value and the digest of Messaging fit
 	Readable       bool       `json:"readable"`

@@ -70,7 +70,8 @@ func (x *explainer) signalRules(s *ebms.Signal) {
 		if !strings.EqualFold(e.Severity, "failure") && !strings.EqualFold(e.Severity, "warning") {
 			remark("AS4-097", "the severity %q does not exist; it counts as failure (Oxalis writes it)", e.Severity)
 		}
-		if e.Code == ebms.CodeOther && e.Detail != ebms.NotServicedDetail && strings.Contains(e.Detail, ebms.NotServicedDetail) {
+		if e.Code == ebms.CodeOther && e.Detail != ebms.NotServicedDetail &&
+			strings.Contains(e.Detail, ebms.NotServicedDetail) {
 			signal("AS4-092", "the error detail must be exactly %s", ebms.NotServicedDetail)
 		}
 	}

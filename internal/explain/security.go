@@ -18,7 +18,10 @@ import (
 
 // identify names a certificate.
 func identify(c *x509.Certificate) *Identity {
-	id := &Identity{Subject: certs.Subject(c), Issuer: oneLine(c.Issuer.String()), Serial: c.SerialNumber.String(), SHA256: certs.Fingerprint(c)}
+	id := &Identity{
+		Subject: certs.Subject(c), Issuer: oneLine(c.Issuer.String()), Serial: c.SerialNumber.String(),
+		SHA256: certs.Fingerprint(c),
+	}
 	if seat, err := certs.Seat(c); err == nil {
 		id.Seat = string(seat)
 	}
@@ -57,7 +60,8 @@ func (x *explainer) signature() {
 	if value == nil {
 		if i := slices.IndexFunc(s.References, func(r Reference) bool { return r.OK != nil && !*r.OK }); i >= 0 {
 			r := s.References[i]
-			s.Reason = fmt.Sprintf("the signature value fits, but %s (%s) does not: %s", r.URI, orUnknownTarget(r.Target), r.Reason)
+			s.Reason = fmt.Sprintf("the signature value fits, but %s (%s) does not: %s", r.URI,
+				orUnknownTarget(r.Target), r.Reason)
 		}
 	}
 }
@@ -93,9 +97,16 @@ func (x *explainer) findSigner() {
 func (x *explainer) unsigned() {
 	switch x.rep.SOAP.Message {
 	case MessageReceipt:
-		x.broken(Problem{Layer: LayerSignature, Rule: "AS4-110", Text: "an unsigned receipt counts as no receipt", Next: "Treat the message as not receipted; ask the other provider to sign its receipts."})
+		x.broken(Problem{
+			Layer: LayerSignature, Rule: "AS4-110", Text: "an unsigned receipt counts as no receipt",
+			Next: "Treat the message as not receipted; ask the other provider to sign its receipts.",
+		})
 	case MessageError:
-		x.broken(Problem{Layer: LayerSignature, Rule: "AS4-113", Text: "the error is not signed; Oxalis does so for failures of its security stage", Next: "Accept it as a refusal, but not as proof of who sent it."})
+		x.broken(Problem{
+			Layer: LayerSignature, Rule: "AS4-113",
+			Text: "the error is not signed; Oxalis does so for failures of its security stage",
+			Next: "Accept it as a refusal, but not as proof of who sent it.",
+		})
 	}
 }
 
@@ -125,15 +136,20 @@ func (x *explainer) certificate() {
 		return
 	}
 	info := &Certificate{
-		Identity: *identify(c), NotBefore: c.NotBefore.UTC(), NotAfter: c.NotAfter.UTC(), Trust: TrustUnknown, Revocation: "unchecked",
-		ValidNow: within(c, x.now),
+		Identity: *identify(c), NotBefore: c.NotBefore.UTC(), NotAfter: c.NotAfter.UTC(), Trust: TrustUnknown,
+		Revocation: "unchecked",
+		ValidNow:   within(c, x.now),
 	}
 	x.rep.Certificate = info
 	anchors := certs.Anchors{AP: x.opt.Anchors}
 	for _, set := range []struct {
 		name    string
 		anchors certs.Anchors
-	}{{TrustGiven, anchors}, {TrustProduction, certs.Builtin(certs.Production)}, {TrustTest, certs.Builtin(certs.Test)}} {
+	}{
+		{TrustGiven, anchors},
+		{TrustProduction, certs.Builtin(certs.Production)},
+		{TrustTest, certs.Builtin(certs.Test)},
+	} {
 		if slices.ContainsFunc(set.anchors.AP, func(i certs.Issuer) bool { return c.CheckSignatureFrom(i.CA) == nil }) {
 			info.Trust, anchors = set.name, set.anchors
 			break
@@ -169,7 +185,8 @@ func (x *explainer) untrusted(info *Certificate, err error) {
 	}
 	p := Problem{Layer: LayerCertificate, Rule: "AS4-068", Text: disbelief(err), Code: ebms.CodeFailedAuthentication}
 	if info.Trust == TrustUnknown && len(x.opt.Anchors) == 0 {
-		p.Blame, p.Next = Reader, "If the message comes from a private or older PKI, give its access point CA with --anchors; else the sender's certificate is not one of Peppol."
+		p.Blame, p.Next = Reader, "If the message comes from a private or older PKI, give its access point CA with "+
+			"--anchors; else the sender's certificate is not one of Peppol."
 	}
 	x.broken(p)
 }

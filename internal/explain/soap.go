@@ -86,7 +86,10 @@ func (x *explainer) unreadable(err error) *Defect {
 	if errors.As(err, &xe) && xe.Rule != "" {
 		f.Rule = xe.Rule
 	}
-	x.broken(Problem{Layer: LayerSOAP, Rule: f.Rule, Text: "the SOAP part is not acceptable XML: " + f.Text, Stops: true})
+	x.broken(Problem{
+		Layer: LayerSOAP, Rule: f.Rule, Text: "the SOAP part is not acceptable XML: " + f.Text,
+		Stops: true,
+	})
 	return f
 }
 
@@ -101,7 +104,10 @@ func (s *SOAP) describe(env safe.Node) {
 	if header, ok := env.Child(env.Name().Space, "Header"); ok {
 		for _, b := range header.Elements() {
 			v, _ := b.Attr(nsSOAP, "mustUnderstand")
-			s.Blocks = append(s.Blocks, Block{Name: b.Name().Local, Namespace: b.Name().Space, MustUnderstand: v == "1" || v == "true"})
+			s.Blocks = append(s.Blocks, Block{
+				Name: b.Name().Local, Namespace: b.Name().Space,
+				MustUnderstand: v == "1" || v == "true",
+			})
 			if b.Is(ebms.NS, "Messaging") {
 				s.Message = messageKind(b)
 			}
@@ -113,7 +119,10 @@ func (s *SOAP) describe(env safe.Node) {
 	}
 	s.BodyEmpty = len(body.Elements()) == 0 && strings.TrimSpace(body.Text()) == ""
 	if fault, ok := body.Child(nsSOAP, "Fault"); ok {
-		s.SOAPFault = &SOAPFault{Code: path(fault, nsSOAP, "Code", "Value"), Reason: path(fault, nsSOAP, "Reason", "Text")}
+		s.SOAPFault = &SOAPFault{
+			Code:   path(fault, nsSOAP, "Code", "Value"),
+			Reason: path(fault, nsSOAP, "Reason", "Text"),
+		}
 	} else if fault, ok := body.Child(nsSOAP11, "Fault"); ok {
 		s.SOAPFault = &SOAPFault{Code: path(fault, "", "faultcode"), Reason: path(fault, "", "faultstring")}
 	}

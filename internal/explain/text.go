@@ -14,7 +14,8 @@ func (r *Report) WriteText(w io.Writer) error {
 	t := &text{}
 	t.title("This is %s.", visible(r.Summary))
 	for _, layer := range []func(*Report){
-		t.http, t.mime, t.soap, t.signature, t.certificate, t.encryption, t.userMessage, t.receipt, t.errors, t.sbdh, t.payload, t.problems, t.verdict,
+		t.http, t.mime, t.soap, t.signature, t.certificate, t.encryption, t.userMessage, t.receipt, t.errors, t.sbdh,
+		t.payload, t.problems, t.verdict,
 	} {
 		layer(r)
 	}
@@ -368,7 +369,8 @@ func (t *text) list(problems []Problem) {
 }
 
 var blameText = map[Blame]string{
-	Sender: "who made this message", Capture: "the capture, or what stands between the access points", Reader: "what this command was given",
+	Sender: "who made this message", Capture: "the capture, or what stands between the access points",
+	Reader: "what this command was given",
 }
 
 func (t *text) verdict(r *Report) {

@@ -45,7 +45,8 @@ func TestToleratedRequests(t *testing.T) {
 	raw := body(t, capture(t, "oxalis-phase4", "request.http"))
 	line, _, _ := bytes.Cut(bytes.TrimLeft(raw, "\r\n"), []byte("\r\n"))
 	request := func(typ string, body []byte) []byte {
-		head := "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: multipart/related; " + typ + `boundary="` + string(line[2:]) + `"`
+		head := "POST /as4 HTTP/1.1\r\nHost: b\r\nContent-Type: multipart/related; " + typ + `boundary="` +
+			string(line[2:]) + `"`
 		return append([]byte(fmt.Sprintf("%s\r\nContent-Length: %d\r\n\r\n", head, len(body))), body...)
 	}
 	const soap = `type="application/soap+xml"; `
@@ -67,7 +68,8 @@ func TestToleratedRequests(t *testing.T) {
 			first := explain(t, request(soap, raw), opt)
 			opt.At = first.UserMessage.Timestamp.Add(-tc.ahead)
 			r := explain(t, tc.input, opt)
-			if got := strings.Join(remarks(t, r), " "); got != tc.rules || !r.Verdict.OK || !r.Signature.Valid || !r.Payload.Complete {
+			if got := strings.Join(remarks(t, r), " "); got != tc.rules || !r.Verdict.OK || !r.Signature.Valid ||
+				!r.Payload.Complete {
 				t.Errorf("remarks %q, want %q: %+v", got, tc.rules, r.Verdict)
 			}
 			if tc.rules != "" && !strings.Contains(r.Verdict.Text, "1 thing is tolerated") {
@@ -77,7 +79,8 @@ func TestToleratedRequests(t *testing.T) {
 			if err := r.WriteText(&text); err != nil {
 				t.Fatal(err)
 			}
-			if strings.Contains(text.String(), "What is wrong") || strings.Contains(text.String(), "Remarks:") != (tc.rules != "") {
+			if strings.Contains(text.String(), "What is wrong") ||
+				strings.Contains(text.String(), "Remarks:") != (tc.rules != "") {
 				t.Errorf("the text has no place for remarks:\n%s", text.String())
 			}
 		})
@@ -87,7 +90,8 @@ func TestToleratedRequests(t *testing.T) {
 		i := bytes.LastIndex(bad, []byte("\r\n--"))
 		bad[i-3] = '*'
 		r := explain(t, request(soap, bad), wireOptions(t, "b"))
-		if len(r.Problems) == 0 || r.Problems[0].Rule != "SEC-025" || r.Problems[0].Code != ebms.CodeMimeInconsistency || r.Problems[0].Remark {
+		if len(r.Problems) == 0 || r.Problems[0].Rule != "SEC-025" ||
+			r.Problems[0].Code != ebms.CodeMimeInconsistency || r.Problems[0].Remark {
 			t.Errorf("%+v", r.Problems)
 		}
 	})
@@ -109,21 +113,24 @@ func TestToleratedReceipts(t *testing.T) {
 		"text/html":        answer("Content-Type: text/html\r\n", string(soap)),
 		"no type":          answer("", "\r\n"+string(soap)),
 		"LF and two parts": answer("Content-Type: multipart/related; boundary=B\r\n", part),
-		"no end":           answer("Content-Type: multipart/mixed; boundary=B\r\n", strings.TrimSuffix(part, "--B--\n")),
+		"no end": answer("Content-Type: multipart/mixed; boundary=B\r\n",
+			strings.TrimSuffix(part, "--B--\n")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			opt := wireOptions(t, "a")
 			opt.Request = request
 			r := explain(t, input, opt)
 			remarks(t, r)
-			if !r.Verdict.OK || r.Receipt == nil || r.Receipt.Matches == nil || !*r.Receipt.Matches || r.HTTP.Status != http.StatusOK {
+			if !r.Verdict.OK || r.Receipt == nil || r.Receipt.Matches == nil || !*r.Receipt.Matches ||
+				r.HTTP.Status != http.StatusOK {
 				t.Fatalf("%+v %+v", r.Verdict, r.Problems)
 			}
 			if r.Signature.Signer.SHA256 != plain.Signature.Signer.SHA256 {
 				t.Errorf("signer %+v", r.Signature.Signer)
 			}
 			bad := bytes.Replace(input, []byte("<eb:RefToMessageId>"), []byte("<eb:RefToMessageId>x"), 1)
-			bad = bytes.Replace(bad, fmt.Appendf(nil, "Content-Length: %d", contentLength(input)), fmt.Appendf(nil, "Content-Length: %d", contentLength(input)+1), 1)
+			bad = bytes.Replace(bad, fmt.Appendf(nil, "Content-Length: %d", contentLength(input)),
+				fmt.Appendf(nil, "Content-Length: %d", contentLength(input)+1), 1)
 			if r := explain(t, bad, opt); r.Verdict.Code != fault.SignatureInvalid {
 				t.Errorf("a changed receipt: %+v", r.Verdict)
 			}
@@ -139,14 +146,21 @@ func contentLength(answer []byte) int {
 // AS4-110 in design.md §3. An error whose security header is not understood is an unsigned error.
 func TestToleratedError(t *testing.T) {
 	w, _ := newWorld(t)
-	e := ebms.Messaging{Signal: &ebms.Signal{ID: "e@b.example", Timestamp: time.Now(), Errors: []*ebms.Error{{Code: ebms.CodeOther}}}}
-	soap, err := wssec.SignSignal(wssec.EDelivery1, wssec.Identity{Key: w.b.Key, Cert: w.b.Cert}, wssec.Element{ID: "m", Bytes: e.Bytes("m")})
+	e := ebms.Messaging{Signal: &ebms.Signal{
+		ID: "e@b.example", Timestamp: time.Now(),
+		Errors: []*ebms.Error{{Code: ebms.CodeOther}},
+	}}
+	soap, err := wssec.SignSignal(wssec.EDelivery1, wssec.Identity{Key: w.b.Key, Cert: w.b.Cert},
+		wssec.Element{ID: "m", Bytes: e.Bytes("m")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	soap = bytes.ReplaceAll(soap, []byte("#X509v3"), []byte("#X509PKIPathv1"))
-	r := explain(t, fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\nContent-Length: %d\r\n\r\n%s", len(soap), soap), Options{})
-	if !r.Verdict.OK || !strings.Contains(r.Verdict.Text, "an unsigned error") || len(r.Errors) != 1 || r.Errors[0].Code != ebms.CodeOther || r.Signature.Valid {
+	r := explain(t,
+		fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\nContent-Length: %d\r\n\r\n%s",
+			len(soap), soap), Options{})
+	if !r.Verdict.OK || !strings.Contains(r.Verdict.Text, "an unsigned error") || len(r.Errors) != 1 ||
+		r.Errors[0].Code != ebms.CodeOther || r.Signature.Valid {
 		t.Errorf("%+v %+v", r.Verdict, r.Problems)
 	}
 }

@@ -27,7 +27,8 @@ func capture(t testing.TB, dir, file string) []byte {
 // wireOptions believe the CA of the captures and hold one of its keys.
 func wireOptions(t testing.TB, key string) Options {
 	t.Helper()
-	anchors, err := certs.ParseAnchors(append(golden.Read(t, "wire/keys/apca.pem"), golden.Read(t, "wire/keys/root.pem")...))
+	anchors, err := certs.ParseAnchors(append(golden.Read(t, "wire/keys/apca.pem"),
+		golden.Read(t, "wire/keys/root.pem")...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +102,8 @@ func TestRequests(t *testing.T) {
 			var sbd bytes.Buffer
 			opt.Payload = &sbd
 			r := explain(t, capture(t, tc.dir, "request.http"), opt)
-			if !r.Verdict.OK || !r.Signature.Valid || r.HTTP.Kind != KindRequest || r.HTTP.Method != "POST" || len(r.MIME.Parts) != 2 {
+			if !r.Verdict.OK || !r.Signature.Valid || r.HTTP.Kind != KindRequest || r.HTTP.Method != "POST" ||
+				len(r.MIME.Parts) != 2 {
 				t.Fatalf("%+v %+v", r.Verdict, r.Signature)
 			}
 			if len(r.Signature.References) != 3 {
@@ -112,16 +114,19 @@ func TestRequests(t *testing.T) {
 					t.Errorf("reference %+v", ref)
 				}
 			}
-			if c := r.Certificate; c.Seat != "PNO000001" || c.Trust != tc.trust || c.Class != tc.class || c.ClassAtMessage != tc.class || !c.ValidNow || !*c.ValidAtMessage {
+			if c := r.Certificate; c.Seat != "PNO000001" || c.Trust != tc.trust || c.Class != tc.class ||
+				c.ClassAtMessage != tc.class || !c.ValidNow || !*c.ValidAtMessage {
 				t.Errorf("certificate %+v", c)
 			}
-			if m := r.UserMessage; !m.Verified || m.From.ID.Value != "PNO000001" || m.Test != strings.HasPrefix(tc.dir, "ping") {
+			if m := r.UserMessage; !m.Verified || m.From.ID.Value != "PNO000001" ||
+				m.Test != strings.HasPrefix(tc.dir, "ping") {
 				t.Errorf("user message %+v", m)
 			}
 			if e := r.Encryption; e.Decryptable == nil || !*e.Decryptable || e.Recipient.By != "certificate" {
 				t.Errorf("encryption %+v", e)
 			}
-			if s := r.SBDH; !s.OK || s.Sender != "iso6523-actorid-upis::0192:123456785" || s.CountryC1 != "NO" || s.Type != "Invoice" {
+			if s := r.SBDH; !s.OK || s.Sender != "iso6523-actorid-upis::0192:123456785" || s.CountryC1 != "NO" ||
+				s.Type != "Invoice" {
 				t.Errorf("envelope %+v", s)
 			}
 			if p := r.Payload; !p.Complete || p.RootElement != "Invoice" || p.Bytes != int64(sbd.Len()) {
@@ -136,9 +141,13 @@ func TestRequests(t *testing.T) {
 }
 
 func TestRequestWithoutItsKey(t *testing.T) {
-	for name, opt := range map[string]Options{"no key was given": {At: recorded}, "the keys given are not the one": wireOptions(t, "a")} {
+	for name, opt := range map[string]Options{
+		"no key was given":               {At: recorded},
+		"the keys given are not the one": wireOptions(t, "a"),
+	} {
 		r := explain(t, capture(t, "phase4-phase4", "request.http"), opt)
-		if !r.Verdict.OK || !r.Signature.Valid || r.Encryption.Decryptable != nil || !strings.HasPrefix(r.Encryption.Reason, name) || r.Payload != nil {
+		if !r.Verdict.OK || !r.Signature.Valid || r.Encryption.Decryptable != nil ||
+			!strings.HasPrefix(r.Encryption.Reason, name) || r.Payload != nil {
 			t.Errorf("%s: %+v %+v", name, r.Verdict, r.Encryption)
 		}
 		if last := r.Signature.References[2]; last.OK != nil || last.Target != "attachment" {
@@ -156,10 +165,12 @@ func TestReceipts(t *testing.T) {
 			opt := wireOptions(t, "b")
 			opt.Request = capture(t, dir, "request.http")
 			r := explain(t, capture(t, dir, "response.http"), opt)
-			if !r.Verdict.OK || !r.Signature.Valid || r.HTTP.Status != 200 || r.SOAP.Message != MessageReceipt || r.Receipt.Matches == nil || !*r.Receipt.Matches {
+			if !r.Verdict.OK || !r.Signature.Valid || r.HTTP.Status != 200 || r.SOAP.Message != MessageReceipt ||
+				r.Receipt.Matches == nil || !*r.Receipt.Matches {
 				t.Fatalf("%+v %+v %+v", r.Verdict, r.Signature, r.Receipt)
 			}
-			if len(r.Receipt.References) != 3 || r.Certificate.Seat != "PNO000002" || r.UserMessage != nil || r.Encryption != nil {
+			if len(r.Receipt.References) != 3 || r.Certificate.Seat != "PNO000002" || r.UserMessage != nil ||
+				r.Encryption != nil {
 				t.Errorf("%+v %+v", r.Receipt, r.Certificate)
 			}
 			wantRules(t, r)
@@ -175,11 +186,13 @@ func TestReceiptDoesNotMatch(t *testing.T) {
 		request []byte
 		want    string
 	}{
-		"another request":    {capture(t, "oxalis-phase4", "request.http"), "the receipt is for"},
-		"no request":         {receipt, "not a user message"},
-		"nothing readable":   {[]byte("<html/>"), "cannot be read"},
-		"a changed request":  {bytes.Replace(capture(t, "oxalis-oxalis", "request.http"), []byte("ConversationId>"), []byte("ConversationId >"), 1), "cannot be read"},
-		"a request tampered": {bytes.Replace(capture(t, "oxalis-oxalis", "request.http"), []byte("0192:123456785"), []byte("0192:123456786"), 1), "is not valid"},
+		"another request":  {capture(t, "oxalis-phase4", "request.http"), "the receipt is for"},
+		"no request":       {receipt, "not a user message"},
+		"nothing readable": {[]byte("<html/>"), "cannot be read"},
+		"a changed request": {bytes.Replace(capture(t, "oxalis-oxalis", "request.http"), []byte("ConversationId>"),
+			[]byte("ConversationId >"), 1), "cannot be read"},
+		"a request tampered": {bytes.Replace(capture(t, "oxalis-oxalis", "request.http"), []byte("0192:123456785"),
+			[]byte("0192:123456786"), 1), "is not valid"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			opt.Request = tc.request
@@ -187,7 +200,8 @@ func TestReceiptDoesNotMatch(t *testing.T) {
 			if r.Receipt.Matches == nil || *r.Receipt.Matches || !strings.Contains(r.Receipt.Reason, tc.want) {
 				t.Errorf("%+v", r.Receipt)
 			}
-			if r.Verdict.OK || r.Verdict.Code != fault.ReceiptInvalid || r.Verdict.Exit() != fault.Negative || !r.Signature.Valid {
+			if r.Verdict.OK || r.Verdict.Code != fault.ReceiptInvalid || r.Verdict.Exit() != fault.Negative ||
+				!r.Signature.Valid {
 				t.Errorf("%+v", r.Verdict)
 			}
 			wantRules(t, r, "AS4-108")
@@ -202,16 +216,21 @@ func TestUnsignedErrors(t *testing.T) {
 		notServiced        bool
 		rules              []string
 	}{
-		{"err-otherca-oxalis-oxalis", "EBMS:0009", "does not trust the sender's certificate", false, []string{"AS4-113", "AS4-097"}},
+		{
+			"err-otherca-oxalis-oxalis", "EBMS:0009", "does not trust the sender's certificate", false,
+			[]string{"AS4-113", "AS4-097"},
+		},
 		{"err-wrongkey-phase4-oxalis", "EBMS:0004", "Oxalis also answers NOT_SERVICED", true, []string{"AS4-113"}},
 	} {
 		t.Run(tc.dir, func(t *testing.T) {
 			r := explain(t, capture(t, tc.dir, "response.http"), wireOptions(t, "b"))
-			if !r.Verdict.OK || r.Verdict.Exit() != fault.OK || r.Signature.Valid || r.Signature.Signed || r.HTTP.Status != 500 || len(r.Errors) != 1 {
+			if !r.Verdict.OK || r.Verdict.Exit() != fault.OK || r.Signature.Valid || r.Signature.Signed ||
+				r.HTTP.Status != 500 || len(r.Errors) != 1 {
 				t.Fatalf("%+v %+v", r.Verdict, r.Errors)
 			}
 			e := r.Errors[0]
-			if string(e.Code) != tc.code || e.NotServiced != tc.notServiced || !strings.Contains(e.Meaning, tc.meaning) || e.Blame == "" || e.Next == "" {
+			if string(e.Code) != tc.code || e.NotServiced != tc.notServiced ||
+				!strings.Contains(e.Meaning, tc.meaning) || e.Blame == "" || e.Next == "" {
 				t.Errorf("%+v", e)
 			}
 			wantRules(t, r, tc.rules...)
@@ -273,10 +292,11 @@ func TestForms(t *testing.T) {
 		kind  string
 		notes int
 	}{
-		"body of a request":            {inner, KindBody, 0},
-		"headers without start line":   {join(fields, inner), KindHeaders, 1},
-		"chunked header, whole body":   {join(head, inner), KindRequest, 1},
-		"with bytes behind the end":    {append(bytes.Replace(join(head, inner), []byte("Transfer-encoding: chunked"), []byte("Content-Length: 13613"), 1), "POST"...), KindRequest, 1},
+		"body of a request":          {inner, KindBody, 0},
+		"headers without start line": {join(fields, inner), KindHeaders, 1},
+		"chunked header, whole body": {join(head, inner), KindRequest, 1},
+		"with bytes behind the end": {append(bytes.Replace(join(head, inner), []byte("Transfer-encoding: chunked"),
+			[]byte("Content-Length: 13613"), 1), "POST"...), KindRequest, 1},
 		"body of an answer":            {plain, KindBody, 0},
 		"gzip header, plain body":      {join(zhead, plain), KindResponse, 2},
 		"gzip body without its chunks": {join(zhead, gz), KindResponse, 1},
@@ -291,7 +311,8 @@ func TestForms(t *testing.T) {
 	t.Run("SOAP part alone", func(t *testing.T) {
 		i, j := bytes.Index(inner, []byte("<env:Envelope")), bytes.LastIndex(inner, []byte("</env:Envelope>"))
 		r := explain(t, inner[i:j+15], wireOptions(t, "b"))
-		if !r.Verdict.OK || !r.Signature.Valid || r.MIME.Multipart || r.Signature.References[2].OK != nil || r.Payload != nil {
+		if !r.Verdict.OK || !r.Signature.Valid || r.MIME.Multipart || r.Signature.References[2].OK != nil ||
+			r.Payload != nil {
 			t.Errorf("%+v %+v", r.Verdict, r.Signature)
 		}
 		wantRules(t, r)

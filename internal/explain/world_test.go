@@ -70,7 +70,8 @@ func envelope(t testing.TB) []byte {
 	h.DocType, errs[2] = peppol.ParseDocType(m.Action)
 	h.Process, errs[3] = peppol.NewProcess(m.Service.Type, m.Service.Value)
 	var b bytes.Buffer
-	err := sbdh.Wrap(&b, h, strings.NewReader(`<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"><ID>1</ID></Invoice>`))
+	err := sbdh.Wrap(&b, h, strings.NewReader(
+		`<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"><ID>1</ID></Invoice>`))
 	if err := errors.Join(append(errs[:], err)...); err != nil {
 		t.Fatal(err)
 	}
@@ -84,11 +85,16 @@ func goodMessage() *ebms.UserMessage {
 		From:    ebms.Party{ID: ebms.Typed{Type: peppol.PartyType, Value: "POP900001"}, Role: ebms.RoleInitiator},
 		To:      ebms.Party{ID: ebms.Typed{Type: peppol.PartyType, Value: "POP900002"}, Role: ebms.RoleResponder},
 		Service: ebms.Typed{Type: peppol.SchemeProcess, Value: "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"},
-		Action:  "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1",
+		Action: "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:" +
+			"en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1",
 		Properties: []ebms.Property{
-			{Name: "originalSender", Type: peppol.SchemeParticipant, Value: "0192:123456785"}, {Name: "finalRecipient", Type: peppol.SchemeParticipant, Value: "0192:987654325"},
+			{Name: "originalSender", Type: peppol.SchemeParticipant, Value: "0192:123456785"},
+			{Name: "finalRecipient", Type: peppol.SchemeParticipant, Value: "0192:987654325"},
 		},
-		Parts: []ebms.Part{{Href: "cid:1@a", Properties: []ebms.Property{{Name: "MimeType", Value: "application/xml"}, {Name: "CompressionType", Value: "application/gzip"}}}},
+		Parts: []ebms.Part{{Href: "cid:1@a", Properties: []ebms.Property{
+			{Name: "MimeType", Value: "application/xml"},
+			{Name: "CompressionType", Value: "application/gzip"},
+		}}},
 	}
 }
 
@@ -117,7 +123,8 @@ func (w *world) seal(t testing.TB, m *ebms.UserMessage, payload []byte) *sealed 
 	if err := enc.Close(); err != nil {
 		t.Fatal(err)
 	}
-	soap, _, err := s.Envelope(wssec.Identity{Key: w.a.Key, Cert: w.a.Cert}, wssec.Element{ID: "m", Bytes: (&ebms.Messaging{User: m}).Bytes("m")})
+	soap, _, err := s.Envelope(wssec.Identity{Key: w.a.Key, Cert: w.a.Cert},
+		wssec.Element{ID: "m", Bytes: (&ebms.Messaging{User: m}).Bytes("m")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +172,8 @@ func (w *world) signed(t *testing.T, leaf localca.Leaf, s *ebms.Signal) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	soap, err := wssec.SignSignal(wssec.EDelivery1, wssec.Identity{Key: id.Key, Cert: id.Cert}, wssec.Element{ID: "m", Bytes: (&ebms.Messaging{Signal: s}).Bytes("m")})
+	soap, err := wssec.SignSignal(wssec.EDelivery1, wssec.Identity{Key: id.Key, Cert: id.Cert},
+		wssec.Element{ID: "m", Bytes: (&ebms.Messaging{Signal: s}).Bytes("m")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,11 +40,21 @@ func TestPlain(t *testing.T) {
 		{fmt.Errorf("smp: %w", io.ErrUnexpectedEOF), "smp: it ends too early"},
 		{errors.New("smp: smp: no answer"), "smp: no answer"},
 		{errors.New("a:\n\tb\n\tb"), "a: b"},
-		{errors.New("the DNS name x.tls: is fine, the file reads well"), "the DNS name x.tls: is fine, the file reads well"},
-		{errors.New(`Post "http://127.0.0.1:1/as4": dial tcp 127.0.0.1:1: connect: connection refused`), "http://127.0.0.1:1/as4: 127.0.0.1:1: nothing answers at that address"},
-		{errors.New(`dial tcp: lookup nobody.invalid on 127.0.0.53:53: no such host`), "no host has the name nobody.invalid"},
+		{
+			errors.New("the DNS name x.tls: is fine, the file reads well"),
+			"the DNS name x.tls: is fine, the file reads well",
+		},
+		{
+			errors.New(`Post "http://127.0.0.1:1/as4": dial tcp 127.0.0.1:1: connect: connection refused`),
+			"http://127.0.0.1:1/as4: 127.0.0.1:1: nothing answers at that address",
+		},
+		{
+			errors.New(`dial tcp: lookup nobody.invalid on 127.0.0.53:53: no such host`),
+			"no host has the name nobody.invalid",
+		},
 	} {
-		want := strings.ReplaceAll(tc.want, "«string» is not possible here", "a text is not possible here, want a whole number")
+		want := strings.ReplaceAll(tc.want, "«string» is not possible here",
+			"a text is not possible here, want a whole number")
 		if got := Plain(tc.err); got != want {
 			t.Errorf("%q is said as\n  %q, want\n  %q", tc.err, got, want)
 		}
@@ -58,10 +68,23 @@ func TestErrorSaysNothingTwice(t *testing.T) {
 		err  *Error
 		want string
 	}{
-		{New(BadArguments, errors.New("/x does not exist"), "/x"), "RAVN-1012: the command was used incorrectly: /x does not exist. See: ravn help"},
-		{New(BadArguments, errors.New("no"), "--key"), "RAVN-1012: the command was used incorrectly: --key (no). See: ravn help"},
-		{New(FolderUnusable, fmt.Errorf("step: %w", inside), ""), "RAVN-1006: a folder cannot be used: step: one of our keys or certificates cannot be read: key.pem: no key. Create it, or give this user write permission"},
-		{New(BadArguments, nil, "a sentence."), "RAVN-1012: the command was used incorrectly: a sentence. See: ravn help"},
+		{
+			New(BadArguments, errors.New("/x does not exist"), "/x"),
+			"RAVN-1012: the command was used incorrectly: /x does not exist. See: ravn help",
+		},
+		{
+			New(BadArguments, errors.New("no"), "--key"),
+			"RAVN-1012: the command was used incorrectly: --key (no). See: ravn help",
+		},
+		{
+			New(FolderUnusable, fmt.Errorf("step: %w", inside), ""),
+			"RAVN-1006: a folder cannot be used: step: one of our keys or certificates cannot be read: key.pem: no " +
+				"key. Create it, or give this user write permission",
+		},
+		{
+			New(BadArguments, nil, "a sentence."),
+			"RAVN-1012: the command was used incorrectly: a sentence. See: ravn help",
+		},
 	} {
 		if got := tc.err.Error(); got != tc.want {
 			t.Errorf("%q, want %q", got, tc.want)
@@ -74,8 +97,10 @@ func TestErrorSaysNothingTwice(t *testing.T) {
 func TestCancelledWork(t *testing.T) {
 	gone := fmt.Errorf("sbdh: %w", context.Canceled)
 	for code, want := range map[Code]Code{
-		DocumentUnreadable: Cancelled, RecordUnreadable: Cancelled, LookupFailed: Cancelled, DatabaseUnusable: Cancelled,
-		PeerUnreachable: PeerUnreachable, PeerLater: PeerLater, ReceiptInvalid: ReceiptInvalid, PeerRefused: PeerRefused,
+		DocumentUnreadable: Cancelled, RecordUnreadable: Cancelled, LookupFailed: Cancelled,
+		DatabaseUnusable: Cancelled,
+		PeerUnreachable:  PeerUnreachable, PeerLater: PeerLater, ReceiptInvalid: ReceiptInvalid,
+		PeerRefused: PeerRefused,
 	} {
 		if got := New(code, gone, "").Code; got != want {
 			t.Errorf("%s that was cancelled is %s, want %s", code, got, want)
@@ -84,7 +109,9 @@ func TestCancelledWork(t *testing.T) {
 	if got := New(DocumentUnreadable, context.DeadlineExceeded, "").Code; got != DocumentUnreadable {
 		t.Errorf("a time limit is %s", got)
 	}
-	if e := New(DocumentUnreadable, gone, "x.xml"); e.Error() != "RAVN-1021: the work was cancelled before it was done: x.xml. Run the command again" || ExitOf(e) != Unsure {
+	if e := New(DocumentUnreadable, gone,
+		"x.xml"); e.Error() != "RAVN-1021: the work was cancelled before it was done: x.xml. Run the command again" ||
+		ExitOf(e) != Unsure {
 		t.Errorf("%v, exit %d", e, ExitOf(e))
 	}
 }

@@ -32,8 +32,8 @@ func Equal(t testing.TB, name string, got []byte) {
 	}
 }
 
-// Shared returns the path of a file or folder of the shared specifications: RAVN_SHARED, or ../shared beside the project.
-// Where it is missing the test is skipped, or fails when RAVN_REQUIRE_SHARED is 1.
+// Shared returns the path of a file or folder of the shared specifications: RAVN_SHARED, or ../shared beside the
+// project. Where it is missing the test is skipped, or fails when RAVN_REQUIRE_SHARED is 1.
 func Shared(t testing.TB, name string) string {
 	t.Helper()
 	base := os.Getenv("RAVN_SHARED")

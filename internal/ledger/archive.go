@@ -27,8 +27,10 @@ const (
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	buildsOf = `SELECT month, seat, revision, at, actor, events, tsr, eusr, protocol FROM report_build
 		WHERE tenant = ? AND month = ? ORDER BY seat, revision`
-	insertMark = `INSERT INTO report_mark (tenant, month, seat, what, revision, at, actor, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
-	marksOf    = `SELECT month, seat, what, revision, at, actor, detail FROM report_mark WHERE tenant = ? AND month = ? ORDER BY at, what`
+	insertMark = `INSERT INTO report_mark (tenant, month, seat, what, revision, at, actor, detail) VALUES (?, ?, ?, ?,
+		?, ?, ?, ?)`
+	marksOf = `SELECT month, seat, what, revision, at, actor, detail FROM report_mark WHERE tenant = ? AND month = ?
+		ORDER BY at, what`
 )
 
 // ArchiveReport adds a build and sets its Revision and At.
@@ -42,7 +44,8 @@ func (l *Ledger) ArchiveReport(ctx context.Context, tenant string, b *ReportBuil
 			return err
 		}
 		b.Revision, b.At = last+1, tx.Now()
-		_, err = tx.Exec(insertBuild, tenant, int64(b.Month), b.Seat, b.Revision, db.Micros(b.At), b.Actor, b.Events, b.TSR, b.EUSR, b.Protocol)
+		_, err = tx.Exec(insertBuild, tenant, int64(b.Month), b.Seat, b.Revision, db.Micros(b.At), b.Actor, b.Events,
+			b.TSR, b.EUSR, b.Protocol)
 		return err
 	})
 }
@@ -79,7 +82,8 @@ const (
 // MarkReport notes that a report was handed over.
 func (l *Ledger) MarkReport(ctx context.Context, tenant string, m ReportMark) error {
 	return l.db.Update(ctx, tenant, func(tx *db.Tx) error {
-		_, err := tx.Exec(insertMark, tenant, int64(m.Month), m.Seat, m.What, m.Revision, db.Micros(tx.Now()), m.Actor, m.Detail)
+		_, err := tx.Exec(insertMark, tenant, int64(m.Month), m.Seat, m.What, m.Revision, db.Micros(tx.Now()), m.Actor,
+			m.Detail)
 		return err
 	})
 }

@@ -1,6 +1,6 @@
 // Package ledger counts what was exchanged, for the monthly reports (RPT-2): a counting row in the transaction of each
-// receipt, the ledger that puts them in order and into a month, totals that are kept beside it, the closing of months, the
-// registry of customers, and the archive of the reports that were built.
+// receipt, the ledger that puts them in order and into a month, totals that are kept beside it, the closing of months,
+// the registry of customers, and the archive of the reports that were built.
 package ledger
 
 import (
@@ -79,14 +79,17 @@ func (c *Entry) Place() (TotalsKey, UserTotal, PeerTotal) {
 	if c.Direction == Outgoing {
 		u.CountryC1 = c.CountryC1
 	}
-	return TotalsKey{c.Month, seat, c.Direction, c.DocType, c.Process}, u, PeerTotal{Peer: peer, Transport: c.Transport, CountryC1: c.CountryC1, N: 1}
+	return TotalsKey{c.Month, seat, c.Direction, c.DocType, c.Process}, u,
+		PeerTotal{Peer: peer, Transport: c.Transport, CountryC1: c.CountryC1, N: 1}
 }
 
-const insertCounting = `INSERT INTO counting (tenant, direction, c2, message_id, at, c3, doctype, process, transport, country_c1,
-	sender, receiver, domain) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, direction, c2, message_id) DO NOTHING`
+const insertCounting = `INSERT INTO counting (tenant, direction, c2, message_id, at, c3, doctype, process, transport,
+	country_c1,
+	sender, receiver, domain) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, direction, c2,
+		message_id) DO NOTHING`
 
-// Count writes the counting row of an exchange in the transaction of its receipt. A row that is there already is no error:
-// counting never makes an accept fail (D-11).
+// Count writes the counting row of an exchange in the transaction of its receipt. A row that is there already is no
+// error: counting never makes an accept fail (D-11).
 func (l *Ledger) Count(tx *db.Tx, x Exchange) error {
 	var ids [9]TermID
 	for i, t := range [...]Term{
@@ -107,6 +110,7 @@ func (l *Ledger) Count(tx *db.Tx, x Exchange) error {
 		ids[i] = id
 	}
 	_, err := tx.Exec(insertCounting, tx.Tenant(), int64(x.Direction), int64(ids[0]), x.MessageID, db.Micros(tx.Now()),
-		int64(ids[1]), int64(ids[2]), int64(ids[3]), int64(ids[4]), int64(ids[5]), int64(ids[6]), int64(ids[7]), int64(ids[8]))
+		int64(ids[1]), int64(ids[2]), int64(ids[3]), int64(ids[4]), int64(ids[5]), int64(ids[6]), int64(ids[7]),
+		int64(ids[8]))
 	return err
 }

@@ -7,7 +7,8 @@ import (
 	"github.com/ravn-ap/ravn/internal/db"
 )
 
-// CustomerEvent is a correction of the customer registry. Events are only ever added; the registry is what they come to.
+// CustomerEvent is a correction of the customer registry. Events are only ever added; the registry is what they come
+// to.
 type CustomerEvent struct {
 	Seq     int64     `json:"seq"` // from 1, without gaps
 	At      time.Time `json:"at"`
@@ -27,12 +28,15 @@ const (
 
 const (
 	countCustomerEvents = `UPDATE ledger_state SET events = events + ? WHERE tenant = ? RETURNING events`
-	customerEvents      = `SELECT seq, at, actor, kind, subject, field, was, becomes FROM customer_event WHERE tenant = ? AND seq <= ? ORDER BY seq`
+	customerEvents      = `SELECT seq, at, actor, kind, subject, field, was, becomes FROM customer_event
+		WHERE tenant = ? AND seq <= ? ORDER BY seq`
 )
 
-var insertCustomerEvent = db.NewInsert("customer_event (tenant, seq, at, actor, kind, subject, field, was, becomes)", db.Placeholders(9), "")
+var insertCustomerEvent = db.NewInsert("customer_event (tenant, seq, at, actor, kind, subject, field, was, becomes)",
+	db.Placeholders(9), "")
 
-// CorrectCustomers adds events if none was added since the one called last; else it returns db.ErrConflict. It sets Seq and At.
+// CorrectCustomers adds events if none was added since the one called last; else it returns db.ErrConflict. It sets Seq
+// and At.
 func (l *Ledger) CorrectCustomers(ctx context.Context, tenant string, last int64, events []CustomerEvent) error {
 	if len(events) == 0 {
 		return nil

@@ -16,8 +16,8 @@ const CloseDelay = 10 * time.Minute
 // postBatch is how many counting rows one transaction moves: few enough to keep no accept waiting.
 const postBatch = 500
 
-// Post moves the counting rows to the ledger: each gets its place and its month, which is that of its exchange, or the first
-// open one if that was closed. It returns how many there were.
+// Post moves the counting rows to the ledger: each gets its place and its month, which is that of its exchange, or the
+// first open one if that was closed. It returns how many there were.
 func (l *Ledger) Post(ctx context.Context, tenant string) (int64, error) {
 	for total := int64(0); ; {
 		var n int64
@@ -49,18 +49,26 @@ func scanState(row db.Row) (st state, err error) {
 }
 
 const (
-	ensureState  = `INSERT INTO ledger_state (tenant, seq, closed, events, folded) VALUES (?, 0, 0, 0, 0) ON CONFLICT (tenant) DO NOTHING`
+	ensureState = `INSERT INTO ledger_state (tenant, seq, closed, events, folded) VALUES (?, 0, 0, 0, 0)
+		ON CONFLICT (tenant) DO NOTHING`
 	lockState    = `UPDATE ledger_state SET seq = seq WHERE tenant = ? RETURNING seq, closed, events, folded`
 	takeCounting = `DELETE FROM counting WHERE tenant = ? AND (direction, c2, message_id) IN
 		(SELECT direction, c2, message_id FROM counting WHERE tenant = ? LIMIT ?)
-		RETURNING 0, 0, direction, at, message_id, c2, c3, doctype, process, transport, country_c1, sender, receiver, domain`
-	insertEntry = `INSERT INTO ledger (seq, month, direction, at, message_id, c2, c3, doctype, process, transport, country_c1, sender,
-		receiver, domain, tenant) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, direction, c2, message_id) DO NOTHING`
+		RETURNING 0, 0, direction, at, message_id, c2, c3, doctype, process, transport, country_c1, sender, receiver,
+			domain`
+	insertEntry = `INSERT INTO ledger (seq, month, direction, at, message_id, c2, c3, doctype, process, transport,
+		country_c1, sender,
+		receiver, domain, tenant) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, direction,
+			c2, message_id) DO NOTHING`
 	advance     = `UPDATE ledger_state SET seq = ? WHERE tenant = ?`
-	extendMonth = `INSERT INTO ledger_month (tenant, month, first, last, row_count, late, closed, actor) VALUES (?, ?, ?, ?, ?, ?, 0, '')
-		ON CONFLICT (tenant, month) DO UPDATE SET first = CASE WHEN ledger_month.row_count = 0 THEN excluded.first ELSE ledger_month.first END,
-		last = excluded.last, row_count = ledger_month.row_count + excluded.row_count, late = ledger_month.late + excluded.late`
-	columns = `seq, month, direction, at, message_id, c2, c3, doctype, process, transport, country_c1, sender, receiver, domain`
+	extendMonth = `INSERT INTO ledger_month (tenant, month, first, last, row_count, late, closed, actor) VALUES (?, ?,
+		?, ?, ?, ?, 0, '')
+		ON CONFLICT (tenant, month) DO UPDATE SET first = CASE WHEN ledger_month.row_count = 0
+			THEN excluded.first ELSE ledger_month.first END,
+		last = excluded.last, row_count = ledger_month.row_count + excluded.row_count,
+			late = ledger_month.late + excluded.late`
+	columns = `seq, month, direction, at, message_id, c2, c3, doctype, process, transport, country_c1, sender, ` +
+		`receiver, domain`
 )
 
 // lock makes all other workers on the ledger wait until the transaction ends.
@@ -118,15 +126,18 @@ func (st *state) firstOpen() peppol.Month {
 
 func (c *Entry) values() []any {
 	return []any{
-		c.Seq, int64(c.Month), int64(c.Direction), db.Micros(c.At), c.MessageID, int64(c.C2), int64(c.C3), int64(c.DocType),
+		c.Seq, int64(c.Month), int64(c.Direction), db.Micros(c.At), c.MessageID, int64(c.C2), int64(c.C3),
+		int64(c.DocType),
 		int64(c.Process), int64(c.Transport), int64(c.CountryC1), int64(c.Sender), int64(c.Receiver), int64(c.Domain),
 	}
 }
 
 func scanEntry(row db.Row) (c Entry, err error) {
 	var at int64
-	err = row.Scan(&c.Seq, (*int64)(&c.Month), (*int64)(&c.Direction), &at, &c.MessageID, (*int64)(&c.C2), (*int64)(&c.C3), (*int64)(&c.DocType),
-		(*int64)(&c.Process), (*int64)(&c.Transport), (*int64)(&c.CountryC1), (*int64)(&c.Sender), (*int64)(&c.Receiver), (*int64)(&c.Domain))
+	err = row.Scan(&c.Seq, (*int64)(&c.Month), (*int64)(&c.Direction), &at, &c.MessageID, (*int64)(&c.C2),
+		(*int64)(&c.C3), (*int64)(&c.DocType),
+		(*int64)(&c.Process), (*int64)(&c.Transport), (*int64)(&c.CountryC1), (*int64)(&c.Sender),
+		(*int64)(&c.Receiver), (*int64)(&c.Domain))
 	c.At = db.FromMicros(at)
 	return c, err
 }
@@ -184,14 +195,15 @@ func (l *Ledger) Began(ctx context.Context, tenant string) (time.Time, error) {
 }
 
 const (
-	closeMonth = `INSERT INTO ledger_month (tenant, month, first, last, row_count, late, closed, actor) VALUES (?, ?, 0, 0, 0, 0, ?, ?)
+	closeMonth = `INSERT INTO ledger_month (tenant, month, first, last, row_count, late, closed, actor) VALUES (?, ?,
+		0, 0, 0, 0, ?, ?)
 		ON CONFLICT (tenant, month) DO UPDATE SET closed = excluded.closed, actor = excluded.actor`
 	noteClosed = `UPDATE ledger_state SET closed = ? WHERE tenant = ?`
 	firstMonth = `SELECT COALESCE(MIN(month), 0) FROM ledger_month WHERE tenant = ?`
 )
 
-// CloseMonth closes a month for good, from CloseDelay after its end and not before the months that precede it. What comes
-// later is counted in the first open month.
+// CloseMonth closes a month for good, from CloseDelay after its end and not before the months that precede it. What
+// comes later is counted in the first open month.
 func (l *Ledger) CloseMonth(ctx context.Context, tenant string, m peppol.Month, actor string) error {
 	if _, err := l.Post(ctx, tenant); err != nil {
 		return err
@@ -267,9 +279,9 @@ const pageSize = 4096
 const rowsBetween = `SELECT ` + columns + ` FROM ledger WHERE tenant = ? AND seq > ? AND seq <= ?
 	ORDER BY seq LIMIT ?`
 
-// entriesBetween calls fn for the rows behind one place up to another, until it returns false. Rows never change and come
-// at the end only, so reading them in pieces gives what one long transaction would give, which would keep the database
-// from cleaning up as long as a report takes.
+// entriesBetween calls fn for the rows behind one place up to another, until it returns false. Rows never change and
+// come at the end only, so reading them in pieces gives what one long transaction would give, which would keep the
+// database from cleaning up as long as a report takes.
 func (l *Ledger) entriesBetween(ctx context.Context, tenant string, from, to int64, fn func(*Entry) bool) error {
 	for {
 		page, err := db.ReadAll(ctx, l.db, "ledger", scanEntry, rowsBetween, tenant, from, to, pageSize)
@@ -289,7 +301,8 @@ func (l *Ledger) entriesBetween(ctx context.Context, tenant string, from, to int
 
 // Has tells whether something of a domain is counted in a month.
 func (l *Ledger) Has(ctx context.Context, tenant string, m peppol.Month, domain TermID) (bool, error) {
-	n, err := db.ReadOne(ctx, l.db, "ledger domain", db.ScanInt, `SELECT COUNT(*) FROM (SELECT 1 FROM ledger l JOIN ledger_month n
+	n, err := db.ReadOne(ctx, l.db, "ledger domain", db.ScanInt, `SELECT COUNT(*) FROM (SELECT 1
+		FROM ledger l JOIN ledger_month n
 		ON n.tenant = l.tenant AND n.month = ? AND l.seq >= n.first AND l.seq <= n.last
 		WHERE l.tenant = ? AND l.month = n.month AND l.domain = ? LIMIT 1) AS found`, int64(m), tenant, int64(domain))
 	return n > 0, err

@@ -35,7 +35,8 @@ type PeerTotal struct {
 	N         int64
 }
 
-// Totals is a part of a month's counts, in two ways: by our participants, and by the others' seats. Each has all exchanges.
+// Totals is a part of a month's counts, in two ways: by our participants, and by the others' seats. Each has all
+// exchanges.
 type Totals struct {
 	TotalsKey
 	Users []UserTotal // sorted, no two of them differ in N alone
@@ -53,7 +54,8 @@ func (u UserTotal) compare(o UserTotal) int {
 }
 
 func (p PeerTotal) compare(o PeerTotal) int {
-	return cmp.Or(cmp.Compare(p.Peer, o.Peer), cmp.Compare(p.Transport, o.Transport), cmp.Compare(p.CountryC1, o.CountryC1), cmp.Compare(p.Class, o.Class))
+	return cmp.Or(cmp.Compare(p.Peer, o.Peer), cmp.Compare(p.Transport, o.Transport),
+		cmp.Compare(p.CountryC1, o.CountryC1), cmp.Compare(p.Class, o.Class))
 }
 
 // sums are totals under construction, in maps because entries come in any order.
@@ -127,8 +129,8 @@ func merged[T any](a, b []T, compare func(T, T) int, add func(*T, T)) []T {
 // packedVersion is the first byte of packed counts.
 const packedVersion = 1
 
-// pack writes the lists of a part: the number of users, for each the distance to the one before, country and number; likewise
-// the peers, with the length and the bytes of the class.
+// pack writes the lists of a part: the number of users, for each the distance to the one before, country and number;
+// likewise the peers, with the length and the bytes of the class.
 func (t *Totals) pack() []byte {
 	b := []byte{packedVersion}
 	number := func(n int64) { b = binary.AppendUvarint(b, uint64(n)) }

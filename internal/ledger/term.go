@@ -63,12 +63,13 @@ func (t *terms) remember(k term, id TermID) {
 }
 
 const (
-	insertTerm = `INSERT INTO term (tenant, kind, scheme, value) VALUES (?, ?, ?, ?) ON CONFLICT (tenant, kind, value, scheme) DO NOTHING`
-	findTerm   = `SELECT id FROM term WHERE tenant = ? AND kind = ? AND value = ? AND scheme = ?`
+	insertTerm = `INSERT INTO term (tenant, kind, scheme, value) VALUES (?, ?, ?, ?) ON CONFLICT (tenant, kind, value,
+		scheme) DO NOTHING`
+	findTerm = `SELECT id FROM term WHERE tenant = ? AND kind = ? AND value = ? AND scheme = ?`
 )
 
-// number returns the number of a term and makes one if need be. It is remembered once the transaction is committed: before,
-// it may still be undone.
+// number returns the number of a term and makes one if need be. It is remembered once the transaction is committed:
+// before, it may still be undone.
 func (t *terms) number(tx *db.Tx, of Term) (TermID, error) {
 	k := term{tx.Tenant(), of}
 	if id, ok := t.find(k); ok {
@@ -121,7 +122,8 @@ func (g *Glossary) Term(ctx context.Context, id TermID) (Term, error) {
 		return n, err
 	}
 	from := id - id%glossaryPage
-	page, err := db.ReadAll(ctx, g.db, "terms", scan, `SELECT id, kind, scheme, value FROM term WHERE id >= ? AND id < ? AND tenant = ?`,
+	page, err := db.ReadAll(ctx, g.db, "terms", scan, `SELECT id, kind, scheme, value FROM term WHERE id >= ?
+		AND id < ? AND tenant = ?`,
 		int64(from), int64(from+glossaryPage), g.tenant)
 	if err != nil {
 		return Term{}, err

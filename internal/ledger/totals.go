@@ -19,11 +19,13 @@ const totalsBatch = 200_000
 const (
 	stateOf       = `SELECT seq, closed, events, folded FROM ledger_state WHERE tenant = ?`
 	totalsColumns = `SELECT month, seat, direction, doctype, process, folded, version, entries FROM tally`
-	partsAhead    = `SELECT month, seat, direction, doctype, process, folded, version, '' FROM tally WHERE tenant = ? AND folded > ?`
-	partsOf       = totalsColumns + ` WHERE tenant = ? AND month = ? ORDER BY seat, direction, doctype, process`
-	onePart       = totalsColumns + ofPart
-	ofPart        = ` WHERE tenant = ? AND month = ? AND seat = ? AND direction = ? AND doctype = ? AND process = ?`
-	insertTotals  = `INSERT INTO tally (folded, version, entries, tenant, month, seat, direction, doctype, process) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+	partsAhead    = `SELECT month, seat, direction, doctype, process, folded, version, '' FROM tally WHERE tenant = ?
+		AND folded > ?`
+	partsOf      = totalsColumns + ` WHERE tenant = ? AND month = ? ORDER BY seat, direction, doctype, process`
+	onePart      = totalsColumns + ofPart
+	ofPart       = ` WHERE tenant = ? AND month = ? AND seat = ? AND direction = ? AND doctype = ? AND process = ?`
+	insertTotals = `INSERT INTO tally (folded, version, entries, tenant, month, seat, direction, doctype, process)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (tenant, month, seat, direction, doctype, process) DO NOTHING`
 	updateTotals = `UPDATE tally SET folded = ?, version = ?, entries = ?` + ofPart + ` AND folded = ?`
 	noteSummed   = `UPDATE ledger_state SET folded = ? WHERE tenant = ? AND folded = ?`
@@ -33,9 +35,9 @@ func (k *TotalsKey) values(tenant string) []any {
 	return []any{tenant, int64(k.Month), int64(k.Seat), int64(k.Direction), int64(k.DocType), int64(k.Process)}
 }
 
-// UpdateTotals advances the counts from the rows of the ledger. Each part is written by itself and knows the last row in it, so that
-// nothing is counted twice whenever the process ends. db.ErrConflict means that another node is at it, or that a part was counted by
-// other classes: Reclass or DropTotals the month then.
+// UpdateTotals advances the counts from the rows of the ledger. Each part is written by itself and knows the last row
+// in it, so that nothing is counted twice whenever the process ends. db.ErrConflict means that another node is at it,
+// or that a part was counted by other classes: Reclass or DropTotals the month then.
 func (l *Ledger) UpdateTotals(ctx context.Context, tenant string, classes Classes) error {
 	for {
 		more, err := l.updateSome(ctx, tenant, &classes)
@@ -118,7 +120,8 @@ func (l *Ledger) sum(ctx context.Context, tenant string, c *standing, upTo int64
 	return rows, cmp.Or(failed, err)
 }
 
-// addTo adds to one part, which must not have changed since the rows behind base were collected: no row behind since is in it.
+// addTo adds to one part, which must not have changed since the rows behind base were collected: no row behind since is
+// in it.
 func (l *Ledger) addTo(ctx context.Context, tenant string, add Totals, version, base, since, upTo int64) error {
 	key := add.TotalsKey
 	conflict := fmt.Errorf("%w: counts of %s", db.ErrConflict, key.Month)
@@ -156,13 +159,15 @@ func (l *Ledger) addTo(ctx context.Context, tenant string, add Totals, version, 
 
 // Versions returns the versions of the classes by which parts of a month are counted.
 func (l *Ledger) Versions(ctx context.Context, tenant string, m peppol.Month) ([]int64, error) {
-	return db.ReadAll(ctx, l.db, "versions", db.ScanInt, `SELECT DISTINCT version FROM tally WHERE tenant = ? AND month = ? ORDER BY version`, tenant, int64(m))
+	return db.ReadAll(ctx, l.db, "versions", db.ScanInt, `SELECT DISTINCT version FROM tally WHERE tenant = ?
+		AND month = ? ORDER BY version`, tenant, int64(m))
 }
 
 // Reclass notes that a newer version of the classes says the same of all users in the parts counted by an older one.
 func (l *Ledger) Reclass(ctx context.Context, tenant string, m peppol.Month, from, to int64) error {
 	return l.db.Update(ctx, tenant, func(tx *db.Tx) error {
-		_, err := tx.Exec(`UPDATE tally SET version = ? WHERE tenant = ? AND month = ? AND version = ?`, to, tenant, int64(m), from)
+		_, err := tx.Exec(`UPDATE tally SET version = ? WHERE tenant = ? AND month = ?
+			AND version = ?`, to, tenant, int64(m), from)
 		return err
 	})
 }
@@ -176,7 +181,8 @@ func (l *Ledger) DropTotals(ctx context.Context, tenant string, m peppol.Month) 
 		if _, err := tx.Exec(`DELETE FROM tally WHERE tenant = ? AND month = ?`, tenant, int64(m)); err != nil {
 			return err
 		}
-		_, err := tx.Exec(`UPDATE ledger_state SET folded = CASE WHEN folded < (SELECT first FROM ledger_month WHERE tenant = ? AND month = ?) THEN folded
+		_, err := tx.Exec(`UPDATE ledger_state SET folded = CASE WHEN folded < (SELECT first FROM ledger_month
+			WHERE tenant = ? AND month = ?) THEN folded
 			ELSE (SELECT first FROM ledger_month WHERE tenant = ? AND month = ?) - 1 END
 			WHERE tenant = ? AND EXISTS (SELECT 1 FROM ledger_month WHERE tenant = ? AND month = ? AND row_count > 0)`,
 			tenant, int64(m), tenant, int64(m), tenant, tenant, int64(m))
@@ -184,8 +190,8 @@ func (l *Ledger) DropTotals(ctx context.Context, tenant string, m peppol.Month) 
 	})
 }
 
-// Totals yields the counts of a month: the parts that are kept, and beside them the entries that are in none yet. It ends after the
-// first error. While it yields, and while it asks for classes, it holds no connection.
+// Totals yields the counts of a month: the parts that are kept, and beside them the entries that are in none yet. It
+// ends after the first error. While it yields, and while it asks for classes, it holds no connection.
 func (l *Ledger) Totals(ctx context.Context, tenant string, m peppol.Month, classes Classes) iter.Seq2[Totals, error] {
 	return func(yield func(Totals, error) bool) {
 		more := true
@@ -200,7 +206,9 @@ func (l *Ledger) Totals(ctx context.Context, tenant string, m peppol.Month, clas
 }
 
 // sums calls fn for each of them until it returns false.
-func (l *Ledger) sums(ctx context.Context, tenant string, m peppol.Month, classes *Classes, fn func(Totals) bool) error {
+func (l *Ledger) sums(ctx context.Context, tenant string, m peppol.Month, classes *Classes,
+	fn func(Totals) bool,
+) error {
 	c, err := l.standing(ctx, tenant, m)
 	if err != nil {
 		return err
@@ -227,7 +235,8 @@ func (l *Ledger) sums(ctx context.Context, tenant string, m peppol.Month, classe
 }
 
 func (k TotalsKey) compare(o TotalsKey) int {
-	return cmp.Or(cmp.Compare(k.Seat, o.Seat), cmp.Compare(k.Direction, o.Direction), cmp.Compare(k.DocType, o.DocType), cmp.Compare(k.Process, o.Process))
+	return cmp.Or(cmp.Compare(k.Seat, o.Seat), cmp.Compare(k.Direction, o.Direction), cmp.Compare(k.DocType, o.DocType),
+		cmp.Compare(k.Process, o.Process))
 }
 
 // packedTotals is a Totals as it is stored.
@@ -239,6 +248,7 @@ type packedTotals struct {
 }
 
 func scanTotals(row db.Row) (p packedTotals, err error) {
-	err = row.Scan((*int64)(&p.Month), (*int64)(&p.Seat), (*int64)(&p.Direction), (*int64)(&p.DocType), (*int64)(&p.Process), &p.summed, &p.version, &p.entries)
+	err = row.Scan((*int64)(&p.Month), (*int64)(&p.Seat), (*int64)(&p.Direction), (*int64)(&p.DocType),
+		(*int64)(&p.Process), &p.summed, &p.version, &p.entries)
 	return p, err
 }

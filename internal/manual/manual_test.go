@@ -79,7 +79,8 @@ func TestPagesAreSentences(t *testing.T) {
 
 func TestFind(t *testing.T) {
 	p, ok := Find("ravn-2105")
-	if e, _ := fault.Find(fault.EndpointForbidden); !ok || p.ID != "RAVN-2105" || p.Text != e.Texts[fault.English].What || p.Next != e.Texts[fault.English].Next || p.Exit != 1 {
+	if e, _ := fault.Find(fault.EndpointForbidden); !ok || p.ID != "RAVN-2105" ||
+		p.Text != e.Texts[fault.English].What || p.Next != e.Texts[fault.English].Next || p.Exit != 1 {
 		t.Errorf("%+v", p)
 	}
 	if p, ok := Find("SEC-111"); !ok || !strings.Contains(p.Text, "private or local network") || p.Next != "" {

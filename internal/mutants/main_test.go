@@ -8,15 +8,22 @@ import (
 )
 
 func TestParse(t *testing.T) {
-	all, err := parse("# list\n\n== REL-1 a b\nfile a/b.go\ntest ./a TestA|TestB\n- if x {\n- \treturn\n+ if y {\n+ \treturn\n== c\nfile c.go\ntest ./c T\n- x\n")
+	all, err := parse("# list\n\n== REL-1 a b\nfile a/b.go\ntest ./a TestA|TestB\n- if x {\n- \treturn\n+ if y {\n" +
+		"+ \treturn\n== c\nfile c.go\ntest ./c T\n- x\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []mutant{{"REL-1 a b", "a/b.go", "./a", "TestA|TestB", "if x {\n\treturn", "if y {\n\treturn"}, {"c", "c.go", "./c", "T", "x", ""}}
+	want := []mutant{
+		{"REL-1 a b", "a/b.go", "./a", "TestA|TestB", "if x {\n\treturn", "if y {\n\treturn"},
+		{"c", "c.go", "./c", "T", "x", ""},
+	}
 	if len(all) != 2 || all[0] != want[0] || all[1] != want[1] {
 		t.Errorf("got %+v", all)
 	}
-	for _, bad := range []string{"file a.go\n", "== a\nfile a.go\n", "== a\nfile a.go\ntest ./a T\n- x\n+ x\n", "== a\nnonsense\n"} {
+	for _, bad := range []string{
+		"file a.go\n", "== a\nfile a.go\n", "== a\nfile a.go\ntest ./a T\n- x\n+ x\n",
+		"== a\nnonsense\n",
+	} {
 		if _, err := parse(bad); err == nil {
 			t.Errorf("%q was taken", bad)
 		}

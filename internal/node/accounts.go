@@ -32,7 +32,8 @@ func (n *Node) keepAccounts(ctx context.Context) {
 		case <-tick.C:
 		}
 		moved, err := n.Store.Ledger.Post(ctx, db.DefaultTenant)
-		if waiting, moves = waiting+moved, moves+1; err == nil && waiting > 0 && (waiting >= foldRows || moves >= foldEvery) {
+		if waiting, moves = waiting+moved, moves+1; err == nil && waiting > 0 &&
+			(waiting >= foldRows || moves >= foldEvery) {
 			err = accounts.UpdateTotals(ctx)
 			waiting, moves = 0, 0
 		}

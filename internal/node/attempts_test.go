@@ -60,8 +60,8 @@ func badGateway(w http.ResponseWriter) bool {
 	return true
 }
 
-// A message is sealed once. Each attempt sends the same bytes, so that a receiver that has them knows the repeat (D-12), and the
-// record keeps one sealed body with one set of evidence.
+// A message is sealed once. Each attempt sends the same bytes, so that a receiver that has them knows the repeat
+// (D-12), and the record keeps one sealed body with one set of evidence.
 func TestREL021EachAttemptSendsTheSameBytes(t *testing.T) {
 	_, dir := testPKI(t)
 	from, to := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002")
@@ -84,7 +84,8 @@ func TestREL021EachAttemptSendsTheSameBytes(t *testing.T) {
 	if _, err := from.Send(t.Context(), first, peer); err != nil {
 		t.Fatal(err)
 	}
-	if len(between.bodies) != 3 || !bytes.Equal(between.bodies[0], between.bodies[1]) || !bytes.Equal(between.bodies[0], between.bodies[2]) {
+	if len(between.bodies) != 3 || !bytes.Equal(between.bodies[0], between.bodies[1]) ||
+		!bytes.Equal(between.bodies[0], between.bodies[2]) {
 		t.Errorf("%d attempts, which sent different bytes", len(between.bodies))
 	}
 	last, err := from.Store.Get(t.Context(), db.DefaultTenant, m.ID)
@@ -106,7 +107,8 @@ func TestREL021EachAttemptSendsTheSameBytes(t *testing.T) {
 func (n *tested) postEnvelope(t *testing.T, to as4.Peer, id ebms.MessageID, instance string) (*as4.Evidence, error) {
 	t.Helper()
 	h := &sbdh.Header{
-		Sender: participant(t, c1), Receiver: participant(t, c4), CountryC1: "NO", InstanceID: instance, Created: "2026-01-01T00:00:00Z",
+		Sender: participant(t, c1), Receiver: participant(t, c4), CountryC1: "NO", InstanceID: instance,
+		Created: "2026-01-01T00:00:00Z",
 	}
 	var err, perr error
 	h.DocType, err = peppol.ParseDocType(billing)
@@ -121,12 +123,13 @@ func (n *tested) postEnvelope(t *testing.T, to as4.Peer, id ebms.MessageID, inst
 		t.Fatal(err)
 	}
 	return n.Outbound.Sender.Post(t.Context(), as4.Request{
-		Peer: to, MessageID: id, ContentType: sealed.ContentType, Length: int64(body.Len()), Body: &body, Digests: sealed.Digests, Attempt: 1,
+		Peer: to, MessageID: id, ContentType: sealed.ContentType, Length: int64(body.Len()), Body: &body,
+		Digests: sealed.Digests, Attempt: 1,
 	})
 }
 
-// A MessageId that comes again with another content is refused, and is no repeat: the sender must not take the receipt of the
-// first for one of the second (AS4-131).
+// A MessageId that comes again with another content is refused, and is no repeat: the sender must not take the receipt
+// of the first for one of the second (AS4-131).
 func TestREL031ReusedMessageID(t *testing.T) {
 	_, dir := testPKI(t)
 	from, to := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002")
@@ -137,7 +140,8 @@ func TestREL031ReusedMessageID(t *testing.T) {
 	}
 	_, err := from.postEnvelope(t, to.peer(), id, "second")
 	var se *as4.SendError
-	if !errors.As(err, &se) || se.Outcome != as4.Refused || se.Signal == nil || se.Signal.Code != ebms.CodeValueInconsistent || se.Answer.Signer == nil {
+	if !errors.As(err, &se) || se.Outcome != as4.Refused || se.Signal == nil ||
+		se.Signal.Code != ebms.CodeValueInconsistent || se.Answer.Signer == nil {
 		t.Errorf("got %v", err)
 	}
 	got := to.inbox(t, 1)
@@ -145,13 +149,14 @@ func TestREL031ReusedMessageID(t *testing.T) {
 		t.Errorf("delivered: %d, %.500s", len(got), envelope)
 	}
 	list, err := to.Store.Audits(t.Context(), db.DefaultTenant, time.Time{}, time.Time{}, 10)
-	if err != nil || len(list) != 1 || list[0].Action != "refused" || list[0].MessageID != string(id) || list[0].Code != string(ebms.CodeValueInconsistent) {
+	if err != nil || len(list) != 1 || list[0].Action != "refused" || list[0].MessageID != string(id) ||
+		list[0].Code != string(ebms.CodeValueInconsistent) {
 		t.Errorf("audit %+v, %v", list, err)
 	}
 }
 
-// While it cannot be told whether a receiver is served the sender is asked to come again. NOT_SERVICED would make it give the
-// message up.
+// While it cannot be told whether a receiver is served the sender is asked to come again. NOT_SERVICED would make it
+// give the message up.
 func TestAS4095CannotTellIsNotNotServiced(t *testing.T) {
 	_, dir := testPKI(t)
 	from, to := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002")
@@ -163,7 +168,8 @@ func TestAS4095CannotTellIsNotNotServiced(t *testing.T) {
 	defer func() { _ = db.Close() }() // it was only a second door
 	rename := func(old, name string) {
 		t.Helper()
-		if _, err := db.ExecContext(t.Context(), "PRAGMA busy_timeout = 10000; ALTER TABLE "+old+" RENAME TO "+name); err != nil {
+		if _, err := db.ExecContext(t.Context(),
+			"PRAGMA busy_timeout = 10000; ALTER TABLE "+old+" RENAME TO "+name); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -171,7 +177,8 @@ func TestAS4095CannotTellIsNotNotServiced(t *testing.T) {
 	m, job := from.taken(t)
 	_, err = from.Attempt(t.Context(), m, job, to.peer())
 	var se *as4.SendError
-	if !errors.As(err, &se) || se.Outcome != as4.Later || se.Signal == nil || se.Signal.Code != ebms.CodeDeliveryFailure || se.Signal.IsNotServiced() {
+	if !errors.As(err, &se) || se.Outcome != as4.Later || se.Signal == nil ||
+		se.Signal.Code != ebms.CodeDeliveryFailure || se.Signal.IsNotServiced() {
 		t.Fatalf("got %v", err)
 	}
 	if state := from.state(t, m.ID); state != store.RetryWait {

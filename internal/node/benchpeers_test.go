@@ -21,8 +21,9 @@ const (
 	peerCount = 200
 )
 
-// TestBenchPeers sends the same invoice from phase4 to us and to phase4, and from us to both, and prints CPU per message
-// of each process, all in one run (make bench-peers). Our node runs in this process, each phase4 in a JVM of its own.
+// TestBenchPeers sends the same invoice from phase4 to us and to phase4, and from us to both, and prints CPU per
+// message of each process, all in one run (make bench-peers). Our node runs in this process, each phase4 in a JVM of
+// its own.
 func TestBenchPeers(t *testing.T) {
 	if os.Getenv("RAVN_BENCH_PEERS") == "" {
 		t.Skip("a measurement: make bench-peers runs it")

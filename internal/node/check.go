@@ -28,9 +28,9 @@ type CheckOptions struct {
 	Connect bool // the database is asked
 }
 
-// Check returns everything for which a node would not start, or would not work, each as a *fault.Error with key and line,
-// joined; and remarks on what an operator should know all the same. It makes and changes nothing. Open begins with the
-// same checks: what config check, serve and send say cannot differ.
+// Check returns everything for which a node would not start, or would not work, each as a *fault.Error with key and
+// line, joined; and remarks on what an operator should know all the same. It makes and changes nothing. Open begins
+// with the same checks: what config check, serve and send say cannot differ.
 func Check(ctx context.Context, cfg *config.Config, o CheckOptions) (remarks []string, err error) {
 	in := inspect(ctx, cfg, o)
 	return append(in.remarks, in.ending...), errors.Join(in.bad...)
@@ -82,7 +82,8 @@ func (in *inspection) remark(path, format string, args ...any) {
 
 // ends remarks that a certificate ends soon.
 func (in *inspection) ends(path, what string, c *x509.Certificate) {
-	in.ending = append(in.ending, fmt.Sprintf("%s%s: %s %s", path, in.cfg.Where(path), what, certs.Term(c, in.opts.Now)))
+	in.ending = append(in.ending, fmt.Sprintf("%s%s: %s %s", path, in.cfg.Where(path), what,
+		certs.Term(c, in.opts.Now)))
 }
 
 // keys checks every own key, not only the first: readable, an access point's, of this environment's PKI (PKI-030,
@@ -105,7 +106,8 @@ func (in *inspection) keys(ctx context.Context) {
 		}
 		usable = append(usable, id)
 		if err := in.trust.Belongs(id.Cert); err != nil {
-			in.add(in.cfg.Fault(fault.KeyUntrusted, err, keyPath(i), "seat %s, certificate %s", id.Seat, certs.Fingerprint(id.Cert)))
+			in.add(in.cfg.Fault(fault.KeyUntrusted, err, keyPath(i), "seat %s, certificate %s", id.Seat,
+				certs.Fingerprint(id.Cert)))
 		}
 	}
 	ring := certs.NewKeyring(usable...)
@@ -118,14 +120,15 @@ func (in *inspection) keys(ctx context.Context) {
 
 func keyPath(i int) string { return fmt.Sprintf("keys[%d]", i) }
 
-// keyDates checks the dates of a key. One that has expired is no error beside a valid one of its seat: it opens what was
-// sealed for it (PKI-025).
+// keyDates checks the dates of a key. One that has expired is no error beside a valid one of its seat: it opens what
+// was sealed for it (PKI-025).
 func (in *inspection) keyDates(ctx context.Context, ring *certs.Keyring, i int) {
 	id, now := in.ids[i], in.opts.Now
 	current, err := ring.Current(id.Seat, now)
 	switch {
 	case err != nil:
-		in.add(in.cfg.Fault(fault.KeyUntrusted, nil, keyPath(i), "seat %s: the certificate %s, and the seat has no other key that is valid now",
+		in.add(in.cfg.Fault(fault.KeyUntrusted, nil, keyPath(i),
+			"seat %s: the certificate %s, and the seat has no other key that is valid now",
 			id.Seat, certs.Term(id.Cert, now)))
 	case current == id:
 		if err := in.trust.VerifyAP(ctx, id.Cert, now); err != nil {
@@ -134,7 +137,8 @@ func (in *inspection) keyDates(ctx context.Context, ring *certs.Keyring, i int) 
 			in.ends(keyPath(i), "the certificate of seat "+string(id.Seat), id.Cert)
 		}
 	case now.After(id.Cert.NotAfter):
-		in.remark(keyPath(i), "the certificate of seat %s %s: it only opens what was sealed for it", id.Seat, certs.Term(id.Cert, now))
+		in.remark(keyPath(i), "the certificate of seat %s %s: it only opens what was sealed for it", id.Seat,
+			certs.Term(id.Cert, now))
 	}
 }
 
@@ -146,11 +150,14 @@ func (in *inspection) network() {
 	in.guard, err = in.cfg.Guard(in.roots)
 	in.add(err)
 	if proxy := in.cfg.ProxyAddress(); proxy != "" { // OPS-140
-		in.remark("network.proxy", "connections to SMPs and access points are made by %s. The name of each host is checked here, and its addresses "+
-			"if our resolver knows them; which addresses the proxy itself resolves and connects to is its policy", proxy)
+		in.remark("network.proxy", "connections to SMPs and access points are made by %s. The name of each host is "+
+			"checked here, and its addresses "+
+			"if our resolver knows them; which addresses the proxy itself resolves and connects to is its policy",
+			proxy)
 	}
 	if zoneOf(in.cfg) == "" && in.cfg.Env() == certs.Local {
-		in.remark("discovery.zone", "there is none, so no receiver can be looked up: documents can only be sent with --endpoint")
+		in.remark("discovery.zone",
+			"there is none, so no receiver can be looked up: documents can only be sent with --endpoint")
 	}
 }
 

@@ -40,7 +40,8 @@ func keyBeside(t *testing.T, p *localca.PKI, file string, l localca.Leaf) *confi
 // The seat of the first key of the configuration signs by default, however new the key of another seat is.
 func TestSeatOfTheFirstKey(t *testing.T) {
 	p, pkiDir := testPKI(t)
-	cfg := keyBeside(t, p, nodeFile(t, pkiDir, "POP900001", ""), localca.Leaf{CN: "POP900002", NotBefore: time.Now().Add(-time.Hour)})
+	cfg := keyBeside(t, p, nodeFile(t, pkiDir, "POP900001", ""),
+		localca.Leaf{CN: "POP900002", NotBefore: time.Now().Add(-time.Hour)})
 	n, err := Open(t.Context(), cfg, Options{Log: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +71,8 @@ func TestCheckWhileTheServerRuns(t *testing.T) {
 	if cfg, err = config.Load(file); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Check(t.Context(), cfg, CheckOptions{Now: time.Now(), Server: true}); err == nil || !strings.Contains(err.Error(), "as4.listen (line ") {
+	if _, err := Check(t.Context(), cfg, CheckOptions{Now: time.Now(), Server: true}); err == nil ||
+		!strings.Contains(err.Error(), "as4.listen (line ") {
 		t.Errorf("the same address for another node: %v", err)
 	}
 }
@@ -82,7 +84,8 @@ func TestCheckRemarksWhatEndsSoon(t *testing.T) {
 	soon := localca.Leaf{CN: "POP900002", NotBefore: now.Add(-100 * time.Hour), Valid: 200*time.Hour + time.Minute}
 	cfg := keyBeside(t, p, nodeFile(t, pkiDir, "POP900001", ""), soon)
 	remarks, err := Check(t.Context(), cfg, CheckOptions{Now: now, Server: true})
-	if text := strings.Join(remarks, "\n"); err != nil || !strings.Contains(text, ": the certificate of seat POP900002 is valid for 4 days more") {
+	if text := strings.Join(remarks, "\n"); err != nil ||
+		!strings.Contains(text, ": the certificate of seat POP900002 is valid for 4 days more") {
 		t.Errorf("%v: %s", err, text)
 	}
 }

@@ -74,7 +74,8 @@ func (n *tested) delivered(t *testing.T, want int) map[string]validation.Report 
 	t.Helper()
 	var list []store.Found
 	for end := time.Now().Add(4 * time.Minute); len(list) < want; time.Sleep(20 * time.Millisecond) {
-		page, err := n.Store.List(t.Context(), db.DefaultTenant, store.Filter{Standings: deliveredToC4, Limit: want + 1})
+		page, err := n.Store.List(t.Context(), db.DefaultTenant,
+			store.Filter{Standings: deliveredToC4, Limit: want + 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,8 +99,8 @@ func (n *tested) delivered(t *testing.T, want int) map[string]validation.Report 
 	return out
 }
 
-// largeAtOnce sends so many invoices of so many lines at once to a node that checks them in a room, and returns the reports that
-// were delivered with them, the length of one, and by how much the memory of both nodes grew.
+// largeAtOnce sends so many invoices of so many lines at once to a node that checks them in a room, and returns the
+// reports that were delivered with them, the length of one, and by how much the memory of both nodes grew.
 func largeAtOnce(t *testing.T, count, lines int, room int64) (map[string]validation.Report, int, int64) {
 	_, dir := testPKI(t)
 	from := newNode(t, dir, "POP900001")
@@ -135,8 +136,8 @@ func largeAtOnce(t *testing.T, count, lines int, room int64) (map[string]validat
 	return reports, length, grown
 }
 
-// Ten documents of which each takes more than half of the room for checks arrive at once: all are delivered, each with its
-// verdict, and memory grows by no more than twice the room.
+// Ten documents of which each takes more than half of the room for checks arrive at once: all are delivered, each with
+// its verdict, and memory grows by no more than twice the room.
 func TestLargeDocumentsAtOnce(t *testing.T) {
 	if golden.Race {
 		t.Skip("measures memory: the run without the race detector does it")
@@ -161,7 +162,8 @@ func TestTooLargeForTheRoom(t *testing.T) {
 	}
 	reports, _, _ := largeAtOnce(t, 1, 15_000, 16<<20)
 	for id, rep := range reports {
-		if rep.Verdict != validation.NotChecked || !strings.Contains(rep.Reason, "all checks together may take 16 MiB") {
+		if rep.Verdict != validation.NotChecked ||
+			!strings.Contains(rep.Reason, "all checks together may take 16 MiB") {
 			t.Errorf("%s: %s %s", id, rep.Verdict, rep.Reason)
 		}
 	}
@@ -178,7 +180,8 @@ func TestBenchChecks(t *testing.T) {
 	for _, rep := range reports {
 		verdicts[rep.Verdict]++
 	}
-	t.Logf("ten invoices of %.1f MiB at once: %v, %.0f s, memory grew by %.0f MiB", float64(length)/(1<<20), verdicts, time.Since(begin).Seconds(), float64(grown)/(1<<20))
+	t.Logf("ten invoices of %.1f MiB at once: %v, %.0f s, memory grew by %.0f MiB", float64(length)/(1<<20), verdicts,
+		time.Since(begin).Seconds(), float64(grown)/(1<<20))
 	if grown > 512<<20 {
 		t.Error("memory grew by more than 512 MiB")
 	}

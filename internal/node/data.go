@@ -68,7 +68,9 @@ func openStrangers(ctx context.Context, cfg *config.Config, opts db.Options, fil
 }
 
 // openFolders opens the record and the payloads of folders that are there.
-func openFolders(ctx context.Context, cfg *config.Config, d *Data, blobs string, opts db.Options, files blob.Options) (*Data, error) {
+func openFolders(ctx context.Context, cfg *config.Config, d *Data, blobs string, opts db.Options,
+	files blob.Options,
+) (*Data, error) {
 	dir := d.dir
 	mine, err := d.identity()
 	if err != nil {
@@ -120,7 +122,8 @@ func connect(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	if seen.Oldest > known {
-		return cfg.Fault(fault.DatabaseVersion, nil, "database", "it has schema %d, this program knows %d", seen.Schema, known)
+		return cfg.Fault(fault.DatabaseVersion, nil, "database", "it has schema %d, this program knows %d", seen.Schema,
+			known)
 	}
 	mine, err := (&Data{dir: dir}).identity()
 	if err != nil {
@@ -144,8 +147,8 @@ func OpenStore(ctx context.Context, cfg *config.Config) (*store.Store, error) {
 	return d.Store, nil
 }
 
-// OpenDesk opens what is on record for who looks documents up or decides about them, beside a server or without one. It makes
-// no folder, file or table: where nothing was ever recorded that is what it says. close gives everything back.
+// OpenDesk opens what is on record for who looks documents up or decides about them, beside a server or without one. It
+// makes no folder, file or table: where nothing was ever recorded that is what it says. close gives everything back.
 func OpenDesk(ctx context.Context, cfg *config.Config) (desk *documents.Desk, close func() error, err error) {
 	d := &Data{dir: cfg.Path(cfg.Data)}
 	blobs := filepath.Join(d.dir, "blobs")
@@ -177,7 +180,8 @@ func (d *Data) desk(now func() time.Time) *documents.Desk {
 	return &documents.Desk{Tenant: db.DefaultTenant, Store: d.Store, Blobs: d.blobs(), Now: now, Alone: d.alone}
 }
 
-// inlineMax is the largest payload that the record keeps itself; what is longer never passes through the database (D-04).
+// inlineMax is the largest payload that the record keeps itself; what is longer never passes through the database
+// (D-04).
 const inlineMax = 64 << 10
 
 // blobs reads and writes payloads in the folder, and small ones in the record.

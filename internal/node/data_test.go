@@ -124,7 +124,8 @@ func listing(t *testing.T, dir string) (list []string) {
 func TestConnect(t *testing.T) {
 	cfg := dataConfig(t)
 	file := filepath.Join(cfg.Path(cfg.Data), "ravn.db")
-	const text = "this is no database, but it is long enough to be looked at as one: it has more than 100 bytes in all, see above"
+	const text = "this is no database, but it is long enough to be looked at as one: it has more than 100 bytes in " +
+		"all, see above"
 	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o600)); err != nil {
 		t.Fatal(err)
 	}
@@ -139,12 +140,14 @@ func TestConnect(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = nobody.Close() // nobody listens there now
-	remote, err := config.Parse([]byte("data: data\ndatabase: postgres://u:geheim@"+nobody.Addr().String()+"/x\n"), t.TempDir(), nil)
+	remote, err := config.Parse([]byte("data: data\ndatabase: postgres://u:geheim@"+nobody.Addr().String()+"/x\n"),
+		t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	err = connect(t.Context(), remote)
-	if code(err) != fault.DatabaseUnusable || !strings.Contains(err.Error(), "database (line 2)") || strings.Contains(err.Error(), "geheim") {
+	if code(err) != fault.DatabaseUnusable || !strings.Contains(err.Error(), "database (line 2)") ||
+		strings.Contains(err.Error(), "geheim") {
 		t.Errorf("a server that is not there: %v", err)
 	}
 }
@@ -183,7 +186,8 @@ func TestREL007WrongDatabaseIsRefused(t *testing.T) {
 			}
 			theirs, ierr := d.Store.Installation(t.Context())
 			mine.Installation = theirs.ID
-			if err := errors.Join(err, ierr, (&Data{dir: filepath.Dir(record)}).save(mine), d.Store.Close()); err != nil {
+			if err := errors.Join(err, ierr, (&Data{dir: filepath.Dir(record)}).save(mine),
+				d.Store.Close()); err != nil {
 				t.Fatal(err)
 			}
 			copyFile(t, filepath.Join(other.Path(other.Data), "ravn.db"), record)

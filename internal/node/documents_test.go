@@ -73,7 +73,8 @@ func TestREL012EvidenceFolder(t *testing.T) {
 	for _, f := range manifest.Files {
 		b, err := os.ReadFile(filepath.Join(whole, f.Name))
 		sum := sha256.Sum256(b)
-		if f.Name != "manifest.json" && (err != nil || f.SHA256 != hex.EncodeToString(sum[:]) || f.Length != int64(len(b))) {
+		if f.Name != "manifest.json" && (err != nil || f.SHA256 != hex.EncodeToString(sum[:]) ||
+			f.Length != int64(len(b))) {
 			t.Errorf("%+v: %v", f, err)
 		}
 	}
@@ -86,10 +87,12 @@ func TestREL012EvidenceFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	var coded *fault.Error
-	if _, err := from.Desk.Evidence(t.Context(), m.ID, whole, "kari"); !errors.As(err, &coded) || coded.Code != fault.FolderNotEmpty {
+	if _, err := from.Desk.Evidence(t.Context(), m.ID, whole, "kari"); !errors.As(err, &coded) ||
+		coded.Code != fault.FolderNotEmpty {
 		t.Errorf("into a folder that holds something: %v", err)
 	}
-	if _, err := os.Stat(filepath.Join(whole, "note.txt")); err != nil || !slices.Equal(files(t, out), []string{"early", "evidence"}) {
+	if _, err := os.Stat(filepath.Join(whole, "note.txt")); err != nil ||
+		!slices.Equal(files(t, out), []string{"early", "evidence"}) {
 		t.Errorf("after a refusal: %v, %q", err, files(t, out))
 	}
 	zipped := filepath.Join(out, "evidence.zip")
@@ -99,11 +102,13 @@ func TestREL012EvidenceFolder(t *testing.T) {
 	if got := inZip(t, zipped, whole); !slices.Equal(got, sent) {
 		t.Errorf("in the zip file: %q", got)
 	}
-	if _, err := from.Desk.Evidence(t.Context(), m.InstanceID, zipped, "kari"); !errors.As(err, &coded) || coded.Code != fault.FolderNotEmpty {
+	if _, err := from.Desk.Evidence(t.Context(), m.InstanceID, zipped, "kari"); !errors.As(err, &coded) ||
+		coded.Code != fault.FolderNotEmpty {
 		t.Errorf("over a zip file: %v", err)
 	}
 	audits, err := from.Store.Audits(t.Context(), db.DefaultTenant, time.Time{}, time.Time{}, 10)
-	if err != nil || len(audits) != 5 || audits[0].Actor != "kari" || audits[0].Action != "evidence_exported" || audits[0].MessageID != m.ID {
+	if err != nil || len(audits) != 5 || audits[0].Actor != "kari" || audits[0].Action != "evidence_exported" ||
+		audits[0].MessageID != m.ID {
 		t.Errorf("audit: %+v, %v", audits, err)
 	}
 }
@@ -155,7 +160,10 @@ func TestAPI057BothSidesFindADocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := golden.Read(t, samples[0])
-	m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(file)})
+	m, job, err := from.Submit(t.Context(), ap.Submission{
+		From: participant(t, c1), To: participant(t, c4),
+		Open: ap.Bytes(file),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,19 +178,25 @@ func TestAPI057BothSidesFindADocument(t *testing.T) {
 			documents.ByHash: hex.EncodeToString(m.Payload.SHA256[:]), documents.ByParticipant: c4,
 		} {
 			got, page, err := n.Desk.Find(t.Context(), value)
-			if err != nil || got != by || len(page.Items) != 1 || page.Items[0].MessageID != m.MessageID || page.Items[0].Number != "Snippet1" {
+			if err != nil || got != by || len(page.Items) != 1 || page.Items[0].MessageID != m.MessageID ||
+				page.Items[0].Number != "Snippet1" {
 				t.Errorf("%s by %s: %s %+v %v", name, by, got, page, err)
 			}
 		}
 		doc, err := n.Desk.Show(t.Context(), m.MessageID)
-		if err != nil || len(doc.Certificates) != 2 || len(doc.Answers) != 1 || doc.Answers[0].Kind != "receipt" || doc.Problem != nil || doc.AttemptCount != 1 {
+		if err != nil || len(doc.Certificates) != 2 || len(doc.Answers) != 1 || doc.Answers[0].Kind != "receipt" ||
+			doc.Problem != nil || doc.AttemptCount != 1 {
 			t.Errorf("%s: %+v %v", name, doc, err)
 		}
-		if want := map[string]documents.Status{"sender": documents.Sent, "receiver": documents.Delivered}[name]; doc.Status != want {
+		if want := map[string]documents.Status{
+			"sender":   documents.Sent,
+			"receiver": documents.Delivered,
+		}[name]; doc.Status != want {
 			t.Errorf("%s: status %s, want %s", name, doc.Status, want)
 		}
 	}
-	if by, page, err := from.Desk.Find(t.Context(), hex.EncodeToString(sum[:])); err != nil || by != documents.ByHash || page.Items[0].ID != m.ID {
+	if by, page, err := from.Desk.Find(t.Context(), hex.EncodeToString(sum[:])); err != nil || by != documents.ByHash ||
+		page.Items[0].ID != m.ID {
 		t.Errorf("by the file that was handed in: %s %+v %v", by, page, err)
 	}
 }
@@ -194,12 +208,15 @@ func (failing) Open(context.Context, store.BlobRef) (io.ReadCloser, error) {
 	return nil, errors.New("the disk does not answer")
 }
 
-// What an older program wrote gets its columns from the server, which says so; when it cannot there is an alarm, and the
-// next round begins where this one failed. A command says how many rows wait.
+// What an older program wrote gets its columns from the server, which says so; when it cannot there is an alarm, and
+// the next round begins where this one failed. A command says how many rows wait.
 func TestAPI120ServerFillsRowsOfBefore(t *testing.T) {
 	_, dir := testPKI(t)
 	n := runNodeWith(t, nodeFile(t, dir, "POP900001", ""), Options{Log: zerolog.New(nil).Level(zerolog.InfoLevel)})
-	m, _, err := n.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Read(t, samples[0]))})
+	m, _, err := n.Submit(t.Context(), ap.Submission{
+		From: participant(t, c1), To: participant(t, c4),
+		Open: ap.Bytes(golden.Read(t, samples[0])),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,18 +242,21 @@ func TestAPI120ServerFillsRowsOfBefore(t *testing.T) {
 	blobs := n.Desk.Blobs
 	n.Desk.Blobs = failing{blobs}
 	n.fillDocuments(t.Context())
-	if l := n.await(t, "older documents", 1)[0]; l["alarm"] != "columns_missing" || l["level"] != "error" || l["code"] != "RAVN-3009" {
+	if l := n.await(t, "older documents", 1)[0]; l["alarm"] != "columns_missing" || l["level"] != "error" ||
+		l["code"] != "RAVN-3009" {
 		t.Errorf("alarm: %v", l)
 	}
 	n.Desk.Blobs = blobs
 	n.fillDocuments(t.Context())
-	if l := n.await(t, "older documents got their columns", 1)[0]; l["level"] != "info" || number(l, "rows") != 1 || number(l, "unread") != 0 {
+	if l := n.await(t, "older documents got their columns", 1)[0]; l["level"] != "info" || number(l, "rows") != 1 ||
+		number(l, "unread") != 0 {
 		t.Errorf("line: %v", l)
 	}
 	if got := waiting(); got != 0 {
 		t.Errorf("%d rows wait still", got)
 	}
-	if by, page, err := n.Desk.Find(t.Context(), "Snippet1"); err != nil || by != documents.ByNumber || page.Items[0].ID != m.ID {
+	if by, page, err := n.Desk.Find(t.Context(), "Snippet1"); err != nil || by != documents.ByNumber ||
+		page.Items[0].ID != m.ID {
 		t.Errorf("%s %+v %v", by, page, err)
 	}
 	n.fillDocuments(t.Context())
@@ -249,9 +269,14 @@ func TestAPI120ServerFillsRowsOfBefore(t *testing.T) {
 func TestAPI057HandedIn(t *testing.T) {
 	_, dir := testPKI(t)
 	n := newNode(t, dir, "POP900001")
-	latin := []byte("<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>\n" + strings.Replace(string(golden.Read(t, samples[0])), "<?xml version=\"1.0\" encoding=\"UTF-8\"?>", "", 1) + "\n<!-- after -->\n\n")
+	latin := []byte("<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>\n" +
+		strings.Replace(string(golden.Read(t, samples[0])), "<?xml version=\"1.0\" encoding=\"UTF-8\"?>", "", 1) +
+		"\n<!-- after -->\n\n")
 	ready := func() []byte {
-		m, _, err := n.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Read(t, samples[0]))})
+		m, _, err := n.Submit(t.Context(), ap.Submission{
+			From: participant(t, c1), To: participant(t, c4),
+			Open: ap.Bytes(golden.Read(t, samples[0])),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -273,7 +298,10 @@ func TestAPI057HandedIn(t *testing.T) {
 	for name, s := range map[string]ap.Submission{
 		"a document in another encoding": {From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(latin)},
 		"a ready envelope":               {Open: ap.Bytes(ready)},
-		"content that is not XML":        {From: participant(t, c1), To: participant(t, c4), DocType: doc, Process: proc, MimeType: "application/octet-stream", Open: ap.Bytes([]byte("%PDF \x00\n\n"))},
+		"content that is not XML": {
+			From: participant(t, c1), To: participant(t, c4), DocType: doc,
+			Process: proc, MimeType: "application/octet-stream", Open: ap.Bytes([]byte("%PDF \x00\n\n")),
+		},
 	} {
 		m, _, err := n.Submit(t.Context(), s)
 		if err != nil {
@@ -286,7 +314,8 @@ func TestAPI057HandedIn(t *testing.T) {
 		file, err := io.ReadAll(r)
 		sum := sha256.Sum256(file)
 		page, lerr := n.Desk.List(t.Context(), documents.Query{Hash: hex.EncodeToString(sum[:])})
-		if err != nil || lerr != nil || len(page.Items) != 1 || page.Items[0].ID != m.ID || (page.Items[0].Number != "") != (s.MimeType == "") {
+		if err != nil || lerr != nil || len(page.Items) != 1 || page.Items[0].ID != m.ID ||
+			(page.Items[0].Number != "") != (s.MimeType == "") {
 			t.Errorf("%s: %+v %v %v", name, page, err, lerr)
 		}
 	}

@@ -47,8 +47,8 @@ func (e *expiring) step(now time.Time) int {
 	return step
 }
 
-// expiries lists the certificates whose end would stop us: of each seat the key that is valid longest without a gap, the
-// TLS certificate, and the CAs.
+// expiries lists the certificates whose end would stop us: of each seat the key that is valid longest without a gap,
+// the TLS certificate, and the CAs.
 func (n *Node) expiries(now time.Time) (list []expiring) {
 	seen := map[peppol.SeatID]bool{}
 	for _, id := range n.Keys.Identities() {
@@ -61,7 +61,8 @@ func (n *Node) expiries(now time.Time) (list []expiring) {
 	}
 	a := &n.Config.AS4
 	if !a.Plain {
-		if pair, err := tls.LoadX509KeyPair(n.Config.Path(a.TLSCert), n.Config.Path(a.TLSKey)); err == nil { // else the reload says so
+		// else the reload says so
+		if pair, err := tls.LoadX509KeyPair(n.Config.Path(a.TLSCert), n.Config.Path(a.TLSKey)); err == nil {
 			list = append(list, expiring{"TLS certificate", pair.Leaf, warnDaysTLS})
 		}
 	}
@@ -130,7 +131,8 @@ func (n *Node) tellExpiry(told map[string]int, now time.Time) {
 		if step <= 7 {
 			level = zerolog.ErrorLevel
 		}
-		n.alarm(level, "certificate_expires").Str("use", e.what).Str("subject", clean(certs.Subject(e.cert))).Str("sha256", sum).
+		n.alarm(level, "certificate_expires").Str("use", e.what).Str("subject",
+			clean(certs.Subject(e.cert))).Str("sha256", sum).
 			Int("days", certs.DaysLeft(e.cert, now)).Time("valid_until", e.cert.NotAfter).
 			Msg("the " + e.what + " " + certs.Term(e.cert, now))
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/ravn-ap/ravn/internal/config"
 )
 
-// PKI-027: the end of a certificate is logged 90, 60, 30, 14 and 7 days before, then daily, and once when it is over; not
-// twice for one step; and not at all while the seat has a key that follows.
+// PKI-027: the end of a certificate is logged 90, 60, 30, 14 and 7 days before, then daily, and once when it is over;
+// not twice for one step; and not at all while the seat has a key that follows.
 func TestPKI027Expiry(t *testing.T) {
 	p, pkiDir := testPKI(t)
 	now := time.Now()
@@ -43,7 +43,10 @@ func TestPKI027Expiry(t *testing.T) {
 			t.Fatal(err)
 		}
 		with := strings.Replace(string(text), "  key: key.pem\n", "  key: key.pem\n"+tc.more, 1)
-		for name, b := range map[string][]byte{"ravn.yaml": []byte(with), "next.pem": localca.EncodeCerts(next.Cert), "next.key": key} {
+		for name, b := range map[string][]byte{
+			"ravn.yaml": []byte(with), "next.pem": localca.EncodeCerts(next.Cert),
+			"next.key": key,
+		} {
 			if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
 				t.Fatal(err)
 			}

@@ -42,7 +42,10 @@ func startPhase4(t *testing.T, p *localca.PKI) *phase4 {
 	t.Helper()
 	x := &phase4{Peer: interop.Start(t), dir: t.TempDir()}
 	x.id = x.issue(t, p.AP, "phase4", localca.Leaf{CN: "POP900099"})
-	x.ca = []string{x.file(t, "ap.pem", localca.EncodeCerts(p.AP.Cert)), x.file(t, "root.pem", localca.EncodeCerts(p.Root.Cert))}
+	x.ca = []string{
+		x.file(t, "ap.pem", localca.EncodeCerts(p.AP.Cert)),
+		x.file(t, "root.pem", localca.EncodeCerts(p.Root.Cert)),
+	}
 	return x
 }
 
@@ -72,7 +75,10 @@ func (x *phase4) issue(t *testing.T, ca *localca.CA, name string, leaf localca.L
 }
 
 func (x *phase4) key(name string) interop.Fields {
-	return interop.Fields{"key_pem": filepath.Join(x.dir, name+".key"), "cert_pem": filepath.Join(x.dir, name+".pem"), "ca_pem": x.ca}
+	return interop.Fields{
+		"key_pem": filepath.Join(x.dir, name+".key"), "cert_pem": filepath.Join(x.dir, name+".pem"),
+		"ca_pem": x.ca,
+	}
 }
 
 func merge(list ...interop.Fields) interop.Fields {
@@ -122,7 +128,10 @@ func detect(t *testing.T, file string) sbdh.Detected {
 // receiptIsGood checks that phase4 verified our receipt and its digests.
 func receiptIsGood(t *testing.T, ans interop.Fields) {
 	t.Helper()
-	for _, k := range []string{"receipt_received", "receipt_signature_valid", "receipt_references_match", "response_signer_is_receiver"} {
+	for _, k := range []string{
+		"receipt_received", "receipt_signature_valid", "receipt_references_match",
+		"response_signer_is_receiver",
+	} {
 		if ans[k] != true {
 			t.Errorf("%s = %v, errors %v", k, ans[k], ans["errors"])
 		}
@@ -155,21 +164,25 @@ func (x *phase4) sendsTo(t *testing.T, n *tested, examples []string) {
 	for _, name := range examples {
 		file := golden.Shared(t, name)
 		d := detect(t, file)
-		send(filepath.Base(name), merge(x.to(t, n, file), interop.Fields{"doctype": d.DocType.String(), "process": d.Process.Value()}))
+		send(filepath.Base(name), merge(x.to(t, n, file),
+			interop.Fields{"doctype": d.DocType.String(), "process": d.Process.Value()}))
 	}
 	invoice := golden.Shared(t, samples[0])
 	send("uncompressed", merge(x.to(t, n, invoice), interop.Fields{"compress": false}))
 	for _, size := range []int{1 << 10, 100 << 10, 1 << 20, 10 << 20} {
 		file := x.file(t, "binary", noise(size))
-		send("binary of "+sizeName(size), merge(x.to(t, n, file), interop.Fields{"payload_binary_mime": "application/octet-stream"}))
+		send("binary of "+sizeName(size), merge(x.to(t, n, file),
+			interop.Fields{"payload_binary_mime": "application/octet-stream"}))
 	}
-	send("text", merge(x.to(t, n, x.file(t, "text", []byte("Ærlig & <talt>\n"))), interop.Fields{"text_mime": "text/plain"}))
+	send("text", merge(x.to(t, n, x.file(t, "text", []byte("Ærlig & <talt>\n"))),
+		interop.Fields{"text_mime": "text/plain"}))
 	if got := n.inbox(t, want); len(got) != want {
 		t.Errorf("%d documents delivered, want %d", len(got), want)
 	}
 	t.Run("captured", func(t *testing.T) {
 		req, resp := filepath.Join(x.dir, "request.http"), filepath.Join(x.dir, "response.http")
-		receiptIsGood(t, x.Call(t, "send", merge(x.to(t, n, invoice), interop.Fields{"capture_request_to": req, "capture_response_to": resp})))
+		receiptIsGood(t, x.Call(t, "send", merge(x.to(t, n, invoice),
+			interop.Fields{"capture_request_to": req, "capture_response_to": resp})))
 		explained(t, n.Keys, x.anchors(t), req, resp)
 	})
 }
@@ -313,7 +326,8 @@ func (x *phase4) receivesFrom(t *testing.T, n *tested, examples []string) {
 	if err := os.Mkdir(captures, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	rx := x.Call(t, "receiver.start", merge(x.key("phase4"), interop.Fields{"dir": in, "capture_dir": captures, "not_serviced": []string{"0192:923609016"}}))
+	rx := x.Call(t, "receiver.start", merge(x.key("phase4"),
+		interop.Fields{"dir": in, "capture_dir": captures, "not_serviced": []string{"0192:923609016"}}))
 	peer := as4.Peer{URL: rx["url"].(string), Cert: x.id.Cert}
 	participant := func(s string) peppol.ParticipantID {
 		id, err := peppol.ParseParticipant(s)
@@ -362,7 +376,10 @@ func (x *phase4) receivesFrom(t *testing.T, n *tested, examples []string) {
 	d := detect(t, golden.Shared(t, samples[0]))
 	for _, size := range []int{1 << 10, 100 << 10, 1 << 20, 10 << 20} {
 		t.Run("binary of "+sizeName(size), func(t *testing.T) {
-			m, err := send(t, ap.Submission{DocType: d.DocType, Process: d.Process, MimeType: "application/vnd.etsi.asic-e+zip", Open: ap.Bytes(noise(size))})
+			m, err := send(t, ap.Submission{
+				DocType: d.DocType, Process: d.Process,
+				MimeType: "application/vnd.etsi.asic-e+zip", Open: ap.Bytes(noise(size)),
+			})
 			if err != nil || m.State != store.Sent {
 				t.Fatalf("state %s, %v", m.State, err)
 			}
@@ -370,7 +387,10 @@ func (x *phase4) receivesFrom(t *testing.T, n *tested, examples []string) {
 		})
 	}
 	t.Run("text", func(t *testing.T) {
-		m, err := send(t, ap.Submission{DocType: d.DocType, Process: d.Process, MimeType: "application/octet-stream", Text: true, Open: ap.Bytes([]byte("Ærlig & <talt>"))})
+		m, err := send(t, ap.Submission{
+			DocType: d.DocType, Process: d.Process, MimeType: "application/octet-stream",
+			Text: true, Open: ap.Bytes([]byte("Ærlig & <talt>")),
+		})
 		if err != nil || m.State != store.Sent {
 			t.Fatalf("state %s, %v", m.State, err)
 		}
@@ -380,7 +400,8 @@ func (x *phase4) receivesFrom(t *testing.T, n *tested, examples []string) {
 		m, err := send(t, ap.Submission{To: participant("0192:923609016"), Open: ap.Bytes(golden.Read(t, samples[0]))})
 		var f *fault.Error
 		var se *as4.SendError
-		if !errors.As(err, &f) || f.Code != fault.PeerRefused || !errors.As(err, &se) || !se.Signal.IsNotServiced() || m.State != store.FailedPermanent {
+		if !errors.As(err, &f) || f.Code != fault.PeerRefused || !errors.As(err, &se) || !se.Signal.IsNotServiced() ||
+			m.State != store.FailedPermanent {
 			t.Errorf("state %s, %v", m.State, err)
 		}
 	})
@@ -391,7 +412,8 @@ func (x *phase4) receivesFrom(t *testing.T, n *tested, examples []string) {
 		defer func() { peer = direct }()
 		m, err := send(t, ap.Submission{Open: ap.Bytes(golden.Read(t, samples[0]))})
 		var se *as4.SendError
-		if !errors.As(err, &se) || se.Signal == nil || se.Signal.Code != ebms.CodeFailedDecryption || m.State != store.FailedPermanent {
+		if !errors.As(err, &se) || se.Signal == nil || se.Signal.Code != ebms.CodeFailedDecryption ||
+			m.State != store.FailedPermanent {
 			t.Errorf("state %s, %v", m.State, err)
 		}
 		if after := entries(t, in); len(after) != len(before) {
@@ -399,7 +421,8 @@ func (x *phase4) receivesFrom(t *testing.T, n *tested, examples []string) {
 		}
 	})
 	t.Run("captured", func(t *testing.T) {
-		explained(t, certs.NewKeyring(x.id), x.anchors(t), filepath.Join(captures, "001-request.http"), filepath.Join(captures, "001-response.http"))
+		explained(t, certs.NewKeyring(x.id), x.anchors(t), filepath.Join(captures, "001-request.http"),
+			filepath.Join(captures, "001-response.http"))
 	})
 }
 
@@ -431,7 +454,10 @@ func TestInteropAS4128Rebuilt(t *testing.T) {
 		if err := sbdh.Wrap(&sbd, h, bytes.NewReader(golden.Invoice(t))); err != nil {
 			t.Fatal(err)
 		}
-		fields := merge(x.to(t, n, ""), interop.Fields{"sbd_file": x.file(t, name, sbd.Bytes()), "message_id": "again@phase4.example"})
+		fields := merge(x.to(t, n, ""), interop.Fields{
+			"sbd_file":   x.file(t, name, sbd.Bytes()),
+			"message_id": "again@phase4.example",
+		})
 		delete(fields, "file")
 		return x.Call(t, "send", fields)
 	}

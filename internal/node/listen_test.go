@@ -18,7 +18,8 @@ func TestGateFollowsTheConfiguration(t *testing.T) {
 		all, source intake.Limits
 	}{
 		{
-			"  connections: 50\n  connections_per_source: 5\n  spool_bytes: 1000000000\n  trusted_proxies: [10.0.0.0/8]\n",
+			"  connections: 50\n  connections_per_source: 5\n  spool_bytes: 1000000000\n" +
+				"  trusted_proxies: [10.0.0.0/8]\n",
 			intake.Limits{Connections: 50, Files: 50, Spool: 1_000_000_000},
 			intake.Limits{Connections: 5, Files: 5, Spool: 250_000_000},
 		},
@@ -29,10 +30,12 @@ func TestGateFollowsTheConfiguration(t *testing.T) {
 		},
 	} {
 		n := talkative(t, dir, "POP900002", tc.as4, nil)
-		if g := n.gate; g.All != tc.all || g.Source != tc.source || len(g.Proxies) != len(n.Config.AS4.Proxies) || g.Closed == nil {
+		if g := n.gate; g.All != tc.all || g.Source != tc.source || len(g.Proxies) != len(n.Config.AS4.Proxies) ||
+			g.Closed == nil {
 			t.Errorf("%s: all %+v, source %+v, proxies %v", tc.as4, g.All, g.Source, g.Proxies)
 		}
-		if rx := n.Receiver(); rx.Intake != n.gate || rx.InFlight != n.Config.AS4.InFlight || rx.MaxBytes != n.Config.AS4.MaxBytes || rx.MaxExpanded != n.Config.AS4.MaxSize {
+		if rx := n.Receiver(); rx.Intake != n.gate || rx.InFlight != n.Config.AS4.InFlight ||
+			rx.MaxBytes != n.Config.AS4.MaxBytes || rx.MaxExpanded != n.Config.AS4.MaxSize {
 			t.Errorf("%s: %+v", tc.as4, rx)
 		}
 	}
@@ -41,7 +44,8 @@ func TestGateFollowsTheConfiguration(t *testing.T) {
 // Without a configured size the spool takes what some large messages need, and never more than a quarter of what is
 // free, but room for one message.
 func TestSpoolRoom(t *testing.T) {
-	n := &Node{Config: &config.Config{}, spool: t.TempDir(), opts: Options{DiskSpace: diskSpace}} // one that runs reads its configuration
+	// one that runs reads its configuration
+	n := &Node{Config: &config.Config{}, spool: t.TempDir(), opts: Options{DiskSpace: diskSpace}}
 	free, _, err := diskSpace(n.spool)
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +77,8 @@ func TestConnectionsFitTheOpenFiles(t *testing.T) {
 		if got := n.fit(256, tc.files); got != tc.want || (len(log.lines(t, "")) == 1) != tc.told {
 			t.Errorf("%d open files: %d connections, log %s", tc.files, got, log.text())
 		}
-		if l := log.lines(t, ""); tc.told && (l[0]["level"] != "error" || fmt.Sprint(l[0]["connections"]) != fmt.Sprint(tc.want)) {
+		if l := log.lines(t, ""); tc.told && (l[0]["level"] != "error" ||
+			fmt.Sprint(l[0]["connections"]) != fmt.Sprint(tc.want)) {
 			t.Errorf("%v", l)
 		}
 	}

@@ -99,7 +99,9 @@ func (n *Node) logRefused(x *as4.Exchange) {
 	n.logOwnFailure(x)
 	if x.Blocked != "" { // SEC-092
 		n.alarm(zerolog.WarnLevel, "decryption").Str("tx", x.ID).Str("c2", string(x.C2)).Str("source", x.Source).
-			Str("blocked", x.Blocked).Msg("more than 20 messages in ten minutes could not be decrypted: no more are tried for ten minutes")
+			Str("blocked",
+				x.Blocked).Msg(
+			"more than 20 messages in ten minutes could not be decrypted: no more are tried for ten minutes")
 	}
 }
 

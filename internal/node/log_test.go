@@ -54,7 +54,8 @@ func (n *tested) post(t *testing.T, path string, header ...string) int {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }() // the answer was read
-	text := "POST " + path + " HTTP/1.1\r\nHost: b\r\nContent-Type: application/soap+xml\r\nContent-Length: 3\r\n" + strings.Join(header, "") + "\r\nabc"
+	text := "POST " + path + " HTTP/1.1\r\nHost: b\r\nContent-Type: application/soap+xml\r\nContent-Length: 3\r\n" +
+		strings.Join(header, "") + "\r\nabc"
 	if _, err := io.WriteString(conn, text); err != nil {
 		t.Fatal(err)
 	}
@@ -129,16 +130,19 @@ func TestSEC150RefusalLine(t *testing.T) {
 	_, dir := testPKI(t)
 	n := talkative(t, dir, "POP900002", "  trusted_proxies: [127.0.0.1]\n", nil)
 	agent := "evil/1.0 \u202e\u2028" + strings.Repeat("ø", 1000)
-	if status := n.post(t, "/as4", "User-Agent: "+agent+"\r\nX-Forwarded-For: 2001:db8::7\r\n"); status != http.StatusBadRequest {
+	if status := n.post(t, "/as4", "User-Agent: "+agent+
+		"\r\nX-Forwarded-For: 2001:db8::7\r\n"); status != http.StatusBadRequest {
 		t.Errorf("HTTP %d", status)
 	}
 	l := n.await(t, "refused", 1)[0]
 	want := `evil/1.0 \u202e\u2028` + strings.Repeat("ø", 118)
-	if got := fmt.Sprint(l["agent"]); !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "…") || len(got) > 2*maxText {
+	if got := fmt.Sprint(l["agent"]); !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "…") ||
+		len(got) > 2*maxText {
 		t.Errorf("agent: %q", got)
 	}
 	for field, want := range map[string]any{
-		"level": "warn", "dir": "in", "step": "soap", "status": 400.0, "remote": "2001:db8::7", "proxy": "127.0.0.1", "source": "2001:db8::/64", "bytes": 3.0,
+		"level": "warn", "dir": "in", "step": "soap", "status": 400.0, "remote": "2001:db8::7", "proxy": "127.0.0.1",
+		"source": "2001:db8::/64", "bytes": 3.0,
 	} {
 		if l[field] != want {
 			t.Errorf("%s: %v, want %v", field, l[field], want)
@@ -152,8 +156,10 @@ func TestSEC150RefusalLine(t *testing.T) {
 // SEC-150.
 func TestClean(t *testing.T) {
 	for text, want := range map[string]string{
-		"plain æøå": "plain æøå", "a\r\nb\x1b[31m\x00": `a\u000d\u000ab\u001b[31m\u0000`, "\u202egnp\u200b\ufeff": `\u202egnp\u200b\ufeff`, "\xff": "\ufffd",
-		strings.Repeat("x", 300): strings.Repeat("x", 256) + "…", strings.Repeat("x", 255) + "ø": strings.Repeat("x", 255) + "…",
+		"plain æøå": "plain æøå", "a\r\nb\x1b[31m\x00": `a\u000d\u000ab\u001b[31m\u0000`,
+		"\u202egnp\u200b\ufeff": `\u202egnp\u200b\ufeff`, "\xff": "\ufffd",
+		strings.Repeat("x", 300):       strings.Repeat("x", 256) + "…",
+		strings.Repeat("x", 255) + "ø": strings.Repeat("x", 255) + "…",
 	} {
 		if got := clean(text); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
@@ -166,7 +172,10 @@ func TestOneIDPerMessage(t *testing.T) {
 	_, dir := testPKI(t)
 	from, to := newNode(t, dir, "POP900001"), talkative(t, dir, "POP900002", "", nil)
 	to.serve(t, c4, billing, process)
-	m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Read(t, samples[0]))})
+	m, job, err := from.Submit(t.Context(), ap.Submission{
+		From: participant(t, c1), To: participant(t, c4),
+		Open: ap.Bytes(golden.Read(t, samples[0])),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,14 +203,15 @@ func TestOneIDPerMessage(t *testing.T) {
 		t.Fatal(list, err)
 	}
 	for i, l := range append(received, to.await(t, "delivered", 1)...) {
-		if l["tx"] != list[0].ID || l["message_id"] != m.MessageID || l["level"] != "info" || (l["duplicate"] == true) != (i == 1) {
+		if l["tx"] != list[0].ID || l["message_id"] != m.MessageID || l["level"] != "info" ||
+			(l["duplicate"] == true) != (i == 1) {
 			t.Errorf("line %d: %v, want tx %s", i, l, list[0].ID)
 		}
 	}
 }
 
-// While there is not room on the disk for two messages of the largest size no message is admitted, and it is admitted again
-// when there is. Of a small disk no more than a tenth is asked for.
+// While there is not room on the disk for two messages of the largest size no message is admitted, and it is admitted
+// again when there is. Of a small disk no more than a tenth is asked for.
 func TestREL074NoMessagesForAFullDisk(t *testing.T) {
 	n, _ := idleNode(t)
 	largest := uint64(n.Config.AS4.MaxBytes)
@@ -222,7 +232,8 @@ func TestREL074NoMessagesForAFullDisk(t *testing.T) {
 		n.opts.DiskSpace = func(dir string) (uint64, uint64, error) { asked = dir; return tc.free, tc.total, tc.err }
 		n.health.checked = time.Time{}
 		var u *unready
-		if err := n.ready(); errors.As(err, &u) != (tc.cause != "") || u != nil && u.cause != tc.cause || asked != n.spool {
+		if err := n.ready(); errors.As(err, &u) != (tc.cause != "") || u != nil && u.cause != tc.cause ||
+			asked != n.spool {
 			t.Errorf("%s: %v, asked about %s", tc.what, err, asked)
 		}
 	}
@@ -237,7 +248,8 @@ func TestREL060Causes(t *testing.T) {
 	n.health.mu.Unlock()
 	connected := func(want int) { // one connection of the source is allowed, and the server ends it a little later
 		t.Helper()
-		for deadline := time.Now().Add(10 * time.Second); n.gate.Held().Connections != want; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(10 * time.Second); n.gate.Held().Connections != want; time.Sleep(
+			time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("%d connections, want %d", n.gate.Held().Connections, want)
 			}
@@ -258,13 +270,15 @@ func TestREL060Causes(t *testing.T) {
 	n.health.disk = nil
 	n.health.mu.Unlock()
 	n.await(t, "accepting messages again", 1)
-	if list := n.Log.lines(t, "no messages are accepted"); len(list) != 1 || list[0]["level"] != "error" || list[0]["cause"] != "the disk is nearly full" {
+	if list := n.Log.lines(t, "no messages are accepted"); len(list) != 1 || list[0]["level"] != "error" ||
+		list[0]["cause"] != "the disk is nearly full" {
 		t.Errorf("%v", list)
 	}
 	err := errors.New("the database is gone")
 	n.health.fatal.Store(&err)
 	n.post(t, "/as4")
-	if l := n.await(t, "refused", 4)[3]; l["cause"] != "the storage failed" || !strings.Contains(fmt.Sprint(l["error"]), "try again later") {
+	if l := n.await(t, "refused", 4)[3]; l["cause"] != "the storage failed" ||
+		!strings.Contains(fmt.Sprint(l["error"]), "try again later") {
 		t.Errorf("%v", l)
 	}
 	if l := n.await(t, "no messages are accepted", 2)[1]; !strings.Contains(fmt.Sprint(l["error"]), err.Error()) {
@@ -286,7 +300,8 @@ func TestREL060Causes(t *testing.T) {
 	if _, err := second.Read(make([]byte, 1)); err == nil {
 		t.Error("a second connection of the source is served")
 	}
-	if l := n.await(t, "connection closed", 1)[0]; l["cause"] != "intake: too many connections of this source" || l["source"] != "127.0.0.1" || l["level"] != "warn" {
+	if l := n.await(t, "connection closed", 1)[0]; l["cause"] != "intake: too many connections of this source" ||
+		l["source"] != "127.0.0.1" || l["level"] != "warn" {
 		t.Errorf("%v", l)
 	}
 }
@@ -330,7 +345,9 @@ func TestSEC037PanicsAreLogged(t *testing.T) {
 	}
 	for i, point := range []string{"receive.soap", "receive.end", "another handler"} {
 		l := panics[i]
-		if stack := fmt.Sprint(l["stack"]); l["level"] != "error" || !strings.Contains(fmt.Sprint(l["error"]), "a fault at "+point) || !strings.Contains(stack, "log_test.go") || len(stack) > maxStack {
+		if stack := fmt.Sprint(l["stack"]); l["level"] != "error" ||
+			!strings.Contains(fmt.Sprint(l["error"]), "a fault at "+point) || !strings.Contains(stack, "log_test.go") ||
+			len(stack) > maxStack {
 			t.Errorf("%v", l)
 		}
 	}
@@ -358,17 +375,24 @@ func TestHandshakesAreLogged(t *testing.T) {
 		t.Fatal(err)
 	}
 	rewrite(t, file, "plain: true", "tls_cert: tls.pem\n  tls_key: tls.key")
-	if err := errors.Join(os.WriteFile(filepath.Join(filepath.Dir(file), "tls.pem"), localca.EncodeCerts(id.Cert), 0o600),
+	if err := errors.Join(os.WriteFile(filepath.Join(filepath.Dir(file), "tls.pem"), localca.EncodeCerts(id.Cert),
+		0o600),
 		os.WriteFile(filepath.Join(filepath.Dir(file), "tls.key"), key, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	n := runNodeWith(t, file, Options{Log: zerolog.New(nil).Level(zerolog.DebugLevel)})
 	for range 10 {
-		if _, err := tls.Dial("tcp", n.Addr(), &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10, InsecureSkipVerify: true}); err == nil {
+		if _, err := tls.Dial("tcp", n.Addr(), &tls.Config{
+			MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10,
+			InsecureSkipVerify: true,
+		}); err == nil {
 			t.Error("TLS 1.1 is accepted")
 		}
 	}
-	for text, want := range map[string]string{"GET / HTTP/1.1\r\n\r\n": "HTTP request", "\x00\x00\x00\x00\x00\x00": "first record", "": "EOF"} {
+	for text, want := range map[string]string{
+		"GET / HTTP/1.1\r\n\r\n":   "HTTP request",
+		"\x00\x00\x00\x00\x00\x00": "first record", "": "EOF",
+	} {
 		conn, err := net.Dial("tcp", n.Addr())
 		if err != nil {
 			t.Fatal(err)
@@ -384,10 +408,12 @@ func TestHandshakesAreLogged(t *testing.T) {
 			level = "debug"
 		}
 		list := n.await(t, "tls handshake failed", 1)
-		for deadline := time.Now().Add(10 * time.Second); !strings.Contains(fmt.Sprint(list[len(list)-1]["cause"]), want) && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(10 * time.Second); !strings.Contains(fmt.Sprint(list[len(list)-1]["cause"]),
+			want) && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 			list = n.Log.lines(t, "tls handshake failed")
 		}
-		if l := list[len(list)-1]; !strings.Contains(fmt.Sprint(l["cause"]), want) || l["level"] != level || l["source"] != "127.0.0.1" || !strings.HasPrefix(fmt.Sprint(l["remote"]), "127.0.0.1:") {
+		if l := list[len(list)-1]; !strings.Contains(fmt.Sprint(l["cause"]), want) || l["level"] != level ||
+			l["source"] != "127.0.0.1" || !strings.HasPrefix(fmt.Sprint(l["remote"]), "127.0.0.1:") {
 			t.Errorf("%q: %v", text, l)
 		}
 	}
@@ -399,7 +425,8 @@ func TestHandshakesAreLogged(t *testing.T) {
 		}
 	}
 	left := n.Log.lines(t, "lines left out")
-	if old != 5 || len(left) != 1 || number(left[0], "left_out") != 5 || !strings.Contains(fmt.Sprint(left[0]["kind"]), "unsupported versions") {
+	if old != 5 || len(left) != 1 || number(left[0], "left_out") != 5 ||
+		!strings.Contains(fmt.Sprint(left[0]["kind"]), "unsupported versions") {
 		t.Errorf("%d lines about TLS 1.1, left out: %v", old, left)
 	}
 }
@@ -470,14 +497,18 @@ func TestTLSReloadIsLogged(t *testing.T) {
 func TestSEC092Alarm(t *testing.T) {
 	log := &logged{}
 	n := &Node{opts: Options{Log: zerolog.New(log)}, lines: newLines(zerolog.New(log), time.Now)}
-	x := &as4.Exchange{ID: "1", C2: "POP900001", Source: "192.0.2.1", Code: "EBMS:0102", Status: 200, Err: errors.New("tag"), Authenticated: true}
+	x := &as4.Exchange{
+		ID: "1", C2: "POP900001", Source: "192.0.2.1", Code: "EBMS:0102", Status: 200,
+		Err: errors.New("tag"), Authenticated: true,
+	}
 	for range 30 {
 		n.logRefused(x)
 	}
 	x.Blocked = as4.BlockedSigner
 	n.logRefused(x)
 	list := log.lines(t, "")
-	if l := list[len(list)-1]; l["alarm"] != "decryption" || l["level"] != "warn" || l["c2"] != "POP900001" || l["source"] != "192.0.2.1" || l["blocked"] != "signer" || l["tx"] != "1" {
+	if l := list[len(list)-1]; l["alarm"] != "decryption" || l["level"] != "warn" || l["c2"] != "POP900001" ||
+		l["source"] != "192.0.2.1" || l["blocked"] != "signer" || l["tx"] != "1" {
 		t.Errorf("%v", l)
 	}
 	if len(list) != 21 {
@@ -492,9 +523,17 @@ func TestOwnFaults(t *testing.T) {
 		x    as4.Exchange
 		want string // message of the error line
 	}{
-		{"the message could not be stored", as4.Exchange{Code: "EBMS:0202", Status: 200, Authenticated: true}, "a message could not be accepted; its sender repeats it"},
+		{
+			"the message could not be stored",
+			as4.Exchange{Code: "EBMS:0202", Status: 200, Authenticated: true},
+			"a message could not be accepted; its sender repeats it",
+		},
 		{"no key to sign with", as4.Exchange{Status: 503, Cause: as4.CauseNoKey}, "no key to sign with"},
-		{"the spool cannot be written", as4.Exchange{Status: 503, Cause: as4.CauseSpool}, "the spool cannot be written"},
+		{
+			"the spool cannot be written",
+			as4.Exchange{Status: 503, Cause: as4.CauseSpool},
+			"the spool cannot be written",
+		},
 		{"an internal error", as4.Exchange{Status: 503, Cause: as4.CauseInternal}, "an internal error"},
 		{"a full pool", as4.Exchange{Status: 503, Cause: "the working pool is full"}, ""},
 		{"a client that went away", as4.Exchange{Status: 503, Cause: "the client went away", Authenticated: true}, ""},

@@ -27,7 +27,9 @@ type register struct {
 	forgotten   int
 }
 
-func (r *register) Endpoint(context.Context, peppol.ParticipantID, peppol.DocTypeID, peppol.ProcessID) (*smp.Endpoint, error) {
+func (r *register) Endpoint(context.Context, peppol.ParticipantID, peppol.DocTypeID, peppol.ProcessID) (*smp.Endpoint,
+	error,
+) {
 	p := r.first
 	if r.forgotten > 0 {
 		if p = r.then; r.err != nil {
@@ -62,20 +64,66 @@ func TestAS4125NotServiced(t *testing.T) {
 		attempts string     // seat that was sent to and code that came back
 		due      bool       // there will be another attempt
 	}{
-		{"SBDH-009 another access point", register{then: serving.peer()}, as4.Peer{}, store.Sent, "", "old EBMS:0004, serving ", false},
-		{"the same endpoint", register{then: old.peer()}, as4.Peer{}, store.FailedPermanent, fault.PeerRefused, "old EBMS:0004", false},
-		{"the same address with another certificate", register{then: as4.Peer{URL: old.URL(), Cert: renewed.Cert}}, as4.Peer{}, store.FailedPermanent, fault.PeerRefused, "old EBMS:0004, old EBMS:0102", false},
-		{"another address for the same certificate", register{then: as4.Peer{URL: other.URL(), Cert: old.peer().Cert}}, as4.Peer{}, store.FailedPermanent, fault.PeerRefused, "old EBMS:0004, other EBMS:0004", false},
-		{"not serviced there either", register{then: other.peer()}, as4.Peer{}, store.FailedPermanent, fault.PeerRefused, "old EBMS:0004, other EBMS:0004", false},
-		{"registered no more", register{err: &smp.Error{Kind: smp.NotRegistered}}, as4.Peer{}, store.FailedPermanent, fault.NotRegistered, "old EBMS:0004", false},
-		{"the second lookup fails", register{err: lost}, as4.Peer{}, store.RetryWait, fault.LookupFailed, "old EBMS:0004", true},
-		{"an address given directly", register{then: serving.peer()}, old.peer(), store.FailedPermanent, fault.PeerRefused, "old EBMS:0004", false},
+		{
+			"SBDH-009 another access point",
+			register{then: serving.peer()},
+			as4.Peer{},
+			store.Sent, "",
+			"old EBMS:0004, serving ", false,
+		},
+		{
+			"the same endpoint",
+			register{then: old.peer()},
+			as4.Peer{},
+			store.FailedPermanent, fault.PeerRefused,
+			"old EBMS:0004", false,
+		},
+		{
+			"the same address with another certificate",
+			register{then: as4.Peer{URL: old.URL(), Cert: renewed.Cert}},
+			as4.Peer{},
+			store.FailedPermanent, fault.PeerRefused, "old EBMS:0004, old EBMS:0102", false,
+		},
+		{
+			"another address for the same certificate",
+			register{then: as4.Peer{URL: other.URL(), Cert: old.peer().Cert}},
+			as4.Peer{},
+			store.FailedPermanent, fault.PeerRefused, "old EBMS:0004, other EBMS:0004", false,
+		},
+		{
+			"not serviced there either",
+			register{then: other.peer()},
+			as4.Peer{},
+			store.FailedPermanent,
+			fault.PeerRefused, "old EBMS:0004, other EBMS:0004", false,
+		},
+		{
+			"registered no more",
+			register{err: &smp.Error{Kind: smp.NotRegistered}},
+			as4.Peer{},
+			store.FailedPermanent,
+			fault.NotRegistered, "old EBMS:0004", false,
+		},
+		{
+			"the second lookup fails",
+			register{err: lost},
+			as4.Peer{},
+			store.RetryWait, fault.LookupFailed,
+			"old EBMS:0004", true,
+		},
+		{
+			"an address given directly",
+			register{then: serving.peer()},
+			old.peer(), store.FailedPermanent,
+			fault.PeerRefused, "old EBMS:0004", false,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			reg := tc.register
 			reg.first = old.peer()
 			from.Outbound.Directory = &reg
-			m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Invoice(t))})
+			m, job, err := from.Submit(t.Context(),
+				ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Invoice(t))})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,7 +136,8 @@ func TestAS4125NotServiced(t *testing.T) {
 			if (reg.forgotten == 1) != (tc.direct.URL == "") {
 				t.Errorf("asked to forget %d times", reg.forgotten)
 			}
-			if m, err = from.Store.Get(t.Context(), db.DefaultTenant, m.ID); err != nil || m.State != tc.state || m.MessageID != id {
+			if m, err = from.Store.Get(t.Context(), db.DefaultTenant, m.ID); err != nil || m.State != tc.state ||
+				m.MessageID != id {
 				t.Errorf("%s is %s, %v; want %s in state %s", m.MessageID, m.State, err, id, tc.state)
 			}
 			if m.State == store.Sent {
@@ -98,7 +147,8 @@ func TestAS4125NotServiced(t *testing.T) {
 			if got := attempts(t, from, m.ID); names.Replace(got) != tc.attempts {
 				t.Errorf("attempts %s, want %s", names.Replace(got), tc.attempts)
 			}
-			if due, dead := waits(t, from, m.ID, false), waits(t, from, m.ID, true); due != tc.due || dead != (tc.state == store.FailedPermanent) {
+			if due, dead := waits(t, from, m.ID, false),
+				waits(t, from, m.ID, true); due != tc.due || dead != (tc.state == store.FailedPermanent) {
 				t.Errorf("due again: %v, given up: %v", due, dead)
 			}
 		})
@@ -144,7 +194,8 @@ func attempts(t *testing.T, n *tested, id string) string {
 		out = append(out, fmt.Sprintf("%s %s", a.Endpoint, a.Code))
 		answered := false
 		for _, e := range kept {
-			answered = answered || e.Attempt == a.N && (e.Kind == store.EvidenceAnswerSOAP || e.Kind == store.EvidenceReceipt)
+			answered = answered || e.Attempt == a.N &&
+				(e.Kind == store.EvidenceAnswerSOAP || e.Kind == store.EvidenceReceipt)
 		}
 		if !answered || a.Ended.IsZero() {
 			t.Errorf("attempt %+v has no answer or no end", a)

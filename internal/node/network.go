@@ -20,7 +20,10 @@ func (n *Node) network(guard *smp.Guard, roots *x509.CertPool) (*http.Client, ap
 		return toPeers, nil
 	}
 	d := n.Config.Discovery
-	resolver := &sml.Resolver{Zone: zone, Server: d.Resolver, Local: guard.Local, Canary: n.Config.Canary(), Now: n.opts.Now}
+	resolver := &sml.Resolver{
+		Zone: zone, Server: d.Resolver, Local: guard.Local, Canary: n.Config.Canary(),
+		Now: n.opts.Now,
+	}
 	return toPeers, &smp.Client{
 		Locator: resolver, Trust: n.Trust, Guard: guard, HTTP: client, OldCanonicalization: d.OldForm, Now: n.opts.Now,
 	}

@@ -136,9 +136,10 @@ func (n *Node) show() error {
 
 // openRecord opens folders, database and blobs.
 func (n *Node) openRecord(ctx context.Context) (err error) {
-	n.data, err = openData(ctx, n.Config, db.Options{Hook: n.opts.Hook, Server: !n.opts.Command}, blob.Options{Hook: n.opts.Hook, Rescued: func(key string) {
-		n.failure(fault.New(fault.PayloadRescued, nil, "%s", key)).Msg("payload rescued")
-	}}, true)
+	n.data, err = openData(ctx, n.Config, db.Options{Hook: n.opts.Hook, Server: !n.opts.Command},
+		blob.Options{Hook: n.opts.Hook, Rescued: func(key string) {
+			n.failure(fault.New(fault.PayloadRescued, nil, "%s", key)).Msg("payload rescued")
+		}}, true)
 	if err != nil {
 		return err
 	}
@@ -153,7 +154,8 @@ func (n *Node) buryDead(ctx context.Context) {
 	err := n.process.Bury(func(owner string) error {
 		jobs, err := n.Store.BuryOwner(ctx, owner)
 		for _, j := range jobs {
-			n.opts.Log.Warn().Str("tx", j.MessageID).Str("job", j.ID).Str("owner", owner).Msg("work of a process that died is given back")
+			n.opts.Log.Warn().Str("tx", j.MessageID).Str("job", j.ID).Str("owner",
+				owner).Msg("work of a process that died is given back")
 		}
 		return err
 	})
@@ -165,7 +167,8 @@ func (n *Node) buryDead(ctx context.Context) {
 // wire connects the parts.
 func (n *Node) wire(in *inspection) {
 	core := ap.Core{
-		Tenant: db.DefaultTenant, Store: n.Store, Blobs: n.Blobs, Trust: n.Trust, Keys: func() *certs.Keyring { return n.Keys }, Now: n.opts.Now,
+		Tenant: db.DefaultTenant, Store: n.Store, Blobs: n.Blobs, Trust: n.Trust,
+		Keys: func() *certs.Keyring { return n.Keys }, Now: n.opts.Now,
 		Uncounted: n.Config.Env() == certs.Test,
 	}
 	lease := time.Duration(n.Config.Deliver.Lease)
@@ -174,17 +177,22 @@ func (n *Node) wire(in *inspection) {
 		Core: core, Lease: lease, Backend: n.inbox, Delivered: n.logDelivery, Alone: n.data.alone, Hook: n.opts.Hook,
 	}
 	n.runner = &queue.Runner{
-		Store: n.Store, Work: map[store.Kind]queue.Work{store.Deliver: n.Inbound.Forward}, Owner: n.process.Name, Now: n.opts.Now, Lease: lease,
+		Store: n.Store, Work: map[store.Kind]queue.Work{store.Deliver: n.Inbound.Forward}, Owner: n.process.Name,
+		Now: n.opts.Now, Lease: lease,
 		OnError: n.logJob,
 	}
 	n.Inbound.Queue = n.runner
 	n.openRules()
 	client, directory := n.network(in.guard, in.roots)
 	n.Outbound = &ap.Outbound{
-		Core: core, Check: n.check(n.Config.Validation.Outgoing), Directory: directory, Seat: n.Seat, Country: n.Config.Country,
+		Core: core, Check: n.check(n.Config.Validation.Outgoing), Directory: directory, Seat: n.Seat,
+		Country: n.Config.Country,
 		Timeout: time.Duration(n.Config.Send.Timeout), Hold: time.Duration(n.Config.Send.Hold),
 		Envelope: sbdh.Options{FullStandard: n.Config.FullStandard},
-		Sender:   &as4.Sender{Trust: n.Trust, HTTP: client, Host: n.Config.Host, Spool: n.spool, Agent: "ravn", Now: n.opts.Now},
+		Sender: &as4.Sender{
+			Trust: n.Trust, HTTP: client, Host: n.Config.Host, Spool: n.spool, Agent: "ravn",
+			Now: n.opts.Now,
+		},
 	}
 	n.seeker = n.newSeeker()
 }
@@ -209,7 +217,8 @@ func (n *Node) Serve(ctx context.Context) error {
 	srv := n.server()
 	var wg sync.WaitGroup
 	for _, work := range []func(context.Context){
-		n.runner.Run, n.seeker.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts, n.keepDocuments,
+		n.runner.Run, n.seeker.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts,
+		n.keepDocuments,
 	} {
 		wg.Go(func() { work(ctx) })
 	}

@@ -56,7 +56,10 @@ func newNodeWith(t testing.TB, pkiDir, seat, more string) *tested {
 func nodeFile(t testing.TB, pkiDir, seat, more string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), seat)
-	w, err := setup.Write(setup.Node{Dir: dir, Environment: certs.Local, Listen: "127.0.0.1:0", PKI: pkiDir, Seat: seat, Country: "NO"})
+	w, err := setup.Write(setup.Node{
+		Dir: dir, Environment: certs.Local, Listen: "127.0.0.1:0", PKI: pkiDir, Seat: seat,
+		Country: "NO",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +135,8 @@ func (n *tested) serve(t testing.TB, participant, docType, process string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.Store.AddServed(t.Context(), db.DefaultTenant, store.Served{Participant: p, DocType: d, Process: proc}); err != nil {
+	if err := n.Store.AddServed(t.Context(), db.DefaultTenant,
+		store.Served{Participant: p, DocType: d, Process: proc}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -144,7 +148,8 @@ func (n *tested) inbox(t testing.TB, want int) map[string][]byte {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		page, err := n.Store.List(t.Context(), db.DefaultTenant, store.Filter{Standings: deliveredToC4, Limit: want + 1})
+		page, err := n.Store.List(t.Context(), db.DefaultTenant,
+			store.Filter{Standings: deliveredToC4, Limit: want + 1})
 		list := page.Found
 		if err != nil {
 			t.Fatal(err)
@@ -168,7 +173,8 @@ func (n *tested) inbox(t testing.TB, want int) map[string][]byte {
 }
 
 const (
-	billing = "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
+	billing = "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:" +
+		"2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
 	process = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
 	c1, c4  = "0192:991825827", "0192:810418052"
 )

@@ -46,7 +46,10 @@ func newRegisters(t *testing.T) *registers {
 	t.Cleanup(func() { _, _ = r.sml.Close(), r.smp.Close() })
 	who := participant(t, c4)
 	r.sml.Register(who, r.smp.URL())
-	r.smp.Register(smptest.Service{Participant: who, DocType: r.d, Process: r.p, URL: "https://localhost:9443/as4", Cert: accessPoint.Cert})
+	r.smp.Register(smptest.Service{
+		Participant: who, DocType: r.d, Process: r.p, URL: "https://localhost:9443/as4",
+		Cert: accessPoint.Cert,
+	})
 	return r
 }
 
@@ -81,7 +84,11 @@ func TestDISC049PartnersByConfiguration(t *testing.T) {
 		{"a canary that is there", "  canary: " + c4 + "\n", elsewhere, smptest.Behaviour{}, smp.NoParticipant},
 		{"a canary that is missing", "  canary: " + c1 + "\n", elsewhere, smptest.Behaviour{}, smp.DNSFailure},
 		{"exclusive canonicalization", "", c4, smptest.Behaviour{Exclusive: true}, smp.BadSignature},
-		{"exclusive canonicalization, allowed", "  old_canonicalization: true\n", c4, smptest.Behaviour{Exclusive: true}, ""},
+		{
+			"exclusive canonicalization, allowed", "  old_canonicalization: true\n", c4,
+			smptest.Behaviour{Exclusive: true},
+			"",
+		},
 		{"the SMP on the deny list", "network:\n  deny: [127.0.0.1]\n", c4, smptest.Behaviour{}, smp.Forbidden},
 		{"others on the deny list", "network:\n  deny: [127.0.0.2, '198.51.100.0/24']\n", c4, smptest.Behaviour{}, ""},
 	} {
@@ -98,7 +105,10 @@ func TestDISC049PartnersByConfiguration(t *testing.T) {
 // envelopes on their way in and for those that C1 hands in.
 func TestSBDH027ByConfiguration(t *testing.T) {
 	_, pki := testPKI(t)
-	h := &sbdh.Header{Sender: participant(t, c1), Receiver: participant(t, c4), CountryC1: "NO", InstanceID: "i-1", Created: "2026-01-01T00:00:00Z"}
+	h := &sbdh.Header{
+		Sender: participant(t, c1), Receiver: participant(t, c4), CountryC1: "NO", InstanceID: "i-1",
+		Created: "2026-01-01T00:00:00Z",
+	}
 	var err, perr error
 	h.DocType, err = peppol.ParseDocType(billing)
 	h.Process, perr = peppol.ParseProcess(process)

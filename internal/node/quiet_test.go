@@ -49,7 +49,10 @@ func (l *logged) lines(t testing.TB, message string) (list []map[string]any) {
 func TestQuiet(t *testing.T) {
 	log := &logged{}
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	q := &quiet{log: zerolog.New(log), now: func() time.Time { return now }, span: 10 * time.Second, each: 2, all: 5, level: zerolog.WarnLevel}
+	q := &quiet{
+		log: zerolog.New(log), now: func() time.Time { return now }, span: 10 * time.Second, each: 2, all: 5,
+		level: zerolog.WarnLevel,
+	}
 	storm := func(n int, kind, source string) (wrote int) {
 		for range n {
 			if q.allow(kind, source) {
@@ -66,7 +69,8 @@ func TestQuiet(t *testing.T) {
 	}
 	told := func() (list []string) {
 		for _, l := range log.lines(t, "lines left out") {
-			list = append(list, fmt.Sprintf("%v %v %v %v %v", l["level"], l["kind"], l["source"], l["left_out"], l["ms"]))
+			list = append(list, fmt.Sprintf("%v %v %v %v %v", l["level"], l["kind"], l["source"], l["left_out"],
+				l["ms"]))
 		}
 		log.buf.Reset()
 		return list

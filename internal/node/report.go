@@ -47,8 +47,8 @@ func country(cfg *config.Config) string {
 	return cfg.Country
 }
 
-// ReportSubmission makes the submission of a report: from the service provider itself to OpenPeppol (RPT-6). It is signed by the
-// seat that it is about.
+// ReportSubmission makes the submission of a report: from the service provider itself to OpenPeppol (RPT-6). It is
+// signed by the seat that it is about.
 func (n *Node) ReportSubmission(u *accounts.Unsent) (ap.Submission, error) {
 	cfg := n.Config
 	receiver := cfg.Reporting.Receiver
@@ -56,7 +56,8 @@ func (n *Node) ReportSubmission(u *accounts.Unsent) (ap.Submission, error) {
 		receiver = openPeppol
 	}
 	if cfg.Reporting.SPID == "" || receiver == "" {
-		return ap.Submission{}, fault.New(fault.ConfigInvalid, nil, "reporting.spid and, outside of production, reporting.receiver are needed to send reports")
+		return ap.Submission{}, fault.New(fault.ConfigInvalid, nil,
+			"reporting.spid and, outside of production, reporting.receiver are needed to send reports")
 	}
 	docType := peppol.TypeTSR
 	if u.What == ledger.MarkEUSR {

@@ -11,8 +11,8 @@ import (
 	"github.com/ravn-ap/ravn/reporting"
 )
 
-// RPT-6: a report goes from the service provider itself to OpenPeppol, under its own document type, signed by the seat that it is
-// about. Outside of production nobody gets one who is not named.
+// RPT-6: a report goes from the service provider itself to OpenPeppol, under its own document type, signed by the seat
+// that it is about. Outside of production nobody gets one who is not named.
 func TestRPT6Submission(t *testing.T) {
 	n, _ := idleNode(t)
 	n.Config.Country, n.Config.Reporting.Country = "NO", ""
@@ -33,13 +33,15 @@ func TestRPT6Submission(t *testing.T) {
 		{"production", "", "", ledger.MarkTSR, "9925:be0848934496", "NO", peppol.TypeTSR},
 		{"production", "0192:991825827", "", ledger.MarkEUSR, "0192:991825827", "NO", peppol.TypeEUSR},
 	} {
-		n.Config.Environment, n.Config.Reporting.Receiver, n.Config.Reporting.Country, u.What = tc.env, tc.receiver, tc.country, tc.what
+		n.Config.Environment, n.Config.Reporting.Receiver, n.Config.Reporting.Country, u.What = tc.env, tc.receiver,
+			tc.country, tc.what
 		s, err := n.ReportSubmission(u)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if s.Seat != "POP900009" || s.From.Value() != "0242:900001" || s.To.Value() != tc.to || s.Country != tc.from ||
-			s.DocType.Value() != tc.doc || s.DocType.Scheme() != peppol.SchemeBusdox || s.Process.Value() != reporting.Process {
+			s.DocType.Value() != tc.doc || s.DocType.Scheme() != peppol.SchemeBusdox ||
+			s.Process.Value() != reporting.Process {
 			t.Errorf("%+v: %+v", tc, s)
 		}
 		r, err := s.Open()

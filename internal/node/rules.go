@@ -58,7 +58,10 @@ func LoadRules(dir string) (packs []pack.Pack, unreadable []error) {
 }
 
 func (n *Node) check(policy string) ap.Check {
-	return ap.Check{Rules: n.rules, Policy: ap.Policy(policy), NoRules: ap.NoRules(n.Config.Validation.NoRules), Room: n.room, Timeout: time.Duration(n.Config.Validation.Timeout)}
+	return ap.Check{
+		Rules: n.rules, Policy: ap.Policy(policy), NoRules: ap.NoRules(n.Config.Validation.NoRules),
+		Room: n.room, Timeout: time.Duration(n.Config.Validation.Timeout),
+	}
 }
 
 // seenSpan is how much past traffic is considered for alarms.
@@ -91,8 +94,9 @@ func unreadableAlarm(err error) validation.Alarm {
 	var u *pack.Unreadable
 	if errors.As(err, &u) {
 		a.Pack, a.Version = u.Name, u.Version
-		a.Text += fmt.Sprintf(", or remove them: ravn rules remove %s %s. Until then no version of %s is used that names "+
-			"no last day", u.Name, u.Version, u.Name)
+		a.Text += fmt.Sprintf(
+			", or remove them: ravn rules remove %s %s. Until then no version of %s is used that names "+
+				"no last day", u.Name, u.Version, u.Name)
 	}
 	return a
 }

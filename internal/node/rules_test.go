@@ -30,8 +30,8 @@ func checkedNode(t *testing.T, pkiDir, seat, rules, outgoing, incoming string) *
 	return newNodeWith(t, pkiDir, seat, more)
 }
 
-// An invalid document is refused before anything of it is stored; the verdict on a valid one is kept with the message on both
-// sides and goes to C4 with the document.
+// An invalid document is refused before anything of it is stored; the verdict on a valid one is kept with the message
+// on both sides and goes to C4 with the document.
 func TestDocumentsAreChecked(t *testing.T) {
 	t.Run("built-in rules", func(t *testing.T) { documentsAreChecked(t, "") })
 	t.Run("official rules", func(t *testing.T) { documentsAreChecked(t, golden.Shared(t, "rules")) })
@@ -39,7 +39,8 @@ func TestDocumentsAreChecked(t *testing.T) {
 
 func documentsAreChecked(t *testing.T, rules string) {
 	_, dir := testPKI(t)
-	from, to := checkedNode(t, dir, "POP900001", rules, "reject", "off"), checkedNode(t, dir, "POP900002", rules, "off", "report")
+	from, to := checkedNode(t, dir, "POP900001", rules, "reject", "off"),
+		checkedNode(t, dir, "POP900002", rules, "off", "report")
 	to.serve(t, c4, billing, process)
 	invoice := golden.Invoice(t)
 	submission := func(doc []byte) ap.Submission {
@@ -54,12 +55,14 @@ func documentsAreChecked(t *testing.T, rules string) {
 		return s
 	}
 
-	_, _, err := from.Submit(t.Context(), submission(bytes.Replace(invoice, []byte("<cbc:Percent>25<"), []byte("<cbc:Percent>24<"), 1)))
+	_, _, err := from.Submit(t.Context(), submission(bytes.Replace(invoice, []byte("<cbc:Percent>25<"),
+		[]byte("<cbc:Percent>24<"), 1)))
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Code != fault.DocumentInvalid || !strings.Contains(err.Error(), "BR-S-08") {
 		t.Fatalf("an invalid invoice: %v", err)
 	}
-	if page, err := from.Store.List(t.Context(), db.DefaultTenant, store.Filter{Limit: 1}); err != nil || len(page.Found) > 0 {
+	if page, err := from.Store.List(t.Context(), db.DefaultTenant, store.Filter{Limit: 1}); err != nil ||
+		len(page.Found) > 0 {
 		t.Errorf("stored of an invalid invoice: %v %v", page.Found, err)
 	}
 
@@ -107,10 +110,12 @@ const never = `<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding
 func installPack(t *testing.T, dir, name, version, manifest string) {
 	t.Helper()
 	if manifest == "" {
-		manifest = fmt.Sprintf(`{"name": %q, "version": %q, "documents": [{"doctype": %q, "rules": ["r.sch"]}]}`, name, version, strings.TrimPrefix(billing, "busdox-docid-qns::"))
+		manifest = fmt.Sprintf(`{"name": %q, "version": %q, "documents": [{"doctype": %q, "rules": ["r.sch"]}]}`, name,
+			version, strings.TrimPrefix(billing, "busdox-docid-qns::"))
 	}
 	at := filepath.Join(dir, name, version)
-	err := errors.Join(os.MkdirAll(at, 0o700), os.WriteFile(filepath.Join(at, "pack.json"), []byte(manifest), 0o600), os.WriteFile(filepath.Join(at, "r.sch"), []byte(never), 0o600))
+	err := errors.Join(os.MkdirAll(at, 0o700), os.WriteFile(filepath.Join(at, "pack.json"), []byte(manifest), 0o600),
+		os.WriteFile(filepath.Join(at, "r.sch"), []byte(never), 0o600))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +125,8 @@ func installPack(t *testing.T, dir, name, version, manifest string) {
 // by what is left, and none is refused by rules that the lost ones may have replaced.
 func TestUnreadableRulesAreAnAlarm(t *testing.T) {
 	_, pkiDir := testPKI(t)
-	ends := fmt.Sprintf(`{"name": "bill", "version": "1", "valid_to": "2100-01-01", "documents": [{"doctype": %q, "rules": ["r.sch"]}]}`, strings.TrimPrefix(billing, "busdox-docid-qns::"))
+	ends := fmt.Sprintf(`{"name": "bill", "version": "1", "valid_to": "2100-01-01", "documents": [{"doctype": %q, `+
+		`"rules": ["r.sch"]}]}`, strings.TrimPrefix(billing, "busdox-docid-qns::"))
 	for _, tc := range []struct {
 		name     string
 		install  func(t *testing.T, dir string)
@@ -141,7 +147,10 @@ func TestUnreadableRulesAreAnAlarm(t *testing.T) {
 			installPack(t, dir, "bill", "1", "")
 			installPack(t, dir, "order", "1", `{"name": "order"}`)
 		}, true, "order", "do not say which release"},
-		{"the only pack cannot", func(t *testing.T, dir string) { installPack(t, dir, "bill", "1", "{") }, false, "bill", "pack.json"},
+		{
+			"the only pack cannot", func(t *testing.T, dir string) { installPack(t, dir, "bill", "1", "{") }, false,
+			"bill", "pack.json",
+		},
 		{"the folder is none", func(t *testing.T, dir string) {
 			if err := os.WriteFile(dir, nil, 0o600); err != nil {
 				t.Fatal(err)
@@ -152,9 +161,13 @@ func TestUnreadableRulesAreAnAlarm(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "rules")
 			tc.install(t, dir)
 			n := newNodeWith(t, pkiDir, "POP900001", "validation:\n  rules: "+dir+"\n  outgoing: reject\n")
-			_, _, err := n.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Country: "NO", Open: ap.Bytes(golden.Read(t, "rules/peppol-billing/examples/base-example.xml"))})
+			_, _, err := n.Submit(t.Context(), ap.Submission{
+				From: participant(t, c1), To: participant(t, c4),
+				Country: "NO", Open: ap.Bytes(golden.Read(t, "rules/peppol-billing/examples/base-example.xml")),
+			})
 			var f *fault.Error
-			if refused := errors.As(err, &f) && f.Code == fault.DocumentInvalid; refused != tc.refused || !refused && err != nil {
+			if refused := errors.As(err, &f) && f.Code == fault.DocumentInvalid; refused != tc.refused ||
+				!refused && err != nil {
 				t.Errorf("refused %v: %v", refused, err)
 			}
 			alarms, err := RuleAlarms(t.Context(), n.Store, n.packs, n.unreadable, time.Now())
@@ -176,7 +189,8 @@ func TestUnreadableRulesAreAnAlarm(t *testing.T) {
 			if len(found) != 1 || found[0].Pack != tc.pack || !strings.Contains(found[0].Text, tc.contains) {
 				t.Errorf("alarms: %+v", found)
 			}
-			if l := n.await(t, found[0].Text, 1)[0]; l["level"] != "error" || l["alarm"] != "unreadable" || l["pack"] != tc.pack {
+			if l := n.await(t, found[0].Text, 1)[0]; l["level"] != "error" || l["alarm"] != "unreadable" ||
+				l["pack"] != tc.pack {
 				t.Errorf("log: %v", l)
 			}
 		})
@@ -188,7 +202,10 @@ func TestUnreadableRulesAreAnAlarm(t *testing.T) {
 func TestNoRules(t *testing.T) {
 	_, dir := testPKI(t)
 	const unknown = `<Parcel xmlns="urn:x"/>`
-	submission := ap.Submission{From: participant(t, c1), To: participant(t, c4), Country: "NO", Open: ap.Bytes([]byte(unknown))}
+	submission := ap.Submission{
+		From: participant(t, c1), To: participant(t, c4), Country: "NO",
+		Open: ap.Bytes([]byte(unknown)),
+	}
 	var err error
 	if submission.DocType, err = peppol.ParseDocType("urn:x::Parcel##urn:x::1"); err != nil {
 		t.Fatal(err)
@@ -199,11 +216,18 @@ func TestNoRules(t *testing.T) {
 	for _, tc := range []struct {
 		outgoing, noRules string
 		refused           bool
-	}{{"report", "reject", true}, {"reject", "reject", true}, {"report", "accept", false}, {"reject", "accept", false}, {"off", "reject", false}} {
+	}{
+		{"report", "reject", true},
+		{"reject", "reject", true},
+		{"report", "accept", false},
+		{"reject", "accept", false},
+		{"off", "reject", false},
+	} {
 		n := newNodeWith(t, dir, "POP900001", "validation:\n  outgoing: "+tc.outgoing+"\n  no_rules: "+tc.noRules+"\n")
 		m, _, err := n.Submit(t.Context(), submission)
 		var f *fault.Error
-		if refused := errors.As(err, &f) && f.Code == fault.DocumentUnchecked; refused != tc.refused || !refused && err != nil {
+		if refused := errors.As(err, &f) && f.Code == fault.DocumentUnchecked; refused != tc.refused ||
+			!refused && err != nil {
 			t.Errorf("%s, %s: %v", tc.outgoing, tc.noRules, err)
 		}
 		counts, err := n.Store.Counts(t.Context(), db.DefaultTenant)

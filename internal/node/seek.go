@@ -29,7 +29,8 @@ func (m moving) Claim(ctx context.Context, c store.Claim) ([]store.Job, error) {
 // messages.
 func (n *Node) newSeeker() *queue.Runner {
 	return &queue.Runner{
-		Store: moving{n.Store}, Work: map[store.Kind]queue.Work{store.Send: n.seek}, Owner: n.process.Name, Now: n.opts.Now,
+		Store: moving{n.Store}, Work: map[store.Kind]queue.Work{store.Send: n.seek}, Owner: n.process.Name,
+		Now:  n.opts.Now,
 		Poll: seekPoll, Timeout: n.Outbound.Timeout + time.Minute, OnError: n.logJob,
 	}
 }

@@ -29,7 +29,9 @@ type changing struct {
 	asked chan struct{} // nil: nobody waits for it
 }
 
-func (c *changing) Endpoint(context.Context, peppol.ParticipantID, peppol.DocTypeID, peppol.ProcessID) (*smp.Endpoint, error) {
+func (c *changing) Endpoint(context.Context, peppol.ParticipantID, peppol.DocTypeID, peppol.ProcessID) (*smp.Endpoint,
+	error,
+) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.asked != nil {
@@ -74,7 +76,10 @@ func openHolder(t *testing.T, file string, dir *changing, now time.Time) *holder
 // submit hands a document in and makes the first attempt.
 func (h *holder) submit(t *testing.T) (store.Message, error) {
 	t.Helper()
-	m, job, err := h.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Invoice(t))})
+	m, job, err := h.Submit(t.Context(), ap.Submission{
+		From: participant(t, c1), To: participant(t, c4),
+		Open: ap.Bytes(golden.Invoice(t)),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +90,8 @@ func (h *holder) submit(t *testing.T) (store.Message, error) {
 // turn does the held work that is due, and returns how many messages that were.
 func (h *holder) turn(t *testing.T) int {
 	t.Helper()
-	jobs, err := moving{h.Store}.Claim(t.Context(), store.Claim{Kind: store.Send, Owner: h.process.Name, Lease: time.Minute, Limit: 10})
+	jobs, err := moving{h.Store}.Claim(t.Context(),
+		store.Claim{Kind: store.Send, Owner: h.process.Name, Lease: time.Minute, Limit: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,8 +124,8 @@ func codeOf(err error) fault.Code {
 	return f.Code
 }
 
-// DISC-067, REL-026: a message to a receiver whom the SML knows and no SMP is held, over a restart, and goes out once when the
-// receiver has arrived at its new provider.
+// DISC-067, REL-026: a message to a receiver whom the SML knows and no SMP is held, over a restart, and goes out once
+// when the receiver has arrived at its new provider.
 func TestDISC067HeldAndSent(t *testing.T) {
 	_, pki := testPKI(t)
 	to := newNode(t, pki, "POP900002")
@@ -129,7 +135,8 @@ func TestDISC067HeldAndSent(t *testing.T) {
 	since := time.Now().Add(-time.Hour).Truncate(time.Second)
 	h := openHolder(t, file, dir, since)
 	m, err := h.submit(t)
-	if codeOf(err) != fault.ReceiverMoving || !strings.Contains(err.Error(), "held until "+since.Add(24*time.Hour).UTC().Format(time.RFC3339)) {
+	if codeOf(err) != fault.ReceiverMoving ||
+		!strings.Contains(err.Error(), "held until "+since.Add(24*time.Hour).UTC().Format(time.RFC3339)) {
 		t.Errorf("got %v", err)
 	}
 	job := h.is(t, "at first", m.ID, store.RetryWait, since)
@@ -196,7 +203,10 @@ func TestDISC067HoldEnds(t *testing.T) {
 		t.Errorf("at the end: %s, %v", m.State, err)
 	}
 	job, err = h.Store.JobOf(t.Context(), db.DefaultTenant, store.Send, m.ID)
-	for _, want := range []string{"RAVN-2107", "no SMP knows", since.UTC().Format(time.RFC3339), "20m", "Nothing was sent"} {
+	for _, want := range []string{
+		"RAVN-2107", "no SMP knows", since.UTC().Format(time.RFC3339), "20m",
+		"Nothing was sent",
+	} {
 		if err != nil || !job.Dead || !strings.Contains(job.Reason, want) {
 			t.Errorf("%q is missing in %q, given up %t, %v", want, job.Reason, job.Dead, err)
 		}
@@ -205,7 +215,8 @@ func TestDISC067HoldEnds(t *testing.T) {
 		t.Error("what was given up is looked up again")
 	}
 	for _, want := range []string{
-		`"alarm":"receiver_gone","dir":"out","tx":"` + m.ID, `"reason":"participant-unknown-to-smp"`, `"reason":"smp-unavailable"`,
+		`"alarm":"receiver_gone","dir":"out","tx":"` + m.ID, `"reason":"participant-unknown-to-smp"`,
+		`"reason":"smp-unavailable"`,
 	} {
 		if !strings.Contains(h.log.text(), want) {
 			t.Errorf("the log lacks %s:\n%s", want, h.log.text())
@@ -238,12 +249,19 @@ func TestDISC067NotHeld(t *testing.T) {
 	}{
 		{"not registered", "24h", lookupError(smp.NoParticipant), nil, store.FailedPermanent, fault.NotRegistered},
 		{"no such document type", "24h", lookupError(smp.NoDocType), nil, store.FailedPermanent, fault.NotRegistered},
-		{"not held by configuration", "0s", lookupError(smp.UnknownToSMP), nil, store.FailedPermanent, fault.ReceiverGone},
-		{"not registered any more, once held", "24h", lookupError(smp.UnknownToSMP), lookupError(smp.NoParticipant), store.FailedPermanent, fault.ReceiverMoving},
+		{
+			"not held by configuration", "0s", lookupError(smp.UnknownToSMP), nil, store.FailedPermanent,
+			fault.ReceiverGone,
+		},
+		{
+			"not registered any more, once held", "24h", lookupError(smp.UnknownToSMP), lookupError(smp.NoParticipant),
+			store.FailedPermanent, fault.ReceiverMoving,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := &changing{err: tc.first}
-			h := openHolder(t, nodeFile(t, pki, "POP900001", "send:\n  hold: "+tc.hold+"\n"), dir, time.Now().Add(-time.Hour))
+			h := openHolder(t, nodeFile(t, pki, "POP900001", "send:\n  hold: "+tc.hold+"\n"), dir,
+				time.Now().Add(-time.Hour))
 			defer func() { _ = h.Close() }()
 			m, err := h.submit(t)
 			if codeOf(err) != tc.code {
@@ -265,15 +283,20 @@ func TestDISC067NotHeld(t *testing.T) {
 		dir := &changing{peer: as4.Peer{URL: "http://127.0.0.1:1/as4", Cert: to.peer().Cert}}
 		h := openHolder(t, nodeFile(t, pki, "POP900001", ""), dir, time.Now().Add(-time.Hour))
 		defer func() { _ = h.Close() }()
-		m, job, err := h.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Invoice(t))})
+		m, job, err := h.Submit(t.Context(), ap.Submission{
+			From: participant(t, c1), To: participant(t, c4),
+			Open: ap.Bytes(golden.Invoice(t)),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := h.Store.StartAttempt(t.Context(), job, store.Start{Endpoint: "u", Lease: time.Minute}); err != nil {
+		if _, _, err := h.Store.StartAttempt(t.Context(), job,
+			store.Start{Endpoint: "u", Lease: time.Minute}); err != nil {
 			t.Fatal(err) // and then its process vanished
 		}
 		dir.err = lookupError(smp.UnknownToSMP)
-		if _, err = h.Outbound.Attempt(t.Context(), job, as4.Peer{}); codeOf(err) != fault.ReceiverMoving || strings.Contains(err.Error(), "held until") {
+		if _, err = h.Outbound.Attempt(t.Context(), job, as4.Peer{}); codeOf(err) != fault.ReceiverMoving ||
+			strings.Contains(err.Error(), "held until") {
 			t.Errorf("got %v", err)
 		}
 		h.is(t, "it waits for a person", m.ID, store.Unknown, time.Time{})
@@ -299,7 +322,8 @@ func TestREL027HeldAndTriedByAnOlderProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Store.FinishAttempt(t.Context(), job, n, store.Result{State: store.Unknown, Outcome: "unknown", Retry: h.now}); err != nil {
+	if err := h.Store.FinishAttempt(t.Context(), job, n,
+		store.Result{State: store.Unknown, Outcome: "unknown", Retry: h.now}); err != nil {
 		t.Fatal(err)
 	}
 	dir.err = errors.New("nobody may be asked")

@@ -71,7 +71,8 @@ func (n *Node) notNow(ctx context.Context, m store.Message) error {
 		return fault.New(fault.RecordUnreadable, err, "")
 	}
 	if job.Done.IsZero() {
-		return fault.New(fault.MessageHeld, nil, "%s, by %s until %s", m.MessageID, job.Owner, job.LeaseEnd.UTC().Format(time.RFC3339))
+		return fault.New(fault.MessageHeld, nil, "%s, by %s until %s", m.MessageID, job.Owner,
+			job.LeaseEnd.UTC().Format(time.RFC3339))
 	}
 	return fault.New(fault.NotResumable, nil, "%s is %s", m.MessageID, m.State)
 }

@@ -59,7 +59,8 @@ func TestSecondServer(t *testing.T) {
 		return n
 	}
 	second := open(false)
-	if line := log.String(); !strings.Contains(line, "another server uses the data folder") || !strings.Contains(line, alive.Self(true, 0, time.Time{}).Host) || !strings.Contains(line, `"level":"warn"`) {
+	if line := log.String(); !strings.Contains(line, "another server uses the data folder") ||
+		!strings.Contains(line, alive.Self(true, 0, time.Time{}).Host) || !strings.Contains(line, `"level":"warn"`) {
 		t.Errorf("the second one: %s", line)
 	}
 	third := open(true)
@@ -100,7 +101,8 @@ func TestREL065CommandOfAnotherVersion(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	sign, err := alive.Enter(filepath.Join(d.dir, sqlite.ProcessesDir), alive.Who{Name: "other", Process: 4711, Host: "elsewhere", Server: true})
+	sign, err := alive.Enter(filepath.Join(d.dir, sqlite.ProcessesDir),
+		alive.Who{Name: "other", Process: 4711, Host: "elsewhere", Server: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/ravn-ap/ravn/certs/localca"
 )
 
-// TestSEC012StalledHeader connects to the listener of a node, whose limits are shortened, and does not finish a handshake or
-// a header.
+// TestSEC012StalledHeader connects to the listener of a node, whose limits are shortened, and does not finish a
+// handshake or a header.
 func TestSEC012StalledHeader(t *testing.T) {
 	p, dir := testPKI(t)
 	n := newNode(t, dir, "POP900001")
@@ -88,5 +88,8 @@ func listen(t *testing.T) net.Listener {
 
 // serving is a certificate that is in use already.
 func serving(id *certs.Identity) *reloading {
-	return &reloading{cert: &tls.Certificate{Certificate: [][]byte{id.Cert.Raw}, PrivateKey: id.Key}, checked: time.Now().Add(time.Hour)}
+	return &reloading{
+		cert:    &tls.Certificate{Certificate: [][]byte{id.Cert.Raw}, PrivateKey: id.Key},
+		checked: time.Now().Add(time.Hour),
+	}
 }

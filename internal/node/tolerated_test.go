@@ -45,7 +45,8 @@ func sealAgain(t *testing.T, from, to *tested, m store.Message, conversation str
 	}
 	var out bytes.Buffer
 	sealed, err := from.Outbound.Sender.Seal(by, to.peer(), as4.Outgoing{
-		ID: ebms.MessageID(m.MessageID), Ref: m.ID, Timestamp: m.Created, ConversationID: conversation, Header: h, SBD: bytes.NewReader(sbd),
+		ID: ebms.MessageID(m.MessageID), Ref: m.ID, Timestamp: m.Created, ConversationID: conversation, Header: h,
+		SBD: bytes.NewReader(sbd),
 	}, &out)
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +75,10 @@ func TestAS4128RebuiltRepeat(t *testing.T) {
 	_, dir := testPKI(t)
 	from, to := newNode(t, dir, "POP900001"), talkative(t, dir, "POP900002", "", nil)
 	to.serve(t, c4, billing, process)
-	m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Invoice(t))})
+	m, job, err := from.Submit(t.Context(), ap.Submission{
+		From: participant(t, c1), To: participant(t, c4),
+		Open: ap.Bytes(golden.Invoice(t)),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +138,8 @@ func TestAS4128RebuiltRepeat(t *testing.T) {
 
 	lines := to.await(t, "received", 3)
 	for i, l := range lines[1:] {
-		if fmt.Sprint(l["as4.tolerated"]) != "[rebuilt-header]" || l["tx"] != page.Found[0].ID || l["duplicate"] != true {
+		if fmt.Sprint(l["as4.tolerated"]) != "[rebuilt-header]" || l["tx"] != page.Found[0].ID ||
+			l["duplicate"] != true {
 			t.Errorf("line %d: %v", i, l)
 		}
 	}
@@ -145,7 +150,8 @@ func TestAS4128RebuiltRepeat(t *testing.T) {
 		t.Errorf("counted %v", got)
 	}
 	to.end(t)
-	if end := to.Log.lines(t, "tolerated since the start"); len(end) != 1 || !strings.Contains(fmt.Sprint(end[0]["as4.tolerated"]), "rebuilt-header:2") {
+	if end := to.Log.lines(t, "tolerated since the start"); len(end) != 1 ||
+		!strings.Contains(fmt.Sprint(end[0]["as4.tolerated"]), "rebuilt-header:2") {
 		t.Errorf("at the end: %v", end)
 	}
 }
@@ -157,16 +163,21 @@ func TestSEC025AcceptBase64(t *testing.T) {
 	for text, want := range map[string]bool{"": true, "  accept_base64: false\n": false} {
 		to := talkative(t, dir, "POP900002", text, nil)
 		to.serve(t, c4, billing, process)
-		m, _, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Invoice(t))})
+		m, _, err := from.Submit(t.Context(), ap.Submission{
+			From: participant(t, c1), To: participant(t, c4),
+			Open: ap.Bytes(golden.Invoice(t)),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		contentType, body := sealAgain(t, from, to, m, "c")
 		i, j := bytes.LastIndex(body, []byte("\r\n\r\n"))+4, bytes.LastIndex(body, []byte("\r\n--"))
-		encoded := bytes.Replace(body[:i:i], []byte("octet-stream\r\nContent-Transfer-Encoding: binary"), []byte("octet-stream\r\nContent-Transfer-Encoding: base64"), 1)
+		encoded := bytes.Replace(body[:i:i], []byte("octet-stream\r\nContent-Transfer-Encoding: binary"),
+			[]byte("octet-stream\r\nContent-Transfer-Encoding: base64"), 1)
 		encoded = append(append(encoded, base64.StdEncoding.EncodeToString(body[i:j])...), body[j:]...)
 		_, answer := postBody(t, to, contentType, encoded)
-		if got := bytes.Contains(answer, []byte("NonRepudiationInformation")); got != want || !want && !bytes.Contains(answer, []byte("EBMS:0007")) {
+		if got := bytes.Contains(answer, []byte("NonRepudiationInformation")); got != want ||
+			!want && !bytes.Contains(answer, []byte("EBMS:0007")) {
 			t.Errorf("%q: %.400s", text, answer)
 		}
 		list, err := to.Store.ByMessageID(t.Context(), db.DefaultTenant, store.In, m.MessageID)
@@ -177,7 +188,8 @@ func TestSEC025AcceptBase64(t *testing.T) {
 			continue
 		}
 		events, err := to.Store.Timeline(t.Context(), db.DefaultTenant, list[0].ID)
-		if err != nil || !slices.ContainsFunc(events, func(e store.Event) bool { return e.Kind == store.EventTolerated && e.Detail == "base64" }) {
+		if err != nil || !slices.ContainsFunc(events,
+			func(e store.Event) bool { return e.Kind == store.EventTolerated && e.Detail == "base64" }) {
 			t.Errorf("timeline %+v, %v", events, err)
 		}
 	}
@@ -188,7 +200,8 @@ func TestREL023GuardRefuses(t *testing.T) {
 	_, dir := testPKI(t)
 	from, to := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002")
 	for _, url := range []string{"https://192.0.2.1/as4", "ftp://127.0.0.1/as4"} {
-		m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Invoice(t))})
+		m, job, err := from.Submit(t.Context(),
+			ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Invoice(t))})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -29,7 +29,10 @@ import (
 // taken submits an invoice from one node for the receiver at another.
 func (n *tested) taken(t *testing.T) (store.Message, store.Job) {
 	t.Helper()
-	m, job, err := n.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Invoice(t))})
+	m, job, err := n.Submit(t.Context(), ap.Submission{
+		From: participant(t, c1), To: participant(t, c4),
+		Open: ap.Bytes(golden.Invoice(t)),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +48,8 @@ func (n *tested) state(t *testing.T, id string) store.State {
 	return m.State
 }
 
-// An attempt was under way when its process died: it may have arrived. The next turn does not get as far as the network.
+// An attempt was under way when its process died: it may have arrived. The next turn does not get as far as the
+// network.
 func TestREL027UnclearWhenTheTurnEndsBeforeTheNetwork(t *testing.T) {
 	_, dir := testPKI(t)
 	from := newNode(t, dir, "POP900001")
@@ -55,7 +59,8 @@ func TestREL027UnclearWhenTheTurnEndsBeforeTheNetwork(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, job := from.taken(t)
-			if _, _, err := from.Store.StartAttempt(t.Context(), job, store.Start{Endpoint: "https://c3"}); err != nil { // a lease of no time
+			// a lease of no time
+			if _, _, err := from.Store.StartAttempt(t.Context(), job, store.Start{Endpoint: "https://c3"}); err != nil {
 				t.Fatal(err)
 			}
 			from.Outbound.Directory = &register{forgotten: 1, err: lookup}
@@ -65,10 +70,12 @@ func TestREL027UnclearWhenTheTurnEndsBeforeTheNetwork(t *testing.T) {
 			if state := from.state(t, m.ID); state != store.Unknown {
 				t.Errorf("state %s, although attempt 1 may have arrived", state)
 			}
-			if list, err := from.Store.Attempts(t.Context(), db.DefaultTenant, m.ID); err != nil || len(list) != 1 || list[0].Outcome != store.OutcomeInterrupted {
+			if list, err := from.Store.Attempts(t.Context(), db.DefaultTenant, m.ID); err != nil || len(list) != 1 ||
+				list[0].Outcome != store.OutcomeInterrupted {
 				t.Errorf("attempts %+v %v", list, err)
 			}
-			if err := from.Store.Cancel(t.Context(), db.DefaultTenant, m.ID, "me", "oops"); !errors.Is(err, db.ErrConflict) {
+			if err := from.Store.Cancel(t.Context(), db.DefaultTenant, m.ID, "me", "oops"); !errors.Is(err,
+				db.ErrConflict) {
 				t.Errorf("an operator could cancel it: %v", err)
 			}
 			if !waits(t, from, m.ID, false) {
@@ -79,13 +86,16 @@ func TestREL027UnclearWhenTheTurnEndsBeforeTheNetwork(t *testing.T) {
 }
 
 // refusal is an unsigned error of some machine in front of the access point.
-const refusal = `<S:Envelope xmlns:S="http://www.w3.org/2003/05/soap-envelope" xmlns:eb="http://docs.oasis-open.org/ebxml-msg/ebms/v3.0/ns/core/200704/">` +
-	`<S:Header><eb:Messaging S:mustUnderstand="true"><eb:SignalMessage><eb:MessageInfo><eb:Timestamp>2026-11-30T08:00:00Z</eb:Timestamp>` +
+const refusal = `<S:Envelope xmlns:S="http://www.w3.org/2003/05/soap-envelope" ` +
+	`xmlns:eb="http://docs.oasis-open.org/ebxml-msg/ebms/v3.0/ns/core/200704/">` +
+	`<S:Header><eb:Messaging S:mustUnderstand="true"><eb:SignalMessage><eb:MessageInfo><eb:Timestamp>` +
+	`2026-11-30T08:00:00Z</eb:Timestamp>` +
 	`<eb:MessageId>e@c3.example</eb:MessageId><eb:RefToMessageId>%s</eb:RefToMessageId></eb:MessageInfo>` +
-	`<eb:Error errorCode="EBMS:0101" severity="failure" category="Processing" refToMessageInError="%[1]s"/></eb:SignalMessage></eb:Messaging></S:Header><S:Body/></S:Envelope>`
+	`<eb:Error errorCode="EBMS:0101" severity="failure" category="Processing" ` +
+	`refToMessageInError="%[1]s"/></eb:SignalMessage></eb:Messaging></S:Header><S:Body/></S:Envelope>`
 
-// After an answer was lost, an error that nobody signed settles nothing; one that the access point signs for the same bytes
-// does.
+// After an answer was lost, an error that nobody signed settles nothing; one that the access point signs for the same
+// bytes does.
 func TestREL027UnclearUntilASignedRefusal(t *testing.T) {
 	_, dir := testPKI(t)
 	from, to := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002") // which serves nobody
@@ -115,13 +125,14 @@ func TestREL027UnclearUntilASignedRefusal(t *testing.T) {
 		t.Errorf("attempts %+v %v", list, err)
 	}
 	_, err = from.Send(t.Context(), m, to.peer())
-	if state := from.state(t, m.ID); state != store.FailedPermanent || !errors.As(err, &f) || f.Code != fault.PeerRefused {
+	if state := from.state(t, m.ID); state != store.FailedPermanent || !errors.As(err, &f) ||
+		f.Code != fault.PeerRefused {
 		t.Errorf("after a signed refusal: %s, %v", state, err)
 	}
 }
 
-// The certificate that sealed a message runs out before the next attempt: the message is sealed anew by the one that took
-// over, with the same signed digests, and the evidence of each attempt is its own (PKI-025, REL-021, D-25).
+// The certificate that sealed a message runs out before the next attempt: the message is sealed anew by the one that
+// took over, with the same signed digests, and the evidence of each attempt is its own (PKI-025, REL-021, D-25).
 func TestREL021SealedAnewByOurRenewedKey(t *testing.T) {
 	p, dir := testPKI(t)
 	from, to := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002")
@@ -152,8 +163,10 @@ func TestREL021SealedAnewByOurRenewedKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	second, err := from.Store.Get(t.Context(), db.DefaultTenant, m.ID)
-	if err != nil || second.State != store.Sent || second.Sealed.Key == first.Sealed.Key || !bytes.Equal(second.Digests, first.Digests) {
-		t.Errorf("%s, sealed %s then %s, digests\n%s\n%s, %v", second.State, first.Sealed.Key, second.Sealed.Key, first.Digests, second.Digests, err)
+	if err != nil || second.State != store.Sent || second.Sealed.Key == first.Sealed.Key ||
+		!bytes.Equal(second.Digests, first.Digests) {
+		t.Errorf("%s, sealed %s then %s, digests\n%s\n%s, %v", second.State, first.Sealed.Key, second.Sealed.Key,
+			first.Digests, second.Digests, err)
 	}
 	if second.Endpoint != to.URL() {
 		t.Errorf("the address of the message that was answered is %s", second.Endpoint)
@@ -201,13 +214,14 @@ func TestPKI031ForeignKeyInTheKeyring(t *testing.T) {
 	cfg.Keys[1].Cert, cfg.Keys[1].Key = file, file
 	_, err = Open(context.Background(), &cfg, Options{})
 	var f *fault.Error
-	if !errors.As(err, &f) || f.Code != fault.KeyUntrusted || !strings.Contains(err.Error(), certs.Fingerprint(foreign.Cert)) {
+	if !errors.As(err, &f) || f.Code != fault.KeyUntrusted ||
+		!strings.Contains(err.Error(), certs.Fingerprint(foreign.Cert)) {
 		t.Errorf("got %v", err)
 	}
 }
 
-// REL-003: a sealed body that was lost or damaged is made again, with the same signed digests; a payload that was is not sent,
-// and the message waits for an operator.
+// REL-003: a sealed body that was lost or damaged is made again, with the same signed digests; a payload that was is
+// not sent, and the message waits for an operator.
 func TestREL003OutgoingPayloads(t *testing.T) {
 	_, dir := testPKI(t)
 	from, to := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002")
@@ -216,7 +230,8 @@ func TestREL003OutgoingPayloads(t *testing.T) {
 	for i := range noise {
 		noise[i] = "0123456789abcdef"[rand.IntN(16)]
 	}
-	large := bytes.Replace(golden.Invoice(t), []byte("<cbc:ID>DEMO-1"), fmt.Appendf(nil, "<!-- %s --><cbc:ID>DEMO-1", noise), 1)
+	large := bytes.Replace(golden.Invoice(t), []byte("<cbc:ID>DEMO-1"),
+		fmt.Appendf(nil, "<!-- %s --><cbc:ID>DEMO-1", noise), 1)
 	nowhere := as4.Peer{URL: "http://127.0.0.1:1/as4", Cert: to.peer().Cert}
 	damage := func(key string, do func(string) error) {
 		t.Helper()
@@ -264,7 +279,8 @@ func TestREL003OutgoingPayloads(t *testing.T) {
 		code fault.Code
 	}{"payload removed": {os.Remove, fault.PayloadMissing}, "payload cut": {cut, fault.PayloadDamaged}} {
 		t.Run(name, func(t *testing.T) {
-			m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(large)})
+			m, job, err := from.Submit(t.Context(),
+				ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(large)})
 			if err != nil {
 				t.Fatal(err)
 			}

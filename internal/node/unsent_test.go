@@ -50,17 +50,30 @@ func TestUnsent(t *testing.T) {
 		state store.State
 		code  fault.Code
 	}{
-		{"AS4-141 issued by the CA of SMPs", issue(p.SMP, localca.Leaf{}), certs.Valid, nil, store.FailedPermanent, fault.ReceiverCert},
-		{"AS4-141 issued by a TLS CA", issue(p.TLS, localca.Leaf{}), certs.Valid, nil, store.FailedPermanent, fault.ReceiverCert},
-		{"AS4-141 expired", issue(p.AP, localca.Leaf{NotBefore: time.Now().Add(-721 * 24 * time.Hour)}), certs.Valid, nil, store.FailedPermanent, fault.ReceiverCert},
+		{
+			"AS4-141 issued by the CA of SMPs", issue(p.SMP, localca.Leaf{}), certs.Valid, nil, store.FailedPermanent,
+			fault.ReceiverCert,
+		},
+		{
+			"AS4-141 issued by a TLS CA", issue(p.TLS, localca.Leaf{}), certs.Valid, nil, store.FailedPermanent,
+			fault.ReceiverCert,
+		},
+		{
+			"AS4-141 expired", issue(p.AP, localca.Leaf{NotBefore: time.Now().Add(-721 * 24 * time.Hour)}), certs.Valid,
+			nil, store.FailedPermanent, fault.ReceiverCert,
+		},
 		{"AS4-141 revoked", good, certs.Revoked, nil, store.FailedPermanent, fault.ReceiverCert},
 		{"AS4-141 revocation unknown", good, certs.RevocationUnknown, nil, store.RetryWait, fault.LookupFailed},
-		{"REL-026 the SMP does not answer", good, certs.Valid, &smp.Error{Kind: smp.Unavailable.Kind(), Reason: smp.Unavailable}, store.RetryWait, fault.LookupFailed},
+		{
+			"REL-026 the SMP does not answer", good, certs.Valid,
+			&smp.Error{Kind: smp.Unavailable.Kind(), Reason: smp.Unavailable}, store.RetryWait, fault.LookupFailed,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			from.Outbound.Trust = certs.NewVerifier(trust.Anchors(), revocation(tc.class))
 			from.Outbound.Directory = &register{forgotten: 1, then: as4.Peer{URL: to.URL(), Cert: tc.cert}, err: tc.err}
-			m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Invoice(t))})
+			m, job, err := from.Submit(t.Context(),
+				ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Invoice(t))})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -81,7 +94,8 @@ func TestUnsent(t *testing.T) {
 			}
 		})
 	}
-	if page, err := to.Store.List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.In}); err != nil || len(page.Found) > 0 {
+	if page, err := to.Store.List(t.Context(), db.DefaultTenant, store.Filter{Direction: store.In}); err != nil ||
+		len(page.Found) > 0 {
 		t.Errorf("%d messages arrived, %v", len(page.Found), err)
 	}
 }
@@ -91,7 +105,10 @@ func TestAS4106Evidence(t *testing.T) {
 	_, dir := testPKI(t)
 	from, to := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002")
 	to.serve(t, c4, billing, process)
-	m, job, err := from.Submit(t.Context(), ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Invoice(t))})
+	m, job, err := from.Submit(t.Context(), ap.Submission{
+		From: participant(t, c1), To: participant(t, c4),
+		Open: ap.Bytes(golden.Invoice(t)),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -342,7 +342,8 @@ func (r *Runner) runJob(ctx context.Context, job store.Job, work Work) {
 	case end == nil:
 		err = r.giveBack(ctx, job)
 	case job.Suspect >= r.MaxCrashes, job.Unended >= r.MaxStarts: // REL-067
-		err = r.Store.Quarantine(context.WithoutCancel(ctx), job, fmt.Sprintf("started %d times without an end", job.Unended))
+		err = r.Store.Quarantine(context.WithoutCancel(ctx), job,
+			fmt.Sprintf("started %d times without an end", job.Unended))
 		if err == nil {
 			err = fmt.Errorf("%w after %d starts without an end", ErrQuarantined, job.Unended)
 		}

@@ -112,20 +112,23 @@ func TestEachJobOnceWithinTheLimit(t *testing.T) {
 func TestOutcomes(t *testing.T) {
 	s := open(t, db.Options{})
 	enter(t, s, 4)
-	stop := start(t, &queue.Runner{Store: s, Poll: 10 * time.Millisecond, Work: reports(func(_ context.Context, job store.Job) queue.Outcome {
-		switch job.Key {
-		case "job-0":
-			return queue.Retry(time.Hour, "busy")
-		case "job-1":
-			return queue.Dead("refused")
-		case "job-2":
-			if err := s.Release(context.Background(), job, time.Now().Add(2*time.Hour), "own doing"); err != nil {
-				t.Error(err)
+	stop := start(t, &queue.Runner{
+		Store: s, Poll: 10 * time.Millisecond,
+		Work: reports(func(_ context.Context, job store.Job) queue.Outcome {
+			switch job.Key {
+			case "job-0":
+				return queue.Retry(time.Hour, "busy")
+			case "job-1":
+				return queue.Dead("refused")
+			case "job-2":
+				if err := s.Release(context.Background(), job, time.Now().Add(2*time.Hour), "own doing"); err != nil {
+					t.Error(err)
+				}
+				return queue.AlreadyEnded()
 			}
-			return queue.AlreadyEnded()
-		}
-		return queue.Outcome{}
-	})})
+			return queue.Outcome{}
+		}),
+	})
 	eventually(t, "an end of each job", func() bool {
 		open := jobs(t, s, false)
 		return len(open) == 2 && open[0].Reason != "" && open[1].Reason != "" && len(jobs(t, s, true)) == 1
@@ -178,7 +181,8 @@ func TestREL067Panic(t *testing.T) {
 		t.Errorf("the quarantine is silent: %v", err)
 	}
 	events, err := s.Timeline(t.Context(), tenant, m.ID)
-	if err != nil || !slices.ContainsFunc(events, func(e store.Event) bool { return e.Kind == store.EventQuarantined }) {
+	if err != nil || !slices.ContainsFunc(events,
+		func(e store.Event) bool { return e.Kind == store.EventQuarantined }) {
 		t.Errorf("timeline %v, %v", events, err)
 	}
 }
@@ -187,17 +191,23 @@ func TestREL067ProcessDiedTwice(t *testing.T) {
 	s := open(t, db.Options{})
 	enter(t, s, 1)
 	for range 2 { // claimed, then the process was killed
-		if _, err := s.Claim(t.Context(), store.Claim{Kind: store.Report, Owner: "dead", Limit: 1, Lease: time.Minute}); err != nil {
+		if _, err := s.Claim(t.Context(), store.Claim{
+			Kind: store.Report, Owner: "dead", Limit: 1,
+			Lease: time.Minute,
+		}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.BuryOwner(t.Context(), "dead"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	start(t, &queue.Runner{Store: s, Poll: 10 * time.Millisecond, Work: reports(func(context.Context, store.Job) queue.Outcome {
-		t.Error("it ran")
-		return queue.Done()
-	})})
+	start(t, &queue.Runner{
+		Store: s, Poll: 10 * time.Millisecond,
+		Work: reports(func(context.Context, store.Job) queue.Outcome {
+			t.Error("it ran")
+			return queue.Done()
+		}),
+	})
 	eventually(t, "the job is given up", func() bool { return len(jobs(t, s, true)) == 1 })
 }
 
@@ -235,8 +245,8 @@ func (m *mortal) Quarantine(ctx context.Context, j store.Job, reason string) err
 	return m.do(func() error { return m.Store.Quarantine(ctx, j, reason) })
 }
 
-// One of eight jobs kills every process that runs it. It is found and put aside, and the seven that were under way with it
-// each time are done, once, and not suspected.
+// One of eight jobs kills every process that runs it. It is found and put aside, and the seven that were under way with
+// it each time are done, once, and not suspected.
 func TestREL067TheOneThatKills(t *testing.T) {
 	s := open(t, db.Options{})
 	enter(t, s, 8)
@@ -248,7 +258,10 @@ func TestREL067TheOneThatKills(t *testing.T) {
 		}
 		m := &mortal{Store: s}
 		ctx, die := context.WithCancel(t.Context())
-		r := &queue.Runner{Store: m, Owner: fmt.Sprint("life ", life), Poll: 5 * time.Millisecond, Grace: time.Millisecond}
+		r := &queue.Runner{
+			Store: m, Owner: fmt.Sprint("life ", life), Poll: 5 * time.Millisecond,
+			Grace: time.Millisecond,
+		}
 		r.Work = reports(func(ctx context.Context, job store.Job) queue.Outcome {
 			if job.Key == "job-3" {
 				m.dead.Store(true)
@@ -308,17 +321,20 @@ func TestREL063RunWaitsForItsWorkers(t *testing.T) {
 	enter(t, s, 2)
 	begun := make(chan struct{}, 2)
 	var ended, cut atomic.Int64
-	stop := start(t, &queue.Runner{Store: s, Grace: 300 * time.Millisecond, Work: reports(func(ctx context.Context, job store.Job) queue.Outcome {
-		defer ended.Add(1)
-		begun <- struct{}{}
-		if job.Key == "job-0" {
-			time.Sleep(100 * time.Millisecond) // finishes by itself
-			return queue.Done()
-		}
-		<-ctx.Done() // does not
-		cut.Add(1)
-		return queue.Retry(0, "stopped")
-	})})
+	stop := start(t, &queue.Runner{
+		Store: s, Grace: 300 * time.Millisecond,
+		Work: reports(func(ctx context.Context, job store.Job) queue.Outcome {
+			defer ended.Add(1)
+			begun <- struct{}{}
+			if job.Key == "job-0" {
+				time.Sleep(100 * time.Millisecond) // finishes by itself
+				return queue.Done()
+			}
+			<-ctx.Done() // does not
+			cut.Add(1)
+			return queue.Retry(0, "stopped")
+		}),
+	})
 	<-begun
 	<-begun
 	stop()

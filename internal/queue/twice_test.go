@@ -261,7 +261,10 @@ func TestREL013LostLeaseStopsTheWork(t *testing.T) {
 func TestWake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &outbox{job: store.Job{ID: "report/default/a", Kind: store.Report}}
-		r := &queue.Runner{Store: o, Poll: time.Hour, Work: reports(func(context.Context, store.Job) queue.Outcome { return queue.Done() })}
+		r := &queue.Runner{
+			Store: o, Poll: time.Hour,
+			Work: reports(func(context.Context, store.Job) queue.Outcome { return queue.Done() }),
+		}
 		defer start(t, r)()
 		synctest.Wait() // it has looked once
 		o.expire()
@@ -305,8 +308,8 @@ func TestREL013AJobByReserveIsNotRunTwice(t *testing.T) {
 	})
 }
 
-// A job that came by Reserve is waited for like one that was claimed: as long as the grace lasts, and then until it has let go.
-// Run takes no more of them meanwhile.
+// A job that came by Reserve is waited for like one that was claimed: as long as the grace lasts, and then until it has
+// let go. Run takes no more of them meanwhile.
 func TestREL063RunWaitsForJobsByReserve(t *testing.T) {
 	for name, tc := range map[string]struct {
 		takes time.Duration

@@ -42,9 +42,10 @@ type Node struct {
 	SMPAnchors, TLSRoots string
 	TLSCert, TLSKey      string // "" means a plain listener
 	Zone, Resolver       string
-	Revocation           string // of production: must be "unchecked" as long as revocation is not checked (design.md §3)
-	Program              string // how the program is called in the commands of Written.Todo; "" means ravn
-	Outgoing, Incoming   string // what happens with the verdict on documents; "" means they are not checked
+	// of production: must be "unchecked" as long as revocation is not checked (design.md §3)
+	Revocation         string
+	Program            string // how the program is called in the commands of Written.Todo; "" means ravn
+	Outgoing, Incoming string // what happens with the verdict on documents; "" means they are not checked
 }
 
 // Written tells what was made and what remains to do.
@@ -93,7 +94,8 @@ const ConfigName = "ravn.yaml"
 // Write makes the node's folder and files. If it fails, nothing of them is left.
 func Write(n Node) (*Written, error) {
 	if n.Host == "" && n.Environment != certs.Local {
-		return nil, fault.New(fault.BadArguments, nil, "--host is needed outside local: the public host name of the endpoint")
+		return nil, fault.New(fault.BadArguments, nil,
+			"--host is needed outside local: the public host name of the endpoint")
 	}
 	if n.Environment == certs.Production && n.Revocation == "" {
 		return nil, fault.New(fault.RevocationMissing, nil, "--revocation")
@@ -351,11 +353,13 @@ func (n *Node) remains(w *Written) {
 	command := func(args string) string { return Quote(program) + " --config " + Quote(w.Config) + " " + args }
 	if w.Awaited {
 		w.Todo = append(w.Todo,
-			"Hand in request.csr when you enrol for the access point certificate, and put what you get into "+Quote(filepath.Join(n.Dir, "cert.pem"))+".",
+			"Hand in request.csr when you enrol for the access point certificate, and put what you get into "+
+				Quote(filepath.Join(n.Dir, "cert.pem"))+".",
 			"Check: "+command("config check"))
 	}
 	w.Todo = append(w.Todo,
-		"Serve a participant, for example: "+command("participants add --participant 0192:991825827 --doctype "+Quote(invoice)+" --process "+Quote(billing)),
+		"Serve a participant, for example: "+command("participants add --participant 0192:991825827 --doctype "+
+			Quote(invoice)+" --process "+Quote(billing)),
 		"Start: "+command("serve"))
 	if n.Environment != certs.Local {
 		w.Todo = append(w.Todo,
@@ -367,14 +371,16 @@ func (n *Node) remains(w *Written) {
 
 // What the example serves: EHF and Peppol BIS invoices.
 const (
-	invoice = "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
+	invoice = "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:" +
+		"2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
 	billing = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
 )
 
 // Quote writes a text so that a shell reads it as one word.
 func Quote(s string) string {
 	plain := func(r rune) bool {
-		return strings.ContainsRune("+,-./:=@_", r) || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z'
+		return strings.ContainsRune("+,-./:=@_", r) || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' ||
+			'a' <= r && r <= 'z'
 	}
 	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
 		return s

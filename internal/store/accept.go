@@ -47,8 +47,9 @@ func (s *Store) Accept(ctx context.Context, tenant string, a Acceptance) (Messag
 	return m, err
 }
 
-// twice is Update for a write that is harmless to repeat. If COMMIT gets no answer it writes again: a commit that is still
-// under way holds its keys until it ends, so that the second try knows for sure, which mere reading would not (REL-072).
+// twice is Update for a write that is harmless to repeat. If COMMIT gets no answer it writes again: a commit that is
+// still under way holds its keys until it ends, so that the second try knows for sure, which mere reading would not
+// (REL-072).
 func (s *Store) twice(ctx context.Context, tenant string, fn func(*Tx) error) error {
 	err := s.Update(ctx, tenant, fn)
 	if !errors.Is(err, db.ErrOutcomeUnknown) {
@@ -63,15 +64,20 @@ func (s *Store) twice(ctx context.Context, tenant string, fn func(*Tx) error) er
 }
 
 // AcceptHeld is Accept for a node that delivers at once: the same commit starts the first attempt, whose job is the
-// node's from the start. A crash ends it with the lease, like any other. A job without ID means that the message is stored
-// but not held.
-func (s *Store) AcceptHeld(ctx context.Context, tenant string, a Acceptance, owner string, st Start) (m Message, job Job, n int, err error) {
+// node's from the start. A crash ends it with the lease, like any other. A job without ID means that the message is
+// stored but not held.
+func (s *Store) AcceptHeld(ctx context.Context, tenant string, a Acceptance, owner string, st Start) (m Message,
+	job Job, n int, err error,
+) {
 	m = a.Message
 	if m.ID == "" || m.C2 == "" || m.MessageID == "" {
 		return m, job, 0, errors.New("store: accept: ID, C2 and MessageID are required")
 	}
 	err = s.twice(ctx, tenant, func(tx *Tx) error {
-		err := tx.accept(&m, &a, Delivering, Event{Kind: EventAttempt, From: Accepted, To: Delivering, Detail: st.Endpoint, Actor: owner})
+		err := tx.accept(&m, &a, Delivering, Event{
+			Kind: EventAttempt, From: Accepted, To: Delivering,
+			Detail: st.Endpoint, Actor: owner,
+		})
 		var dup *Duplicate
 		if errors.As(err, &dup) && dup.Prior.ID == m.ID { // our own first try, whose lease is lost to us
 			m, err = tx.Get(m.ID)
@@ -130,7 +136,8 @@ func (tx *Tx) count(m *Message) error {
 		direction = ledger.Outgoing
 	}
 	return tx.ledger.Count(tx.Tx, ledger.Exchange{
-		Direction: direction, MessageID: m.MessageID, C2: m.C2, C3: m.C3, DocTypeScheme: m.DocTypeScheme, DocType: m.DocType,
+		Direction: direction, MessageID: m.MessageID, C2: m.C2, C3: m.C3, DocTypeScheme: m.DocTypeScheme,
+		DocType:       m.DocType,
 		ProcessScheme: m.ProcessScheme, Process: m.Process, Transport: m.Transport, CountryC1: m.CountryC1,
 		Sender: m.Sender, Receiver: m.Receiver, Domain: m.Domain,
 	})
@@ -147,8 +154,8 @@ var errExists = errors.New("store: a message with this id exists")
 
 const countEvents = `UPDATE message SET events = ?, detailed = ? WHERE id = ? AND tenant = ?`
 
-// create inserts a message with its first events. flagged says that the caller knows it to be a possible duplicate. An id
-// that is there already is errExists.
+// create inserts a message with its first events. flagged says that the caller knows it to be a possible duplicate. An
+// id that is there already is errExists.
 func (tx *Tx) create(m *Message, flagged bool, events []Event) error {
 	m.Tenant, m.Version, m.Created, m.Updated, m.FaultCode = tx.Tenant(), 1, tx.Now(), tx.Now(), ""
 	args := append(m.values(), bit(flagged), tx.Tenant(), m.InstanceID, string(m.Direction), m.Sender, m.Receiver,
@@ -175,7 +182,8 @@ func (tx *Tx) create(m *Message, flagged bool, events []Event) error {
 const knownQuery = `SELECT d.ref, d.digests, d.accepted, COALESCE(m.state, ''), COALESCE(e.content_type, ''), e.bytes
 	FROM duplicate d
 	LEFT JOIN message m ON m.id = d.ref AND m.tenant = d.tenant
-	LEFT JOIN evidence e ON e.message_id = d.ref AND e.tenant = d.tenant AND e.kind = '` + EvidenceReceipt + `' AND e.attempt = 0
+	LEFT JOIN evidence e ON e.message_id = d.ref AND e.tenant = d.tenant
+		AND e.kind = '` + EvidenceReceipt + `' AND e.attempt = 0
 	WHERE d.tenant = ? AND d.seat = ? AND d.message_id = ?`
 
 func scanPrior(row db.Row) (Prior, error) {
@@ -193,19 +201,25 @@ func (s *Store) Known(ctx context.Context, tenant string, seat string, messageID
 }
 
 const findRepeat = `SELECT r.kind, r.attempt, r.content_type, r.bytes FROM evidence d
-	JOIN evidence r ON r.message_id = d.message_id AND r.tenant = d.tenant AND r.attempt = d.attempt AND r.kind = '` + EvidenceReceipt + `'
+	JOIN evidence r ON r.message_id = d.message_id AND r.tenant = d.tenant AND r.attempt = d.attempt
+		AND r.kind = '` + EvidenceReceipt + `'
 	WHERE d.message_id = ? AND d.tenant = ? AND d.kind = '` + EvidenceDigests + `' AND d.bytes = ? ORDER BY r.attempt LIMIT 1`
 
-// Repeat keeps pieces of proof of a message that came again with a rebuilt header beside those of the first, the receipt
-// among them, and returns the receipt that is kept: that of an earlier repeat with the same digests if there is one. The
-// pieces bear the number of the event that tells of the repeat. Nothing is delivered or counted (AS4-128).
-func (s *Store) Repeat(ctx context.Context, tenant, id string, digests []byte, pieces []Evidence) (receipt Evidence, err error) {
+// Repeat keeps pieces of proof of a message that came again with a rebuilt header beside those of the first, the
+// receipt among them, and returns the receipt that is kept: that of an earlier repeat with the same digests if there is
+// one. The pieces bear the number of the event that tells of the repeat. Nothing is delivered or counted (AS4-128).
+func (s *Store) Repeat(ctx context.Context, tenant, id string, digests []byte, pieces []Evidence) (receipt Evidence,
+	err error,
+) {
 	err = s.twice(ctx, tenant, func(tx *Tx) error {
 		receipt, err = db.One(tx.Tx, scanEvidence, findRepeat, id, tx.Tenant(), nonNil(digests))
 		if err != db.ErrNotFound {
 			return err
 		}
-		seq, err := tx.note(id, Event{Kind: EventRepeated, Detail: "with a rebuilt header; a receipt of its own is kept"})
+		seq, err := tx.note(id, Event{
+			Kind:   EventRepeated,
+			Detail: "with a rebuilt header; a receipt of its own is kept",
+		})
 		if err != nil {
 			return err
 		}

@@ -52,7 +52,8 @@ func (s *Store) SetDetails(ctx context.Context, tenant string, list []Details) (
 	err = s.Update(ctx, tenant, func(tx *Tx) error {
 		n = 0
 		for _, d := range list {
-			k, err := tx.Exec(setDetails, d.DocumentNumber, d.Verdict, d.FaultCode, db.Micros(d.Updated), d.Of.ID, tenant, d.Of.Events)
+			k, err := tx.Exec(setDetails, d.DocumentNumber, d.Verdict, d.FaultCode, db.Micros(d.Updated), d.Of.ID,
+				tenant, d.Of.Events)
 			if err != nil {
 				return err
 			}

@@ -18,13 +18,18 @@ type planOf func(t *testing.T, query string, args ...any) string
 
 // fill writes rows, nearly all delivered, so that a plan is about many.
 func fill(t *testing.T, s *Store, then ...string) {
-	const rows = `INSERT INTO message (id, tenant, domain, direction, state, version, events, detailed, message_id, conversation_id,
-		as4_time, c2, c3, sender, receiver, doctype_scheme, doctype, process_scheme, process, transport, instance_id, creation_time,
-		country_c1, mls_to, mls_type, possible_duplicate, created, accepted, payload_key, payload_length, payload_mime, sealed_key,
+	const rows = `INSERT INTO message (id, tenant, domain, direction, state, version, events, detailed, message_id,
+		conversation_id,
+		as4_time, c2, c3, sender, receiver, doctype_scheme, doctype, process_scheme, process, transport, instance_id,
+			creation_time,
+		country_c1, mls_to, mls_type, possible_duplicate, created, accepted, payload_key, payload_length, payload_mime,
+			sealed_key,
 		sealed_length, sealed_type, endpoint, document_number)
 		WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
-		SELECT 'id' || i, 'default', '', CASE WHEN i % 2 = 0 THEN 'in' ELSE 'out' END, CASE WHEN i % 100 = 0 THEN 'DEAD' ELSE 'DELIVERED' END,
-		1, 2, CASE WHEN i % 500 = 0 THEN 0 ELSE 2 END, 'm' || i, '', 0, 'c2', 'c3', 's' || (i % 97), 'r' || (i % 89), '', 'd' || (i % 7),
+		SELECT 'id' || i, 'default', '', CASE WHEN i % 2 = 0 THEN 'in' ELSE 'out' END, CASE WHEN i % 100 = 0
+			THEN 'DEAD' ELSE 'DELIVERED' END,
+		1, 2, CASE WHEN i % 500 = 0 THEN 0 ELSE 2 END, 'm' || i, '', 0, 'c2', 'c3', 's' || (i % 97), 'r' || (i % 89),
+			'', 'd' || (i % 7),
 		'', 'p', '', 'i' || i, '', 'NO', '', '', 0, i, i, '', 0, '', '', 0, '', '', 'n' || i FROM n`
 	err := s.Update(t.Context(), db.DefaultTenant, func(tx *Tx) error {
 		for _, stmt := range append([]string{rows}, then...) {
@@ -81,7 +86,8 @@ func onPostgres(t *testing.T) planOf {
 	if strings.Contains(dsn, "?") {
 		sep = "&"
 	}
-	s, err := Open(postgres.Open(t.Context(), dsn+sep+"enable_seqscan=off&search_path="+name, db.Options{})) // few rows are read faster without an index
+	// few rows are read faster without an index
+	s, err := Open(postgres.Open(t.Context(), dsn+sep+"enable_seqscan=off&search_path="+name, db.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,8 @@ import (
 // Message is one document on its way, in either direction. It holds what is searched, counted and decided upon; large
 // bytes are blobs or [Evidence].
 type Message struct {
-	ID        string    // UUIDv7, made by db.NewID; chosen by the caller when a blob is written first, else by the store
+	// UUIDv7, made by db.NewID; chosen by the caller when a blob is written first, else by the store
+	ID        string
 	Tenant    string    // set by the store
 	Domain    string    // eProcurement, eGov, payment; "" when the installation does not tell them apart
 	Direction Direction // set by the store
@@ -36,11 +37,13 @@ type Message struct {
 	MLSTo        string // SBDH MLS_TO, raw; "" when absent
 	MLSType      string // SBDH MLS_TYPE; "" when absent
 
-	PossibleDuplicate bool // same SBDH instance id as an earlier message (SBDH-046); set by the store, or before by the caller
+	// same SBDH instance id as an earlier message (SBDH-046); set by the store, or before by the caller
+	PossibleDuplicate bool
 
-	Created  time.Time // when the row was written; set by the store
-	Updated  time.Time // when its last event happened; set by the store
-	Accepted time.Time // when the next access point had it for sure: our receipt committed, or C3's verified; set by the store
+	Created time.Time // when the row was written; set by the store
+	Updated time.Time // when its last event happened; set by the store
+	// when the next access point had it for sure: our receipt committed, or C3's verified; set by the store
+	Accepted time.Time
 
 	Payload     BlobRef // the SBD
 	PayloadMime string
@@ -63,8 +66,8 @@ type BlobRef struct {
 	Length int64
 	SHA256 [32]byte
 
-	// Inline is the stored form of a small blob that has no file of its own: the record keeps it, in the transaction that
-	// writes the reference (REL-001). It is set by the blob store and empty when a reference is read back.
+	// Inline is the stored form of a small blob that has no file of its own: the record keeps it, in the transaction
+	// that writes the reference (REL-001). It is set by the blob store and empty when a reference is read back.
 	Inline string
 }
 
@@ -143,7 +146,8 @@ func (e *Event) Stops() bool {
 		return false
 	}
 	switch e.To {
-	case RetryWait, Unknown, FailedPermanent, UnknownAccepted, ReceiptInvalid, RecoveryHold, DeliveryFailed, Dead, Quarantined:
+	case RetryWait, Unknown, FailedPermanent, UnknownAccepted, ReceiptInvalid, RecoveryHold, DeliveryFailed, Dead,
+		Quarantined:
 		return true
 	}
 	return false

@@ -9,8 +9,8 @@ import (
 	"github.com/ravn-ap/ravn/internal/db"
 )
 
-// What an operator may do with a message, by its direction and state (API-058). READY and what waits by itself is due without
-// him; while an attempt is under way nothing is possible.
+// What an operator may do with a message, by its direction and state (API-058). READY and what waits by itself is due
+// without him; while an attempt is under way nothing is possible.
 var (
 	cancellable = map[Direction][]State{Out: {Submitted, Ready, RetryWait}}
 	requeuable  = map[Direction][]State{
@@ -20,7 +20,8 @@ var (
 	discardable = map[Direction][]State{In: {Dead, Quarantined}}
 )
 
-// MayCancel reports whether the state of a message allows Cancel. An attempt that may have arrived forbids it all the same.
+// MayCancel reports whether the state of a message allows Cancel. An attempt that may have arrived forbids it all the
+// same.
 func MayCancel(d Direction, s State) bool { return slices.Contains(cancellable[d], s) }
 
 // MayRequeue reports whether the state of a message allows Requeue.
@@ -29,8 +30,8 @@ func MayRequeue(d Direction, s State) bool { return slices.Contains(requeuable[d
 // MayDiscard reports whether the state of a message allows Discard.
 func MayDiscard(d Direction, s State) bool { return slices.Contains(discardable[d], s) }
 
-// Cancel withdraws a message that no attempt has tried yet or whose attempts all certainly failed; it is impossible while
-// one is under way or its outcome is unknown (REL-027). The decision is audited.
+// Cancel withdraws a message that no attempt has tried yet or whose attempts all certainly failed; it is impossible
+// while one is under way or its outcome is unknown (REL-027). The decision is audited.
 func (s *Store) Cancel(ctx context.Context, tenant, id, actor, reason string) error {
 	return s.Update(ctx, tenant, func(tx *Tx) error {
 		m, err := tx.Get(id)
@@ -53,8 +54,8 @@ func (s *Store) Cancel(ctx context.Context, tenant, id, actor, reason string) er
 	})
 }
 
-// Requeue makes a message due at once that waits, or was given up, held or quarantined (REL-027, REL-068). The decision is
-// audited.
+// Requeue makes a message due at once that waits, or was given up, held or quarantined (REL-027, REL-068). The decision
+// is audited.
 func (s *Store) Requeue(ctx context.Context, tenant, id, actor, reason string) error {
 	return s.Update(ctx, tenant, func(tx *Tx) error {
 		m, err := tx.Get(id)
@@ -87,8 +88,8 @@ func (s *Store) Requeue(ctx context.Context, tenant, id, actor, reason string) e
 	})
 }
 
-// Discard gives a received message up that is dead or in quarantine (REL-068). It is kept and never delivered. The decision is
-// audited.
+// Discard gives a received message up that is dead or in quarantine (REL-068). It is kept and never delivered. The
+// decision is audited.
 func (s *Store) Discard(ctx context.Context, tenant, id, actor, reason string) error {
 	return s.Update(ctx, tenant, func(tx *Tx) error {
 		m, err := tx.Get(id)
@@ -109,6 +110,7 @@ func (s *Store) Discard(ctx context.Context, tenant, id, actor, reason string) e
 const (
 	closeJob = `UPDATE outbox SET done = ?, lease_end = 0, token = token + 1, reason = ?
 		WHERE id = ? AND tenant = ? AND done = 0`
-	reopenJob = `UPDATE outbox SET done = 0, dead = 0, due = ` + db.Clock + `, lease_end = 0, token = token + 1, unended = 0, suspect = 0,
+	reopenJob = `UPDATE outbox SET done = 0, dead = 0,
+		due = ` + db.Clock + `, lease_end = 0, token = token + 1, unended = 0, suspect = 0,
 		moving_since = 0, reason = ? WHERE id = ? AND tenant = ?`
 )

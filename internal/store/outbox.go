@@ -83,8 +83,8 @@ const insertHeld = `INSERT INTO outbox (id, tenant, kind, job_key, message_id, a
 	VALUES (?, ?, ?, ?, ?, NULL, ?, ` + db.Clock + `, ?, ` + db.Clock + ` + ?, ?, ?, 1, 1, 1, 0, 0, '')
 	ON CONFLICT (id) DO NOTHING`
 
-// enqueueHeld enters the work of a message that has just been created. A row that is there comes from the same write, tried
-// a second time.
+// enqueueHeld enters the work of a message that has just been created. A row that is there comes from the same write,
+// tried a second time.
 func (tx *Tx) enqueueHeld(kind Kind, messageID string, h hold) (Job, error) {
 	j := Job{
 		ID: jobID(tx.Tenant(), kind, messageID), Tenant: tx.Tenant(), Kind: kind, Key: messageID, MessageID: messageID,
@@ -115,7 +115,8 @@ func scanJob(row db.Row) (Job, error) {
 	)
 	err := row.Scan(&j.ID, &j.Tenant, (*string)(&j.Kind), &j.Key, &j.MessageID, &j.Args, &created, &due, &j.Owner, &end,
 		&j.Token, &j.Tries, &j.Unended, &done, &dead, &j.Reason, &j.Suspect, &moving)
-	j.Created, j.Due, j.LeaseEnd, j.Done = db.FromMicros(created), db.FromMicros(due), db.FromMicros(end), db.FromMicros(done)
+	j.Created, j.Due, j.LeaseEnd, j.Done = db.FromMicros(created), db.FromMicros(due), db.FromMicros(end),
+		db.FromMicros(done)
 	j.Dead, j.Moving = dead != 0, db.FromMicros(moving)
 	return j, err
 }
@@ -198,11 +199,14 @@ const held = ` WHERE id = ? AND tenant = ? AND token = ? AND done = 0`
 const (
 	extendJob  = `UPDATE outbox SET ` + grant + held
 	waitForJob = `UPDATE outbox SET token = token WHERE id = ?`
-	unclaimJob = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, tries = tries - 1, unended = unended - 1, reason = ?` + held
-	releaseJob = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, unended = 0, suspect = 0, reason = ?` + held
-	crashJob   = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, suspect = suspect + 1, reason = ?` + held
-	endJob     = `UPDATE outbox SET done = ?, dead = ?, lease_end = 0, token = token + 1, unended = 0, suspect = 0, reason = ?` + held
-	movingJob  = `UPDATE outbox SET moving_since = ?` + held
+	unclaimJob = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, tries = tries - 1,
+		unended = unended - 1, reason = ?` + held
+	releaseJob = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, unended = 0, suspect = 0,
+		reason = ?` + held
+	crashJob = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, suspect = suspect + 1, reason = ?` + held
+	endJob   = `UPDATE outbox SET done = ?, dead = ?, lease_end = 0, token = token + 1, unended = 0, suspect = 0,
+		reason = ?` + held
+	movingJob = `UPDATE outbox SET moving_since = ?` + held
 )
 
 // updateHeld runs one of the statements above; ErrLeaseLost if the worker does not hold the job any more.
@@ -252,13 +256,19 @@ func (s *Store) Release(ctx context.Context, job Job, due time.Time, reason stri
 
 // GiveBack gives a job back until due whose work was not begun: the claim does not count.
 func (s *Store) GiveBack(ctx context.Context, job Job, due time.Time, reason string) error {
-	return s.Update(ctx, job.Tenant, func(tx *Tx) error { return tx.updateHeld(job, unclaimJob, db.Micros(due), reason) })
+	return s.Update(ctx, job.Tenant, func(tx *Tx) error {
+		return tx.updateHeld(job, unclaimJob, db.Micros(due),
+			reason)
+	})
 }
 
-// Crash gives a job back like Release, but the claim keeps counting as one that never ended, by nobody's fault but its own
-// (REL-067).
+// Crash gives a job back like Release, but the claim keeps counting as one that never ended, by nobody's fault but its
+// own (REL-067).
 func (s *Store) Crash(ctx context.Context, job Job, due time.Time, reason string) error {
-	return s.Update(ctx, job.Tenant, func(tx *Tx) error { return tx.updateHeld(job, crashJob, db.Micros(due), db.Remark(reason)) })
+	return s.Update(ctx, job.Tenant, func(tx *Tx) error {
+		return tx.updateHeld(job, crashJob, db.Micros(due),
+			db.Remark(reason))
+	})
 }
 
 // Bury ends a job as given up.

@@ -10,13 +10,15 @@ import (
 const (
 	jobsOf = `SELECT ` + jobColumns + ` FROM outbox WHERE owner = ? AND done = 0 AND lease_end <> 0 ORDER BY id`
 
-	// The two differ in what the claim counts for: a worker that died may have died of its work, one that leaves has not.
+	// The two differ in what the claim counts for: a worker that died may have died of its work, one that leaves has
+	// not.
 	buryOwner  = `UPDATE outbox SET lease_end = 0, token = token + 1, suspect = suspect + ? WHERE id = ? AND token = ?`
 	leaveOwner = `UPDATE outbox SET lease_end = 0, token = token + 1, unended = unended - 1 WHERE id = ? AND token = ?`
 )
 
-// BuryOwner gives back at once what a process held that certainly runs no more, instead of waiting for the end of its leases.
-// Attempts that it left open are closed as interrupted. Its work is a suspect if it held nothing else (REL-067).
+// BuryOwner gives back at once what a process held that certainly runs no more, instead of waiting for the end of its
+// leases. Attempts that it left open are closed as interrupted. Its work is a suspect if it held nothing else
+// (REL-067).
 func (s *Store) BuryOwner(ctx context.Context, owner string) (jobs []Job, err error) {
 	return s.giveUpAll(ctx, owner, func(tx *Tx, held []Job, j Job) error {
 		_, err := tx.Exec(buryOwner, bit(len(held) == 1), j.ID, j.Token)
@@ -24,8 +26,8 @@ func (s *Store) BuryOwner(ctx context.Context, owner string) (jobs []Job, err er
 	})
 }
 
-// LeaveOwner gives back what a process holds that is about to end; its workers have stopped. Nothing is held against the
-// work.
+// LeaveOwner gives back what a process holds that is about to end; its workers have stopped. Nothing is held against
+// the work.
 func (s *Store) LeaveOwner(ctx context.Context, owner string) (jobs []Job, err error) {
 	return s.giveUpAll(ctx, owner, func(tx *Tx, _ []Job, j Job) error {
 		_, err := tx.Exec(leaveOwner, j.ID, j.Token)
@@ -33,7 +35,9 @@ func (s *Store) LeaveOwner(ctx context.Context, owner string) (jobs []Job, err e
 	})
 }
 
-func (s *Store) giveUpAll(ctx context.Context, owner string, giveUp func(tx *Tx, held []Job, j Job) error) (jobs []Job, err error) {
+func (s *Store) giveUpAll(ctx context.Context, owner string, giveUp func(tx *Tx, held []Job, j Job) error) (jobs []Job,
+	err error,
+) {
 	if owner == "" {
 		return nil, errors.New("store: owner without a name")
 	}

@@ -58,12 +58,14 @@ func (s *Store) Timeline(ctx context.Context, tenant, id string) ([]Event, error
 func (s *Store) Attempts(ctx context.Context, tenant, id string) ([]Attempt, error) {
 	scan := func(row db.Row) (a Attempt, err error) {
 		var started, ended, unclear int64
-		err = row.Scan(&a.N, &started, &ended, &a.Endpoint, &a.Fingerprint, &a.Outcome, &a.Code, &a.Detail, &a.Sealed, &unclear)
+		err = row.Scan(&a.N, &started, &ended, &a.Endpoint, &a.Fingerprint, &a.Outcome, &a.Code, &a.Detail, &a.Sealed,
+			&unclear)
 		a.Unclear = unclear != 0
 		a.Started, a.Ended = db.FromMicros(started), db.FromMicros(ended)
 		return a, err
 	}
-	return db.ReadAll(ctx, s.DB, "attempts", scan, `SELECT n, started, ended, endpoint, fingerprint, outcome, code, detail,
+	return db.ReadAll(ctx, s.DB, "attempts", scan, `SELECT n, started, ended, endpoint, fingerprint, outcome, code,
+		detail,
 		sealed_key, unclear FROM attempt WHERE message_id = ? AND tenant = ? ORDER BY n`, id, tenant)
 }
 
@@ -76,7 +78,8 @@ func scanEvidence(row db.Row) (e Evidence, err error) {
 
 // Evidence returns the piece of a kind that belongs to the latest attempt which has one, or db.ErrNotFound.
 func (s *Store) Evidence(ctx context.Context, tenant, id, kind string) (Evidence, error) {
-	return db.ReadOne(ctx, s.DB, "evidence", scanEvidence, evidenceOf+` AND kind = ? ORDER BY attempt DESC LIMIT 1`, id, tenant, kind)
+	return db.ReadOne(ctx, s.DB, "evidence", scanEvidence, evidenceOf+` AND kind = ? ORDER BY attempt DESC LIMIT 1`, id,
+		tenant, kind)
 }
 
 // AllEvidence returns all pieces of a message, in the order of attempts.
@@ -135,7 +138,8 @@ func (s *Store) Backlogs(ctx context.Context, tenant string) ([]Backlog, error) 
 		b.Oldest = db.FromMicros(oldest)
 		return b, err
 	}
-	return db.ReadAll(ctx, s.DB, "backlogs", scan, `SELECT kind, COUNT(*), MIN(created) FROM outbox WHERE tenant = ? AND done = 0
+	return db.ReadAll(ctx, s.DB, "backlogs", scan, `SELECT kind, COUNT(*), MIN(created) FROM outbox WHERE tenant = ?
+		AND done = 0
 		GROUP BY kind ORDER BY kind`, tenant)
 }
 
@@ -224,12 +228,14 @@ type TypeCount struct {
 	Count            int64
 }
 
-// Types returns the document types of the messages since a time with their processes, sorted. It reads all of these messages.
+// Types returns the document types of the messages since a time with their processes, sorted. It reads all of these
+// messages.
 func (s *Store) Types(ctx context.Context, tenant string, since time.Time) ([]TypeCount, error) {
 	scan := func(row db.Row) (c TypeCount, err error) {
 		err = row.Scan(&c.DocType, &c.Process, &c.Count)
 		return c, err
 	}
 	return db.ReadAll(ctx, s.DB, "types", scan, `SELECT doctype, process, COUNT(*) FROM message
-		WHERE tenant = ? AND created >= ? GROUP BY doctype, process ORDER BY doctype, process`, tenant, db.Micros(since))
+		WHERE tenant = ? AND created >= ? GROUP BY doctype, process ORDER BY doctype,
+			process`, tenant, db.Micros(since))
 }

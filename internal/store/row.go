@@ -16,7 +16,8 @@ func (m *Message) values() []any {
 		db.Micros(m.Timestamp), string(m.C2), string(m.C3), m.Sender, m.Receiver, m.DocTypeScheme, m.DocType,
 		m.ProcessScheme, m.Process, m.Transport, m.InstanceID, m.CreationTime, m.CountryC1, m.MLSTo, m.MLSType,
 		db.Micros(m.Created), db.Micros(m.Accepted), m.Payload.Key, m.Payload.Length, m.Payload.sum(), m.PayloadMime,
-		m.Sealed.Key, m.Sealed.Length, m.Sealed.sum(), m.SealedType, m.Endpoint, m.PeerCert, m.Digests, m.Content, m.HandedIn,
+		m.Sealed.Key, m.Sealed.Length, m.Sealed.sum(), m.SealedType, m.Endpoint, m.PeerCert, m.Digests, m.Content,
+		m.HandedIn,
 		m.DocumentNumber, m.Verdict, m.FaultCode, db.Micros(m.Updated),
 	}
 }
@@ -38,11 +39,13 @@ func scanMessage(row db.Row) (Message, error) {
 		duplicate                       int64
 	)
 	err := row.Scan(
-		&m.ID, &m.Tenant, &m.Domain, (*string)(&m.Direction), (*string)(&m.State), &m.Version, &m.MessageID, &m.ConversationID,
+		&m.ID, &m.Tenant, &m.Domain, (*string)(&m.Direction), (*string)(&m.State), &m.Version, &m.MessageID,
+		&m.ConversationID,
 		&as4, (*string)(&m.C2), (*string)(&m.C3), &m.Sender, &m.Receiver, &m.DocTypeScheme, &m.DocType,
 		&m.ProcessScheme, &m.Process, &m.Transport, &m.InstanceID, &m.CreationTime, &m.CountryC1, &m.MLSTo, &m.MLSType,
 		&created, &accepted, &m.Payload.Key, &m.Payload.Length, &payload, &m.PayloadMime,
-		&m.Sealed.Key, &m.Sealed.Length, &sealed, &m.SealedType, &m.Endpoint, &m.PeerCert, &m.Digests, &m.Content, &m.HandedIn,
+		&m.Sealed.Key, &m.Sealed.Length, &sealed, &m.SealedType, &m.Endpoint, &m.PeerCert, &m.Digests, &m.Content,
+		&m.HandedIn,
 		&m.DocumentNumber, &m.Verdict, &m.FaultCode, &updated, &duplicate,
 	)
 	m.Timestamp, m.Created, m.Accepted = db.FromMicros(as4), db.FromMicros(created), db.FromMicros(accepted)

@@ -153,7 +153,8 @@ func (f *Filter) conditions() (where string, args []any) {
 	}
 	if f.DocType != "" {
 		prefix := f.DocType + "::"
-		and("(m.doctype = ? OR SUBSTR(m.doctype, 1, CAST(? AS INTEGER)) = ?)", f.DocType, utf8.RuneCountInString(prefix), prefix)
+		and("(m.doctype = ? OR SUBSTR(m.doctype, 1, CAST(? AS INTEGER)) = ?)", f.DocType,
+			utf8.RuneCountInString(prefix), prefix)
 	}
 	if len(f.Standings) > 0 {
 		var either []string

@@ -26,7 +26,9 @@ type Submission struct {
 }
 
 // SubmitHeld is Submit for a submitter who sends at once: the job of sending is his from the start.
-func (s *Store) SubmitHeld(ctx context.Context, tenant string, sub Submission, owner string, lease time.Duration) (m Message, job Job, err error) {
+func (s *Store) SubmitHeld(ctx context.Context, tenant string, sub Submission, owner string,
+	lease time.Duration,
+) (m Message, job Job, err error) {
 	m = sub.Message
 	if m.ID == "" || m.MessageID == "" || sub.Key != "" || sub.Draft {
 		return m, job, errors.New("store: submit: ID and MessageID are required, a key or a draft is not possible")
@@ -43,9 +45,9 @@ func (s *Store) SubmitHeld(ctx context.Context, tenant string, sub Submission, o
 	return m, job, err
 }
 
-// Submit stores a message to be sent, READY and with its outbox row, in one transaction. If the tenant's idempotency key
-// was used before for the same request it returns the message of that time and repeated; for another request it returns
-// ErrKeyReused (REL-020).
+// Submit stores a message to be sent, READY and with its outbox row, in one transaction. If the tenant's idempotency
+// key was used before for the same request it returns the message of that time and repeated; for another request it
+// returns ErrKeyReused (REL-020).
 func (s *Store) Submit(ctx context.Context, tenant string, sub Submission) (m Message, repeated bool, err error) {
 	m = sub.Message
 	if m.ID == "" {
@@ -133,9 +135,9 @@ type Sealed struct {
 const setSealed = `sealed_key = ?, sealed_length = ?, sealed_sha256 = ?, sealed_type = ?, endpoint = ?,
 	c3 = ?, peer_cert = ?, digests = ?, transport = ?, `
 
-// seal begins an attempt with a new sealed body, which is kept for those that follow. Only a changed certificate calls for
-// a second one, which replaces the first under a blob key of its own (D-12); the evidence of each stays with the attempt
-// that was the first to send it. m has the new values afterwards.
+// seal begins an attempt with a new sealed body, which is kept for those that follow. Only a changed certificate calls
+// for a second one, which replaces the first under a blob key of its own (D-12); the evidence of each stays with the
+// attempt that was the first to send it. m has the new values afterwards.
 func (tx *Tx) seal(m *Message, b *Sealed, actor string, begin Event) error {
 	if m.Direction != Out {
 		return fmt.Errorf("%w: message is %s", db.ErrConflict, m.State)
@@ -144,7 +146,8 @@ func (tx *Tx) seal(m *Message, b *Sealed, actor string, begin Event) error {
 		return err
 	}
 	err := tx.move(m, Sending, setSealed, []any{
-		b.Body.Key, b.Body.Length, b.Body.sum(), b.ContentType, b.Endpoint, string(b.C3), b.PeerCert, b.Digests, b.Transport,
+		b.Body.Key, b.Body.Length, b.Body.sum(), b.ContentType, b.Endpoint, string(b.C3), b.PeerCert, b.Digests,
+		b.Transport,
 	}, Event{Kind: EventSealed, Detail: b.Endpoint, Actor: actor}, begin)
 	if err == nil {
 		m.Sealed, m.SealedType, m.Endpoint, m.C3 = b.Body, b.ContentType, b.Endpoint, b.C3
@@ -161,9 +164,9 @@ type Start struct {
 	Sealed      *Sealed // the body to be kept first, with the first attempt and for another certificate
 }
 
-// StartAttempt records an attempt before the network is touched: the message becomes SENDING (a Deliver job: DELIVERING),
-// the attempt gets its row, and the lease begins anew, in one commit (REL-022). A message that an earlier worker left
-// under way is first closed as interrupted (CP-S4, CP-R12).
+// StartAttempt records an attempt before the network is touched: the message becomes SENDING (a Deliver job:
+// DELIVERING), the attempt gets its row, and the lease begins anew, in one commit (REL-022). A message that an earlier
+// worker left under way is first closed as interrupted (CP-S4, CP-R12).
 func (s *Store) StartAttempt(ctx context.Context, job Job, st Start) (m Message, n int, err error) {
 	err = s.Update(ctx, job.Tenant, func(tx *Tx) error {
 		if err := tx.Extend(job, st.Lease); err != nil {
@@ -214,14 +217,17 @@ func (tx *Tx) start(m *Message, job Job, st Start) (n int, err error) {
 const (
 	interruptAttempts = `UPDATE attempt SET ended = ?, unclear = 1, outcome = '` + OutcomeInterrupted + `'
 		WHERE message_id = ? AND tenant = ? AND ended = 0`
-	insertAttempt = `INSERT INTO attempt (message_id, n, tenant, started, ended, endpoint, fingerprint, outcome, code, detail, sealed_key, unclear)
-		SELECT CAST(? AS TEXT), COALESCE(MAX(n), 0) + 1, CAST(? AS TEXT), CAST(? AS BIGINT), 0, CAST(? AS TEXT), CAST(? AS TEXT), '', '', '',
+	insertAttempt = `INSERT INTO attempt (message_id, n, tenant, started, ended, endpoint, fingerprint, outcome, code,
+		detail, sealed_key, unclear)
+		SELECT CAST(? AS TEXT), COALESCE(MAX(n), 0) + 1, CAST(? AS TEXT), CAST(? AS BIGINT), 0, CAST(? AS TEXT),
+			CAST(? AS TEXT), '', '', '',
 			CAST(? AS TEXT), 0
 		FROM attempt WHERE message_id = ? AND tenant = ? RETURNING n`
 	endAttempt = `UPDATE attempt SET ended = ?, outcome = ?, code = ?, detail = ?, unclear = ?
 		WHERE message_id = ? AND tenant = ? AND n = ? AND ended = 0`
-	answerAttempts = `UPDATE attempt SET unclear = 0 WHERE message_id = ? AND tenant = ? AND sealed_key = ? AND unclear = 1`
-	countUnclear   = `SELECT COUNT(*) FROM attempt WHERE message_id = ? AND tenant = ? AND unclear = 1
+	answerAttempts = `UPDATE attempt SET unclear = 0 WHERE message_id = ? AND tenant = ? AND sealed_key = ?
+		AND unclear = 1`
+	countUnclear = `SELECT COUNT(*) FROM attempt WHERE message_id = ? AND tenant = ? AND unclear = 1
 		AND (sealed_key = '' OR sealed_key <> ?)`
 )
 
@@ -235,7 +241,8 @@ func (tx *Tx) interrupt(m *Message, to State) error {
 
 // addAttempt numbers the attempt; the change of state before it keeps others from doing so at the same time.
 func (tx *Tx) addAttempt(m *Message, st Start) (int, error) {
-	n, err := db.Change(tx.Tx, db.ScanInt, insertAttempt, m.ID, tx.Tenant(), db.Micros(tx.Now()), st.Endpoint, st.Fingerprint, m.Sealed.Key, m.ID, tx.Tenant())
+	n, err := db.Change(tx.Tx, db.ScanInt, insertAttempt, m.ID, tx.Tenant(), db.Micros(tx.Now()), st.Endpoint,
+		st.Fingerprint, m.Sealed.Key, m.ID, tx.Tenant())
 	return int(n), err
 }
 
@@ -265,8 +272,8 @@ func (tx *Tx) stateAfter(m *Message, r Result) (State, error) {
 	return r.State, err
 }
 
-// unclear tells whether an attempt may have reached C3 without an answer that settles it, beside those that sent the body
-// under the key answered.
+// unclear tells whether an attempt may have reached C3 without an answer that settles it, beside those that sent the
+// body under the key answered.
 func (tx *Tx) unclear(id, answered string) (bool, error) {
 	n, err := db.One(tx.Tx, db.ScanInt, countUnclear, id, tx.Tenant(), answered)
 	return n > 0, err
@@ -282,8 +289,8 @@ type NotSent struct {
 }
 
 // NotSent ends the turn of a message without an attempt (REL-026): it is given up, or waits. An attempt that a vanished
-// worker left open is closed as interrupted. What may have arrived stays UNKNOWN and waits, whatever the reason (REL-027).
-// It is not held, because it must not go to another access point unasked.
+// worker left open is closed as interrupted. What may have arrived stays UNKNOWN and waits, whatever the reason
+// (REL-027). It is not held, because it must not go to another access point unasked.
 func (s *Store) NotSent(ctx context.Context, job Job, why NotSent) error {
 	return s.Update(ctx, job.Tenant, func(tx *Tx) error {
 		m, err := tx.Get(job.MessageID)
@@ -339,7 +346,8 @@ func (tx *Tx) wait(job Job, why NotSent, unclear bool) error {
 
 // Result is how an attempt ended.
 type Result struct {
-	State    State         // the message's state from now on; UNKNOWN instead of RETRY_WAIT and FAILED_PERMANENT while it may have arrived
+	// the message's state from now on; UNKNOWN instead of RETRY_WAIT and FAILED_PERMANENT while it may have arrived
+	State    State
 	Refused  bool          // C3 said no under its signature: that answers every attempt with the same bytes
 	Retry    time.Time     // when to try again, for RETRY_WAIT, UNKNOWN and DELIVERY_FAILED
 	Hold     time.Duration // not 0: the worker keeps the job that long instead, because it tries again itself at once
@@ -357,8 +365,8 @@ type Result struct {
 const setEndpoint = `endpoint = ?, `
 
 // FinishAttempt records the end of attempt n in one commit: state and event, attempt, evidence, counting row, and the
-// fate of the job: done, due again, or given up (REL-022). ErrLeaseLost means that another worker holds the message now;
-// nothing was written then (REL-013).
+// fate of the job: done, due again, or given up (REL-022). ErrLeaseLost means that another worker holds the message
+// now; nothing was written then (REL-013).
 func (s *Store) FinishAttempt(ctx context.Context, job Job, n int, r Result) error {
 	return s.UpdateLater(ctx, job.Tenant, s.in(func(tx *Tx) error {
 		m, err := tx.underWay(job, r)
@@ -380,7 +388,8 @@ func (s *Store) FinishAttempt(ctx context.Context, job Job, n int, r Result) err
 		if err := tx.move(&m, r.State, set, args, ev); err != nil {
 			return err
 		}
-		ended, err := tx.Exec(endAttempt, db.Micros(tx.Now()), r.Outcome, db.Remark(r.Code), db.Remark(r.Detail), bit(unclear), m.ID, tx.Tenant(), n)
+		ended, err := tx.Exec(endAttempt, db.Micros(tx.Now()), r.Outcome, db.Remark(r.Code), db.Remark(r.Detail),
+			bit(unclear), m.ID, tx.Tenant(), n)
 		if err != nil {
 			return err
 		}

@@ -21,13 +21,15 @@ type Served struct {
 const upsertServed = `INSERT INTO served (tenant, participant_key, doctype_scheme, doctype, process_scheme, process,
 	participant, domain, valid_from, valid_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT (tenant, participant_key, doctype_scheme, doctype, process_scheme, process) DO UPDATE SET
-	participant = excluded.participant, domain = excluded.domain, valid_from = excluded.valid_from, valid_until = excluded.valid_until`
+	participant = excluded.participant, domain = excluded.domain, valid_from = excluded.valid_from,
+		valid_until = excluded.valid_until`
 
 // AddServed adds entries, or replaces those with the same participant, document type and process.
 func (s *Store) AddServed(ctx context.Context, tenant string, entries ...Served) error {
 	return s.Update(ctx, tenant, func(tx *Tx) error {
 		for _, e := range entries {
-			_, err := tx.Exec(upsertServed, append(e.key(tenant), e.Participant.Value(), e.Domain, db.Micros(e.From), db.Micros(e.Until))...)
+			_, err := tx.Exec(upsertServed, append(e.key(tenant), e.Participant.Value(), e.Domain, db.Micros(e.From),
+				db.Micros(e.Until))...)
 			if err != nil {
 				return err
 			}
@@ -39,7 +41,8 @@ func (s *Store) AddServed(ctx context.Context, tenant string, entries ...Served)
 // RemoveServed removes an entry by participant, document type and process; db.ErrNotFound if there is none.
 func (s *Store) RemoveServed(ctx context.Context, tenant string, e Served) error {
 	return s.Update(ctx, tenant, func(tx *Tx) error {
-		n, err := tx.Exec(`DELETE FROM served WHERE tenant = ? AND participant_key = ? AND doctype_scheme = ? AND doctype = ?
+		n, err := tx.Exec(`DELETE FROM served WHERE tenant = ? AND participant_key = ? AND doctype_scheme = ?
+			AND doctype = ?
 			AND process_scheme = ? AND process = ?`, e.key(tenant)...)
 		if err == nil && n == 0 {
 			err = db.ErrNotFound
@@ -58,7 +61,10 @@ func (s *Store) RemoveParticipant(ctx context.Context, tenant string, p peppol.P
 }
 
 func (e Served) key(tenant string) []any {
-	return []any{tenant, e.Participant.Key(), e.DocType.Scheme(), e.DocType.Value(), e.Process.Scheme(), e.Process.Value()}
+	return []any{
+		tenant, e.Participant.Key(), e.DocType.Scheme(), e.DocType.Value(), e.Process.Scheme(),
+		e.Process.Value(),
+	}
 }
 
 const servedColumns = `participant, doctype_scheme, doctype, process_scheme, process, domain, valid_from, valid_until`
@@ -73,7 +79,9 @@ func (s *Store) ListServed(ctx context.Context, tenant string, p peppol.Particip
 // Serves finds the entry under which a document is served now. Participants compare without letter case, document types
 // and processes byte for byte; for wildcard types the best matching entry counts (SBDH-043, DISC-020 to DISC-024). An
 // error means that it cannot be told, which is not the same as false.
-func (s *Store) Serves(ctx context.Context, tenant string, p peppol.ParticipantID, d peppol.DocTypeID, proc peppol.ProcessID) (Served, bool, error) {
+func (s *Store) Serves(ctx context.Context, tenant string, p peppol.ParticipantID, d peppol.DocTypeID,
+	proc peppol.ProcessID,
+) (Served, bool, error) {
 	entries, err := db.ReadAll(ctx, s.DB, "serves", scanServed, `SELECT `+servedColumns+` FROM served
 		WHERE tenant = ? AND participant_key = ? AND doctype_scheme = ? AND process_scheme = ? AND process = ?`,
 		tenant, p.Key(), d.Scheme(), proc.Scheme(), proc.Value())

@@ -60,9 +60,13 @@ var next = map[Direction]map[State][]State{
 		Quarantined:    {DeliveryFailed, Archived},
 	},
 	Out: {
-		Submitted:       {Ready, FailedPermanent, Cancelled},
-		Ready:           {Sending, RetryWait, FailedPermanent, Cancelled, Quarantined}, // retry without attempt: no SMP answer (REL-026)
-		Sending:         {Sent, RetryWait, Unknown, FailedPermanent, UnknownAccepted, ReceiptInvalid, RecoveryHold, Quarantined},
+		Submitted: {Ready, FailedPermanent, Cancelled},
+		// retry without attempt: no SMP answer (REL-026)
+		Ready: {Sending, RetryWait, FailedPermanent, Cancelled, Quarantined},
+		Sending: {
+			Sent, RetryWait, Unknown, FailedPermanent, UnknownAccepted, ReceiptInvalid, RecoveryHold,
+			Quarantined,
+		},
 		RetryWait:       {Sending, FailedPermanent, Cancelled, Quarantined},
 		Unknown:         {Sending, FailedPermanent, RecoveryHold, Quarantined}, // never cancelled (REL-027)
 		Sent:            {Closed},

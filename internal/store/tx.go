@@ -92,18 +92,23 @@ func faultOf(ev *Event) any {
 	return nil
 }
 
-var insertEvent = db.NewInsert("event (message_id, seq, tenant, at, kind, from_state, to_state, detail, actor)", db.Placeholders(9), "")
+var insertEvent = db.NewInsert("event (message_id, seq, tenant, at, kind, from_state, to_state, detail, actor)",
+	db.Placeholders(9), "")
 
 func (tx *Tx) addEvents(id string, events []Event) error {
 	return db.InsertRows(tx.Tx, insertEvent, events, func(e Event) []any {
 		if e.At.IsZero() {
 			e.At = tx.Now()
 		}
-		return []any{id, e.Seq, tx.Tenant(), db.Micros(e.At), e.Kind, string(e.From), string(e.To), db.Remark(e.Detail), e.Actor}
+		return []any{
+			id, e.Seq, tx.Tenant(), db.Micros(e.At), e.Kind, string(e.From), string(e.To), db.Remark(e.Detail),
+			e.Actor,
+		}
 	})
 }
 
-var insertEvidence = db.NewInsert("evidence (message_id, kind, attempt, tenant, content_type, bytes)", db.Placeholders(6),
+var insertEvidence = db.NewInsert("evidence (message_id, kind, attempt, tenant, content_type, bytes)",
+	db.Placeholders(6),
 	" ON CONFLICT (message_id, kind, attempt) DO NOTHING")
 
 // AddEvidence keeps pieces of proof with a message. What is there under the same kind and attempt stays as it is.

@@ -27,7 +27,8 @@ func TestSummary(t *testing.T) {
 {"Action":"build-output","ImportPath":"github.com/ravn-ap/ravn/c","Output":"c/c.go:1:1: syntax error\n"}
 `
 	const want = "ok  \tgithub.com/ravn-ap/ravn/a\t0.1s\n" +
-		"    b_test.go:3: got 1, want 2\n--- FAIL: TestBad (0.00s)\npanic: test timed out\nFAIL\tgithub.com/ravn-ap/ravn/b\t0.1s\n" +
+		"    b_test.go:3: got 1, want 2\n--- FAIL: TestBad (0.00s)\npanic: test timed out\n" +
+		"FAIL\tgithub.com/ravn-ap/ravn/b\t0.1s\n" +
 		"c/c.go:1:1: syntax error\n" +
 		"skipped, because java is missing:\n    a TestPeer/big make interop-build\n" +
 		"failed: b TestBad\n2 passed, 1 failed, 1 skipped\n"

@@ -4,7 +4,8 @@ import "testing"
 
 func TestClean(t *testing.T) {
 	for in, want := range map[string]string{
-		"": "", "a\nb": "a\nb", "\ufeffa\r\nb\r\n": "a\nb\n", "\ufeff": "", "a\rb": "a\rb", "a\ufeff": "a\ufeff", "\r\n": "\n",
+		"": "", "a\nb": "a\nb", "\ufeffa\r\nb\r\n": "a\nb\n", "\ufeff": "", "a\rb": "a\rb", "a\ufeff": "a\ufeff",
+		"\r\n": "\n",
 	} {
 		if got := string(Clean([]byte(in))); got != want {
 			t.Errorf("%q is read as %q, want %q", in, got, want)
@@ -14,8 +15,9 @@ func TestClean(t *testing.T) {
 
 func TestPassword(t *testing.T) {
 	for in, want := range map[string]string{
-		"secret": "secret", "secret\n": "secret", "secret\r\n": "secret", "\ufeffsecret\r\nnote": "secret", " a b \n": " a b ",
-		"": "", "\n": "", "secret\r": "secret", "pa\rss\n": "pa\rss",
+		"secret": "secret", "secret\n": "secret", "secret\r\n": "secret", "\ufeffsecret\r\nnote": "secret",
+		" a b \n": " a b ",
+		"":        "", "\n": "", "secret\r": "secret", "pa\rss\n": "pa\rss",
 	} {
 		if got, err := Password([]byte(in)); err != nil || got != want {
 			t.Errorf("%q holds %q, %v, want %q", in, got, err, want)

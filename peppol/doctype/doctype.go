@@ -146,8 +146,8 @@ func (d *detector) endElement(name safe.Name, text string) {
 	}
 }
 
-// IsNumber reports whether an element directly below the root of a document holds the number of the document: cbc:ID of UBL
-// (API-120).
+// IsNumber reports whether an element directly below the root of a document holds the number of the document: cbc:ID of
+// UBL (API-120).
 func IsNumber(root, name safe.Name) bool {
 	return strings.HasPrefix(root.Space, UBL) && name.Is(nsCBC, "ID")
 }
@@ -155,8 +155,8 @@ func IsNumber(root, name safe.Name) bool {
 // maxNumber is how many characters of a number are kept.
 const maxNumber = 100
 
-// Number is the form in which a document number is kept and looked for: without blanks around it, and the beginning of one
-// that is too long.
+// Number is the form in which a document number is kept and looked for: without blanks around it, and the beginning of
+// one that is too long.
 func Number(text string) string {
 	text = strings.TrimSpace(text)
 	for n := range text {

@@ -11,7 +11,8 @@ const (
 	nsInvoice = UBL + "Invoice-2"
 	nsReport  = "urn:fdc:peppol:transaction-statistics-report:1.1"
 	ids       = `<c:CustomizationID>c</c:CustomizationID><c:ProfileID>p</c:ProfileID>`
-	invoice   = `<Invoice xmlns="` + nsInvoice + `" xmlns:c="` + nsCBC + `"><c:UBLVersionID>2.0</c:UBLVersionID>` + ids +
+	invoice   = `<Invoice xmlns="` + nsInvoice + `" xmlns:c="` + nsCBC + `"><c:UBLVersionID>2.0</c:UBLVersionID>` +
+		ids +
 		parties + `</Invoice>`
 	parties = `<AccountingCustomerParty><Party>` + swedish + `</Party></AccountingCustomerParty>` +
 		`<AccountingSupplierParty><Party><PostalAddress>` + unknown + `</PostalAddress>` +
@@ -24,7 +25,8 @@ const (
 		`<Identifier>x</Identifier></Scope>` +
 		`<Scope><Type>PROCESSID</Type><InstanceIdentifier>q</InstanceIdentifier></Scope></BusinessScope>`
 	cii = `<I xmlns="` + NSInvoice + `" xmlns:r="` + nsRAM + `"><Context>` +
-		`<r:BusinessProcessSpecifiedDocumentContextParameter><r:ID>p</r:ID></r:BusinessProcessSpecifiedDocumentContextParameter>` +
+		`<r:BusinessProcessSpecifiedDocumentContextParameter><r:ID>p</r:ID>` +
+		`</r:BusinessProcessSpecifiedDocumentContextParameter>` +
 		`<r:GuidelineSpecifiedDocumentContextParameter><r:ID>c</r:ID></r:GuidelineSpecifiedDocumentContextParameter>` +
 		`</Context></I>`
 )
@@ -72,7 +74,10 @@ func TestAbout(t *testing.T) {
 		},
 		{
 			"an envelope: looked into for rules, else recognised only", enveloped(invoice),
-			About{Envelope: true, Root: root, Customization: "c", Profile: "p", Version: "2.0", DocType: "d", Process: "q"},
+			About{
+				Envelope: true, Root: root, Customization: "c", Profile: "p", Version: "2.0", DocType: "d",
+				Process: "q",
+			},
 			About{Envelope: true, Root: sbd},
 		},
 		{
@@ -87,7 +92,8 @@ func TestAbout(t *testing.T) {
 			About{Root: root},
 		},
 		{
-			"identifiers of another namespace", `<Invoice xmlns="` + nsInvoice + `" xmlns:c="urn:x">` + ids + `</Invoice>`,
+			"identifiers of another namespace", `<Invoice xmlns="` + nsInvoice + `" xmlns:c="urn:x">` + ids +
+				`</Invoice>`,
 			About{Root: root},
 			About{Root: root},
 		},
@@ -112,7 +118,8 @@ func TestAbout(t *testing.T) {
 // Of a number that is too long its beginning is kept, in whole characters, and so is what is looked for.
 func TestAPI120Number(t *testing.T) {
 	for text, want := range map[string]string{
-		"": "", " 1 ": "1", strings.Repeat("x", 100): strings.Repeat("x", 100), strings.Repeat("x", 101): strings.Repeat("x", 100),
+		"": "", " 1 ": "1", strings.Repeat("x", 100): strings.Repeat("x", 100),
+		strings.Repeat("x", 101): strings.Repeat("x", 100),
 		strings.Repeat("ø", 100): strings.Repeat("ø", 100), "  " + strings.Repeat("ø", 150): strings.Repeat("ø", 100),
 	} {
 		if got := Number(text); got != want {

@@ -20,7 +20,8 @@ func TestServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The label is the official example of the identifier policy (policy 7).
-	if got, want := s.Name(p), "Y7DZFXAF3D4CJZ4KCGRXTEC6TWVCGA4KY7ZWA5BOIF6MSWD4TDRQ.iso6523-actorid-upis.sml.testbed.example."; got != want {
+	if got, want := s.Name(p),
+		"Y7DZFXAF3D4CJZ4KCGRXTEC6TWVCGA4KY7ZWA5BOIF6MSWD4TDRQ.iso6523-actorid-upis.sml.testbed.example."; got != want {
 		t.Errorf("DISC-035: got %s", got)
 	}
 	ask := func(network, name string, kind uint16) *dns.Msg {

@@ -27,7 +27,10 @@ func TestSignature(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, service := start(t, id)
-	for name, b := range map[string]Behaviour{"DISC-086": {}, "SEC-114": {Explicit: true}, "DISC-086 exclusive": {Exclusive: true}} {
+	for name, b := range map[string]Behaviour{
+		"DISC-086": {}, "SEC-114": {Explicit: true},
+		"DISC-086 exclusive": {Exclusive: true},
+	} {
 		s.Behave(b)
 		body, status := get(t, s.ServiceURL(service.Participant, service.DocType))
 		doc := etree.NewDocument()
@@ -40,7 +43,10 @@ func TestSignature(t *testing.T) {
 		}
 	}
 	s.Unregister(service.Participant)
-	for _, u := range []string{s.GroupURL(service.Participant), s.ServiceURL(service.Participant, service.DocType), s.URL() + "/a/b/c/d", s.URL() + "/%zz"} {
+	for _, u := range []string{
+		s.GroupURL(service.Participant), s.ServiceURL(service.Participant, service.DocType),
+		s.URL() + "/a/b/c/d", s.URL() + "/%zz",
+	} {
 		if _, status := get(t, u); status != http.StatusNotFound && status != http.StatusBadRequest && status != 0 {
 			t.Errorf("DISC-065 %s: status %d", u, status)
 		}
@@ -50,7 +56,12 @@ func TestSignature(t *testing.T) {
 func TestNew(t *testing.T) {
 	t.Parallel()
 	id := &certs.Identity{}
-	for _, o := range []Options{{}, {Signer: id, Addr: "0.0.0.0:0"}, {Signer: id, Addr: "192.0.2.1:80"}, {Signer: id, Addr: "localhost"}} {
+	for _, o := range []Options{
+		{},
+		{Signer: id, Addr: "0.0.0.0:0"},
+		{Signer: id, Addr: "192.0.2.1:80"},
+		{Signer: id, Addr: "localhost"},
+	} {
 		if s, err := New(o); err == nil {
 			t.Errorf("D-20 %+v: it started", o)
 			_ = s.Close()

@@ -22,13 +22,19 @@ var pairs = []struct {
 	ours, official string
 	runs           string // root elements of the documents that they are run on
 }{
-	{"en16931.sch", "en16931/ubl/schematron/preprocessed/EN16931-UBL-validation-preprocessed.sch", "Invoice CreditNote"},
+	{
+		"en16931.sch", "en16931/ubl/schematron/preprocessed/EN16931-UBL-validation-preprocessed.sch",
+		"Invoice CreditNote",
+	},
 	{"peppol-common.sch", "peppol-billing/sch/2026.5/PEPPOL-EN16931-UBL.sch", "Invoice CreditNote"},
 	{"peppol-common.sch", "peppol-billing/sch/2026.5/PEPPOL-EN16931-UBL-SB.sch", "Invoice CreditNote"},
 	{"peppol-billing.sch", "peppol-billing/sch/2026.5/PEPPOL-EN16931-UBL.sch", "Invoice CreditNote"},
 	{"peppol-selfbilling.sch", "peppol-billing/sch/2026.5/PEPPOL-EN16931-UBL-SB.sch", "Invoice CreditNote"},
 	{"mls.sch", "mls/sch/peppol-mls-1.0.1.sch", "ApplicationResponse"},
-	{"tsr.sch", "reporting/tsr/schematron/peppol-transaction-statistics-reporting-1.0.5.sch", "TransactionStatisticsReport"},
+	{
+		"tsr.sch", "reporting/tsr/schematron/peppol-transaction-statistics-reporting-1.0.5.sch",
+		"TransactionStatisticsReport",
+	},
 	{"eusr.sch", "reporting/eusr/schematron/peppol-end-user-statistics-reporting-1.1.5.sch", "EndUserStatisticsReport"},
 }
 
@@ -146,37 +152,39 @@ func TestOfficial(t *testing.T) {
 	}
 	docs := documentsOf(t, names)
 	for i, p := range pairs {
-		t.Run(strings.TrimSuffix(p.ours, ".sch")+" with "+p.official[strings.LastIndex(p.official, "/")+1:], func(t *testing.T) {
-			s, runs, found, unequal := schemas[i], 0, map[string]int{}, map[string]int{}
-			for _, d := range docs {
-				if !slices.Contains(strings.Fields(p.runs), d.root) {
-					continue
-				}
-				runs++
-				want, got := findings(t, s.official, d.tree), findings(t, s.ours, d.tree)
-				for _, id := range s.ids {
-					found[id] += len(want[id])
-					if slices.Equal(want[id], got[id]) {
+		t.Run(strings.TrimSuffix(p.ours, ".sch")+" with "+p.official[strings.LastIndex(p.official, "/")+1:],
+			func(t *testing.T) {
+				s, runs, found, unequal := schemas[i], 0, map[string]int{}, map[string]int{}
+				for _, d := range docs {
+					if !slices.Contains(strings.Fields(p.runs), d.root) {
 						continue
 					}
-					if unequal[id]++; unequal[id] == 1 {
-						t.Errorf("%s on %s:\n got %q\nwant %q", id, d.name, got[id], want[id])
+					runs++
+					want, got := findings(t, s.official, d.tree), findings(t, s.ours, d.tree)
+					for _, id := range s.ids {
+						found[id] += len(want[id])
+						if slices.Equal(want[id], got[id]) {
+							continue
+						}
+						if unequal[id]++; unequal[id] == 1 {
+							t.Errorf("%s on %s:\n got %q\nwant %q", id, d.name, got[id], want[id])
+						}
+					}
+					if list := got[""]; len(list) > 0 {
+						t.Errorf("on %s a rule cannot be evaluated: %q", d.name, list)
 					}
 				}
-				if list := got[""]; len(list) > 0 {
-					t.Errorf("on %s a rule cannot be evaluated: %q", d.name, list)
+				if runs == 0 {
+					t.Fatal("there is no document")
 				}
-			}
-			if runs == 0 {
-				t.Fatal("there is no document")
-			}
-			silent, total := 0, 0
-			for _, id := range s.ids {
-				if total += found[id]; found[id] == 0 {
-					silent++
+				silent, total := 0, 0
+				for _, id := range s.ids {
+					if total += found[id]; found[id] == 0 {
+						silent++
+					}
 				}
-			}
-			t.Logf("%d documents, %d rules, %d findings, %d rules without any; %d rules differ", runs, len(s.ids), total, silent, len(unequal))
-		})
+				t.Logf("%d documents, %d rules, %d findings, %d rules without any; %d rules differ", runs, len(s.ids),
+					total, silent, len(unequal))
+			})
 	}
 }

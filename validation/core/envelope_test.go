@@ -65,7 +65,8 @@ func TestEnvelope(t *testing.T) {
 		t.Errorf("the example breaks %s", got)
 	}
 	scope := func(kind, value string) string {
-		return "<Scope><Type>" + kind + "</Type><InstanceIdentifier>" + value + "</InstanceIdentifier></Scope></BusinessScope>"
+		return "<Scope><Type>" + kind + "</Type><InstanceIdentifier>" + value +
+			"</InstanceIdentifier></Scope></BusinessScope>"
 	}
 	const invoice = `<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"/>`
 	const wrapper = `xmlns="http://peppol.eu/xsd/ticc/envelope/1.0"`
@@ -74,7 +75,10 @@ func TestEnvelope(t *testing.T) {
 		{invoice, "", "SBDH-001"},
 		{invoice, invoice + invoice, "SBDH-001"},
 		{invoice, goodEnvelope, "SBDH-003 SBDH-022 SBDH-023"},
-		{invoice, `<BinaryContent ` + wrapper + ` mimeType="a/b"><TextContent mimeType="a/b"/></BinaryContent>`, "SBDH-003 SBDH-032"},
+		{
+			invoice, `<BinaryContent ` + wrapper + ` mimeType="a/b"><TextContent mimeType="a/b"/></BinaryContent>`,
+			"SBDH-003 SBDH-032",
+		},
 		{">1.0<", ">1.1<", "SBDH-004"},
 		{"<Receiver>", "<Receiver><Identifier/></Receiver><Receiver>", "SBDH-005"},
 		{"0192:111111111", "111111111", "SBDH-005"},
@@ -103,10 +107,15 @@ func TestEnvelope(t *testing.T) {
 		{invoice, `<BinaryContent ` + wrapper + ` mimeType="a/b">QUJD</BinaryContent>`, ""},
 		{invoice, `<TextContent ` + wrapper + `>a</TextContent>`, "SBDH-031"},
 		{"</BusinessScope>", many + "</BusinessScope>", "SBDH-012 SBDH-020 SBDH-047"},
-		{"<InstanceIdentifier/>", "<InstanceIdentifier>" + strings.Repeat("x", 4097) + "</InstanceIdentifier>", "SBDH-047"},
+		{
+			"<InstanceIdentifier/>", "<InstanceIdentifier>" + strings.Repeat("x", 4097) + "</InstanceIdentifier>",
+			"SBDH-047",
+		},
 		{
 			"<Invoice xmlns=\"urn:oasis:names:specification:ubl:schema:xsd:Invoice-2\"/>",
-			`<ApplicationResponse xmlns="urn:x"><b:CustomizationID xmlns:b="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2">urn:peppol:edec:mls:1.0</b:CustomizationID></ApplicationResponse>`,
+			`<ApplicationResponse xmlns="urn:x"><b:CustomizationID ` +
+				`xmlns:b="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2">` +
+				`urn:peppol:edec:mls:1.0</b:CustomizationID></ApplicationResponse>`,
 			"SBDH-021 SBDH-022 SBDH-023",
 		},
 	} {
@@ -201,7 +210,8 @@ func envelopesOf(t *testing.T, doc []byte, names *xdm.Names) []string {
 	for _, p := range [][2]string{{parties[0], parties[1]}, {parties[1], parties[0]}, {"0192:1", "0192:2"}} {
 		e := strings.Replace(goodEnvelope, "0192:111111111", p[0], 1)
 		e = strings.Replace(e, "0192:222222222", p[1], 1)
-		out = append(out, strings.Replace(e, `<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"/>`, body, 1))
+		out = append(out,
+			strings.Replace(e, `<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"/>`, body, 1))
 	}
 	return out
 }
@@ -210,7 +220,8 @@ func envelopesOf(t *testing.T, doc []byte, names *xdm.Names) []string {
 func TestInnbyggerpost(t *testing.T) {
 	names := xdm.NewNames()
 	s := ruleFile(t, names, "innbyggerpost.sch")
-	const good = `<Innbyggerpost xmlns="http://digdir.no/dpi/innbyggerpost"><SignertForretningsmelding>eyJh-_.eyJz.c2ln</SignertForretningsmelding>` +
+	const good = `<Innbyggerpost xmlns="http://digdir.no/dpi/innbyggerpost"><SignertForretningsmelding>` +
+		`eyJh-_.eyJz.c2ln</SignertForretningsmelding>` +
 		"<Dokumentpakke>QUJD\nREVGRw==</Dokumentpakke></Innbyggerpost>"
 	for _, tc := range []struct{ old, new, want string }{
 		{"", "", ""},
@@ -227,7 +238,8 @@ func TestInnbyggerpost(t *testing.T) {
 		}
 	}
 	listed(t, "innbyggerpost.sch", "none")
-	complete, err := filepath.Glob(filepath.Join(golden.Shared(t, "data/norway/dpi/examples/complete"), "*forretningsmelding*.jwt"))
+	complete, err := filepath.Glob(filepath.Join(golden.Shared(t, "data/norway/dpi/examples/complete"),
+		"*forretningsmelding*.jwt"))
 	if err != nil || len(complete) == 0 {
 		t.Fatalf("%d examples, %v", len(complete), err)
 	}
@@ -236,7 +248,8 @@ func TestInnbyggerpost(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := idsOf(t, s, names, strings.Replace(good, "eyJh-_.eyJz.c2ln", strings.TrimSpace(string(b)), 1)); got != "" {
+		if got := idsOf(t, s, names, strings.Replace(good, "eyJh-_.eyJz.c2ln", strings.TrimSpace(string(b)),
+			1)); got != "" {
 			t.Errorf("%s breaks %s", filepath.Base(name), got)
 		}
 	}

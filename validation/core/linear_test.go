@@ -24,14 +24,16 @@ func invoiceOf(t *testing.T, n int) []byte {
 		t.Fatal(err)
 	}
 	period := []byte("<cac:InvoicePeriod><cbc:StartDate>2026-01-01</cbc:StartDate></cac:InvoicePeriod>")
-	for _, before := range []string{"<cac:AccountingSupplierParty>", "<cac:Item>"} { // of the document and of each line, which are compared
+	// of the document and of each line, which are compared
+	for _, before := range []string{"<cac:AccountingSupplierParty>", "<cac:Item>"} {
 		doc = bytes.Replace(doc, []byte(before), slices.Concat(period, []byte(before)), 1)
 	}
 	i := bytes.Index(doc, []byte("<cac:InvoiceLine>"))
 	j := bytes.Index(doc, []byte("</cac:InvoiceLine>")) + len("</cac:InvoiceLine>")
 	out := append([]byte(nil), doc[:i]...)
 	for k := range n {
-		out = append(out, bytes.Replace(doc[i:j], []byte("<cbc:ID>1</cbc:ID>"), fmt.Appendf(nil, "<cbc:ID>%d</cbc:ID>", k+1), 1)...)
+		out = append(out, bytes.Replace(doc[i:j], []byte("<cbc:ID>1</cbc:ID>"),
+			fmt.Appendf(nil, "<cbc:ID>%d</cbc:ID>", k+1), 1)...)
 	}
 	return append(out, doc[j:]...)
 }
@@ -66,7 +68,8 @@ func TestLinearCore(t *testing.T) {
 		few, many := work(2000), work(60_000)
 		t.Logf("%s: %d steps for 2,000 lines, %d for 60,000", file, few, many)
 		if many > 31*few {
-			t.Errorf("%s: %d steps for 2,000 lines, %d for 60,000: %.1f times", file, few, many, float64(many)/float64(few))
+			t.Errorf("%s: %d steps for 2,000 lines, %d for 60,000: %.1f times", file, few, many,
+				float64(many)/float64(few))
 		}
 	}
 }

@@ -120,13 +120,19 @@ func newPool(docs []*elem) *pool {
 }
 
 var oddTexts = []string{
-	"", " ", "0", "-1", "0.005", "100.001", "X", "NO", "SE", "AE", "S", "E", "O", "K", "G", "Z", "L", "M", "B", "AF", "VAT", "vat", "TAX", "true", "false", "2020-01-01", "2031-12-31",
-	"NO987654325MVA", "NO987654321MVA", "NOK", "EUR", "30", "380", "381", "130", "50", "10", "a b", " S ", "25", "7300010000001", "5561234567",
-	"610", "999", "261", "VATEX-EU-O", "VATEX-EU-D", "VATEX-EU-J", "VATEX-EU-I", "#AAI#text", "#ZZZ#text", "12345678", "DK12345678", "1234567890", "NL123456789B01", "NL1",
+	"", " ", "0", "-1", "0.005", "100.001", "X", "NO", "SE", "AE", "S", "E", "O", "K", "G", "Z", "L", "M", "B", "AF",
+	"VAT", "vat", "TAX", "true", "false", "2020-01-01", "2031-12-31",
+	"NO987654325MVA", "NO987654321MVA", "NOK", "EUR", "30", "380", "381", "130", "50", "10", "a b", " S ", "25",
+	"7300010000001", "5561234567",
+	"610", "999", "261", "VATEX-EU-O", "VATEX-EU-D", "VATEX-EU-J", "VATEX-EU-I", "#AAI#text", "#ZZZ#text", "12345678",
+	"DK12345678", "1234567890", "NL123456789B01", "NL1",
 	"12.345", "7", "1A", "EL", "XK", "0", "1",
 }
 
-var oddAttrs = []string{"0002", "0007", "0088", "0096", "0106", "0151", "0184", "0190", "0192", "0198", "0201", "0208", "0217", "9944", "9999", "ABT", "ZZ", "C62", "XXX", "NOK", "SEPA"}
+var oddAttrs = []string{
+	"0002", "0007", "0088", "0096", "0106", "0151", "0184", "0190", "0192", "0198", "0201", "0208",
+	"0217", "9944", "9999", "ABT", "ZZ", "C62", "XXX", "NOK", "SEPA",
+}
 
 func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
 
@@ -187,45 +193,47 @@ func TestMutants(t *testing.T) {
 	}
 	docs := documentsOf(t, names)
 	for i, p := range pairs {
-		t.Run(strings.TrimSuffix(p.ours, ".sch")+" with "+p.official[strings.LastIndex(p.official, "/")+1:], func(t *testing.T) {
-			s := schemas[i]
-			var seeds []*elem
-			for _, d := range docs {
-				if slices.Contains(strings.Fields(p.runs), d.root) {
-					seeds = append(seeds, elemOf(d.tree, top(d.tree)))
-				}
-			}
-			pool, r := newPool(seeds), rand.New(rand.NewPCG(1, uint64(i)))
-			count := max(*mutants, 2000/len(seeds))
-			runs, skipped, unequal, fired := 0, 0, map[string]int{}, map[string]bool{}
-			for range count {
-				for _, seed := range seeds {
-					m := seed.clone()
-					for range 1 + r.IntN(3) {
-						pool.change(r, m)
-					}
-					tree := m.tree(t, names)
-					want, got := findings(t, s.official, tree), findings(t, s.ours, tree)
-					runs++
-					for _, id := range s.ids {
-						fired[id] = fired[id] || len(want[id]) > 0
-						if slices.Equal(withoutCodes(want[id]), withoutCodes(got[id])) {
-							continue
-						}
-						if failedToRun(want[id]) || len(want[""]) > 0 {
-							skipped++
-							continue
-						}
-						if unequal[id]++; unequal[id] == 1 {
-							t.Errorf("%s: got %q, want %q", id, got[id], want[id])
-							t.Log(write(m, 0))
-						}
+		t.Run(strings.TrimSuffix(p.ours, ".sch")+" with "+p.official[strings.LastIndex(p.official, "/")+1:],
+			func(t *testing.T) {
+				s := schemas[i]
+				var seeds []*elem
+				for _, d := range docs {
+					if slices.Contains(strings.Fields(p.runs), d.root) {
+						seeds = append(seeds, elemOf(d.tree, top(d.tree)))
 					}
 				}
-			}
-			silent := slices.DeleteFunc(slices.Clone(s.ids), func(id string) bool { return fired[id] })
-			t.Logf("%d documents, %d findings not compared, %d rules differ, without a finding: %v", runs, skipped, len(unequal), silent)
-		})
+				pool, r := newPool(seeds), rand.New(rand.NewPCG(1, uint64(i)))
+				count := max(*mutants, 2000/len(seeds))
+				runs, skipped, unequal, fired := 0, 0, map[string]int{}, map[string]bool{}
+				for range count {
+					for _, seed := range seeds {
+						m := seed.clone()
+						for range 1 + r.IntN(3) {
+							pool.change(r, m)
+						}
+						tree := m.tree(t, names)
+						want, got := findings(t, s.official, tree), findings(t, s.ours, tree)
+						runs++
+						for _, id := range s.ids {
+							fired[id] = fired[id] || len(want[id]) > 0
+							if slices.Equal(withoutCodes(want[id]), withoutCodes(got[id])) {
+								continue
+							}
+							if failedToRun(want[id]) || len(want[""]) > 0 {
+								skipped++
+								continue
+							}
+							if unequal[id]++; unequal[id] == 1 {
+								t.Errorf("%s: got %q, want %q", id, got[id], want[id])
+								t.Log(write(m, 0))
+							}
+						}
+					}
+				}
+				silent := slices.DeleteFunc(slices.Clone(s.ids), func(id string) bool { return fired[id] })
+				t.Logf("%d documents, %d findings not compared, %d rules differ, without a finding: %v", runs, skipped,
+					len(unequal), silent)
+			})
 	}
 }
 

@@ -44,7 +44,10 @@ func TestPack(t *testing.T) {
 	if t.Logf("%d rules", n); n < 80 {
 		t.Error("want at least 80")
 	}
-	for _, id := range []string{"BR-CO-10", "BR-CO-15", "BR-S-08", "NO-R-001", "PEPPOL-EN16931-R120", "SCH-MLS-19", "SCH-TSR-04", "SCH-EUSR-13", "SBDH-011"} {
+	for _, id := range []string{
+		"BR-CO-10", "BR-CO-15", "BR-S-08", "NO-R-001", "PEPPOL-EN16931-R120", "SCH-MLS-19",
+		"SCH-TSR-04", "SCH-EUSR-13", "SBDH-011",
+	} {
 		if !slices.ContainsFunc(list, func(r Rule) bool { return r.ID == id }) {
 			t.Errorf("%s is not there", id)
 		}

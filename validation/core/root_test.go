@@ -14,8 +14,10 @@ import (
 // elements find nothing.
 func TestAnotherRootIsInvalid(t *testing.T) {
 	rep, err := validation.New([]pack.Pack{Pack()}).Validate(t.Context(), validation.Request{
-		DocType: ublSpace + "ApplicationResponse-2::ApplicationResponse##urn:peppol:edec:mls:1.0::2.1", Process: "urn:peppol:edec:mls",
-		On: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), Body: golden.Read(t, "rules/peppol-billing/examples/base-example.xml"),
+		DocType: ublSpace + "ApplicationResponse-2::ApplicationResponse##urn:peppol:edec:mls:1.0::2.1",
+		Process: "urn:peppol:edec:mls",
+		On:      time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC),
+		Body:    golden.Read(t, "rules/peppol-billing/examples/base-example.xml"),
 	})
 	if err != nil {
 		t.Fatal(err)

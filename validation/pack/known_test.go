@@ -41,7 +41,8 @@ func TestKnownDocuments(t *testing.T) {
 			t.Errorf("%s with %q is not in the table", d.DocType, names)
 			continue
 		}
-		if a, b := slices.Sorted(slices.Values(k.processes)), slices.Sorted(slices.Values(d.Processes)); !slices.Equal(a, b) {
+		if a, b := slices.Sorted(slices.Values(k.processes)),
+			slices.Sorted(slices.Values(d.Processes)); !slices.Equal(a, b) {
 			t.Errorf("%s: processes %q, want %q", d.DocType, a, b)
 		}
 		delete(ours, d.DocType+" "+strings.Join(names, " "))
@@ -66,7 +67,10 @@ func nameIn(docType, file string) string {
 }
 
 func TestCompareVersions(t *testing.T) {
-	order := []string{"1.3.6", "1.3.6a", "1.3.9", "1.3.14.1", "1.3.14.2", "1.3.15", "2022-06-15", "2023-02", "2025.5", "2025.11"}
+	order := []string{
+		"1.3.6", "1.3.6a", "1.3.9", "1.3.14.1", "1.3.14.2", "1.3.15", "2022-06-15", "2023-02", "2025.5",
+		"2025.11",
+	}
 	for i, a := range order {
 		for j, b := range order {
 			if got := compareVersions(a, b); got != min(max(i-j, -1), 1) {
@@ -78,8 +82,10 @@ func TestCompareVersions(t *testing.T) {
 
 func TestVersionNamed(t *testing.T) {
 	for name, want := range map[string]string{
-		"peppol-bis-invoice-3": "", "peppol-bis-invoice-3-master": "", "peppol-bis-invoice-3-3.0.19": "3.0.19", "poacc-upgrade-3-v3.0.15": "3.0.15",
-		"eInvoicing-EN16931-validation-1.3.16": "1.3.16", "ehf-postaward-g3-2026-08-13": "2026-08-13", "2026.5": "2026.5", "ehf-postaward-g3": "",
+		"peppol-bis-invoice-3": "", "peppol-bis-invoice-3-master": "", "peppol-bis-invoice-3-3.0.19": "3.0.19",
+		"poacc-upgrade-3-v3.0.15":              "3.0.15",
+		"eInvoicing-EN16931-validation-1.3.16": "1.3.16", "ehf-postaward-g3-2026-08-13": "2026-08-13",
+		"2026.5": "2026.5", "ehf-postaward-g3": "",
 	} {
 		if got := versionNamed([]string{"0.1", name}); got != want && (want != "" || got != "0.1") {
 			t.Errorf("%s: %q, want %q", name, got, want)

@@ -42,11 +42,18 @@ func TestInstallJar(t *testing.T) {
 		name, want string
 		o          Options
 	}{
-		{"all", "peppol 2024.11 2025-02-17; peppol 2025.5 2025-08-25; peppol 2025.11 2026-02-23; peppol 2026.3; peppol 2026.5 2026-08-17; " +
+		{"all", "peppol 2024.11 2025-02-17; peppol 2025.5 2025-08-25; peppol 2025.11 2026-02-23; peppol 2026.3; " +
+			"peppol 2026.5 2026-08-17; " +
 			"not peppol [2026.11]: the day fr; not peppol [2023.11]: an older r", Options{}},
 		{"one of them", "peppol 2025.11 2026-02-23", Options{Version: "2025.11"}},
-		{"one without a known day", "peppol 2026.11 2027-02-15", Options{Name: "peppol", Version: "2026.11", ValidFrom: "2027-02-15"}},
-		{"one that is not there", "there is no peppol 7 in it, only peppol 2023.11, peppol 2024.11", Options{Name: "peppol", Version: "7"}},
+		{
+			"one without a known day", "peppol 2026.11 2027-02-15",
+			Options{Name: "peppol", Version: "2026.11", ValidFrom: "2027-02-15"},
+		},
+		{
+			"one that is not there", "there is no peppol 7 in it, only peppol 2023.11, peppol 2024.11",
+			Options{Name: "peppol", Version: "7"},
+		},
 		{"a day for several", "there are several packs in it", Options{ValidFrom: "2026-01-01"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -75,13 +82,16 @@ func TestInstallJar(t *testing.T) {
 	if _, err := fs.ReadFile(list[0].Files, "LICENSE"); err != nil {
 		t.Errorf("the licence is not installed: %v", err)
 	}
-	if _, err := fs.ReadFile(list[0].Files, "external/schematron/openpeppol/2026.3/xslt/PEPPOLBIS-T71.xslt"); err == nil {
+	if _,
+		err := fs.ReadFile(list[0].Files, "external/schematron/openpeppol/2026.3/xslt/PEPPOLBIS-T71.xslt"); err == nil {
 		t.Error("a pack has files of another release")
 	}
-	if in, err = dir.Install(archive(t, jar("2025.11", "2026.5")...), Options{Check: reads}); err != nil || found(in) != "peppol 2025.11 2026-02-23; not peppol [2026.5]: installed " {
+	if in, err = dir.Install(archive(t, jar("2025.11", "2026.5")...), Options{Check: reads}); err != nil ||
+		found(in) != "peppol 2025.11 2026-02-23; not peppol [2026.5]: installed " {
 		t.Errorf("a jar with one release more: %v %v", in, err)
 	}
-	if _, err := dir.Install(archive(t, jar("2025.11", "2026.5")...), Options{Check: reads}); err == nil || !strings.Contains(err.Error(), "installed already") {
+	if _, err := dir.Install(archive(t, jar("2025.11", "2026.5")...), Options{Check: reads}); err == nil ||
+		!strings.Contains(err.Error(), "installed already") {
 		t.Errorf("a jar that brings nothing: %v", err)
 	}
 }
@@ -96,7 +106,8 @@ func TestInstallJarAllOrNone(t *testing.T) {
 		}
 		return reads(p)
 	}
-	if _, err := Dir(dir).Install(src, Options{Check: bad}); err == nil || !strings.Contains(err.Error(), "peppol 2026.5 cannot be used: no") {
+	if _, err := Dir(dir).Install(src, Options{Check: bad}); err == nil ||
+		!strings.Contains(err.Error(), "peppol 2026.5 cannot be used: no") {
 		t.Errorf("%v", err)
 	}
 	late := func(p *Pack) error { // what is in the way comes after the choice
@@ -116,7 +127,8 @@ func TestInstallJarAllOrNone(t *testing.T) {
 // A layout whose release is written nowhere asks for it and is not given one.
 func TestInstallWithoutRelease(t *testing.T) {
 	src := archive(t, entry{name: "sch/PEPPOLBIS-T71.sch", text: "x"}, entry{name: "README", text: "x"})
-	if _, err := Dir(t.TempDir()).Install(src, Options{Check: reads}); err == nil || !strings.Contains(err.Error(), "peppol-postaward do not say which release they are: say it with --release") {
+	if _, err := Dir(t.TempDir()).Install(src, Options{Check: reads}); err == nil ||
+		!strings.Contains(err.Error(), "peppol-postaward do not say which release they are: say it with --release") {
 		t.Errorf("%v", err)
 	}
 	if _, err := Dir(t.TempDir()).Install(src, Options{Check: reads, Version: "3.0.17"}); err != nil {
@@ -149,14 +161,38 @@ func TestHostileLayouts(t *testing.T) {
 		entries   []entry
 	}{
 		{"100,000 entries", "more than 50000 entries", append(many, good...)},
-		{"path out of a jar", "leads out", append([]entry{{name: "external/schematron/openpeppol/2026.5/xslt/../../../../../../evil.xslt", text: "x"}}, good...)},
-		{"release that leads out", "leads out", []entry{{name: "external/schematron/openpeppol/../xslt/PEPPOLBIS-T71.xslt", text: "x"}}},
-		{"release that is no folder name", "not a version", append([]entry{{name: "external/schematron/openpeppol/2026.5 ;rm/xslt/PEPPOLBIS-T71.xslt", text: "x"}}, good[0])},
-		{"link as rule file", "link", []entry{{name: "target/schematron/PEPPOLBIS-T71.sch", text: "/etc/passwd", mode: fs.ModeSymlink | 0o777}}},
-		{"two of one name", "two entries", append([]entry{{name: "External/schematron/openpeppol/2026.5/xslt/PEPPOLBIS-T71.xslt", text: "x"}}, good...)},
-		{"bomb", "larger than", append([]entry{{name: "rules/sch/PEPPOLBIS-T71.sch", text: strings.Repeat(" ", maxFile+1)}}, good[:2]...)},
-		{"jar in a jar", "nothing is recognised", []entry{{name: "lib/phive-rules-peppol.jar", text: inner.String()}, {name: "README", text: "x"}}},
-		{"rule file that is a folder", "cannot be used", []entry{{name: "peppol-3.0.17/sch/PEPPOLBIS-T71.sch/x", text: "x"}, {name: "peppol-3.0.17/README", text: "x"}}},
+		{"path out of a jar", "leads out", append([]entry{{name: "external/schematron/openpeppol/2026.5" +
+			"/xslt/../../../../../../evil.xslt", text: "x"}}, good...)},
+		{
+			"release that leads out", "leads out",
+			[]entry{{name: "external/schematron/openpeppol/../xslt/PEPPOLBIS-T71.xslt", text: "x"}},
+		},
+		{
+			"release that is no folder name", "not a version",
+			append([]entry{{name: "external/schematron/openpeppol/2026.5 ;rm/xslt/PEPPOLBIS-T71.xslt", text: "x"}},
+				good[0]),
+		},
+		{"link as rule file", "link", []entry{{
+			name: "target/schematron/PEPPOLBIS-T71.sch", text: "/etc/passwd",
+			mode: fs.ModeSymlink | 0o777,
+		}}},
+		{"two of one name", "two entries", append([]entry{{name: "External/schematron/openpeppol/2026.5" +
+			"/xslt/PEPPOLBIS-T71.xslt", text: "x"}}, good...)},
+		{"bomb", "larger than", append([]entry{{
+			name: "rules/sch/PEPPOLBIS-T71.sch",
+			text: strings.Repeat(" ", maxFile+1),
+		}}, good[:2]...)},
+		{
+			"jar in a jar", "nothing is recognised",
+			[]entry{{name: "lib/phive-rules-peppol.jar", text: inner.String()}, {name: "README", text: "x"}},
+		},
+		{
+			"rule file that is a folder", "cannot be used",
+			[]entry{
+				{name: "peppol-3.0.17/sch/PEPPOLBIS-T71.sch/x", text: "x"},
+				{name: "peppol-3.0.17/README", text: "x"},
+			},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -63,7 +63,8 @@ func reads(p *Pack) error {
 
 func TestInstall(t *testing.T) {
 	dir := Dir(t.TempDir())
-	src := archive(t, entry{name: "release/pack.json", text: manifest}, entry{name: "release/r.sch", text: "rules"}, entry{name: "release/unused.txt", text: "x"})
+	src := archive(t, entry{name: "release/pack.json", text: manifest}, entry{name: "release/r.sch", text: "rules"},
+		entry{name: "release/unused.txt", text: "x"})
 	in, err := dir.Install(src, Options{Check: reads, ValidFrom: "2026-05-01"})
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +80,8 @@ func TestInstall(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(string(dir), "p", "1", "unused.txt")); err == nil {
 		t.Error("a file that no rule needs was installed")
 	}
-	if _, err := dir.Install(src, Options{Check: reads}); err == nil || !strings.Contains(err.Error(), "installed already") {
+	if _, err := dir.Install(src, Options{Check: reads}); err == nil ||
+		!strings.Contains(err.Error(), "installed already") {
 		t.Errorf("a second time: %v", err)
 	}
 	if _, err := dir.Install(src, Options{Check: reads, Version: "2", ValidFrom: "2026-11-01"}); err != nil {
@@ -96,7 +98,8 @@ func TestInstall(t *testing.T) {
 		}
 		return p.On(d)
 	}
-	if on(&list[0], "2026-10-31") || !on(&list[0], "2026-11-01") || !on(&list[1], "2026-10-31") || on(&list[1], "2026-04-30") {
+	if on(&list[0], "2026-10-31") || !on(&list[0], "2026-11-01") || !on(&list[1], "2026-10-31") ||
+		on(&list[1], "2026-04-30") {
 		t.Error("the days on which a pack holds are wrong")
 	}
 	if err := dir.Remove("p", "1"); err != nil {
@@ -120,21 +123,66 @@ func TestInstallRefused(t *testing.T) {
 		entries   []entry
 		o         Options
 	}{
-		{"path out of the archive", "leads out", []entry{{name: "pack.json", text: manifest}, good, {name: "../evil", text: "x"}}, Options{}},
-		{"absolute path", "leads out", []entry{{name: "pack.json", text: manifest}, good, {name: "/etc/evil", text: "x"}}, Options{}},
-		{"backslash", "leads out", []entry{{name: "pack.json", text: manifest}, good, {name: `..\evil`, text: "x"}}, Options{}},
-		{"link", "link", []entry{{name: "pack.json", text: manifest}, {name: "r.sch", text: "/etc/passwd", mode: fs.ModeSymlink | 0o777}}, Options{}},
-		{"two of one name", "two entries", []entry{{name: "pack.json", text: manifest}, good, {name: "R.SCH", text: "other"}}, Options{}},
-		{"bomb", "larger than", []entry{{name: "pack.json", text: manifest}, {name: "r.sch", text: strings.Repeat(" ", maxFile+1)}}, Options{}},
+		{
+			"path out of the archive", "leads out",
+			[]entry{{name: "pack.json", text: manifest}, good, {name: "../evil", text: "x"}},
+			Options{},
+		},
+		{"absolute path", "leads out", []entry{
+			{name: "pack.json", text: manifest},
+			good,
+			{name: "/etc/evil", text: "x"},
+		}, Options{}},
+		{
+			"backslash", "leads out",
+			[]entry{{name: "pack.json", text: manifest}, good, {name: `..\evil`, text: "x"}},
+			Options{},
+		},
+		{"link", "link", []entry{
+			{name: "pack.json", text: manifest},
+			{name: "r.sch", text: "/etc/passwd", mode: fs.ModeSymlink | 0o777},
+		}, Options{}},
+		{"two of one name", "two entries", []entry{
+			{name: "pack.json", text: manifest},
+			good,
+			{name: "R.SCH", text: "other"},
+		}, Options{}},
+		{"bomb", "larger than", []entry{
+			{name: "pack.json", text: manifest},
+			{name: "r.sch", text: strings.Repeat(" ", maxFile+1)},
+		}, Options{}},
 		{"no manifest", "nothing is recognised", []entry{good, {name: "x/y", text: ""}}, Options{}},
 		{"manifest not JSON", "pack.json", []entry{{name: "pack.json", text: "{"}, good}, Options{}},
-		{"manifest leads out", "leads out", []entry{{name: "pack.json", text: strings.ReplaceAll(manifest, "r.sch", "../r.sch")}, good}, Options{}},
+		{"manifest leads out", "leads out", []entry{{
+			name: "pack.json",
+			text: strings.ReplaceAll(manifest, "r.sch", "../r.sch"),
+		}, good}, Options{}},
 		{"name leads out", "not a name", []entry{{name: "pack.json", text: manifest}, good}, Options{Name: "../x"}},
-		{"file missing", "cannot be used", []entry{{name: "pack.json", text: manifest}, {name: "other", text: ""}}, Options{}},
-		{"rules refused", "cannot be used: the rules are wrong", []entry{{name: "pack.json", text: manifest}, good}, Options{Check: func(*Pack) error { return errors.New("the rules are wrong") }}},
-		{"wrong hash", "SHA-256", []entry{{name: "pack.json", text: manifest}, good}, Options{SHA256: strings.Repeat("0", 64)}},
-		{"ends before it begins", "ends before", []entry{{name: "pack.json", text: manifest}, good}, Options{ValidFrom: "2026-02-01", ValidTo: "2026-01-01"}},
-		{"not a date", "not a date", []entry{{name: "pack.json", text: manifest}, good}, Options{ValidFrom: "1.2.2026"}},
+		{
+			"file missing", "cannot be used",
+			[]entry{{name: "pack.json", text: manifest}, {name: "other", text: ""}},
+			Options{},
+		},
+		{
+			"rules refused", "cannot be used: the rules are wrong",
+			[]entry{{name: "pack.json", text: manifest}, good},
+			Options{Check: func(*Pack) error { return errors.New("the rules are wrong") }},
+		},
+		{
+			"wrong hash", "SHA-256",
+			[]entry{{name: "pack.json", text: manifest}, good},
+			Options{SHA256: strings.Repeat("0", 64)},
+		},
+		{
+			"ends before it begins", "ends before",
+			[]entry{{name: "pack.json", text: manifest}, good},
+			Options{ValidFrom: "2026-02-01", ValidTo: "2026-01-01"},
+		},
+		{
+			"not a date", "not a date",
+			[]entry{{name: "pack.json", text: manifest}, good},
+			Options{ValidFrom: "1.2.2026"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -157,7 +205,8 @@ func TestInstallRefused(t *testing.T) {
 	if _, err := Load(broken); err == nil || !strings.Contains(err.Error(), ManifestName) {
 		t.Errorf("a folder with a broken manifest: %v", err)
 	}
-	if _, err := Dir(t.TempDir()).Install(filepath.Join(t.TempDir(), "none"), Options{Check: reads}); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Dir(t.TempDir()).Install(filepath.Join(t.TempDir(), "none"), Options{Check: reads}); !errors.Is(err,
+		fs.ErrNotExist) {
 		t.Errorf("no such file: %v", err)
 	}
 }

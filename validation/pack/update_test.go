@@ -33,9 +33,18 @@ func TestUpdate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := shelf{"https://rules.example/p-2.zip": good, "https://rules.example/other/p-3.zip": good, "https://rules.example/broken.zip": []byte("no archive")}
-	two := Offer{Name: "p", Version: "2", URL: "p-2.zip", SHA256: hash(good), ValidFrom: "2026-05-01", ValidTo: "2026-10-31"}
-	three := Offer{Name: "p", Version: "3", URL: "https://rules.example/other/p-3.zip", SHA256: strings.ToUpper(hash(good)), ValidFrom: "2026-11-01"}
+	s := shelf{
+		"https://rules.example/p-2.zip": good, "https://rules.example/other/p-3.zip": good,
+		"https://rules.example/broken.zip": []byte("no archive"),
+	}
+	two := Offer{
+		Name: "p", Version: "2", URL: "p-2.zip", SHA256: hash(good), ValidFrom: "2026-05-01",
+		ValidTo: "2026-10-31",
+	}
+	three := Offer{
+		Name: "p", Version: "3", URL: "https://rules.example/other/p-3.zip",
+		SHA256: strings.ToUpper(hash(good)), ValidFrom: "2026-11-01",
+	}
 	s.index(t,
 		Offer{Name: "gone", Version: "1", URL: "gone.zip", SHA256: hash(good)},
 		two,
@@ -48,7 +57,8 @@ func TestUpdate(t *testing.T) {
 		t.Fatal(list, err)
 	}
 	for i, want := range []string{"404", "", "neither a folder nor a ZIP", "SHA-256", ""} {
-		if u := list[i]; u.Installed != (want == "") || !strings.Contains(u.Error, want) || want == "" && u.Error != "" {
+		if u := list[i]; u.Installed != (want == "") || !strings.Contains(u.Error, want) ||
+			want == "" && u.Error != "" {
 			t.Errorf("%s: installed %v, %q", u.Name, u.Installed, u.Error)
 		}
 	}
@@ -56,17 +66,20 @@ func TestUpdate(t *testing.T) {
 	if err != nil || len(packs) != 2 {
 		t.Fatal(packs, err)
 	}
-	if m := packs[1].Manifest; m.Version != "2" || m.ValidTo != "2026-10-31" || m.Source != "https://rules.example/p-2.zip" || m.SHA256 != hash(good) {
+	if m := packs[1].Manifest; m.Version != "2" || m.ValidTo != "2026-10-31" ||
+		m.Source != "https://rules.example/p-2.zip" || m.SHA256 != hash(good) {
 		t.Errorf("%+v", m)
 	}
 
 	s.index(t, two, three)
-	if list, err = dir.Update("https://rules.example/packs.json", o); err != nil || list[0].Installed || list[1].Installed || list[0].Error+list[1].Error != "" {
+	if list, err = dir.Update("https://rules.example/packs.json", o); err != nil || list[0].Installed ||
+		list[1].Installed || list[0].Error+list[1].Error != "" {
 		t.Errorf("the second time: %v %v", list, err)
 	}
 	two.SHA256 = hash([]byte("published again"))
 	s.index(t, two)
-	if list, err = dir.Update("https://rules.example/packs.json", o); err != nil || !strings.Contains(list[0].Error, "another SHA-256") {
+	if list, err = dir.Update("https://rules.example/packs.json", o); err != nil ||
+		!strings.Contains(list[0].Error, "another SHA-256") {
 		t.Errorf("a release that changed: %v %v", list, err)
 	}
 }
@@ -74,23 +87,33 @@ func TestUpdate(t *testing.T) {
 func TestUpdateRefused(t *testing.T) {
 	sum := strings.Repeat("a", 64)
 	for name, tc := range map[string]struct{ text, want string }{
-		"no list":     {"<html/>", "not a list of packs"},
-		"empty":       {`{"packs":[]}`, "lists no packs"},
-		"bad name":    {`{"packs":[{"name":"../p","version":"1","url":"p.zip","sha256":"` + sum + `"}]}`, "name or version"},
-		"bad version": {`{"packs":[{"name":"p","version":"","url":"p.zip","sha256":"` + sum + `"}]}`, "name or version"},
-		"no hash":     {`{"packs":[{"name":"p","version":"1","url":"p.zip"}]}`, "no SHA-256"},
-		"no address":  {`{"packs":[{"name":"p","version":"1","sha256":"` + sum + `"}]}`, "no address"},
+		"no list": {"<html/>", "not a list of packs"},
+		"empty":   {`{"packs":[]}`, "lists no packs"},
+		"bad name": {
+			`{"packs":[{"name":"../p","version":"1","url":"p.zip","sha256":"` + sum + `"}]}`,
+			"name or version",
+		},
+		"bad version": {
+			`{"packs":[{"name":"p","version":"","url":"p.zip","sha256":"` + sum + `"}]}`,
+			"name or version",
+		},
+		"no hash":    {`{"packs":[{"name":"p","version":"1","url":"p.zip"}]}`, "no SHA-256"},
+		"no address": {`{"packs":[{"name":"p","version":"1","sha256":"` + sum + `"}]}`, "no address"},
 	} {
 		s := shelf{"https://rules.example/packs.json": []byte(tc.text)}
-		if _, err := Dir(t.TempDir()).Update("https://rules.example/packs.json", Options{Check: reads, Fetch: s.fetch}); err == nil || !strings.Contains(err.Error(), tc.want) {
+		if _, err := Dir(t.TempDir()).Update("https://rules.example/packs.json",
+			Options{Check: reads, Fetch: s.fetch}); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	s := shelf{"https://rules.example/packs.json": []byte(`{"packs":[]}`)}
-	if _, err := Dir(t.TempDir()).Update("https://rules.example/packs.json", Options{Fetch: s.fetch, SHA256: sum}); err == nil || !strings.Contains(err.Error(), "not the one that was asked for") {
+	if _, err := Dir(t.TempDir()).Update("https://rules.example/packs.json",
+		Options{Fetch: s.fetch, SHA256: sum}); err == nil ||
+		!strings.Contains(err.Error(), "not the one that was asked for") {
 		t.Errorf("another list than the pinned one: %v", err)
 	}
-	if _, err := Dir(t.TempDir()).Install("https://rules.example/p.zip", Options{Check: reads}); err == nil || !strings.Contains(err.Error(), "not fetched here") {
+	if _, err := Dir(t.TempDir()).Install("https://rules.example/p.zip", Options{Check: reads}); err == nil ||
+		!strings.Contains(err.Error(), "not fetched here") {
 		t.Errorf("an address without a way to fetch: %v", err)
 	}
 }

@@ -39,10 +39,19 @@ func TestAS4063MeasuredDifferences(t *testing.T) {
 		row                  int
 		in, apex, list, want string
 	}{
-		{1, `<e xmlns:a="u:1" xmlns:b="u:2" a:z="1" b:a="2"/>`, "", "", `<e xmlns:a="u:1" xmlns:b="u:2" a:z="1" b:a="2"></e>`},
+		{
+			1, `<e xmlns:a="u:1" xmlns:b="u:2" a:z="1" b:a="2"/>`, "", "",
+			`<e xmlns:a="u:1" xmlns:b="u:2" a:z="1" b:a="2"></e>`,
+		},
 		{2, `<e xmlns:b="zzz:1" xml:lang="no" b:aa="1"/>`, "", "", `<e xmlns:b="zzz:1" xml:lang="no" b:aa="1"></e>`},
-		{3, `<r xmlns:a="u:2" xmlns:b="u:1" a:q="" b:q=""><e a:k="1" b:k="2"/></r>`, "e", "", `<e xmlns:a="u:2" xmlns:b="u:1" b:k="2" a:k="1"></e>`},
-		{3, `<r xmlns:a="u:2" xmlns:b="u:1" a:q="" b:q=""><e a:k="1" b:k="2"/></r>`, "", "", `<r xmlns:a="u:2" xmlns:b="u:1" b:q="" a:q=""><e b:k="2" a:k="1"></e></r>`},
+		{
+			3, `<r xmlns:a="u:2" xmlns:b="u:1" a:q="" b:q=""><e a:k="1" b:k="2"/></r>`, "e", "",
+			`<e xmlns:a="u:2" xmlns:b="u:1" b:k="2" a:k="1"></e>`,
+		},
+		{
+			3, `<r xmlns:a="u:2" xmlns:b="u:1" a:q="" b:q=""><e a:k="1" b:k="2"/></r>`, "", "",
+			`<r xmlns:a="u:2" xmlns:b="u:1" b:q="" a:q=""><e b:k="2" a:k="1"></e></r>`,
+		},
 		{4, `<a xmlns=""><b/></a>`, "", "", `<a><b></b></a>`},
 		{5, `<p:a xmlns:p="u:p" xmlns="u:d"><b xmlns=""/></p:a>`, "", "", `<p:a xmlns:p="u:p"><b></b></p:a>`},
 		{6, `<E xmlns="u:d"><B xmlns=""/></E>`, "B", "", `<B></B>`},
@@ -53,7 +62,8 @@ func TestAS4063MeasuredDifferences(t *testing.T) {
 		{10, "<a><?p x\r\ny\rz?></a>", "", "", "<a><?p x\ny\nz?></a>"},
 	} {
 		t.Run(fmt.Sprintf("row %d %s", tc.row, tc.apex), func(t *testing.T) {
-			got, err := Canon{Method: Exclusive, Prefixes: strings.Fields(tc.list)}.Bytes(find(t, parseDoc(t, tc.in), tc.apex))
+			got, err := Canon{Method: Exclusive, Prefixes: strings.Fields(tc.list)}.Bytes(find(t, parseDoc(t, tc.in),
+				tc.apex))
 			if err != nil || string(got) != tc.want {
 				t.Errorf("got  %s (%v)\nwant %s", got, err, tc.want)
 			}
@@ -61,7 +71,10 @@ func TestAS4063MeasuredDifferences(t *testing.T) {
 	}
 	for row, list := range map[int][]string{
 		11: {`<a x="1" x="2"/>`},
-		12: {`<a/><b/>`, `<a/>junk`, `<a b="1"c="2"/>`, `<a><!FOO bar></a>`, `<a><?xml version="1.0"?></a>`, `<a>&#xD800;</a>`},
+		12: {
+			`<a/><b/>`, `<a/>junk`, `<a b="1"c="2"/>`, `<a><!FOO bar></a>`, `<a><?xml version="1.0"?></a>`,
+			`<a>&#xD800;</a>`,
+		},
 		13: {`<?xml version="1.0" encoding="UTF-16"?><a/>`},
 		14: {`<!DOCTYPE a [<!ATTLIST a id CDATA "x">]><a/>`},
 	} {
@@ -78,51 +91,82 @@ func TestAS4063MeasuredDifferences(t *testing.T) {
 
 // The examples of Exclusive XML Canonicalization 1.0 §1.2 and §2.2, and of Canonical XML 1.0 §3.1 to §3.3 and §3.6.
 func TestAS4061SpecificationExamples(t *testing.T) {
-	const inner = `<n1:elem2 xmlns:n1="http://example.net" xml:lang="en">` + "\n    " + `<n3:stuff xmlns:n3="ftp://example.org"/>` + "\n  " + `</n1:elem2>`
-	const canonical = `<n1:elem2 xmlns:n1="http://example.net" xml:lang="en">` + "\n    " + `<n3:stuff xmlns:n3="ftp://example.org"></n3:stuff>` + "\n  " + `</n1:elem2>`
+	const inner = `<n1:elem2 xmlns:n1="http://example.net" xml:lang="en">` + "\n    " +
+		`<n3:stuff xmlns:n3="ftp://example.org"/>` + "\n  " + `</n1:elem2>`
+	const canonical = `<n1:elem2 xmlns:n1="http://example.net" xml:lang="en">` + "\n    " +
+		`<n3:stuff xmlns:n3="ftp://example.org"></n3:stuff>` + "\n  " + `</n1:elem2>`
 	const context1 = `<n0:local xmlns:n0="foo:bar" xmlns:n3="ftp://example.org">` + inner + `</n0:local>`
-	const context2 = `<n2:pdu xmlns:n1="http://example.com" xmlns:n2="http://foo.example" xmlns:n4="http://foo.example" xml:lang="fr" xml:space="retain">` + inner + `</n2:pdu>`
+	const context2 = `<n2:pdu xmlns:n1="http://example.com" xmlns:n2="http://foo.example" ` +
+		`xmlns:n4="http://foo.example" xml:lang="fr" xml:space="retain">` + inner + `</n2:pdu>`
 	for _, tc := range []struct{ name, in, apex, method, list, want string }{
 		{"exclusive, first context", context1, "elem2", Exclusive, "", canonical},
 		{"exclusive, second context", context2, "elem2", Exclusive, "", canonical},
 		{
 			"inclusive, first context", context1, "elem2", Inclusive, "",
-			`<n1:elem2 xmlns:n0="foo:bar" xmlns:n1="http://example.net" xmlns:n3="ftp://example.org" xml:lang="en">` + "\n    " + `<n3:stuff></n3:stuff>` + "\n  " + `</n1:elem2>`,
+			`<n1:elem2 xmlns:n0="foo:bar" xmlns:n1="http://example.net" xmlns:n3="ftp://example.org" xml:lang="en">` +
+				"\n    " + `<n3:stuff></n3:stuff>` + "\n  " + `</n1:elem2>`,
 		},
 		{
 			"inclusive, second context", context2, "elem2", Inclusive, "",
-			`<n1:elem2 xmlns:n1="http://example.net" xmlns:n2="http://foo.example" xmlns:n4="http://foo.example" xml:lang="en" xml:space="retain">` + "\n    " +
+			`<n1:elem2 xmlns:n1="http://example.net" xmlns:n2="http://foo.example" xmlns:n4="http://foo.example" ` +
+				`xml:lang="en" xml:space="retain">` + "\n    " +
 				`<n3:stuff xmlns:n3="ftp://example.org"></n3:stuff>` + "\n  " + `</n1:elem2>`,
 		},
 		{
 			"exclusive with PrefixList", context2, "elem2", Exclusive, "n2 n4 n9",
-			`<n1:elem2 xmlns:n1="http://example.net" xmlns:n2="http://foo.example" xmlns:n4="http://foo.example" xml:lang="en">` + "\n    " +
+			`<n1:elem2 xmlns:n1="http://example.net" xmlns:n2="http://foo.example" xmlns:n4="http://foo.example" ` +
+				`xml:lang="en">` + "\n    " +
 				`<n3:stuff xmlns:n3="ftp://example.org"></n3:stuff>` + "\n  " + `</n1:elem2>`,
 		},
 		{
-			"3.1 instructions and comments", "<?xml version=\"1.0\"?>\n\n<?xml-stylesheet   href=\"doc.xsl\"\n   type=\"text/xsl\"   ?>\n\n<doc>Hello, world!<!-- Comment 1 --></doc>\n\n<?pi-without-data     ?>\n\n<!-- Comment 2 -->\n\n<!-- Comment 3 -->",
-			"#", Inclusive, "", "<?xml-stylesheet href=\"doc.xsl\"\n   type=\"text/xsl\"   ?>\n<doc>Hello, world!</doc>\n<?pi-without-data?>",
+			"3.1 instructions and comments", "<?xml version=\"1.0\"?>\n\n<?xml-stylesheet   href=\"doc.xsl\"\n" +
+				"   type=\"text/xsl\"   ?>\n\n<doc>Hello, world!<!-- Comment 1 --></doc>\n\n" +
+				"<?pi-without-data     ?>\n\n<!-- Comment 2 -->\n\n<!-- Comment 3 -->",
+			"#", Inclusive, "", "<?xml-stylesheet href=\"doc.xsl\"\n   type=\"text/xsl\"   ?>\n" +
+				"<doc>Hello, world!</doc>\n<?pi-without-data?>",
 		},
 		{
-			"3.1 with comments", "<?xml version=\"1.0\"?>\n<?xml-stylesheet   href=\"doc.xsl\"?>\n<doc>Hello, world!<!-- Comment 1 --></doc>\n<?pi-without-data     ?>\n<!-- Comment 2 -->\n<!-- Comment 3 -->",
-			"#", InclusiveWithComments, "", "<?xml-stylesheet href=\"doc.xsl\"?>\n<doc>Hello, world!<!-- Comment 1 --></doc>\n<?pi-without-data?>\n<!-- Comment 2 -->\n<!-- Comment 3 -->",
+			"3.1 with comments", "<?xml version=\"1.0\"?>\n<?xml-stylesheet   href=\"doc.xsl\"?>\n" +
+				"<doc>Hello, world!<!-- Comment 1 --></doc>\n<?pi-without-data     ?>\n<!-- Comment 2 -->\n" +
+				"<!-- Comment 3 -->",
+			"#", InclusiveWithComments, "", "<?xml-stylesheet href=\"doc.xsl\"?>\n" +
+				"<doc>Hello, world!<!-- Comment 1 --></doc>\n<?pi-without-data?>\n<!-- Comment 2 -->\n" +
+				"<!-- Comment 3 -->",
 		},
-		{"3.2 white space", "<doc>\n   <clean>   </clean>\n   <mixed>\n      A\n   </mixed>\n</doc>", "#", Inclusive, "", "<doc>\n   <clean>   </clean>\n   <mixed>\n      A\n   </mixed>\n</doc>"},
+		{
+			"3.2 white space", "<doc>\n   <clean>   </clean>\n   <mixed>\n      A\n   </mixed>\n</doc>", "#", Inclusive,
+			"", "<doc>\n   <clean>   </clean>\n   <mixed>\n      A\n   </mixed>\n</doc>",
+		},
 		{
 			"3.3 start and end tags",
-			`<doc><e1   /><e3   name = "elem3"   id="elem3"   /><e5 a:attr="out" b:attr="sorted" attr2="all" attr="I'm" xmlns:b="http://www.ietf.org" xmlns:a="http://www.w3.org" xmlns="http://example.org"/>` +
-				`<e6 xmlns="" xmlns:a="http://www.w3.org"><e7 xmlns="http://www.ietf.org"><e8 xmlns="" xmlns:a="http://www.w3.org"><e9 xmlns="" xmlns:a="http://www.ietf.org"/></e8></e7></e6></doc>`,
+			`<doc><e1   /><e3   name = "elem3"   id="elem3"   /><e5 a:attr="out" b:attr="sorted" attr2="all" ` +
+				`attr="I'm" xmlns:b="http://www.ietf.org" xmlns:a="http://www.w3.org" xmlns="http://example.org"/>` +
+				`<e6 xmlns="" xmlns:a="http://www.w3.org"><e7 xmlns="http://www.ietf.org"><e8 xmlns="" ` +
+				`xmlns:a="http://www.w3.org"><e9 xmlns="" xmlns:a="http://www.ietf.org"/></e8></e7></e6></doc>`,
 			"#", Inclusive, "",
-			`<doc><e1></e1><e3 id="elem3" name="elem3"></e3><e5 xmlns="http://example.org" xmlns:a="http://www.w3.org" xmlns:b="http://www.ietf.org" attr="I'm" attr2="all" b:attr="sorted" a:attr="out"></e5>` +
-				`<e6 xmlns:a="http://www.w3.org"><e7 xmlns="http://www.ietf.org"><e8 xmlns=""><e9 xmlns:a="http://www.ietf.org"></e9></e8></e7></e6></doc>`,
+			`<doc><e1></e1><e3 id="elem3" name="elem3"></e3><e5 xmlns="http://example.org" ` +
+				`xmlns:a="http://www.w3.org" xmlns:b="http://www.ietf.org" attr="I'm" attr2="all" b:attr="sorted" ` +
+				`a:attr="out"></e5>` +
+				`<e6 xmlns:a="http://www.w3.org"><e7 xmlns="http://www.ietf.org"><e8 xmlns=""><e9 ` +
+				`xmlns:a="http://www.ietf.org"></e9></e8></e7></e6></doc>`,
 		},
 		{
-			"3.4 character references", "<doc><text>First line&#x0d;&#10;Second line</text><value>&#x32;</value><compute><![CDATA[value>\"0\" && value<\"10\" ?\"valid\":\"error\"]]></compute>" +
-				"<compute expr='value>\"0\" &amp;&amp; value&lt;\"10\" ?\"valid\":\"error\"'>valid</compute><norm attr=' &apos;   &#x20;&#13;&#xa;&#9;   &apos; '/></doc>",
-			"#", Inclusive, "", "<doc><text>First line&#xD;\nSecond line</text><value>2</value><compute>value&gt;\"0\" &amp;&amp; value&lt;\"10\" ?\"valid\":\"error\"</compute>" +
-				"<compute expr=\"value>&quot;0&quot; &amp;&amp; value&lt;&quot;10&quot; ?&quot;valid&quot;:&quot;error&quot;\">valid</compute><norm attr=\" '    &#xD;&#xA;&#x9;   ' \"></norm></doc>",
+			"3.4 character references", "<doc><text>First line&#x0d;&#10;Second " +
+				"line</text><value>&#x32;</value><compute><![CDATA[value>\"0\" && value<\"10\" " +
+				"?\"valid\":\"error\"]]></compute>" +
+				"<compute expr='value>\"0\" &amp;&amp; value&lt;\"10\" ?\"valid\":\"error\"'>valid</compute><norm " +
+				"attr=' &apos;   &#x20;&#13;&#xa;&#9;   &apos; '/></doc>",
+			"#", Inclusive, "", "<doc><text>First line&#xD;\n" +
+				"Second line</text><value>2</value><compute>value&gt;\"0\" &amp;&amp; value&lt;\"10\" " +
+				"?\"valid\":\"error\"</compute>" +
+				"<compute expr=\"value>&quot;0&quot; &amp;&amp; value&lt;&quot;10&quot; " +
+				"?&quot;valid&quot;:&quot;error&quot;\">valid</compute><norm attr=\" '    &#xD;&#xA;&#x9;   ' " +
+				"\"></norm></doc>",
 		},
-		{"3.6 UTF-8", "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><doc>\xA9</doc>", "#", Inclusive, "", "<doc>©</doc>"},
+		{
+			"3.6 UTF-8", "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><doc>\xA9</doc>", "#", Inclusive, "",
+			"<doc>©</doc>",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			d := parseDoc(t, tc.in)
@@ -304,10 +348,14 @@ func TestSEC046VoidCanonicalization(t *testing.T) {
 	if b, err := (Canon{Method: Exclusive}).Bytes(safe.Node{}); err == nil || b != nil {
 		t.Errorf("no node: %q, %v", b, err)
 	}
-	if b, err := (Canon{Method: Exclusive, Without: d.Top()}).Bytes(d.Root()); !errors.Is(err, ErrStructure) || b != nil {
+	if b, err := (Canon{Method: Exclusive, Without: d.Top()}).Bytes(d.Root()); !errors.Is(err, ErrStructure) ||
+		b != nil {
 		t.Errorf("everything left out: %q, %v", b, err)
 	}
-	if err := (&Reference{Transform: "u:none", Digest: SHA256, Value: make([]byte, 32)}).VerifyNode(d.Top()); !errors.Is(err, ErrAlgorithm) {
+	if err := (&Reference{
+		Transform: "u:none", Digest: SHA256,
+		Value: make([]byte, 32),
+	}).VerifyNode(d.Top()); !errors.Is(err, ErrAlgorithm) {
 		t.Errorf("a reference with an unknown method: %v", err)
 	}
 	for _, in := range []string{"", "<a>", "<a/><b/>"} {

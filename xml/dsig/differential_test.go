@@ -22,7 +22,10 @@ import (
 )
 
 // methods by the names that the Java peer gives them.
-var peerModes = map[string]string{Exclusive: "exc", ExclusiveWithComments: "exc-comments", Inclusive: "inc", InclusiveWithComments: "inc-comments"}
+var peerModes = map[string]string{
+	Exclusive: "exc", ExclusiveWithComments: "exc-comments", Inclusive: "inc",
+	InclusiveWithComments: "inc-comments",
+}
 
 var allMethods = []string{Exclusive, ExclusiveWithComments, Inclusive, InclusiveWithComments}
 
@@ -68,8 +71,10 @@ func TestDifferentialCanonicalForm(t *testing.T) {
 				continue
 			}
 			var b bytes.Buffer
-			if err := Stream(&b, iotest.HalfReader(strings.NewReader(docs[c.doc]))); err != nil || !bytes.Equal(b.Bytes(), c.got) {
-				t.Errorf("document %d: Stream differs, %v\n%q\nstream %q\ntree   %q", c.doc, err, docs[c.doc], b.Bytes(), c.got)
+			if err := Stream(&b, iotest.HalfReader(strings.NewReader(docs[c.doc]))); err != nil ||
+				!bytes.Equal(b.Bytes(), c.got) {
+				t.Errorf("document %d: Stream differs, %v\n%q\nstream %q\ntree   %q", c.doc, err, docs[c.doc],
+					b.Bytes(), c.got)
 			}
 		}
 	})
@@ -113,7 +118,8 @@ func (c *canonCase) report(t *testing.T, who string, docs []string, want []byte)
 	}
 	from := max(0, at-200)
 	t.Errorf("document %d, %s %v, element %d: %s differs\ndocument %q\nours     …%q\ntheirs   …%q",
-		c.doc, c.canon.Method, c.canon.Prefixes, c.index, who, docs[c.doc], c.got[from:min(len(c.got), at+200)], want[from:min(len(want), at+200)])
+		c.doc, c.canon.Method, c.canon.Prefixes, c.index, who, docs[c.doc], c.got[from:min(len(c.got), at+200)],
+		want[from:min(len(want), at+200)])
 }
 
 // santuario asks the Java peer for canonical forms; a nil answer is an error.
@@ -128,7 +134,10 @@ func santuario(t *testing.T, p *interop.Peer, docs []string, cases []canonCase) 
 	w := bufio.NewWriter(f)
 	enc := json.NewEncoder(w)
 	for i, c := range cases {
-		line := map[string]any{"n": i, "xml_b64": []byte(docs[c.doc]), "mode": peerModes[c.canon.Method], "prefixes": strings.Join(c.canon.Prefixes, " ")}
+		line := map[string]any{
+			"n": i, "xml_b64": []byte(docs[c.doc]), "mode": peerModes[c.canon.Method],
+			"prefixes": strings.Join(c.canon.Prefixes, " "),
+		}
 		if c.index >= 0 {
 			line["xpath_index"] = c.index
 		}
@@ -184,7 +193,8 @@ func againstSantuario(t *testing.T, docs []string, cases []canonCase) {
 			}
 		}
 	}
-	t.Logf("%d canonical forms of %d documents; %d more where Santuario is known to be wrong", len(cases)-skipped, len(docs), skipped)
+	t.Logf("%d canonical forms of %d documents; %d more where Santuario is known to be wrong", len(cases)-skipped,
+		len(docs), skipped)
 }
 
 // santuarioErrs reports whether a case is one of the two that Santuario 3 gets wrong, and differs in nothing else;
@@ -271,7 +281,10 @@ func xmllint(t *testing.T, option string, docs []string) [][]byte {
 
 func againstLibxml2(t *testing.T, docs []string, plain []bool, cases []canonCase) {
 	count := 0
-	for option, method := range map[string]string{"--exc-c14n": ExclusiveWithComments, "--c14n": InclusiveWithComments} {
+	for option, method := range map[string]string{
+		"--exc-c14n": ExclusiveWithComments,
+		"--c14n":     InclusiveWithComments,
+	} {
 		answers := xmllint(t, option, docs)
 		for i := range cases {
 			c := &cases[i]
@@ -301,18 +314,21 @@ func TestDifferentialKnownDisagreements(t *testing.T) {
 		libxml2   string // "" when it agrees; "-" when it refuses; "?" when not asked
 	}{
 		{
-			name: "Canonical XML 1.0 §2.4: the apex inherits the nearest xml: attributes, Santuario takes the outermost",
-			doc:  `<r xml:lang="a"><m xml:lang="b"><e/></m></r>`, canon: Canon{Method: InclusiveWithComments}, index: 2,
+			name: "Canonical XML 1.0 §2.4: the apex inherits the nearest xml: attributes, " +
+				"Santuario takes the outermost",
+			doc: `<r xml:lang="a"><m xml:lang="b"><e/></m></r>`, canon: Canon{Method: InclusiveWithComments}, index: 2,
 			want: `<e xml:lang="b"></e>`, santuario: `<e xml:lang="a"></e>`, libxml2: "?",
 		},
 		{
-			name: "Canonical XML 1.0 §2.3: what follows the top element is written, Santuario loses it after an empty one",
-			doc:  `<r/><?p x?><!--c-->`, canon: Canon{Method: ExclusiveWithComments}, index: -1,
+			name: "Canonical XML 1.0 §2.3: what follows the top element is written, Santuario loses it after an " +
+				"empty one",
+			doc: `<r/><?p x?><!--c-->`, canon: Canon{Method: ExclusiveWithComments}, index: -1,
 			want: "<r></r>\n<?p x?>\n<!--c-->", santuario: `<r></r>`,
 		},
 		{
-			name: "Canonical XML 1.0 §2.3: a namespace name is escaped like an attribute value, libxml2 writes & as it is",
-			doc:  `<r xmlns="u:?a&amp;b"/>`, canon: Canon{Method: ExclusiveWithComments}, index: -1,
+			name: "Canonical XML 1.0 §2.3: a namespace name is escaped like an attribute value, libxml2 writes & " +
+				"as it is",
+			doc: `<r xmlns="u:?a&amp;b"/>`, canon: Canon{Method: ExclusiveWithComments}, index: -1,
 			want: `<r xmlns="u:?a&amp;b"></r>`, libxml2: `<r xmlns="u:?a&b"></r>`,
 		},
 		{
@@ -321,8 +337,9 @@ func TestDifferentialKnownDisagreements(t *testing.T) {
 			want: `<r xmlns="urn:æ"></r>`, libxml2: "-",
 		},
 		{
-			name: "Canonical XML 1.0 §2.2: attributes go by code point; Java compares UTF-16 units",
-			doc:  "<r xmlns:a='u:\U00010000' xmlns:b='u:\uF900' a:x='' b:x=''/>", canon: Canon{Method: ExclusiveWithComments}, index: -1,
+			name:  "Canonical XML 1.0 §2.2: attributes go by code point; Java compares UTF-16 units",
+			doc:   "<r xmlns:a='u:\U00010000' xmlns:b='u:\uF900' a:x='' b:x=''/>",
+			canon: Canon{Method: ExclusiveWithComments}, index: -1,
 			want:      "<r xmlns:a=\"u:\U00010000\" xmlns:b=\"u:\uF900\" b:x=\"\" a:x=\"\"></r>",
 			santuario: "<r xmlns:a=\"u:\U00010000\" xmlns:b=\"u:\uF900\" a:x=\"\" b:x=\"\"></r>", libxml2: "-",
 		},
@@ -363,7 +380,10 @@ func TestDifferentialKnownDisagreements(t *testing.T) {
 
 // mutate changes a document at a few places.
 func mutate(r *rand.Rand, doc string) string {
-	pieces := []string{"<", ">", "/", "&", ";", "\"", "'", "=", ":", " ", "]]>", "<!--", "-->", "<?", "?>", "xmlns", "xml", "\x00", "\x0B", "\xC3", "\uFFFE", "&#0;", "&#xD800;", "é", "<!", "-", "x", "1", "<a/>", "<![CDATA["}
+	pieces := []string{
+		"<", ">", "/", "&", ";", "\"", "'", "=", ":", " ", "]]>", "<!--", "-->", "<?", "?>", "xmlns",
+		"xml", "\x00", "\x0B", "\xC3", "\uFFFE", "&#0;", "&#xD800;", "é", "<!", "-", "x", "1", "<a/>", "<![CDATA[",
+	}
 	b := []byte(doc)
 	for range 1 + r.IntN(2) {
 		at := r.IntN(len(b))
@@ -421,7 +441,8 @@ func TestDifferentialAcceptance(t *testing.T) {
 	if other > len(docs)/5 {
 		t.Errorf("libxml2 reads but does not write %d of %d", other, len(docs))
 	}
-	t.Logf("%d broken documents accepted, %d refused or left out; libxml2 reads all, and writes all but %d, whose namespace names it does not like", len(docs), refused, other)
+	t.Logf("%d broken documents accepted, %d refused or left out; libxml2 reads all, and writes all but %d, whose "+
+		"namespace names it does not like", len(docs), refused, other)
 }
 
 // escapedNamespace reports whether a namespace name needs escaping, which libxml2 forgets.

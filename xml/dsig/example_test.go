@@ -8,8 +8,8 @@ import (
 	"github.com/ravn-ap/ravn/xml/safe"
 )
 
-// The canonical form of a part of a document: attributes sorted, empty elements written out, and only the namespaces that
-// the part uses.
+// The canonical form of a part of a document: attributes sorted, empty elements written out, and only the namespaces
+// that the part uses.
 func ExampleCanon() {
 	doc, err := safe.Read(strings.NewReader(
 		`<a:list xmlns:a="urn:a" xmlns:b="urn:b"><a:item z="1" b:y='2' x="3"/></a:list>`), safe.Document)

@@ -18,15 +18,23 @@ type generator struct {
 
 var (
 	genPrefixes = []string{"", "", "a", "b", "c", "p-q", "x.y", "ns0", "_", "é"}
-	genURIs     = []string{"u:1", "u:2", "u:10", "u:Z", "http://a.example/?x='2'", "http://a.example/", "http://a.example", "http://www.w3.org/2000/09/xmldsig#", "urn:%C3%A6"}
-	genOddURIs  = []string{"urn:æ", "http://a.example/?x=1&y='2'", "urn:a\"b"} // libxml2 cannot canonicalize with these
-	genLocals   = []string{"e", "E", "a", "x", "xml1", "k-1", "名", "Ω", "_", "e.e"}
-	genTexts    = []string{
-		"plain", " ", "\n", "\r\n", "\r", "\t", "&amp;", "&lt;", "&gt;", ">", "\"", "'", "&quot;", "&apos;", "&#13;", "&#xD;&#xA;", "&#10;", "&#9;", "&#x20;", "]", "]]", "]]&gt;",
-		"🐦", "&#x1F426;", "&#x10FFFD;", "\u0085", "\u2028", "\uFEFF", "\u00A0", "e\u0301", "æøå", "\uFFFD", "&#xE000;", "&#60;", "&#38;amp;", "\r\r\n\n", strings.Repeat("long text ", 40),
+	genURIs     = []string{
+		"u:1", "u:2", "u:10", "u:Z", "http://a.example/?x='2'", "http://a.example/",
+		"http://a.example", "http://www.w3.org/2000/09/xmldsig#", "urn:%C3%A6",
+	}
+	genOddURIs = []string{"urn:æ", "http://a.example/?x=1&y='2'", "urn:a\"b"} // libxml2 cannot canonicalize with these
+	genLocals  = []string{"e", "E", "a", "x", "xml1", "k-1", "名", "Ω", "_", "e.e"}
+	genTexts   = []string{
+		"plain", " ", "\n", "\r\n", "\r", "\t", "&amp;", "&lt;", "&gt;", ">", "\"", "'", "&quot;", "&apos;", "&#13;",
+		"&#xD;&#xA;", "&#10;", "&#9;", "&#x20;", "]", "]]", "]]&gt;",
+		"🐦", "&#x1F426;", "&#x10FFFD;", "\u0085", "\u2028", "\uFEFF", "\u00A0", "e\u0301", "æøå", "\uFFFD", "&#xE000;",
+		"&#60;", "&#38;amp;", "\r\r\n\n", strings.Repeat("long text ", 40),
 	}
 	genComments = []string{"", " c ", "<a b='c'>&amp;", "\r\n", "- x", "ø🐦", "a\rb"}
-	genPIs      = []string{"p", "p x", "p \t x y ", "p\r\nx\ry", "p  &amp;<>]]>", "xml-stylesheet href='u'", "p ø🐦", "p\t"}
+	genPIs      = []string{
+		"p", "p x", "p \t x y ", "p\r\nx\ry", "p  &amp;<>]]>", "xml-stylesheet href='u'", "p ø🐦",
+		"p\t",
+	}
 )
 
 func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
@@ -41,7 +49,10 @@ func document(r *rand.Rand) (doc string, elements int, odd bool) {
 		g.b.WriteString("\uFEFF")
 	}
 	if r.IntN(3) == 0 {
-		g.b.WriteString(pick(r, []string{`<?xml version="1.0"?>`, `<?xml version='1.0' encoding='utf-8'?>`, "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\" ?>\r\n"}))
+		g.b.WriteString(pick(r, []string{
+			`<?xml version="1.0"?>`, `<?xml version='1.0' encoding='utf-8'?>`,
+			"<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\" ?>\r\n",
+		}))
 	}
 	g.misc()
 	scope := map[string]string{"": "", "xml": nsXML}
@@ -180,7 +191,11 @@ func (g *generator) attributes(scope map[string]string) []string {
 		seen[key] = true
 		parts = append(parts, name+g.equals()+g.value())
 	}
-	for _, a := range [][]string{{"xml:lang", "no", "en", ""}, {"xml:space", "preserve", "default"}, {"xml:base", "http://b.example/", "x/y"}} {
+	for _, a := range [][]string{
+		{"xml:lang", "no", "en", ""},
+		{"xml:space", "preserve", "default"},
+		{"xml:base", "http://b.example/", "x/y"},
+	} {
 		if g.r.IntN(12) == 0 {
 			parts = append(parts, a[0]+"="+quote(g.r, pick(g.r, a[1:])))
 		}

@@ -17,7 +17,10 @@ import (
 )
 
 // strict is the policy of a Peppol AS4 message.
-var strict = Policy{Signature: []string{RSASHA256}, Digest: []string{SHA256}, Canon: []string{Exclusive}, Same: []string{Exclusive}, External: []string{"u:external"}, References: 16}
+var strict = Policy{
+	Signature: []string{RSASHA256}, Digest: []string{SHA256}, Canon: []string{Exclusive},
+	Same: []string{Exclusive}, External: []string{"u:external"}, References: 16,
+}
 
 // piece builds a Signature by parts, each of which a test may replace.
 type piece struct {
@@ -31,18 +34,23 @@ func transform(alg, content string) string {
 }
 
 func reference(uri, transforms, digest, value string) string {
-	return `<ds:Reference URI="` + uri + `"><ds:Transforms>` + transforms + `</ds:Transforms><ds:DigestMethod Algorithm="` + digest + `"/><ds:DigestValue>` + value + `</ds:DigestValue></ds:Reference>`
+	return `<ds:Reference URI="` + uri + `"><ds:Transforms>` + transforms +
+		`</ds:Transforms><ds:DigestMethod Algorithm="` + digest + `"/><ds:DigestValue>` + value +
+		`</ds:DigestValue></ds:Reference>`
 }
 
 func goodPiece() piece {
 	return piece{
-		canon: `<ds:CanonicalizationMethod Algorithm="` + Exclusive + `"/>`, method: `<ds:SignatureMethod Algorithm="` + RSASHA256 + `"/>`,
-		refs: reference("#a", transform(Exclusive, ""), SHA256, okDigest), value: `<ds:SignatureValue>AAAA</ds:SignatureValue>`, keyInfo: `<ds:KeyInfo/>`,
+		canon:  `<ds:CanonicalizationMethod Algorithm="` + Exclusive + `"/>`,
+		method: `<ds:SignatureMethod Algorithm="` + RSASHA256 + `"/>`,
+		refs:   reference("#a", transform(Exclusive, ""), SHA256, okDigest),
+		value:  `<ds:SignatureValue>AAAA</ds:SignatureValue>`, keyInfo: `<ds:KeyInfo/>`,
 	}
 }
 
 func (p piece) String() string {
-	return `<ds:Signature xmlns:ds="` + NS + `"><ds:SignedInfo>` + p.canon + p.method + p.refs + p.infoTail + `</ds:SignedInfo>` + p.value + p.keyInfo + p.tail + `</ds:Signature>`
+	return `<ds:Signature xmlns:ds="` + NS + `"><ds:SignedInfo>` + p.canon + p.method + p.refs + p.infoTail +
+		`</ds:SignedInfo>` + p.value + p.keyInfo + p.tail + `</ds:Signature>`
 }
 
 func parsePiece(p piece, policy Policy) error {
@@ -65,7 +73,8 @@ func TestPolicyAccepts(t *testing.T) {
 		"blanks":        func(p *piece) { p.value = "<ds:SignatureValue>\r\n AA\tAA\n</ds:SignatureValue>" },
 		"16 references": func(p *piece) { p.refs = references(16) },
 		"PrefixList c14n": func(p *piece) {
-			p.canon = `<ds:CanonicalizationMethod Algorithm="` + Exclusive + `">` + inclusiveNamespaces("S12") + `</ds:CanonicalizationMethod>`
+			p.canon = `<ds:CanonicalizationMethod Algorithm="` + Exclusive + `">` + inclusiveNamespaces("S12") +
+				`</ds:CanonicalizationMethod>`
 		},
 	} {
 		p := goodPiece()
@@ -86,14 +95,22 @@ func references(n int) string {
 
 // badAlgorithms are refused wherever they stand.
 var badAlgorithms = []string{
-	"", "u:unknown", NS, NS + "sha1", NS + "rsa-sha1", NS + "dsa-sha1", NS + "hmac-sha1", NS + "base64", NS + "enveloped-signature",
-	"http://www.w3.org/2009/xmldsig11#dsa-sha256", "http://www.w3.org/2001/04/xmldsig-more#md5", "http://www.w3.org/2001/04/xmldsig-more#rsa-md5",
-	"http://www.w3.org/2001/04/xmldsig-more#hmac-sha256", "http://www.w3.org/2001/04/xmldsig-more#hmac-sha512", "http://www.w3.org/2001/04/xmldsig-more#rsa-ripemd160",
-	"http://www.w3.org/2001/04/xmlenc#ripemd160", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha1", ECDSASHA256, "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384",
-	"http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1", "http://www.w3.org/2007/05/xmldsig-more#rsa-pss", "http://www.w3.org/2021/04/xmldsig-more#eddsa-ed25519",
-	RSASHA384, RSASHA512, SHA384, SHA512, "http://www.w3.org/2001/04/xmldsig-more#sha224", "http://www.w3.org/2007/05/xmldsig-more#sha3-256",
-	Inclusive, InclusiveWithComments, ExclusiveWithComments, "http://www.w3.org/2006/12/xml-c14n11", "http://www.w3.org/2006/12/xml-c14n11#WithComments", "http://www.w3.org/2010/xml-c14n2",
-	"http://www.w3.org/TR/1999/REC-xpath-19991116", "http://www.w3.org/2002/06/xmldsig-filter2", "http://www.w3.org/TR/1999/REC-xslt-19991116",
+	"", "u:unknown", NS, NS + "sha1", NS + "rsa-sha1", NS + "dsa-sha1", NS + "hmac-sha1", NS + "base64",
+	NS + "enveloped-signature",
+	"http://www.w3.org/2009/xmldsig11#dsa-sha256", "http://www.w3.org/2001/04/xmldsig-more#md5",
+	"http://www.w3.org/2001/04/xmldsig-more#rsa-md5",
+	"http://www.w3.org/2001/04/xmldsig-more#hmac-sha256", "http://www.w3.org/2001/04/xmldsig-more#hmac-sha512",
+	"http://www.w3.org/2001/04/xmldsig-more#rsa-ripemd160",
+	"http://www.w3.org/2001/04/xmlenc#ripemd160", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha1", ECDSASHA256,
+	"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384",
+	"http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1", "http://www.w3.org/2007/05/xmldsig-more#rsa-pss",
+	"http://www.w3.org/2021/04/xmldsig-more#eddsa-ed25519",
+	RSASHA384, RSASHA512, SHA384, SHA512, "http://www.w3.org/2001/04/xmldsig-more#sha224",
+	"http://www.w3.org/2007/05/xmldsig-more#sha3-256",
+	Inclusive, InclusiveWithComments, ExclusiveWithComments, "http://www.w3.org/2006/12/xml-c14n11",
+	"http://www.w3.org/2006/12/xml-c14n11#WithComments", "http://www.w3.org/2010/xml-c14n2",
+	"http://www.w3.org/TR/1999/REC-xpath-19991116", "http://www.w3.org/2002/06/xmldsig-filter2",
+	"http://www.w3.org/TR/1999/REC-xslt-19991116",
 	"http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#STR-Transform",
 	"http://docs.oasis-open.org/wss/oasis-wss-SwAProfile-1.1#Attachment-Complete-Signature-Transform",
 	"http://docs.oasis-open.org/wss/oasis-wss-SwAProfile-1.1#Attachment-Content-Signature-Transform",
@@ -105,11 +122,20 @@ var badAlgorithms = []string{
 func TestSEC047Algorithms(t *testing.T) {
 	for _, alg := range badAlgorithms {
 		for place, change := range map[string]func(*piece){
-			"SignatureMethod":        func(p *piece) { p.method = `<ds:SignatureMethod Algorithm="` + alg + `"/>` },
-			"CanonicalizationMethod": func(p *piece) { p.canon = `<ds:CanonicalizationMethod Algorithm="` + alg + `"/>` },
-			"DigestMethod":           func(p *piece) { p.refs = reference("#a", transform(Exclusive, ""), alg, okDigest) },
-			"Transform":              func(p *piece) { p.refs = reference("#a", transform(alg, ""), SHA256, okDigest) },
-			"external Transform":     func(p *piece) { p.refs = reference("cid:x", transform(alg, ""), SHA256, okDigest) },
+			"SignatureMethod": func(p *piece) { p.method = `<ds:SignatureMethod Algorithm="` + alg + `"/>` },
+			"CanonicalizationMethod": func(p *piece) {
+				p.canon = `<ds:CanonicalizationMethod Algorithm="` + alg +
+					`"/>`
+			},
+			"DigestMethod": func(p *piece) {
+				p.refs = reference("#a", transform(Exclusive, ""), alg,
+					okDigest)
+			},
+			"Transform": func(p *piece) { p.refs = reference("#a", transform(alg, ""), SHA256, okDigest) },
+			"external Transform": func(p *piece) {
+				p.refs = reference("cid:x", transform(alg, ""), SHA256,
+					okDigest)
+			},
 		} {
 			p := goodPiece()
 			change(&p)
@@ -141,9 +167,18 @@ func TestSEC045Structure(t *testing.T) {
 		{"SEC-044 the same reference twice", func(p *piece) { p.refs += p.refs }},
 		{"SEC-044 no URI", func(p *piece) { p.refs = strings.Replace(p.refs, ` URI="#a"`, "", 1) }},
 		{"SEC-044 empty URI", func(p *piece) { p.refs = reference("", transform(Exclusive, ""), SHA256, okDigest) }},
-		{"SEC-044 fragment without name", func(p *piece) { p.refs = reference("#", transform(Exclusive, ""), SHA256, okDigest) }},
-		{"SEC-044 external URI with c14n", func(p *piece) { p.refs = reference("http://x/", transform(Exclusive, ""), SHA256, okDigest) }},
-		{"SEC-044 file URI", func(p *piece) { p.refs = reference("file:///etc/passwd", transform(Exclusive, ""), SHA256, okDigest) }},
+		{"SEC-044 fragment without name", func(p *piece) {
+			p.refs = reference("#", transform(Exclusive, ""), SHA256,
+				okDigest)
+		}},
+		{"SEC-044 external URI with c14n", func(p *piece) {
+			p.refs = reference("http://x/", transform(Exclusive, ""),
+				SHA256, okDigest)
+		}},
+		{"SEC-044 file URI", func(p *piece) {
+			p.refs = reference("file:///etc/passwd", transform(Exclusive, ""), SHA256,
+				okDigest)
+		}},
 		{"SEC-045 no Transforms", func(p *piece) {
 			p.refs = strings.Replace(p.refs, "<ds:Transforms>"+transform(Exclusive, "")+"</ds:Transforms>", "", 1)
 		}},
@@ -157,25 +192,40 @@ func TestSEC045Structure(t *testing.T) {
 		{"SEC-045 c14n and enveloped", func(p *piece) {
 			p.refs = reference("#a", transform(Exclusive, "")+transform(Enveloped, ""), SHA256, okDigest)
 		}},
-		{"SEC-045 not a Transform", func(p *piece) { p.refs = reference("#a", `<ds:Other Algorithm="`+Exclusive+`"/>`, SHA256, okDigest) }},
-		{"SEC-045 text in a transform", func(p *piece) { p.refs = reference("#a", transform(Exclusive, "x"), SHA256, okDigest) }},
+		{"SEC-045 not a Transform", func(p *piece) {
+			p.refs = reference("#a", `<ds:Other Algorithm="`+Exclusive+`"/>`,
+				SHA256, okDigest)
+		}},
+		{"SEC-045 text in a transform", func(p *piece) {
+			p.refs = reference("#a", transform(Exclusive, "x"), SHA256,
+				okDigest)
+		}},
 		{"SEC-045 XPath in a transform", func(p *piece) {
 			p.refs = reference("#a", transform(Exclusive, "<ds:XPath>1</ds:XPath>"), SHA256, okDigest)
 		}},
-		{"SEC-045 two PrefixLists", func(p *piece) { p.refs = reference("#a", transform(Exclusive, list(1)+list(1)), SHA256, okDigest) }},
-		{"SEC-045 17 prefixes", func(p *piece) { p.refs = reference("#a", transform(Exclusive, list(17)), SHA256, okDigest) }},
+		{"SEC-045 two PrefixLists", func(p *piece) {
+			p.refs = reference("#a", transform(Exclusive, list(1)+list(1)),
+				SHA256, okDigest)
+		}},
+		{"SEC-045 17 prefixes", func(p *piece) {
+			p.refs = reference("#a", transform(Exclusive, list(17)), SHA256,
+				okDigest)
+		}},
 		{"SEC-045 no PrefixList", func(p *piece) {
-			p.refs = reference("#a", transform(Exclusive, `<ec:InclusiveNamespaces xmlns:ec="`+ExcNS+`"/>`), SHA256, okDigest)
+			p.refs = reference("#a", transform(Exclusive, `<ec:InclusiveNamespaces xmlns:ec="`+ExcNS+`"/>`), SHA256,
+				okDigest)
 		}},
 		{"SEC-045 PrefixList of another namespace", func(p *piece) {
-			p.refs = reference("#a", transform(Exclusive, `<ec:InclusiveNamespaces xmlns:ec="u:x" PrefixList="a"/>`), SHA256, okDigest)
+			p.refs = reference("#a", transform(Exclusive, `<ec:InclusiveNamespaces xmlns:ec="u:x" PrefixList="a"/>`),
+				SHA256, okDigest)
 		}},
 		{"SEC-046 no CanonicalizationMethod", func(p *piece) { p.canon = "" }},
 		{"SEC-046 two CanonicalizationMethods", func(p *piece) { p.canon += p.canon }},
 		{"SEC-046 CanonicalizationMethod second", func(p *piece) { p.canon, p.method = p.method, p.canon }},
 		{"SEC-046 relative namespace in SignedInfo", func(p *piece) { p.infoTail = `<x xmlns="foo"/>` }},
 		{"SEC-047 HMACOutputLength", func(p *piece) {
-			p.method = `<ds:SignatureMethod Algorithm="` + RSASHA256 + `"><ds:HMACOutputLength>8</ds:HMACOutputLength></ds:SignatureMethod>`
+			p.method = `<ds:SignatureMethod Algorithm="` + RSASHA256 +
+				`"><ds:HMACOutputLength>8</ds:HMACOutputLength></ds:SignatureMethod>`
 		}},
 		{"SEC-047 DigestMethod with content", func(p *piece) {
 			p.refs = strings.Replace(p.refs, `#sha256"/>`, `#sha256"><ds:x/></ds:DigestMethod>`, 1)
@@ -194,8 +244,13 @@ func TestSEC045Structure(t *testing.T) {
 		{"SEC-047 comment in DigestValue", value(okDigest[:20] + "<!---->" + okDigest[20:])},
 		{"SEC-047 CDATA in DigestValue", value("<![CDATA[" + okDigest + "]]>")},
 		{"SEC-047 empty SignatureValue", func(p *piece) { p.value = "<ds:SignatureValue/>" }},
-		{"SEC-047 trailing bits in SignatureValue", func(p *piece) { p.value = "<ds:SignatureValue>AB==</ds:SignatureValue>" }},
-		{"SEC-033 comment in SignatureValue", func(p *piece) { p.value = "<ds:SignatureValue>AA<!---->AA</ds:SignatureValue>" }},
+		{
+			"SEC-047 trailing bits in SignatureValue",
+			func(p *piece) { p.value = "<ds:SignatureValue>AB==</ds:SignatureValue>" },
+		},
+		{"SEC-033 comment in SignatureValue", func(p *piece) {
+			p.value = "<ds:SignatureValue>AA<!---->AA</ds:SignatureValue>"
+		}},
 		{"SEC-033 comment in SignedInfo", func(p *piece) { p.infoTail = "<!---->" }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -239,7 +294,10 @@ func TestSEC047KeyKinds(t *testing.T) {
 		if err := s.VerifyValue(keyOf(t, f.key()).signer.Public()); err != nil {
 			t.Fatal(err)
 		}
-		keys := []crypto.PublicKey{nil, edPub, p384.Public(), other.Public(), []byte("a secret"), rsaKey.signer.(*rsa.PrivateKey).PublicKey}
+		keys := []crypto.PublicKey{
+			nil, edPub, p384.Public(), other.Public(), []byte("a secret"),
+			rsaKey.signer.(*rsa.PrivateKey).PublicKey,
+		}
 		if f.key() == "rsa" {
 			keys = append(keys, ecKey.signer.Public())
 		} else {
@@ -303,21 +361,29 @@ func TestSEC114EnvelopedWrapping(t *testing.T) {
 		t.Errorf("a moved signature: %v", err)
 	}
 	for name, v := range map[string]string{
-		"wrapped in another document":   `<x xmlns="u:x">` + doc + `</x>`,
-		"forged sibling":                strings.Replace(doc, "</s:doc>", "<s:part>forged</s:part></s:doc>", 1),
-		"forged content in SignedInfo":  strings.Replace(doc, "</ds:SignedInfo>", "<x/></ds:SignedInfo>", 1),
-		"content in Signature":          strings.Replace(doc, "</ds:Signature>", "<ds:Object><s:part/></ds:Object></ds:Signature>", 1),
-		"signed element inside Object":  `<s:doc xmlns:s="u:s">` + strings.Replace(sig, "</ds:Signature>", "<ds:Object>"+rest+"</ds:Object></ds:Signature>", 1) + `</s:doc>`,
+		"wrapped in another document":  `<x xmlns="u:x">` + doc + `</x>`,
+		"forged sibling":               strings.Replace(doc, "</s:doc>", "<s:part>forged</s:part></s:doc>", 1),
+		"forged content in SignedInfo": strings.Replace(doc, "</ds:SignedInfo>", "<x/></ds:SignedInfo>", 1),
+		"content in Signature": strings.Replace(doc, "</ds:Signature>",
+			"<ds:Object><s:part/></ds:Object></ds:Signature>", 1),
+		"signed element inside Object": `<s:doc xmlns:s="u:s">` + strings.Replace(sig, "</ds:Signature>",
+			"<ds:Object>"+rest+"</ds:Object></ds:Signature>", 1) + `</s:doc>`,
 		"two signatures":                strings.Replace(doc, "</s:doc>", sig+"</s:doc>", 1),
 		"two signatures, forged first":  strings.Replace(doc, "<ds:Signature ", flipped(sig)+"<ds:Signature ", 1),
 		"signature of another document": strings.Replace(f.sign(t, 115), "<ds:Signature ", sig+"<ds:Signature ", 1),
 		"signature put into a document": "<s:doc xmlns:s=\"u:s\">" + sig + "</s:doc>",
 		"URI of a part":                 strings.Replace(doc, `URI=""`, `URI="#it"`, 1),
-		"no enveloped transform":        strings.Replace(doc, `<ds:Transform Algorithm="`+Enveloped+`"></ds:Transform>`, "", 1),
-		"enveloped transform last":      strings.Replace(strings.Replace(doc, `<ds:Transform Algorithm="`+Enveloped+`"></ds:Transform>`, "", 1), `</ds:Transforms>`, `<ds:Transform Algorithm="`+Enveloped+`"></ds:Transform></ds:Transforms>`, 1),
-		"enveloped transform twice":     strings.ReplaceAll(doc, `<ds:Transform Algorithm="`+Enveloped+`"></ds:Transform>`, strings.Repeat(`<ds:Transform Algorithm="`+Enveloped+`"></ds:Transform>`, 2)),
-		"a processing instruction":      doc + "<?p x?>",
-		"a second reference":            strings.Replace(doc, "</ds:SignedInfo>", reference("#it", transform(Exclusive, ""), SHA256, okDigest)+"</ds:SignedInfo>", 1),
+		"no enveloped transform": strings.Replace(doc, `<ds:Transform Algorithm="`+Enveloped+`"></ds:Transform>`,
+			"", 1),
+		"enveloped transform last": strings.Replace(strings.Replace(doc,
+			`<ds:Transform Algorithm="`+Enveloped+`"></ds:Transform>`, "", 1), `</ds:Transforms>`,
+			`<ds:Transform Algorithm="`+Enveloped+`"></ds:Transform></ds:Transforms>`, 1),
+		"enveloped transform twice": strings.ReplaceAll(doc,
+			`<ds:Transform Algorithm="`+Enveloped+`"></ds:Transform>`,
+			strings.Repeat(`<ds:Transform Algorithm="`+Enveloped+`"></ds:Transform>`, 2)),
+		"a processing instruction": doc + "<?p x?>",
+		"a second reference": strings.Replace(doc, "</ds:SignedInfo>",
+			reference("#it", transform(Exclusive, ""), SHA256, okDigest)+"</ds:SignedInfo>", 1),
 	} {
 		if v == doc {
 			t.Fatalf("%s changes nothing", name)
@@ -343,7 +409,8 @@ func flipped(sig string) string {
 func TestAS4102CanonicalReference(t *testing.T) {
 	p := goodPiece()
 	p.refs = reference("#a", transform(Exclusive, inclusiveNamespaces("b a")), SHA256, okDigest)
-	d, err := safe.Parse([]byte(strings.Replace(p.String(), "<ds:Reference ", `<ds:Reference xmlns:unused="u:1" `, 1)), safe.Envelope)
+	d, err := safe.Parse([]byte(strings.Replace(p.String(), "<ds:Reference ", `<ds:Reference xmlns:unused="u:1" `, 1)),
+		safe.Envelope)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -351,8 +418,10 @@ func TestAS4102CanonicalReference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `<ds:Reference xmlns:ds="` + NS + `" URI="#a"><ds:Transforms><ds:Transform Algorithm="` + Exclusive + `">` + inclusiveNamespaces("b a") +
-		`</ds:Transform></ds:Transforms><ds:DigestMethod Algorithm="` + SHA256 + `"></ds:DigestMethod><ds:DigestValue>` + okDigest + `</ds:DigestValue></ds:Reference>`
+	want := `<ds:Reference xmlns:ds="` + NS + `" URI="#a"><ds:Transforms><ds:Transform Algorithm="` + Exclusive + `">` +
+		inclusiveNamespaces("b a") +
+		`</ds:Transform></ds:Transforms><ds:DigestMethod Algorithm="` + SHA256 +
+		`"></ds:DigestMethod><ds:DigestValue>` + okDigest + `</ds:DigestValue></ds:Reference>`
 	if got := string(s.References()[0].Canonical); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -46,7 +46,10 @@ var testKeys = sync.OnceValues(func() (map[string]*testKey, error) {
 	}
 	keys := map[string]*testKey{}
 	for name, signer := range map[string]crypto.Signer{"rsa": rsaKey, "ec": ecKey} {
-		tmpl := &x509.Certificate{SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+		tmpl := &x509.Certificate{
+			SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: name},
+			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		}
 		der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, signer.Public(), signer)
 		if err != nil {
 			return nil, err
@@ -78,7 +81,8 @@ func keyOf(t testing.TB, name string) *testKey {
 func wide(enveloped bool) Policy {
 	return Policy{
 		Signature: []string{RSASHA256, RSASHA384, RSASHA512, ECDSASHA256}, Digest: []string{SHA256, SHA384, SHA512},
-		Canon: []string{Exclusive, Inclusive}, Same: []string{Exclusive, Inclusive}, Enveloped: enveloped, References: 16,
+		Canon: []string{Exclusive, Inclusive}, Same: []string{Exclusive, Inclusive}, Enveloped: enveloped,
+		References: 16,
 	}
 }
 
@@ -97,7 +101,8 @@ type signatureForm struct {
 func randomForm(r *mrand.Rand, methods []string) signatureForm {
 	f := signatureForm{
 		enveloped: r.IntN(2) == 0, method: pick(r, methods), digest: pick(r, []string{SHA256, SHA384, SHA512}),
-		canon: pick(r, []string{Exclusive, Exclusive, Inclusive}), transform: pick(r, []string{Exclusive, Exclusive, Inclusive}),
+		canon:     pick(r, []string{Exclusive, Exclusive, Inclusive}),
+		transform: pick(r, []string{Exclusive, Exclusive, Inclusive}),
 	}
 	lists := []string{"", "", "a b", "#default", "s #default ds", "unknown"}
 	if f.canon == Exclusive {
@@ -133,8 +138,10 @@ func (f signatureForm) signedInfo(uri, digest string) string {
 	if f.enveloped {
 		transforms = `<ds:Transform Algorithm="` + Enveloped + `"></ds:Transform>` + transforms
 	}
-	return fmt.Sprintf(`<ds:SignedInfo><ds:CanonicalizationMethod Algorithm="%s">%s</ds:CanonicalizationMethod>`+"\n"+`<ds:SignatureMethod Algorithm="%s"></ds:SignatureMethod>`+
-		`<ds:Reference URI="%s"><ds:Transforms>%s</ds:Transforms><ds:DigestMethod Algorithm="%s"></ds:DigestMethod><ds:DigestValue>%s</ds:DigestValue></ds:Reference></ds:SignedInfo>`,
+	return fmt.Sprintf(`<ds:SignedInfo><ds:CanonicalizationMethod Algorithm="%s">%s</ds:CanonicalizationMethod>`+"\n"+
+		`<ds:SignatureMethod Algorithm="%s"></ds:SignatureMethod>`+
+		`<ds:Reference URI="%s"><ds:Transforms>%s</ds:Transforms><ds:DigestMethod `+
+		`Algorithm="%s"></ds:DigestMethod><ds:DigestValue>%s</ds:DigestValue></ds:Reference></ds:SignedInfo>`,
 		f.canon, inclusiveNamespaces(f.canonList), f.method, uri, transforms, f.digest, digest)
 }
 
@@ -151,7 +158,9 @@ func (f signatureForm) template(r *mrand.Rand, digest, value string) string {
 	if f.enveloped {
 		uri = ""
 	}
-	return fmt.Sprintf(`<s:doc xmlns="u:default" xmlns:s="u:s" xmlns:a="u:a" xml:lang="no"><s:head a:x="1"><ds:Signature xmlns:ds="%s">%s<ds:SignatureValue>%s</ds:SignatureValue></ds:Signature></s:head><s:part xmlns:b="u:b" Id="it" a:x="&#10;2">%s</s:part></s:doc>`,
+	return fmt.Sprintf(`<s:doc xmlns="u:default" xmlns:s="u:s" xmlns:a="u:a" xml:lang="no"><s:head `+
+		`a:x="1"><ds:Signature xmlns:ds="%s">%s<ds:SignatureValue>%s</ds:SignatureValue></ds:Signature></s:head>`+
+		`<s:part xmlns:b="u:b" Id="it" a:x="&#10;2">%s</s:part></s:doc>`,
 		NS, f.signedInfo(uri, digest), value, content)
 }
 
@@ -287,7 +296,10 @@ func (x *xmlsec) write(t *testing.T, name string, b []byte) string {
 
 // verifyAll checks many files in one process and returns how many are good.
 func (x *xmlsec) verifyAll(key string, files []string) (good int, log string) {
-	args := append([]string{"--verify", "--pubkey-cert-pem", filepath.Join(x.dir, key+".pem"), "--id-attr:Id", "u:s:part"}, files...)
+	args := append([]string{
+		"--verify", "--pubkey-cert-pem", filepath.Join(x.dir, key+".pem"), "--id-attr:Id",
+		"u:s:part",
+	}, files...)
 	out, _ := exec.Command(x.tool, args...).CombinedOutput()
 	return strings.Count("\n"+string(out), "\nOK\n"), string(out)
 }
@@ -329,11 +341,13 @@ func TestDifferentialSignatures(t *testing.T) {
 		slots := make(chan struct{}, 4)
 		for i := range count {
 			f := randomForm(r, []string{RSASHA256, RSASHA384, RSASHA512, ECDSASHA256})
-			in := x.write(t, fmt.Sprintf("theirs-%d.xml", i), []byte(f.template(mrand.New(mrand.NewPCG(r.Uint64(), 2)), "", "")))
+			in := x.write(t, fmt.Sprintf("theirs-%d.xml", i),
+				[]byte(f.template(mrand.New(mrand.NewPCG(r.Uint64(), 2)), "", "")))
 			wg.Go(func() {
 				slots <- struct{}{}
 				defer func() { <-slots }()
-				cmd := exec.Command(x.tool, "--sign", "--privkey-pem", filepath.Join(x.dir, f.key()+".key"), "--id-attr:Id", "u:s:part", in)
+				cmd := exec.Command(x.tool, "--sign", "--privkey-pem", filepath.Join(x.dir, f.key()+".key"),
+					"--id-attr:Id", "u:s:part", in)
 				out, err := cmd.Output()
 				results[i] = made{f, out, err}
 			})

@@ -9,7 +9,9 @@ import (
 )
 
 func ExampleRead() {
-	doc, err := safe.Read(strings.NewReader(`<order xmlns="urn:example:order"><item id="7">pen &amp; ink</item></order>`),
+	doc,
+		err := safe.Read(strings.NewReader(`<order xmlns="urn:example:order"><item id="7">pen &amp; ink</item>`+
+		"</order>"),
 		safe.Document)
 	if err != nil {
 		fmt.Println(err)
@@ -21,7 +23,9 @@ func ExampleRead() {
 	fmt.Println(ok, id, text)
 
 	// What a profile does not accept is an error that says where.
-	_, err = safe.Read(strings.NewReader("<!DOCTYPE order [\n<!ENTITY a SYSTEM 'file:///etc/passwd'>]><order>&a;</order>"),
+	_,
+		err = safe.Read(
+		strings.NewReader("<!DOCTYPE order [\n<!ENTITY a SYSTEM 'file:///etc/passwd'>]><order>&a;</order>"),
 		safe.Document)
 	var xe *safe.Error
 	fmt.Println(errors.As(err, &xe), err)

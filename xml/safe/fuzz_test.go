@@ -104,7 +104,8 @@ func sameWalk(t *testing.T, in []byte) {
 			nodes := nodesOf(d.Root(), nil)
 			for i := range max(len(nodes), len(events)) {
 				if i >= len(nodes) || i >= len(events) || nodes[i] != events[i] {
-					t.Fatalf("profile %d, %s: step %d differs\n%.300q\n%.300q", p, name, i, nodes[min(i, len(nodes)-1):], events[min(i, len(events)-1):])
+					t.Fatalf("profile %d, %s: step %d differs\n%.300q\n%.300q", p, name, i,
+						nodes[min(i, len(nodes)-1):], events[min(i, len(events)-1):])
 				}
 			}
 		}
@@ -112,11 +113,18 @@ func sameWalk(t *testing.T, in []byte) {
 }
 
 var fuzzSeeds = []string{
-	`<a/>`, "\uFEFF<?xml version='1.0' encoding='utf-8'?>\r\n<!-- c --><a xmlns='u:1' xmlns:p='u:2' p:x=\"1&#x9;\n2\" y='>'>t<![CDATA[<&]]]]>\r\n<p:b/><?p d?>&lt;&#x1F426;🐦</a>\n<!--e--><?q?>",
-	`<a x="1" x="2"/>`, `<a xmlns:p="u:1" xmlns:q="u:1" p:x="1" q:x="2"/>`, `<p:a/>`, `<a/><b/>`, `<a>]]></a>`, `<a>]]&gt;]</a>`, `<a>&#xD800;</a>`, `<a>&x;</a>`, `<a b="1"c="2"/>`,
-	`<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>`, `<!DOCTYPE a SYSTEM "x" [<!-- ]> --><?p ]>?>]><a/>`, "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a>\xE6</a>", "\xFF\xFE<\x00a\x00/\x00>\x00", "\x00<\x00a\x00/\x00>",
-	`<a><?xml version="1.0"?></a>`, `<a><!-- a -- b --></a>`, "<a>\r\r\n\n&#13;\r</a>", `<a xmlns="u:1"><b xmlns=""><c xmlns="u:1"/></b></a>`, `<a wsu:Id="x" xmlns:wsu="` + nsWSU + `"><b Id="x"/></a>`,
-	`<a xmlns="` + nsDS + `">x<!-- c -->y</a>`, `<a xmlns="` + nsEB + `"><b>x<!-- c --></b></a>`, "<a></a \t\n>", "<a>&#x000000000041;</a>", "<a>&amp", "<a><![CDATA[]]]", "<a b='", "<a><!--", "<é:名 xmlns:é='u:1'/>",
+	`<a/>`, "\uFEFF<?xml version='1.0' encoding='utf-8'?>\r\n<!-- c --><a xmlns='u:1' xmlns:p='u:2' p:x=\"1&#x9;\n" +
+		"2\" y='>'>t<![CDATA[<&]]]]>\r\n<p:b/><?p d?>&lt;&#x1F426;🐦</a>\n<!--e--><?q?>",
+	`<a x="1" x="2"/>`, `<a xmlns:p="u:1" xmlns:q="u:1" p:x="1" q:x="2"/>`, `<p:a/>`, `<a/><b/>`, `<a>]]></a>`,
+	`<a>]]&gt;]</a>`, `<a>&#xD800;</a>`, `<a>&x;</a>`, `<a b="1"c="2"/>`,
+	`<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>`, `<!DOCTYPE a SYSTEM "x" [<!-- ]> --><?p ]>?>]><a/>`,
+	"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a>\xE6</a>", "\xFF\xFE<\x00a\x00/\x00>\x00",
+	"\x00<\x00a\x00/\x00>",
+	`<a><?xml version="1.0"?></a>`, `<a><!-- a -- b --></a>`, "<a>\r\r\n\n&#13;\r</a>",
+	`<a xmlns="u:1"><b xmlns=""><c xmlns="u:1"/></b></a>`,
+	`<a wsu:Id="x" xmlns:wsu="` + nsWSU + `"><b Id="x"/></a>`,
+	`<a xmlns="` + nsDS + `">x<!-- c -->y</a>`, `<a xmlns="` + nsEB + `"><b>x<!-- c --></b></a>`, "<a></a \t\n>",
+	"<a>&#x000000000041;</a>", "<a>&amp", "<a><![CDATA[]]]", "<a b='", "<a><!--", "<é:名 xmlns:é='u:1'/>",
 }
 
 func FuzzXMLScan(f *testing.F) {
@@ -150,20 +158,47 @@ func TestSEC035Limits(t *testing.T) {
 		limit map[Profile]int
 	}{
 		{"depth", chain, map[Profile]int{Envelope: 64, Metadata: 64, Document: 128}},
-		{"elements", func(n int) string { return "<a>" + strings.Repeat("<b/>", n-1) + "</a>" }, map[Profile]int{Envelope: 10_000, Metadata: 10_000}},
+		{
+			"elements", func(n int) string { return "<a>" + strings.Repeat("<b/>", n-1) + "</a>" },
+			map[Profile]int{Envelope: 10_000, Metadata: 10_000},
+		},
 		{"attributes", attrs, map[Profile]int{Envelope: 32, Metadata: 32, Document: 256}},
-		{"attributes and declarations", func(n int) string { return strings.Replace(attrs(n-1), "<a", "<a xmlns='u:1'", 1) }, map[Profile]int{Envelope: 32, Document: 256}},
+		{"attributes and declarations", func(n int) string {
+			return strings.Replace(attrs(n-1), "<a", "<a xmlns='u:1'",
+				1)
+		}, map[Profile]int{Envelope: 32, Document: 256}},
 		{"namespaces in scope", spaces, map[Profile]int{Envelope: 64, Document: 256}},
-		{"name", func(n int) string { return "<" + strings.Repeat("x", n) + "/>" }, map[Profile]int{Envelope: 256, Metadata: 256, Document: 1024}},
-		{"attribute value", func(n int) string { return "<a b='" + strings.Repeat("x", n) + "'/>" }, map[Profile]int{Envelope: 64 << 10, Document: 1 << 20}},
-		{"text", func(n int) string { return "<a>" + strings.Repeat("x", n) + "</a>" }, map[Profile]int{Envelope: 1 << 20}},
+		{
+			"name", func(n int) string { return "<" + strings.Repeat("x", n) + "/>" },
+			map[Profile]int{Envelope: 256, Metadata: 256, Document: 1024},
+		},
+		{
+			"attribute value", func(n int) string { return "<a b='" + strings.Repeat("x", n) + "'/>" },
+			map[Profile]int{Envelope: 64 << 10, Document: 1 << 20},
+		},
+		{
+			"text", func(n int) string { return "<a>" + strings.Repeat("x", n) + "</a>" },
+			map[Profile]int{Envelope: 1 << 20},
+		},
 		{"text cut by comments", func(n int) string {
 			return "<a>" + strings.Repeat("x", n/2) + "<!-- -->" + strings.Repeat("x", n-n/2) + "</a>"
 		}, map[Profile]int{Envelope: 1 << 20}},
-		{"comment", func(n int) string { return "<a><!--" + strings.Repeat("x", n-4) + "--></a>" }, map[Profile]int{Envelope: 512 << 10, Metadata: 512 << 10, Document: 4 << 20}},
-		{"instruction", func(n int) string { return "<a><?" + strings.Repeat("x", 10) + strings.Repeat(" ", n-12) + "?></a>" }, map[Profile]int{Document: 4 << 20}},
-		{"tag", func(n int) string { return "<a" + strings.Repeat(" ", n-3) + "/></a>"[:2] }, map[Profile]int{Envelope: 512 << 10, Document: 4 << 20}},
-		{"end tag", func(n int) string { return "<a></a" + strings.Repeat(" ", n-3) + ">" }, map[Profile]int{Envelope: 2*256 + 64, Document: 2*1024 + 64}},
+		{
+			"comment", func(n int) string { return "<a><!--" + strings.Repeat("x", n-4) + "--></a>" },
+			map[Profile]int{Envelope: 512 << 10, Metadata: 512 << 10, Document: 4 << 20},
+		},
+		{"instruction", func(n int) string {
+			return "<a><?" + strings.Repeat("x", 10) + strings.Repeat(" ", n-12) +
+				"?></a>"
+		}, map[Profile]int{Document: 4 << 20}},
+		{
+			"tag", func(n int) string { return "<a" + strings.Repeat(" ", n-3) + "/></a>"[:2] },
+			map[Profile]int{Envelope: 512 << 10, Document: 4 << 20},
+		},
+		{
+			"end tag", func(n int) string { return "<a></a" + strings.Repeat(" ", n-3) + ">" },
+			map[Profile]int{Envelope: 2*256 + 64, Document: 2*1024 + 64},
+		},
 		{"total", func(n int) string {
 			head, piece := "<a>", "<b>"+strings.Repeat("x", 1000)+"</b>"
 			s := head + strings.Repeat(piece, (n-7)/len(piece))

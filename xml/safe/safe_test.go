@@ -40,7 +40,10 @@ func TestRefuse(t *testing.T) {
 		{"SEC-031 text before root", `junk<a/>`, Document},
 		{"SEC-031 no blank between attributes", `<a b="1"c="2"/>`, Document},
 		{"SEC-031 xml prefix bound elsewhere", `<a xmlns:xml="u:evil"/>`, Document},
-		{"SEC-031 xml namespace bound to another prefix", `<a xmlns:p="http://www.w3.org/XML/1998/namespace"/>`, Document},
+		{
+			"SEC-031 xml namespace bound to another prefix", `<a xmlns:p="http://www.w3.org/XML/1998/namespace"/>`,
+			Document,
+		},
 		{"SEC-031 xmlns prefix declared", `<a xmlns:xmlns="u:1"/>`, Document},
 		{"SEC-031 xmlns as element prefix", `<xmlns:a/>`, Document},
 		{"SEC-031 surrogate reference", `<a>&#xD800;</a>`, Document},
@@ -61,7 +64,11 @@ func TestRefuse(t *testing.T) {
 		{"SEC-032 entity of a skipped subset", `<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>`, Rules},
 		{"SEC-033 comment in signature", `<a xmlns="` + nsDS + `">x<!-- c -->y</a>`, Envelope},
 		{"SEC-033 comment in ebMS leaf", `<a xmlns="` + nsEB + `">x<!-- c -->y</a>`, Envelope},
-		{"SEC-033 comment in token", `<BinarySecurityToken xmlns="` + nsWSSE + `">x<!-- c -->y</BinarySecurityToken>`, Envelope},
+		{
+			"SEC-033 comment in token", `<BinarySecurityToken xmlns="` + nsWSSE +
+				`">x<!-- c -->y</BinarySecurityToken>`,
+			Envelope,
+		},
 		{"SEC-033 CDATA", `<a><![CDATA[x]]></a>`, Envelope},
 		{"SEC-034 UTF-16 with mark", "\xFF\xFE<\x00a\x00/\x00>\x00", Envelope},
 		{"SEC-034 UTF-16 without mark", "<\x00a\x00/\x00>\x00", Envelope},
@@ -154,7 +161,8 @@ func TestAccept(t *testing.T) {
 				t.Errorf("text %q, want %q", got, tc.text)
 			}
 			var b bytes.Buffer
-			if err := scanAll(iotest.OneByteReader(strings.NewReader(tc.in)), tc.p, &b); err != nil || b.String() != tc.text {
+			if err := scanAll(iotest.OneByteReader(strings.NewReader(tc.in)), tc.p, &b); err != nil ||
+				b.String() != tc.text {
 				t.Errorf("Scan: text %q, error %v", b.String(), err)
 			}
 		})
@@ -174,7 +182,11 @@ func scanAll(r io.Reader, p Profile, w io.Writer) error {
 }
 
 func TestTree(t *testing.T) {
-	d, err := Parse([]byte("<?xml version=\"1.0\"?>\n<a xmlns=\"u:1\" xmlns:p=\"u:2\">\n <p:b p:x=\"1\ty\" y=\"2\"/><c>t</c><c/></a>"), Document)
+	d,
+		err := Parse(
+		[]byte(
+			"<?xml version=\"1.0\"?>\n<a xmlns=\"u:1\" xmlns:p=\"u:2\">\n <p:b p:x=\"1\ty\" y=\"2\"/><c>t</c><c/></a>"),
+		Document)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,9 +35,15 @@ func TestBenchSaxon(t *testing.T) {
 		warm, rounds int
 		sch          []string
 	}{
-		{"base-example.xml", filepath.Join(rules, "peppol-billing/examples/base-example.xml"), 2000, 1000, []string{enRules, peppolRules}},
+		{
+			"base-example.xml", filepath.Join(rules, "peppol-billing/examples/base-example.xml"), 2000, 1000,
+			[]string{enRules, peppolRules},
+		},
 		{"1,000 lines", lines, 20, 15, []string{enRules, peppolRules}},
-		{"EHF catalogue", filepath.Join(rules, "ehf/postaward-g3/usecase/catalogue-3.0/usecase4.xml"), 500, 500, []string{"ehf/postaward-g3/sch-2026-08/catalogue-3.0/EHF-CATALOGUE-3.0.sch"}},
+		{
+			"EHF catalogue", filepath.Join(rules, "ehf/postaward-g3/usecase/catalogue-3.0/usecase4.xml"), 500, 500,
+			[]string{"ehf/postaward-g3/sch-2026-08/catalogue-3.0/EHF-CATALOGUE-3.0.sch"},
+		},
 	} {
 		if _, err := os.Stat(row.doc); err != nil {
 			t.Errorf("%s: %v", row.name, err)
@@ -58,7 +64,8 @@ func TestBenchSaxon(t *testing.T) {
 		if first == 0 {
 			first = ratio
 		}
-		t.Logf("%-18s Saxon 12.9 %8.3f ms   Saxon 9.9 %8.3f ms   Ravn %8.3f ms   ratio to the faster %.1f", row.name, theirs[0], theirs[1], ours, ratio)
+		t.Logf("%-18s Saxon 12.9 %8.3f ms   Saxon 9.9 %8.3f ms   Ravn %8.3f ms   ratio to the faster %.1f", row.name,
+			theirs[0], theirs[1], ours, ratio)
 	}
 	t.Logf("saxon_ratio=%.1f", first)
 }

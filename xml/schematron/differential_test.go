@@ -112,7 +112,8 @@ func TestDifferentialDocuments(t *testing.T) {
 		}
 	}
 	t.Logf("%d documents, %d rule files, %d differ", n, len(files), bad)
-	for _, k := range slices.SortedFunc(maps.Keys(count), func(a, b string) int { return cmp.Compare(count[b], count[a]) }) {
+	for _, k := range slices.SortedFunc(maps.Keys(count),
+		func(a, b string) int { return cmp.Compare(count[b], count[a]) }) {
 		t.Logf("%6d %s", count[k], k)
 	}
 	if count[oneSided]*100 > n && n >= 100 {
@@ -223,9 +224,12 @@ func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
 
 // oddValues are put in place of values.
 var oddValues = []string{
-	"", " ", "\n", "\u00a0", "0", "-1", "1", "1.00", "0.005", "1e3", "abc", "NaN", "INF", " 12 ", "\u00a012", "12\u00a0", "1,5", "+5", ".5", "5.", "99999999999999999999999",
-	"2024-01-01", "2024-02-30", "2024-01-01Z", " 2024-01-01", "2024-1-1", "20240101", "2024-01-01T10:00:00", "10:00:00", "true", "TRUE", "NO", "XX", "EUR", "ZZZ", "VAT",
-	"S", "E", "O", "0192", "987654325", "NO987654325MVA", "a b", "a<!--c-->b", "<!--c-->", "1<!--c-->0", "<![CDATA[10]]>", "٣", "ß", "#SKONTO#", "urn:x", "380", "9999",
+	"", " ", "\n", "\u00a0", "0", "-1", "1", "1.00", "0.005", "1e3", "abc", "NaN", "INF", " 12 ", "\u00a012",
+	"12\u00a0", "1,5", "+5", ".5", "5.", "99999999999999999999999",
+	"2024-01-01", "2024-02-30", "2024-01-01Z", " 2024-01-01", "2024-1-1", "20240101", "2024-01-01T10:00:00", "10:00:00",
+	"true", "TRUE", "NO", "XX", "EUR", "ZZZ", "VAT",
+	"S", "E", "O", "0192", "987654325", "NO987654325MVA", "a b", "a<!--c-->b", "<!--c-->", "1<!--c-->0",
+	"<![CDATA[10]]>", "٣", "ß", "#SKONTO#", "urn:x", "380", "9999",
 }
 
 // mutated changes a document in a few places and says how.
@@ -295,7 +299,8 @@ func mutation(r *rand.Rand, d *safe.Doc) (doc, what string) {
 		if i := strings.IndexByte(raw[:start], '"'); i > 0 {
 			j := i + 1 + strings.IndexByte(raw[i+1:start], '"')
 			v := pick(r, oddValues)
-			return doc[:from+i+1] + strings.ReplaceAll(v, "<", "&lt;") + doc[from+j:], fmt.Sprintf("first attribute of %s %q", name, v)
+			return doc[:from+i+1] + strings.ReplaceAll(v, "<", "&lt;") + doc[from+j:],
+				fmt.Sprintf("first attribute of %s %q", name, v)
 		}
 		return "", ""
 	}
@@ -309,7 +314,11 @@ func mutation(r *rand.Rand, d *safe.Doc) (doc, what string) {
 	}
 	v := pick(r, oddValues)
 	if old := inner[start+1:]; old != "" && r.IntN(3) == 0 {
-		v = pick(r, []string{" " + old, old + " ", old + "\n", "\u00a0" + old, old[:len(old)/2] + "<!--c-->" + old[len(old)/2:], "-" + old, old + "0", old + ".005", old + old, strings.ToLower(old)})
+		v = pick(r, []string{
+			" " + old, old + " ", old + "\n", "\u00a0" + old,
+			old[:len(old)/2] + "<!--c-->" + old[len(old)/2:], "-" + old, old + "0", old + ".005", old + old,
+			strings.ToLower(old),
+		})
 	}
 	return doc[:from+start+1] + v + "</" + name + ">" + doc[to:], fmt.Sprintf("%s %q", name, v)
 }

@@ -32,7 +32,8 @@ func Example() {
 		return
 	}
 
-	tree, err := xdm.Parse([]byte(`<order><line item="pen" amount="2.5"/><line item="desk" amount="-1"/></order>`), names)
+	tree, err := xdm.Parse([]byte(`<order><line item="pen" amount="2.5"/><line item="desk" amount="-1"/></order>`),
+		names)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -30,7 +30,8 @@ func repeated(t testing.TB, doc []byte, start, end string, n int) []byte {
 	out := append([]byte(nil), doc[:i]...)
 	for k := range n {
 		c := bytes.Replace(one, []byte("<cbc:ID>1</cbc:ID>"), fmt.Appendf(nil, "<cbc:ID>%d</cbc:ID>", k), 1)
-		out = append(out, bytes.Replace(c, []byte("</cbc:PaymentID>"), fmt.Appendf(nil, "-%d</cbc:PaymentID>", k), 1)...)
+		out = append(out, bytes.Replace(c, []byte("</cbc:PaymentID>"), fmt.Appendf(nil, "-%d</cbc:PaymentID>", k),
+			1)...)
 	}
 	return append(out, doc[j+len(end):]...)
 }
@@ -57,7 +58,8 @@ func TestLinearWork(t *testing.T) {
 	small, large, huge := work(100), work(1000), work(10_000)
 	t.Logf("100 lines: %d steps, 1,000 lines: %d steps, 10,000 lines: %d steps", small, large, huge)
 	if large > 12*small || huge > 12*large {
-		t.Errorf("1,000 lines take %.1f times the work of 100, and 10,000 %.1f times that", float64(large)/float64(small), float64(huge)/float64(large))
+		t.Errorf("1,000 lines take %.1f times the work of 100, and 10,000 %.1f times that",
+			float64(large)/float64(small), float64(huge)/float64(large))
 	}
 }
 
@@ -65,11 +67,18 @@ func TestLinearWork(t *testing.T) {
 func FuzzLoad(f *testing.F) {
 	const head = `<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2">`
 	for _, s := range []string{
-		head + `<ns prefix="c" uri="u"/><let name="x" value="1"/><pattern id="p"><rule context="a | c:b[1]"><let name="y" value="$x + 1"/><assert test="$y = 2" id="A" flag="fatal">[A]-<value-of select="."/></assert></rule></pattern></schema>`,
-		head + `<pattern abstract="true" id="q"><rule context="$c"><report test="$t">x</report></rule></pattern><pattern is-a="q"><param name="c" value="a"/><param name="t" value="true()"/></pattern></schema>`,
-		head + `<xsl:function xmlns:xsl="http://www.w3.org/1999/XSL/Transform" name="u:f" as="xs:integer"><xsl:param name="p"/><xsl:sequence select="$p * 2"/></xsl:function><ns prefix="u" uri="u"/><pattern><rule context="/"><assert test="u:f(1) = 2"/></rule></pattern></schema>`,
+		head + `<ns prefix="c" uri="u"/><let name="x" value="1"/><pattern id="p"><rule context="a | c:b[1]"><let ` +
+			`name="y" value="$x + 1"/><assert test="$y = 2" id="A" flag="fatal">[A]-<value-of ` +
+			`select="."/></assert></rule></pattern></schema>`,
+		head + `<pattern abstract="true" id="q"><rule context="$c"><report ` +
+			`test="$t">x</report></rule></pattern><pattern is-a="q"><param name="c" value="a"/><param name="t" ` +
+			`value="true()"/></pattern></schema>`,
+		head + `<xsl:function xmlns:xsl="http://www.w3.org/1999/XSL/Transform" name="u:f" as="xs:integer"><xsl:param ` +
+			`name="p"/><xsl:sequence select="$p * 2"/></xsl:function><ns prefix="u" uri="u"/><pattern><rule ` +
+			`context="/"><assert test="u:f(1) = 2"/></rule></pattern></schema>`,
 		head + `<include href="r.sch"/></schema>`,
-		`<xsl:stylesheet xmlns:xsl="http://www.w3.org/1999/XSL/Transform" version="2.0"><xsl:template match="/"/></xsl:stylesheet>`,
+		`<xsl:stylesheet xmlns:xsl="http://www.w3.org/1999/XSL/Transform" version="2.0"><xsl:template ` +
+			`match="/"/></xsl:stylesheet>`,
 	} {
 		f.Add([]byte(s))
 	}

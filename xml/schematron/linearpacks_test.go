@@ -64,8 +64,10 @@ func (p part) times(doc []byte, n int, distinct bool) []byte {
 }
 
 // grownParts are, for each of the shared rule files, the parts of documents that repeat in practice.
-var grownParts = regexp.MustCompile(`(^|/)(\w*Line|\w*LineItem|IncludedSupplyChainTradeLineItem|PaymentMeans|AllowanceCharge|TaxSubtotal|AdditionalDocumentReference|DocumentReference|` +
-	`PartyTaxScheme|PartyIdentification|AccountingSupplierParty|Party|ID|CommodityClassification|AdditionalItemProperty|TenderingCriterion|\w*TradeTax|\w*PaymentMeans|Note|Subset|Subtotal)$`)
+var grownParts = regexp.MustCompile(`(^|/)(\w*Line|\w*LineItem|IncludedSupplyChainTradeLineItem|PaymentMeans|Allowanc` +
+	`eCharge|TaxSubtotal|AdditionalDocumentReference|DocumentReference|` +
+	`PartyTaxScheme|PartyIdentification|AccountingSupplierParty|Party|ID|CommodityClassification|AdditionalItemPrope` +
+	`rty|TenderingCriterion|\w*TradeTax|\w*PaymentMeans|Note|Subset|Subtotal)$`)
 
 // largest returns for each rule file of the recorded runs the largest plain document that it was run on.
 func largest(t *testing.T) map[string]string {
@@ -79,7 +81,10 @@ func largest(t *testing.T) map[string]string {
 			}
 		}
 	}
-	for kind, sch := range map[string]string{"tsr": "peppol-transaction-statistics-reporting-1.0.5.sch", "eusr": "peppol-end-user-statistics-reporting-1.1.5.sch"} {
+	for kind, sch := range map[string]string{
+		"tsr":  "peppol-transaction-statistics-reporting-1.0.5.sch",
+		"eusr": "peppol-end-user-statistics-reporting-1.1.5.sch",
+	} {
 		list, err := fs.Glob(os.DirFS(golden.Shared(t, "rules")), "reporting/"+kind+"/example/*.xml")
 		if err != nil || len(list) == 0 {
 			t.Fatal(kind, list, err)
@@ -121,7 +126,8 @@ func TestLinearPacks(t *testing.T) {
 				grow := func(n int) int64 { return work(t, s, names, p.times(doc, n, distinct)) }
 				few, some, many := grow(40), grow(80), grow(160)
 				if bend := float64((many-some)-2*(some-few)) / (80 * 80); bend > 0.3 {
-					t.Errorf("%s on %s, %s, distinct %v: %d steps for 40, %d for 80, %d for 160: %.1f n²", sch, file, p.path, distinct, few, some, many, bend)
+					t.Errorf("%s on %s, %s, distinct %v: %d steps for 40, %d for 80, %d for 160: %.1f n²", sch, file,
+						p.path, distinct, few, some, many, bend)
 				}
 			}
 		}

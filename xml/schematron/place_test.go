@@ -13,9 +13,12 @@ import (
 // places.
 func TestManyFindings(t *testing.T) {
 	const n = 3000
-	src, err := Load(fstest.MapFS{"r.sch": {Data: []byte(`<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2">` +
-		`<pattern><rule context="b"><assert id="W" flag="warning" test="false()"/></rule></pattern>` +
-		`<pattern><rule context="c"><assert id="F" flag="fatal" test="false()"/></rule></pattern></schema>`)}}, "r.sch")
+	src,
+		err := Load(fstest.MapFS{"r.sch": {Data: []byte(
+		`<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2">` +
+			`<pattern><rule context="b"><assert id="W" flag="warning" test="false()"/></rule></pattern>` +
+			`<pattern><rule context="c"><assert id="F" flag="fatal" test="false()"/></rule></pattern></schema>`)}},
+		"r.sch")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +45,8 @@ func TestManyFindings(t *testing.T) {
 	}
 	p := places{t: tree} // also backwards, as another pattern begins at the start again
 	for _, i := range []int{2999, 0, 1500, 1500, 1501} {
-		if got, want := p.path(res.Findings[min(i, maxFindings-1)].Node), fmt.Sprintf("/a[1]/b[%d]", min(i, maxFindings-1)+1); got != want {
+		if got, want := p.path(res.Findings[min(i, maxFindings-1)].Node),
+			fmt.Sprintf("/a[1]/b[%d]", min(i, maxFindings-1)+1); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}

@@ -78,8 +78,10 @@ func TestSchXsltReportingInterop(t *testing.T) {
 	judge := saxon.Start(t)
 	names := xdm.NewNames()
 	rules := map[string]*Schema{
-		"tsr":  compiledBySchXslt(t, judge, names, "reporting/tsr/schematron/peppol-transaction-statistics-reporting-1.0.5.sch"),
-		"eusr": compiledBySchXslt(t, judge, names, "reporting/eusr/schematron/peppol-end-user-statistics-reporting-1.1.5.sch"),
+		"tsr": compiledBySchXslt(t, judge, names,
+			"reporting/tsr/schematron/peppol-transaction-statistics-reporting-1.0.5.sch"),
+		"eusr": compiledBySchXslt(t, judge, names,
+			"reporting/eusr/schematron/peppol-end-user-statistics-reporting-1.1.5.sch"),
 	}
 	lines := strings.Split(strings.TrimSpace(string(golden.Read(t, "rules/reporting/expected.tsv"))), "\n")
 	for _, line := range lines[1:] {
@@ -126,7 +128,9 @@ const schxsltSample = `<xsl:transform xmlns:xsl="http://www.w3.org/1999/XSL/Tran
 // All that a stylesheet of SchXslt has is read: lets, the order of rules, at most one rule of a pattern for a node,
 // reports, and messages with values and elements in them.
 func TestSchXslt(t *testing.T) {
-	src, err := Load(fstest.MapFS{"r.xslt": {Data: []byte(strings.ReplaceAll(schxsltSample, "xmlns:n=", `xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:n=`))}}, "r.xslt")
+	src,
+		err := Load(fstest.MapFS{"r.xslt": {Data: []byte(strings.ReplaceAll(schxsltSample, "xmlns:n=",
+		`xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:n=`))}}, "r.xslt")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +139,8 @@ func TestSchXslt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if src.Title != "Sample" || len(src.Patterns) != 2 || src.Patterns[0].ID != "one" || src.Patterns[0].Rules[0].ID != "small" {
+	if src.Title != "Sample" || len(src.Patterns) != 2 || src.Patterns[0].ID != "one" ||
+		src.Patterns[0].Rules[0].ID != "small" {
 		t.Errorf("%+v", src)
 	}
 	tree, err := xdm.Parse([]byte(`<a><b x="1"/><b x="2" y="z"/><b/></a>`), names)
@@ -161,20 +166,50 @@ func TestSchXsltRefused(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
 		{`<xsl:output indent="yes"/>`, `<xsl:import href="x"/>`, "r.xslt:4: xsl:import is not supported"},
 		{`<rdf:Description/>`, `<n:other/>`, "r.xslt:3: n:other is not supported"},
-		{`name="limit" select="2"`, `name="limit" as="xs:integer" select="2"`, "r.xslt:5: the let limit with a type is not supported"},
-		{`<xsl:param name="limit" select="2"/>`, `<xsl:param name="limit"><n:x/></xsl:param>`, "r.xslt:5: the let limit with content"},
-		{`<schxslt:document>`, `<xsl:for-each select="//@href"/><schxslt:document>`, "r.xslt:10: patterns with the attribute documents"},
-		{`mode="d1" select="root()"`, `mode="d1" select="$document"`, "r.xslt:13: xsl:apply-templates is not supported among the patterns"},
+		{
+			`name="limit" select="2"`, `name="limit" as="xs:integer" select="2"`,
+			"r.xslt:5: the let limit with a type is not supported",
+		},
+		{
+			`<xsl:param name="limit" select="2"/>`, `<xsl:param name="limit"><n:x/></xsl:param>`,
+			"r.xslt:5: the let limit with content",
+		},
+		{
+			`<schxslt:document>`, `<xsl:for-each select="//@href"/><schxslt:document>`,
+			"r.xslt:10: patterns with the attribute documents",
+		},
+		{
+			`mode="d1" select="root()"`, `mode="d1" select="$document"`,
+			"r.xslt:13: xsl:apply-templates is not supported among the patterns",
+		},
 		{`priority="1" mode="d1"`, `priority="1" mode="d2"`, "r.xslt:20: a template that is no rule of SchXslt"},
 		{`priority="1" mode="d1"`, `mode="d1"`, "r.xslt:20: a template that is no rule of SchXslt"},
-		{`<schxslt:rule pattern="p1"><svrl:fired-rule/>`, `<schxslt:rule pattern="p3"><svrl:fired-rule/>`, `r.xslt:21: a rule of the pattern "p3" that another condition keeps back`},
-		{`<xsl:variable name="x" select="xs:integer(@x)"/>`, `<xsl:variable name="x"><n:x/></xsl:variable>`, "r.xslt:24: the let x with content"},
+		{
+			`<schxslt:rule pattern="p1"><svrl:fired-rule/>`, `<schxslt:rule pattern="p3"><svrl:fired-rule/>`,
+			`r.xslt:21: a rule of the pattern "p3" that another condition keeps back`,
+		},
+		{
+			`<xsl:variable name="x" select="xs:integer(@x)"/>`, `<xsl:variable name="x"><n:x/></xsl:variable>`,
+			"r.xslt:24: the let x with content",
+		},
 		{`not($x &lt; $limit)`, `$x`, "r.xslt:27: a test without svrl:failed-assert"},
 		{`flag="fatal"`, `flag="{$x}"`, "r.xslt:27: an id or flag that is computed"},
-		{`location="{schxslt:location(.)}" flag`, `location="{schxslt:location(..)}" flag`, "r.xslt:27: the subject of an assert is not supported: {schxslt:location(..)}"},
-		{`<svrl:text>has y`, `<svrl:diagnostic-reference diagnostic="d"/><svrl:text>has y`, "r.xslt:18: svrl:diagnostic-reference is not supported in an assert"},
-		{`<xsl:value-of select="$x"/>`, `<xsl:copy-of select="$x"/>`, "r.xslt:27: xsl:copy-of is not supported in a message"},
-		{`<svrl:fired-rule/></schxslt:rule>`, `<svrl:fired-rule/><xsl:message/></schxslt:rule>`, "r.xslt:22: xsl:message is not supported in a rule"},
+		{
+			`location="{schxslt:location(.)}" flag`, `location="{schxslt:location(..)}" flag`,
+			"r.xslt:27: the subject of an assert is not supported: {schxslt:location(..)}",
+		},
+		{
+			`<svrl:text>has y`, `<svrl:diagnostic-reference diagnostic="d"/><svrl:text>has y`,
+			"r.xslt:18: svrl:diagnostic-reference is not supported in an assert",
+		},
+		{
+			`<xsl:value-of select="$x"/>`, `<xsl:copy-of select="$x"/>`,
+			"r.xslt:27: xsl:copy-of is not supported in a message",
+		},
+		{
+			`<svrl:fired-rule/></schxslt:rule>`, `<svrl:fired-rule/><xsl:message/></schxslt:rule>`,
+			"r.xslt:22: xsl:message is not supported in a rule",
+		},
 		{`<xsl:template name="d1">`, `<xsl:template match="d1">`, "r.xslt:1: this is not a stylesheet of SchXslt"},
 	} {
 		if !strings.Contains(schxsltSample, c.old) {
@@ -188,7 +223,10 @@ func TestSchXsltRefused(t *testing.T) {
 	}
 	all := schxsltSample
 	for _, r := range []struct{ old, new string }{
-		{`<xsl:output indent="yes"/>`, `<xsl:import href="x"/>`}, {`<rdf:Description/>`, `<n:other/>`}, {`flag="fatal"`, `flag="{$x}"`}, {`xs:integer(@x)`, `no:such(@x)`},
+		{`<xsl:output indent="yes"/>`, `<xsl:import href="x"/>`},
+		{`<rdf:Description/>`, `<n:other/>`},
+		{`flag="fatal"`, `flag="{$x}"`},
+		{`xs:integer(@x)`, `no:such(@x)`},
 	} {
 		all = strings.Replace(all, r.old, r.new, 1)
 	}

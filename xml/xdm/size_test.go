@@ -30,7 +30,10 @@ func checkSize(t *testing.T, doc []byte, tree *Tree) {
 }
 
 // dense are documents of almost nothing but markup, each made of many of the same.
-var dense = []string{"<a/>", "<a/>x", "<a></a>", "<a b=''/>", "<a b='' c=''/>", "<?a?>", "<?a?>x", "<!---->", "<!---->x", "<p:a/><q:a/>", "<a>x</a>", "<b/>x<a>x<b/>y</a>", "<![CDATA[<]]>"}
+var dense = []string{
+	"<a/>", "<a/>x", "<a></a>", "<a b=''/>", "<a b='' c=''/>", "<?a?>", "<?a?>x", "<!---->",
+	"<!---->x", "<p:a/><q:a/>", "<a>x</a>", "<b/>x<a>x<b/>y</a>", "<![CDATA[<]]>",
+}
 
 // A tree has at most eight bytes for each byte of its document, and no more than was said before.
 func TestTreeOfEightBytesPerByte(t *testing.T) {
@@ -51,7 +54,8 @@ func TestTreeOfEightBytesPerByte(t *testing.T) {
 				ratio(got, doc), ratio(size.Tree(), doc), ratio(tree.Bytes(), doc))
 		}
 		if got > size.Tree()+size.Tree()/8+1<<16 {
-			t.Errorf("%s: %.2f bytes in memory for each of the document, %.2f were said before", part, ratio(got, doc), ratio(size.Tree(), doc))
+			t.Errorf("%s: %.2f bytes in memory for each of the document, %.2f were said before", part, ratio(got, doc),
+				ratio(size.Tree(), doc))
 		}
 		runtime.KeepAlive(tree)
 	}
@@ -69,7 +73,10 @@ func live() int64 {
 
 // What looks like markup where it is none does not make the count too small.
 func TestSizeIsNotFooled(t *testing.T) {
-	for _, head := range []string{"", "<!-- > <a \" -->", "<!--->'-->", "<![CDATA[ ]> <a ' ]]>", "<?p > <a ' ?>", "<a b='>' c=\"'\"/>", "x>y", "]]&gt;<b>></b>"} {
+	for _, head := range []string{
+		"", "<!-- > <a \" -->", "<!--->'-->", "<![CDATA[ ]> <a ' ]]>", "<?p > <a ' ?>",
+		"<a b='>' c=\"'\"/>", "x>y", "]]&gt;<b>></b>",
+	} {
 		doc := []byte("<r>" + head + strings.Repeat("<a b='1'>x<!--c--></a>>", 100) + "</r>")
 		tree, err := Parse(doc, NewNames())
 		if err != nil {
@@ -125,7 +132,9 @@ func TestChildren(t *testing.T) {
 			t.Errorf("name %d: children %v, want %v", id, got, want)
 		}
 	}
-	if tree.Written(tree.FirstChild(1)) != "a" || tree.Offset(tree.Children(1, a)[1]) != int64(strings.Index(strings.Repeat("<a/>t<b xmlns='u'><a/></b><!--c--><z/>", 2), "<z/>")+len("<r x='1'><z/>")) {
+	if tree.Written(tree.FirstChild(1)) != "a" ||
+		tree.Offset(tree.Children(1, a)[1]) != int64(
+			strings.Index(strings.Repeat("<a/>t<b xmlns='u'><a/></b><!--c--><z/>", 2), "<z/>")+len("<r x='1'><z/>")) {
 		t.Errorf("the second a is at %d", tree.Offset(tree.Children(1, a)[1]))
 	}
 }

@@ -45,15 +45,21 @@ func check(t *testing.T, tree *Tree) {
 func TestTree(t *testing.T) {
 	names := NewNames()
 	x, y, a := names.ID("", "x"), names.ID("urn:y", "y"), names.ID("", "a")
-	tree, err := Parse([]byte("\ufeff<?p q?>\n<x a='1' b='2'>t<![CDATA[<]]>u<!--c--><n:y xmlns:n='urn:y' n:a='3'/>&amp;<x/></x>"), names)
+	tree,
+		err := Parse(
+		[]byte("\ufeff<?p q?>\n<x a='1' b='2'>t<![CDATA[<]]>u<!--c--><n:y xmlns:n='urn:y' n:a='3'/>&amp;<x/></x>"),
+		names)
 	if err != nil {
 		t.Fatal(err)
 	}
 	check(t, tree)
-	if tree.Value(0) != "t<u&" || len(tree.Elements(x)) != 2 || len(tree.Elements(y)) != 1 || len(tree.Attributes(a)) != 1 || !tree.Has(a) || tree.Has(names.ID("", "new")) {
-		t.Errorf("value %q, %d x, %d y, %d @a", tree.Value(0), len(tree.Elements(x)), len(tree.Elements(y)), len(tree.Attributes(a)))
+	if tree.Value(0) != "t<u&" || len(tree.Elements(x)) != 2 || len(tree.Elements(y)) != 1 ||
+		len(tree.Attributes(a)) != 1 || !tree.Has(a) || tree.Has(names.ID("", "new")) {
+		t.Errorf("value %q, %d x, %d y, %d @a", tree.Value(0), len(tree.Elements(x)), len(tree.Elements(y)),
+			len(tree.Attributes(a)))
 	}
-	if e := tree.Elements(y)[0]; tree.Written(e) != "n:y" || tree.Name(e) != (Name{"urn:y", "y"}) || tree.NameID(e) != y {
+	if e := tree.Elements(y)[0]; tree.Written(e) != "n:y" || tree.Name(e) != (Name{"urn:y", "y"}) ||
+		tree.NameID(e) != y {
 		t.Errorf("%q %v", tree.Written(e), tree.Name(e))
 	}
 	if pi := tree.FirstChild(0); tree.Kind(pi) != PI || tree.Name(pi).Local != "p" || tree.Value(pi) != "q" {
@@ -65,25 +71,30 @@ func TestTree(t *testing.T) {
 func TestNameKeepsItsNumber(t *testing.T) {
 	names := NewNames()
 	b := NewBuilder(names, 0)
-	err := safe.Scan(strings.NewReader("<r xmlns:p='u' xmlns:q='u'><p:x/><q:x/></r>"), safe.Document, func(e *safe.Event) error {
-		if e.Kind == safe.Element && e.Name.Prefix == "q" {
-			names.ID("u", "x")
-		}
-		return b.Event(e)
-	})
+	err := safe.Scan(strings.NewReader("<r xmlns:p='u' xmlns:q='u'><p:x/><q:x/></r>"), safe.Document,
+		func(e *safe.Event) error {
+			if e.Kind == safe.Element && e.Name.Prefix == "q" {
+				names.ID("u", "x")
+			}
+			return b.Event(e)
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
 	tree := b.Tree()
 	first := tree.FirstChild(tree.FirstChild(0))
-	if second := tree.NextSibling(first); tree.NameID(first) != tree.NameID(second) || tree.Name(first) != tree.Name(second) {
+	if second := tree.NextSibling(first); tree.NameID(first) != tree.NameID(second) ||
+		tree.Name(first) != tree.Name(second) {
 		t.Errorf("one name has the numbers %d and %d", tree.NameID(first), tree.NameID(second))
 	}
 }
 
 // FuzzTree builds a tree of anything that the reader accepts.
 func FuzzTree(f *testing.F) {
-	for _, s := range []string{"<a/>", "<a>b<c d='e'>f</c>g<!--h--></a>", "<a xmlns='u'><b/>t<![CDATA[x]]>y</a>", "<?p?><a><?q r?></a><!--z-->", "<a>\n <b>\n</b></a>"} {
+	for _, s := range []string{
+		"<a/>", "<a>b<c d='e'>f</c>g<!--h--></a>", "<a xmlns='u'><b/>t<![CDATA[x]]>y</a>",
+		"<?p?><a><?q r?></a><!--z-->", "<a>\n <b>\n</b></a>",
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -114,7 +125,8 @@ func (t *Tree) top() Node {
 // A builder for a document in memory has room for its nodes; markup that is none does not reserve more than dense
 // markup would.
 func TestBuilderReserves(t *testing.T) {
-	doc := []byte("<a xmlns:cbc=\"urn:cbc\">" + strings.Repeat("\n    <cbc:PaymentID schemeID=\"0160\">05790000436057</cbc:PaymentID>", 1000) + "\n</a>")
+	doc := []byte("<a xmlns:cbc=\"urn:cbc\">" +
+		strings.Repeat("\n    <cbc:PaymentID schemeID=\"0160\">05790000436057</cbc:PaymentID>", 1000) + "\n</a>")
 	b := NewBuilderOf(NewNames(), doc)
 	room := cap(b.t.nodes)
 	if err := safe.Scan(bytes.NewReader(doc), safe.Document, b.Event); err != nil {
@@ -130,7 +142,8 @@ func TestBuilderReserves(t *testing.T) {
 
 func TestBuilderTooLarge(t *testing.T) {
 	b := NewBuilder(NewNames(), 0)
-	if err := b.Event(&safe.Event{Kind: safe.Element, Offset: MaxSize + 1}); err == nil || !strings.Contains(err.Error(), "2 GiB") {
+	if err := b.Event(&safe.Event{Kind: safe.Element, Offset: MaxSize + 1}); err == nil ||
+		!strings.Contains(err.Error(), "2 GiB") {
 		t.Error(err)
 	}
 }

@@ -54,7 +54,8 @@ func (a *answer) same(b *answer) bool { return a.Error == b.Error && slices.Equa
 // quotients, but not for all the same.
 func (a *answer) alike(b *answer) bool {
 	decimal := func(s string) string { return strings.Replace(s, "xs:integer ", "xs:decimal ", 1) }
-	return a.Error == "" && b.Error == "" && slices.EqualFunc(a.Items, b.Items, func(s, t string) bool { return decimal(s) == decimal(t) })
+	return a.Error == "" && b.Error == "" &&
+		slices.EqualFunc(a.Items, b.Items, func(s, t string) bool { return decimal(s) == decimal(t) })
 }
 
 // question is a case: an expression or a pattern at a node of a document.
@@ -231,7 +232,8 @@ func tally(t *testing.T, asked []*question, want []answer) {
 	}
 	t.Logf("%d cases, %d the same, %d fail on both sides", len(asked), same, bothFail)
 	for _, list := range []map[string]int{kinds, pairs} {
-		for _, k := range slices.SortedFunc(maps.Keys(list), func(a, b string) int { return cmp.Compare(list[b], list[a]) }) {
+		for _, k := range slices.SortedFunc(maps.Keys(list),
+			func(a, b string) int { return cmp.Compare(list[b], list[a]) }) {
 			t.Logf("%6d %s", list[k], k)
 		}
 	}

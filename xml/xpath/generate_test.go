@@ -37,10 +37,14 @@ var (
 	genNames      = []string{"r", "a", "b", "n", "n", "q", "c:i", "c:a", "d"}
 	genAttrs      = []string{"id", "u", "n", "c:t", "xml:lang"}
 	genTexts      = []string{
-		"1", "10", "9", "2", "3", "1.10", "1.1", "-3", "0", "007", "1e3", "NaN", " 12 ", "+5", ".5", "5.", "1,5", "0.1", "0.285", "2.5", "-2.5", "-0.5", "100.00",
-		"99999999999999999999", "1.005", "a", "b", "abc", "ABC", "a b", "  a  b ", "true", "false", "Äbc", "straße", "😀x", "\u00a0", "\u00a012", "a\nb", "urn:x:y", "a-b-c", "10,20",
-		"2024-01-01", "2024-02-29", "2024-02-30", "2024-01-01Z", "2023-12-31+02:00", " 2024-01-01 ", "2024-06-15T10:00:00", "2024-06-15T10:00:00.5Z", "10:00:00", "23:30:00-01:00", "P1D", "PT36H", "-PT0.5S",
-		"", " ", "\n ", "987654325", "NO987654325MVA", "0192:987654325", "A1B2", "٣", "1 2 3", "\t", "x", "lines\nand\nlines\n",
+		"1", "10", "9", "2", "3", "1.10", "1.1", "-3", "0", "007", "1e3", "NaN", " 12 ", "+5", ".5", "5.", "1,5", "0.1",
+		"0.285", "2.5", "-2.5", "-0.5", "100.00",
+		"99999999999999999999", "1.005", "a", "b", "abc", "ABC", "a b", "  a  b ", "true", "false", "Äbc", "straße",
+		"😀x", "\u00a0", "\u00a012", "a\nb", "urn:x:y", "a-b-c", "10,20",
+		"2024-01-01", "2024-02-29", "2024-02-30", "2024-01-01Z", "2023-12-31+02:00", " 2024-01-01 ",
+		"2024-06-15T10:00:00", "2024-06-15T10:00:00.5Z", "10:00:00", "23:30:00-01:00", "P1D", "PT36H", "-PT0.5S",
+		"", " ", "\n ", "987654325", "NO987654325MVA", "0192:987654325", "A1B2", "٣", "1 2 3", "\t", "x",
+		"lines\nand\nlines\n",
 	}
 )
 
@@ -119,7 +123,14 @@ func (g *generator) lets() [][2]string {
 		{"text", "string(/*)"},
 		{"codes", "('1','2','9','10','a','abc','true')"},
 	}
-	g.vars = []genVar{{"list", genString}, {"num", genNumber}, {"none", genString}, {"text", genString}, {"codes", genString}, {"nodes", genNode}}
+	g.vars = []genVar{
+		{"list", genString},
+		{"num", genNumber},
+		{"none", genString},
+		{"text", genString},
+		{"codes", genString},
+		{"nodes", genNode},
+	}
 	g.atomic = genNode
 	return all
 }
@@ -296,7 +307,10 @@ func (g *generator) position(d int) string {
 	if d > 0 && g.one(4) {
 		return g.number(d - 1)
 	}
-	return pick(g.r, []string{"1", "1", "1", "last()", "2", "position() = 1", "3", "last() - 1", "1.0", "2e0", "0", "1.5", "-1"})
+	return pick(g.r, []string{
+		"1", "1", "1", "last()", "2", "position() = 1", "3", "last() - 1", "1.0", "2e0", "0",
+		"1.5", "-1",
+	})
 }
 
 // path returns a path of any number of nodes.
@@ -335,14 +349,19 @@ func (g *generator) path(d int) string {
 }
 
 var genAxes = []string{
-	"child::", "attribute::", "self::", "parent::", "descendant::", "descendant-or-self::", "ancestor::", "ancestor-or-self::", "following::",
+	"child::", "attribute::", "self::", "parent::", "descendant::", "descendant-or-self::", "ancestor::",
+	"ancestor-or-self::", "following::",
 	"following-sibling::", "preceding::", "preceding-sibling::", "@", "", "", "", "",
 }
 
 func (g *generator) test() string {
 	switch g.r.IntN(6) {
 	case 0:
-		return pick(g.r, []string{"node()", "text()", "comment()", "processing-instruction()", "processing-instruction('pi')", "processing-instruction(q)", "element()", "element(n)", "element(*)", "attribute()", "attribute(id)", "document-node()"})
+		return pick(g.r, []string{
+			"node()", "text()", "comment()", "processing-instruction()",
+			"processing-instruction('pi')", "processing-instruction(q)", "element()", "element(n)", "element(*)",
+			"attribute()", "attribute(id)", "document-node()",
+		})
 	case 1:
 		return pick(g.r, []string{"*", "*", "c:*", "*:i", "*:a", "*:id", "*:t"})
 	}
@@ -351,7 +370,10 @@ func (g *generator) test() string {
 
 func (g *generator) step(d int) string {
 	if d > 0 && g.one(10) {
-		return pick(g.r, []string{"(" + g.path(d-1) + ")", "(" + g.step(d-1) + " | " + g.step(d-1) + ")", ".", "self::node()[" + g.boolean(d-1) + "]"})
+		return pick(g.r, []string{
+			"(" + g.path(d-1) + ")", "(" + g.step(d-1) + " | " + g.step(d-1) + ")", ".",
+			"self::node()[" + g.boolean(d-1) + "]",
+		})
 	}
 	axis := pick(g.r, genAxes)
 	if axis == "" && g.one(12) {
@@ -405,7 +427,10 @@ func (g *generator) untyped(d int) string {
 	return g.node(d)
 }
 
-var genNumbers = []string{"0", "1", "2", "3", "5", "10", "9", "1.1", "1.10", "2.5", "0.285", "0.1", "1e0", "1.5e3", "1e-7", "1.1e0", "100", "0.5", "123456789012", "1000000", "1e6", "123456.789e0", "97", ".5", "5.", "0.00001"}
+var genNumbers = []string{
+	"0", "1", "2", "3", "5", "10", "9", "1.1", "1.10", "2.5", "0.285", "0.1", "1e0", "1.5e3",
+	"1e-7", "1.1e0", "100", "0.5", "123456789012", "1000000", "1e6", "123456.789e0", "97", ".5", "5.", "0.00001",
+}
 
 func (g *generator) number(d int) string {
 	if d <= 0 {
@@ -433,17 +458,23 @@ func (g *generator) number(d int) string {
 	case 6:
 		return "string-length(" + g.text(d-1) + ")"
 	case 7, 8:
-		return pick(g.r, []string{"round", "abs", "floor", "ceiling", "round", "round-half-to-even"}) + "(" + pick(g.r, []string{g.number(d - 1), g.untyped(d - 1)}) + ")"
+		return pick(g.r, []string{"round", "abs", "floor", "ceiling", "round", "round-half-to-even"}) + "(" + pick(g.r,
+			[]string{g.number(d - 1), g.untyped(d - 1)}) + ")"
 	case 9:
 		return "round-half-to-even(xs:decimal(" + g.number(d-1) + "), " + pick(g.r, []string{"2", "1", "0", "3"}) + ")"
 	case 10, 11:
-		return pick(g.r, []string{"sum", "sum", "min", "max", "avg"}) + "((" + pick(g.r, []string{g.many(genNumber, d-1), g.path(d - 1), g.many(genNumber, d-1)}) + "))"
+		return pick(g.r, []string{"sum", "sum", "min", "max", "avg"}) + "((" + pick(g.r,
+			[]string{g.many(genNumber, d-1), g.path(d - 1), g.many(genNumber, d-1)}) + "))"
 	case 12:
-		return "sum((" + g.path(d-1) + ")/" + pick(g.r, []string{"xs:decimal(.)", "number(.)", "string-length(.)", "xs:double(.)", "count(*)", "xs:integer(1)"}) + ")"
+		return "sum((" + g.path(d-1) + ")/" + pick(g.r,
+			[]string{"xs:decimal(.)", "number(.)", "string-length(.)", "xs:double(.)", "count(*)", "xs:integer(1)"}) +
+			")"
 	case 13, 14:
-		return pick(g.r, []string{"xs:decimal", "xs:integer", "xs:double"}) + "(" + pick(g.r, []string{g.number(d - 1), "'" + pick(g.r, genTexts[:26]) + "'", g.untyped(d - 1), g.truth(d - 1)}) + ")"
+		return pick(g.r, []string{"xs:decimal", "xs:integer", "xs:double"}) + "(" + pick(g.r,
+			[]string{g.number(d - 1), "'" + pick(g.r, genTexts[:26]) + "'", g.untyped(d - 1), g.truth(d - 1)}) + ")"
 	case 15:
-		return "(" + g.number(d-1) + " cast as " + pick(g.r, []string{"xs:decimal", "xs:integer", "xs:double", "xs:integer?"}) + ")"
+		return "(" + g.number(d-1) + " cast as " + pick(g.r,
+			[]string{"xs:decimal", "xs:integer", "xs:double", "xs:integer?"}) + ")"
 	case 16:
 		return pick(g.r, []string{"position()", "last()"})
 	case 17:
@@ -464,7 +495,10 @@ func (g *generator) offset(d int) string {
 	if d > 0 && g.one(3) {
 		return "string-length(" + g.text(d-1) + ")"
 	}
-	return pick(g.r, []string{"1", "2", "3", "0", "-1", "1.5", "2.5", "2.6", "1e0", "4e0", "number('x')", "10", "-0.5", "xs:decimal(1.5)", "100", "-1e0"})
+	return pick(g.r, []string{
+		"1", "2", "3", "0", "-1", "1.5", "2.5", "2.6", "1e0", "4e0", "number('x')", "10", "-0.5",
+		"xs:decimal(1.5)", "100", "-1e0",
+	})
 }
 
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
@@ -483,21 +517,34 @@ func (g *generator) text(d int) string {
 	case 4:
 		return pick(g.r, []string{"upper-case", "lower-case"}) + "(" + g.text(d-1) + ")"
 	case 5:
-		return "translate(" + g.text(d-1) + ", " + pick(g.r, []string{"'abc'", "'0123456789'", "' -.'", "'aa'", "'😀ß'"}) + ", " + pick(g.r, []string{"''", "'x'", "'xyz'", "'ABC'", "'😀'"}) + ")"
+		return "translate(" + g.text(d-1) + ", " + pick(g.r,
+			[]string{"'abc'", "'0123456789'", "' -.'", "'aa'", "'😀ß'"}) + ", " + pick(g.r,
+			[]string{"''", "'x'", "'xyz'", "'ABC'", "'😀'"}) + ")"
 	case 6, 7:
-		return "substring(" + g.text(d-1) + ", " + g.offset(d-1) + pick(g.r, []string{"", ", " + g.offset(d-1), ", 2"}) + ")"
+		return "substring(" + g.text(d-1) + ", " + g.offset(d-1) + pick(g.r,
+			[]string{"", ", " + g.offset(d-1), ", 2"}) + ")"
 	case 8:
-		return pick(g.r, []string{"substring-before", "substring-after"}) + "(" + g.text(d-1) + ", " + pick(g.r, []string{"'-'", "':'", "''", "'a'", "' '", g.text(0)}) + ")"
+		return pick(g.r, []string{"substring-before", "substring-after"}) + "(" + g.text(d-1) + ", " + pick(g.r,
+			[]string{"'-'", "':'", "''", "'a'", "' '", g.text(0)}) + ")"
 	case 9:
 		return pick(g.r, []string{"name", "local-name", "namespace-uri"}) + "(" + g.node(d-1) + ")"
 	case 10:
-		return "string-join(" + pick(g.r, []string{"$list", "$codes", "for $s in " + g.items(d-1) + " return string($s)", "(" + g.path(d-1) + ")/string(.)", "(" + g.path(d-1) + ")/name()"}) + ", " + pick(g.r, []string{"'-'", "''", "','"}) + ")"
+		return "string-join(" + pick(g.r, []string{
+			"$list", "$codes",
+			"for $s in " + g.items(d-1) + " return string($s)", "(" + g.path(d-1) + ")/string(.)",
+			"(" + g.path(d-1) + ")/name()",
+		}) + ", " + pick(g.r, []string{"'-'", "''", "','"}) + ")"
 	case 11, 12:
-		return "replace(" + g.text(d-1) + ", " + g.pattern() + ", " + pick(g.r, []string{"''", "'x'", "'[$0]'", "'$1'", "'$1-$2'", "'\\$'", "'\\\\'", "'$12'", "'a$'"}) + g.flags() + ")"
+		return "replace(" + g.text(d-1) + ", " + g.pattern() + ", " + pick(g.r,
+			[]string{"''", "'x'", "'[$0]'", "'$1'", "'$1-$2'", "'\\$'", "'\\\\'", "'$12'", "'a$'"}) + g.flags() + ")"
 	case 13:
 		return "xs:string(" + g.any(d-1) + ")"
 	case 14:
-		return "codepoints-to-string(" + pick(g.r, []string{"string-to-codepoints(" + g.text(d-1) + ")", "reverse(string-to-codepoints(" + g.text(d-1) + "))", "(65, 9, 128512)", pick(g.r, []string{"(0)", "1114111", "10", "9", "32"}), "65 to 70"}) + ")"
+		return "codepoints-to-string(" + pick(g.r,
+			[]string{
+				"string-to-codepoints(" + g.text(d-1) + ")", "reverse(string-to-codepoints(" + g.text(d-1) + "))",
+				"(65, 9, 128512)", pick(g.r, []string{"(0)", "1114111", "10", "9", "32"}), "65 to 70",
+			}) + ")"
 	case 15:
 		return pick(g.r, []string{"string()", "normalize-space()", "name()", "local-name()", "namespace-uri()"})
 	case 16, 17:
@@ -509,9 +556,13 @@ func (g *generator) text(d int) string {
 }
 
 var genPatterns = []string{
-	`^[0-9]{9}$`, `^[0-9]+$`, `^\d+$`, `^[0-9]{9}MVA$`, `^[A-Z0-9]{11,16}$`, `^[1-9]([0-9]*)`, `20[0-9]{6}`, `([+-]\d{2}:\d{2}|Z)$`, `^\s*\n`, `\s`, `:`, `-`, `/`, `\|`, `(\r?\n)`,
-	`#.+#`, `([ \n\r\t\s])`, `^(0?[1-9]|[12][0-9]|3[01])[-\\/ ]?(0?[1-9]|1[0-2])[-\\/ ]?(19|20)[0-9]{2}`, `^([a-zA-Z])([a-zA-Z0-9+.-])+:.*`, `.*([0-9].*){3,}.*`,
-	`^[^@\s]+@([^@.\s]+\.)+[^@.\s]+$`, `^\s*(\d{4})(1[0-2]|0[1-9]){1}`, `[a-z-[aeiou]]`, `\i\c*`, `(a)(b)?`, `(a|b)+`, `\p{L}+`, `\P{Lu}`, `[^a-c]`, `a{2}`, `\w+`, `\W`, `\D`, `\S+`, `.`, `^`, `$`, `^a`, `a$`, `b*`, `a b`, `[\d-]`, `\.`, `(`, `[`, `a**`, `\b`, `\p{IsBasicLatin}`, `x?`, `a+?`, `.*?b`,
+	`^[0-9]{9}$`, `^[0-9]+$`, `^\d+$`, `^[0-9]{9}MVA$`, `^[A-Z0-9]{11,16}$`, `^[1-9]([0-9]*)`, `20[0-9]{6}`,
+	`([+-]\d{2}:\d{2}|Z)$`, `^\s*\n`, `\s`, `:`, `-`, `/`, `\|`, `(\r?\n)`,
+	`#.+#`, `([ \n\r\t\s])`, `^(0?[1-9]|[12][0-9]|3[01])[-\\/ ]?(0?[1-9]|1[0-2])[-\\/ ]?(19|20)[0-9]{2}`,
+	`^([a-zA-Z])([a-zA-Z0-9+.-])+:.*`, `.*([0-9].*){3,}.*`,
+	`^[^@\s]+@([^@.\s]+\.)+[^@.\s]+$`, `^\s*(\d{4})(1[0-2]|0[1-9]){1}`, `[a-z-[aeiou]]`, `\i\c*`, `(a)(b)?`, `(a|b)+`,
+	`\p{L}+`, `\P{Lu}`, `[^a-c]`, `a{2}`, `\w+`, `\W`, `\D`, `\S+`, `.`, `^`, `$`, `^a`, `a$`, `b*`, `a b`, `[\d-]`,
+	`\.`, `(`, `[`, `a**`, `\b`, `\p{IsBasicLatin}`, `x?`, `a+?`, `.*?b`,
 }
 
 // pattern returns a regular expression as a literal.
@@ -548,7 +599,10 @@ func (g *generator) branches(d int) string {
 			b.WriteString("(" + g.branches(d-1) + ")")
 			times = []string{"", "", "?"}
 		} else {
-			b.WriteString(pick(g.r, []string{"a", "b", "1", "-", ":", " ", ".", `\d`, `\s`, `\w`, `\S`, "[a-c]", "[^a]", "[0-9]", `\.`, "[ab1]", "ß", "A", "B", "0", `\i`, `\c`, `[\s,]`, "[a-z-[bc]]", `\n`}))
+			b.WriteString(pick(g.r, []string{
+				"a", "b", "1", "-", ":", " ", ".", `\d`, `\s`, `\w`, `\S`, "[a-c]", "[^a]",
+				"[0-9]", `\.`, "[ab1]", "ß", "A", "B", "0", `\i`, `\c`, `[\s,]`, "[a-z-[bc]]", `\n`,
+			}))
 		}
 		b.WriteString(pick(g.r, times))
 	}
@@ -559,7 +613,10 @@ func (g *generator) flags() string {
 	if !g.one(4) {
 		return ""
 	}
-	return ", " + pick(g.r, []string{"''", "'i'", "'s'", "'m'", "'x'", "'im'", "'sx'", pick(g.r, []string{"'z'", "'i'", "'s'", "'m'", "'x'"})})
+	return ", " + pick(g.r, []string{
+		"''", "'i'", "'s'", "'m'", "'x'", "'im'", "'sx'",
+		pick(g.r, []string{"'z'", "'i'", "'s'", "'m'", "'x'"}),
+	})
 }
 
 var (
@@ -573,15 +630,24 @@ func (g *generator) boolean(d int) string {
 			return pick(g.r, []string{". = 1", ". = 'a'"})
 		}
 		if g.atomic == genNumber || g.atomic == genString {
-			return pick(g.r, map[genKind][]string{genNumber: {". = 1", ". > 2"}, genString: {". = 'a'", "matches(., 'a')", ". != ''"}}[g.atomic])
+			return pick(g.r, map[genKind][]string{
+				genNumber: {". = 1", ". > 2"},
+				genString: {". = 'a'", "matches(., 'a')", ". != ''"},
+			}[g.atomic])
 		}
 		if g.atomic != genNode || g.one(3) {
 			return pick(g.r, []string{"true()", "false()", "position() = 1", "position() = last()", "position() > 1"})
 		}
-		return pick(g.r, []string{"true()", "false()", "*", "@id", "n", "text()", ". = '1'", "n = 1", "@* = '1'", "n = n", ". = 10", "not(*)", "self::n", "position() = last()"})
+		return pick(g.r, []string{
+			"true()", "false()", "*", "@id", "n", "text()", ". = '1'", "n = 1", "@* = '1'",
+			"n = n", ". = 10", "not(*)", "self::n", "position() = last()",
+		})
 	}
 	if g.atomic == genNode && g.one(40) { // as rules look for values that they have seen before
-		return pick(g.r, []string{"preceding::n = .", ". = preceding::n/.", "preceding::c:a = .", "not(. = preceding::q)", "@id = preceding::*/@id", ". = preceding-sibling::n"})
+		return pick(g.r, []string{
+			"preceding::n = .", ". = preceding::n/.", "preceding::c:a = .",
+			"not(. = preceding::q)", "@id = preceding::*/@id", ". = preceding-sibling::n",
+		})
 	}
 	switch g.r.IntN(18) {
 	case 0, 1, 2:
@@ -593,11 +659,13 @@ func (g *generator) boolean(d int) string {
 	case 5, 6:
 		return "(" + g.boolean(d-1) + " " + pick(g.r, []string{"and", "or"}) + " " + g.boolean(d-1) + ")"
 	case 7:
-		return pick(g.r, []string{"not", "boolean"}) + "(" + pick(g.r, []string{g.boolean(d - 1), g.condition(d - 1), g.path(d - 1)}) + ")"
+		return pick(g.r, []string{"not", "boolean"}) + "(" + pick(g.r,
+			[]string{g.boolean(d - 1), g.condition(d - 1), g.path(d - 1)}) + ")"
 	case 8:
 		return pick(g.r, []string{"exists", "empty"}) + "(" + g.items(d-1) + ")"
 	case 9:
-		return pick(g.r, []string{"contains", "starts-with", "ends-with"}) + "(" + g.text(d-1) + ", " + g.text(d-1) + ")"
+		return pick(g.r, []string{"contains", "starts-with", "ends-with"}) + "(" + g.text(d-1) + ", " + g.text(d-1) +
+			")"
 	case 10, 11:
 		return "matches(" + g.text(d-1) + ", " + g.pattern() + g.flags() + ")"
 	case 12, 13:
@@ -605,12 +673,23 @@ func (g *generator) boolean(d int) string {
 	case 14, 15:
 		return "(" + g.any(d-1) + " castable as " + pick(g.r, genTypes) + pick(g.r, []string{"", "", "", "?"}) + ")"
 	case 16:
-		return "(" + pick(g.r, []string{g.items(d - 1), g.any(d - 1)}) + " instance of " + pick(g.r, append([]string{"node()", "element()", "element(n)", "text()", "item()", "attribute()", "xs:anyAtomicType", "document-node()"}, genTypes...)) + pick(g.r, []string{"", "*", "?", "+"}) + ")"
+		return "(" + pick(g.r, []string{g.items(d - 1), g.any(d - 1)}) + " instance of " + pick(g.r,
+			append([]string{
+				"node()", "element()", "element(n)", "text()", "item()", "attribute()", "xs:anyAtomicType",
+				"document-node()",
+			}, genTypes...)) + pick(g.r, []string{"", "*", "?", "+"}) + ")"
 	}
-	return pick(g.r, []string{"xs:boolean('" + pick(g.r, []string{"true", "1", " false ", "true", "0", "1", "false", "TRUE"}) + "')", "xs:boolean(" + g.number(d-1) + ")", "('1' cast as xs:boolean)"})
+	return pick(g.r, []string{
+		"xs:boolean('" + pick(g.r,
+			[]string{"true", "1", " false ", "true", "0", "1", "false", "TRUE"}) + "')",
+		"xs:boolean(" + g.number(d-1) + ")", "('1' cast as xs:boolean)",
+	})
 }
 
-var genTypes = []string{"xs:decimal", "xs:integer", "xs:date", "xs:string", "xs:double", "xs:boolean", "xs:time", "xs:dateTime", "xs:untypedAtomic", "xs:dayTimeDuration"}
+var genTypes = []string{
+	"xs:decimal", "xs:integer", "xs:date", "xs:string", "xs:double", "xs:boolean", "xs:time",
+	"xs:dateTime", "xs:untypedAtomic", "xs:dayTimeDuration",
+}
 
 func (g *generator) comparison(d int, ops []string) string {
 	op := " " + pick(g.r, ops) + " "
@@ -635,7 +714,10 @@ func (g *generator) comparison(d int, ops []string) string {
 			if k != genString && !g.one(10) {
 				break
 			}
-			r = pick(g.r, []string{"$list", "$codes", "('1', '9', 'a')", "('1','2','3','4','5','6','a','abc','true','10')"})
+			r = pick(g.r, []string{
+				"$list", "$codes", "('1', '9', 'a')",
+				"('1','2','3','4','5','6','a','abc','true','10')",
+			})
 		}
 	}
 	if g.one(4) {
@@ -662,9 +744,15 @@ func (g *generator) quantified(d int) string {
 
 func (g *generator) date(d int) string {
 	if d > 0 && g.one(3) {
-		return "xs:date(" + pick(g.r, []string{g.untyped(d - 1), "normalize-space('2024-03-01')", "substring('2024-03-01T10:00:00', 1, 10)"}) + ")"
+		return "xs:date(" + pick(g.r, []string{
+			g.untyped(d - 1), "normalize-space('2024-03-01')",
+			"substring('2024-03-01T10:00:00', 1, 10)",
+		}) + ")"
 	}
-	return "xs:date(" + quote(pick(g.r, []string{"2024-01-01", "2024-02-29", "2023-12-31Z", "2024-06-30+02:00", "1999-12-31", " 2024-01-01 ", "0001-01-01", "2024-12-31-05:00"})) + ")"
+	return "xs:date(" + quote(pick(g.r, []string{
+		"2024-01-01", "2024-02-29", "2023-12-31Z", "2024-06-30+02:00",
+		"1999-12-31", " 2024-01-01 ", "0001-01-01", "2024-12-31-05:00",
+	})) + ")"
 }
 
 // time returns a date, a time, a dateTime or a duration.
@@ -676,17 +764,28 @@ func (g *generator) time(d int) string {
 	case 0, 1, 2:
 		return g.date(d)
 	case 3:
-		return "xs:time(" + quote(pick(g.r, []string{"10:00:00", "23:59:59.5", "00:00:00Z", "24:00:00", "12:00:00+01:00"})) + ")"
+		return "xs:time(" + quote(pick(g.r, []string{
+			"10:00:00", "23:59:59.5", "00:00:00Z", "24:00:00",
+			"12:00:00+01:00",
+		})) + ")"
 	case 4:
-		return "dateTime(" + g.date(d-1) + ", xs:time(" + quote(pick(g.r, []string{"10:00:00", "00:00:00Z", "24:00:00"})) + "))"
+		return "dateTime(" + g.date(d-1) + ", xs:time(" +
+			quote(pick(g.r, []string{"10:00:00", "00:00:00Z", "24:00:00"})) + "))"
 	case 5:
-		return "xs:dateTime(" + quote(pick(g.r, []string{"2024-06-15T10:00:00", "2024-06-15T24:00:00Z", "2023-12-31T23:59:59.999+14:00"})) + ")"
+		return "xs:dateTime(" + quote(pick(g.r,
+			[]string{"2024-06-15T10:00:00", "2024-06-15T24:00:00Z", "2023-12-31T23:59:59.999+14:00"})) + ")"
 	case 6:
 		return "xs:dayTimeDuration(" + quote(pick(g.r, []string{"P1D", "PT36H", "-PT0.5S", "P1DT2H3M4S", "PT0S"})) + ")"
 	case 7:
-		return "(" + g.date(d-1) + pick(g.r, []string{" - " + g.date(d-1), " + xs:dayTimeDuration('P1D')", " - xs:dayTimeDuration('PT25H')"}) + ")"
+		return "(" + g.date(d-1) + pick(g.r, []string{
+			" - " + g.date(d-1), " + xs:dayTimeDuration('P1D')",
+			" - xs:dayTimeDuration('PT25H')",
+		}) + ")"
 	}
-	return pick(g.r, []string{"timezone-from-date(" + g.date(d-1) + ")", "xs:date(xs:dateTime('2024-06-15T10:00:00'))", "xs:dateTime(" + g.date(d-1) + ")", "xs:time(xs:dateTime('2024-06-15T10:00:00Z'))"})
+	return pick(g.r, []string{
+		"timezone-from-date(" + g.date(d-1) + ")", "xs:date(xs:dateTime('2024-06-15T10:00:00'))",
+		"xs:dateTime(" + g.date(d-1) + ")", "xs:time(xs:dateTime('2024-06-15T10:00:00Z'))",
+	})
 }
 
 // matchPattern returns a match pattern, as a rule has it for its context.

@@ -18,7 +18,8 @@ func BenchmarkInvoice(b *testing.B) {
 		b.ReportAllocs()
 		b.SetBytes(int64(len(doc)))
 		for b.Loop() {
-			if err := safe.Scan(bytes.NewReader(doc), safe.Document, func(*safe.Event) error { return nil }); err != nil {
+			if err := safe.Scan(bytes.NewReader(doc), safe.Document,
+				func(*safe.Event) error { return nil }); err != nil {
 				b.Fatal(err)
 			}
 		}

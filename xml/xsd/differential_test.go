@@ -141,7 +141,8 @@ func found(xerces []string, e Error) bool {
 	case "cvc-elt.1":
 		names = []string{"cvc-elt.1.a"}
 	case "cvc-complex-type.2.4.a", "cvc-complex-type.2.4.d":
-		names = append(names, "cvc-complex-type.2.4.e", "cvc-complex-type.2.4.f", "cvc-complex-type.2.4.g", "cvc-complex-type.2.4.h")
+		names = append(names, "cvc-complex-type.2.4.e", "cvc-complex-type.2.4.f", "cvc-complex-type.2.4.g",
+			"cvc-complex-type.2.4.h")
 	case "cvc-complex-type.2.4.b":
 		names = append(names, "cvc-complex-type.2.4.i", "cvc-complex-type.2.4.j")
 	}

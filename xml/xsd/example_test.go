@@ -29,7 +29,6 @@ func ExampleLoad() {
 		fmt.Println(e.Line, e.Path, e.Code, e.Message)
 	}
 	fmt.Println(err)
-	// Output:
-	// 3 /order[1]/amount[1] cvc-datatype-valid.1.2.1 the value of amount is not allowed: "two" is not a value of the type decimal
-	// <nil>
+	// Output: 3 /order[1]/amount[1] cvc-datatype-valid.1.2.1 the value of amount is not allowed: "two" is not a value
+	// of the type decimal <nil>
 }

@@ -247,7 +247,8 @@ func TestFeatures(t *testing.T) {
 		{`<ids id="a"><id>a</id></ids>`, "cvc-id.2"},
 		{`<ids ref="a"/>`, "cvc-id.1"},
 		{`<any><root/><x:y><any xsi:type="xs:int">1</any></x:y></any>`, "cvc-complex-type.2.4.b"},
-		{`<values><code>x y</code><amount>209.99</amount><unionOfFew>1</unionOfFew><qnames>f:a</qnames><pairs>1.00 2</pairs></values>`, ""},
+		{`<values><code>x y</code><amount>209.99</amount><unionOfFew>1</unionOfFew><qnames>f:a</qnames><pairs>1.00 ` +
+			`2</pairs></values>`, ""},
 		{`<values><code>X</code></values>`, "cvc-enumeration-valid"},
 		{`<values><amount>1.234</amount></values>`, "cvc-fractionDigits-valid"},
 		{`<values><amount>1234.56</amount></values>`, "cvc-totalDigits-valid"},
@@ -261,7 +262,8 @@ func TestFeatures(t *testing.T) {
 		{`<values><span>2024-02-29</span></values>`, "cvc-maxExclusive-valid"},
 		{`<fromPart f:q="1"><in xmlns=""><f:a/></in></fromPart><fromNameless><l>0</l><r>1</r></fromNameless>`, ""},
 	} {
-		doc := `<root xmlns="urn:f" xmlns:f="urn:f" xmlns:o="urn:o" xmlns:x="urn:x" xmlns:xs="` + nsXSD + `" xmlns:xsi="` + nsXSI + `">` + tc.content + `</root>`
+		doc := `<root xmlns="urn:f" xmlns:f="urn:f" xmlns:o="urn:o" xmlns:x="urn:x" xmlns:xs="` + nsXSD +
+			`" xmlns:xsi="` + nsXSI + `">` + tc.content + `</root>`
 		errs, err := s.Validate(strings.NewReader(doc))
 		got := ""
 		if len(errs) > 0 {

@@ -26,7 +26,8 @@ type judge struct {
 func startJudge(t testing.TB) *judge {
 	t.Helper()
 	if _, err := exec.LookPath("java"); err != nil {
-		golden.Missing(t, interop.Require, "the Java peers are not there, make interop-build makes them", "Xerces as a judge")
+		golden.Missing(t, interop.Require, "the Java peers are not there, make interop-build makes them",
+			"Xerces as a judge")
 	}
 	j, err := theJudge()
 	if err != nil {
@@ -56,7 +57,8 @@ type verdict struct {
 }
 
 // ownNames are violations by values for which Xerces has names of its own.
-var ownNames = strings.NewReplacer(" UndeclaredPrefix", " cvc-datatype-valid.1.2.1", " UndeclaredEntity", " cvc-datatype-valid.1.2.1")
+var ownNames = strings.NewReplacer(" UndeclaredPrefix", " cvc-datatype-valid.1.2.1", " UndeclaredEntity",
+	" cvc-datatype-valid.1.2.1")
 
 func (j *judge) ask(t testing.TB, schema string, doc []byte) verdict {
 	t.Helper()

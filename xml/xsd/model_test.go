@@ -142,7 +142,8 @@ func (x exprs) of(p *particle) *expr {
 }
 
 func modelSchema(content string) string {
-	return `<xs:schema xmlns:xs="` + nsXSD + `" xmlns:m="urn:m" targetNamespace="urn:m"><xs:element name="r"><xs:complexType>` + content +
+	return `<xs:schema xmlns:xs="` + nsXSD +
+		`" xmlns:m="urn:m" targetNamespace="urn:m"><xs:element name="r"><xs:complexType>` + content +
 		`</xs:complexType></xs:element></xs:schema>`
 }
 

@@ -37,7 +37,8 @@ func treeOf(n safe.Node, up *tree) *tree {
 
 var (
 	escapeText = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\r", "&#13;")
-	escapeAttr = strings.NewReplacer("&", "&amp;", "<", "&lt;", `"`, "&quot;", "\n", "&#10;", "\t", "&#9;", "\r", "&#13;")
+	escapeAttr = strings.NewReplacer("&", "&amp;", "<", "&lt;", `"`, "&quot;", "\n", "&#10;", "\t", "&#9;", "\r",
+		"&#13;")
 )
 
 func (t *tree) write(b *strings.Builder) {
@@ -85,10 +86,15 @@ func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
 // pools of what mutations put in.
 var (
 	valuePool = []string{
-		"", " ", "0", "1", "-1", "1.5", "+1.", ".5", "abc", "true", "TRUE", "2024-02-29", "2023-02-29", "2024-01-01Z", "2024-01-01+02:00", "24:00:00",
-		"12:00:00", "12:60:00", "2024-01-01T00:00:00", "2024-01-01T24:00:00Z", "QUJD", "QUJ=", "QQ==", "QR==", "http://a b", "%zz", ":", "a:b", "no",
-		"en-GB", "toolongsubtag", "1e3", "INF", "\n 1 \t", "é", "x y", "210", "6", "EUR", "0000-01-01", "-2024-01-01", "12345-01-01", "99999999999999999999",
-		"a@b", "#FFFFFF", "00000000000", "http://x", "123456", "1.234", "209.99", "210.01", "-1.5", "6.00", "P1Y", "P13M", "1 2", "1 2 3", "f:a", "xs:int", "0A", "QUJDREVG", "{12345678-1234-1234-1234-123456789012}", "application/pdf",
+		"", " ", "0", "1", "-1", "1.5", "+1.", ".5", "abc", "true", "TRUE", "2024-02-29", "2023-02-29", "2024-01-01Z",
+		"2024-01-01+02:00", "24:00:00",
+		"12:00:00", "12:60:00", "2024-01-01T00:00:00", "2024-01-01T24:00:00Z", "QUJD", "QUJ=", "QQ==", "QR==",
+		"http://a b", "%zz", ":", "a:b", "no",
+		"en-GB", "toolongsubtag", "1e3", "INF", "\n 1 \t", "é", "x y", "210", "6", "EUR", "0000-01-01", "-2024-01-01",
+		"12345-01-01", "99999999999999999999",
+		"a@b", "#FFFFFF", "00000000000", "http://x", "123456", "1.234", "209.99", "210.01", "-1.5", "6.00", "P1Y",
+		"P13M", "1 2", "1 2 3", "f:a", "xs:int", "0A", "QUJDREVG", "{12345678-1234-1234-1234-123456789012}",
+		"application/pdf",
 	}
 	attrPool = [][2]string{
 		{"currencyID", "EUR"},
@@ -163,7 +169,8 @@ func mutate(r *rand.Rand, root *tree, names []string) {
 	case 11:
 		t.kids = slices.Insert(t.kids, r.IntN(len(t.kids)+1), any(pick(r, textPool)))
 	case 12:
-		t.kids = slices.Insert(t.kids, r.IntN(len(t.kids)+1), any(&tree{name: pick(r, names), kids: []any{pick(r, valuePool)}, up: t}))
+		t.kids = slices.Insert(t.kids, r.IntN(len(t.kids)+1),
+			any(&tree{name: pick(r, names), kids: []any{pick(r, valuePool)}, up: t}))
 	}
 }
 

@@ -27,15 +27,26 @@ func TestErrors(t *testing.T) {
 	}{
 		{
 			"element", "<cbc:IssueDate>2017-11-13</cbc:IssueDate>", "<cbc:IssuedOn>2017-11-13</cbc:IssuedOn>",
-			Error{Code: "cvc-complex-type.2.4.a", Path: "/Invoice[1]/IssuedOn[1]", Message: "the element cbc:IssuedOn is not expected: cbc:CopyIndicator, cbc:UUID or cbc:IssueDate is", Expected: []string{"cbc:CopyIndicator", "cbc:UUID", "cbc:IssueDate"}},
+			Error{
+				Code: "cvc-complex-type.2.4.a", Path: "/Invoice[1]/IssuedOn[1]",
+				Message:  "the element cbc:IssuedOn is not expected: cbc:CopyIndicator, cbc:UUID or cbc:IssueDate is",
+				Expected: []string{"cbc:CopyIndicator", "cbc:UUID", "cbc:IssueDate"},
+			},
 		},
 		{
 			"value", "<cbc:IssueDate>2017-11-13<", "<cbc:IssueDate>13.11.2017<",
-			Error{Code: "cvc-datatype-valid.1.2.1", Path: "/Invoice[1]/IssueDate[1]", Message: `the value of cbc:IssueDate is not allowed: "13.11.2017" is not a value of the type date`},
+			Error{
+				Code: "cvc-datatype-valid.1.2.1", Path: "/Invoice[1]/IssueDate[1]",
+				Message: `the value of cbc:IssueDate is not allowed: "13.11.2017" is not a value of the type date`,
+			},
 		},
 		{
 			"attribute", `<cbc:PriceAmount currencyID="EUR">400<`, `<cbc:PriceAmount currency="EUR">400<`,
-			Error{Code: "cvc-complex-type.3.2.2", Path: "/Invoice[1]/InvoiceLine[1]/Price[1]/PriceAmount[1]", Message: "the attribute currency is not allowed on cbc:PriceAmount", Expected: []string{"currencyCodeListVersionID", "currencyID"}},
+			Error{
+				Code: "cvc-complex-type.3.2.2", Path: "/Invoice[1]/InvoiceLine[1]/Price[1]/PriceAmount[1]",
+				Message:  "the attribute currency is not allowed on cbc:PriceAmount",
+				Expected: []string{"currencyCodeListVersionID", "currencyID"},
+			},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -72,7 +83,9 @@ func TestNotWellFormed(t *testing.T) {
 
 // TestManyErrors: the errors that are kept are bounded.
 func TestManyErrors(t *testing.T) {
-	s, err := Load(fstest.MapFS{"s.xsd": {Data: []byte(schemaText(`<xs:element name="r"><xs:complexType><xs:sequence><xs:element name="a" type="xs:int" maxOccurs="unbounded"/></xs:sequence></xs:complexType></xs:element>`))}}, "s.xsd")
+	s, err := Load(fstest.MapFS{"s.xsd": {Data: []byte(schemaText(`<xs:element ` +
+		`name="r"><xs:complexType><xs:sequence><xs:element name="a" type="xs:int" ` +
+		`maxOccurs="unbounded"/></xs:sequence></xs:complexType></xs:element>`))}}, "s.xsd")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +97,9 @@ func TestManyErrors(t *testing.T) {
 
 // TestPaths: positions count siblings of the same name, also where there are very many names.
 func TestPaths(t *testing.T) {
-	s, err := Load(fstest.MapFS{"s.xsd": {Data: []byte(schemaText(`<xs:element name="r"/><xs:element name="bad" type="xs:int"/>`))}}, "s.xsd")
+	s,
+		err := Load(fstest.MapFS{"s.xsd": {Data: []byte(
+		schemaText(`<xs:element name="r"/><xs:element name="bad" type="xs:int"/>`))}}, "s.xsd")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,11 +159,16 @@ func TestConstantMemory(t *testing.T) {
 	base := string(golden.Read(t, baseExample))
 	line := strings.LastIndex(base, "<cac:InvoiceLine>")
 	end := strings.Index(base[line:], "</cac:InvoiceLine>") + line + len("</cac:InvoiceLine>")
-	attachment := `<cac:AdditionalDocumentReference><cbc:ID>1</cbc:ID><cac:Attachment><cbc:EmbeddedDocumentBinaryObject mimeCode="application/pdf" filename="a.pdf">`
+	attachment := `<cac:AdditionalDocumentReference><cbc:ID>1</cbc:ID><cac:Attachment>` +
+		`<cbc:EmbeddedDocumentBinaryObject mimeCode="application/pdf" filename="a.pdf">`
 	at := strings.Index(base, "<cac:AccountingSupplierParty>")
 	for name, doc := range map[string]repeated{
-		"lines":      {base[:line], base[line:end], base[end:], 30 << 20 / (end - line)},
-		"attachment": {base[:at] + attachment, strings.Repeat("QUJD", 16<<10) + "\n", "</cbc:EmbeddedDocumentBinaryObject></cac:Attachment></cac:AdditionalDocumentReference>" + base[at:], 100 << 20 / (64 << 10)},
+		"lines": {base[:line], base[line:end], base[end:], 30 << 20 / (end - line)},
+		"attachment": {
+			base[:at] + attachment, strings.Repeat("QUJD", 16<<10) + "\n",
+			"</cbc:EmbeddedDocumentBinaryObject></cac:Attachment></cac:AdditionalDocumentReference>" + base[at:],
+			100 << 20 / (64 << 10),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run := schemaOf(t, ublInvoice).NewRun()

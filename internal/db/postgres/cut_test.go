@@ -86,7 +86,8 @@ func TestREL072ConnectionCutAtCommit(t *testing.T) {
 	}
 	defer s.Close()
 	accept := func(id string) (store.Message, error) {
-		return s.Accept(t.Context(), db.DefaultTenant, store.Acceptance{Message: store.Message{C2: "PNO000111", MessageID: id}})
+		return s.Accept(t.Context(), db.DefaultTenant,
+			store.Acceptance{Message: store.Message{C2: "PNO000111", MessageID: id}})
 	}
 	for i := range 40 {
 		id := db.NewID()
@@ -102,7 +103,10 @@ func TestREL072ConnectionCutAtCommit(t *testing.T) {
 	if c.request.Load() || c.answer.Load() {
 		t.Error("a connection was not cut")
 	}
-	if jobs, err := s.Claim(t.Context(), store.Claim{Kind: store.Deliver, Lease: time.Minute, Limit: 100}); err != nil || len(jobs) != 40 {
+	if jobs, err := s.Claim(t.Context(), store.Claim{
+		Kind: store.Deliver, Lease: time.Minute,
+		Limit: 100,
+	}); err != nil || len(jobs) != 40 {
 		t.Errorf("%d deliveries, %v", len(jobs), err)
 	}
 }

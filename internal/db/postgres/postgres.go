@@ -1,6 +1,6 @@
-// Package postgres opens a database in a PostgreSQL database, the record of a cluster (design.md D-03). Several connections
-// write, each transaction carries one write, and the server groups their flushes; a batch of writes in one transaction
-// would only hold its locks for longer.
+// Package postgres opens a database in a PostgreSQL database, the record of a cluster (design.md D-03). Several
+// connections write, each transaction carries one write, and the server groups their flushes; a batch of writes in one
+// transaction would only hold its locks for longer.
 package postgres
 
 import (
@@ -26,8 +26,8 @@ const (
 	limit = 30 * time.Second // of a transaction
 )
 
-// Open opens the database in the database that dsn names, in the first schema of its search path. dsn is a PostgreSQL URL
-// or keyword string.
+// Open opens the database in the database that dsn names, in the first schema of its search path. dsn is a PostgreSQL
+// URL or keyword string.
 func Open(ctx context.Context, dsn string, opts db.Options) (*db.DB, error) {
 	eng, err := Engine(ctx, dsn)
 	if err != nil {
@@ -52,7 +52,9 @@ func parse(dsn string) (*pgx.ConnConfig, error) {
 	case "":
 		cfg.RuntimeParams["synchronous_commit"] = "on"
 	case "off", "local":
-		return nil, errors.New("postgres: synchronous_commit must not be off or local: a committed write could be lost (REL-072)")
+		return nil,
+			errors.New(
+				"postgres: synchronous_commit must not be off or local: a committed write could be lost (REL-072)")
 	}
 	return cfg, nil
 }
@@ -68,7 +70,8 @@ func Look(ctx context.Context, dsn string) (seen db.Seen, err error) {
 	if err := conn.PingContext(ctx); err != nil {
 		return seen, fmt.Errorf("postgres: %w", err)
 	}
-	return db.Look(ctx, conn, "SELECT COUNT(*) FROM (SELECT to_regclass('schema_migration') AS t) x WHERE t IS NOT NULL")
+	return db.Look(ctx, conn,
+		"SELECT COUNT(*) FROM (SELECT to_regclass('schema_migration') AS t) x WHERE t IS NOT NULL")
 }
 
 // Engine returns the engine of a database, which db.New takes over.

@@ -22,7 +22,8 @@ func BenchmarkAccept(b *testing.B) {
 	for _, payload := range []bool{false, true} {
 		name := map[bool]string{false: "record", true: "payload"}[payload]
 		for _, parallel := range []int{1, 32, 256} {
-			b.Run(fmt.Sprintf("%s/callers=%d", name, parallel), func(b *testing.B) { benchmarkAccept(b, payload, parallel) })
+			b.Run(fmt.Sprintf("%s/callers=%d", name, parallel),
+				func(b *testing.B) { benchmarkAccept(b, payload, parallel) })
 		}
 	}
 }
@@ -90,12 +91,18 @@ var (
 func received(n int64) store.Acceptance {
 	return store.Acceptance{
 		Message: store.Message{
-			ID: db.NewID(), Domain: "eProcurement", MessageID: fmt.Sprintf("%08x-5b1c-4f0b-9a55-0c8c0f6a9d11@ap.example", uint32(n)*2654435761),
-			ConversationID: "conv", Timestamp: time.Now(), C2: "PNO000111", C3: "PNO000222", Sender: "0192:991825827", Receiver: "0192:810418052",
-			DocTypeScheme: "busdox-docid-qns", DocType: "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1",
-			ProcessScheme: "cenbii-procid-ubl", Process: "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0", Transport: "peppol-transport-as4-v2_0",
-			InstanceID: fmt.Sprintf("%08x-7d1e-4f0b-9a55-0c8c0f6a9d11", uint32(n)*2246822519), CountryC1: "NO", PayloadMime: "application/xml",
-			Digests: []byte("#body=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\ncid:p1=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"),
+			ID: db.NewID(), Domain: "eProcurement",
+			MessageID:      fmt.Sprintf("%08x-5b1c-4f0b-9a55-0c8c0f6a9d11@ap.example", uint32(n)*2654435761),
+			ConversationID: "conv", Timestamp: time.Now(), C2: "PNO000111", C3: "PNO000222", Sender: "0192:991825827",
+			Receiver:      "0192:810418052",
+			DocTypeScheme: "busdox-docid-qns", DocType: "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::" +
+				"Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1",
+			ProcessScheme: "cenbii-procid-ubl", Process: "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0",
+			Transport:  "peppol-transport-as4-v2_0",
+			InstanceID: fmt.Sprintf("%08x-7d1e-4f0b-9a55-0c8c0f6a9d11", uint32(n)*2246822519), CountryC1: "NO",
+			PayloadMime: "application/xml",
+			Digests: []byte("#body=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n" +
+				"cid:p1=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"),
 		},
 		Evidence: []store.Evidence{
 			{Kind: store.EvidenceReceipt, ContentType: "application/soap+xml", Bytes: soap[:7000]},
@@ -103,8 +110,11 @@ func received(n int64) store.Acceptance {
 			{Kind: store.EvidencePeerCert, Bytes: cert},
 			{Kind: store.EvidenceOwnCert, Bytes: cert},
 		},
-		Events: []store.Event{{Kind: "received", To: store.Spooling}, {Kind: "verified", From: store.Spooling, To: store.Verified}},
-		Count:  true,
+		Events: []store.Event{
+			{Kind: "received", To: store.Spooling},
+			{Kind: "verified", From: store.Spooling, To: store.Verified},
+		},
+		Count: true,
 	}
 }
 

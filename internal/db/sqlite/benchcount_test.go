@@ -61,5 +61,6 @@ func TestBenchCounting(t *testing.T) {
 		cpu[turn%2] += cpuTime() - before
 	}
 	with, without := cpu[0]/(turns*messages), cpu[1]/(turns*messages)
-	t.Logf("storing an accepted message: %d µs with counting, %d µs without: %.1f %% more", with.Microseconds(), without.Microseconds(), 100*(float64(with)/float64(without)-1))
+	t.Logf("storing an accepted message: %d µs with counting, %d µs without: %.1f %% more", with.Microseconds(),
+		without.Microseconds(), 100*(float64(with)/float64(without)-1))
 }

@@ -114,7 +114,8 @@ func TestREL072CommitWithoutAnswer(t *testing.T) {
 			if key == "" {
 				continue
 			}
-			if again, repeated, err := s.Submit(t.Context(), db.DefaultTenant, sub); err != nil || !repeated || again.ID != m.ID {
+			if again, repeated, err := s.Submit(t.Context(), db.DefaultTenant, sub); err != nil || !repeated ||
+				again.ID != m.ID {
 				t.Fatal(again.ID, repeated, err)
 			}
 		}

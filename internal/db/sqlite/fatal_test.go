@@ -22,7 +22,8 @@ func (u unreadable) Open(name string) (fs.File, error) {
 	return struct{ fs.File }{f}, err // without Seek
 }
 
-// REL-002: a file or disk that fails ends all writing. What only this statement did wrong does not, and neither does a full disk.
+// REL-002: a file or disk that fails ends all writing. What only this statement did wrong does not, and neither does a
+// full disk.
 func TestREL002WhatIsFatal(t *testing.T) {
 	dir := t.TempDir()
 	good := filepath.Join(dir, "good.db")
@@ -35,7 +36,8 @@ func TestREL002WhatIsFatal(t *testing.T) {
 		_, err = db.ExecContext(t.Context(), query)
 		return errors.Join(err, db.Close())
 	}
-	const rows = `CREATE TABLE t (a PRIMARY KEY); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99) INSERT INTO t SELECT i || hex(randomblob(500)) FROM n`
+	const rows = `CREATE TABLE t (a PRIMARY KEY); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
+		WHERE i < 99) INSERT INTO t SELECT i || hex(randomblob(500)) FROM n`
 	if err := exec(good, rows); err != nil {
 		t.Fatal(err)
 	}
@@ -62,9 +64,12 @@ func TestREL002WhatIsFatal(t *testing.T) {
 		"a disk that fails":           {"file:good.db?vfs=" + disk, "SELECT COUNT(*) FROM t", true},
 		"a damaged file":              {filepath.Join(dir, "corrupt.db"), "SELECT MAX(a) FROM t", true},
 		"something else in its place": {filepath.Join(dir, "none.db"), "SELECT * FROM t", true},
-		"a full disk":                 {good, "PRAGMA max_page_count = 1; INSERT INTO t VALUES (randomblob(99999))", false},
-		"a key that is there":         {good, "INSERT INTO t VALUES ('a'); INSERT INTO t VALUES ('a')", false},
-		"a table that is not there":   {good, "SELECT * FROM nothing", false},
+		"a full disk": {
+			good, "PRAGMA max_page_count = 1; INSERT INTO t VALUES (randomblob(99999))",
+			false,
+		},
+		"a key that is there":       {good, "INSERT INTO t VALUES ('a'); INSERT INTO t VALUES ('a')", false},
+		"a table that is not there": {good, "SELECT * FROM nothing", false},
 	} {
 		var e *sqlite.Error
 		if err := exec(tc.dsn, tc.query); !errors.As(err, &e) || fatal(err) != tc.fatal {

@@ -1,5 +1,5 @@
-// Package sqlite opens a database in an SQLite file, the record of a single node (design.md D-03). One connection writes, in
-// WAL mode with an fsync at each commit; others only read and are never blocked by it.
+// Package sqlite opens a database in an SQLite file, the record of a single node (design.md D-03). One connection
+// writes, in WAL mode with an fsync at each commit; others only read and are never blocked by it.
 package sqlite
 
 import (
@@ -56,7 +56,8 @@ func Engine(path string) (db.Engine, error) {
 	read.SetMaxIdleConns(readers)
 	return db.Engine{
 		Name: "sqlite", Write: write, Read: read, Writers: 1, Batch: 64, Gather: gather,
-		Begin: "BEGIN IMMEDIATE", Bytes: "BLOB", Clustered: " WITHOUT ROWID", Serial: "INTEGER PRIMARY KEY", Snapshot: "BEGIN",
+		Begin: "BEGIN IMMEDIATE", Bytes: "BLOB", Clustered: " WITHOUT ROWID", Serial: "INTEGER PRIMARY KEY",
+		Snapshot: "BEGIN",
 		// The clock has milliseconds only; the next one is never too early for work entered in this one.
 		Clock:     "(CAST(unixepoch('subsec') * 1000000 AS INTEGER) + 1000)",
 		Boot:      boot,
@@ -67,12 +68,16 @@ func Engine(path string) (db.Engine, error) {
 	}, nil
 }
 
-// Look reads what the database in a file says about itself and changes nothing; a file that is not there was never used.
+// Look reads what the database in a file says about itself and changes nothing; a file that is not there was never
+// used.
 func Look(ctx context.Context, path string) (seen db.Seen, err error) {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return seen, nil
 	}
-	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: "mode=rw&_pragma=busy_timeout(10000)&_pragma=query_only(1)"}
+	u := url.URL{
+		Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(),
+		RawQuery: "mode=rw&_pragma=busy_timeout(10000)&_pragma=query_only(1)",
+	}
 	conn, err := sql.Open("sqlite", u.String())
 	if err != nil {
 		return seen, err
@@ -90,8 +95,8 @@ func dsn(path string, pragmas ...string) string {
 	return u.String()
 }
 
-// create makes an empty file that only its owner can read, and makes its name durable. WAL and index get the same rights
-// from SQLite.
+// create makes an empty file that only its owner can read, and makes its name durable. WAL and index get the same
+// rights from SQLite.
 func create(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, os.ErrExist) {
@@ -103,7 +108,8 @@ func create(path string) error {
 	return errors.Join(f.Close(), durable.SyncDir(durable.OS{}, filepath.Dir(path)))
 }
 
-// ProcessesDir is the folder beside the file in which processes show that they live (package alive), before they open it.
+// ProcessesDir is the folder beside the file in which processes show that they live (package alive), before they open
+// it.
 const ProcessesDir = "processes"
 
 // servers names the other processes that are servers on the file.

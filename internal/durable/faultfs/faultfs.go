@@ -56,8 +56,8 @@ func (u unsynced) move(old, name string) {
 	}
 }
 
-// Unsynced returns what a loss of power could take of all that was written by way of f: names, and files of whose bytes not all
-// may be there.
+// Unsynced returns what a loss of power could take of all that was written by way of f: names, and files of whose bytes
+// not all may be there.
 func (f *FS) Unsynced() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()

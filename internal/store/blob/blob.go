@@ -20,8 +20,8 @@ type Store interface {
 	// Create begins a blob. Nothing can be read under key before Commit.
 	Create(ctx context.Context, key string) (*Writer, error)
 
-	// Open reads a blob from its start. The reader gives a *CorruptError instead of the last bytes if length or hash are
-	// not those of ref (REL-003). ErrNotFound means that there is none.
+	// Open reads a blob from its start. The reader gives a *CorruptError instead of the last bytes if length or hash
+	// are not those of ref (REL-003). ErrNotFound means that there is none.
 	Open(ctx context.Context, ref store.BlobRef) (io.ReadCloser, error)
 
 	// Delete removes a blob. It is no error if there is none.
@@ -56,7 +56,8 @@ const (
 	version    = 1
 )
 
-var header = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16([]byte(magic), version), 0), 0)
+var header = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16([]byte(magic),
+	version), 0), 0)
 
 func checkHeader(key string, h []byte) error {
 	switch {
@@ -76,8 +77,8 @@ type sink interface {
 	abort()                          // forgets it
 }
 
-// Writer takes the bytes of one blob. One of Commit and Abort must be called; Abort after Commit does nothing, so it can
-// be deferred.
+// Writer takes the bytes of one blob. One of Commit and Abort must be called; Abort after Commit does nothing, so it
+// can be deferred.
 type Writer struct {
 	key    string
 	sink   sink
@@ -148,8 +149,8 @@ func newReader(src io.ReadCloser, ref store.BlobRef) *reader {
 	return &reader{Closer: src, src: src, ref: ref, hash: sha256.New(), left: ref.Length}
 }
 
-// Read gives an error together with the last bytes if the blob is damaged, so that nobody who reads ref.Length bytes and
-// no more misses it.
+// Read gives an error together with the last bytes if the blob is damaged, so that nobody who reads ref.Length bytes
+// and no more misses it.
 func (r *reader) Read(p []byte) (int, error) {
 	if r.err != nil {
 		return 0, r.err

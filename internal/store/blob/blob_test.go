@@ -115,7 +115,10 @@ func TestAbort(t *testing.T) {
 
 func TestBadKeys(t *testing.T) {
 	d := openDir(t, t.TempDir(), Options{})
-	for _, key := range []string{"", ".", "..", ".hidden", "a/b", `a\b`, "a b", "a\x00", "å", strings.Repeat("k", 201)} {
+	for _, key := range []string{
+		"", ".", "..", ".hidden", "a/b", `a\b`, "a b", "a\x00", "å",
+		strings.Repeat("k", 201),
+	} {
 		if _, err := d.Create(t.Context(), key); err == nil {
 			t.Errorf("create %q", key)
 		}
@@ -261,9 +264,9 @@ func TestREL001OrderOfOperations(t *testing.T) {
 	}
 }
 
-// TestREL002FailAtEachOperation lets the n-th operation of a Put fail, for all n, with each fault. Whatever fails: a Put
-// that returned nil is readable, one that returned an error left nothing readable that is wrong, a failed fsync is fatal
-// and never repeated, and a repeat on the healed disk works.
+// TestREL002FailAtEachOperation lets the n-th operation of a Put fail, for all n, with each fault. Whatever fails: a
+// Put that returned nil is readable, one that returned an error left nothing readable that is wrong, a failed fsync is
+// fatal and never repeated, and a repeat on the healed disk works.
 func TestREL002FailAtEachOperation(t *testing.T) {
 	for _, flt := range faultfs.Faults {
 		for _, repeat := range []bool{false, true} {

@@ -65,7 +65,8 @@ func OpenDir(root string, opts Options) (*Dir, error) {
 func checkKey(key string) error {
 	ok := key != "" && len(key) <= 200 && key[0] != '.'
 	for _, c := range []byte(key) {
-		ok = ok && (c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '_' || c == '.')
+		ok = ok && (c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '_' ||
+			c == '.')
 	}
 	if !ok {
 		return fmt.Errorf("blob: bad key %q", key)

@@ -12,8 +12,9 @@ import (
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
-// Mixed keeps blobs of up to Max bytes in the record and larger ones in another Store. A small blob costs no file and no
-// fsync of its own: it becomes durable with the row that refers to it (REL-001 allows that). Its stored form is the same.
+// Mixed keeps blobs of up to Max bytes in the record and larger ones in another Store. A small blob costs no file and
+// no fsync of its own: it becomes durable with the row that refers to it (REL-001 allows that). Its stored form is the
+// same.
 type Mixed struct {
 	Large Store
 	Max   int // bytes

@@ -45,7 +45,8 @@ func TestMixed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if inline := ref.Inline != ""; inline != (size <= 100) || inline != strings.HasPrefix(ref.Key, store.InlineMark) {
+		if inline := ref.Inline != ""; inline != (size <= 100) ||
+			inline != strings.HasPrefix(ref.Key, store.InlineMark) {
 			t.Errorf("%d bytes: inline %v, key %s", size, inline, ref.Key)
 		}
 		record["id/sbd"] = []byte(ref.Inline) // what the store does
@@ -81,7 +82,10 @@ func TestREL003MixedDamage(t *testing.T) {
 	}
 	good := ref.Inline
 	ref.Inline = ""
-	for name, bad := range map[string]string{"shorter": good[:len(good)-1], "another byte": good[:len(good)-1] + "X", "another header": "X" + good[1:]} {
+	for name, bad := range map[string]string{
+		"shorter": good[:len(good)-1], "another byte": good[:len(good)-1] + "X",
+		"another header": "X" + good[1:],
+	} {
 		record["id/sbd"] = []byte(bad)
 		r, err := m.Open(t.Context(), ref)
 		if err == nil {

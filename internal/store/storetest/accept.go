@@ -33,7 +33,10 @@ var acceptTests = []test{
 func held(b *bench) (m store.Message, job store.Job, n int) {
 	in := inbound(1)
 	in.Message.ID = db.NewID()
-	in.Message.Payload = store.BlobRef{Key: store.InlineMark + store.BlobKey(in.Message.ID, "sbd"), Length: 3, Inline: "abc"}
+	in.Message.Payload = store.BlobRef{
+		Key: store.InlineMark + store.BlobKey(in.Message.ID, "sbd"), Length: 3,
+		Inline: "abc",
+	}
 	m, job, n, err := b.AcceptHeld(b.ctx, tenant, in, "me", start)
 	b.must(err)
 	want(b, "state", m.State, store.Delivering)
@@ -100,8 +103,10 @@ func testAccept(b *bench) {
 	counted := b.exchanges(tenant)
 	want(b, "exchanges", len(counted), 1)
 	want(b, "exchange", counted[0], exchange{
-		at: b.clock.Now(), month: 202609, direction: ledger.Incoming, messageID: m.MessageID, c2: string(m.C2), c3: string(m.C3), docType: m.DocTypeScheme + "::" + m.DocType,
-		process: m.ProcessScheme + "::" + m.Process, transport: m.Transport, countryC1: m.CountryC1, sender: m.Sender, receiver: m.Receiver, domain: m.Domain,
+		at: b.clock.Now(), month: 202609, direction: ledger.Incoming, messageID: m.MessageID, c2: string(m.C2),
+		c3: string(m.C3), docType: m.DocTypeScheme + "::" + m.DocType,
+		process: m.ProcessScheme + "::" + m.Process, transport: m.Transport, countryC1: m.CountryC1, sender: m.Sender,
+		receiver: m.Receiver, domain: m.Domain,
 	})
 }
 
@@ -271,8 +276,14 @@ func testRepeat(b *bench) {
 	m := b.accepted(1)
 	pieces := func(n int) []store.Evidence {
 		return []store.Evidence{
-			{Kind: store.EvidenceReceipt, ContentType: "application/soap+xml", Bytes: fmt.Appendf(nil, "<Again %d/>", n)},
-			{Kind: store.EvidenceRequestSOAP, ContentType: "application/soap+xml", Bytes: fmt.Appendf(nil, "<Rebuilt %d/>", n)},
+			{
+				Kind: store.EvidenceReceipt, ContentType: "application/soap+xml",
+				Bytes: fmt.Appendf(nil, "<Again %d/>", n),
+			},
+			{
+				Kind: store.EvidenceRequestSOAP, ContentType: "application/soap+xml",
+				Bytes: fmt.Appendf(nil, "<Rebuilt %d/>", n),
+			},
 		}
 	}
 	repeat := func(digests string, n int) string {
@@ -297,7 +308,8 @@ func testRepeat(b *bench) {
 	events := b.timeline(m.ID)
 	one, two := len(events)-1, len(events) // the numbers of the two events
 	for key, text := range map[string]string{
-		"receipt 0": "<Receipt 1/>", fmt.Sprint("receipt ", one): "<Again 1/>", fmt.Sprint("receipt ", two): "<Again 2/>",
+		"receipt 0": "<Receipt 1/>", fmt.Sprint("receipt ", one): "<Again 1/>",
+		fmt.Sprint("receipt ", two):      "<Again 2/>",
 		fmt.Sprint("request_soap ", two): "<Rebuilt 2/>", fmt.Sprint("digests ", one): "d1",
 	} {
 		want(b, key, kept[key], text)

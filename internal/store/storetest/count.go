@@ -85,7 +85,8 @@ func (b *bench) exchanges(tenant string) []exchange {
 	var all []exchange
 	for _, c := range b.ledger(tenant) {
 		all = append(all, exchange{
-			c.At, c.Month, c.Direction, c.MessageID, text(c.C2), text(c.C3), text(c.DocType), text(c.Process), text(c.Transport),
+			c.At, c.Month, c.Direction, c.MessageID, text(c.C2), text(c.C3), text(c.DocType), text(c.Process),
+			text(c.Transport),
 			text(c.CountryC1), text(c.Sender), text(c.Receiver), text(c.Domain),
 		})
 	}
@@ -93,7 +94,10 @@ func (b *bench) exchanges(tenant string) []exchange {
 }
 
 func testMonth(b *bench) {
-	times := []string{"2026-08-31T23:59:59.999999Z", "2026-09-01T00:00:00Z", "2026-09-30T23:59:59.999999Z", "2026-10-01T00:00:00Z"}
+	times := []string{
+		"2026-08-31T23:59:59.999999Z", "2026-09-01T00:00:00Z", "2026-09-30T23:59:59.999999Z",
+		"2026-10-01T00:00:00Z",
+	}
 	for i, at := range times {
 		b.clock.set(at)
 		b.accepted(i)
@@ -148,8 +152,8 @@ func (h handingIn) Done() <-chan struct{} {
 	return h.Context.Done()
 }
 
-// A write that fails after it has counted shares its commit with one that does not. What it counted by is undone with it, and is
-// entered again by the next one that needs it: else a row would count something that nobody can name.
+// A write that fails after it has counted shares its commit with one that does not. What it counted by is undone with
+// it, and is entered again by the next one that needs it: else a row would count something that nobody can name.
 func testTermUndone(b *bench) {
 	in := inbound(1)
 	in.Message.DocType = "a type that is new"
@@ -195,12 +199,14 @@ func testCloseMonth(b *bench) {
 		{202608, ledger.ErrMonthClosed},
 		{202607, ledger.ErrMonthClosed},
 	} {
-		if err := b.Ledger.CloseMonth(b.ctx, tenant, tc.month, "op"); !errors.Is(err, tc.err) || err != nil && !strings.Contains(err.Error(), tc.month.String()) {
+		if err := b.Ledger.CloseMonth(b.ctx, tenant, tc.month, "op"); !errors.Is(err, tc.err) ||
+			err != nil && !strings.Contains(err.Error(), tc.month.String()) {
 			b.Errorf("%s: %v, want %v", tc.month, err, tc.err)
 		}
 	}
 	b.clock.set("2026-12-01T00:10:00Z")
-	want(b, "closed before an earlier one", errors.Is(b.Ledger.CloseMonth(b.ctx, tenant, 202610, "op"), ledger.ErrEarlierOpen), true)
+	want(b, "closed before an earlier one", errors.Is(b.Ledger.CloseMonth(b.ctx, tenant, 202610, "op"),
+		ledger.ErrEarlierOpen), true)
 	b.must(b.Ledger.CloseMonth(b.ctx, tenant, 202609, "op")) // an empty month
 	b.must(b.Ledger.CloseMonth(b.ctx, tenant, 202610, "op"))
 	months, err := b.Ledger.Months(b.ctx, tenant)
@@ -565,8 +571,8 @@ func testClassesChange(b *bench) {
 	b.must(b.Ledger.DropTotals(b.ctx, tenant, 202001)) // nothing there
 }
 
-// What an update under way has collected of a month is not written after another node has dropped the counts of that month: the
-// part would look as if it held the rows before.
+// What an update under way has collected of a month is not written after another node has dropped the counts of that
+// month: the part would look as if it held the rows before.
 func testDropMeanwhile(b *bench) {
 	b.accepted(1)
 	b.accepted(2)
@@ -583,7 +589,8 @@ func testDropMeanwhile(b *bench) {
 		}
 		return of(id)
 	}
-	want(b, "the update that came too late", errors.Is(b.Ledger.UpdateTotals(b.ctx, tenant, classes), db.ErrConflict) && dropped, true)
+	want(b, "the update that came too late",
+		errors.Is(b.Ledger.UpdateTotals(b.ctx, tenant, classes), db.ErrConflict) && dropped, true)
 	b.recount(b.Store, 1)
 	b.must(b.Ledger.UpdateTotals(b.ctx, tenant, b.classes(1)))
 	b.recount(b.Store, 1)
@@ -595,9 +602,14 @@ func testCustomerEvents(b *bench) {
 		{Actor: "op", Kind: ledger.EventParticipant, Subject: "0192:991825827", Field: "customer", New: "7"},
 	}
 	b.must(b.Ledger.CorrectCustomers(b.ctx, tenant, 0, events))
-	want(b, "from another state", b.Ledger.CorrectCustomers(b.ctx, tenant, 0, []ledger.CustomerEvent{{Kind: "x"}}), db.ErrConflict)
+	want(b, "from another state", b.Ledger.CorrectCustomers(b.ctx, tenant, 0, []ledger.CustomerEvent{{Kind: "x"}}),
+		db.ErrConflict)
 	b.clock.advance(time.Hour)
-	b.must(b.Ledger.CorrectCustomers(b.ctx, tenant, 2, []ledger.CustomerEvent{{Actor: "op", Kind: ledger.EventCustomer, Subject: "7", Field: "country", Old: "NO", New: "SE"}}))
+	b.must(b.Ledger.CorrectCustomers(b.ctx, tenant, 2,
+		[]ledger.CustomerEvent{{
+			Actor: "op", Kind: ledger.EventCustomer, Subject: "7", Field: "country", Old: "NO",
+			New: "SE",
+		}}))
 	all, err := b.Ledger.CustomerEvents(b.ctx, tenant, 0)
 	b.must(err)
 	want(b, "events", len(all), 3)
@@ -614,7 +626,10 @@ func testCustomerEvents(b *bench) {
 
 func testArchive(b *bench) {
 	for i := range 3 {
-		r := ledger.ReportBuild{Month: 202609, Seat: "PNO000222", Actor: "op", Events: int64(i), TSR: []byte{byte(i)}, EUSR: []byte("e"), Protocol: "{}"}
+		r := ledger.ReportBuild{
+			Month: 202609, Seat: "PNO000222", Actor: "op", Events: int64(i), TSR: []byte{byte(i)},
+			EUSR: []byte("e"), Protocol: "{}",
+		}
 		b.must(b.Ledger.ArchiveReport(b.ctx, tenant, &r))
 		want(b, "revision", r.Revision, int64(i+1))
 	}
@@ -624,9 +639,17 @@ func testArchive(b *bench) {
 	all, err := b.Ledger.ReportBuilds(b.ctx, tenant, 202609)
 	b.must(err)
 	want(b, "builds", len(all), 4)
-	want(b, "third of the second seat", fmt.Sprint(all[3].Seat, all[3].Revision, all[3].TSR, all[3].At.Equal(b.clock.Now())), "PNO0002223 [2] true")
-	b.must(b.Ledger.MarkReport(b.ctx, tenant, ledger.ReportMark{Month: 202609, Seat: "PNO000222", What: ledger.MarkTSR, Revision: 3, Actor: "op", Detail: "id"}))
+	want(b, "third of the second seat", fmt.Sprint(all[3].Seat, all[3].Revision, all[3].TSR,
+		all[3].At.Equal(b.clock.Now())), "PNO0002223 [2] true")
+	b.must(b.Ledger.MarkReport(b.ctx, tenant,
+		ledger.ReportMark{
+			Month: 202609, Seat: "PNO000222", What: ledger.MarkTSR, Revision: 3, Actor: "op",
+			Detail: "id",
+		}))
 	marks, err := b.Ledger.ReportMarks(b.ctx, tenant, 202609)
 	b.must(err)
-	want(b, "mark", marks[0], ledger.ReportMark{Month: 202609, Seat: "PNO000222", What: ledger.MarkTSR, Revision: 3, At: b.clock.Now(), Actor: "op", Detail: "id"})
+	want(b, "mark", marks[0], ledger.ReportMark{
+		Month: 202609, Seat: "PNO000222", What: ledger.MarkTSR, Revision: 3,
+		At: b.clock.Now(), Actor: "op", Detail: "id",
+	})
 }

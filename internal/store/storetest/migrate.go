@@ -90,7 +90,8 @@ func migrateCounting(t *testing.T, create Database) {
 	var rows []string
 	for _, id := range []string{"1", "2"} {
 		for _, direction := range []string{"in", "out"} {
-			rows = append(rows, `INSERT INTO exchange (tenant, direction, c2, message_id, at, c3, doctype_scheme, doctype,
+			rows = append(rows, `INSERT INTO exchange (tenant, direction, c2, message_id, at, c3, doctype_scheme,
+				doctype,
 				process_scheme, process, transport, country_c1, sender, receiver)
 				VALUES ('default', '`+direction+`', 'PNO000111', '`+id+`', 1788264000000000, 'PNO000222', 'ds', 'd`+id+`',
 				'ps', 'p', 't', 'NO', '0192:Sender', '0192:receiver')`)
@@ -115,7 +116,8 @@ func migrateCounting(t *testing.T, create Database) {
 func migrateLeases(t *testing.T, create Database) {
 	b := oldBench(t, create)
 	end := b.clock.Now().Add(lease)
-	closeEngine(t, old(t, create, 2, fmt.Sprintf(`INSERT INTO outbox (id, tenant, kind, job_key, message_id, created, due, owner,
+	closeEngine(t, old(t, create, 2, fmt.Sprintf(`INSERT INTO outbox (id, tenant, kind, job_key, message_id, created,
+		due, owner,
 		lease_end, token, tries, unended, done, dead, reason)
 		VALUES ('report/default/a', 'default', 'report', 'a', '', 1, 1, 'older program', %d, 1, 1, 1, 0, 0, '')`,
 		end.UnixMicro())))

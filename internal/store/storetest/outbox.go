@@ -72,7 +72,8 @@ func testFencing(b *bench) {
 	want(b, "jobs after completion", len(b.claim(store.Report, 10)), 0)
 }
 
-// However a worker lost its job, and before anybody else has claimed it: nothing that it says of the job counts any more.
+// However a worker lost its job, and before anybody else has claimed it: nothing that it says of the job counts any
+// more.
 func testGivenUp(b *bench) {
 	soon, n := b.clock.Now().Add(time.Minute), 0
 	for what, giveUp := range map[string]func(m store.Message, j store.Job) error{
@@ -141,7 +142,10 @@ func testClaimRace(b *bench) {
 		s := []*store.Store{b.Store, second}[i%2]
 		wg.Go(func() {
 			for {
-				got, err := s.Claim(b.ctx, store.Claim{Kind: store.Report, Owner: fmt.Sprint(i), Lease: lease, Limit: 3})
+				got, err := s.Claim(b.ctx, store.Claim{
+					Kind: store.Report, Owner: fmt.Sprint(i), Lease: lease,
+					Limit: 3,
+				})
 				if err != nil {
 					b.Error(err)
 				}
@@ -182,7 +186,9 @@ func testOrder(b *bench) {
 
 func testDatabaseClock(b *bench) {
 	s := b.open(db.Options{})
-	b.must(s.Update(b.ctx, tenant, func(tx *store.Tx) error { return tx.Enqueue(store.Task{Kind: store.Report, Key: "a"}) }))
+	b.must(s.Update(b.ctx, tenant, func(tx *store.Tx) error {
+		return tx.Enqueue(store.Task{Kind: store.Report, Key: "a"})
+	}))
 	jobs, err := s.Claim(b.ctx, store.Claim{Kind: store.Report, Lease: lease, Limit: 1}) // at once: no clock lies ahead
 	b.must(err)
 	want(b, "jobs", len(jobs), 1)
@@ -324,7 +330,8 @@ func testBuryOwner(b *bench) {
 	attempts, err := b.Attempts(b.ctx, tenant, first.ID)
 	b.must(err)
 	want(b, "its attempt", attempts[0].Outcome, store.OutcomeInterrupted)
-	want(b, "who was dead wakes up", b.FinishAttempt(b.ctx, sending, 1, store.Result{State: store.RetryWait}), store.ErrLeaseLost)
+	want(b, "who was dead wakes up", b.FinishAttempt(b.ctx, sending, 1, store.Result{State: store.RetryWait}),
+		store.ErrLeaseLost)
 	again := b.claimed(store.Send)
 	want(b, "claimed again", again.MessageID, first.ID)
 	want(b, "starts without an end", again.Unended, 1)

@@ -29,12 +29,13 @@ var recordTests = []test{
 	{"counts by state", testCounts},
 }
 
-// What is no text is refused alike by both engines. A text of somebody else, such as the reason of a failure, is mended: it
-// never keeps an outcome out of the record.
+// What is no text is refused alike by both engines. A text of somebody else, such as the reason of a failure, is
+// mended: it never keeps an outcome out of the record.
 func testTexts(b *bench) {
 	m := b.accepted(1)
 	for _, text := range []string{"Bj\xf8rn", "a\x00b"} {
-		err := b.Ledger.CorrectCustomers(b.ctx, tenant, 0, []ledger.CustomerEvent{{Kind: ledger.EventCustomer, Subject: "1", Field: "name", New: text}})
+		err := b.Ledger.CorrectCustomers(b.ctx, tenant, 0,
+			[]ledger.CustomerEvent{{Kind: ledger.EventCustomer, Subject: "1", Field: "name", New: text}})
 		want(b, "a name", errors.Is(err, db.ErrText), true)
 		b.must(b.Update(b.ctx, tenant, func(tx *store.Tx) error {
 			return tx.Note(m.ID, store.Event{Kind: "failed", Detail: text + strings.Repeat("x", 5000)})
@@ -54,7 +55,10 @@ func testTexts(b *bench) {
 	_, n, err := b.StartAttempt(b.ctx, job, sealedAs("one"))
 	b.must(err)
 	proof := store.Evidence{Kind: store.EvidenceReceipt, ContentType: "text/xml; x=\xff", Bytes: []byte("\xff\x00")}
-	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.Sent, Outcome: "receipt", Detail: "\xff", Evidence: []store.Evidence{proof}}))
+	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{
+		State: store.Sent, Outcome: "receipt", Detail: "\xff",
+		Evidence: []store.Evidence{proof},
+	}))
 	got, err := b.Evidence(b.ctx, tenant, m.ID, store.EvidenceReceipt)
 	b.must(err)
 	want(b, "a receipt with an odd type", got.ContentType+string(got.Bytes), "text/xml; x=\uFFFD\xff\x00")
@@ -94,7 +98,10 @@ func testEventAtomic(b *bench) {
 	}))
 	events, err := b.Timeline(b.ctx, tenant, m.ID)
 	b.must(err)
-	want(b, "note", events[2], store.Event{Seq: 3, At: b.clock.Now(), Kind: "validated", Detail: "2 warnings", Actor: "worker"})
+	want(b, "note", events[2], store.Event{
+		Seq: 3, At: b.clock.Now(), Kind: "validated", Detail: "2 warnings",
+		Actor: "worker",
+	})
 	err = b.Update(b.ctx, tenant, func(tx *store.Tx) error { return tx.Note("nobody", store.Event{}) })
 	want(b, "note on no message", err, db.ErrNotFound)
 }
@@ -154,7 +161,10 @@ func testServed(b *bench) {
 		return ok
 	}
 	want(b, "empty table", serves(p, d, proc), false)
-	entry := store.Served{Participant: p, DocType: d, Process: proc, Domain: "eGov", Until: b.clock.Now().Add(time.Hour)}
+	entry := store.Served{
+		Participant: p, DocType: d, Process: proc, Domain: "eGov",
+		Until: b.clock.Now().Add(time.Hour),
+	}
 	b.must(b.AddServed(b.ctx, tenant, entry))
 	want(b, "other letter case", serves(must1(peppol.ParseParticipant("0192:991825827-ABC")), d, proc), true)
 	want(b, "other process", serves(p, d, must1(peppol.ParseProcess("urn:P"))), false)
@@ -184,7 +194,8 @@ func testServed(b *bench) {
 	neighbour := entry
 	neighbour.Participant = must1(peppol.ParseParticipant("0192:991825827"))
 	b.must(b.AddServed(b.ctx, tenant, entry, other, neighbour))
-	want(b, "removed with all", must1(b.RemoveParticipant(b.ctx, tenant, must1(peppol.ParseParticipant("0192:991825827-ABC")))), 2)
+	want(b, "removed with all", must1(b.RemoveParticipant(b.ctx, tenant,
+		must1(peppol.ParseParticipant("0192:991825827-ABC")))), 2)
 	list, err = b.ListServed(b.ctx, tenant, peppol.ParticipantID{})
 	b.must(err)
 	want(b, "left", len(list), 1)
@@ -225,7 +236,10 @@ func testServedWildcard(b *bench) {
 
 func testAudit(b *bench) {
 	for i := range 3 {
-		b.must(b.AppendAudit(b.ctx, tenant, db.Audit{Actor: "PNO000111", Action: "refused", MessageID: fmt.Sprint(i), Code: "EBMS:0004", Detail: "not serviced"}))
+		b.must(b.AppendAudit(b.ctx, tenant, db.Audit{
+			Actor: "PNO000111", Action: "refused", MessageID: fmt.Sprint(i),
+			Code: "EBMS:0004", Detail: "not serviced",
+		}))
 		b.clock.advance(time.Second)
 	}
 	rows, err := b.Audits(b.ctx, tenant, b.clock.Now().Add(-2*time.Second), time.Time{}, 10)

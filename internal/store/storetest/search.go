@@ -22,8 +22,8 @@ var searchTests = []test{
 	{"API-120 details of rows that were changed without them", testDetails},
 }
 
-// shelf stores five messages that differ in all that is looked for, and returns their ids: two that came in, two that went
-// out, and one more that came in like the first.
+// shelf stores five messages that differ in all that is looked for, and returns their ids: two that came in, two that
+// went out, and one more that came in like the first.
 func shelf(b *bench) (ids []string) {
 	for i := range 5 {
 		b.clock.advance(time.Minute)
@@ -38,7 +38,8 @@ func shelf(b *bench) (ids []string) {
 			continue
 		}
 		in := inbound(i)
-		in.Message.DocumentNumber, in.Message.Payload.SHA256 = fmt.Sprintf("number-%d", i%4), [32]byte(sum("payload", i%4))
+		in.Message.DocumentNumber, in.Message.Payload.SHA256 = fmt.Sprintf("number-%d", i%4),
+			[32]byte(sum("payload", i%4))
 		in.Message.InstanceID = fmt.Sprintf("instance-%d", i%4)
 		in.Message.C2 = peppol.SeatID(fmt.Sprintf("PNO00033%d", i))
 		in.Message.DocType = fmt.Sprintf("urn:x-%d::Invoice##urn:y::2.1", i)
@@ -70,31 +71,46 @@ func testFilters(b *bench) {
 		f    store.Filter
 		want []int // newest first
 	}{
-		"all":                              {store.Filter{}, []int{4, 3, 2, 1, 0}},
-		"direction":                        {store.Filter{Direction: store.Out}, []int{3, 2}},
-		"sender, in any case":              {store.Filter{Sender: "0192:SENDER-3"}, []int{3}},
-		"receiver":                         {store.Filter{Receiver: "0192:receiver-1"}, []int{4, 1, 0}},
-		"participant of either side":       {store.Filter{Participant: "0192:991825827"}, []int{4, 3, 2, 1, 0}},
-		"participant who sends":            {store.Filter{Participant: "0192:sender-2"}, []int{2}},
-		"C2":                               {store.Filter{C2: "PNO000331"}, []int{1}},
-		"C3":                               {store.Filter{C3: "PNO000222"}, []int{4, 1, 0}},
-		"message id":                       {store.Filter{MessageID: "out-2@us.example"}, []int{2}},
-		"message id of the other way":      {store.Filter{MessageID: "out-2@us.example", Direction: store.In}, nil},
-		"instance id":                      {store.Filter{InstanceID: "instance-0"}, []int{4, 0}},
-		"document number":                  {store.Filter{DocumentNumber: "number-0"}, []int{4, 0}},
-		"document number and span":         {store.Filter{DocumentNumber: "number-0", From: b.clock.Now()}, []int{4}},
-		"payload":                          {store.Filter{Hash: sum("payload", 0)}, []int{4, 0}},
-		"file":                             {store.Filter{Hash: sum("file", 3)}, []int{3}},
-		"another file":                     {store.Filter{Hash: sum("file", 9)}, nil},
-		"type without version":             {store.Filter{DocType: "urn:x-1::Invoice##urn:y"}, []int{1}},
-		"type":                             {store.Filter{DocType: "urn:x-1::Invoice##urn:y::2.1"}, []int{1}},
-		"beginning of a type":              {store.Filter{DocType: "urn:x-1::Invoice##urn"}, nil},
-		"state":                            {store.Filter{Standings: []store.Standing{in(store.Accepted, store.Either)}}, []int{4, 0}},
-		"states, one that has its goal":    {store.Filter{Standings: []store.Standing{in(store.Accepted, store.Either), in(store.Delivered, store.Yes)}}, []int{4, 1, 0}},
-		"state, not at its goal":           {store.Filter{Standings: []store.Standing{in(store.Delivered, store.No)}}, nil},
-		"state and participant":            {store.Filter{Standings: []store.Standing{in(store.Accepted, store.No)}, Participant: "0192:receiver-1"}, []int{4, 0}},
-		"crowded state and instance id":    {store.Filter{Standings: []store.Standing{in(store.Delivered, store.Either)}, InstanceID: "instance-1"}, []int{1}},
-		"crowded state and a participant":  {store.Filter{Standings: []store.Standing{in(store.Delivered, store.Either)}, Sender: "0192:991825827"}, []int{1}},
+		"all":                         {store.Filter{}, []int{4, 3, 2, 1, 0}},
+		"direction":                   {store.Filter{Direction: store.Out}, []int{3, 2}},
+		"sender, in any case":         {store.Filter{Sender: "0192:SENDER-3"}, []int{3}},
+		"receiver":                    {store.Filter{Receiver: "0192:receiver-1"}, []int{4, 1, 0}},
+		"participant of either side":  {store.Filter{Participant: "0192:991825827"}, []int{4, 3, 2, 1, 0}},
+		"participant who sends":       {store.Filter{Participant: "0192:sender-2"}, []int{2}},
+		"C2":                          {store.Filter{C2: "PNO000331"}, []int{1}},
+		"C3":                          {store.Filter{C3: "PNO000222"}, []int{4, 1, 0}},
+		"message id":                  {store.Filter{MessageID: "out-2@us.example"}, []int{2}},
+		"message id of the other way": {store.Filter{MessageID: "out-2@us.example", Direction: store.In}, nil},
+		"instance id":                 {store.Filter{InstanceID: "instance-0"}, []int{4, 0}},
+		"document number":             {store.Filter{DocumentNumber: "number-0"}, []int{4, 0}},
+		"document number and span":    {store.Filter{DocumentNumber: "number-0", From: b.clock.Now()}, []int{4}},
+		"payload":                     {store.Filter{Hash: sum("payload", 0)}, []int{4, 0}},
+		"file":                        {store.Filter{Hash: sum("file", 3)}, []int{3}},
+		"another file":                {store.Filter{Hash: sum("file", 9)}, nil},
+		"type without version":        {store.Filter{DocType: "urn:x-1::Invoice##urn:y"}, []int{1}},
+		"type":                        {store.Filter{DocType: "urn:x-1::Invoice##urn:y::2.1"}, []int{1}},
+		"beginning of a type":         {store.Filter{DocType: "urn:x-1::Invoice##urn"}, nil},
+		"state": {store.Filter{
+			Standings: []store.Standing{in(store.Accepted, store.Either)},
+		}, []int{4, 0}},
+		"states, one that has its goal": {store.Filter{Standings: []store.Standing{
+			in(store.Accepted, store.Either),
+			in(store.Delivered, store.Yes),
+		}}, []int{4, 1, 0}},
+		"state, not at its goal": {
+			store.Filter{Standings: []store.Standing{in(store.Delivered, store.No)}},
+			nil,
+		},
+		"state and participant": {store.Filter{
+			Standings:   []store.Standing{in(store.Accepted, store.No)},
+			Participant: "0192:receiver-1",
+		}, []int{4, 0}},
+		"crowded state and instance id": {store.Filter{
+			Standings: []store.Standing{in(store.Delivered, store.Either)}, InstanceID: "instance-1",
+		}, []int{1}},
+		"crowded state and a participant": {store.Filter{
+			Standings: []store.Standing{in(store.Delivered, store.Either)}, Sender: "0192:991825827",
+		}, []int{1}},
 		"a span, from inclusive":           {store.Filter{From: b.clock.Now().Add(-time.Minute)}, []int{4, 3}},
 		"a span, to exclusive":             {store.Filter{To: b.clock.Now()}, []int{3, 2, 1, 0}},
 		"nothing of a span that is behind": {store.Filter{From: b.clock.Now().Add(time.Minute)}, nil},
@@ -137,7 +153,10 @@ func testPages(b *bench) {
 	for _, f := range []store.Filter{
 		{DocType: "urn:rare::Invoice##urn:y"},
 		{DocType: "urn:rare::Invoice##urn:y", Participant: "0192:Receiver-1"},
-		{DocType: "urn:rare::Invoice##urn:y", Standings: []store.Standing{{Direction: store.In, State: store.Accepted}, {Direction: store.In, State: store.Dead}}},
+		{DocType: "urn:rare::Invoice##urn:y", Standings: []store.Standing{
+			{Direction: store.In, State: store.Accepted},
+			{Direction: store.In, State: store.Dead},
+		}},
 	} {
 		for _, f.LookAt = range []int{2, 4, 6, 24, 1000} {
 			for _, f.Limit = range []int{1, 2, 100} {
@@ -157,7 +176,8 @@ func testPages(b *bench) {
 					}
 				}
 				want(b, fmt.Sprintf("looking at %d, limit %d", f.LookAt, f.Limit), strings.Join(got, " "), rare)
-				want(b, fmt.Sprintf("looking at %d, limit %d: more pages than one", f.LookAt, f.Limit), pages > 0, f.LookAt <= 6 || f.Limit < 3)
+				want(b, fmt.Sprintf("looking at %d, limit %d: more pages than one", f.LookAt, f.Limit), pages > 0,
+					f.LookAt <= 6 || f.Limit < 3)
 			}
 		}
 	}
@@ -175,20 +195,29 @@ func testFaultCode(b *bench) {
 	want(b, "at first", code(), "")
 	b.clock.advance(time.Minute)
 	job := b.claimed(store.Send)
-	b.must(b.NotSent(b.ctx, job, store.NotSent{Retry: b.clock.Now(), Reason: "RAVN-2102: the receiver could not be looked up"}))
+	b.must(b.NotSent(b.ctx, job, store.NotSent{
+		Retry:  b.clock.Now(),
+		Reason: "RAVN-2102: the receiver could not be looked up",
+	}))
 	want(b, "not looked up", code(), "RAVN-2102")
 	job = b.claimed(store.Send)
 	_, n, err := b.StartAttempt(b.ctx, job, sealedAs("one"))
 	b.must(err)
 	want(b, "while it is tried", code(), "RAVN-2102")
-	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.RetryWait, Retry: b.clock.Now(), Code: "EBMS:0202", Detail: "later"}))
+	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{
+		State: store.RetryWait, Retry: b.clock.Now(), Code: "EBMS:0202",
+		Detail: "later",
+	}))
 	want(b, "told to wait", code(), "EBMS:0202")
 	b.clock.advance(time.Minute)
 	job = b.claimed(store.Send)
 	_, n, err = b.StartAttempt(b.ctx, job, store.Start{Lease: lease})
 	b.must(err)
 	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{
-		State: store.Sent, Outcome: "receipt", Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, Bytes: []byte("r")}}, Verdict: "valid",
+		State: store.Sent, Outcome: "receipt", Evidence: []store.Evidence{{
+			Kind:  store.EvidenceReceipt,
+			Bytes: []byte("r"),
+		}}, Verdict: "valid",
 	}))
 	want(b, "sent", code(), "")
 	got, err := b.Get(b.ctx, tenant, m.ID)
@@ -217,7 +246,10 @@ func testDetails(b *bench) {
 
 	// Whatever else happens to it, it stays one until the worker has been there.
 	b.must(b.Update(b.ctx, tenant, func(tx *store.Tx) error { return tx.Note(m.ID, store.Event{Kind: "noted"}) }))
-	details := store.Details{Of: list[0], DocumentNumber: "47", Verdict: "invalid", FaultCode: "RAVN-3105", Updated: b.clock.Now()}
+	details := store.Details{
+		Of: list[0], DocumentNumber: "47", Verdict: "invalid", FaultCode: "RAVN-3105",
+		Updated: b.clock.Now(),
+	}
 	n, err := b.SetDetails(b.ctx, tenant, []store.Details{details})
 	b.must(err)
 	want(b, "written over a change", n, 0)
@@ -229,7 +261,8 @@ func testDetails(b *bench) {
 	want(b, "written", n, 1)
 	got, err := b.Get(b.ctx, tenant, m.ID)
 	b.must(err)
-	want(b, "details", fmt.Sprint(got.DocumentNumber, got.Verdict, got.FaultCode, got.Updated), fmt.Sprint("47", "invalid", "RAVN-3105", b.clock.Now()))
+	want(b, "details", fmt.Sprint(got.DocumentNumber, got.Verdict, got.FaultCode, got.Updated),
+		fmt.Sprint("47", "invalid", "RAVN-3105", b.clock.Now()))
 	want(b, "version", got.Version, list[0].Version)
 	rest, err := b.CountUndetailed(b.ctx)
 	b.must(err)
@@ -239,14 +272,18 @@ func testDetails(b *bench) {
 	want(b, "behind the last", len(after), 0)
 }
 
-// migrateDocuments opens a database of schema 5, whose rows are found as undetailed, and lets a program of that schema go on
-// writing beside this one.
+// migrateDocuments opens a database of schema 5, whose rows are found as undetailed, and lets a program of that schema
+// go on writing beside this one.
 func migrateDocuments(t *testing.T, create Database) {
 	row := func(id string) string {
-		return `INSERT INTO message (id, tenant, domain, direction, state, version, events, message_id, conversation_id, as4_time,
-			c2, c3, sender, receiver, doctype_scheme, doctype, process_scheme, process, transport, instance_id, creation_time,
-			country_c1, mls_to, mls_type, possible_duplicate, created, accepted, payload_key, payload_length, payload_mime,
-			sealed_key, sealed_length, sealed_type, endpoint) VALUES ('` + id + `', 'default', '', 'in', 'ACCEPTED', 1, 2, 'm-` + id +
+		return `INSERT INTO message (id, tenant, domain, direction, state, version, events, message_id,
+			conversation_id, as4_time,
+			c2, c3, sender, receiver, doctype_scheme, doctype, process_scheme, process, transport, instance_id,
+				creation_time,
+			country_c1, mls_to, mls_type, possible_duplicate, created, accepted, payload_key, payload_length,
+				payload_mime,
+			sealed_key, sealed_length, sealed_type, endpoint)
+				VALUES ('` + id + `', 'default', '', 'in', 'ACCEPTED', 1, 2, 'm-` + id +
 			`', '', 0, 'PNO000111', 'PNO000222', '0192:Sender', '0192:receiver', '', 'd', '', 'p', '', 'i-` + id + `', '', 'NO', '', '',
 			0, 1788264000000000, 1788264000000000, '', 0, '', '', 0, '', '')`
 	}
@@ -260,12 +297,16 @@ func migrateDocuments(t *testing.T, create Database) {
 	b.must(err)
 	want(b, "rows", len(list), 2)
 	for i, u := range list {
-		want(b, "row", fmt.Sprint(u.ID, u.Whole, u.Events, u.DocumentNumber, u.HandedIn == nil), fmt.Sprint(fmt.Sprint(i+1), true, int64(2), "", true))
+		want(b, "row", fmt.Sprint(u.ID, u.Whole, u.Events, u.DocumentNumber, u.HandedIn == nil),
+			fmt.Sprint(fmt.Sprint(i+1), true, int64(2), "", true))
 	}
 	page, err := b.List(b.ctx, tenant, store.Filter{InstanceID: "i-2", Participant: "0192:SENDER"})
 	b.must(err)
 	want(b, "found by what it has", idsOf(page), "2")
-	n, err := b.SetDetails(b.ctx, tenant, []store.Details{{Of: list[0], DocumentNumber: "a"}, {Of: list[1], DocumentNumber: "b"}})
+	n, err := b.SetDetails(b.ctx, tenant, []store.Details{
+		{Of: list[0], DocumentNumber: "a"},
+		{Of: list[1], DocumentNumber: "b"},
+	})
 	b.must(err)
 	want(b, "written", n, 2)
 	page, err = b.List(b.ctx, tenant, store.Filter{DocumentNumber: "b"})

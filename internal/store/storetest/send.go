@@ -55,8 +55,9 @@ func testIdempotency(b *bench) {
 }
 
 var sealed = store.Sealed{
-	Body: store.BlobRef{Key: "s", Length: 99, SHA256: [32]byte{9}}, ContentType: "multipart/related", Endpoint: "https://c3.example/as4",
-	C3: "PDE000444", PeerCert: []byte("der"), Digests: []byte("digests"), Transport: "peppol-transport-as4-v2_0",
+	Body: store.BlobRef{Key: "s", Length: 99, SHA256: [32]byte{9}}, ContentType: "multipart/related",
+	Endpoint: "https://c3.example/as4",
+	C3:       "PDE000444", PeerCert: []byte("der"), Digests: []byte("digests"), Transport: "peppol-transport-as4-v2_0",
 }
 
 var start = store.Start{Endpoint: "https://c3.example/as4", Fingerprint: "ab:cd", Lease: lease}
@@ -74,7 +75,8 @@ func testSend(b *bench) {
 	b.must(err)
 	want(b, "attempt", n, 1)
 	want(b, "state", got.State, store.Sending)
-	want(b, "sealed", got.Sealed == sealed.Body && got.SealedType == sealed.ContentType && got.Endpoint == sealed.Endpoint &&
+	want(b, "sealed", got.Sealed == sealed.Body && got.SealedType == sealed.ContentType &&
+		got.Endpoint == sealed.Endpoint &&
 		string(got.PeerCert) == "der" && got.C3 == sealed.C3 && string(got.Digests) == "digests", true)
 	b.clock.advance(time.Second)
 	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{
@@ -108,7 +110,10 @@ func testAttemptFirst(b *bench) {
 	attempts, err := other.Attempts(b.ctx, tenant, m.ID)
 	b.must(err)
 	want(b, "attempts", len(attempts), 1)
-	want(b, "attempt", attempts[0], store.Attempt{N: 1, Started: b.clock.Now(), Endpoint: start.Endpoint, Fingerprint: start.Fingerprint})
+	want(b, "attempt", attempts[0], store.Attempt{
+		N: 1, Started: b.clock.Now(), Endpoint: start.Endpoint,
+		Fingerprint: start.Fingerprint,
+	})
 	want(b, "state", b.state(m.ID), store.Sending)
 }
 
@@ -144,7 +149,10 @@ func testOutcomes(b *bench) {
 		_, n, err := b.StartAttempt(b.ctx, job, start)
 		b.must(err)
 		retry := b.clock.Now().Add(time.Hour)
-		b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: state, Retry: retry, Outcome: "error", Code: "EBMS:0202", Detail: "busy"}))
+		b.must(b.FinishAttempt(b.ctx, job, n, store.Result{
+			State: state, Retry: retry, Outcome: "error",
+			Code: "EBMS:0202", Detail: "busy",
+		}))
 		want(b, "state", b.state(m.ID), state)
 		want(b, "due early", len(b.claim(store.Send, 10)), 0)
 		b.clock.advance(time.Hour)
@@ -156,7 +164,10 @@ func testOutcomes(b *bench) {
 	job := b.claimed(store.Send)
 	_, n, err := b.StartAttempt(b.ctx, job, start)
 	b.must(err)
-	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.FailedPermanent, Outcome: "error", Code: "EBMS:0202", Detail: "busy"}))
+	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{
+		State: store.FailedPermanent, Outcome: "error",
+		Code: "EBMS:0202", Detail: "busy",
+	}))
 	dead, err := b.Jobs(b.ctx, tenant, store.JobFilter{Kind: store.Send, Dead: true})
 	b.must(err)
 	want(b, "given up", len(dead), 1)
@@ -167,7 +178,10 @@ func testOutcomes(b *bench) {
 func sealedAs(key string) store.Start {
 	s := sealed
 	s.Body.Key, s.PeerCert = key, []byte("cert "+key)
-	s.Evidence = []store.Evidence{{Kind: store.EvidenceRequestSOAP, Bytes: []byte("soap " + key)}, {Kind: store.EvidenceOwnCert, Bytes: []byte("own " + key)}}
+	s.Evidence = []store.Evidence{
+		{Kind: store.EvidenceRequestSOAP, Bytes: []byte("soap " + key)},
+		{Kind: store.EvidenceOwnCert, Bytes: []byte("own " + key)},
+	}
 	st := start
 	st.Sealed = &s
 	return st
@@ -214,7 +228,8 @@ func testUnclear(b *bench) {
 	want(b, "no answer", b.try(m.ID, sealedAs("one"), lost), store.Unknown)
 	b.must(b.Requeue(b.ctx, tenant, m.ID, "kari", "now, please"))
 	want(b, "made due by an operator", b.state(m.ID), store.Unknown)
-	want(b, "a receipt", b.try(m.ID, start, store.Result{State: store.Sent, Outcome: "receipt", Evidence: receipt()}), store.Sent)
+	want(b, "a receipt", b.try(m.ID, start, store.Result{State: store.Sent, Outcome: "receipt", Evidence: receipt()}),
+		store.Sent)
 }
 
 func testNotSent(b *bench) {
@@ -237,7 +252,8 @@ func testNotSent(b *bench) {
 		want(b, "state", b.state(m.ID), store.Unknown)
 		attempts, err := b.Attempts(b.ctx, tenant, m.ID)
 		b.must(err)
-		want(b, "the attempt", attempts[0].Outcome+" "+attempts[0].Ended.String(), store.OutcomeInterrupted+" "+b.clock.Now().String())
+		want(b, "the attempt", attempts[0].Outcome+" "+attempts[0].Ended.String(),
+			store.OutcomeInterrupted+" "+b.clock.Now().String())
 		want(b, "timeline", strings.Join(b.timeline(m.ID), " "), "submitted ready sealed attempt interrupted not_sent")
 		want(b, "cancelled", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), db.ErrConflict), true)
 		job := b.claimed(store.Send) // it is still due
@@ -250,7 +266,10 @@ func testMoving(b *bench) {
 	since := b.clock.Now()
 	why := store.NotSent{Reason: "no SMP knows it", Retry: since.Add(time.Minute), Moving: since}
 	claim := func() []store.Job {
-		jobs, err := b.Claim(b.ctx, store.Claim{Kind: store.Send, Moving: true, Owner: "seeker", Lease: lease, Limit: 10})
+		jobs, err := b.Claim(b.ctx, store.Claim{
+			Kind: store.Send, Moving: true, Owner: "seeker", Lease: lease,
+			Limit: 10,
+		})
 		b.must(err)
 		return jobs
 	}
@@ -277,7 +296,8 @@ func testMoving(b *bench) {
 	want(b, "still its turn", len(jobs), 1)
 	_, n, err := b.StartAttempt(b.ctx, jobs[0], sealedAs("one"))
 	b.must(err)
-	b.must(b.FinishAttempt(b.ctx, jobs[0], n, store.Result{State: store.RetryWait, Outcome: "later", Retry: b.clock.Now()}))
+	b.must(b.FinishAttempt(b.ctx, jobs[0], n,
+		store.Result{State: store.RetryWait, Outcome: "later", Retry: b.clock.Now()}))
 	want(b, "once the receiver was found", moving(), time.Time{}.String())
 	want(b, "what waits for something else", len(claim()), 0)
 
@@ -322,7 +342,10 @@ func testHold(b *bench) {
 	job := b.claimed(store.Send)
 	_, n, err := b.StartAttempt(b.ctx, job, start)
 	b.must(err)
-	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.RetryWait, Hold: 2 * lease, Outcome: "refused", Code: "EBMS:0004"}))
+	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{
+		State: store.RetryWait, Hold: 2 * lease, Outcome: "refused",
+		Code: "EBMS:0004",
+	}))
 	want(b, "state", b.state(m.ID), store.RetryWait)
 	attempts, err := b.Attempts(b.ctx, tenant, m.ID)
 	b.must(err)
@@ -369,10 +392,12 @@ func testCancel(b *bench) {
 	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.Unknown, Retry: b.clock.Now()}))
 	want(b, "cancel of UNKNOWN", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), db.ErrConflict), true)
 
-	want(b, "a receipt that does not fit", b.try(m.ID, start, store.Result{State: store.ReceiptInvalid}), store.ReceiptInvalid)
+	want(b, "a receipt that does not fit", b.try(m.ID, start, store.Result{State: store.ReceiptInvalid}),
+		store.ReceiptInvalid)
 	b.must(b.Requeue(b.ctx, tenant, m.ID, "kari", "once more"))
 	want(b, "requeued", b.state(m.ID), store.RetryWait)
-	want(b, "cancel of what may have arrived", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), db.ErrConflict), true)
+	want(b, "cancel of what may have arrived", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), db.ErrConflict),
+		true)
 	want(b, "state", b.state(m.ID), store.RetryWait)
 }
 
@@ -382,7 +407,10 @@ func testDelivery(b *bench) {
 	got, n, err := b.StartAttempt(b.ctx, job, store.Start{Endpoint: "webhook:erp", Lease: lease})
 	b.must(err)
 	want(b, "state", got.State, store.Delivering)
-	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.DeliveryFailed, Retry: b.clock.Now().Add(time.Minute), Code: "503"}))
+	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{
+		State: store.DeliveryFailed,
+		Retry: b.clock.Now().Add(time.Minute), Code: "503",
+	}))
 	want(b, "state", b.state(m.ID), store.DeliveryFailed)
 	b.clock.advance(time.Minute)
 	again := b.claimed(store.Deliver)
@@ -396,7 +424,8 @@ func testDelivery(b *bench) {
 	}))
 	want(b, "state", b.state(m.ID), store.Delivered)
 	want(b, "MLS-005 status messages", len(b.claim(store.MLS, 10)), 1)
-	want(b, "timeline", strings.Join(b.timeline(m.ID), " "), "verified accepted attempt attempt_ended attempt delivered")
+	want(b, "timeline", strings.Join(b.timeline(m.ID), " "),
+		"verified accepted attempt attempt_ended attempt delivered")
 	attempts, err := b.Attempts(b.ctx, tenant, m.ID)
 	b.must(err)
 	want(b, "attempts", len(attempts), 2)
@@ -408,7 +437,10 @@ func testDead(b *bench) {
 	_, n, err := b.StartAttempt(b.ctx, job, store.Start{Endpoint: "folder", Lease: lease})
 	b.must(err)
 	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.Dead, Code: "422", Detail: "unknown customer"}))
-	dead, err := b.List(b.ctx, tenant, store.Filter{Standings: []store.Standing{{Direction: store.In, State: store.Dead}}})
+	dead,
+		err := b.List(b.ctx, tenant, store.Filter{
+		Standings: []store.Standing{{Direction: store.In, State: store.Dead}},
+	})
 	b.must(err)
 	want(b, "dead letters", len(dead.Found), 1)
 	b.must(b.Requeue(b.ctx, tenant, m.ID, "ola", "customer created"))
@@ -430,7 +462,8 @@ func testDiscard(b *bench) {
 	want(b, "state", b.state(m.ID), store.Archived)
 	rows, err := b.Audits(b.ctx, tenant, time.Time{}, time.Time{}, 10)
 	b.must(err)
-	want(b, "audit", rows[0].Actor+" "+rows[0].Action+" "+rows[0].MessageID+" "+rows[0].Detail, "ola discarded "+m.ID+" unwanted")
+	want(b, "audit", rows[0].Actor+" "+rows[0].Action+" "+rows[0].MessageID+" "+rows[0].Detail,
+		"ola discarded "+m.ID+" unwanted")
 	want(b, "work left", len(b.claim(store.Deliver, 1)), 0)
 	out := b.submitted(2)
 	want(b, "an outgoing one", errors.Is(b.Discard(b.ctx, tenant, out.ID, "ola", "unwanted"), db.ErrConflict), true)
@@ -445,7 +478,8 @@ func testQuarantine(b *bench) {
 	want(b, "second quarantine", b.Quarantine(b.ctx, job, "again"), store.ErrLeaseLost)
 
 	b.must(b.Update(b.ctx, tenant, func(tx *store.Tx) error {
-		return tx.Enqueue(store.Task{Kind: store.Notify, MessageID: m.ID}, store.Task{Kind: store.Report, Key: "tsr-2026-09"})
+		return tx.Enqueue(store.Task{Kind: store.Notify, MessageID: m.ID},
+			store.Task{Kind: store.Report, Key: "tsr-2026-09"})
 	}))
 	b.must(b.Quarantine(b.ctx, b.claimed(store.Notify), "crashed twice"))
 	want(b, "state after a crashing notification", b.state(m.ID), store.Quarantined)

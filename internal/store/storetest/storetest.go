@@ -27,7 +27,10 @@ func Run(t *testing.T, create func(t *testing.T) Database) {
 			tc.run(t, create(t))
 		})
 	}
-	for _, group := range [][]test{schemaTests, acceptTests, sendTests, outboxTests, recordTests, searchTests, countTests, writerTests} {
+	for _, group := range [][]test{
+		schemaTests, acceptTests, sendTests, outboxTests, recordTests, searchTests,
+		countTests, writerTests,
+	} {
 		for _, tc := range group {
 			t.Run(tc.name, func(t *testing.T) {
 				t.Parallel()
@@ -135,7 +138,10 @@ func inbound(n int) store.Acceptance {
 			PayloadMime: "application/xml", PeerCert: []byte("their certificate"), Digests: []byte("cid:1=abc"),
 		},
 		Evidence: []store.Evidence{
-			{Kind: store.EvidenceReceipt, ContentType: "application/soap+xml", Bytes: fmt.Appendf(nil, "<Receipt %d/>", n)},
+			{
+				Kind: store.EvidenceReceipt, ContentType: "application/soap+xml",
+				Bytes: fmt.Appendf(nil, "<Receipt %d/>", n),
+			},
 			{Kind: store.EvidenceRequestSOAP, ContentType: "application/soap+xml", Bytes: []byte("<Envelope/>")},
 			{Kind: store.EvidencePeerCert, Bytes: []byte("their certificate")},
 			{Kind: store.EvidenceOwnCert, Bytes: []byte("our certificate")},
@@ -149,9 +155,11 @@ func inbound(n int) store.Acceptance {
 func outbound(n int) store.Submission {
 	return store.Submission{Message: store.Message{
 		MessageID: fmt.Sprintf("out-%d@us.example", n), ConversationID: "conv-2", C2: "PNO000222",
-		Sender: "0192:Receiver-1", Receiver: "0192:991825827", DocTypeScheme: peppol.SchemeBusdox, DocType: "urn:x::Invoice##urn:y::2.1",
-		ProcessScheme: peppol.SchemeProcess, Process: "urn:p", InstanceID: fmt.Sprintf("out-instance-%d", n), CountryC1: "NO",
-		Payload: store.BlobRef{Key: "k", Length: 1},
+		Sender: "0192:Receiver-1", Receiver: "0192:991825827", DocTypeScheme: peppol.SchemeBusdox,
+		DocType:       "urn:x::Invoice##urn:y::2.1",
+		ProcessScheme: peppol.SchemeProcess, Process: "urn:p", InstanceID: fmt.Sprintf("out-instance-%d", n),
+		CountryC1: "NO",
+		Payload:   store.BlobRef{Key: "k", Length: 1},
 	}}
 }
 
