@@ -43,7 +43,8 @@ func TestColumns(t *testing.T) {
 
 func TestWideLinesAreSeen(t *testing.T) {
 	wide := strings.Repeat("x", maxColumns)
-	text := "package a\n\n// " + wide + "\ntype t struct {\n\ta int `json:\"" + wide + "\"`\n}\n\nconst s = `\n" + wide +
+	text := "package a\n\n// " + wide + "\ntype t struct {\n\ta int `json:\"" + wide + "\"`\n}\n\nconst s = `\n" +
+		wide +
 		"x\n`\n\nvar v = \"" + wide + "\"\n\t// " + wide[:maxColumns-7] + "\n\t// " + wide[:maxColumns-6] + "\n"
 	if got := wideLines(t, "a.go", []byte(text)); len(got) != 3 || got[0] != 3 || got[1] != 12 || got[2] != 14 {
 		t.Errorf("lines %v, want 3, 12 and 14", got)
@@ -74,7 +75,8 @@ func wideLines(t *testing.T, name string, text []byte) (wide []int) {
 		return true
 	})
 	for i, line := range strings.Split(string(text), "\n") {
-		if columns := utf8.RuneCountInString(line) + 3*strings.Count(line, "\t"); columns > maxColumns && !excepted[i+1] {
+		if columns := utf8.RuneCountInString(line) + 3*strings.Count(line, "\t"); columns > maxColumns &&
+			!excepted[i+1] {
 			wide = append(wide, i+1)
 		}
 	}
