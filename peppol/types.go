@@ -46,7 +46,8 @@ func NamedTypes() []NamedType {
 		},
 		{
 			"catalogue-response", "Peppol catalogue response",
-			ubl("ApplicationResponse", trns+"catalogue_response:3", "2.1"), process(peppolBIS + "catalogue_only:3"),
+			ubl("ApplicationResponse", trns+"catalogue_response:3", "2.1"),
+			process(peppolBIS + "catalogue_only:3"),
 		},
 		{
 			"despatch-advice", "Peppol despatch advice", ubl("DespatchAdvice", trns+"despatch_advice:3", "2.1"),
@@ -82,7 +83,8 @@ func NamedTypes() []NamedType {
 		},
 		{
 			"order-cancellation", "Peppol order cancellation",
-			ubl("OrderCancellation", trns+"order_cancellation:3", "2.3"), process(peppolBIS + "advanced_ordering:3"),
+			ubl("OrderCancellation", trns+"order_cancellation:3", "2.3"),
+			process(peppolBIS + "advanced_ordering:3"),
 		},
 		{
 			"order-change", "Peppol order change", ubl("OrderChange", trns+"order_change:3", "2.3"),
@@ -99,7 +101,10 @@ func NamedTypes() []NamedType {
 			process(peppolBIS + "punch_out:3"),
 		},
 		{"self-billing", "Peppol BIS Self-Billing 3 invoice", ubl("Invoice", selfBill, "2.1"), self},
-		{"self-billing-credit-note", "Peppol BIS Self-Billing 3 credit note", ubl("CreditNote", selfBill, "2.1"), self},
+		{
+			"self-billing-credit-note", "Peppol BIS Self-Billing 3 credit note", ubl("CreditNote", selfBill, "2.1"),
+			self,
+		},
 	}
 }
 

@@ -12,6 +12,7 @@ const (
 	exitShown  = "0 shown; 2 wrong usage or configuration; 3 the record could not be read."
 	exitPrint  = "0 shown; 2 wrong usage."
 	exitRules  = "0 done; 2 wrong usage, or the rules cannot be used."
+	exitGroup  = "0 this help; 2 there is no such command."
 	exitAlone  = "0 done; 2 wrong usage; 3 it could not be finished."
 	exitTaken  = "0 done; 1 the customers cannot be changed like that, nothing was; 2 wrong usage or configuration; " +
 		"3 the record could not be\nread or written."
@@ -21,7 +22,7 @@ const (
 // longer text about them do not stand here.
 var exitCodes = map[string]string{
 	"bench": exitAlone, "bench send": exitAlone, "demo": exitAlone, "localnet": exitAlone, "gentestdata": exitAlone,
-	"version": exitPrint, "config doc": exitPrint, "rules core": exitPrint,
+	"version": exitPrint, "config doc": exitPrint, "types": exitPrint, "rules core": exitPrint,
 	"participants add": exitRecord, "participants import": exitRecord, "participants remove": exitRecord,
 	"participants list": exitShown,
 	"customers list":    exitShown, "customers export": exitShown, "customers history": exitShown,
@@ -68,6 +69,9 @@ func addExitCodes(cmd *cobra.Command) {
 	}
 	_, path, _ := strings.Cut(cmd.CommandPath(), " ")
 	text, ok := exitCodes[path]
+	if !ok && cmd.HasParent() && cmd.HasSubCommands() && !strings.Contains(cmd.Long, "Exit codes:") {
+		text, ok = exitGroup, true
+	}
 	if !ok {
 		return
 	}

@@ -138,9 +138,9 @@ func (c *cli) participantsAdd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add --participant ID --doctype TYPE [--process ID]",
 		Short: "Serve a participant for a document type and process", Args: cobra.NoArgs,
-		Long: "Documents of this type and process for the participant are accepted from now on. Organisation numbers " +
-			"are checked by\n" +
-			"their check digit, schemes by the code list.\n\nExit codes: 0; 2 a value is wrong.",
+		Long: "Documents of this type and process for the participant are accepted from now on. Organisation " +
+			"numbers are\n" +
+			"checked by their check digit, schemes by the code list.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			e, err := s.parse()
 			if err == nil {
@@ -168,7 +168,7 @@ func (c *cli) participantsRemove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "remove --participant ID (--doctype TYPE [--process ID] | --all)",
 		Short: "Stop serving a participant, for one document type and process or for all", Args: cobra.NoArgs,
-		Long: "Documents that were received already are not touched.\n\nExit codes: 0; 2 there is no such entry.",
+		Long: "Documents that were received already are not touched.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if all {
 				return c.removeAll(cmd.Context(), &s)
@@ -212,8 +212,8 @@ func (c *cli) removeAll(ctx context.Context, s *served) error {
 		if n == 0 {
 			return badArgs("%s is not served", p.Value())
 		}
-		return c.print(map[string]any{"participant": p.Value(), "removed": n}, "%s is no longer served: %s removed",
-			p.Value(), count(n, "entry", "entries"))
+		return c.print(map[string]any{"participant": p.Value(), "removed": n},
+			"%s is no longer served: %s removed", p.Value(), count(n, "entry", "entries"))
 	})
 }
 
@@ -256,8 +256,8 @@ func (c *cli) participantsImport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "import FILE|-", Short: "Serve all entries of a CSV file, all or none", Args: cobra.ExactArgs(1),
 		Long: "Columns: participant,doctype,process[,domain], with or without that header, in UTF-8. doctype may be " +
-			"a short name\n" +
-			"(ravn types), then process may be empty.\n\nExit codes: 0; 2 a line is wrong, so nothing was changed.",
+			"a short\n" +
+			"name (ravn types), then process may be empty.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			list, err := readServed(args[0], cmd.InOrStdin(), anyScheme)
 			if err != nil {
@@ -310,10 +310,10 @@ func servedLine(rec []string, anyScheme bool) (store.Served, error) {
 			count(len(rec), "column", "columns"))
 	}
 	rec = append(rec, "", "")
-	s := served{
-		strings.TrimSpace(rec[0]), strings.TrimSpace(rec[1]), strings.TrimSpace(rec[2]),
-		cmp.Or(strings.TrimSpace(rec[3]), domains[0]),
+	for i := range rec {
+		rec[i] = strings.TrimSpace(rec[i])
 	}
+	s := served{rec[0], rec[1], rec[2], cmp.Or(rec[3], domains[0])}
 	e, err := s.parse()
 	if err == nil {
 		err = schemeHint(check(e, anyScheme))

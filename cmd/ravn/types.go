@@ -22,7 +22,7 @@ func (c *cli) types() *cobra.Command {
 	return &cobra.Command{
 		Use: "types", Short: "List common document types with the short names that --doctype takes", Args: cobra.NoArgs,
 		Long: "A short name stands for a document type and, where no --process is given, for its usual process:\n" +
-			"ravn participants add --participant 0192:991825827 --doctype billing\n\nExit codes: 0.",
+			"ravn participants add --participant 0192:991825827 --doctype billing",
 		RunE: func(*cobra.Command, []string) error {
 			for _, t := range peppol.NamedTypes() {
 				r := typeRow{t.Name, t.Title, t.DocType.String(), t.Process.String()}

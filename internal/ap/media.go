@@ -1,7 +1,6 @@
 package ap
 
 import (
-	"fmt"
 	"mime"
 	"strings"
 
@@ -20,8 +19,8 @@ func checkMedia(mediaType string, d peppol.DocTypeID) error {
 	_, root, isXML := d.Root()
 	switch {
 	case xml && isXML:
-		return contradiction(mediaType, fmt.Sprintf(
-			"documents of this type (root element %s) are sent as XML, not wrapped: leave the media type out", root))
+		return contradiction(mediaType, "documents of this type (root element "+root+
+			") are sent as XML, not wrapped: leave the media type out")
 	case isXML && !container(media):
 		return contradiction(mediaType, "documents of this type are XML with the root element "+root)
 	case xml:
