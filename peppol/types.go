@@ -46,8 +46,7 @@ func NamedTypes() []NamedType {
 		},
 		{
 			"catalogue-response", "Peppol catalogue response",
-			ubl("ApplicationResponse", trns+"catalogue_response:3", "2.1"),
-			process(peppolBIS + "catalogue_only:3"),
+			ubl("ApplicationResponse", trns+"catalogue_response:3", "2.1"), process(peppolBIS + "catalogue_only:3"),
 		},
 		{
 			"despatch-advice", "Peppol despatch advice", ubl("DespatchAdvice", trns+"despatch_advice:3", "2.1"),
@@ -83,8 +82,7 @@ func NamedTypes() []NamedType {
 		},
 		{
 			"order-cancellation", "Peppol order cancellation",
-			ubl("OrderCancellation", trns+"order_cancellation:3", "2.3"),
-			process(peppolBIS + "advanced_ordering:3"),
+			ubl("OrderCancellation", trns+"order_cancellation:3", "2.3"), process(peppolBIS + "advanced_ordering:3"),
 		},
 		{
 			"order-change", "Peppol order change", ubl("OrderChange", trns+"order_change:3", "2.3"),

@@ -138,9 +138,8 @@ func (c *cli) participantsAdd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add --participant ID --doctype TYPE [--process ID]",
 		Short: "Serve a participant for a document type and process", Args: cobra.NoArgs,
-		Long: "Documents of this type and process for the participant are accepted from now on. Organisation " +
-			"numbers are\n" +
-			"checked by their check digit, schemes by the code list.",
+		Long: "Documents of this type and process for the participant are accepted from now on.\n" +
+			"Organisation numbers are checked by their check digit, schemes by the code list.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			e, err := s.parse()
 			if err == nil {
@@ -255,9 +254,8 @@ func (c *cli) participantsImport() *cobra.Command {
 	var anyScheme bool
 	cmd := &cobra.Command{
 		Use: "import FILE|-", Short: "Serve all entries of a CSV file, all or none", Args: cobra.ExactArgs(1),
-		Long: "Columns: participant,doctype,process[,domain], with or without that header, in UTF-8. doctype may be " +
-			"a short\n" +
-			"name (ravn types), then process may be empty.",
+		Long: "Columns: participant,doctype,process[,domain], with or without that header, in UTF-8.\n" +
+			"doctype may be a short name (ravn types), then process may be empty.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			list, err := readServed(args[0], cmd.InOrStdin(), anyScheme)
 			if err != nil {

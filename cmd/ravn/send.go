@@ -141,8 +141,8 @@ func (c *cli) attempt(ctx context.Context, n *node.Node, m store.Message, send f
 	l := newSendLine("submitted", m)
 	before := ""
 	if !m.Sealed.IsZero() {
-		l.Event = "resumed"
-		before = fmt.Sprintf("\n%s since %s: the same bytes are sent again", m.State, m.Created.Format(time.RFC3339))
+		l.Event, before = "resumed", fmt.Sprintf("\n%s since %s: the same bytes are sent again", m.State,
+			m.Created.Format(time.RFC3339))
 	}
 	var err error
 	if l.Validation, err = findings(ctx, n, m); err != nil {
