@@ -234,8 +234,6 @@ type spotted struct {
 	sorted int
 }
 
-func newMarks() *marks { return &marks{map[string]int32{}, map[spot]*spotted{}} }
-
 func (m *marks) mark(user string, place int32, d Direction) {
 	n, ok := m.users[user]
 	if !ok {

@@ -119,7 +119,7 @@ func New(ctx context.Context, eng Engine, opts Options) (*DB, error) {
 		return nil, errors.Join(err, d.closePools())
 	}
 	for range eng.Writers {
-		d.writers.Go(newWriter(d).run)
+		d.writers.Go((&writer{db: d, delay: delay{gap: eng.Gather}}).run)
 	}
 	if err := d.show(ctx); err != nil {
 		return nil, errors.Join(err, d.Close())

@@ -84,8 +84,6 @@ type writer struct {
 	delay delay
 }
 
-func newWriter(d *DB) *writer { return &writer{db: d, delay: delay{gap: d.eng.Gather}} }
-
 // run serves writes until the DB is closed and none waits.
 func (wr *writer) run() {
 	defer wr.drop()

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -161,18 +162,11 @@ func (x *explainer) invalid(r *Reference) {
 // uncovered reports a part that nobody signed (AS4-069). In a receipt it should not be at all (AS4-104).
 func (x *explainer) uncovered(i int, p part) {
 	// the SOAP part is the first
-	text := fmt.Sprintf("part %d (%s) is not covered by the signature", i+2, orNoID(p.cid))
+	text := fmt.Sprintf("part %d (%s) is not covered by the signature", i+2, cmp.Or(p.cid, "without usable content id"))
 	x.broken(Problem{Layer: LayerSignature, Rule: "AS4-069", Text: text, Code: ebms.CodePolicyNoncompliance})
 	if x.rep.Signature.Valid {
 		x.rep.Signature.Valid, x.rep.Signature.Reason = false, text
 	}
-}
-
-func orNoID(cid string) string {
-	if cid == "" {
-		return "without usable content id"
-	}
-	return cid
 }
 
 // attachment opens one part.

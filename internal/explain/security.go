@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/base64"
@@ -61,7 +62,7 @@ func (x *explainer) signature() {
 		if i := slices.IndexFunc(s.References, func(r Reference) bool { return r.OK != nil && !*r.OK }); i >= 0 {
 			r := s.References[i]
 			s.Reason = fmt.Sprintf("the signature value fits, but %s (%s) does not: %s", r.URI,
-				orUnknownTarget(r.Target), r.Reason)
+				cmp.Or(r.Target, "no such element"), r.Reason)
 		}
 	}
 }
@@ -73,13 +74,6 @@ func (x *explainer) attached(url string) (string, bool) {
 		return id, err == nil
 	}
 	return id, slices.ContainsFunc(x.parts, func(p part) bool { return p.cid == id })
-}
-
-func orUnknownTarget(s string) string {
-	if s == "" {
-		return "no such element"
-	}
-	return s
 }
 
 // findSigner reports whether there is a signature at all, and whose it claims to be.
