@@ -28,7 +28,10 @@ type Shared int32
 
 // NewBuilder returns a Builder without items.
 func NewBuilder(h Header) *Builder {
-	return &Builder{header: h, counter: newCounter(), users: &marks{map[string]int32{}, map[spot]*spotted{}}, missing: map[string]struct{}{}}
+	return &Builder{
+		header: h, counter: newCounter(), users: &marks{map[string]int32{}, map[spot]*spotted{}},
+		missing: map[string]struct{}{},
+	}
 }
 
 // Shared registers what items have in common. It ignores EndUser and N. The error is an *ItemError.
