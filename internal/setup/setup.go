@@ -358,8 +358,7 @@ func (n *Node) remains(w *Written) {
 			"Check: "+command("config check"))
 	}
 	w.Todo = append(w.Todo,
-		"Serve a participant, for example: "+command("participants add --participant 0192:991825827 --doctype "+
-			Quote(invoice)+" --process "+Quote(billing)),
+		"Serve a participant, for example: "+command("participants add --participant 0192:991825827 --doctype billing"),
 		"Start: "+command("serve"))
 	if n.Environment != certs.Local {
 		w.Todo = append(w.Todo,
@@ -368,13 +367,6 @@ func (n *Node) remains(w *Written) {
 				"or a proxy in front, which as4.trusted_proxies names.")
 	}
 }
-
-// What the example serves: EHF and Peppol BIS invoices.
-const (
-	invoice = "busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:" +
-		"2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1"
-	billing = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
-)
 
 // Quote writes a text so that a shell reads it as one word.
 func Quote(s string) string {
