@@ -26,9 +26,12 @@ func ExampleLoad() {
 	}
 	list, err := schema.Validate(strings.NewReader("<order>\n<item>pen</item>\n<amount>two</amount>\n</order>"))
 	for _, e := range list {
-		fmt.Println(e.Line, e.Path, e.Code, e.Message)
+		fmt.Println(e.Line, e.Path, e.Code)
+		fmt.Println(e.Message)
 	}
 	fmt.Println(err)
-	// Output: 3 /order[1]/amount[1] cvc-datatype-valid.1.2.1 the value of amount is not allowed: "two" is not a value
-	// of the type decimal <nil>
+	// Output:
+	// 3 /order[1]/amount[1] cvc-datatype-valid.1.2.1
+	// the value of amount is not allowed: "two" is not a value of the type decimal
+	// <nil>
 }
