@@ -128,7 +128,7 @@ func checkStatus(resp *http.Response, now time.Time) error {
 // proxies in front of them, compress nevertheless. gzip is decoded, within the same limit; any other coding is an error
 // (SEC-113).
 func readBody(resp *http.Response) ([]byte, error) {
-	in := bufio.NewReader(resp.Body)
+	in := bufio.NewReader(io.LimitReader(resp.Body, maxBody+1)) // empty gzip members would give nothing, for ever
 	body := io.Reader(in)
 	magic, _ := in.Peek(2) // gzip that is not declared; XML never begins with these octets
 	coding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding")))

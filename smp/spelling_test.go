@@ -222,6 +222,52 @@ func TestSEC113ContentCoding(t *testing.T) {
 	}
 }
 
+// repeating is a body without end, which counts what is read of it.
+type repeating struct {
+	piece []byte
+	read  int
+}
+
+func (r *repeating) Read(p []byte) (n int, err error) {
+	for n < len(p) {
+		n += copy(p[n:], r.piece[(r.read+n)%len(r.piece):])
+	}
+	r.read += n
+	return n, nil
+}
+
+func (r *repeating) Close() error { return nil }
+
+// SEC-113: an answer without end is given up once it is longer than allowed, compressed or not, also one of empty gzip
+// members, which never gives anything.
+func TestSEC113WithoutEnd(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		content, coding string
+	}{
+		"plain":         {"x", ""},
+		"gzip":          {strings.Repeat("x", 1<<20), "gzip"},
+		"empty members": {"", "gzip"},
+	} {
+		body := &repeating{piece: []byte(tc.content)}
+		if tc.coding != "" {
+			var out bytes.Buffer
+			z := gzip.NewWriter(&out)
+			if _, err := z.Write([]byte(tc.content)); err != nil || z.Close() != nil {
+				t.Fatal(err)
+			}
+			body.piece = out.Bytes()
+		}
+		got, err := readBody(&http.Response{Header: http.Header{"Content-Encoding": {tc.coding}}, Body: body})
+		if len(got) > maxBody+1 || err == nil && len(got) <= maxBody {
+			t.Errorf("%s: %d octets, %v", name, len(got), err)
+		}
+		if body.read > maxBody+8<<10 {
+			t.Errorf("%s: %d octets were read", name, body.read)
+		}
+	}
+}
+
 // REL-026: an SMP that says when it wants to be asked again is heard.
 func TestREL026RetryAfter(t *testing.T) {
 	t.Parallel()
