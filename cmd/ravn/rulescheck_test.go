@@ -12,7 +12,9 @@ import (
 var unusable = map[string]string{
 	"a/1/pack.json": `{"name":"a","version":"1","documents":[{"doctype":"::a##c::1","rules":["r.sch","s.sch",` +
 		`"t.xslt"]}]}`,
-	"a/1/r.sch": `<schema xmlns="http://purl.oclc.org/dsdl/schematron" xmlns:xsl="http://www.w3.org/1999/XSL/Transform" queryBinding="xslt2">
+	"a/1/r.sch": `<schema xmlns="http://purl.oclc.org/dsdl/schematron" ` +
+		`xmlns:xsl="http://www.w3.org/1999/XSL/Transform"` +
+		` queryBinding="xslt2">
 <xsl:variable name="v" select="1"/>
 <xsl:function name="f"><xsl:for-each select="1 to 3"/><xsl:message/></xsl:function>
 <pattern><rule context="a"><extends rule="x"/><assert id="A" flag="fatal">no test</assert>

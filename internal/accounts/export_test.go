@@ -159,7 +159,8 @@ func same(t testing.TB, what, got, want string) {
 }
 
 const (
-	wantDFO = `Period;Direction;Document family;Document type id;Process id;SeatID;Counterpart SP (SeatID);Sender scheme;Receiver scheme;Sender country;Receiver country;Domain;Count
+	wantDFO = `Period;Direction;Document family;Document type id;Process id;SeatID;Counterpart SP (SeatID);` +
+		`Sender scheme;Receiver scheme;Sender country;Receiver country;Domain;Count
 2026-10;Received;Invoice;INV;p-bill;PNO000777;PNO000777;0192;0192;NO;NO;eProcurement;1
 2026-10;Received;Invoice;INV;p-bill;PNO000777;PNO000888;0192;0192;NO;SE;eProcurement;1
 2026-10;Received;Invoice;INV;p-bill;PNO000777;POP000555;0192;0088;DE;NO;eProcurement;1

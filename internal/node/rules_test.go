@@ -104,7 +104,9 @@ func documentsAreChecked(t *testing.T, rules string) {
 
 const never = `<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2">
 <ns prefix="u" uri="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"/>
-<pattern><rule context="/u:Invoice"><assert id="NEVER" flag="fatal" test="false()">No invoice is right.</assert></rule></pattern></schema>`
+<pattern><rule context="/u:Invoice">
+<assert id="NEVER" flag="fatal" test="false()">No invoice is right.</assert>
+</rule></pattern></schema>`
 
 // installPack writes a pack for invoices that refuses all of them; manifest replaces its description.
 func installPack(t *testing.T, dir, name, version, manifest string) {

@@ -203,7 +203,8 @@ func (s *Store) Known(ctx context.Context, tenant string, seat string, messageID
 const findRepeat = `SELECT r.kind, r.attempt, r.content_type, r.bytes FROM evidence d
 	JOIN evidence r ON r.message_id = d.message_id AND r.tenant = d.tenant AND r.attempt = d.attempt
 		AND r.kind = '` + EvidenceReceipt + `'
-	WHERE d.message_id = ? AND d.tenant = ? AND d.kind = '` + EvidenceDigests + `' AND d.bytes = ? ORDER BY r.attempt LIMIT 1`
+	WHERE d.message_id = ? AND d.tenant = ? AND d.kind = '` + EvidenceDigests + `' AND d.bytes = ?
+	ORDER BY r.attempt LIMIT 1`
 
 // Repeat keeps pieces of proof of a message that came again with a rebuilt header beside those of the first, the
 // receipt among them, and returns the receipt that is kept: that of an earlier repeat with the same digests if there is

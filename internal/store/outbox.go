@@ -58,8 +58,9 @@ func jobID(tenant string, kind Kind, key string) string {
 	return string(kind) + "/" + tenant + "/" + key
 }
 
-var insertJob = db.NewInsert(`outbox (id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end, token,
-	tries, unended, done, dead, reason)`, db.Placeholders(7)+", "+db.Clock+", '', 0, 0, 0, 0, 0, 0, ''", " ON CONFLICT (id) DO NOTHING")
+var insertJob = db.NewInsert(`outbox (id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end,
+	token, tries, unended, done, dead, reason)`,
+	db.Placeholders(7)+", "+db.Clock+", '', 0, 0, 0, 0, 0, 0, ''", " ON CONFLICT (id) DO NOTHING")
 
 // Enqueue enters work. A task that was entered before is left as it is, open or done, so a repeat is harmless.
 func (tx *Tx) Enqueue(tasks ...Task) error {
@@ -121,8 +122,8 @@ func scanJob(row db.Row) (Job, error) {
 	return j, err
 }
 
-// Leases are granted and end by the db.Clock of the database, which all nodes share, or by the time since the host was
-// started (Engine.Boot): a jump of one node's db.Clock ends none (REL-066). lease_end is written in both cases; people
+// Leases are granted and end by the clock of the database, which all nodes share, or by the time since the host was
+// started (Engine.Boot): a jump of one node's clock ends none (REL-066). lease_end is written in both cases; people
 // read it.
 const (
 	grant = `lease_end = ` + db.Clock + ` + ?, lease_boot = ?, lease_ticks = ?`

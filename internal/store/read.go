@@ -26,13 +26,15 @@ func (tx *Tx) Get(id string) (Message, error) {
 // unique per sender only.
 func (s *Store) ByMessageID(ctx context.Context, tenant string, d Direction, messageID string) ([]Message, error) {
 	return db.ReadAll(ctx, s.DB, "by message id", scanMessage, `SELECT `+columns+` FROM message
-		WHERE tenant = ? AND direction = ? AND message_id = ? ORDER BY created DESC, id DESC`, tenant, string(d), messageID)
+		WHERE tenant = ? AND direction = ? AND message_id = ? ORDER BY created DESC, id DESC`,
+		tenant, string(d), messageID)
 }
 
 // ByContent returns the outgoing messages with the same Content, newest first.
 func (s *Store) ByContent(ctx context.Context, tenant string, content []byte) ([]Message, error) {
 	return db.ReadAll(ctx, s.DB, "by content", scanMessage, `SELECT `+columns+` FROM message
-		WHERE tenant = ? AND content = ? AND direction = '`+string(Out)+`' ORDER BY created DESC, id DESC`, tenant, content)
+		WHERE tenant = ? AND content = ? AND direction = '`+string(Out)+`' ORDER BY created DESC, id DESC`,
+		tenant, content)
 }
 
 // ByInstanceID returns the messages with an SBDH InstanceIdentifier, oldest first. A status message names its document

@@ -248,7 +248,8 @@ func place(m *Message) *Message {
 func (f *Filter) query(tenant string, b branch, rows int) (string, []any) {
 	window, args := f.window(tenant, b)
 	where, more := f.conditions()
-	query := `SELECT ` + columns + `, (SELECT COUNT(*) FROM attempt a WHERE a.message_id = m.id AND a.tenant = m.tenant),
+	query := `SELECT ` + columns + `, (SELECT COUNT(*) FROM attempt a
+			WHERE a.message_id = m.id AND a.tenant = m.tenant),
 		CASE WHEN ` + reached + ` THEN 1 ELSE 0 END
 		FROM (SELECT id AS seen FROM message WHERE ` + window + newestFirst + ` LIMIT ?) w CROSS JOIN message m
 		WHERE m.id = w.seen AND ` + where + newestFirst + ` LIMIT ?`

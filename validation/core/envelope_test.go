@@ -15,7 +15,8 @@ import (
 )
 
 // goodEnvelope is a valid envelope, from sbdh.md.
-const goodEnvelope = `<StandardBusinessDocument xmlns="http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader">
+const goodEnvelope = `<StandardBusinessDocument ` +
+	`xmlns="http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader">
 <StandardBusinessDocumentHeader>
 <HeaderVersion>1.0</HeaderVersion>
 <Sender><Identifier Authority="iso6523-actorid-upis">0192:111111111</Identifier></Sender>

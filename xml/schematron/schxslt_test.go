@@ -95,7 +95,8 @@ func TestSchXsltReportingInterop(t *testing.T) {
 }
 
 // schxsltSample is a stylesheet as SchXslt makes it, without what is only for the report.
-const schxsltSample = `<xsl:transform xmlns:xsl="http://www.w3.org/1999/XSL/Transform" xmlns:schxslt="https://doi.org/10.5281/zenodo.1495494"
+const schxsltSample = `<xsl:transform xmlns:xsl="http://www.w3.org/1999/XSL/Transform" ` +
+	`xmlns:schxslt="https://doi.org/10.5281/zenodo.1495494"
   xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:svrl="http://purl.oclc.org/dsdl/svrl" xmlns:n="urn:n" version="2.0">
 <rdf:Description/>
 <xsl:output indent="yes"/>

@@ -161,13 +161,16 @@ func TestNotSchema(t *testing.T) {
 // TestSeveralFilesOfOneNamespace: an import of a namespace may bring several files, and circles end.
 func TestSeveralFilesOfOneNamespace(t *testing.T) {
 	fsys := fstest.MapFS{
-		"root.xsd": {Data: []byte(`<xs:schema xmlns:xs="` + nsXSD + `" xmlns:o="urn:o"><xs:import namespace="urn:o" schemaLocation="x/one.xsd"/>
+		"root.xsd": {Data: []byte(`<xs:schema xmlns:xs="` + nsXSD + `" xmlns:o="urn:o">
+			<xs:import namespace="urn:o" schemaLocation="x/one.xsd"/>
 			<xs:import namespace="urn:o" schemaLocation="x/../x/two.xsd"/><xs:import namespace="urn:gone" schemaLocation="http://example.org/gone.xsd"/>
-			<xs:element name="r"><xs:complexType><xs:sequence><xs:element ref="o:one"/><xs:element ref="o:two"/></xs:sequence></xs:complexType></xs:element></xs:schema>`)},
+			<xs:element name="r"><xs:complexType><xs:sequence><xs:element ref="o:one"/><xs:element ref="o:two"/>
+			</xs:sequence></xs:complexType></xs:element></xs:schema>`)},
 		"x/one.xsd": {Data: []byte(`<schema xmlns="` + nsXSD +
 			`" xmlns:o="urn:o" targetNamespace="urn:o"><include schemaLocation="two.xsd"/><element name="one" ` +
 			`type="o:t"/></schema>`)},
-		"x/two.xsd": {Data: []byte(`<schema xmlns="` + nsXSD + `" xmlns:o="urn:o" targetNamespace="urn:o"><include schemaLocation="one.xsd"/><element name="two" type="o:t"/>
+		"x/two.xsd": {Data: []byte(`<schema xmlns="` + nsXSD + `" xmlns:o="urn:o" targetNamespace="urn:o">
+			<include schemaLocation="one.xsd"/><element name="two" type="o:t"/>
 			<simpleType name="t"><restriction base="int"/></simpleType></schema>`)},
 	}
 	s, err := Load(fsys, "root.xsd")

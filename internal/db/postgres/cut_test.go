@@ -71,11 +71,12 @@ func pipe(to, from net.Conn, cut *atomic.Bool) {
 	}
 }
 
-// TestREL072ConnectionCutAtCommit cuts the connection while COMMIT is on its way there, and while its answer is on its
-// way back, many times (F-08).
-func TestREL072ConnectionCutAtCommit(t *testing.T) {
+// cutAtCommit opens a store through a cutter. A flag of the cutter that is put into arm is raised before the next
+// COMMIT.
+func cutAtCommit(t *testing.T) (c *cutter, s *store.Store, arm *atomic.Pointer[atomic.Bool]) {
+	t.Helper()
 	c, addr := newCutter(t, schema(t))
-	var arm atomic.Pointer[atomic.Bool]
+	arm = new(atomic.Pointer[atomic.Bool])
 	s, err := store.Open(postgres.Open(t.Context(), addr, db.Options{Hook: func(point string) {
 		if flag := arm.Swap(nil); flag != nil && point == "db.before_commit" {
 			flag.Store(true)
@@ -84,7 +85,14 @@ func TestREL072ConnectionCutAtCommit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	t.Cleanup(func() { _ = s.Close() })
+	return c, s, arm
+}
+
+// TestREL072ConnectionCutAtCommit cuts the connection while COMMIT is on its way there, and while its answer is on its
+// way back, many times (F-08).
+func TestREL072ConnectionCutAtCommit(t *testing.T) {
+	c, s, arm := cutAtCommit(t)
 	accept := func(id string) (store.Message, error) {
 		return s.Accept(t.Context(), db.DefaultTenant,
 			store.Acceptance{Message: store.Message{C2: "PNO000111", MessageID: id}})
@@ -113,17 +121,7 @@ func TestREL072ConnectionCutAtCommit(t *testing.T) {
 
 // A claim whose answer was lost is nobody's, and no sign of a crash, whether it was committed or not (REL-067).
 func TestREL072ConnectionCutAtAClaim(t *testing.T) {
-	c, addr := newCutter(t, schema(t))
-	var arm atomic.Pointer[atomic.Bool]
-	s, err := store.Open(postgres.Open(t.Context(), addr, db.Options{Hook: func(point string) {
-		if flag := arm.Swap(nil); flag != nil && point == "db.before_commit" {
-			flag.Store(true)
-		}
-	}}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	c, s, arm := cutAtCommit(t)
 	if err := s.Update(t.Context(), db.DefaultTenant, func(tx *store.Tx) error {
 		return tx.Enqueue(store.Task{Kind: store.Report, Key: "a"})
 	}); err != nil {

@@ -93,7 +93,8 @@ func migrateCounting(t *testing.T, create Database) {
 			rows = append(rows, `INSERT INTO exchange (tenant, direction, c2, message_id, at, c3, doctype_scheme,
 				doctype,
 				process_scheme, process, transport, country_c1, sender, receiver)
-				VALUES ('default', '`+direction+`', 'PNO000111', '`+id+`', 1788264000000000, 'PNO000222', 'ds', 'd`+id+`',
+				VALUES ('default', '`+direction+`', 'PNO000111', '`+id+`', 1788264000000000, 'PNO000222', 'ds',
+				'd`+id+`',
 				'ps', 'p', 't', 'NO', '0192:Sender', '0192:receiver')`)
 		}
 	}

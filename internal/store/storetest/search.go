@@ -284,7 +284,8 @@ func migrateDocuments(t *testing.T, create Database) {
 				payload_mime,
 			sealed_key, sealed_length, sealed_type, endpoint)
 				VALUES ('` + id + `', 'default', '', 'in', 'ACCEPTED', 1, 2, 'm-` + id +
-			`', '', 0, 'PNO000111', 'PNO000222', '0192:Sender', '0192:receiver', '', 'd', '', 'p', '', 'i-` + id + `', '', 'NO', '', '',
+			`', '', 0, 'PNO000111', 'PNO000222', '0192:Sender', '0192:receiver', '', 'd', '', 'p', '', 'i-` + id + `',
+			'', 'NO', '', '',
 			0, 1788264000000000, 1788264000000000, '', 0, '', '', 0, '', '')`
 	}
 	eng := old(t, create, 5, row("1"))
