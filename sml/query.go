@@ -91,8 +91,11 @@ func (r *Resolver) exchangeOnce(ctx context.Context, network, server string, q *
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // so that a cancelled lookup ends at once
 	client := dns.Client{Net: network, Timeout: r.timeout()}
 	m, _, err := client.ExchangeWithConnContext(ctx, q, &dns.Conn{Conn: conn})
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return nil, ctx.Err()
+	case errors.Is(err, os.ErrDeadlineExceeded): // the deadline of ctx, which the connection may see a moment earlier
+		return nil, context.DeadlineExceeded
 	}
 	return m, err
 }
