@@ -170,7 +170,7 @@ func (s *Sender) statusError(res *http.Response, ev *Evidence, err error) *SendE
 		c == http.StatusTooManyRequests, c == http.StatusServiceUnavailable:
 		e.Outcome, e.RetryAfter = Later, retryafter.Read(res.Header, s.now())
 	case c >= 300 && c < 500:
-		e.Outcome = Later // at most three times, which the queue counts
+		e.Outcome = TurnedAway
 	}
 	return e
 }

@@ -178,6 +178,8 @@ const (
 	Refused Outcome = "refused"  // the other side said no for good
 	Later   Outcome = "later"    // it said: not now; the message was not taken
 	NotSent Outcome = "not-sent" // no byte left: no connection was made, or the guard refuses the address
+	// an HTTP status that says that this address takes no messages from us, such as 404: few attempts make sense
+	TurnedAway Outcome = "turned-away"
 	// sent, or perhaps sent, without a valid answer: again with the same bytes
 	Unknown    Outcome = "unknown"
 	BadReceipt Outcome = "bad-receipt" // a receipt of the addressed access point with other digests (AS4-109)
@@ -214,7 +216,7 @@ func (e *SendError) Unwrap() error { return e.Err }
 
 // Permanent tells whether another attempt with the same bytes is pointless or forbidden.
 func (e *SendError) Permanent() bool {
-	return e.Outcome != Later && e.Outcome != NotSent && e.Outcome != Unknown
+	return e.Outcome != Later && e.Outcome != NotSent && e.Outcome != TurnedAway && e.Outcome != Unknown
 }
 
 // Evidence is an answer exactly as received (AS4-106, REL-044).
@@ -240,18 +242,21 @@ type Request struct {
 
 // Post sends a sealed body and returns the verified receipt, or a *SendError (AS4-107 to AS4-110, REL-040 to REL-043).
 func (s *Sender) Post(ctx context.Context, r Request) (*Evidence, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.Peer.URL, r.Body)
+	body := io.NopCloser(r.Body) // the first try must not close it for the second
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.Peer.URL, body)
 	if err != nil {
 		return nil, &SendError{Outcome: Refused, Err: err}
 	}
 	req.ContentLength = r.Length
 	req.Header.Set("Content-Type", r.ContentType)
 	req.Header.Set("User-Agent", s.Agent)
-	req, unsent := traceUnsent(req)
-	res, err := s.HTTP.Do(req)
+	res, unsent, err := s.do(req)
+	if unsent && ctx.Err() == nil {
+		res, unsent, err = s.do(req) // REL-024: one reconnect at once
+	}
 	if err != nil {
 		e := &SendError{Outcome: Unknown, Err: err}
-		if unsent() {
+		if unsent {
 			e.Outcome = NotSent
 		}
 		return nil, e
@@ -263,12 +268,13 @@ func (s *Sender) Post(ctx context.Context, r Request) (*Evidence, error) {
 	return s.judge(ctx, r, res, ev)
 }
 
-// traceUnsent watches a request: unsent tells that it got no connection, so that certainly no byte of it left: the
-// guard refused the address, or DNS, dialling or the TLS handshake failed (REL-023).
-func traceUnsent(req *http.Request) (traced *http.Request, unsent func() bool) {
+// do sends a request. unsent tells that it failed without a connection, so that certainly no byte of it left: the guard
+// refused the address, or DNS, dialling or the TLS handshake failed (REL-023).
+func (s *Sender) do(req *http.Request) (res *http.Response, unsent bool, err error) {
 	var got atomic.Bool
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got.Store(true) }}
-	return req.WithContext(httptrace.WithClientTrace(req.Context(), trace)), func() bool { return !got.Load() }
+	res, err = s.HTTP.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	return res, err != nil && !got.Load(), err
 }
 
 // maxAnswer bounds an answer (SEC-113).

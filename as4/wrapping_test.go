@@ -355,16 +355,16 @@ func TestAS4118Named(t *testing.T) {
 		outcome Outcome
 		says    string
 	}{
-		{404, page, Later, "there is no AS4 endpoint at this address"},
-		{405, page, Later, "takes no POST"},
+		{404, page, TurnedAway, "there is no AS4 endpoint at this address"},
+		{405, page, TurnedAway, "takes no POST"},
 		{413, page, Refused, "larger than the other access point takes"},
 		{503, page, Later, "the access point behind it does not run"},
 		{502, page, Unknown, "an HTML page instead of an answer"},
 		{200, page, Unknown, "an HTML page instead of an answer"},
 		{200, "", Unknown, "the answer is empty"},
-		{400, "no boundary\n", Later, `begins with "no boundary`},
-		{403, "", Later, "does not let us in"},
-		{302, "", Later, "follows no redirect"},
+		{400, "no boundary\n", TurnedAway, `begins with "no boundary`},
+		{403, "", TurnedAway, "does not let us in"},
+		{302, "", TurnedAway, "follows no redirect"},
 	} {
 		t.Run(fmt.Sprint(tc.status), func(t *testing.T) {
 			_, se := postTo(t, tc.status, 1, "text/html", tc.body)

@@ -271,7 +271,7 @@ var decisions = []decision{
 			"document for C4 is\n" +
 			"delivered under the same delivery id. A message that may have arrived stays UNKNOWN. A received " +
 			"document is delivered by\n" +
-			"ravn serve; a message to another access point is sent by: ravn send --resume ID",
+			"ravn serve, and a message to another access point sent: its plan of attempts begins anew",
 		" and due now",
 	},
 	{

@@ -41,11 +41,12 @@ type sendFlags struct {
 func (c *cli) send() *cobra.Command {
 	var f sendFlags
 	cmd := &cobra.Command{
-		Use: "send --from ID --to ID FILE", Short: "Send a document, or a complete envelope, in one attempt",
+		Use: "send --from ID --to ID FILE", Short: "Send a document, or a complete envelope",
 		Long: "Send a business document (which is wrapped in an envelope) or a complete StandardBusinessDocument.\n" +
-			"The message is recorded before anything is sent. If it is not clear whether it arrived,\n" +
-			"ravn send --resume ID sends the same bytes again. Repeating the command does the same: a document\n" +
-			"that is not finished is found by its content, and is not sent a second time without --again.",
+			"The message is recorded before anything is sent, and one attempt is made. If that does not succeed,\n" +
+			"ravn serve sends the same bytes again by its plan (send.retry); ravn send --resume ID does so at once.\n" +
+			"Repeating the command is the same: a document that is not finished is found by its content, and is\n" +
+			"not sent a second time without --again.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.runSend(cmd.Context(), &f, args) },
 	}
@@ -121,16 +122,11 @@ func (c *cli) submit(ctx context.Context, n *node.Node, sub ap.Submission, peer 
 }
 
 // resume sends the stored bytes again, unless the message already has its receipt.
-func (c *cli) resume(ctx context.Context, n *node.Node, m store.Message, peer as4.Peer) (err error) {
+func (c *cli) resume(ctx context.Context, n *node.Node, m store.Message, peer as4.Peer) error {
 	if m.State == store.Sent || m.State == store.Closed {
 		return c.print(newSendLine("finished", m),
 			"MessageId %s\nid        %s\n%s: it has its receipt since %s; nothing was sent now",
 			m.MessageID, m.ID, m.State, m.Accepted.Format(time.RFC3339))
-	}
-	if peer.URL == "" && !m.Sealed.IsZero() && n.Outbound.Directory == nil {
-		if peer, err = n.StoredPeer(m); err != nil {
-			return err
-		}
 	}
 	return c.attempt(ctx, n, m, func() error { _, err := n.Send(ctx, m, peer); return err })
 }

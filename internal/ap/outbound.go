@@ -25,14 +25,16 @@ import (
 type Outbound struct {
 	Core
 	Sender    *as4.Sender
-	Directory Directory                 // may be nil if every peer is given directly
-	Seat      peppol.SeatID             // sender of submissions that name no seat
-	Check     Check                     // of documents before they are accepted
-	Envelope  sbdh.Options              // for reading envelopes that C1 made
-	Country   string                    // COUNTRY_C1 of submissions without one; "" means they must have one
-	Timeout   time.Duration             // of one attempt
-	Hold      time.Duration             // how long a message waits for a receiver that no SMP knows; 0: not at all
-	Observe   func(step, detail string) // called at each step; may be nil
+	Directory Directory                         // may be nil if every peer is given directly
+	Seat      peppol.SeatID                     // sender of submissions that name no seat
+	Check     Check                             // of documents before they are accepted
+	Envelope  sbdh.Options                      // for reading envelopes that C1 made
+	Country   string                            // COUNTRY_C1 of submissions without one; "" means they must have one
+	Timeout   time.Duration                     // of one attempt
+	Hold      time.Duration                     // how long a message waits for a receiver that no SMP knows
+	Plan      Plan                              // of the attempts
+	Spread    func(time.Duration) time.Duration // what a wait becomes, so that not all messages wait alike; required
+	Observe   func(step, detail string)         // called at each step; may be nil
 }
 
 func (out *Outbound) observe(step, detail string) {
@@ -74,7 +76,15 @@ func (out *Outbound) AttemptMessage(ctx context.Context, job store.Job, m store.
 	if err != nil {
 		return nil, out.unsent(ctx, job, err)
 	}
-	ev, held, err := out.send(ctx, job, m, peer, direct.URL == "")
+	return out.attemptAt(ctx, job, m, peer, direct.URL == "" && out.Directory != nil)
+}
+
+// attemptAt makes an attempt at an access point, and if elsewhere is set, and it does not serve the receiver, one at
+// another.
+func (out *Outbound) attemptAt(ctx context.Context, job store.Job, m store.Message, peer as4.Peer,
+	elsewhere bool,
+) (*as4.Evidence, error) {
+	ev, held, err := out.send(ctx, job, m, peer, elsewhere)
 	if !held {
 		return ev, err
 	}
@@ -89,15 +99,19 @@ func (out *Outbound) AttemptMessage(ctx context.Context, job store.Job, m store.
 	return ev, err
 }
 
-// Seek is Attempt for a message that was held because no SMP knew its receiver. If the message may have arrived in the
-// meantime, for example because an older program tried to send it, it is no longer held and waits for an operator: it
-// must not go to another access point unasked.
-func (out *Outbound) Seek(ctx context.Context, job store.Job) error {
-	if !out.neverSent(ctx, job) {
-		return out.unsent(ctx, job, fault.New(fault.PeerUnreachable, nil, ""))
+// AttemptDue is AttemptMessage for a message whose turn has come by itself. What may have arrived at one access point
+// goes to no other one unasked: the document could be there twice (REL-027).
+func (out *Outbound) AttemptDue(ctx context.Context, job store.Job, m store.Message) (*as4.Evidence, error) {
+	peer, err := out.peer(ctx, m, as4.Peer{})
+	if err == nil && mayHaveArrived(m) {
+		if to, _ := certs.Seat(peer.Cert); to != m.C3 {
+			err = fault.New(fault.PeerUnreachable, nil, "it may be at %s; the register now names %s", m.C3, to)
+		}
 	}
-	_, err := out.Attempt(ctx, job, as4.Peer{})
-	return err
+	if err != nil {
+		return nil, out.unsent(ctx, job, err)
+	}
+	return out.attemptAt(ctx, job, m, peer, out.Directory != nil)
 }
 
 // send makes one attempt at one access point. If that does not serve the receiver and elsewhere is set, held is true:
@@ -119,7 +133,8 @@ func (out *Outbound) send(ctx context.Context, job store.Job, m store.Message, p
 	}
 	out.observe(StepSend, peer.URL)
 	ev, sendErr := out.post(ctx, m, peer, n)
-	res := out.result(m, ev, sendErr)
+	job.Spent++
+	res := out.result(ctx, job, m, ev, sendErr)
 	res.Message = &m
 	if held = elsewhere && notServiced(sendErr); held {
 		res.State, res.Hold = store.RetryWait, sendLease
@@ -170,11 +185,17 @@ func (out *Outbound) ready(seat peppol.SeatID, direct as4.Peer) error {
 // peer finds the access point to send to and verifies its certificate before it is used (AS4-140, AS4-141).
 func (out *Outbound) peer(ctx context.Context, m store.Message, direct as4.Peer) (as4.Peer, error) {
 	p := direct
-	if p.URL == "" {
-		if out.Directory == nil {
-			return p, fault.New(fault.ConfigInvalid, nil,
-				"discovery.zone: there is no SML zone to look the receiver up in")
+	switch {
+	case p.URL != "":
+	case out.Directory == nil && m.Sealed.IsZero():
+		return p, fault.New(fault.ConfigInvalid, nil, "discovery.zone: there is no SML zone to look the receiver up in")
+	case out.Directory == nil: // nobody can be asked: to where it went before
+		cert, err := x509.ParseCertificate(m.PeerCert)
+		if err != nil {
+			return p, fault.New(fault.RecordUnreadable, err, "%s", m.ID)
 		}
+		p = as4.Peer{URL: m.Endpoint, Cert: cert}
+	default:
 		e, err := out.lookup(ctx, m)
 		if err != nil {
 			return p, lookupFault(err)
@@ -349,7 +370,9 @@ func (out *Outbound) post(ctx context.Context, m store.Message, peer as4.Peer, n
 }
 
 // result turns the outcome of an attempt into the next state of the message (REL-023, design.md §3).
-func (out *Outbound) result(m store.Message, ev *as4.Evidence, err error) store.Result {
+func (out *Outbound) result(ctx context.Context, job store.Job, m store.Message, ev *as4.Evidence,
+	err error,
+) store.Result {
 	var se *as4.SendError
 	if err == nil {
 		d, derr := peppol.NewDocType(m.DocTypeScheme, m.DocType)
@@ -358,10 +381,12 @@ func (out *Outbound) result(m store.Message, ev *as4.Evidence, err error) store.
 			Count: derr == nil && out.counts(d),
 		}
 	}
-	res := store.Result{State: store.Unknown, Outcome: "error", Detail: err.Error(), Retry: out.Now().Add(time.Minute)}
+	res := store.Result{State: store.Unknown, Outcome: "error", Detail: err.Error()}
 	if !errors.As(err, &se) {
+		res.Retry, res.Over = out.next(job, 0)
 		return res
 	}
+	res.Retry, res.Over = out.next(job, se.RetryAfter)
 	res.Outcome = string(se.Outcome)
 	if se.Signal != nil {
 		res.Code = string(se.Signal.Code)
@@ -371,7 +396,11 @@ func (out *Outbound) result(m store.Message, ev *as4.Evidence, err error) store.
 	case as4.Refused:
 		res.State, res.Refused = store.FailedPermanent, se.Answer != nil && se.Answer.Signer != nil
 	case as4.Later, as4.NotSent:
-		res.State, res.Retry = store.RetryWait, out.Now().Add(max(se.RetryAfter, time.Minute))
+		res.State = store.RetryWait
+	case as4.TurnedAway:
+		if res.State = store.RetryWait; out.turnedAway(ctx, job, m) >= mostTurnedAway {
+			res.State = store.FailedPermanent
+		}
 	case as4.BadReceipt:
 		res.State = store.ReceiptInvalid
 	case as4.DuplicateThere:
@@ -406,6 +435,9 @@ func (out *Outbound) unsent(ctx context.Context, job store.Job, cause error) err
 		why.Retry = later(why.Retry, out.Now().Add(se.RetryAfter))
 	}
 	why.GiveUp, why.Reason = fault.ExitOf(cause) == fault.Negative, cause.Error()
+	if why.Moving.IsZero() && !why.Retry.Before(out.Plan.ends(job)) { // a hold has an end of its own
+		why.Over = out.over(job)
+	}
 	err := out.Store.NotSent(context.WithoutCancel(ctx), job, why)
 	return errors.Join(cause, err)
 }
@@ -414,7 +446,11 @@ func (out *Outbound) unsent(ctx context.Context, job store.Job, cause error) err
 // to another one without an operator's decision.
 func (out *Outbound) neverSent(ctx context.Context, job store.Job) bool {
 	m, err := out.Store.Get(context.WithoutCancel(ctx), out.Tenant, job.MessageID)
-	return err == nil && m.State != store.Unknown && m.State != store.Sending
+	return err == nil && !mayHaveArrived(m)
+}
+
+func mayHaveArrived(m store.Message) bool {
+	return m.State == store.Unknown || m.State == store.Sending
 }
 
 func later(a, b time.Time) time.Time {
@@ -460,6 +496,10 @@ func (out *Outbound) sendFault(ctx context.Context, id string, err error) error 
 	if gerr != nil || m.State == store.Unknown {
 		return fault.New(fault.PeerUnreachable, errors.Join(err, gerr), "")
 	}
+	switch code := fault.Code(m.FaultCode); code {
+	case fault.GivenUp, fault.GivenUpUnclear:
+		return fault.New(code, err, "")
+	}
 	detail := ""
 	if se.Signal != nil {
 		detail = strings.Join(strings.Fields(string(se.Signal.Code)+" "+se.Signal.Short+" "+se.Signal.Text()), " ")
@@ -469,6 +509,11 @@ func (out *Outbound) sendFault(ctx context.Context, id string, err error) error 
 		return fault.New(fault.PeerRefused, err, "%s", detail)
 	case as4.NotSent:
 		return notSentFault(err)
+	case as4.TurnedAway:
+		if m.State == store.FailedPermanent {
+			return fault.New(fault.PeerRefused, err, "%s", detail)
+		}
+		return fault.New(fault.PeerLater, err, "%s", detail)
 	case as4.Later:
 		return fault.New(fault.PeerLater, err, "%s", detail)
 	case as4.BadReceipt, as4.DuplicateThere:

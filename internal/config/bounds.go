@@ -24,6 +24,8 @@ var bounds = map[string]Bound{
 	// below the time that the queue allows for a delivery
 	"validation.timeout": {int64(time.Second), int64(8 * time.Minute)},
 	"send.hold":          {0, int64(30 * 24 * time.Hour)},
+	"send.give_up_after": {int64(time.Minute), int64(30 * 24 * time.Hour)},
+	"send.workers":       {1, 256},
 	"send.timeout":       {int64(time.Second), int64(14 * time.Minute)}, // below the lease of an attempt
 }
 

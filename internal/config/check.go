@@ -58,6 +58,7 @@ func (c *Config) Check() error {
 	c.checkReporting(bad)
 	c.checkDiscovery(env, bad)
 	c.checkNetwork(bad)
+	c.checkPlan(bad)
 	c.checkChoices(bad)
 	for _, name := range c.unknown {
 		bad(name, "no key has this environment variable; docs/configuration.md lists them")

@@ -201,7 +201,7 @@ func TestAPI055Problem(t *testing.T) {
 	}{
 		"just handed in": {
 			func(o *office) store.Message { return o.submitted("1") }, "", "",
-			"It was not sent yet: ravn send --resume 019b", "cancel",
+			"Nothing: ravn serve sends it; at once: ravn send --resume 019b", "cancel",
 		},
 		"not looked up": {func(o *office) store.Message {
 			m := o.submitted("1")

@@ -70,7 +70,7 @@ func nextStep(d *Document) string {
 	case d.Problem != nil:
 		return d.Problem.Next
 	case d.Direction == store.Out && (d.State == store.Submitted || d.State == store.Ready):
-		return "It was not sent yet: ravn send --resume " + d.ID
+		return "Nothing: ravn serve sends it; at once: ravn send --resume " + d.ID
 	case d.State == store.Sending:
 		return "An attempt is under way; wait for its end"
 	case d.Status == Pending:

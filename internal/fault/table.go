@@ -40,6 +40,8 @@ const (
 	PeerLater          Code = "RAVN-2204"
 	PeerNotReached     Code = "RAVN-2205"
 	ReceiptLost        Code = "RAVN-2206"
+	GivenUp            Code = "RAVN-2207"
+	GivenUpUnclear     Code = "RAVN-2208"
 	ProxyFailed        Code = "RAVN-2210"
 	NoSuchMessage      Code = "RAVN-2301"
 	NotResumable       Code = "RAVN-2302"
@@ -72,6 +74,13 @@ func row(c Code, b Blame, x Exit, en, enNext, nb, nbNext, nn, nnNext string) Ent
 		Texts: map[Lang]Text{English: {en, enNext}, Bokmal: {nb, nbNext}, Nynorsk: {nn, nnNext}},
 	}
 }
+
+// What to do about a message that certainly did not get through and has further attempts.
+const (
+	againByPlan        = "ravn serve sends it again by its plan; at once: ravn send --resume ID"
+	againByPlanBokmal  = "ravn serve sender den igjen etter planen; med en gang: ravn send --resume ID"
+	againByPlanNynorsk = "ravn serve sender ho igjen etter planen; med ein gong: ravn send --resume ID"
+)
 
 // Table holds all entries, by code.
 var Table = []Entry{
@@ -235,11 +244,14 @@ var Table = []Entry{
 		"det andre aksesspunktet avviste meldingen", "Les feilen, rett årsaken og send dokumentet på nytt",
 		"det andre aksesspunktet avviste meldinga", "Les feilen, rett årsaka og send dokumentet på nytt"),
 	row(PeerUnreachable, Network, Unsure, "it is not known whether the message arrived",
-		"Send the same bytes again: ravn send --resume ID; the receiver recognises a repeat",
+		"ravn serve sends the same bytes again by its plan, at once: ravn send --resume ID; the receiver recognises "+
+			"a repeat",
 		"det er ikke kjent om meldingen kom fram",
-		"Send de samme bytene igjen: ravn send --resume ID; mottakeren kjenner igjen en gjentakelse",
+		"ravn serve sender de samme bytene igjen etter planen, med en gang: ravn send --resume ID; mottakeren kjenner "+
+			"igjen en gjentakelse",
 		"det er ikkje kjent om meldinga kom fram",
-		"Send dei same bytane igjen: ravn send --resume ID; mottakaren kjenner igjen ei gjentaking"),
+		"ravn serve sender dei same bytane igjen etter planen, med ein gong: ravn send --resume ID; mottakaren "+
+			"kjenner igjen ei gjentaking"),
 	row(ReceiptInvalid, Theirs, Unsure, "the receipt does not match what was sent",
 		"Do not send again; ask the other provider what it received",
 		"kvitteringen passer ikke til det som ble sendt",
@@ -247,21 +259,37 @@ var Table = []Entry{
 		"kvitteringa passar ikkje til det som vart sendt",
 		"Ikkje send på nytt; spør den andre leverandøren kva som vart motteke"),
 	row(PeerLater, Theirs, Unsure, "the other access point cannot take the message now",
-		"Try again later: ravn send --resume ID",
-		"det andre aksesspunktet kan ikke ta imot meldingen nå", "Prøv igjen senere: ravn send --resume ID",
-		"det andre aksesspunktet kan ikkje ta imot meldinga no", "Prøv igjen seinare: ravn send --resume ID"),
+		againByPlan,
+		"det andre aksesspunktet kan ikke ta imot meldingen nå", againByPlanBokmal,
+		"det andre aksesspunktet kan ikkje ta imot meldinga no", againByPlanNynorsk),
 	row(PeerNotReached, Network, Unsure, "there was no connection to the other access point; nothing was sent",
-		"Try again later: ravn send --resume ID",
+		againByPlan,
 		"det ble ingen forbindelse til det andre aksesspunktet; ingenting ble sendt",
-		"Prøv igjen senere: ravn send --resume ID",
+		againByPlanBokmal,
 		"det vart inga samband med det andre aksesspunktet; ingenting vart sendt",
-		"Prøv igjen seinare: ravn send --resume ID"),
+		againByPlanNynorsk),
 	row(ReceiptLost, Theirs, Unsure, "the other access point has the message already, and its receipt is lost",
 		"Do not send it again; ask the other provider to confirm by the message id what it received",
 		"det andre aksesspunktet har meldingen allerede, og kvitteringen er tapt",
 		"Ikke send den på nytt; be den andre leverandøren bekrefte med meldings-id-en hva som ble mottatt",
 		"det andre aksesspunktet har meldinga allereie, og kvitteringa er tapt",
 		"Ikkje send ho på nytt; be den andre leverandøren stadfeste med meldings-id-en kva som vart motteke"),
+	row(GivenUp, Network, Negative, "the message was given up: no attempt to send it got through",
+		"When the receiver's access point can be reached again: ravn documents retry ID, or send the document anew",
+		"meldingen er gitt opp: ingen av forsøkene på å sende den nådde fram",
+		"Når mottakerens aksesspunkt kan nås igjen: ravn documents retry ID, eller send dokumentet på nytt",
+		"meldinga er gitt opp: ingen av forsøka på å sende ho nådde fram",
+		"Når aksesspunktet til mottakaren kan nåast igjen: ravn documents retry ID, eller send dokumentet på nytt"),
+	row(GivenUpUnclear, Network, Unsure,
+		"the message was given up: no receipt came, but one of the attempts may have arrived",
+		"Ask the receiver's provider what arrived; ravn documents retry ID sends the same bytes again, which the "+
+			"receiver recognises",
+		"meldingen er gitt opp: det kom ingen kvittering, men et av forsøkene kan ha nådd fram",
+		"Spør mottakerens leverandør hva som kom fram; ravn documents retry ID sender de samme bytene igjen, og "+
+			"mottakeren kjenner dem igjen",
+		"meldinga er gitt opp: det kom inga kvittering, men eitt av forsøka kan ha nådd fram",
+		"Spør leverandøren til mottakaren kva som kom fram; ravn documents retry ID sender dei same bytane igjen, "+
+			"og mottakaren kjenner dei igjen"),
 	row(ProxyFailed, Ours, Unsure, "the outgoing proxy did not make the connection, so nothing was sent",
 		"Check network.proxy and what the proxy allows, then: ravn send --resume ID",
 		"den utgående proxyen opprettet ikke forbindelsen, så ingenting ble sendt",

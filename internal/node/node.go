@@ -67,7 +67,7 @@ type Node struct {
 	listener net.Listener
 	gate     *intake.Gate // limits what strangers may hold at the AS4 endpoint
 	runner   *queue.Runner
-	seeker   *queue.Runner // of messages whose receiver no SMP knows
+	sender   *queue.Runner // of messages to other access points
 	health   health
 	lines    lines // limits what strangers can make us log
 
@@ -188,13 +188,15 @@ func (n *Node) wire(in *inspection) {
 		Core: core, Check: n.check(n.Config.Validation.Outgoing), Directory: directory, Seat: n.Seat,
 		Country: n.Config.Country,
 		Timeout: time.Duration(n.Config.Send.Timeout), Hold: time.Duration(n.Config.Send.Hold),
+		Plan:     ap.Plan{Waits: n.Config.RetryWaits(), GiveUp: time.Duration(n.Config.Send.GiveUp)},
+		Spread:   ap.Jitter,
 		Envelope: sbdh.Options{FullStandard: n.Config.FullStandard},
 		Sender: &as4.Sender{
 			Trust: n.Trust, HTTP: client, Host: n.Config.Host, Spool: n.spool, Agent: "ravn",
 			Now: n.opts.Now,
 		},
 	}
-	n.seeker = n.newSeeker()
+	n.sender = n.newSender()
 }
 
 // Close gives back the jobs that this process still holds and closes the record.
@@ -217,7 +219,7 @@ func (n *Node) Serve(ctx context.Context) error {
 	srv := n.server()
 	var wg sync.WaitGroup
 	for _, work := range []func(context.Context){
-		n.runner.Run, n.seeker.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts,
+		n.runner.Run, n.sender.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts,
 		n.keepDocuments,
 	} {
 		wg.Go(func() { work(ctx) })

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"time"
 
@@ -27,15 +26,6 @@ func (n *Node) FindOutgoing(ctx context.Context, id string) (store.Message, erro
 		return store.Message{}, fault.New(fault.NoSuchMessage, nil, "%s", id)
 	}
 	return list[0], nil
-}
-
-// StoredPeer returns the access point that a message was sealed for.
-func (n *Node) StoredPeer(m store.Message) (as4.Peer, error) {
-	cert, err := x509.ParseCertificate(m.PeerCert)
-	if err != nil {
-		return as4.Peer{}, fault.New(fault.RecordUnreadable, err, "%s", m.ID)
-	}
-	return as4.Peer{URL: m.Endpoint, Cert: cert}, nil
 }
 
 // takeLease is how long a message is held for an operator's attempt.

@@ -54,8 +54,8 @@ func (s *Store) Cancel(ctx context.Context, tenant, id, actor, reason string) er
 	})
 }
 
-// Requeue makes a message due at once that waits, or was given up, held or quarantined (REL-027, REL-068). The decision
-// is audited.
+// Requeue makes a message due at once that waits, or was given up, held or quarantined (REL-027, REL-068), with a new
+// plan of attempts. The decision is audited.
 func (s *Store) Requeue(ctx context.Context, tenant, id, actor, reason string) error {
 	return s.Update(ctx, tenant, func(tx *Tx) error {
 		m, err := tx.Get(id)
@@ -72,7 +72,7 @@ func (s *Store) Requeue(ctx context.Context, tenant, id, actor, reason string) e
 		if err := tx.Enqueue(Task{Kind: kind, MessageID: id}); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(reopenJob, tx.Clock(), reason, jobID(tenant, kind, id), tenant); err != nil {
+		if _, err := tx.Exec(reopenJob, tx.Clock(), tx.Clock(), reason, jobID(tenant, kind, id), tenant); err != nil {
 			return err
 		}
 		ev := Event{Kind: EventRequeued, Detail: reason, Actor: actor}
@@ -112,5 +112,5 @@ const (
 		WHERE id = ? AND tenant = ? AND done = 0`
 	reopenJob = `UPDATE outbox SET done = 0, dead = 0,
 		due = ` + db.Clock + `, lease_end = 0, token = token + 1, unended = 0, suspect = 0,
-		moving_since = 0, reason = ? WHERE id = ? AND tenant = ?`
+		moving_since = 0, begun = ` + db.Clock + `, spent = 0, reason = ? WHERE id = ? AND tenant = ?`
 )

@@ -52,6 +52,8 @@ type Job struct {
 	Dead      bool      // given up
 	Reason    string    // why it was delayed or given up last
 	Moving    time.Time // since when the message is held because no SMP knows its receiver; zero: it is not held
+	Begun     time.Time // when its plan of attempts began: entered, or requeued by an operator
+	Spent     int       // attempts of that plan so far (D-12)
 }
 
 func jobID(tenant string, kind Kind, key string) string {
@@ -89,7 +91,8 @@ const insertHeld = `INSERT INTO outbox (id, tenant, kind, job_key, message_id, a
 func (tx *Tx) enqueueHeld(kind Kind, messageID string, h hold) (Job, error) {
 	j := Job{
 		ID: jobID(tx.Tenant(), kind, messageID), Tenant: tx.Tenant(), Kind: kind, Key: messageID, MessageID: messageID,
-		Created: tx.Now(), Due: tx.Now(), Owner: h.owner, LeaseEnd: tx.Now().Add(h.lease), Token: 1, Tries: 1,
+		Created: tx.Now(), Begun: tx.Now(), Due: tx.Now(), Owner: h.owner, LeaseEnd: tx.Now().Add(h.lease), Token: 1,
+		Tries: 1,
 	}
 	args := []any{j.ID, j.Tenant, string(kind), j.Key, messageID, db.Micros(tx.Now()), tx.Clock(), h.owner}
 	_, err := tx.Exec(insertHeld, append(args, tx.lease(h.lease)...)...)
@@ -100,25 +103,25 @@ func (tx *Tx) enqueueHeld(kind Kind, messageID string, h hold) (Job, error) {
 type Claim struct {
 	Tenant string // "" means of any tenant
 	Kind   Kind
-	Moving bool   // only messages that are held because no SMP knows their receiver
 	Owner  string // names the worker in the record
 	Lease  time.Duration
 	Limit  int
 }
 
 const jobColumns = `id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end, token, tries, unended,
-	done, dead, reason, suspect, moving_since`
+	done, dead, reason, suspect, moving_since, begun, spent`
 
 func scanJob(row db.Row) (Job, error) {
 	var (
-		j                                     Job
-		created, due, end, done, dead, moving int64
+		j                                            Job
+		created, due, end, done, dead, moving, begun int64
 	)
 	err := row.Scan(&j.ID, &j.Tenant, (*string)(&j.Kind), &j.Key, &j.MessageID, &j.Args, &created, &due, &j.Owner, &end,
-		&j.Token, &j.Tries, &j.Unended, &done, &dead, &j.Reason, &j.Suspect, &moving)
+		&j.Token, &j.Tries, &j.Unended, &done, &dead, &j.Reason, &j.Suspect, &moving,
+		&begun, &j.Spent)
 	j.Created, j.Due, j.LeaseEnd, j.Done = db.FromMicros(created), db.FromMicros(due), db.FromMicros(end),
 		db.FromMicros(done)
-	j.Dead, j.Moving = dead != 0, db.FromMicros(moving)
+	j.Dead, j.Moving, j.Begun = dead != 0, db.FromMicros(moving), db.FromMicros(cmp.Or(begun, created))
 	return j, err
 }
 
@@ -151,7 +154,7 @@ func (tx *Tx) overNow() []any {
 const claimJobs = `UPDATE outbox SET owner = ?, ` + grant + `,
 	token = token + 1, tries = tries + 1, unended = unended + 1
 	WHERE id IN (SELECT id FROM outbox WHERE kind = ? AND done = 0 AND due <= ` + db.Clock + ` AND ` + over + `
-		AND (? = '' OR tenant = ?) AND (? = 0 OR moving_since <> 0) ORDER BY due, id LIMIT ?{skip locked})
+		AND (? = '' OR tenant = ?) ORDER BY due, id LIMIT ?{skip locked})
 	RETURNING ` + jobColumns
 
 // Claim leases due work, the longest due first, and returns what it got (REL-010). With an error it got nothing: work
@@ -162,7 +165,7 @@ func (s *Store) Claim(ctx context.Context, c Claim) ([]Job, error) {
 	err := s.UpdateAny(ctx, s.in(func(tx *Tx) (err error) {
 		args := append([]any{c.Owner}, tx.lease(c.Lease)...)
 		args = append(append(args, string(c.Kind), tx.Clock()), tx.overNow()...)
-		jobs, err = db.ChangeAll(tx.Tx, scanJob, claimJobs, append(args, c.Tenant, c.Tenant, bit(c.Moving), c.Limit)...)
+		jobs, err = db.ChangeAll(tx.Tx, scanJob, claimJobs, append(args, c.Tenant, c.Tenant, c.Limit)...)
 		return err
 	}))
 	if errors.Is(err, db.ErrOutcomeUnknown) {
@@ -199,6 +202,7 @@ const held = ` WHERE id = ? AND tenant = ? AND token = ? AND done = 0`
 
 const (
 	extendJob  = `UPDATE outbox SET ` + grant + held
+	spendJob   = `UPDATE outbox SET ` + grant + `, spent = spent + 1` + held
 	waitForJob = `UPDATE outbox SET token = token WHERE id = ?`
 	unclaimJob = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, tries = tries - 1,
 		unended = unended - 1, reason = ?` + held

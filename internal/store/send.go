@@ -169,7 +169,7 @@ type Start struct {
 // worker left under way is first closed as interrupted (CP-S4, CP-R12).
 func (s *Store) StartAttempt(ctx context.Context, job Job, st Start) (m Message, n int, err error) {
 	err = s.Update(ctx, job.Tenant, func(tx *Tx) error {
-		if err := tx.Extend(job, st.Lease); err != nil {
+		if err := tx.updateHeld(job, spendJob, tx.lease(st.Lease)...); err != nil {
 			return err
 		}
 		if m, err = tx.Get(job.MessageID); err != nil {
@@ -285,12 +285,13 @@ type NotSent struct {
 	Quarantine bool      // its payload is lost or damaged: an operator decides (REL-003)
 	Retry      time.Time // else: when to try again
 	Moving     time.Time // not zero: the message is held, since that time, because no SMP knows its receiver
+	Over       Over      // its plan of attempts is over: it is given up even if it may have arrived
 	Reason     string
 }
 
 // NotSent ends the turn of a message without an attempt (REL-026): it is given up, or waits. An attempt that a vanished
 // worker left open is closed as interrupted. What may have arrived stays UNKNOWN and waits, whatever the reason
-// (REL-027). It is not held, because it must not go to another access point unasked.
+// (REL-027), until its plan is over. It is not held, because it must not go to another access point unasked.
 func (s *Store) NotSent(ctx context.Context, job Job, why NotSent) error {
 	return s.Update(ctx, job.Tenant, func(tx *Tx) error {
 		m, err := tx.Get(job.MessageID)
@@ -310,6 +311,9 @@ func (s *Store) NotSent(ctx context.Context, job Job, why NotSent) error {
 		switch {
 		case why.Quarantine:
 			to, err = Quarantined, tx.Bury(job, why.Reason)
+		case why.Over != nil:
+			why.Reason = why.Over(unclear, why.Reason)
+			to, err = FailedPermanent, tx.Bury(job, why.Reason)
 		case why.GiveUp && !unclear:
 			to, err = FailedPermanent, tx.Bury(job, why.Reason)
 		default:
@@ -344,12 +348,17 @@ func (tx *Tx) wait(job Job, why NotSent, unclear bool) error {
 	return tx.Release(job, why.Retry, why.Reason)
 }
 
+// Over says for the record that the plan of attempts of a message is over (REL-024, design.md §3), and whether one of
+// them may have arrived. last is what happened last.
+type Over func(unclear bool, last string) string
+
 // Result is how an attempt ended.
 type Result struct {
 	// the message's state from now on; UNKNOWN instead of RETRY_WAIT and FAILED_PERMANENT while it may have arrived
 	State    State
 	Refused  bool          // C3 said no under its signature: that answers every attempt with the same bytes
 	Retry    time.Time     // when to try again, for RETRY_WAIT, UNKNOWN and DELIVERY_FAILED
+	Over     Over          // the plan of attempts is over: FAILED_PERMANENT instead of RETRY_WAIT and UNKNOWN
 	Hold     time.Duration // not 0: the worker keeps the job that long instead, because it tries again itself at once
 	Outcome  string        // one word for the record, such as "receipt", "error", "timeout"
 	Code     string
@@ -377,13 +386,14 @@ func (s *Store) FinishAttempt(ctx context.Context, job Job, n int, r Result) err
 		if r.State, err = tx.stateAfter(&m, r); err != nil {
 			return err
 		}
-		if err := tx.endOrRelease(job, r); err != nil {
+		reason := r.giveUp()
+		if err := tx.endOrRelease(job, r, reason); err != nil {
 			return err
 		}
 		if r.State == Sent && !hasReceipt(r.Evidence) {
 			return fmt.Errorf("store: message %s cannot be SENT without a receipt", m.ID) // invariant I4
 		}
-		ev := Event{Kind: cmp.Or(r.Outcome, "attempt_ended"), Detail: joined(r.Code, r.Detail), Actor: job.Owner}
+		ev := Event{Kind: cmp.Or(r.Outcome, "attempt_ended"), Detail: reason, Actor: job.Owner}
 		set, args := r.columns(tx.Now())
 		if err := tx.move(&m, r.State, set, args, ev); err != nil {
 			return err
@@ -398,6 +408,16 @@ func (s *Store) FinishAttempt(ctx context.Context, job Job, n int, r Result) err
 		}
 		return tx.afterAttempt(&m, n, r)
 	}))
+}
+
+// giveUp ends a plan that is over, and returns what the record says of the outcome.
+func (r *Result) giveUp() (reason string) {
+	reason = joined(r.Code, r.Detail)
+	if r.Over == nil || r.State != RetryWait && r.State != Unknown {
+		return reason
+	}
+	reason, r.State = r.Over(r.State == Unknown, reason), FailedPermanent
+	return reason
 }
 
 // columns are what the end of an attempt sets in its message.
@@ -437,15 +457,15 @@ func (tx *Tx) afterAttempt(m *Message, n int, r Result) error {
 }
 
 // endOrRelease ends the job or gives it back, as the new state of its message demands.
-func (tx *Tx) endOrRelease(job Job, r Result) error {
+func (tx *Tx) endOrRelease(job Job, r Result, reason string) error {
 	switch r.State {
 	case RetryWait, Unknown, DeliveryFailed:
 		if r.Hold > 0 {
 			return tx.Extend(job, r.Hold)
 		}
-		return tx.Release(job, r.Retry, joined(r.Code, r.Detail))
+		return tx.Release(job, r.Retry, reason)
 	case FailedPermanent, Dead, Quarantined:
-		return tx.Bury(job, joined(r.Code, r.Detail))
+		return tx.Bury(job, reason)
 	}
 	return tx.Complete(job)
 }

@@ -70,7 +70,7 @@ var next = map[Direction]map[State][]State{
 		RetryWait:       {Sending, FailedPermanent, Cancelled, Quarantined},
 		Unknown:         {Sending, FailedPermanent, RecoveryHold, Quarantined}, // never cancelled (REL-027)
 		Sent:            {Closed},
-		FailedPermanent: {RetryWait, Closed},
+		FailedPermanent: {RetryWait, Sent, Closed}, // a late receipt or MLS moves it (design.md §3)
 		UnknownAccepted: {Sent, Closed, FailedPermanent},
 		ReceiptInvalid:  {RetryWait, Closed, FailedPermanent},
 		RecoveryHold:    {RetryWait, Closed, FailedPermanent},

@@ -20,6 +20,7 @@ var sendTests = []test{
 	{"REL-027 what may have arrived stays unknown", testUnclear},
 	{"REL-027 no lookup says that it did not arrive", testNotSent},
 	{"REL-026 what waits for a receiver that moves", testMoving},
+	{"REL-024 the plan of attempts", testPlan},
 	{"D-25 evidence belongs to the attempt that sent it", testEvidenceOfAttempts},
 	{"AS4-125 an attempt that another follows at once keeps its job", testHold},
 	{"REL-043 no message is SENT without a receipt", testNoReceipt},
@@ -267,8 +268,7 @@ func testMoving(b *bench) {
 	why := store.NotSent{Reason: "no SMP knows it", Retry: since.Add(time.Minute), Moving: since}
 	claim := func() []store.Job {
 		jobs, err := b.Claim(b.ctx, store.Claim{
-			Kind: store.Send, Moving: true, Owner: "seeker", Lease: lease,
-			Limit: 10,
+			Kind: store.Send, Owner: "seeker", Lease: lease, Limit: 10,
 		})
 		b.must(err)
 		return jobs
@@ -279,7 +279,6 @@ func testMoving(b *bench) {
 		return jobs[0].Moving.String()
 	}
 	m := b.submitted(1)
-	want(b, "what waits for nobody", len(claim()), 0)
 	b.must(b.NotSent(b.ctx, b.claimed(store.Send), why))
 	want(b, "state", b.state(m.ID), store.RetryWait)
 	want(b, "since", moving(), since.String())
@@ -299,7 +298,6 @@ func testMoving(b *bench) {
 	b.must(b.FinishAttempt(b.ctx, jobs[0], n,
 		store.Result{State: store.RetryWait, Outcome: "later", Retry: b.clock.Now()}))
 	want(b, "once the receiver was found", moving(), time.Time{}.String())
-	want(b, "what waits for something else", len(claim()), 0)
 
 	why.Moving, why.Retry = b.clock.Now(), b.clock.Now()
 	b.must(b.NotSent(b.ctx, b.claimed(store.Send), why))
@@ -314,7 +312,56 @@ func testMoving(b *bench) {
 	why.Moving, why.Retry = b.clock.Now(), b.clock.Now()
 	b.must(b.NotSent(b.ctx, b.claimed(store.Send), why))
 	want(b, "what may have arrived", b.state(m.ID), store.Unknown)
-	want(b, "is sent nowhere else unasked", len(claim()), 0)
+	want(b, "goes nowhere else unasked", moving(), time.Time{}.String())
+}
+
+// testPlan counts the attempts of a plan, ends it, and begins another.
+func testPlan(b *bench) {
+	over := func(unclear bool, last string) string { return fmt.Sprint("over, unclear ", unclear, ": ", last) }
+	begun := b.clock.Now()
+	m := b.submitted(1)
+	job := b.claimed(store.Send)
+	want(b, "at first", fmt.Sprint(job.Begun, job.Spent), fmt.Sprint(begun, 0))
+	b.must(b.NotSent(b.ctx, job, store.NotSent{Reason: "no SMP", Retry: b.clock.Now()}))
+	b.clock.advance(time.Minute)
+	attempt := func(what string, r store.Result, spent int, state store.State) {
+		job := b.claimed(store.Send)
+		want(b, what+": spent before", job.Spent, spent)
+		_, n, err := b.StartAttempt(b.ctx, job, sealedAs("one"))
+		b.must(err)
+		b.must(b.FinishAttempt(b.ctx, job, n, r))
+		want(b, what, b.state(m.ID), state)
+	}
+	last := func() string {
+		events, err := b.Timeline(b.ctx, tenant, m.ID)
+		b.must(err)
+		return events[len(events)-1].Detail
+	}
+	later := store.Result{State: store.RetryWait, Outcome: "later", Detail: "busy", Retry: b.clock.Now()}
+	attempt("a first attempt", later, 0, store.RetryWait)
+	lost := later
+	lost.Over = over
+	attempt("a last one, nothing arrived", lost, 1, store.FailedPermanent)
+	want(b, "the record", last(), "over, unclear false: busy")
+
+	b.must(b.Requeue(b.ctx, tenant, m.ID, "kari", "once more"))
+	again, err := b.JobOf(b.ctx, tenant, store.Send, m.ID)
+	b.must(err)
+	want(b, "another plan", fmt.Sprint(again.Begun, again.Spent), fmt.Sprint(b.clock.Now(), 0))
+	lost.State = store.Unknown
+	attempt("a last one that may have arrived", lost, 0, store.FailedPermanent)
+	want(b, "the record", last(), "over, unclear true: busy")
+	attempts, err := b.Attempts(b.ctx, tenant, m.ID)
+	b.must(err)
+	want(b, "the attempt", attempts[2].Unclear, true)
+
+	b.must(b.Requeue(b.ctx, tenant, m.ID, "kari", "once more"))
+	b.must(b.NotSent(b.ctx, b.claimed(store.Send), store.NotSent{Reason: "no SMP", Over: over}))
+	want(b, "without an attempt", string(b.state(m.ID))+" "+last(), "FAILED_PERMANENT over, unclear true: no SMP")
+	refused := store.Result{State: store.FailedPermanent, Outcome: "refused", Detail: "no", Over: over}
+	b.must(b.Requeue(b.ctx, tenant, m.ID, "kari", "once more"))
+	attempt("what may have arrived and is refused without signature", refused, 0, store.FailedPermanent)
+	want(b, "the record", last(), "over, unclear true: no")
 }
 
 func testEvidenceOfAttempts(b *bench) {

@@ -1,0 +1,200 @@
+package node
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ravn-ap/ravn/as4"
+	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/smp"
+)
+
+// planned is a node with a clock of the test, which sends to a server that answers as the test says.
+type planned struct {
+	*tested
+	*register
+	now    time.Time
+	answer func(w http.ResponseWriter)
+	id     string
+}
+
+func openPlanned(t *testing.T) *planned {
+	t.Helper()
+	_, dir := testPKI(t)
+	from, to := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002")
+	p := &planned{tested: from, now: time.Now().Truncate(time.Second)}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { p.answer(w) }))
+	t.Cleanup(srv.Close)
+	peer := as4.Peer{URL: srv.URL, Cert: to.peer().Cert}
+	p.register = &register{first: peer, then: peer}
+	from.Outbound.Directory, from.Outbound.Now = p.register, func() time.Time { return p.now }
+	from.Outbound.Spread = func(d time.Duration) time.Duration { return d }
+	return p
+}
+
+// attempt makes the next attempt and returns its error, the state of the message after it, and how long it waits.
+func (p *planned) attempt(t *testing.T) (err error, state store.State, wait time.Duration) {
+	t.Helper()
+	if p.id == "" {
+		m, job := p.taken(t)
+		p.id = m.ID
+		_, err = p.Attempt(t.Context(), m, job, as4.Peer{})
+	} else {
+		m, gerr := p.Store.Get(t.Context(), db.DefaultTenant, p.id)
+		if gerr != nil {
+			t.Fatal(gerr)
+		}
+		_, err = p.Send(t.Context(), m, as4.Peer{})
+	}
+	job, jerr := p.Store.JobOf(t.Context(), db.DefaultTenant, store.Send, p.id)
+	if jerr != nil {
+		t.Fatal(jerr)
+	}
+	return err, p.state(t, p.id), job.Due.Sub(p.now)
+}
+
+func status(code int, header ...string) func(http.ResponseWriter) {
+	return func(w http.ResponseWriter) {
+		for i := 0; i+1 < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(code)
+	}
+}
+
+// REL-023, design.md §3: what each kind of answer without ebMS does to a message, attempt after attempt.
+func TestREL023Answers(t *testing.T) {
+	type step struct {
+		state store.State
+		wait  time.Duration // 0: it does not wait
+		code  fault.Code
+	}
+	waits := func(s store.State, code fault.Code) []step {
+		return []step{{s, time.Minute, code}, {s, 2 * time.Minute, code}, {s, 5 * time.Minute, code}}
+	}
+	once := func(wait time.Duration) []step { return []step{{store.RetryWait, wait, fault.PeerLater}} }
+	for name, c := range map[string]struct {
+		answer func(http.ResponseWriter)
+		steps  []step
+	}{
+		"408":                      {status(408), waits(store.RetryWait, fault.PeerLater)},
+		"425":                      {status(425), waits(store.RetryWait, fault.PeerLater)},
+		"429, asks for 20 minutes": {status(429, "Retry-After", "1200"), once(20 * time.Minute)},
+		"503, asks for nine hours": {status(503, "Retry-After", "32400"), once(time.Hour)},
+		"503, asks for a second":   {status(503, "Retry-After", "1"), once(time.Minute)},
+		"500":                      {status(500), waits(store.Unknown, fault.PeerUnreachable)},
+		"502":                      {status(502), waits(store.Unknown, fault.PeerUnreachable)},
+		"200 without a body":       {status(200), waits(store.Unknown, fault.PeerUnreachable)},
+		"202":                      {status(202), waits(store.Unknown, fault.PeerUnreachable)},
+		"204":                      {status(204), waits(store.Unknown, fault.PeerUnreachable)},
+		"413":                      {status(413), []step{{store.FailedPermanent, 0, fault.PeerRefused}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := openPlanned(t)
+			p.answer = c.answer
+			for i, want := range c.steps {
+				err, state, wait := p.attempt(t)
+				if state != want.state || want.wait != 0 && wait != want.wait || codeOf(err) != want.code {
+					t.Errorf("attempt %d: %s for %s, %v; want %+v", i+1, state, wait, err, want)
+				}
+			}
+		})
+	}
+	for _, code := range []int{301, 302, 307, 400, 401, 403, 404, 405, 415} {
+		t.Run(http.StatusText(code), func(t *testing.T) {
+			p := openPlanned(t)
+			p.answer = status(code, "Location", "https://elsewhere.example/as4")
+			for i, want := range []step{
+				{store.RetryWait, time.Minute, fault.PeerLater}, {store.RetryWait, 2 * time.Minute, fault.PeerLater},
+				{store.FailedPermanent, 0, fault.PeerRefused},
+			} {
+				err, state, wait := p.attempt(t)
+				if state != want.state || want.wait != 0 && wait != want.wait || codeOf(err) != want.code {
+					t.Errorf("attempt %d: %s for %s, %v; want %+v", i+1, state, wait, err, want)
+				}
+			}
+			if p.forgotten != 3 {
+				t.Errorf("the lookup was made afresh %d times", p.forgotten)
+			}
+		})
+	}
+}
+
+// AS4-127, REL-024: the end of the plan, when nothing can have arrived and when something may have.
+func TestREL024PlanOver(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		answer int
+		state  store.State // while the plan runs
+		code   fault.Code
+	}{
+		{"nothing arrived", 503, store.RetryWait, fault.GivenUp},
+		{"it may have arrived", 502, store.Unknown, fault.GivenUpUnclear},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := openPlanned(t)
+			p.answer = status(c.answer)
+			begun := p.now
+			if _, state, _ := p.attempt(t); state != c.state {
+				t.Errorf("at first: %s", state)
+			}
+			p.now = begun.Add(24*time.Hour - 3*time.Minute)
+			if _, state, wait := p.attempt(t); state != c.state || wait != 2*time.Minute {
+				t.Errorf("shortly before the end: %s for %s", state, wait)
+			}
+			p.now = begun.Add(24*time.Hour - time.Minute)
+			err, state, _ := p.attempt(t)
+			if state != store.FailedPermanent || codeOf(err) != c.code {
+				t.Errorf("at the end: %s, %v", state, err)
+			}
+			doc, err := p.Desk.Show(t.Context(), p.id)
+			if err != nil || doc.Problem == nil || doc.Problem.Code != c.code ||
+				!strings.Contains(doc.Timeline[len(doc.Timeline)-1].Detail, "EBMS:0301") {
+				t.Fatalf("an operator sees %+v, %v", doc, err)
+			}
+			anew := strings.Contains(doc.Problem.Next, "send the document anew")
+			if anew != (c.code == fault.GivenUp) {
+				t.Errorf("the advice is %q", doc.Problem.Next)
+			}
+			m, err := p.Store.Get(t.Context(), db.DefaultTenant, p.id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := p.Send(t.Context(), m, as4.Peer{}); codeOf(err) != fault.NotResumable {
+				t.Errorf("sent once more: %v", err)
+			}
+			if err := p.Store.Requeue(t.Context(), db.DefaultTenant, p.id, "kari", "it is back"); err != nil {
+				t.Fatal(err)
+			}
+			if _, state, wait := p.attempt(t); state == store.FailedPermanent || wait != time.Minute {
+				t.Errorf("another plan: %s for %s", state, wait)
+			}
+		})
+	}
+}
+
+// REL-026: a register that does not answer costs no attempt, and the plan ends all the same.
+func TestREL026RegisterSilent(t *testing.T) {
+	p := openPlanned(t)
+	p.forgotten, p.err = 1, lookupError(smp.Unavailable)
+	begun := p.now
+	if err, state, wait := p.attempt(t); state != store.RetryWait || wait != time.Minute ||
+		codeOf(err) != fault.LookupFailed {
+		t.Errorf("%s for %s, %v", state, wait, err)
+	}
+	p.err, p.answer = nil, status(503)
+	if _, _, wait := p.attempt(t); wait != time.Minute {
+		t.Errorf("the first attempt waits for %s", wait)
+	}
+	p.err, p.now = lookupError(smp.Unavailable), begun.Add(24*time.Hour)
+	err, state, _ := p.attempt(t)
+	if state != store.FailedPermanent || !errors.As(err, new(*fault.Error)) {
+		t.Errorf("at the end: %s, %v", state, err)
+	}
+}

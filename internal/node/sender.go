@@ -1,0 +1,73 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/ravn-ap/ravn/as4"
+	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/queue"
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/smp"
+)
+
+// newSender makes the worker that sends due messages: those that were handed in, and those whose plan has another
+// attempt (REL-024).
+func (n *Node) newSender() *queue.Runner {
+	return &queue.Runner{
+		Store: n.Store, Work: map[store.Kind]queue.Work{store.Send: n.sendDue}, Owner: n.process.Name,
+		Now:   n.opts.Now,
+		Limit: n.Config.Send.Workers, Timeout: 2*n.Outbound.Timeout + time.Minute, // AS4-125: perhaps two access points
+		OnError: n.logJob,
+	}
+}
+
+// sendDue makes the attempt that is due. What comes of it is on record when it returns; if that failed, the lease
+// expires.
+func (n *Node) sendDue(ctx context.Context, job store.Job) queue.Outcome {
+	m, err := n.Store.Get(ctx, db.DefaultTenant, job.MessageID)
+	if err != nil {
+		n.trouble("the message of a job cannot be read", err)
+		return queue.AlreadyEnded()
+	}
+	_, err = n.Outbound.AttemptDue(ctx, job, m)
+	n.logSent(ctx, job, err)
+	return queue.AlreadyEnded()
+}
+
+// logSent logs how an attempt ended. Lines do not name participants.
+func (n *Node) logSent(ctx context.Context, job store.Job, err error) {
+	line := func(ev *zerolog.Event) *zerolog.Event {
+		ev = ev.Str("dir", "out").Str("tx", job.MessageID).Int("attempt", job.Spent+1)
+		m, gerr := n.Store.Get(context.WithoutCancel(ctx), db.DefaultTenant, job.MessageID)
+		if gerr == nil {
+			ev = ev.Str("message_id", m.MessageID).Str("state", string(m.State)).Str("c3", string(m.C3))
+		}
+		if se := (*smp.Error)(nil); errors.As(err, &se) {
+			ev = ev.Str("reason", string(se.Reason))
+		}
+		if se := (*as4.SendError)(nil); errors.As(err, &se) {
+			ev = ev.Str("outcome", string(se.Outcome)).Int("status", se.HTTPStatus)
+		}
+		return ev
+	}
+	if err == nil {
+		line(n.opts.Log.Info()).Msg("sent")
+		return
+	}
+	code := fault.RecordUnreadable
+	if f := (*fault.Error)(nil); errors.As(err, &f) {
+		code = f.Code
+	}
+	next, jerr := n.Store.JobOf(context.WithoutCancel(ctx), db.DefaultTenant, store.Send, job.MessageID)
+	switch {
+	case jerr == nil && !next.Dead:
+		line(n.opts.Log.Warn()).Str("code", string(code)).Time("next", next.Due).Msg("not sent yet")
+	default:
+		line(n.failure(fault.New(code, nil, ""))).Msg("not sent: it was given up")
+	}
+}
