@@ -34,6 +34,7 @@ type Outbound struct {
 	Hold      time.Duration                     // how long a message waits for a receiver that no SMP knows
 	Plan      Plan                              // of the attempts
 	Spread    func(time.Duration) time.Duration // what a wait becomes, so that not all messages wait alike; required
+	Lanes     Lanes                             // of AttemptDue
 	Observe   func(step, detail string)         // called at each step; may be nil
 }
 
@@ -102,6 +103,9 @@ func (out *Outbound) attemptAt(ctx context.Context, job store.Job, m store.Messa
 // AttemptDue is AttemptMessage for a message whose turn has come by itself. What may have arrived at one access point
 // goes to no other one unasked: the document could be there twice (REL-027).
 func (out *Outbound) AttemptDue(ctx context.Context, job store.Job, m store.Message) (*as4.Evidence, error) {
+	if over := out.Now().After(out.Plan.ends(job)); over && job.Spent > 0 {
+		return nil, out.unsent(ctx, job, fault.New(fault.PeerNotReached, nil, ""))
+	}
 	peer, err := out.peer(ctx, m, as4.Peer{})
 	if err == nil && mayHaveArrived(m) {
 		if to, _ := certs.Seat(peer.Cert); to != m.C3 {
@@ -111,7 +115,40 @@ func (out *Outbound) AttemptDue(ctx context.Context, job store.Job, m store.Mess
 	if err != nil {
 		return nil, out.unsent(ctx, job, err)
 	}
-	return out.attemptAt(ctx, job, m, peer, out.Directory != nil)
+	lane := store.LaneOf(peer.URL)
+	if !out.Lanes.Admit(job.ID, lane) {
+		if out.Now().After(out.Plan.ends(job)) {
+			return nil, out.unsent(ctx, job, fault.New(fault.PeerNotReached, nil, ""))
+		}
+		return nil, errors.Join(ErrNotNow, out.Store.Redirect(context.WithoutCancel(ctx), job, lane))
+	}
+	begin := out.Now()
+	ev, err := out.attemptAt(ctx, job, m, peer, out.Directory != nil)
+	out.Lanes.Report(lane, reached(err), out.Now().Sub(begin))
+	return ev, err
+}
+
+// Lanes keeps messages away from access points that fail or have enough (REL-025).
+type Lanes interface {
+	Admit(job, lane string) bool
+	Report(lane string, ok bool, took time.Duration)
+}
+
+// ErrNotNow means that a message waits for its turn at its access point: nothing happened to it.
+var ErrNotNow = errors.New("ap: the access point takes no further message now")
+
+// reached reports whether an access point did its part in an attempt: it answered as an access point, even if it
+// refused the message. A failure of our own proxy or record says nothing against it.
+func reached(err error) bool {
+	var se *as4.SendError
+	if !errors.As(err, &se) || proxyFailed(err) {
+		return true
+	}
+	switch se.Outcome {
+	case as4.Later, as4.NotSent, as4.TurnedAway, as4.Unknown:
+		return false
+	}
+	return true
 }
 
 // send makes one attempt at one access point. If that does not serve the receiver and elsewhere is set, held is true:

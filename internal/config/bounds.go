@@ -22,11 +22,12 @@ var bounds = map[string]Bound{
 	"deliver.lease":              {int64(time.Second), int64(time.Hour)},
 	"validation.room_bytes":      {16 << 20, 1 << 40},
 	// below the time that the queue allows for a delivery
-	"validation.timeout": {int64(time.Second), int64(8 * time.Minute)},
-	"send.hold":          {0, int64(30 * 24 * time.Hour)},
-	"send.give_up_after": {int64(time.Minute), int64(30 * 24 * time.Hour)},
-	"send.workers":       {1, 256},
-	"send.timeout":       {int64(time.Second), int64(14 * time.Minute)}, // below the lease of an attempt
+	"validation.timeout":    {int64(time.Second), int64(8 * time.Minute)},
+	"send.hold":             {0, int64(30 * 24 * time.Hour)},
+	"send.give_up_after":    {int64(time.Minute), int64(30 * 24 * time.Hour)},
+	"send.workers":          {1, 256},
+	"send.per_access_point": {1, 256},
+	"send.timeout":          {int64(time.Second), int64(14 * time.Minute)}, // below the lease of an attempt
 }
 
 // BoundOf returns the bound of a key.

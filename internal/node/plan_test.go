@@ -1,17 +1,22 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/ravn-ap/ravn/as4"
+	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/smp"
 )
 
@@ -196,5 +201,77 @@ func TestREL026RegisterSilent(t *testing.T) {
 	err, state, _ := p.attempt(t)
 	if state != store.FailedPermanent || !errors.As(err, new(*fault.Error)) {
 		t.Errorf("at the end: %s, %v", state, err)
+	}
+}
+
+// atlas is a directory with an access point for each receiver.
+type atlas map[string]as4.Peer
+
+func (a atlas) Endpoint(_ context.Context, r peppol.ParticipantID, _ peppol.DocTypeID,
+	_ peppol.ProcessID,
+) (*smp.Endpoint, error) {
+	p := a[r.Value()]
+	return &smp.Endpoint{URL: p.URL, Cert: p.Cert}, nil
+}
+
+func (atlas) Forget(peppol.ParticipantID, peppol.DocTypeID) {}
+
+// REL-025: with real sockets, messages for an access point that hangs up hold up none for another, and cost no more
+// attempts than it takes to see that it is dead.
+func TestREL025DeadAccessPoint(t *testing.T) {
+	_, dir := testPKI(t)
+	from, to := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002")
+	to.serve(t, c4, billing, process)
+	var calls atomic.Int64
+	dead := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		calls.Add(1)
+		panic(http.ErrAbortHandler)
+	}))
+	defer dead.Close()
+	const nobody = "0192:991825827"
+	from.Outbound.Directory = atlas{c4: to.peer(), nobody: {URL: dead.URL, Cert: to.peer().Cert}}
+	submit := func(receiver string) store.Message {
+		t.Helper()
+		m, err := from.Outbound.Submit(t.Context(), ap.Submission{
+			From: participant(t, c1), To: participant(t, receiver), Open: ap.Bytes(golden.Invoice(t)),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	var lost []store.Message
+	for range 60 {
+		lost = append(lost, submit(nobody))
+	}
+	good := submit(c4)
+	for end := time.Now().Add(time.Minute); from.state(t, good.ID) != store.Sent; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("it is %s", from.state(t, good.ID))
+		}
+	}
+	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		due, held := 0, 0
+		for _, m := range lost {
+			job, err := from.Store.JobOf(t.Context(), db.DefaultTenant, store.Send, m.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if job.Spent == 0 && job.Lane == store.LaneOf(dead.URL) {
+				due++
+			}
+			if job.Spent > 0 {
+				held++
+			}
+		}
+		if due+held == len(lost) && held >= 5 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d wait at the dead one, %d were tried", due, held)
+		}
+	}
+	if n := calls.Load(); n < 5 || n > 5+16 {
+		t.Errorf("%d attempts at the dead one", n)
 	}
 }

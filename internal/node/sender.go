@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ravn-ap/ravn/as4"
+	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/queue"
@@ -18,12 +19,31 @@ import (
 // newSender makes the worker that sends due messages: those that were handed in, and those whose plan has another
 // attempt (REL-024).
 func (n *Node) newSender() *queue.Runner {
-	return &queue.Runner{
-		Store: n.Store, Work: map[store.Kind]queue.Work{store.Send: n.sendDue}, Owner: n.process.Name,
-		Now:   n.opts.Now,
+	lanes := &queue.Lanes{
+		LaneStore: n.Store, PerLane: n.Config.Send.PerAP, Expire: n.Outbound.Plan.GiveUp, Now: n.opts.Now,
+		Changed: n.logBreaker,
+	}
+	send := func(ctx context.Context, job store.Job) queue.Outcome {
+		defer lanes.End(job.ID)
+		return n.sendDue(ctx, job)
+	}
+	r := &queue.Runner{
+		Store: lanes, Work: map[store.Kind]queue.Work{store.Send: send}, Owner: n.process.Name, Now: n.opts.Now,
 		Limit: n.Config.Send.Workers, Timeout: 2*n.Outbound.Timeout + time.Minute, // AS4-125: perhaps two access points
 		OnError: n.logJob,
 	}
+	lanes.Wake, n.Outbound.Lanes = r.Wake, lanes
+	return r
+}
+
+// logBreaker says that an access point is left alone for a while, or served again (REL-025).
+func (n *Node) logBreaker(lane string, open time.Time) {
+	if open.IsZero() {
+		n.opts.Log.Info().Str("host", clean(lane)).Msg("an access point that failed can be reached again")
+		return
+	}
+	n.opts.Log.Warn().Str("host", clean(lane)).Time("until", open).
+		Msg("an access point failed five times in a row: its messages wait")
 }
 
 // sendDue makes the attempt that is due. What comes of it is on record when it returns; if that failed, the lease
@@ -34,7 +54,9 @@ func (n *Node) sendDue(ctx context.Context, job store.Job) queue.Outcome {
 		n.trouble("the message of a job cannot be read", err)
 		return queue.AlreadyEnded()
 	}
-	_, err = n.Outbound.AttemptDue(ctx, job, m)
+	if _, err = n.Outbound.AttemptDue(ctx, job, m); errors.Is(err, ap.ErrNotNow) {
+		return queue.AlreadyEnded()
+	}
 	n.logSent(ctx, job, err)
 	return queue.AlreadyEnded()
 }

@@ -30,6 +30,7 @@ type Task struct {
 	Key       string    // natural key, unique with tenant and kind (MLS-005, REL-028); "" means MessageID
 	Args      []byte    // what the worker needs to know beside the message; small
 	Due       time.Time // zero means now
+	Lane      string    // of a message to be sent: where it will probably go
 }
 
 // Job is a row of the outbox. A claimed one carries the lease of its worker.
@@ -54,6 +55,7 @@ type Job struct {
 	Moving    time.Time // since when the message is held because no SMP knows its receiver; zero: it is not held
 	Begun     time.Time // when its plan of attempts began: entered, or requeued by an operator
 	Spent     int       // attempts of that plan so far (D-12)
+	Lane      string    // of a message to be sent: the address that it last went to, "" when it is not known
 }
 
 func jobID(tenant string, kind Kind, key string) string {
@@ -61,8 +63,8 @@ func jobID(tenant string, kind Kind, key string) string {
 }
 
 var insertJob = db.NewInsert(`outbox (id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end,
-	token, tries, unended, done, dead, reason)`,
-	db.Placeholders(7)+", "+db.Clock+", '', 0, 0, 0, 0, 0, 0, ''", " ON CONFLICT (id) DO NOTHING")
+	token, tries, unended, done, dead, reason, lane)`,
+	db.Placeholders(7)+", "+db.Clock+", '', 0, 0, 0, 0, 0, 0, '', ?", " ON CONFLICT (id) DO NOTHING")
 
 // Enqueue enters work. A task that was entered before is left as it is, open or done, so a repeat is harmless.
 func (tx *Tx) Enqueue(tasks ...Task) error {
@@ -70,7 +72,7 @@ func (tx *Tx) Enqueue(tasks ...Task) error {
 		key := cmp.Or(t.Key, t.MessageID)
 		return []any{
 			jobID(tx.Tenant(), t.Kind, key), tx.Tenant(), string(t.Kind), key, t.MessageID, t.Args, db.Micros(tx.Now()),
-			cmp.Or(db.Micros(t.Due), tx.Clock()),
+			cmp.Or(db.Micros(t.Due), tx.Clock()), t.Lane,
 		}
 	})
 }
@@ -109,7 +111,7 @@ type Claim struct {
 }
 
 const jobColumns = `id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end, token, tries, unended,
-	done, dead, reason, suspect, moving_since, begun, spent`
+	done, dead, reason, suspect, moving_since, begun, spent, lane`
 
 func scanJob(row db.Row) (Job, error) {
 	var (
@@ -118,7 +120,7 @@ func scanJob(row db.Row) (Job, error) {
 	)
 	err := row.Scan(&j.ID, &j.Tenant, (*string)(&j.Kind), &j.Key, &j.MessageID, &j.Args, &created, &due, &j.Owner, &end,
 		&j.Token, &j.Tries, &j.Unended, &done, &dead, &j.Reason, &j.Suspect, &moving,
-		&begun, &j.Spent)
+		&begun, &j.Spent, &j.Lane)
 	j.Created, j.Due, j.LeaseEnd, j.Done = db.FromMicros(created), db.FromMicros(due), db.FromMicros(end),
 		db.FromMicros(done)
 	j.Dead, j.Moving, j.Begun = dead != 0, db.FromMicros(moving), db.FromMicros(cmp.Or(begun, created))
@@ -130,6 +132,7 @@ func scanJob(row db.Row) (Job, error) {
 // read it.
 const (
 	grant = `lease_end = ` + db.Clock + ` + ?, lease_boot = ?, lease_ticks = ?`
+	isDue = `due <= (SELECT ` + db.Clock + `)` // in a SELECT it is a bound of an index, on PostgreSQL as well
 	over  = `(lease_end = 0 OR CASE WHEN lease_boot = '' THEN lease_end <= ` + db.Clock + `
 		ELSE lease_boot <> ? OR lease_ticks <= ? END)`
 )
@@ -153,7 +156,7 @@ func (tx *Tx) overNow() []any {
 // those never claimed: after a crash and after the loss of a node the same happens.
 const claimJobs = `UPDATE outbox SET owner = ?, ` + grant + `,
 	token = token + 1, tries = tries + 1, unended = unended + 1
-	WHERE id IN (SELECT id FROM outbox WHERE kind = ? AND done = 0 AND due <= ` + db.Clock + ` AND ` + over + `
+	WHERE id IN (SELECT id FROM outbox WHERE kind = ? AND done = 0 AND ` + isDue + ` AND ` + over + `
 		AND (? = '' OR tenant = ?) ORDER BY due, id LIMIT ?{skip locked})
 	RETURNING ` + jobColumns
 
@@ -168,6 +171,11 @@ func (s *Store) Claim(ctx context.Context, c Claim) ([]Job, error) {
 		jobs, err = db.ChangeAll(tx.Tx, scanJob, claimJobs, append(args, c.Tenant, c.Tenant, c.Limit)...)
 		return err
 	}))
+	return s.claimed(ctx, jobs, err)
+}
+
+// claimed returns what a claim got, in the order of its due time.
+func (s *Store) claimed(ctx context.Context, jobs []Job, err error) ([]Job, error) {
 	if errors.Is(err, db.ErrOutcomeUnknown) {
 		err = errors.Join(err, s.unclaim(context.WithoutCancel(ctx), jobs))
 	}
@@ -202,7 +210,7 @@ const held = ` WHERE id = ? AND tenant = ? AND token = ? AND done = 0`
 
 const (
 	extendJob  = `UPDATE outbox SET ` + grant + held
-	spendJob   = `UPDATE outbox SET ` + grant + `, spent = spent + 1` + held
+	spendJob   = `UPDATE outbox SET ` + grant + `, spent = spent + 1, lane = ?` + held
 	waitForJob = `UPDATE outbox SET token = token WHERE id = ?`
 	unclaimJob = `UPDATE outbox SET due = ?, lease_end = 0, token = token + 1, tries = tries - 1,
 		unended = unended - 1, reason = ?` + held

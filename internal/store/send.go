@@ -68,7 +68,11 @@ func (s *Store) Submit(ctx context.Context, tenant string, sub Submission) (m Me
 		if sub.Draft {
 			return tx.Enqueue(sub.Tasks...)
 		}
-		return tx.Enqueue(append([]Task{{Kind: Send, MessageID: m.ID}}, sub.Tasks...)...)
+		lane, err := tx.probableLane(m.Receiver)
+		if err != nil {
+			return err
+		}
+		return tx.Enqueue(append([]Task{{Kind: Send, MessageID: m.ID, Lane: lane}}, sub.Tasks...)...)
 	})
 	return m, repeated, err
 }
@@ -169,7 +173,7 @@ type Start struct {
 // worker left under way is first closed as interrupted (CP-S4, CP-R12).
 func (s *Store) StartAttempt(ctx context.Context, job Job, st Start) (m Message, n int, err error) {
 	err = s.Update(ctx, job.Tenant, func(tx *Tx) error {
-		if err := tx.updateHeld(job, spendJob, tx.lease(st.Lease)...); err != nil {
+		if err := tx.updateHeld(job, spendJob, append(tx.lease(st.Lease), lane(job, st))...); err != nil {
 			return err
 		}
 		if m, err = tx.Get(job.MessageID); err != nil {
@@ -179,6 +183,14 @@ func (s *Store) StartAttempt(ctx context.Context, job Job, st Start) (m Message,
 		return err
 	})
 	return m, n, err
+}
+
+// lane is that of a job after its attempt began: the address, for a message to another access point.
+func lane(job Job, st Start) string {
+	if job.Kind == Send {
+		return LaneOf(st.Endpoint)
+	}
+	return ""
 }
 
 // start begins an attempt of a job that is held.

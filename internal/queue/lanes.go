@@ -1,0 +1,222 @@
+package queue
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/store"
+)
+
+// LaneStore is the part of *store.Store that Lanes needs.
+type LaneStore interface {
+	Store
+	ClaimLanes(ctx context.Context, c store.Claim, share func([]store.Lane) []store.Portion) ([]store.Job, error)
+}
+
+// Lanes shares the workers of a Runner among the targets of its jobs, such as access points, so that a dead or slow one
+// holds up nobody but itself (REL-025). It is the Store of that Runner. The lane of a job whose target is not known yet
+// is "": its worker finds the target and then calls Admit.
+type Lanes struct {
+	LaneStore
+	PerLane int                               // jobs of a lane at the same time while others wait; required
+	Expire  time.Duration                     // what has been due that long is let through to be given up
+	Now     func() time.Time                  // required
+	Wake    func()                            // makes the Runner claim again; required
+	Changed func(name string, open time.Time) // a breaker opened until then, or closed (zero); required
+
+	mu    sync.Mutex
+	jobs  map[string]string // lane of each job that is under way here, by its id
+	lanes map[string]*lane
+	last  string // the lane that got the last place
+	short bool   // work may have been left for want of places, not of workers
+}
+
+// lane is what is known of a target.
+type lane struct {
+	breaker
+	running int
+	mean    time.Duration // of a job, lately
+}
+
+// quick is the mean time of a job up to which a lane may take all workers that nobody else wants.
+const quick = 2 * time.Second
+
+// maxLanes bounds what is remembered of targets.
+const maxLanes = 10_000
+
+// Claim claims due jobs, of all lanes in turn.
+func (l *Lanes) Claim(ctx context.Context, c store.Claim) ([]store.Job, error) {
+	jobs, err := l.ClaimLanes(ctx, c, func(heads []store.Lane) []store.Portion { return l.share(heads, c.Limit) })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, j := range jobs {
+		l.enter(j.ID, j.Lane)
+	}
+	return jobs, err
+}
+
+// share divides places among the lanes with due work: one each in turn, beginning behind the lane that got the last
+// one. Of the lane without a target half are the newest jobs: what was just handed in does not wait behind thousands
+// that must be looked up.
+func (l *Lanes) share(heads []store.Lane, places int) []store.Portion {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	slices.SortFunc(heads, func(a, b store.Lane) int {
+		if served := cmp.Compare(bit(a.Name <= l.last), bit(b.Name <= l.last)); served != 0 {
+			return served
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	given, most := map[string]int{}, map[string]int{}
+	all := len(heads)
+	heads = slices.DeleteFunc(heads, l.closed)
+	for _, h := range heads {
+		most[h.Name] = l.allowed(h, len(heads) == 1, places)
+	}
+	for before := -1; before != places && places > 0; {
+		before = places
+		for _, h := range heads {
+			if given[h.Name] < most[h.Name] && places > 0 {
+				given[h.Name]++
+				places--
+				l.last = h.Name
+			}
+		}
+	}
+	l.short = places > 0 && all > 0
+	var list []store.Portion
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		n := given[name]
+		if name == "" && n > 1 {
+			list = append(list, store.Portion{Lane: name, Limit: n / 2, Newest: true})
+			n -= n / 2
+		}
+		list = append(list, store.Portion{Lane: name, Limit: n})
+	}
+	return list
+}
+
+func bit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// allowed is how many more jobs of a lane may begin now. alone says that no other lane has due work.
+func (l *Lanes) allowed(h store.Lane, alone bool, places int) int {
+	st := l.lanes[h.Name]
+	switch {
+	case st == nil && (alone || h.Name != ""):
+		return min(places, max(l.PerLane, bit(alone)*places))
+	case st == nil:
+		return (places + 1) / 2
+	case h.Name == "": // half of the workers look targets up, or all if there is nothing else
+		if alone {
+			return places
+		}
+		return max((places+st.running+1)/2-st.running, 0)
+	case l.closed(h):
+		return 0
+	case !st.until.IsZero(): // one job to see, or one that is to be given up
+		return 1 - min(st.running, 1)
+	case alone && st.failures == 0 && st.mean < quick:
+		return places
+	}
+	return max(l.PerLane-st.running, 0)
+}
+
+// closed reports whether no job of a lane may begin now.
+func (l *Lanes) closed(h store.Lane) bool {
+	st, now := l.lanes[h.Name], l.Now()
+	return st != nil && st.open(now) && now.Sub(h.Due) < l.Expire
+}
+
+// enter counts a job that is under way in a lane.
+func (l *Lanes) enter(id, name string) {
+	if l.jobs == nil {
+		l.jobs = map[string]string{}
+	}
+	l.jobs[id] = name
+	l.lane(name).running++
+}
+
+// lane returns what is known of a target.
+func (l *Lanes) lane(name string) *lane {
+	if l.lanes == nil {
+		l.lanes = map[string]*lane{}
+	}
+	if l.lanes[name] == nil {
+		if len(l.lanes) >= maxLanes {
+			maps.DeleteFunc(l.lanes, func(_ string, s *lane) bool { return s.running == 0 && s.until.IsZero() })
+		}
+		l.lanes[name] = &lane{}
+	}
+	return l.lanes[name]
+}
+
+// Admit moves a job that is under way to the lane of the target that was found for it, and reports whether it may go
+// there now. If not, its worker gives it back to that lane (store.Redirect).
+func (l *Lanes) Admit(id, name string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	was, ok := l.jobs[id]
+	if !ok || was == name { // an operator's own attempt is not held back
+		return true
+	}
+	if l.allowed(store.Lane{Name: name, Due: l.Now()}, false, 1) <= 0 {
+		return false
+	}
+	l.leave(id)
+	l.enter(id, name)
+	return true
+}
+
+// Report records how a job fared at its target: ok if the target did its part, whatever it answered.
+func (l *Lanes) Report(name string, ok bool, took time.Duration) {
+	l.mu.Lock()
+	now := l.Now()
+	st := l.lane(name)
+	changed := st.record(ok, now)
+	st.mean += (took - st.mean) / 8
+	open := st.until
+	l.mu.Unlock()
+	if changed {
+		l.Changed(name, open)
+	}
+}
+
+// End says that a job is not under way any more.
+func (l *Lanes) End(id string) {
+	l.mu.Lock()
+	l.leave(id)
+	short := l.short
+	l.mu.Unlock()
+	if short {
+		l.Wake()
+	}
+}
+
+func (l *Lanes) leave(id string) {
+	if name, ok := l.jobs[id]; ok {
+		delete(l.jobs, id)
+		l.lanes[name].running--
+	}
+}
+
+// GiveBack is that of the store, for a job that was not begun.
+func (l *Lanes) GiveBack(ctx context.Context, job store.Job, due time.Time, reason string) error {
+	defer l.End(job.ID)
+	return l.LaneStore.GiveBack(ctx, job, due, reason)
+}
+
+// Quarantine is that of the store, for a job that was not begun.
+func (l *Lanes) Quarantine(ctx context.Context, job store.Job, reason string) error {
+	defer l.End(job.ID)
+	return l.LaneStore.Quarantine(ctx, job, reason)
+}

@@ -1,0 +1,97 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/store"
+)
+
+var laneTests = []test{
+	{"REL-025 work is claimed lane by lane", testLanes},
+	{"REL-025 work that is given back to its lane was not begun", testRedirect},
+	{"REL-025 a message waits where the last one to its receiver went", testProbableLane},
+}
+
+// laneNames claims what portions say of the lanes that have due work, and returns these and what was claimed.
+func (b *bench) laneNames(portions ...store.Portion) (due string, jobs []store.Job) {
+	b.Helper()
+	var names []string
+	jobs, err := b.ClaimLanes(b.ctx, store.Claim{Kind: store.Send, Owner: "worker-1", Lease: lease},
+		func(lanes []store.Lane) []store.Portion {
+			names = nil
+			for _, l := range lanes {
+				names = append(names, fmt.Sprintf("%q %s", l.Name, l.Due.Sub(b.clock.Now())))
+			}
+			return portions
+		})
+	b.must(err)
+	slices.Sort(names)
+	return strings.Join(names, ", "), jobs
+}
+
+func keys(jobs []store.Job) string {
+	var out []string
+	for _, j := range jobs {
+		out = append(out, j.Key)
+	}
+	return strings.Join(out, " ")
+}
+
+func testLanes(b *bench) {
+	now := b.clock.Now()
+	b.must(b.Update(b.ctx, tenant, func(tx *store.Tx) error {
+		return tx.Enqueue(
+			store.Task{Kind: store.Send, Key: "a1", Lane: "a", Due: now.Add(-3 * time.Minute)},
+			store.Task{Kind: store.Send, Key: "a2", Lane: "a", Due: now.Add(-2 * time.Minute)},
+			store.Task{Kind: store.Send, Key: "b1", Lane: "b", Due: now.Add(-time.Minute)},
+			store.Task{Kind: store.Send, Key: "n1", Due: now.Add(-time.Hour)},
+			store.Task{Kind: store.Send, Key: "n2"},
+			store.Task{Kind: store.Send, Key: "n3", Due: now.Add(-time.Second)},
+			store.Task{Kind: store.Send, Key: "later", Lane: "c", Due: now.Add(time.Hour)},
+			store.Task{Kind: store.Report, Key: "another kind", Lane: "d"},
+		)
+	}))
+	due, jobs := b.laneNames(store.Portion{Lane: "a", Limit: 1}, store.Portion{Lane: "", Limit: 1, Newest: true},
+		store.Portion{Lane: "", Limit: 1}, store.Portion{Lane: "c", Limit: 5})
+	want(b, "lanes with due work", due, `"" -1h0m0s, "a" -3m0s, "b" -1m0s`)
+	want(b, "claimed", keys(jobs), "n1 a1 n2")
+	want(b, "held", fmt.Sprint(jobs[1].Lane, jobs[1].LeaseEnd.Sub(now), jobs[1].Unended), fmt.Sprint("a", lease, 0))
+	due, jobs = b.laneNames(store.Portion{Lane: "a", Limit: 9})
+	want(b, "what others hold is no head", due, `"" -1s, "a" -2m0s, "b" -1m0s`)
+	want(b, "claimed next", keys(jobs), "a2")
+	b.clock.advance(lease)
+	due, _ = b.laneNames()
+	want(b, "after the leases", due, `"" -1h1m0s, "a" -4m0s, "b" -2m0s`)
+}
+
+func testRedirect(b *bench) {
+	m := b.submitted(1)
+	_, jobs := b.laneNames(store.Portion{Limit: 1})
+	b.must(b.Redirect(b.ctx, jobs[0], "as4.example"))
+	want(b, "twice", b.Redirect(b.ctx, jobs[0], "elsewhere"), store.ErrLeaseLost)
+	got, err := b.JobOf(b.ctx, tenant, store.Send, m.ID)
+	b.must(err)
+	want(b, "as if it had not been claimed",
+		fmt.Sprint(got.Lane, got.Tries, got.Unended, got.LeaseEnd.IsZero(), got.Due),
+		fmt.Sprint("as4.example", 0, 0, true, jobs[0].Due))
+	due, _ := b.laneNames()
+	want(b, "due there", due, `"as4.example" 0s`)
+}
+
+func testProbableLane(b *bench) {
+	first := b.submitted(1)
+	at := sealedAs("one")
+	at.Endpoint = "https://AS4.example:8443/in?x=1"
+	at.Sealed.Endpoint = at.Endpoint
+	b.try(first.ID, at, store.Result{State: store.Sent, Outcome: "receipt", Evidence: receipt()})
+	b.submitted(2)
+	other := outbound(3)
+	other.Message.Receiver = "0192:999999999"
+	_, _, err := b.Submit(b.ctx, tenant, other)
+	b.must(err)
+	due, _ := b.laneNames()
+	want(b, "lanes", due, `"" 0s, "as4.example:8443" 0s`)
+}
