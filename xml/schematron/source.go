@@ -10,6 +10,7 @@ package schematron
 
 import (
 	"fmt"
+	"io/fs"
 
 	"github.com/ravn-ap/ravn/xml/xpath"
 )
@@ -25,6 +26,9 @@ type Source struct {
 	Patterns  []Pattern
 	Phases    map[string][]string // ids of the active patterns
 	Default   string              // phase that applies when none is asked for; "" means all patterns
+
+	files   fs.FS // where Compile reads the documents that expressions name
+	xmlBase bool  // an attribute xml:base stands somewhere in the rules
 }
 
 // Let is a named value.
