@@ -21,9 +21,10 @@ func world(t testing.TB) (*Scope, *xdm.Tree) {
 	names := xdm.NewNames()
 	c := NewCompiler(names, map[string]string{"c": "urn:c", "u": "urn:u"})
 	err := c.Functions([]Function{
-		{Name: "u:slack", Params: []Param{{"a", "xs:decimal"}, {"b", "xs:decimal"}, {"by", "xs:decimal"}}, Body: []Instruction{
-			{Select: "$a + $by >= $b and $a - $by <= $b"},
-		}},
+		{
+			Name: "u:slack", Params: []Param{{"a", "xs:decimal"}, {"b", "xs:decimal"}, {"by", "xs:decimal"}},
+			Body: []Instruction{{Select: "$a + $by >= $b and $a - $by <= $b"}},
+		},
 		{Name: "u:odd", Params: []Param{{"a", ""}}, Body: []Instruction{{Select: "number($a) mod 2 = 1"}}},
 	})
 	if err != nil {
@@ -177,7 +178,8 @@ func TestExplainTogether(t *testing.T) {
 		all.Go(func() {
 			for range 50 {
 				f := NewEvaluation(context.Background(), tree, Budget{})
-				facts, err := scope.Explain(f, "every $l in //c:line[c:kind = $codes] satisfies //c:no = $l", 1, false, 1e6)
+				test := "every $l in //c:line[c:kind = $codes] satisfies //c:no = $l"
+				facts, err := scope.Explain(f, test, 1, false, 1e6)
 				if err != nil || len(facts) == 0 {
 					t.Error(facts, err)
 				}
