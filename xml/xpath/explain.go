@@ -83,7 +83,7 @@ func (s *Scope) Explain(f *Evaluation, test string, n xdm.Node, wanted bool, ste
 	f.left -= rest
 	defer func() { f.left += rest }()
 	f.enter(0)
-	f.setFocus(nodeItem(n), 1, 1)
+	f.setFocus(documentNode(n), 1, 1)
 	// u.rooted stays unset: no part of the test gets a memo, so that nothing of the Compiler changes.
 	x := &explainer{f: f, u: &unit{scope: s, c: s.c}, text: shortener{ns: s.c.ns, self: writtenAt(f.t, n)}}
 	return x.explain(parse(test, s.c.ns), !wanted), nil
