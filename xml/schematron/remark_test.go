@@ -85,10 +85,10 @@ func TestFindingIDs(t *testing.T) {
 	res, err := checked(t, fstest.MapFS{"d/r.sch": {Data: []byte(
 		`<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2">
 <pattern id="p">
-<rule id="r" context="r"><assert id="A" test="false()">[B]-text</assert><assert test="false()"> [B]-text</assert>
+<rule id="r" context="r">
+<assert id="A" test="false()">[B]-text</assert><assert test="false()"> [B]-text</assert>
 <assert test="false()">[not an id] text</assert></rule>
-<rule context="a"><assert test="false()"/></rule>
-</pattern>
+<rule context="a"><assert test="false()"/></rule></pattern>
 <pattern><rule context="a">
 <assert test="false()"/></rule></pattern></schema>`)}}, "d/r.sch", `<r><a/></r>`, Options{})
 	if err != nil {
