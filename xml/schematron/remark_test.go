@@ -80,7 +80,7 @@ func TestRemarks(t *testing.T) {
 	}
 }
 
-// TestFindingIDs: every finding has an id: that of the assert, of its message, of its rule, of its pattern, or its line.
+// TestFindingIDs: each finding has an id: of the assert, of its message, of its rule, of its pattern, or its line.
 func TestFindingIDs(t *testing.T) {
 	res, err := checked(t, fstest.MapFS{"d/r.sch": {Data: []byte(
 		`<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2">
