@@ -30,6 +30,8 @@ type assertion struct {
 	src  *Assert
 	test *xpath.Expr
 	text []textPart
+
+	scope *xpath.Scope // what the test sees, for Explain
 }
 
 type textPart struct {
@@ -152,7 +154,7 @@ func (c *compilation) rule(scope *xpath.Scope, src *Rule) rule {
 			scope = c.lets(scope, []Let{*part.Let})
 			continue
 		}
-		a := assertion{src: part.Assert}
+		a := assertion{src: part.Assert, scope: scope}
 		a.test, err = scope.Compile(part.Assert.Test)
 		c.note(part.Assert.At, "test of "+part.Assert.id(), err)
 		for _, t := range part.Assert.Text {

@@ -20,7 +20,10 @@ type Finding struct {
 	Node     xdm.Node
 	Location string // /Invoice[1]/cac:X[2] without prefixes
 	Text     string
-	Code     string // of the XPath error of a test that could not be evaluated, "" otherwise
+	Code     string       // of the XPath error of a test that could not be evaluated, "" otherwise
+	Why      []xpath.Fact // what decided the test, after Explain
+
+	compiled *assertion // nil when the test could not be evaluated
 }
 
 // Flag returns the flag as published; a test that could not be evaluated is fatal.
@@ -212,6 +215,7 @@ func (r *run) fire(p *pattern, rule *rule, n xdm.Node) error {
 			}
 			r.found(Finding{
 				Pattern: p.src, Rule: rule.src, Assert: a.src, Node: n, Location: r.places.path(n), Text: text,
+				compiled: a,
 			})
 		}
 	}
