@@ -1,6 +1,7 @@
 package schematron
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -39,6 +40,15 @@ func load(fsys fs.FS, name string) (*Source, problems) {
 	if err != nil {
 		return nil, problems{err}
 	}
+	src, wrong := l.rules(name, e)
+	if src != nil {
+		src.files, src.xmlBase = fsys, l.xmlBase
+	}
+	return src, wrong
+}
+
+// rules reads the top element of a rule file.
+func (l *loader) rules(name string, e element) (*Source, problems) {
 	switch {
 	case e.is(nsSch, "schema"):
 		return l.schema(name, e), l.problems
@@ -53,8 +63,9 @@ func load(fsys fs.FS, name string) (*Source, problems) {
 
 type loader struct {
 	problems
-	fsys  fs.FS
-	files int
+	fsys    fs.FS
+	files   int
+	xmlBase bool // one of them has an attribute xml:base
 }
 
 // element is an element of a rule file with the file that it stands in.
@@ -106,6 +117,7 @@ func (l *loader) file(name string, chain []string) (element, error) {
 		return element{}, fmt.Errorf("schematron: %s: %w", name, err)
 	}
 	in := &file{name: name, chain: append(slices.Clone(chain), name), lines: []int{0}}
+	l.xmlBase = l.xmlBase || bytes.Contains(doc.Root().Raw(), []byte("xml:base"))
 	for i, c := range doc.Root().Raw() {
 		if c == '\n' {
 			in.lines = append(in.lines, i+1)
@@ -301,22 +313,7 @@ func assert(e element, with params) *Assert {
 		ID: e.attr("id"), Flag: e.attr("flag"), Test: with(e.attr("test")),
 		Report: e.Name().Local == "report", Text: message(e, with), At: e.place(),
 	}
-	if a.ID == "" {
-		a.ID = idOf(a.Text)
-	}
 	return a
-}
-
-// idOf returns the id of an assert without one from the beginning of its message, where it stands by custom: [ID]-text.
-func idOf(text []TextPart) string {
-	if len(text) == 0 {
-		return ""
-	}
-	s := strings.TrimSpace(text[0].Text)
-	if id, _, ok := strings.Cut(strings.TrimPrefix(s, "["), "]"); ok && strings.HasPrefix(s, "[") {
-		return id
-	}
-	return ""
 }
 
 // message reads the text of an assert with the values in it.

@@ -28,7 +28,14 @@ const treeMask = -1 << treeBits
 type Documents struct {
 	open  func(name string) (*xdm.Tree, error)
 	trees []*xdm.Tree
-	left  int64 // steps that constants may still take when they are compiled
+	named map[string]opened
+	left  int64 // steps that constants may still take when they are compiled; 0 after Done
+}
+
+// opened is what open gave for a name.
+type opened struct {
+	root Item
+	err  error
 }
 
 // maxConstantSteps bounds the work and, with itemSteps for each value that is kept, the memory of the constants of a
@@ -42,8 +49,19 @@ const (
 // name, always the same tree, made by xdm.ParseKnown with the Compiler's table of names. Evaluations need what is
 // returned (Evaluation.Documents).
 func (c *Compiler) Documents(open func(name string) (*xdm.Tree, error)) *Documents {
-	c.docs = &Documents{open: open, left: maxConstantSteps}
+	c.docs = &Documents{open: open, named: map[string]opened{}, left: maxConstantSteps}
 	return c.docs
+}
+
+// Done ends the compilation: from now on goroutines may share what was compiled. An explanation (Scope.Explain) still
+// compiles parts of expressions, but reads no other documents and makes no constants of them.
+func (d *Documents) Done() { d.left = 0 }
+
+// spent takes the cost of a constant off what constants may take.
+func (d *Documents) spent(steps int64) {
+	if d.left > 0 {
+		d.left = max(0, d.left-steps)
+	}
 }
 
 // Documents gives an evaluation the documents of the rules that it evaluates.
@@ -54,16 +72,25 @@ func (d *Documents) root(name string) (Item, error) {
 	if d == nil {
 		return Item{}, errors.New("there are no documents here")
 	}
+	o, ok := d.named[name]
+	if !ok {
+		o = d.read(name)
+		d.named[name] = o
+	}
+	return o.root, o.err
+}
+
+func (d *Documents) read(name string) opened {
 	t, err := d.open(name)
 	if err != nil {
-		return Item{}, err
+		return opened{err: err}
 	}
 	i := slices.Index(d.trees, t)
 	if i < 0 {
 		i = len(d.trees)
 		d.trees = append(d.trees, t)
 	}
-	return Item{Type: NodeT, n: int64(i+1) << treeBits}, nil
+	return opened{root: Item{Type: NodeT, n: int64(i+1) << treeBits}}
 }
 
 // documentNode returns the item of a node of the document.
@@ -157,7 +184,7 @@ func (d *Documents) folded(c *code) *code {
 	f := d.evaluation()
 	before := f.left
 	items, err := f.collect(c)
-	d.left -= before - f.left + int64(len(items))*itemSteps
+	d.spent(before - f.left + int64(len(items))*itemSteps)
 	if err != nil {
 		return c
 	}
@@ -289,7 +316,7 @@ func (d *Documents) index(nodes []Item, key *code) (index map[string][]int32, er
 	defer rescue(&err)
 	f := d.evaluation()
 	before := f.left
-	defer func() { d.left -= before - f.left }()
+	defer func() { d.spent(before - f.left) }()
 	index = map[string][]int32{}
 	for i, n := range nodes {
 		f.setFocus(n, 1, 1)
@@ -390,7 +417,7 @@ func (d *Documents) texts(items []Item) (list []string, err error) {
 	defer rescue(&err)
 	f := d.evaluation()
 	before := f.left
-	defer func() { d.left -= before - f.left }()
+	defer func() { d.spent(before - f.left) }()
 	for _, v := range items {
 		f.spend(itemSteps)
 		if v.Type == NodeT {
