@@ -126,7 +126,9 @@ func (f *Evaluation) treeOf(i *Item) *xdm.Tree {
 }
 
 // isDocument reports whether a function of the library reads documents.
-func isDocument(name string) bool { return name == "document" || name == "doc" || name == "doc-available" }
+func isDocument(name string) bool {
+	return name == "document" || name == "doc" || name == "doc-available"
+}
 
 // document compiles document(), doc() and doc-available(). The names are constant, so that the documents are known and
 // read now.
@@ -197,12 +199,18 @@ func (u *unit) constant(n node) bool {
 	return !anyNode(n, func(x node) bool {
 		switch x := x.(type) {
 		case variable:
-			return !u.compile(x).konst
+			return !u.constantLet(x.name)
 		case call:
 			return !isPure(x)
 		}
 		return false
 	})
+}
+
+// constantLet reports whether a variable is a let with a constant value.
+func (u *unit) constantLet(name qname) bool {
+	l := u.scope.find(name)
+	return l != nil && l.code.konst && !slices.ContainsFunc(u.vars, func(v local) bool { return v.name == name })
 }
 
 func (u *unit) allConstant(list []node) bool {
