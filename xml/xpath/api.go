@@ -47,6 +47,7 @@ func (f *Evaluation) Matches(p *Pattern, n xdm.Node) (ok bool, err error) {
 	f.reset()
 	defer rescue(&err)
 	f.focus = false
+	f.current = nodeItem(n)
 	return f.matches(p, n), nil
 }
 
@@ -54,6 +55,7 @@ func (f *Evaluation) Matches(p *Pattern, n xdm.Node) (ok bool, err error) {
 func (f *Evaluation) begin(e *Expr, n xdm.Node) {
 	f.enter(e.slots)
 	f.setFocus(nodeItem(n), 1, 1)
+	f.current = f.item
 }
 
 // Text returns the string value of an item.

@@ -18,6 +18,7 @@ type Compiler struct {
 	lets  int // how many lets there are: each has an index into Evaluation.lets
 	memos int // likewise, into Evaluation.memos
 	steps int // likewise, into Evaluation.matchedSteps
+	sets  int // likewise, into Evaluation.sets
 }
 
 type funcKey struct {
@@ -264,12 +265,14 @@ func (f *Evaluation) let(l *let) []Item {
 		}
 		return v.items
 	}
-	was, base, mark := f.save(), f.enter(l.slots), len(f.st)
+	was, current, base, mark := f.save(), f.current, f.enter(l.slots), len(f.st)
 	f.setFocus(nodeItem(home), 1, 1)
+	f.current = f.item
 	if l.code.memo != nil { // it has one value in the document: no copy for each node
 		items := f.memoItems(l.code.memo)
 		f.leave(base)
 		f.restore(was)
+		f.current = current
 		return items
 	}
 	if l.local {
@@ -289,6 +292,7 @@ func (f *Evaluation) let(l *let) []Item {
 	f.drop(mark)
 	f.leave(base)
 	f.restore(was)
+	f.current = current
 	return v.items
 }
 

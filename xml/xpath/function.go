@@ -100,6 +100,15 @@ func noArguments(name string) *code {
 		})
 		c.one = true
 		return c
+	case "current":
+		c := fromPush(NoType, func(f *Evaluation) {
+			if f.current.Type == NoType {
+				fail("XTDE1360", "there is no current item in a function")
+			}
+			f.push(f.current)
+		})
+		c.one, c.opt = true, true
+		return c
 	}
 	return nil
 }
@@ -189,8 +198,8 @@ func (fn *userFunction) call(args []*code) *code {
 			fail(codeBudget, "too many calls within calls of %s", fn.name)
 		}
 		f.spend(1)
-		base, was := f.enter(fn.slots), f.save()
-		f.focus = false
+		base, was, current := f.enter(fn.slots), f.save(), f.current
+		f.focus, f.current = false, Item{}
 		start, arguments := mark, int64(len(f.st)-mark)*itemBytes
 		for i, end := range ends {
 			f.alloc(int64(end-start) * itemBytes)
@@ -202,6 +211,7 @@ func (fn *userFunction) call(args []*code) *code {
 		fn.body.push(f)
 		fn.result.convert(f, mark, "result of "+fn.name)
 		f.restore(was)
+		f.current = current
 		f.leave(base)
 		f.depth--
 		f.passing -= arguments // the copies are gone: a recursion that ends must not look like a leak
@@ -357,11 +367,14 @@ func (f *Evaluation) keyed(k *key) map[string][]xdm.Node {
 	f.keys[k] = m // before it is filled: a key whose use reads the key itself sees what there is, and does not recurse
 	f.spend(f.t.Len())
 	for n := xdm.Node(0); int(n) < f.t.Len(); n++ {
-		if f.t.Kind(n) != xdm.Element || !f.matches(k.match, n) {
+		matches := false
+		f.tried(func() { matches = f.matches(k.match, n) }) // a match that cannot be evaluated is none
+		if !matches {
 			continue
 		}
-		was, base, mark := f.save(), f.enter(k.use.slots), len(f.st)
+		was, current, base, mark := f.save(), f.current, f.enter(k.use.slots), len(f.st)
 		f.setFocus(nodeItem(n), 1, 1)
+		f.current = f.item
 		k.use.code.push(f)
 		f.atomize(mark)
 		for i := mark; i < len(f.st); i++ {
@@ -374,6 +387,7 @@ func (f *Evaluation) keyed(k *key) map[string][]xdm.Node {
 		f.drop(mark)
 		f.leave(base)
 		f.restore(was)
+		f.current = current
 	}
 	return m
 }
