@@ -47,21 +47,21 @@ func (f *Evaluation) Matches(p *Pattern, n xdm.Node) (ok bool, err error) {
 	f.reset()
 	defer rescue(&err)
 	f.focus = false
-	f.current = nodeItem(n)
+	f.current = documentNode(n)
 	return f.matches(p, n), nil
 }
 
 // begin prepares for an expression with n as its context item.
 func (f *Evaluation) begin(e *Expr, n xdm.Node) {
 	f.enter(e.slots)
-	f.setFocus(nodeItem(n), 1, 1)
+	f.setFocus(documentNode(n), 1, 1)
 	f.current = f.item
 }
 
 // Text returns the string value of an item.
 func (f *Evaluation) Text(i Item) string {
 	if i.Type == NodeT {
-		return f.t.Value(i.Node())
+		return f.treeOf(&i).Value(i.Node())
 	}
 	return i.lexical()
 }

@@ -194,7 +194,7 @@ func (u *unit) compile(n node) *code {
 	case root:
 		return fromPush(NodeT, func(f *Evaluation) {
 			f.contextNode()
-			f.push(nodeItem(0))
+			f.push(f.node(0))
 		})
 	case filter:
 		return u.filter(n)
@@ -227,7 +227,7 @@ func (u *unit) variable(n variable) *code {
 			c.atom = func(f *Evaluation) (Item, bool) {
 				i := f.variable(slot)[0]
 				if i.Type == NodeT {
-					i = f.value(i.Node())
+					i = f.valueOf(&i)
 				}
 				return i, true
 			}
@@ -266,7 +266,7 @@ func (f *Evaluation) let(l *let) []Item {
 		return v.items
 	}
 	was, current, base, mark := f.save(), f.current, f.enter(l.slots), len(f.st)
-	f.setFocus(nodeItem(home), 1, 1)
+	f.setFocus(documentNode(home), 1, 1)
 	f.current = f.item
 	if l.code.memo != nil { // it has one value in the document: no copy for each node
 		items := f.memoItems(l.code.memo)
@@ -308,7 +308,7 @@ func (u *unit) contextItem() *code {
 			fail(codeNoContext, "there is no context item")
 		}
 		if f.item.Type == NodeT {
-			return f.value(f.item.Node()), true
+			return f.valueOf(&f.item), true
 		}
 		return f.item, true
 	}

@@ -19,7 +19,7 @@ type nodeSet struct {
 
 // nodesAt is the value of such a pattern at a node, or why it has none.
 type nodesAt struct {
-	list []xdm.Node
+	list []int64
 	err  *Error
 }
 
@@ -84,25 +84,25 @@ func (f *Evaluation) inNodeSet(s *nodeSet, n xdm.Node) bool {
 			at = 0
 		}
 		f.spend(1)
-		var list []xdm.Node
-		eval := func() { list = f.nodeSet(s, at) }
+		var list []int64
+		eval := func() { list = f.nodeSet(s, f.node(at)) }
 		if first == nil {
 			eval()
 		} else if failed := f.tried(eval); failed != nil && *first == nil {
 			*first = failed
 		}
-		_, found = slices.BinarySearch(list, n)
+		_, found = slices.BinarySearch(list, f.node(n).n)
 	}
 	f.wrong = first
 	return found
 }
 
-// nodeSet returns the value of the pattern at a node, in document order.
-func (f *Evaluation) nodeSet(s *nodeSet, at xdm.Node) []xdm.Node {
+// nodeSet returns the value of the pattern at a node, as Item.n has them and in document order.
+func (f *Evaluation) nodeSet(s *nodeSet, at Item) []int64 {
 	for len(f.sets) <= s.index {
 		f.sets = append(f.sets, nil)
 	}
-	if v, known := f.sets[s.index][at]; known {
+	if v, known := f.sets[s.index][at.n]; known {
 		if v.err != nil {
 			panic(v.err)
 		}
@@ -113,11 +113,11 @@ func (f *Evaluation) nodeSet(s *nodeSet, at xdm.Node) []xdm.Node {
 	}
 	var v nodesAt
 	v.err = f.tried(func() { v.list = f.nodesFrom(s, at) })
-	f.keep(entryBytes + int64(len(v.list))*4)
+	f.keep(entryBytes + int64(len(v.list))*8)
 	if f.sets[s.index] == nil {
-		f.sets[s.index] = map[xdm.Node]nodesAt{}
+		f.sets[s.index] = map[int64]nodesAt{}
 	}
-	f.sets[s.index][at] = v
+	f.sets[s.index][at.n] = v
 	if v.err != nil {
 		panic(v.err)
 	}
@@ -125,18 +125,18 @@ func (f *Evaluation) nodeSet(s *nodeSet, at xdm.Node) []xdm.Node {
 }
 
 // nodesFrom evaluates the pattern at a node.
-func (f *Evaluation) nodesFrom(s *nodeSet, at xdm.Node) []xdm.Node {
+func (f *Evaluation) nodesFrom(s *nodeSet, at Item) []int64 {
 	was, mark := f.save(), len(f.st)
-	f.setFocus(nodeItem(at), 1, 1)
+	f.setFocus(at, 1, 1)
 	s.code.push(f)
 	f.nodesOnly(mark)
 	f.order(mark)
 	n := len(f.st) - mark
 	f.spend(n)
-	f.alloc(int64(n) * 4)
-	list := make([]xdm.Node, n)
+	f.alloc(int64(n) * 8)
+	list := make([]int64, n)
 	for i := range list {
-		list[i] = f.st[mark+i].Node()
+		list[i] = f.st[mark+i].n
 	}
 	f.drop(mark)
 	f.restore(was)

@@ -112,10 +112,10 @@ func (u *unit) path(n path) *code {
 		switch {
 		case fromRoot:
 			f.contextNode()
-			f.push(nodeItem(0))
+			f.push(f.node(0))
 		case from == nil:
 			if steps[0].expr == nil {
-				f.push(nodeItem(f.contextNode()))
+				f.push(f.node(f.contextNode()))
 			} else if f.focus {
 				f.push(f.item)
 			} else {
@@ -157,13 +157,15 @@ func walkable(steps []compiledStep) bool {
 // leads reports whether the steps lead from a node on the stack, from mark on, to any node. It takes the nodes off.
 // With no steps left, a node that is there is the answer.
 func (f *Evaluation) leads(steps []compiledStep, mark int) bool {
-	found := len(steps) == 0 && len(f.st) > mark
+	was, found := f.tree, len(steps) == 0 && len(f.st) > mark
 	for i, end := mark, len(f.st); i < end && !found; i++ {
 		if f.st[i].Type != NodeT {
 			fail(codeNotNodes, "a step from %s", f.st[i].Type)
 		}
+		f.hold(f.st[i].n)
 		found = f.leadsFrom(steps, f.st[i].Node())
 	}
+	f.hold(was)
 	f.drop(mark)
 	return found
 }
@@ -197,7 +199,7 @@ func (f *Evaluation) leadsDown(steps []compiledStep, n xdm.Node) bool {
 	var w walk
 	w.begin(f, steps[0].axis, &steps[0].test, n)
 	for c := w.next(f); c != xdm.None; c = w.next(f) {
-		if f.suits(steps[0].preds, nodeItem(c)) && (len(steps) == 1 || f.leadsFrom(steps[1:], c)) {
+		if f.suits(steps[0].preds, f.node(c)) && (len(steps) == 1 || f.leadsFrom(steps[1:], c)) {
 			return true
 		}
 	}
@@ -329,10 +331,12 @@ func (f *Evaluation) step(s *compiledStep, mark int, last bool) {
 		f.exprStep(s.expr, mark, end, last)
 		return
 	}
+	was := f.tree
 	for i := mark; i < end; i++ {
 		if f.st[i].Type != NodeT {
 			fail(codeNotNodes, "a step from %s", f.st[i].Type)
 		}
+		f.hold(f.st[i].n)
 		from := len(f.st)
 		f.axis(s.axis, &s.test, f.st[i].Node())
 		for p := range s.preds {
@@ -342,6 +346,7 @@ func (f *Evaluation) step(s *compiledStep, mark int, last bool) {
 			slices.Reverse(f.st[from:])
 		}
 	}
+	f.hold(was)
 	f.lift(mark, end)
 	if end-mark > 1 {
 		f.order(mark)

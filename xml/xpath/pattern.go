@@ -382,7 +382,7 @@ func (f *Evaluation) predicatesHold(s *matchStep, n xdm.Node) bool {
 		return ok
 	}
 	if s.plain && s.last {
-		return f.suits(s.preds, nodeItem(n))
+		return f.suits(s.preds, f.node(n))
 	}
 	for len(f.matchedSteps) <= s.index {
 		f.matchedSteps = append(f.matchedSteps, matched{})
@@ -393,7 +393,7 @@ func (f *Evaluation) predicatesHold(s *matchStep, n xdm.Node) bool {
 	if m := &f.matchedSteps[s.index]; m.known && m.node == n {
 		return m.holds
 	}
-	ok := f.suits(s.preds, nodeItem(n))
+	ok := f.suits(s.preds, f.node(n))
 	m := &f.matchedSteps[s.index] // the slice may have grown
 	m.node, m.known, m.holds = n, true, ok
 	return ok
