@@ -42,8 +42,23 @@ func (f *Evaluation) Items(e *Expr, n xdm.Node) (items []Item, err error) {
 	return f.collect(e.code)
 }
 
-// Matches reports whether a pattern matches a node.
+// Matches reports whether a pattern matches a node. An alternative that cannot be evaluated does not match; there is an
+// error if no other does.
 func (f *Evaluation) Matches(p *Pattern, n xdm.Node) (ok bool, err error) {
+	ok, err = f.matchesOne(p, n)
+	if err == nil || IsBudget(err) || len(p.alts) == 1 {
+		return ok, err
+	}
+	for i := range p.alts {
+		one := Pattern{alts: p.alts[i : i+1], slots: p.slots}
+		if ok, failed := f.matchesOne(&one, n); ok || failed != nil && IsBudget(failed) {
+			return ok, failed
+		}
+	}
+	return false, err
+}
+
+func (f *Evaluation) matchesOne(p *Pattern, n xdm.Node) (ok bool, err error) {
 	f.reset()
 	defer rescue(&err)
 	f.focus = false
