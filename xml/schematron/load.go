@@ -162,7 +162,8 @@ func (l *loader) children(e element) []element {
 		case err != nil:
 			l.note(problem(c.place(), "%v", err))
 		case in.is(nsSch, "schema"):
-			l.note(problem(c.place(), "an include of a whole schema, %s: only parts of one can be included", in.file.name))
+			l.note(problem(c.place(), "an include of a whole schema, %s: only parts can be included",
+				in.file.name))
 		case in.Name().Space != nsSch && in.Name().Space != nsXSL:
 			l.note(problem(c.place(), "an include of %s, which is no element of Schematron", in.Name()))
 		default:

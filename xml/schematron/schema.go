@@ -71,7 +71,7 @@ func (l *loader) abstract(known map[string]element, c element) {
 		l.note(problem(c.place(), "the abstract pattern %s is there twice", id))
 	}
 	if c.attr("is-a") != "" {
-		l.note(problem(c.place(), "an abstract pattern that is itself made from one, %s, is not supported", c.attr("is-a")))
+		l.note(problem(c.place(), "an abstract pattern that is made from one, %s, is not supported", c.attr("is-a")))
 	}
 	known[id] = c
 }
@@ -245,7 +245,8 @@ func (l *loader) params(e element) params {
 			all = append(all, param{"$" + c.attr("name"), c.attr("value")})
 		case c.Name().Space != nsSch, c.is(nsSch, "title"), c.is(nsSch, "p"):
 		default:
-			l.note(problem(c.place(), "a pattern made from an abstract one has parameters only, not %s", c.Name().Local))
+			l.note(problem(c.place(), "a pattern made from an abstract one has only parameters, no %s",
+				c.Name().Local))
 		}
 	}
 	slices.SortStableFunc(all, func(a, b param) int { return len(b.name) - len(a.name) })
