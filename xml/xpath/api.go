@@ -62,6 +62,7 @@ func (f *Evaluation) matchesOne(p *Pattern, n xdm.Node) (ok bool, err error) {
 	f.reset()
 	defer rescue(&err)
 	f.focus = false
+	f.current = documentNode(n)
 	return f.matches(p, n), nil
 }
 
@@ -69,6 +70,7 @@ func (f *Evaluation) matchesOne(p *Pattern, n xdm.Node) (ok bool, err error) {
 func (f *Evaluation) begin(e *Expr, n xdm.Node) {
 	f.enter(e.slots)
 	f.setFocus(documentNode(n), 1, 1)
+	f.current = f.item
 }
 
 // Text returns the string value of an item.

@@ -19,6 +19,7 @@ type Compiler struct {
 	memos int // likewise, into Evaluation.memos
 	steps int // likewise, into Evaluation.matchedSteps
 	docs  *Documents
+	sets  int // likewise, into Evaluation.sets
 }
 
 type funcKey struct {
@@ -62,6 +63,18 @@ func (s *Scope) Let(name, text string) (*Scope, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.bind(name, code, slots)
+}
+
+// LetText returns a scope with one more let, whose value is the text that instructions make (XSLT 2.0 §9.3).
+func (s *Scope) LetText(name string, body []Instruction) (next *Scope, err error) {
+	defer rescue(&err)
+	u := &unit{scope: s, c: s.c, inMemo: !s.local}
+	code := u.text(body)
+	return s.bind(name, code, u.slots)
+}
+
+func (s *Scope) bind(name string, code *code, slots int) (*Scope, error) {
 	l := &let{index: s.c.lets, local: s.local, code: code, slots: slots}
 	s.c.lets++
 	if !l.local {
@@ -265,12 +278,14 @@ func (f *Evaluation) let(l *let) []Item {
 		}
 		return v.items
 	}
-	was, base, mark := f.save(), f.enter(l.slots), len(f.st)
+	was, current, base, mark := f.save(), f.current, f.enter(l.slots), len(f.st)
 	f.setFocus(documentNode(home), 1, 1)
+	f.current = f.item
 	if l.code.memo != nil { // it has one value in the document: no copy for each node
 		items := f.memoItems(l.code.memo)
 		f.leave(base)
 		f.restore(was)
+		f.current = current
 		return items
 	}
 	if l.local {
@@ -290,6 +305,7 @@ func (f *Evaluation) let(l *let) []Item {
 	f.drop(mark)
 	f.leave(base)
 	f.restore(was)
+	f.current = current
 	return v.items
 }
 

@@ -36,6 +36,7 @@ type Evaluation struct {
 	item      Item // the focus
 	focus     bool // there is one
 	pos, size int
+	current   Item // current(): the node of the rule, or the item of xsl:for-each; NoType in a function
 
 	slots []slot // variables of for, some, every, and of functions
 	base  int    // of the running unit
@@ -43,7 +44,9 @@ type Evaluation struct {
 
 	memos []memo
 
-	matchedSteps []matched // of patterns (predicatesHold)
+	matchedSteps []matched           // of patterns (predicatesHold)
+	sets         []map[int64]nodesAt // of patterns (nodeSet), by the node that they begin at
+	wrong        **Error             // not nil: a predicate of a pattern that fails does not hold; the first error
 
 	lets []letValue
 	gen  uint32   // the generation of the values of local lets; Home begins a new one
@@ -91,8 +94,10 @@ func (f *Evaluation) Release() {
 	clear(f.lets)
 	clear(f.memos)
 	clear(f.matchedSteps)
+	clear(f.sets)
 	*f = Evaluation{
 		st: f.st[:0], slots: f.slots[:0], lets: f.lets[:0], memos: f.memos[:0], matchedSteps: f.matchedSteps[:0],
+		sets: f.sets[:0],
 	}
 	evaluations.Put(f)
 }
@@ -296,6 +301,6 @@ func (f *Evaluation) copied(mark int) []Item {
 // reset begins an entry: it drops what an entry that failed has left behind.
 func (f *Evaluation) reset() {
 	f.st, f.slots = f.st[:0], f.slots[:0]
-	f.base, f.depth, f.passing = 0, 0, 0
+	f.base, f.depth, f.passing, f.wrong = 0, 0, 0, nil
 	f.hold(0)
 }

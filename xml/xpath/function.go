@@ -105,6 +105,15 @@ func noArguments(name string) *code {
 		})
 		c.one = true
 		return c
+	case "current":
+		c := fromPush(NoType, func(f *Evaluation) {
+			if f.current.Type == NoType {
+				fail("XTDE1360", "there is no current item in a function")
+			}
+			f.push(f.current)
+		})
+		c.one, c.opt = true, true
+		return c
 	}
 	return nil
 }
@@ -194,8 +203,8 @@ func (fn *userFunction) call(args []*code) *code {
 			fail(codeBudget, "too many calls within calls of %s", fn.name)
 		}
 		f.spend(1)
-		base, was := f.enter(fn.slots), f.save()
-		f.focus = false
+		base, was, current := f.enter(fn.slots), f.save(), f.current
+		f.focus, f.current = false, Item{}
 		f.hold(0)
 		start, arguments := mark, int64(len(f.st)-mark)*itemBytes
 		for i, end := range ends {
@@ -208,6 +217,7 @@ func (fn *userFunction) call(args []*code) *code {
 		fn.body.push(f)
 		fn.result.convert(f, mark, "result of "+fn.name)
 		f.restore(was)
+		f.current = current
 		f.leave(base)
 		f.depth--
 		f.passing -= arguments // the copies are gone: a recursion that ends must not look like a leak
@@ -375,11 +385,14 @@ func (f *Evaluation) keyed(k *key) map[string][]xdm.Node {
 	f.keys[of] = m // before it is filled: a key whose use reads the key itself sees what there is, and does not recurse
 	f.spend(f.t.Len())
 	for n := xdm.Node(0); int(n) < f.t.Len(); n++ {
-		if f.t.Kind(n) != xdm.Element || !f.matches(k.match, n) {
+		matches := false
+		f.tried(func() { matches = f.matches(k.match, n) }) // a match that cannot be evaluated is none
+		if !matches {
 			continue
 		}
-		was, base, mark := f.save(), f.enter(k.use.slots), len(f.st)
+		was, current, base, mark := f.save(), f.current, f.enter(k.use.slots), len(f.st)
 		f.setFocus(f.node(n), 1, 1)
+		f.current = f.item
 		k.use.code.push(f)
 		f.atomize(mark)
 		for i := mark; i < len(f.st); i++ {
@@ -392,6 +405,7 @@ func (f *Evaluation) keyed(k *key) map[string][]xdm.Node {
 		f.drop(mark)
 		f.leave(base)
 		f.restore(was)
+		f.current = current
 	}
 	return m
 }

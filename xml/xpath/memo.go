@@ -248,8 +248,13 @@ func (u *unit) closed(n node, bound []qname) bool {
 	switch n := n.(type) {
 	case variable:
 		return slices.Contains(bound, n.name) || u.global(n.name)
+	case call:
+		if callsCurrent(n) {
+			return false
+		}
 	case forExpr, quantified:
-		return !anyNode(n, func(x node) bool { _, ok := x.(variable); return ok }) // rare: not looked into
+		isVariable := func(x node) bool { _, ok := x.(variable); return ok }
+		return !anyNode(n, isVariable) && !anyNode(n, callsCurrent) // rare: not looked into
 	}
 	return !slices.ContainsFunc(parts(n), func(x node) bool { return x != nil && !u.closed(x, bound) })
 }

@@ -37,7 +37,8 @@ func (c *Compiler) test(n nodeTest, a axis) test {
 	for _, q := range n.names {
 		t.ids = append(t.ids, c.names.ID(q.space, q.local))
 	}
-	if n.kind == testName || (n.kind == testElement || n.kind == testAttribute) && !n.any {
+	if n.kind == testName ||
+		(n.kind == testElement || n.kind == testAttribute || n.kind == testDocument) && !n.any {
 		t.id = c.names.ID(n.name.space, n.name.local)
 	}
 	return t
@@ -71,7 +72,19 @@ func (t *test) matches(tree *xdm.Tree, n xdm.Node) bool {
 	case testAttribute:
 		return kind == xdm.Attr && (t.any || tree.NameID(n) == t.id)
 	}
-	return kind == xdm.Root
+	return kind == xdm.Root && (t.any || topElement(tree) == t.id)
+}
+
+// topElement returns the name of the top element of a document.
+func topElement(tree *xdm.Tree) xdm.NameID {
+	n := tree.FirstChild(0)
+	for n != xdm.None && tree.Kind(n) != xdm.Element {
+		n = tree.NextSibling(n)
+	}
+	if n == xdm.None {
+		return 0
+	}
+	return tree.NameID(n)
 }
 
 // path compiles a path: as a chain if it can be one, else step by step (push). Whether it leads anywhere at all is
