@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ravn-ap/ravn/xml/regex"
 	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
@@ -45,7 +46,7 @@ type Evaluation struct {
 	home xdm.Node // where local lets are evaluated
 
 	keys  map[*key]map[string][]xdm.Node
-	regex map[regexKey]*compiledRegex
+	regex map[regexKey]*regex.Regexp
 	ends  map[xdm.NameID]map[string]xdm.Node // by firstEnds
 	now   time.Time                          // of current-date()
 }
