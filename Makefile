@@ -14,7 +14,7 @@ POSTGRES = if dir=$$(mktemp -d) && dsn=$$(internal/db/postgres/testserver.sh sta
 	elif [ "$$RAVN_REQUIRE_TOOLS" = 1 ]; then echo "PostgreSQL is missing, and RAVN_REQUIRE_TOOLS=1 demands it"; exit 1; fi;
 
 .PHONY: build test check demo mutants interop interop-build bench bench-peers bench-reports bench-validation bench-checks
-.PHONY: conformance-validation fuzz differential golden test-upgrade docs clean
+.PHONY: conformance-validation sweep fuzz differential golden test-upgrade docs clean
 
 build: ## bin/ravn
 	go build -trimpath -o bin/ravn ./cmd/ravn
@@ -59,6 +59,10 @@ bench-peers: build interop-build ## the same traffic through phase4 and through 
 
 conformance-validation: ## every shared document and test set through the engines, held against what Saxon and Xerces found
 	set -o pipefail; RAVN_REQUIRE_SHARED=1 go test -count=1 -v -run 'Expected|Reporting|Compiled|RunTests|Shared' ./validation/... ./xml/... | grep -v '^=== '
+
+DIR ?= testbed/saxon/target/rules
+sweep: ## each rule file in DIR, a folder or a jar: what loads, what is refused and why; the last line counts
+	go run ./internal/sweep $(DIR)
 
 bench-validation: interop-build ## what rule packs cost, then Saxon and Ravn on the same documents in one run; the last line has the ratio for an invoice
 	set -o pipefail; RAVN_REQUIRE_INTEROP=1 RAVN_BENCH_VALIDATION=1 go test -count=1 -p 1 -v -run 'TestBench' -timeout 20m ./validation/ ./xml/schematron/ | grep -v '^=== \|^---\|^PASS\|^ok' | sed 's/^ *bench[a-z]*_test.go:[0-9]*: //'

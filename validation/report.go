@@ -117,13 +117,9 @@ func (r *Report) addResult(s *schematron.Schema, t *xdm.Tree, res *schematron.Re
 	var offsets []int64
 	for i := range res.Findings {
 		f := &res.Findings[i]
-		at, test := f.Rule.At, f.Rule.Context
-		if f.Assert != nil {
-			at, test = f.Assert.At, f.Assert.Test
-		}
 		r.Findings = append(r.Findings, Finding{
-			Rule: f.ID(), Flag: f.Flag(), Location: f.Location, Text: f.Text, Test: test,
-			Source: at.String(), Code: f.Code,
+			Rule: f.ID(), Flag: f.Flag(), Location: f.Location, Text: f.Text, Test: f.Assert.Test,
+			Source: f.Assert.At.String(), Code: f.Code,
 		})
 		offsets = append(offsets, t.Offset(f.Node))
 	}

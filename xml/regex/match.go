@@ -7,8 +7,8 @@ import (
 	"unsafe"
 )
 
-// search runs a program on a text. It tries one way after the other, in the order of preference of the standard: where a
-// way parts, the other is put on a stack, and so is what a register held when it changes, so that going back restores
+// search runs a program on a text. It tries one way after the other, in the order of preference of the standard: where
+// a way parts, the other is put on a stack, and so is what a register held when it changes, so that going back restores
 // it.
 //
 // A program without back-references and counting loops comes to the same end from the same place. When a search takes

@@ -221,8 +221,8 @@ func TestExplosion(t *testing.T) {
 	}
 }
 
-// contrary reports whether a loop may match nothing and would rather: then package regexp may take another way, and only
-// whether there is a match is the same. The standard leaves it open.
+// contrary reports whether a loop may match nothing and would rather: then package regexp may take another way, and
+// only whether there is a match is the same. The standard leaves it open.
 func (n *node) contrary() bool {
 	if n.kind == repeat && n.most < 0 && n.parts[0].empty() && n.parts[0].wantsNothing() {
 		return true

@@ -39,8 +39,8 @@ func (e *Error) Error() string {
 	return s
 }
 
-// XSD translates a pattern facet (XML Schema 1.0 Part 2, Appendix F) for package regexp. The result matches whole values
-// only; "^" and "$" are ordinary characters, "." is everything but LF and CR.
+// XSD translates a pattern facet (XML Schema 1.0 Part 2, Appendix F) for package regexp. The result matches whole
+// values only; "^" and "$" are ordinary characters, "." is everything but LF and CR.
 func XSD(pattern string) (string, error) {
 	p := &parser{src: []rune(pattern), dot: set{{'\n', '\n'}, {'\r', '\r'}}.negate()}
 	n, err := p.parse()

@@ -155,8 +155,8 @@ var anchors = map[kind]string{
 	textBegin: `(?:\A)`, textEnd: `(?:\z)`, lineBegin: "(?:(?m:^))", lineEnd: "(?:(?m:$))",
 }
 
-// repeat writes a repetition. Package regexp allows counts up to maxRepeat only: a longer one, in XML Schema where groups
-// have no numbers, is written as several in a row, a{2500} as a{1000}a{1000}a{500}.
+// repeat writes a repetition. Package regexp allows counts up to maxRepeat only: a longer one, in XML Schema where
+// groups have no numbers, is written as several in a row, a{2500} as a{1000}a{1000}a{500}.
 func (w *writer) repeat(n *node) {
 	a, lazy := n.parts[0], ""
 	if n.lazy {

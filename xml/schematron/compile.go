@@ -30,6 +30,8 @@ type assertion struct {
 	src  *Assert
 	test *xpath.Expr
 	text []textPart
+
+	scope *xpath.Scope // what the test sees, for Explain
 }
 
 type textPart struct {
@@ -152,14 +154,14 @@ func (c *compilation) rule(scope *xpath.Scope, src *Rule) rule {
 			scope = c.lets(scope, []Let{*part.Let})
 			continue
 		}
-		a := assertion{src: part.Assert}
+		a := assertion{src: part.Assert, scope: scope}
 		a.test, err = scope.Compile(part.Assert.Test)
-		c.note(part.Assert.At, "test of "+part.Assert.ID, err)
+		c.note(part.Assert.At, "test of "+part.Assert.id(), err)
 		for _, t := range part.Assert.Text {
 			tp := textPart{text: t.Text}
 			if t.Select != "" {
 				tp.value, err = scope.Compile(t.Select)
-				c.note(part.Assert.At, "text of "+part.Assert.ID, err)
+				c.note(part.Assert.At, "text of "+part.Assert.id(), err)
 			}
 			a.text = append(a.text, tp)
 		}
@@ -232,13 +234,21 @@ func (c *candidates) add(e entry) {
 		if !ok { // until now this parent was like any other
 			list = slices.Clone(c.other)
 		}
-		c.byParent[e.parent] = append(list, e.rule)
+		c.byParent[e.parent] = appended(list, e.rule)
 		return
 	}
-	c.other = append(c.other, e.rule)
+	c.other = appended(c.other, e.rule)
 	for parent := range c.byParent {
-		c.byParent[parent] = append(c.byParent[parent], e.rule)
+		c.byParent[parent] = appended(c.byParent[parent], e.rule)
 	}
+}
+
+// appended appends a rule once: several alternatives of its context may ask for the same.
+func appended(list []int32, rule int32) []int32 {
+	if n := len(list); n > 0 && list[n-1] == rule {
+		return list
+	}
+	return append(list, rule)
 }
 
 // rules returns the numbers of the rules that may match a node with this name and parent.

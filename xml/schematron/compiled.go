@@ -162,9 +162,6 @@ func (c *compiledForm) outcome(r *Rule, e element, local, test string) error {
 			a.Text = append(a.Text, compiledText(n)...)
 		}
 	}
-	if a.ID == "" {
-		a.ID = idOf(a.Text)
-	}
 	r.Parts = append(r.Parts, RulePart{Assert: a})
 	return nil
 }

@@ -191,8 +191,7 @@ type trail struct {
 	last  int // findings before the rule that fired last
 }
 
-// outcome is our result up to the error that ends the judge's run. A context that cannot be evaluated matches
-// nothing, as with the judge, which only warns.
+// outcome is our result up to the error that ends the judge's run.
 func outcome(res *Result, w *verdict) *trail {
 	v := &trail{}
 	for _, s := range res.Steps {
@@ -207,18 +206,20 @@ func outcome(res *Result, w *verdict) *trail {
 		f := &res.Findings[s.Finding]
 		switch {
 		case f.Code == "":
-			v.Found = append(v.Found, f.ID()+" "+f.Flag()+" "+f.Location)
-		case f.Assert == nil:
+			v.Found = append(v.Found, published(f)+" "+f.Flag()+" "+f.Location)
 		case f.Code == w.Error && v.Fired == w.Fired:
 			v.Error = f.Code
 			return v
 		default:
 			v.early++
-			v.Found = append(v.Found, maybe+f.ID()+" "+f.Assert.Flag+" "+f.Location)
+			v.Found = append(v.Found, maybe+published(f)+" "+f.Assert.Flag+" "+f.Location)
 		}
 	}
 	return v
 }
+
+// published is the id as the judge's report has it.
+func published(f *Finding) string { return cmp.Or(f.Assert.ID, "null") }
 
 func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
 

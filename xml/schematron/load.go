@@ -301,22 +301,7 @@ func assert(e element, with params) *Assert {
 		ID: e.attr("id"), Flag: e.attr("flag"), Test: with(e.attr("test")),
 		Report: e.Name().Local == "report", Text: message(e, with), At: e.place(),
 	}
-	if a.ID == "" {
-		a.ID = idOf(a.Text)
-	}
 	return a
-}
-
-// idOf returns the id of an assert without one from the beginning of its message, where it stands by custom: [ID]-text.
-func idOf(text []TextPart) string {
-	if len(text) == 0 {
-		return ""
-	}
-	s := strings.TrimSpace(text[0].Text)
-	if id, _, ok := strings.Cut(strings.TrimPrefix(s, "["), "]"); ok && strings.HasPrefix(s, "[") {
-		return id
-	}
-	return ""
 }
 
 // message reads the text of an assert with the values in it.

@@ -1,9 +1,11 @@
 package schematron
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/ravn-ap/ravn/xml/xdm"
@@ -14,36 +16,51 @@ import (
 type Finding struct {
 	Pattern  *Pattern
 	Rule     *Rule
-	Assert   *Assert // nil when the context of the rule could not be evaluated
+	Assert   *Assert
 	Node     xdm.Node
 	Location string // /Invoice[1]/cac:X[2] without prefixes
 	Text     string
-	Code     string // of the XPath error of a test that could not be evaluated, "" otherwise
+	Code     string       // of the XPath error of a test that could not be evaluated, "" otherwise
+	Why      []xpath.Fact // what decided the test, after Explain
+
+	compiled *assertion // nil when the test could not be evaluated
 }
 
 // Flag returns the flag as published; a test that could not be evaluated is fatal.
 func (f *Finding) Flag() string {
-	if f.Assert == nil || f.Code != "" {
+	if f.Code != "" {
 		return "fatal"
 	}
 	return f.Assert.Flag
 }
 
-// ID returns the id of the assert, or of the rule.
+// ID returns the id of the assert, that at the beginning of its message, that of its rule or pattern, or its file and
+// line: no finding is without one.
 func (f *Finding) ID() string {
-	if f.Assert == nil {
-		return f.Rule.ID
-	}
-	return f.Assert.ID
+	at := f.Assert.At
+	return cmp.Or(f.Assert.id(), f.Rule.ID, f.Pattern.ID, fmt.Sprintf("%s:%d", path.Base(at.File), at.Line))
 }
 
-// maxFindings is how many findings of a rule file are kept: enough for a person, but a document with a million errors
-// cannot fill the memory.
+// Remark is a context that could not be evaluated on some nodes, which its rule therefore does not match (XSLT 2.0
+// §5.5.4). It says nothing against the document.
+type Remark struct {
+	Pattern  *Pattern
+	Rule     *Rule
+	Node     xdm.Node // the first of the nodes
+	Location string
+	Text     string
+	Code     string // of the XPath error
+	Times    int    // how many nodes
+}
+
+// maxFindings is how many findings of a rule file are kept, and how many remarks: enough for a person, but a document
+// with a million errors cannot fill the memory.
 const maxFindings = 1000
 
 // Result is the result of the rules for a document.
 type Result struct {
 	Findings []Finding
+	Remarks  []Remark
 	More     int    // findings beyond those that are kept
 	MoreBad  bool   // one of those was no warning
 	Fired    int    // how many times a rule matched a node
@@ -98,6 +115,13 @@ type run struct {
 	res    Result
 	places places
 	trace  bool
+	marks  map[mark]int // remarks, by number
+}
+
+// mark is what there is one remark of.
+type mark struct {
+	rule *rule
+	code string
 }
 
 func (r *run) step(s Step) {
@@ -150,7 +174,7 @@ func (r *run) pattern(p *pattern) error {
 }
 
 // node tries the rules that may match a node, in their order, and fires the first that does. A context that cannot be
-// evaluated is a finding, and the next rule is tried.
+// evaluated does not match (XSLT 2.0 §5.5.4); there is a remark of it.
 func (r *run) node(p *pattern, n xdm.Node, name, parent xdm.NameID) error {
 	for _, i := range p.index.rules(name, parent) {
 		rule := &p.rules[i]
@@ -159,7 +183,7 @@ func (r *run) node(p *pattern, n xdm.Node, name, parent xdm.NameID) error {
 			if xpath.IsBudget(err) {
 				return err
 			}
-			r.failed(p, rule, nil, n, err)
+			r.remark(p, rule, n, err)
 			continue
 		}
 		if ok {
@@ -191,29 +215,51 @@ func (r *run) fire(p *pattern, rule *rule, n xdm.Node) error {
 			}
 			r.found(Finding{
 				Pattern: p.src, Rule: rule.src, Assert: a.src, Node: n, Location: r.places.path(n), Text: text,
+				compiled: a,
 			})
 		}
 	}
 	return nil
 }
 
-// failed records an evaluation that failed; the rest goes on.
+// failed records a test that failed; the rest goes on.
 func (r *run) failed(p *pattern, rule *rule, a *assertion, n xdm.Node, err error) {
 	if r.full("fatal") {
 		return
 	}
-	f := Finding{
+	r.found(Finding{
+		Pattern: p.src, Rule: rule.src, Assert: a.src, Node: n, Location: r.places.path(n),
+		Text: "The rule cannot be evaluated on this document: " + err.Error(), Code: codeOf(err),
+	})
+}
+
+// remark records a context that cannot be evaluated on a node.
+func (r *run) remark(p *pattern, rule *rule, n xdm.Node, err error) {
+	m := mark{rule, codeOf(err)}
+	if i, ok := r.marks[m]; ok {
+		r.res.Remarks[i].Times++
+		return
+	}
+	if len(r.res.Remarks) == maxFindings {
+		return
+	}
+	if r.marks == nil {
+		r.marks = map[mark]int{}
+	}
+	r.marks[m] = len(r.res.Remarks)
+	r.res.Remarks = append(r.res.Remarks, Remark{
 		Pattern: p.src, Rule: rule.src, Node: n, Location: r.places.path(n),
-		Text: "The rule cannot be evaluated on this document: " + err.Error(),
-	}
-	if a != nil {
-		f.Assert = a.src
-	}
+		Text: "The context of the rule cannot be evaluated here, so the rule does not apply: " + err.Error(),
+		Code: m.code, Times: 1,
+	})
+}
+
+func codeOf(err error) string {
 	var xe *xpath.Error
 	if errors.As(err, &xe) {
-		f.Code = xe.Code
+		return xe.Code
 	}
-	r.found(f)
+	return ""
 }
 
 // maxText is how many bytes of a message are kept: nobody reads more, and the values in messages could repeat the

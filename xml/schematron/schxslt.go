@@ -267,9 +267,6 @@ func (s *schxsltForm) outcome(r *Rule, a *Assert, out element) error {
 			return problem(c.place(), "%s is not supported in an assert", c.Name())
 		}
 	}
-	if a.ID == "" {
-		a.ID = idOf(a.Text)
-	}
 	r.Parts = append(r.Parts, RulePart{Assert: a})
 	return nil
 }

@@ -10,6 +10,7 @@ package schematron
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/ravn-ap/ravn/xml/xpath"
 )
@@ -65,6 +66,20 @@ type Assert struct {
 	Report         bool
 	Text           []TextPart
 	At             Place
+}
+
+// id returns the id of an assert, of one without that at the beginning of its message, where it stands by custom:
+// [ID]-text.
+func (a *Assert) id() string {
+	if a.ID != "" || len(a.Text) == 0 {
+		return a.ID
+	}
+	if s, ok := strings.CutPrefix(strings.TrimSpace(a.Text[0].Text), "["); ok {
+		if id, _, ok := strings.Cut(s, "]"); ok && !strings.ContainsAny(id, " \t\n") {
+			return id
+		}
+	}
+	return ""
 }
 
 // TextPart is a piece of a message: text, or the value of an expression.

@@ -85,16 +85,12 @@ func (o *svrl) step(s *Step, res *Result, document string) {
 
 func (o *svrl) finding(f *Finding) {
 	name := "svrl:failed-assert"
-	if f.Assert != nil && f.Assert.Report && f.Code == "" {
+	if f.Assert.Report && f.Code == "" {
 		name = "svrl:successful-report"
 	}
 	o.raw("  <" + name)
-	if f.Assert != nil {
-		o.attr("test", f.Assert.Test)
-	} else {
-		o.attr("test", f.Rule.Context)
-	}
-	o.attr("id", f.ID())
+	o.attr("test", f.Assert.Test)
+	o.attr("id", f.Assert.ID)
 	o.attr("flag", f.Flag())
 	o.attr("location", o.places.skeleton(f.Node))
 	o.buf = safe.AppendText(o.buf[:0], f.Text)

@@ -120,12 +120,12 @@ const (
 	testPI
 	testElement   // element()
 	testAttribute // attribute()
-	testDocument  // document-node()
+	testDocument  // document-node(), with the name of the top element when any is not set
 )
 
 type nodeTest struct {
 	kind  testKind
-	name  qname   // testName, testElement and testAttribute when named is set
+	name  qname   // testName; testElement, testAttribute and testDocument when any is not set
 	names []qname // testNames
 	any   bool    // testElement, testAttribute: without a name
 	pi    string

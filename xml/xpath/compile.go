@@ -18,6 +18,7 @@ type Compiler struct {
 	lets  int // how many lets there are: each has an index into Evaluation.lets
 	memos int // likewise, into Evaluation.memos
 	steps int // likewise, into Evaluation.matchedSteps
+	sets  int // likewise, into Evaluation.sets
 }
 
 type funcKey struct {
@@ -193,7 +194,7 @@ func (u *unit) compile(n node) *code {
 	case root:
 		return fromPush(NodeT, func(f *Evaluation) {
 			f.contextNode()
-			f.push(nodeItem(0))
+			f.push(f.node(0))
 		})
 	case filter:
 		return u.filter(n)
@@ -226,7 +227,7 @@ func (u *unit) variable(n variable) *code {
 			c.atom = func(f *Evaluation) (Item, bool) {
 				i := f.variable(slot)[0]
 				if i.Type == NodeT {
-					i = f.value(i.Node())
+					i = f.valueOf(&i)
 				}
 				return i, true
 			}
@@ -264,12 +265,14 @@ func (f *Evaluation) let(l *let) []Item {
 		}
 		return v.items
 	}
-	was, base, mark := f.save(), f.enter(l.slots), len(f.st)
-	f.setFocus(nodeItem(home), 1, 1)
+	was, current, base, mark := f.save(), f.current, f.enter(l.slots), len(f.st)
+	f.setFocus(documentNode(home), 1, 1)
+	f.current = f.item
 	if l.code.memo != nil { // it has one value in the document: no copy for each node
 		items := f.memoItems(l.code.memo)
 		f.leave(base)
 		f.restore(was)
+		f.current = current
 		return items
 	}
 	if l.local {
@@ -289,6 +292,7 @@ func (f *Evaluation) let(l *let) []Item {
 	f.drop(mark)
 	f.leave(base)
 	f.restore(was)
+	f.current = current
 	return v.items
 }
 
@@ -304,7 +308,7 @@ func (u *unit) contextItem() *code {
 			fail(codeNoContext, "there is no context item")
 		}
 		if f.item.Type == NodeT {
-			return f.value(f.item.Node()), true
+			return f.valueOf(&f.item), true
 		}
 		return f.item, true
 	}

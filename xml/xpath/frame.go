@@ -1,6 +1,7 @@
 package xpath
 
 import (
+	"cmp"
 	"context"
 	"math/bits"
 	"slices"
@@ -18,7 +19,11 @@ import (
 // of the stack as a mark, takes them off. Slices into st, slots, lets and memos are therefore only valid until more
 // code runs, which may grow them: functions look such a slice up again after they have evaluated something.
 type Evaluation struct {
-	t      *xdm.Tree
+	t    *xdm.Tree // the tree in hand: of the context node, or of the node that a step goes on from (document.go)
+	tree int64     // its number, as in the items of its nodes
+	doc  *xdm.Tree // the document
+	docs *Documents
+
 	ctx    context.Context
 	left   int64 // steps until the budget is exhausted
 	budget int64
@@ -32,6 +37,7 @@ type Evaluation struct {
 	item      Item // the focus
 	focus     bool // there is one
 	pos, size int
+	current   Item // current(): the node of the rule, or the item of xsl:for-each; NoType in a function
 
 	slots []slot // variables of for, some, every, and of functions
 	base  int    // of the running unit
@@ -39,16 +45,18 @@ type Evaluation struct {
 
 	memos []memo
 
-	matchedSteps []matched // of patterns (predicatesHold)
+	matchedSteps []matched           // of patterns (predicatesHold)
+	sets         []map[int64]nodesAt // of patterns (nodeSet), by the node that they begin at
+	wrong        **Error             // not nil: a predicate of a pattern that fails does not hold; the first error
 
 	lets []letValue
 	gen  uint32   // the generation of the values of local lets; Home begins a new one
 	home xdm.Node // where local lets are evaluated
 
-	keys  map[*key]map[string][]xdm.Node
+	keys  map[keyOf]map[string][]xdm.Node
 	regex map[regexKey]*regex.Regexp
-	ends  map[xdm.NameID]map[string]xdm.Node // by firstEnds
-	now   time.Time                          // of current-date()
+	ends  map[int64]map[string]xdm.Node // by firstEnds, of a name and a tree
+	now   time.Time                     // of current-date()
 }
 
 // slot is a variable of an expression.
@@ -69,7 +77,7 @@ type letValue struct {
 func NewEvaluation(ctx context.Context, t *xdm.Tree, b Budget) *Evaluation {
 	b = b.orDefault()
 	f := evaluations.Get().(*Evaluation)
-	f.t, f.ctx, f.left, f.budget, f.bytes, f.gen = t, ctx, b.Steps, b.Steps, b.Bytes, 1
+	f.t, f.doc, f.ctx, f.left, f.budget, f.bytes, f.gen = t, t, ctx, b.Steps, b.Steps, b.Bytes, 1
 	return f
 }
 
@@ -87,8 +95,10 @@ func (f *Evaluation) Release() {
 	clear(f.lets)
 	clear(f.memos)
 	clear(f.matchedSteps)
+	clear(f.sets)
 	*f = Evaluation{
 		st: f.st[:0], slots: f.slots[:0], lets: f.lets[:0], memos: f.memos[:0], matchedSteps: f.matchedSteps[:0],
+		sets: f.sets[:0],
 	}
 	evaluations.Put(f)
 }
@@ -117,16 +127,21 @@ type saved struct {
 	item      Item
 	focus     bool
 	pos, size int
+	tree      int64 // in hand
 }
 
-func (f *Evaluation) save() saved { return saved{f.item, f.focus, f.pos, f.size} }
+func (f *Evaluation) save() saved { return saved{f.item, f.focus, f.pos, f.size, f.tree} }
 
 func (f *Evaluation) restore(s saved) {
 	f.item, f.focus, f.pos, f.size = s.item, s.focus, s.pos, s.size
+	f.hold(s.tree)
 }
 
 func (f *Evaluation) setFocus(i Item, pos, size int) {
 	f.item, f.focus, f.pos, f.size = i, true, pos, size
+	if i.Type == NodeT {
+		f.hold(i.n)
+	}
 }
 
 // contextNode returns the context item, which must be a node.
@@ -144,15 +159,20 @@ func (f *Evaluation) contextNode() xdm.Node {
 func (f *Evaluation) atomize(mark int) {
 	for i := mark; i < len(f.st); i++ {
 		if f.st[i].Type == NodeT {
-			f.st[i] = f.value(f.st[i].Node())
+			f.st[i] = f.valueOf(&f.st[i])
 		}
 	}
 }
 
-// value returns the typed value of a node.
-func (f *Evaluation) value(n xdm.Node) Item {
-	s := f.read(f.t.Value(n))
-	switch f.t.Kind(n) {
+// value returns the typed value of a node of the tree in hand.
+func (f *Evaluation) value(n xdm.Node) Item { return f.valueIn(f.t, n) }
+
+// valueOf returns the typed value of the node of an item.
+func (f *Evaluation) valueOf(i *Item) Item { return f.valueIn(f.treeOf(i), i.Node()) }
+
+func (f *Evaluation) valueIn(t *xdm.Tree, n xdm.Node) Item {
+	s := f.read(t.Value(n))
+	switch t.Kind(n) {
 	case xdm.Comment, xdm.PI:
 		return stringItem(s)
 	}
@@ -168,7 +188,7 @@ func (f *Evaluation) single(mark int) (Item, bool) {
 		v := f.st[mark]
 		f.drop(mark)
 		if v.Type == NodeT {
-			v = f.value(v.Node())
+			v = f.valueOf(&v)
 		}
 		return v, true
 	}
@@ -226,7 +246,7 @@ func (f *Evaluation) order(mark int) {
 		return
 	}
 	f.spend(len(list) * bits.Len(uint(len(list)))) // n log n
-	slices.SortFunc(list, func(a, b Item) int { return int(a.n - b.n) })
+	slices.SortFunc(list, func(a, b Item) int { return cmp.Compare(a.n, b.n) })
 	list = slices.CompactFunc(list, func(a, b Item) bool { return a.n == b.n })
 	f.st = f.st[:mark+len(list)]
 }
@@ -282,5 +302,6 @@ func (f *Evaluation) copied(mark int) []Item {
 // reset begins an entry: it drops what an entry that failed has left behind.
 func (f *Evaluation) reset() {
 	f.st, f.slots = f.st[:0], f.slots[:0]
-	f.base, f.depth, f.passing = 0, 0, 0
+	f.base, f.depth, f.passing, f.wrong = 0, 0, 0, nil
+	f.hold(0)
 }

@@ -100,6 +100,15 @@ func noArguments(name string) *code {
 		})
 		c.one = true
 		return c
+	case "current":
+		c := fromPush(NoType, func(f *Evaluation) {
+			if f.current.Type == NoType {
+				fail("XTDE1360", "there is no current item in a function")
+			}
+			f.push(f.current)
+		})
+		c.one, c.opt = true, true
+		return c
 	}
 	return nil
 }
@@ -189,8 +198,9 @@ func (fn *userFunction) call(args []*code) *code {
 			fail(codeBudget, "too many calls within calls of %s", fn.name)
 		}
 		f.spend(1)
-		base, was := f.enter(fn.slots), f.save()
-		f.focus = false
+		base, was, current := f.enter(fn.slots), f.save(), f.current
+		f.focus, f.current = false, Item{}
+		f.hold(0)
 		start, arguments := mark, int64(len(f.st)-mark)*itemBytes
 		for i, end := range ends {
 			f.alloc(int64(end-start) * itemBytes)
@@ -202,6 +212,7 @@ func (fn *userFunction) call(args []*code) *code {
 		fn.body.push(f)
 		fn.result.convert(f, mark, "result of "+fn.name)
 		f.restore(was)
+		f.current = current
 		f.leave(base)
 		f.depth--
 		f.passing -= arguments // the copies are gone: a recursion that ends must not look like a leak
@@ -268,7 +279,7 @@ func (s *compiledType) matches(f *Evaluation, items []Item) bool {
 		switch {
 		case s.item:
 		case s.node:
-			if i.Type != NodeT || !s.test.matches(f.t, i.Node()) {
+			if i.Type != NodeT || !s.test.matches(f.treeOf(&i), i.Node()) {
 				return false
 			}
 		case i.Type == NodeT:
@@ -345,23 +356,38 @@ func (u *unit) keyCall(name node, value *code) *code {
 	return c
 }
 
-// keyed returns the nodes of a key by value. It goes through the document when the key is first used.
+// keyOf is a key with the number of the tree that it is of.
+type keyOf struct {
+	*key
+	tree int64
+}
+
+// keyed returns the nodes of a key by value, in the tree of the context node. It goes through the tree when the key is
+// first used there.
 func (f *Evaluation) keyed(k *key) map[string][]xdm.Node {
-	if m := f.keys[k]; m != nil {
+	of := keyOf{k, f.tree}
+	if m := f.keys[of]; m != nil {
 		return m
 	}
 	if f.keys == nil {
-		f.keys = map[*key]map[string][]xdm.Node{}
+		f.keys = map[keyOf]map[string][]xdm.Node{}
+	}
+	if f.tree != 0 { // what patterns remember is of the document
+		clear(f.matchedSteps)
+		defer func() { clear(f.matchedSteps) }()
 	}
 	m := map[string][]xdm.Node{}
-	f.keys[k] = m // before it is filled: a key whose use reads the key itself sees what there is, and does not recurse
+	f.keys[of] = m // before it is filled: a key whose use reads the key itself sees what there is, and does not recurse
 	f.spend(f.t.Len())
 	for n := xdm.Node(0); int(n) < f.t.Len(); n++ {
-		if f.t.Kind(n) != xdm.Element || !f.matches(k.match, n) {
+		matches := false
+		f.tried(func() { matches = f.matches(k.match, n) }) // a match that cannot be evaluated is none
+		if !matches {
 			continue
 		}
-		was, base, mark := f.save(), f.enter(k.use.slots), len(f.st)
-		f.setFocus(nodeItem(n), 1, 1)
+		was, current, base, mark := f.save(), f.current, f.enter(k.use.slots), len(f.st)
+		f.setFocus(f.node(n), 1, 1)
+		f.current = f.item
 		k.use.code.push(f)
 		f.atomize(mark)
 		for i := mark; i < len(f.st); i++ {
@@ -374,6 +400,7 @@ func (f *Evaluation) keyed(k *key) map[string][]xdm.Node {
 		f.drop(mark)
 		f.leave(base)
 		f.restore(was)
+		f.current = current
 	}
 	return m
 }

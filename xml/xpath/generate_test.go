@@ -10,6 +10,7 @@ import (
 // generator writes random documents, and random expressions that speak of them.
 type generator struct {
 	r      *rand.Rand
+	later  bool // what XPath 3.1 and XSLT 3.0 have beyond 2.0, too
 	vars   []genVar
 	atomic genKind // of the context item where it is not a node
 	count  int     // nodes of the document
@@ -790,6 +791,41 @@ func (g *generator) time(d int) string {
 
 // matchPattern returns a match pattern, as a rule has it for its context.
 func (g *generator) matchPattern() string {
+	if g.later && g.one(2) {
+		return g.parenthesized(2)
+	}
+	return g.plainPattern()
+}
+
+// parenthesized returns a pattern with what only XSLT 3.0 has: parentheses, predicates behind them, variables.
+func (g *generator) parenthesized(d int) string {
+	var b strings.Builder
+	switch {
+	case g.one(8):
+		b.WriteString("$nodes")
+	case d > 0 && g.one(4):
+		b.WriteString("(" + g.parenthesized(d-1) + ")")
+	default:
+		b.WriteString("(" + g.plainPattern() + ")")
+	}
+	if g.one(2) {
+		b.WriteString("[" + g.predicate(1) + "]")
+	}
+	for range g.r.IntN(3) {
+		b.WriteString(pick(g.r, []string{"/", "/", "//"}))
+		b.WriteString(pick(g.r, append([]string{
+			"*", "text()", "comment()", "@*", "node()", "processing-instruction()", "(n|c:a)", "(a/n|b)",
+			"descendant::n",
+			"self::n", "processing-instruction(p)", "@id", "*:a",
+		}, genNames...)))
+		if g.one(3) {
+			b.WriteString("[" + g.predicate(1) + "]")
+		}
+	}
+	return strings.ReplaceAll(b.String(), "[position()]", "[1]")
+}
+
+func (g *generator) plainPattern() string {
 	var alts []string
 	for range 1 + g.r.IntN(2) {
 		var b strings.Builder

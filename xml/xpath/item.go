@@ -54,13 +54,12 @@ func (t Type) numeric() bool { return t == Integer || t == Decimal || t == Doubl
 type Item struct {
 	Type  Type
 	scale int32     // Integer, Decimal: decimal places
-	n     int64     // node, boolean, unscaled number, bits of a double
+	n     int64     // node and its tree (document.go), boolean, unscaled number, bits of a double
 	s     string    // String, Untyped
 	big   *big.Int  // Integer, Decimal: unscaled number that does not fit n
 	when  *temporal // Date, Time, DateTime, Duration
 }
 
-func nodeItem(n xdm.Node) Item       { return Item{Type: NodeT, n: int64(n)} }
 func stringItem(s string) Item       { return Item{Type: String, s: s} }
 func untypedItem(s string) Item      { return Item{Type: Untyped, s: s} }
 func intItem(n int64) Item           { return Item{Type: Integer, n: n} }
@@ -77,7 +76,7 @@ func boolItem(b bool) Item {
 	return Item{Type: Boolean}
 }
 
-// Node returns the node of an item of type NodeT.
+// Node returns the node of an item of type NodeT; of which tree, the Evaluation knows.
 func (i *Item) Node() xdm.Node { return xdm.Node(i.n) }
 
 func (i *Item) float() float64 { return math.Float64frombits(uint64(i.n)) }

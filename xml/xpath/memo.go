@@ -97,9 +97,9 @@ func (f *Evaluation) evaluateOnce(index, form int, eval func()) {
 	}
 }
 
-// atNode reports whether the context item is a node. Without one a path from the root is an error, which the memo
-// must not hide.
-func (f *Evaluation) atNode() bool { return f.focus && f.item.Type == NodeT }
+// atNode reports whether the context item is a node of the document. Without a node a path from the root is an error,
+// which the memo must not hide; in a document of the rules it begins elsewhere.
+func (f *Evaluation) atNode() bool { return f.focus && f.item.Type == NodeT && f.tree == 0 }
 
 func (f *Evaluation) memo(i int) *memo {
 	for len(f.memos) <= i {
@@ -133,6 +133,9 @@ func (f *Evaluation) memoItems(r *memoRef) []Item {
 
 // memoSet returns the strings of a part as a set, nil if it has other values or is not kept.
 func (f *Evaluation) memoSet(r *memoRef) map[string]struct{} {
+	if r.let == nil && !f.atNode() {
+		return nil
+	}
 	items := f.memoItems(r)
 	m := f.memo(r.index)
 	if m.set != nil || m.mixed || r.let == nil && !m.pushed {
@@ -142,7 +145,7 @@ func (f *Evaluation) memoSet(r *memoRef) map[string]struct{} {
 	for _, i := range items {
 		f.spend(1)
 		if i.Type == NodeT {
-			i = f.value(i.Node())
+			i = f.valueOf(&i)
 		}
 		if !isText(&i) {
 			m.mixed = true
@@ -236,8 +239,13 @@ func (u *unit) closed(n node, bound []qname) bool {
 	switch n := n.(type) {
 	case variable:
 		return slices.Contains(bound, n.name) || u.global(n.name)
+	case call:
+		if callsCurrent(n) {
+			return false
+		}
 	case forExpr, quantified:
-		return !anyNode(n, func(x node) bool { _, ok := x.(variable); return ok }) // rare: not looked into
+		isVariable := func(x node) bool { _, ok := x.(variable); return ok }
+		return !anyNode(n, isVariable) && !anyNode(n, callsCurrent) // rare: not looked into
 	}
 	return !slices.ContainsFunc(parts(n), func(x node) bool { return x != nil && !u.closed(x, bound) })
 }

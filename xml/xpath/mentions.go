@@ -33,6 +33,15 @@ func readsFocus(n node) bool {
 	})
 }
 
+// callsCurrent reports whether an expression is current() or its like, whose value is no part of the focus.
+func callsCurrent(n node) bool {
+	c, ok := n.(call)
+	return ok && c.name.space == nsFn && outerFocus[c.name.local]
+}
+
+// outerFocus are the functions whose value a path or predicate does not change.
+var outerFocus = map[string]bool{"current": true, "current-group": true, "current-grouping-key": true}
+
 // anyNode reports whether an expression or a part of it fits.
 func anyNode(n node, fits func(node) bool) bool {
 	if n == nil {

@@ -502,6 +502,11 @@ func (p *parser) kindTest() nodeTest {
 			n.name, n.any = p.resolve(t, ""), false
 			p.i++
 		}
+	case testDocument:
+		if p.word("element") && p.kindTestAhead() {
+			top := p.kindTest()
+			n.name, n.any = top.name, top.any
+		}
 	}
 	p.want(")")
 	return n

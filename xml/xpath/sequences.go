@@ -52,8 +52,14 @@ var sequenceFunctions = map[string]map[int]builder{
 	"namespace-uri": {1: ofNode(func(t *xdm.Tree, n xdm.Node) string { return t.Name(n).Space })},
 	"root": {1: func(a []*code) *code {
 		return fromPush(NodeT, func(f *Evaluation) {
-			if count(f, a[0]) > 0 {
-				f.push(nodeItem(0))
+			mark := len(f.st)
+			a[0].push(f)
+			f.nodesOnly(mark)
+			if len(f.st)-mark > 1 {
+				fail(codeType, "several nodes where one is wanted")
+			}
+			for i := range f.st[mark:] {
+				f.st[mark+i].n &= treeMask
 			}
 		})
 	}},
@@ -103,9 +109,9 @@ func ofNode(get func(t *xdm.Tree, n xdm.Node) string) builder {
 			if len(f.st) == mark {
 				return ""
 			}
-			n := f.st[mark].Node()
+			i := f.st[mark]
 			f.drop(mark)
-			return get(f.t, n)
+			return get(f.treeOf(&i), i.Node())
 		})
 	}
 }
