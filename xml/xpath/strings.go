@@ -250,8 +250,8 @@ func translate(s, from, to string) string {
 	}, s)
 }
 
-// matchBytes is how much memory the place of one match takes: a slice of two numbers. patternStep is what a character of
-// a pattern takes while it is compiled, as a shift.
+// matchBytes is how much memory the place of one match takes: a slice of two numbers. patternStep is what a character
+// of a pattern takes while it is compiled, as a shift.
 const (
 	matchBytes  = 48
 	patternStep = 7
