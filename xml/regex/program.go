@@ -41,6 +41,7 @@ type program struct {
 	refs     bool // it has back-references
 	fold     bool // in them, case does not matter
 	counted  bool // it has loops that count
+	written  int
 	anchored bool // it matches at the beginning of the text only
 }
 
@@ -51,7 +52,12 @@ const (
 )
 
 func newProgram(n *node, groups int, fold bool) *program {
-	p := &program{fold: fold, regs: 2 + 2*groups, anchored: n.anchored()}
+	return build(n, groups, fold, maxWritten)
+}
+
+// build is newProgram with the number of instructions up to which a repetition is written out.
+func build(n *node, groups int, fold bool, written int) *program {
+	p := &program{written: written, fold: fold, regs: 2 + 2*groups, anchored: n.anchored()}
 	p.emit(n)
 	p.add(inst{op: opMatch})
 	return p
@@ -150,7 +156,7 @@ func (p *program) repeat(n *node) {
 	case n.most == 0:
 	case a.single():
 		p.add(inst{op: opRun, set: charsOf(a.set), least: n.least, most: n.most, lazy: n.lazy})
-	case times > 1 && (times > maxWritten || times*a.length() > maxWritten || len(p.code) > maxCode):
+	case times > 1 && (times > p.written || times*a.length() > p.written || len(p.code) > maxCode):
 		p.loop(n)
 	case n.most < 0 && n.least == 0:
 		split := p.split(n.lazy)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/ravn-ap/ravn/internal/golden"
 )
@@ -42,6 +43,20 @@ func (l *limit) match(re *Regexp, s string) (ok bool, what string) {
 		}
 	}()
 	return re.Match(s, l), ""
+}
+
+// first returns the places of the first match and of its groups, within a limit.
+func (l *limit) first(p *program, s string, groups int) (at []int, what string) {
+	defer func() {
+		if p := recover(); p != nil {
+			what = p.(exhausted).what
+		}
+	}()
+	search := p.search(s, true, l)
+	if search.find(0) {
+		at = search.regs[:2+2*groups]
+	}
+	return at, ""
 }
 
 func long(s string, n int) string { return strings.Repeat(s, n) }
@@ -248,7 +263,15 @@ func TestDifferentialProgram(t *testing.T) {
 		if err != nil || re.re == nil {
 			t.Fatalf("%s: %v", pattern, err)
 		}
-		n, prog := programOf(t, pattern, flags)
+		p := &parser{src: []rune(pattern), xpath: true, dot: set{{'\n', '\n'}}.negate()}
+		if err := p.flags(flags); err != nil {
+			t.Fatal(err)
+		}
+		n, err := p.parse()
+		if err != nil {
+			t.Fatal(err)
+		}
+		prog := newProgram(n, re.groups, p.fold)
 		for range 5 {
 			in := randomText(r, flags)
 			want := re.re.FindAllStringSubmatchIndex(in, -1)
@@ -286,6 +309,137 @@ func TestDifferentialProgram(t *testing.T) {
 	}
 }
 
+// TestDifferentialNaive: random patterns with back-references by the program and by the few lines of naive: the same
+// match with the same groups.
+func TestDifferentialNaive(t *testing.T) {
+	r := golden.Random(t)
+	tried := 0
+	for range 20 * golden.Cases(t) {
+		pattern := randomPattern(r, 2) + pickOne(r, `\1`, `\1\2`, "") + randomPattern(r, 2) + pickOne(r, `\1`, `\2`, "")
+		flags := pickOne(r, "", "", "m", "s", "i")
+		p := &parser{src: []rune(pattern), xpath: true, dot: set{{'\n', '\n'}}.negate()}
+		if err := p.flags(flags); err != nil {
+			t.Fatal(err)
+		}
+		n, err := p.parse()
+		if err != nil || !n.has(backReference) || n.loose() {
+			continue
+		}
+		tried++
+		prog := build(n, len(p.closed), p.fold, pickOne(r, 1, maxWritten))
+		for range 5 {
+			in := randomText(r, flags)
+			got, what := (&limit{steps: 1 << 20, bytes: 1 << 24}).first(prog, in, len(p.closed))
+			if what != "" {
+				t.Errorf("%q %q on %q: %s run out", pattern, flags, in, what)
+				continue
+			}
+			if want := (&naive{in, p.fold, nil}).find(n, len(p.closed)); !reflect.DeepEqual(got, want) {
+				t.Errorf("%q %q on %q: %v, want %v", pattern, flags, in, got, want)
+			}
+		}
+	}
+	if tried == 0 {
+		t.Error("no pattern has a back-reference")
+	}
+}
+
+// loose reports whether a part that may match nothing is repeated, of which the standard does not say how often.
+func (n *node) loose() bool {
+	return n.kind == repeat && max(n.least, n.most) != 1 && n.parts[0].empty() ||
+		n.kind == repeat && n.most < 0 && n.parts[0].empty() || slices.ContainsFunc(n.parts, (*node).loose)
+}
+
+// naive matches a tree as it is defined, one function calling the next with what comes behind.
+type naive struct {
+	s     string
+	fold  bool
+	where []int
+}
+
+func (m *naive) find(n *node, groups int) []int {
+	for start := 0; start <= len(m.s); start++ {
+		if start < len(m.s) && !utf8.RuneStart(m.s[start]) {
+			continue
+		}
+		m.where = slices.Repeat([]int{-1}, 2+2*groups)
+		m.where[0] = start
+		if m.match(n, start, func(end int) bool {
+			m.where[1] = end
+			return true
+		}) {
+			return m.where
+		}
+	}
+	return nil
+}
+
+func (m *naive) match(n *node, pos int, then func(int) bool) bool {
+	switch n.kind {
+	case literal, oneOf:
+		r, width := utf8.DecodeRuneInString(m.s[pos:])
+		return width > 0 && slices.ContainsFunc(n.set, func(s span) bool { return s.lo <= r && r <= s.hi }) &&
+			then(pos+width)
+	case sequence:
+		return m.all(n.parts, pos, then)
+	case choice:
+		return slices.ContainsFunc(n.parts, func(part *node) bool { return m.match(part, pos, then) })
+	case group:
+		return m.match(n.parts[0], pos, func(end int) bool {
+			if n.group == 0 {
+				return then(end)
+			}
+			at := m.where[2*n.group : 2*n.group+2]
+			was := [2]int{at[0], at[1]}
+			at[0], at[1] = pos, end
+			if then(end) {
+				return true
+			}
+			at[0], at[1] = was[0], was[1]
+			return false
+		})
+	case repeat:
+		return m.times(n, 0, pos, then)
+	case backReference:
+		text := ""
+		if begin, end := m.where[2*n.group], m.where[2*n.group+1]; begin >= 0 {
+			text = m.s[begin:end]
+		}
+		for end := pos; end <= len(m.s); end++ {
+			if m.s[pos:end] == text || m.fold && strings.EqualFold(m.s[pos:end], text) {
+				return then(end)
+			}
+		}
+		return false
+	}
+	return map[kind]bool{
+		textBegin: pos == 0, textEnd: pos == len(m.s),
+		lineBegin: pos == 0 || m.s[pos-1] == '\n' && pos < len(m.s),
+		lineEnd:   pos == len(m.s) || m.s[pos] == '\n',
+	}[n.kind] && then(pos)
+}
+
+func (m *naive) all(parts []*node, pos int, then func(int) bool) bool {
+	if len(parts) == 0 {
+		return then(pos)
+	}
+	return m.match(parts[0], pos, func(end int) bool { return m.all(parts[1:], end, then) })
+}
+
+func (m *naive) times(n *node, done, pos int, then func(int) bool) bool {
+	more := func() bool {
+		return (n.most < 0 || done < n.most) &&
+			m.match(n.parts[0], pos, func(end int) bool { return m.times(n, done+1, end, then) })
+	}
+	switch {
+	case done < n.least:
+		return more()
+	case n.lazy:
+		return then(pos) || more()
+	}
+	return more() || then(pos)
+}
+
 func pickOne[T any](r *rand.Rand, list ...T) T { return list[r.IntN(len(list))] }
 
 func randomPattern(r *rand.Rand, d int) string {
@@ -318,17 +472,4 @@ func randomText(r *rand.Rand, flags string) string {
 		return strings.TrimRight(b.String(), "\n")
 	}
 	return b.String()
-}
-
-func programOf(t *testing.T, pattern, flags string) (*node, *program) {
-	t.Helper()
-	p := &parser{src: []rune(pattern), xpath: true, dot: set{{'\n', '\n'}}.negate()}
-	if err := p.flags(flags); err != nil {
-		t.Fatal(err)
-	}
-	n, err := p.parse()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n, newProgram(n, len(p.closed), p.fold)
 }
