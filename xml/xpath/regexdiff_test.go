@@ -38,7 +38,8 @@ func (g *generator) regexCall() string {
 	text, pattern := quote(p.text()), p.pattern(3)
 	if g.one(30) { // the judge takes long for other patterns
 		text = fmt.Sprintf("string-join(for $i in 1 to %d return %s, '')", pick(g.r, []int{1000, 1001, 3000}), text)
-		pattern = "^" + p.some() + pick(g.r, []string{"{1,3000}", "{1,10000000}", "{1001}", "{1001,}", "{0,1000}"}) + "$"
+		times := pick(g.r, []string{"{1,3000}", "{1,10000000}", "{1001}", "{1001,}", "{0,1000}"})
+		pattern = "^" + p.some() + times + "$"
 	}
 	flags := pick(g.r, []string{"", "", "", ", ''", ", 'i'", ", 'm'", ", 's'", ", 'x'", ", 'q'", ", 'im'", ", 'qi'"})
 	if strings.Contains(flags, "q") && g.one(2) {
