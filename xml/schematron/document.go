@@ -86,7 +86,8 @@ func (d *dataFiles) read(file string) ([]byte, error) {
 		return nil, err
 	}
 	if d.bytes += int64(len(b)); d.bytes > maxDocumentBytes {
-		return nil, fmt.Errorf("%s: the documents that the rules read have more than %d MiB", file, maxDocumentBytes>>20)
+		return nil, fmt.Errorf("%s: the documents that the rules read have more than %d MiB",
+			file, maxDocumentBytes>>20)
 	}
 	return b, nil
 }

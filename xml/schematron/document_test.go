@@ -48,8 +48,8 @@ func validated(t *testing.T, s *Schema, names *xdm.Names, file string) (*Result,
 	return res, tree
 }
 
-// TestRulesWithDocuments: rules that read lists of their own, in tests, contexts, lets, messages, keys and functions. The
-// findings are those of the ISO skeleton on Saxon-HE 9.9.
+// TestRulesWithDocuments: rules that read lists of their own, in tests, contexts, lets, messages, keys and functions.
+// The findings are those of the ISO skeleton on Saxon-HE 9.9.
 func TestRulesWithDocuments(t *testing.T) {
 	s, names := documentRules(t)
 	for file, want := range map[string][]string{
@@ -98,7 +98,8 @@ func TestDocumentsAreShared(t *testing.T) {
 
 // withTest is a rule file with one test.
 func withTest(test string) string {
-	return `<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2"><let name="n" value="'codes.xml'"/>
+	return `<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2">
+		<let name="n" value="'codes.xml'"/>
 		<pattern><rule context="/*">
 		<assert id="A" test="` + test + `">x</assert></rule></pattern></schema>`
 }
@@ -154,7 +155,7 @@ func TestDocumentsOfThePack(t *testing.T) {
 		case c.want == "" && len(wrong) > 0:
 			t.Errorf("%s: %v", c.test, wrong)
 		case c.want == "":
-		case len(wrong) != 1 || !strings.HasPrefix(wrong[0].Error(), "rules/x.sch:3: test of A: ") ||
+		case len(wrong) != 1 || !strings.HasPrefix(wrong[0].Error(), "rules/x.sch:4: test of A: ") ||
 			!strings.Contains(wrong[0].Error(), c.want):
 			t.Errorf("%s: %v, not %s", c.test, wrong, c.want)
 		}

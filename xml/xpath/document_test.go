@@ -34,8 +34,8 @@ func opener(names *xdm.Names) func(string) (*xdm.Tree, error) {
 	}
 }
 
-// withDocuments evaluates an expression as eval does. With constants, what it takes from the documents is evaluated when
-// it is compiled; without, each time.
+// withDocuments evaluates an expression as eval does. With constants, what it takes from the documents is evaluated
+// when it is compiled; without, each time.
 func withDocuments(t *testing.T, text string, constants bool) (value string, work int64) {
 	t.Helper()
 	names := xdm.NewNames()
