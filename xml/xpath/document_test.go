@@ -203,7 +203,8 @@ var documentCases = []struct{ expr, want string }{
 	{"count(D//list[@id = 1]/code[@value = 'A'] | D//list[1]/code[1])", "1"},
 	// key() belongs to XSLT: it looks into the tree of the context node (XSLT 2.0 §16.3).
 	{
-		"count(key('code', 'B')), D/codes/count(key('code', 'B')), count(key('n', '10')), D/codes/count(key('n', '10'))",
+		"count(key('code', 'B')), D/codes/count(key('code', 'B')), " +
+			"count(key('n', '10')), D/codes/count(key('n', '10'))",
 		"0|2|1|0",
 	},
 	{"count(key('n', '10')), count(D//list[key('code', 'C')]), count(key('n', '9'))", "1|2|0"},
