@@ -161,8 +161,9 @@ func (r *run) pattern(p *pattern) error {
 			return err
 		}
 	}
+	kinds := p.index.kinds
 	for n := xdm.Node(1); int(n) < r.t.Len(); n++ {
-		if !p.index.kinds.has(r.t.Kind(n)) {
+		if !kinds.has(r.t.Kind(n)) {
 			continue
 		}
 		if err := r.node(p, n, r.t.NameID(n), r.t.NameID(r.t.Parent(n))); err != nil {
