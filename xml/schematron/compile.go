@@ -182,6 +182,9 @@ func (c *compilation) rule(scope *xpath.Scope, src *Rule) rule {
 	var err error
 	r.context, err = scope.Pattern(src.Context)
 	c.note(src.At, "context", err)
+	if err == nil && !visited(r.context) {
+		c.problems.note(problem(src.At, "context: texts, comments and instructions are not visited: %s", src.Context))
+	}
 	scope = scope.Local()
 	for _, part := range src.Parts {
 		if part.Let != nil {
@@ -198,6 +201,21 @@ func (c *compilation) rule(scope *xpath.Scope, src *Rule) rule {
 		r.asserts = append(r.asserts, a)
 	}
 	return r
+}
+
+// visited reports whether a context asks only for what is visited. The ISO skeleton visits elements, attributes and the
+// document, SchXslt all kinds of nodes. Of node() that matches all, the elements are taken.
+func visited(p *xpath.Pattern) bool {
+	asked := map[xdm.Kind]bool{}
+	any := false
+	for _, t := range p.Targets() {
+		asked[t.Kind] = true
+		any = any || t.Kind == xdm.Element && t.Name == 0
+	}
+	if any && asked[xdm.Text] && asked[xdm.Comment] && asked[xdm.PI] {
+		return true
+	}
+	return !asked[xdm.Text] && !asked[xdm.Comment] && !asked[xdm.PI]
 }
 
 // text compiles the values in a text of an assert.
@@ -242,6 +260,9 @@ func (x *index) build(rules []rule) {
 			continue
 		}
 		for _, t := range r.context.Targets() {
+			if t.Kind == xdm.Text || t.Kind == xdm.Comment || t.Kind == xdm.PI {
+				continue // of node()
+			}
 			x.docNode = x.docNode || t.Kind == xdm.Root
 			x.attrs = x.attrs || t.Kind == xdm.Attr
 			e := entry{rule: int32(i), name: t.Name}
