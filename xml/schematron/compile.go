@@ -13,6 +13,7 @@ import (
 type Schema struct {
 	Source   *Source
 	patterns []*pattern
+	docs     *xpath.Documents // that expressions read
 }
 
 type pattern struct {
@@ -54,6 +55,9 @@ func Compile(src *Source, names *xdm.Names, phase string) (*Schema, error) {
 func compile(src *Source, names *xdm.Names, phase string) (*Schema, problems) {
 	c := &compilation{src: src, c: xpath.NewCompiler(names, src.Prefixes)}
 	s := &Schema{Source: src}
+	data := &dataFiles{src: src, names: names, trees: map[string]*xdm.Tree{}}
+	s.docs = c.c.Documents(data.open)
+	defer s.docs.Done()
 	if phase == "" {
 		phase = src.Default
 	}
