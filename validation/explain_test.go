@@ -70,7 +70,8 @@ func TestExplainedRules(t *testing.T) {
 			"BR-S-08", "<cbc:TaxableAmount currencyID=\"EUR\">1325", "<cbc:TaxableAmount currencyID=\"EUR\">1335",
 			fault.English,
 			[]string{
-				fmt.Sprintf("%v is not less than %v: ", 1335-1, lines+charge), fmt.Sprintf("/cbc:LineExtensionAmount): %v", lines),
+				fmt.Sprintf("%v is not less than %v: ", 1335-1, lines+charge),
+				fmt.Sprintf("/cbc:LineExtensionAmount): %v", lines),
 				"$rate = 25",
 			},
 		},
@@ -88,7 +89,8 @@ func TestExplainedRules(t *testing.T) {
 			[]string{fmt.Sprintf("2800 is not %d, give or take 0.02: ", 7*410), "$quantity: 7", "$priceAmount: 410"},
 		},
 		{
-			"PEPPOL-EN16931-R008", "<cbc:DocumentCurrencyCode>", "<cbc:Note></cbc:Note><cbc:DocumentCurrencyCode>", fault.English,
+			"PEPPOL-EN16931-R008", "<cbc:DocumentCurrencyCode>", "<cbc:Note></cbc:Note><cbc:DocumentCurrencyCode>",
+			fault.English,
 			[]string{"cbc:Note must not be there: it is empty"},
 		},
 		{
@@ -100,7 +102,8 @@ func TestExplainedRules(t *testing.T) {
 			[]string{"11 is not 10: cbc:IssueDate “2017-11-13Z” has 11 characters"},
 		},
 		{
-			"PEPPOL-COMMON-R041", "<cbc:EndpointID schemeID=\"0088\"", "<cbc:EndpointID schemeID=\"0192\"", fault.English,
+			"PEPPOL-COMMON-R041", "<cbc:EndpointID schemeID=\"0088\"", "<cbc:EndpointID schemeID=\"0192\"",
+			fault.English,
 			[]string{"(cbc:EndpointID) does not match the pattern “^[0-9]{9}$”"},
 		},
 	} {
@@ -175,7 +178,8 @@ func TestExplainedTakesNothing(t *testing.T) {
 	least := sort.Search(1<<22, func(n int) bool { return with(n+1).Verdict != NotChecked }) + 1
 	rep := with(least)
 	if rep.Verdict != full.Verdict || rep.Fatal != full.Fatal || len(rep.Findings) != len(full.Findings) {
-		t.Errorf("%s with %d findings, want %s with %d", rep.Verdict, len(rep.Findings), full.Verdict, len(full.Findings))
+		t.Errorf("%s with %d findings, want %s with %d", rep.Verdict, len(rep.Findings), full.Verdict,
+			len(full.Findings))
 	}
 	last := len(full.Findings) - 1
 	if full.Findings[last].Because == "" || rep.Findings[last].Because != "" {

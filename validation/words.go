@@ -389,7 +389,6 @@ var (
 		"%d element utan funn er ikkje viste",
 	}
 	lineColumn = label{"line %d, column %d", "linje %d, kolonne %d", "linje %d, kolonne %d"}
-	numberOf   = label{"number %s", "nummer %s", "nummer %s"}
 	holdsFrom  = label{"from %s", "fra %s", "frå %s"}
 	holdsUntil = label{"until %s", "til %s", "til %s"}
 	remarkText = label{
