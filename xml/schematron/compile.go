@@ -1,6 +1,7 @@
 package schematron
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"slices"
@@ -13,6 +14,7 @@ import (
 type Schema struct {
 	Source   *Source
 	patterns []*pattern
+	docs     *xpath.Documents // that expressions read
 }
 
 type pattern struct {
@@ -54,6 +56,9 @@ func Compile(src *Source, names *xdm.Names, phase string) (*Schema, error) {
 func compile(src *Source, names *xdm.Names, phase string) (*Schema, problems) {
 	c := &compilation{src: src, c: xpath.NewCompiler(names, src.Prefixes)}
 	s := &Schema{Source: src}
+	data := &dataFiles{src: src, names: names, trees: map[string]*xdm.Tree{}}
+	s.docs = c.c.Documents(data.open)
+	defer s.docs.Done()
 	if phase == "" {
 		phase = src.Default
 	}
@@ -171,17 +176,20 @@ func (c *compilation) pattern(scope *xpath.Scope, src *Pattern) *pattern {
 	p := &pattern{src: src}
 	scope = c.lets(scope, slices.DeleteFunc(slices.Clone(src.Lets), func(l Let) bool { return c.shared[l.Name] == 1 }))
 	for i := range src.Rules {
-		p.rules = append(p.rules, c.rule(scope, &src.Rules[i]))
+		p.rules = append(p.rules, c.rule(scope, &src.Rules[i], src.visits))
 	}
-	p.index.build(p.rules)
+	p.index.build(p.rules, cmp.Or(src.visits, kindsOf(xdm.Root, xdm.Element, xdm.Attr)))
 	return p
 }
 
-func (c *compilation) rule(scope *xpath.Scope, src *Rule) rule {
+func (c *compilation) rule(scope *xpath.Scope, src *Rule, visits kinds) rule {
 	r := rule{src: src}
 	var err error
 	r.context, err = scope.Pattern(src.Context)
 	c.note(src.At, "context", err)
+	if err == nil && visits == 0 && !visited(r.context) {
+		c.problems.note(problem(src.At, "context: texts, comments and instructions are not visited: %s", src.Context))
+	}
 	scope = scope.Local()
 	for _, part := range src.Parts {
 		if part.Let != nil {
@@ -198,6 +206,19 @@ func (c *compilation) rule(scope *xpath.Scope, src *Rule) rule {
 		r.asserts = append(r.asserts, a)
 	}
 	return r
+}
+
+// visited reports whether a context of Schematron asks only for what is visited. The ISO skeleton visits elements,
+// attributes and the document, SchXslt all kinds of nodes. Of node(), which matches all, the elements are taken.
+func visited(p *xpath.Pattern) bool {
+	others := kindsOf(xdm.Text, xdm.Comment, xdm.PI)
+	var asked kinds
+	for _, t := range p.Targets() {
+		if t.Kind != xdm.Element || t.Name == 0 { // elements of any name, as in node()
+			asked |= kindsOf(t.Kind)
+		}
+	}
+	return asked&others == 0 || asked&others == others && asked.has(xdm.Element)
 }
 
 // text compiles the values in a text of an assert.
@@ -217,10 +238,9 @@ func (c *compilation) text(scope *xpath.Scope, a *Assert, list []TextPart) (out 
 // index finds the rules that may match a node without trying each of hundreds: by the name of the node, then by that
 // of its parent. It may return rules that do not match, but leaves out none that does.
 type index struct {
-	byName  map[xdm.NameID]*candidates
-	any     *candidates // contexts without a name
-	attrs   bool        // some context matches attributes
-	docNode bool        // some context matches the document node
+	byName map[xdm.NameID]*candidates
+	any    *candidates // contexts without a name
+	kinds  kinds       // that some context matches and that are visited
 }
 
 // candidates are the numbers of rules in ascending order.
@@ -235,15 +255,17 @@ type entry struct {
 	name, parent xdm.NameID
 }
 
-func (x *index) build(rules []rule) {
+func (x *index) build(rules []rule, visits kinds) {
 	var list []entry
 	for i, r := range rules {
 		if r.context == nil { // it did not compile
 			continue
 		}
 		for _, t := range r.context.Targets() {
-			x.docNode = x.docNode || t.Kind == xdm.Root
-			x.attrs = x.attrs || t.Kind == xdm.Attr
+			if !visits.has(t.Kind) {
+				continue
+			}
+			x.kinds |= kindsOf(t.Kind)
 			e := entry{rule: int32(i), name: t.Name}
 			if len(t.Chain) > 0 {
 				e.parent = t.Chain[0]

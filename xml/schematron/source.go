@@ -10,8 +10,10 @@ package schematron
 
 import (
 	"fmt"
+	"io/fs"
 	"strings"
 
+	"github.com/ravn-ap/ravn/xml/xdm"
 	"github.com/ravn-ap/ravn/xml/xpath"
 )
 
@@ -27,6 +29,9 @@ type Source struct {
 	Phases    map[string][]string // ids of the active patterns
 	PhaseLets map[string][]Let    // by phase
 	Default   string              // phase that applies when none is asked for; "" means all patterns
+
+	files   fs.FS // where Compile reads the documents that expressions name
+	xmlBase bool  // an attribute xml:base stands somewhere in the rules
 }
 
 // Let is a named value: that of an expression, or the text that Body makes.
@@ -54,7 +59,21 @@ type Pattern struct {
 	ID, Title string
 	Lets      []Let
 	Rules     []Rule
+
+	visits kinds // what a stylesheet walks through; none for Schematron
 }
+
+// kinds is a set of kinds of nodes.
+type kinds uint8
+
+func kindsOf(list ...xdm.Kind) (k kinds) {
+	for _, kind := range list {
+		k |= 1 << kind
+	}
+	return k
+}
+
+func (k kinds) has(kind xdm.Kind) bool { return k>>kind&1 != 0 }
 
 // Rule is a context with its assertions. Lets and asserts stand in their order.
 type Rule struct {
