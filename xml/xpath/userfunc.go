@@ -1,5 +1,7 @@
 package xpath
 
+import "slices"
+
 // Function is an xsl:function as a rule file writes it.
 type Function struct {
 	Name   string // with its prefix
@@ -120,7 +122,7 @@ func (u *unit) declare(in Instruction) *code {
 	case in.As != "":
 		value = u.body(in.Body)
 	default:
-		value = joined(u.body(in.Body))
+		value = u.text(in.Body)
 	}
 	if in.As != "" {
 		typ, plain := u.c.declared(in.As), value
@@ -136,6 +138,28 @@ func (u *unit) declare(in Instruction) *code {
 	}
 	slot := u.bind(name, false, NoType)
 	return fromPush(NoType, func(f *Evaluation) { f.slots[f.base+slot].later = value })
+}
+
+// text compiles instructions to the text that they make. Text nodes are put together as they are; other items have a
+// space between them (XSLT 2.0 §5.7.1).
+func (u *unit) text(body []Instruction) *code {
+	if !onlyTexts(body) {
+		return joined(u.body(body))
+	}
+	return texts(u.body(body), "")
+}
+
+// onlyTexts reports whether instructions make nothing but text nodes.
+func onlyTexts(body []Instruction) bool {
+	return !slices.ContainsFunc(body, func(in Instruction) bool {
+		switch in.Kind {
+		case ValueOf, LiteralText, Variable:
+			return false
+		case Choose, When:
+			return !onlyTexts(in.Body)
+		}
+		return true
+	})
 }
 
 func (u *unit) choose(whens []Instruction) *code {
@@ -159,7 +183,9 @@ func (u *unit) choose(whens []Instruction) *code {
 }
 
 // joined compiles the text node that xsl:value-of makes of a value: its items with spaces between them.
-func joined(c *code) *code {
+func joined(c *code) *code { return texts(c, " ") }
+
+func texts(c *code, separator string) *code {
 	return fromPush(Untyped, func(f *Evaluation) {
 		var parts []string
 		atomizedArg(f, c, func(items []Item) {
@@ -167,6 +193,6 @@ func joined(c *code) *code {
 				parts = append(parts, items[i].lexical())
 			}
 		})
-		f.push(untypedItem(f.joinedText(parts, " ")))
+		f.push(untypedItem(f.joinedText(parts, separator)))
 	})
 }
