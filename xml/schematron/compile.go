@@ -53,6 +53,9 @@ func Compile(src *Source, names *xdm.Names, phase string) (*Schema, error) {
 
 func compile(src *Source, names *xdm.Names, phase string) (*Schema, problems) {
 	c := &compilation{src: src, c: xpath.NewCompiler(names, src.Prefixes)}
+	if src.Compatible {
+		c.c.Compatible()
+	}
 	s := &Schema{Source: src}
 	if phase == "" {
 		phase = src.Default
@@ -173,7 +176,7 @@ func (c *compilation) pattern(scope *xpath.Scope, src *Pattern) *pattern {
 	for i := range src.Rules {
 		p.rules = append(p.rules, c.rule(scope, &src.Rules[i]))
 	}
-	p.index.build(p.rules)
+	p.index.build(p.rules, src.NoAttributes)
 	return p
 }
 
@@ -235,7 +238,7 @@ type entry struct {
 	name, parent xdm.NameID
 }
 
-func (x *index) build(rules []rule) {
+func (x *index) build(rules []rule, noAttributes bool) {
 	var list []entry
 	for i, r := range rules {
 		if r.context == nil { // it did not compile
@@ -243,6 +246,9 @@ func (x *index) build(rules []rule) {
 		}
 		for _, t := range r.context.Targets() {
 			x.docNode = x.docNode || t.Kind == xdm.Root
+			if t.Kind == xdm.Attr && noAttributes {
+				continue
+			}
 			x.attrs = x.attrs || t.Kind == xdm.Attr
 			e := entry{rule: int32(i), name: t.Name}
 			if len(t.Chain) > 0 {

@@ -13,7 +13,7 @@ import (
 // template for each rule with a priority that falls in the order of the text, a choose for each assert and an if for
 // each report. Whatever does not fit that form is refused, so that no rule is lost silently.
 func compiledRules(name string, e element) (*Source, problems) {
-	c := &compiledForm{src: compiledSource(name, e), rules: map[string][]ranked{}}
+	c := &compiledForm{src: compiledSource(name, e), rules: map[string][]ranked{}, walks: map[string]string{}}
 	for _, n := range e.Elements() {
 		c.note(c.top(e.in(n)))
 	}
@@ -32,6 +32,7 @@ func compiledRules(name string, e element) (*Source, problems) {
 // compiledSource begins the source of a stylesheet: the prefixes of the rules are declared on its element.
 func compiledSource(name string, e element) *Source {
 	s := &Source{Name: name, Prefixes: map[string]string{}, Phases: map[string][]string{}}
+	s.Compatible = e.attr("version") == "1.0"
 	for prefix, uri := range e.Decls() {
 		if prefix != "" {
 			s.Prefixes[prefix] = uri
@@ -44,6 +45,7 @@ type compiledForm struct {
 	problems
 	src    *Source
 	rules  map[string][]ranked // by mode
+	walks  map[string]string   // by mode: where its rules go on
 	setup  element             // the template that begins the patterns
 	writes bool                // it writes a report
 }
@@ -119,9 +121,17 @@ func (c *compiledForm) template(e element) error {
 		return problem(e.place(), "a template that is no rule of the ISO skeleton: match %q, mode %q", match, mode)
 	}
 	r := Rule{Context: match, At: e.place()}
+	on := ""
 	for _, n := range e.Elements() {
+		if n.Is(nsXSL, "apply-templates") {
+			on, _ = n.Attr("", "select")
+		}
 		c.note(c.rulePart(&r, e.in(n), mode))
 	}
+	if was, known := c.walks[mode]; on == "" || known && was != on {
+		return problem(e.place(), "a rule that goes on with %q where others go on with %q", on, was)
+	}
+	c.walks[mode] = on
 	c.rules[mode] = append(c.rules[mode], ranked{priority, r})
 	return nil
 }
@@ -157,7 +167,7 @@ func (c *compiledForm) rulePart(r *Rule, e element, mode string) error {
 // is of SVRL, or leads out of it.
 func aside(e element) bool {
 	switch space := e.Name().Space; {
-	case space == nsSVRL, space == nsXSL && !slices.Contains(asides, e.Name().Local):
+	case space == nsSVRL, space == nsXSL && !slices.Contains(asides, e.Name().Local), e.is("", "Error"):
 		return false
 	}
 	return !slices.ContainsFunc(e.Elements(), func(n safe.Node) bool { return !aside(e.in(n)) })
@@ -172,6 +182,10 @@ var asides = []string{
 // outcome reads what is written when an assert fails or a report holds.
 func (c *compiledForm) outcome(r *Rule, e element, local, test string) error {
 	list := e.Elements()
+	if len(list) == 1 && list[0].Is("", "Error") {
+		r.Parts = append(r.Parts, RulePart{Assert: oldOutcome(e.in(list[0]), test, local)})
+		return nil
+	}
 	if len(list) != 1 || !list[0].Is(nsSVRL, local) {
 		return problem(e.place(), "a test without svrl:%s", local)
 	}
@@ -187,6 +201,15 @@ func (c *compiledForm) outcome(r *Rule, e element, local, test string) error {
 	}
 	r.Parts = append(r.Parts, RulePart{Assert: a})
 	return nil
+}
+
+// oldOutcome reads what stylesheets write that are older than SVRL (OIOUBL 2.0.2): an Error with a Description.
+func oldOutcome(out element, test, local string) *Assert {
+	a := &Assert{Test: test, Report: local == "successful-report", At: out.place()}
+	if text, ok := out.Child("", "Description"); ok {
+		a.Text = compiledText(text)
+	}
+	return a
 }
 
 // attributeOf returns an attribute that is written directly or by xsl:attribute.
@@ -232,12 +255,17 @@ func (c *compiledForm) patterns(setup element) {
 				c.writes = true
 				c.src.Title = child.attr("title")
 				walk(child)
+			case child.is("", "Schematron"): // of old stylesheets (oldOutcome)
+				c.writes = true
+				walk(child)
 			case child.is(nsSVRL, "active-pattern"):
 				p = Pattern{ID: attributeOf(child, "id"), Title: attributeOf(child, "name")}
 			case child.is(nsXSL, "apply-templates") && child.attr("select") == "/":
-				list := c.rules[child.attr("mode")]
-				delete(c.rules, child.attr("mode"))
-				p.Rules = append(p.Rules, inOrder(list)...)
+				mode := child.attr("mode")
+				list := c.rules[mode]
+				delete(c.rules, mode)
+				p.NoAttributes = !strings.Contains(c.walks[mode], "@*")
+				p.Rules = inOrder(list)
 				c.src.Patterns = append(c.src.Patterns, p)
 			case child.Name().Space == nsXSL && !aside(child):
 				c.note(problem(child.place(), "%s is not supported among the patterns", child.Name()))

@@ -24,9 +24,11 @@ type Source struct {
 	Functions []xpath.Function
 	Keys      []Key
 	Patterns  []Pattern
-	Phases    map[string][]string // ids of the active patterns
-	PhaseLets map[string][]Let    // by phase
-	Default   string              // phase that applies when none is asked for; "" means all patterns
+
+	Compatible bool                // the expressions are of XPath 1.0 (xpath.Compiler.Compatible)
+	Phases     map[string][]string // ids of the active patterns
+	PhaseLets  map[string][]Let    // by phase
+	Default    string              // phase that applies when none is asked for; "" means all patterns
 }
 
 // Let is a named value: that of an expression, or the text that Body makes.
@@ -54,6 +56,8 @@ type Pattern struct {
 	ID, Title string
 	Lets      []Let
 	Rules     []Rule
+
+	NoAttributes bool // they are not visited: the stylesheet goes from elements to elements only
 }
 
 // Rule is a context with its assertions. Lets and asserts stand in their order.
