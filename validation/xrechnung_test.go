@@ -194,3 +194,21 @@ func TestXRechnungJarInterop(t *testing.T) {
 		t.Errorf("%s %s: %s %s\nwant %s", rep.Pack, rep.Verdict, got, rep.Reason, want)
 	}
 }
+
+// The jar of NLCIUS: its newest files, which have the rules of EN 16931 in them, find what Saxon finds with them.
+func TestNLCIUSJarInterop(t *testing.T) {
+	dir := pack.Dir(t.TempDir())
+	in, err := dir.Install(saxon.Jar(t, "phive-rules-simplerinvoicing-4.2.3.jar"), pack.Options{Check: CheckPack})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := in.Packs[0]; m.Name != "nlcius" || m.Version != "2.0.3.12" || len(m.Documents) != 3 {
+		t.Errorf("%s %s: %d document types", m.Name, m.Version, len(m.Documents))
+	}
+	body := strings.NewReplacer("urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0",
+		"urn:cen.eu:en16931:2017#compliant#urn:fdc:nen.nl:nlcius:v1.0", ">1656.25<", ">1<").Replace(
+		string(golden.Read(t, "rules/peppol-billing/examples/base-example.xml")))
+	if rep, got := findings(t, dir, body); got != "BR-CO-15 fatal, BR-NL-13 fatal" || len(rep.Findings) != 3 {
+		t.Errorf("%s %s: %s %s", rep.Pack, rep.Verdict, got, rep.Reason)
+	}
+}

@@ -17,6 +17,9 @@ const (
 	ofEHFGovernment = "ehf-egovernment"
 	ofEHFPayment    = "ehf-payment"
 	ofXRechnung     = "xrechnung"
+	ofZUGFeRD       = "zugferd"
+	ofNLCIUS        = "nlcius"
+	ofItaly         = "peppol-italy"
 )
 
 // knownDocument is a document type whose rule files are known by their names.
@@ -320,18 +323,76 @@ var knownDocuments = []knownDocument{
 		ofXRechnung, "XRechnung CII Invoice V3.0 CVD", "CrossIndustryInvoice", xrechnungCVD, "D16B",
 		nil, xrechnungCII, ciiSchema,
 	},
+
+	// Of each profile its own list of codes has the identifiers. The profile EN 16931 is that of EN 16931's own pack.
+	{
+		ofZUGFeRD, "Factur-X Minimum", "CrossIndustryInvoice", "urn:factur-x.eu:1p0:minimum", "D22B", nil,
+		"FACTUR-X_MINIMUM", "FACTUR-X_MINIMUM",
+	},
+	{
+		ofZUGFeRD, "ZUGFeRD Minimum", "CrossIndustryInvoice", "urn:zugferd.de:2p0:minimum", "D22B", nil,
+		"FACTUR-X_MINIMUM", "FACTUR-X_MINIMUM",
+	},
+	{
+		ofZUGFeRD, "Factur-X Basic WL", "CrossIndustryInvoice", "urn:factur-x.eu:1p0:basicwl", "D22B", nil,
+		"FACTUR-X_BASIC-WL", "FACTUR-X_BASIC-WL",
+	},
+	{
+		ofZUGFeRD, "ZUGFeRD Basic WL", "CrossIndustryInvoice", "urn:zugferd.de:2p0:basicwl", "D22B", nil,
+		"FACTUR-X_BASIC-WL", "FACTUR-X_BASIC-WL",
+	},
+	{
+		ofZUGFeRD, "Factur-X Basic", "CrossIndustryInvoice", cenID + "#compliant#urn:factur-x.eu:1p0:basic", "D22B",
+		nil, "FACTUR-X_BASIC", "FACTUR-X_BASIC",
+	},
+	{
+		ofZUGFeRD, "ZUGFeRD Basic", "CrossIndustryInvoice", cenID + "#compliant#urn:zugferd.de:2p0:basic", "D22B",
+		nil, "FACTUR-X_BASIC", "FACTUR-X_BASIC",
+	},
+	{
+		ofZUGFeRD, "Factur-X Extended", "CrossIndustryInvoice", cenID + "#conformant#urn:factur-x.eu:1p0:extended",
+		"D22B", nil, "FACTUR-X_EXTENDED", "FACTUR-X_EXTENDED",
+	},
+	{
+		ofZUGFeRD, "ZUGFeRD Extended", "CrossIndustryInvoice", cenID + "#conformant#urn:zugferd.de:2p0:extended",
+		"D22B", nil, "FACTUR-X_EXTENDED", "FACTUR-X_EXTENDED",
+	},
+
+	{ofNLCIUS, "SI-UBL 2.0 Invoice", "Invoice", nlciusID, "2.1", with(billingProcess), "si-ubl-", ""},
+	{ofNLCIUS, "SI-UBL 2.0 Credit Note", "CreditNote", nlciusID, "2.1", with(billingProcess), "si-ubl-", ""},
+	{
+		ofNLCIUS, "SI-UBL 2.0 G-Account Extension", "Invoice", nlciusID + "#conformant#urn:fdc:nen.nl:gaccount:v1.0",
+		"2.1", with(billingProcess), "si-ubl-2.0-ext-gaccount-", "",
+	},
+
+	{
+		ofItaly, "SimpleOrder_IT", "Order", postAwardID + "order:3:restrictive:urn:www.agid.gov.it:trns:ordine:3.1",
+		"2.1", with(postAwardBIS+"order_only:3", postAwardBIS+"ordering:3"), "AGID-PEPPOL-T01", "",
+	},
+	{
+		ofItaly, "OrderResponse_IT", "OrderResponse",
+		postAwardID + "order_response:3:restrictive:urn:www.agid.gov.it:trns:risposta_ordine:3.0", "2.1",
+		with(postAwardBIS + "ordering:3"), "AGID-PEPPOL-T76", "",
+	},
+	{
+		ofItaly, "DespatchAdvice_IT", "DespatchAdvice",
+		postAwardID + "despatch_advice:3:extended:urn:www.agid.gov.it:trns:ddt:3.1", "2.1",
+		with(postAwardBIS + "despatch_advice:3"), "AGID-PEPPOL-T16", "",
+	},
 }
 
 const (
-	xrechnungID        = "urn:cen.eu:en16931:2017#compliant#urn:xeinkauf.de:kosit:xrechnung_3.0"
+	cenID              = "urn:cen.eu:en16931:2017"
+	xrechnungID        = cenID + "#compliant#urn:xeinkauf.de:kosit:xrechnung_3.0"
 	xrechnungExtension = xrechnungID + "#conformant#urn:xeinkauf.de:kosit:extension:xrechnung_3.0"
 	xrechnungCVD       = xrechnungID + "#compliant#urn:xeinkauf.de:kosit:xrechnung:cvd_0.9"
+	nlciusID           = cenID + "#compliant#urn:fdc:nen.nl:nlcius:v1.0"
 	xrechnungUBL       = "EN16931-UBL-validation XRechnung-UBL-validation"
 	xrechnungCII       = "EN16931-CII-validation XRechnung-CII-validation"
 )
 
 // generations are the releases for which the document types of a pack are those of the table: their versions begin so.
-var generations = map[string]string{ofXRechnung: "3.0."}
+var generations = map[string]string{ofXRechnung: "3.0.", ofZUGFeRD: "2.4", ofNLCIUS: "2.0"}
 
 // knownLevels are rules that count otherwise than they say, as KoSIT's configurations for XRechnung 3.0 have it: what
 // they call information is a warning here.

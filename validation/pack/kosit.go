@@ -140,7 +140,7 @@ func (m *Manifest) addScenario(files fs.FS, dir string, s safe.Node) error {
 		return fmt.Errorf("the prefix %s of the condition is not declared", root[1])
 	}
 	for _, id := range ids {
-		if id[1] == "urn:cen.eu:en16931:2017" {
+		if id[1] == cenID {
 			continue
 		}
 		d.DocType = space + "::" + root[2] + "##" + id[1] + "::" + version

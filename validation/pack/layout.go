@@ -62,7 +62,8 @@ var errUnmerged = errors.New("pack: the rules in " + unmerged + " are without th
 	"install what it publishes (xrechnung-…-schematron-….zip), or the repository after its build")
 
 var errUnknownLayout = errors.New("pack: nothing is recognised here: there is no " + ManifestName +
-	", no mapping.md, and no layout of OpenPeppol, CEN, EHF or phive-rules with rule files of a known document type")
+	", no mapping.md, and no layout of OpenPeppol, CEN, EHF, KoSIT or phive-rules with rule files of a known " +
+	"document type")
 
 // places are the folders in which official repositories and archives keep rule files. The first that has a file wins:
 // what a build made stands before its sources, flattened before modular, Schematron before what was compiled from it.
@@ -87,7 +88,8 @@ var places = []struct {
 	{folder: unmerged + "/*"},
 	{folder: "src/*/*/resources/schematron"}, // reporting
 	{folder: "sch"},
-	{folder: "xsl"}, // archives of the EHF validator
+	{folder: "xsl"},                                  // archives of the EHF validator
+	{folder: "external/schematron/simplerinvoicing"}, // jar of NLCIUS: releases in the names of its files
 	{folder: "."},
 	{folder: "*"}, // archives of built files
 }
@@ -106,7 +108,8 @@ var jarPlaces = []struct{ pack, folder string }{
 	{ofEN16931, "external/schematron/*/cii"},
 	{ofEN16931, "external/schematron/*/cii/xslt"},
 	{ofEHF, "external/schematron/*/xslt/*"},
-	{"", "external/schematron/*"}, // XRechnung; other jars have files here that are not known
+	{ofItaly, "external/schematron/peppol-italy/*/*"},
+	{"", "external/schematron/*"}, // XRechnung, ZUGFeRD; other jars have files here that are not known
 }
 
 // schemaPlaces are the folders in which they keep XML Schemas.
@@ -149,6 +152,9 @@ func jarReleases(files fs.FS) ([]*ruleSet, error) {
 		for _, folder := range folders {
 			level := strings.Count(p.folder[:strings.Index(p.folder, "*")], "/")
 			parts := strings.Split(folder, "/")
+			if p.pack == "" && !versionForm.MatchString(parts[level]) {
+				continue
+			}
 			root := p.pack + ":" + strings.Join(parts[:level+1], "/")
 			if byFolder[root] == nil {
 				byFolder[root] = &ruleSet{
@@ -177,7 +183,8 @@ func jarReleases(files fs.FS) ([]*ruleSet, error) {
 
 func (r *ruleSet) findSchemas(files fs.FS) error {
 	r.schemas = map[string]string{}
-	for _, folder := range schemaPlaces {
+	own := "external/schemas/" + r.version + "/*"
+	for _, folder := range append([]string{own}, schemaPlaces...) {
 		if err := collect(files, folder, r.schemas, ".xsd"); err != nil {
 			return err
 		}
@@ -280,7 +287,7 @@ func (r *ruleSet) packOf(k *knownDocument) string {
 	switch {
 	case r.pack != "":
 		return r.pack
-	case slices.Contains([]string{ofEN16931, ofMLS, ofEUSR, ofTSR, ofXRechnung}, k.pack):
+	case slices.Contains([]string{ofEN16931, ofMLS, ofEUSR, ofTSR, ofXRechnung, ofZUGFeRD, ofNLCIUS}, k.pack):
 		return k.pack
 	}
 	var here []string

@@ -334,3 +334,67 @@ func TestXRechnung(t *testing.T) {
 		t.Errorf("without EN 16931: %v", err)
 	}
 }
+
+// Jars of phive-rules whose files are known by name: of ZUGFeRD each profile with its schema, of NLCIUS the newest file
+// among the releases in one folder, of Peppol Italy what stands in the list of document types.
+func TestOtherJars(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		entries []entry
+		want    string
+	}{
+		{
+			"zugferd", rules("x", "external/schematron/2.2/FACTUR-X_BASIC.xslt",
+				"external/schematron/2.4/FACTUR-X_BASIC.xslt", "external/schematron/2.4/FACTUR-X_EN16931.xslt",
+				"external/schemas/2.2/basic/FACTUR-X_BASIC.xsd",
+				"external/schemas/2.4/basic/FACTUR-X_BASIC.xsd"),
+			"zugferd 2.4\n" +
+				"CrossIndustryInvoice##" + cenID + "#compliant#urn:factur-x.eu:1p0:basic::D22B " +
+				"[external/schematron/2.4/FACTUR-X_BASIC.xslt] external/schemas/2.4/basic/FACTUR-X_BASIC.xsd\n" +
+				"CrossIndustryInvoice##" + cenID + "#compliant#urn:zugferd.de:2p0:basic::D22B " +
+				"[external/schematron/2.4/FACTUR-X_BASIC.xslt] external/schemas/2.4/basic/FACTUR-X_BASIC.xsd",
+		},
+		{
+			"simplerinvoicing", rules("x", "external/schematron/simplerinvoicing/si-ubl-1.2.4.xslt",
+				"external/schematron/simplerinvoicing/si-ubl-1.2.4-purchaseorder.xslt",
+				"external/schematron/simplerinvoicing/si-ubl-2.0.3.9.xslt",
+				"external/schematron/simplerinvoicing/si-ubl-2.0.3.12.xslt",
+				"external/schematron/simplerinvoicing/si-ubl-2.0-ext-gaccount-1.0.9.xslt",
+				"external/schematron/simplerinvoicing/si-ubl-2.0-ext-gaccount-1.0.12.xslt",
+				"external/schematron/nlcius/nlcius-cii-1.0.3.12.xslt"),
+			"nlcius 2.0.3.12\n" +
+				"Invoice##" + nlciusID + "::2.1 [external/schematron/simplerinvoicing/si-ubl-2.0.3.12.xslt] \n" +
+				"CreditNote##" + nlciusID + "::2.1 [external/schematron/simplerinvoicing/si-ubl-2.0.3.12.xslt] \n" +
+				"Invoice##" + nlciusID + "#conformant#urn:fdc:nen.nl:gaccount:v1.0::2.1 " +
+				"[external/schematron/simplerinvoicing/si-ubl-2.0-ext-gaccount-1.0.12.xslt] ",
+		},
+		{
+			"italy", rules("x", "external/schematron/peppol-italy/2.2.9/AGID-PEPPOL-T16.xslt",
+				"external/schematron/peppol-italy/3.1.0/despatch-advice/AGID-PEPPOL-T16.xslt",
+				"external/schematron/peppol-italy/3.2.1/despatch-advice/AGID-PEPPOL-T16.xslt",
+				"external/schematron/peppol-italy/3.2.1/order/AGID-PEPPOL-T01.xslt",
+				"external/schematron/peppol-italy/3.2.1/invoice/AGID-EN16931-UBL.xslt"),
+			"peppol-italy 3.2.1\n" +
+				"Order##" + postAwardID + "order:3:restrictive:urn:www.agid.gov.it:trns:ordine:3.1::2.1 " +
+				"[external/schematron/peppol-italy/3.2.1/order/AGID-PEPPOL-T01.xslt] \n" +
+				"DespatchAdvice##" + postAwardID + "despatch_advice:3:extended:urn:www.agid.gov.it:trns:ddt:3.1::2.1 " +
+				"[external/schematron/peppol-italy/3.2.1/despatch-advice/AGID-PEPPOL-T16.xslt] ",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in, err := Dir(t.TempDir()).Install(archive(t, c.entries...), Options{Check: reads})
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := in.Packs[0]
+			got := m.Name + " " + m.Version
+			for _, d := range m.Documents {
+				_, of, _ := strings.Cut(d.DocType, "::")
+				got += fmt.Sprintf("\n%s %v %s", of, d.Rules, d.XSD)
+			}
+			if got != c.want || len(in.Packs) != 1 {
+				t.Errorf("%d packs, %s\nwant %s", len(in.Packs), got, c.want)
+			}
+		})
+	}
+}

@@ -10,6 +10,7 @@ package schematron
 
 import (
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/ravn-ap/ravn/xml/xpath"
@@ -24,11 +25,14 @@ type Source struct {
 	Functions []xpath.Function
 	Keys      []Key
 	Patterns  []Pattern
+	Phases    map[string][]string // ids of the active patterns
+	PhaseLets map[string][]Let    // by phase
+	Default   string              // phase that applies when none is asked for; "" means all patterns
 
-	Compatible bool                // the expressions are of XPath 1.0 (xpath.Compiler.Compatible)
-	Phases     map[string][]string // ids of the active patterns
-	PhaseLets  map[string][]Let    // by phase
-	Default    string              // phase that applies when none is asked for; "" means all patterns
+	Compatible bool // the expressions are of XPath 1.0 (xpath.Compiler.Compatible)
+
+	files   fs.FS // where Compile reads the documents that expressions name
+	xmlBase bool  // an attribute xml:base stands somewhere in the rules
 }
 
 // Let is a named value: that of an expression, or the text that Body makes.
