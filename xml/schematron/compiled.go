@@ -13,7 +13,7 @@ import (
 // template for each rule with a priority that falls in the order of the text, a choose for each assert and an if for
 // each report. Whatever does not fit that form is refused, so that no rule is lost silently.
 func compiledRules(name string, e element) (*Source, problems) {
-	c := &compiledForm{src: compiledSource(name, e), rules: map[string][]ranked{}, walks: map[string]string{}}
+	c := &compiledForm{src: compiledSource(name, e), rules: map[string][]ranked{}, old: oldReport(e)}
 	for _, n := range e.Elements() {
 		c.note(c.top(e.in(n)))
 	}
@@ -45,13 +45,14 @@ type compiledForm struct {
 	problems
 	src    *Source
 	rules  map[string][]ranked // by mode
-	walks  map[string]string   // by mode: where its rules go on
 	setup  element             // the template that begins the patterns
+	old    bool                // oldReport
 	writes bool                // it writes a report
 }
 
 type ranked struct {
 	priority float64
+	walk     string // what the rule goes on with, "" for nothing
 	rule     Rule
 }
 
@@ -123,16 +124,13 @@ func (c *compiledForm) template(e element) error {
 	r := Rule{Context: match, At: e.place()}
 	on := ""
 	for _, n := range e.Elements() {
-		if n.Is(nsXSL, "apply-templates") {
+		if to, _ := n.Attr("", "mode"); n.Is(nsXSL, "apply-templates") && to == mode {
 			on, _ = n.Attr("", "select")
+			on = cmp.Or(on, "node()")
 		}
 		c.note(c.rulePart(&r, e.in(n), mode))
 	}
-	if was, known := c.walks[mode]; on == "" || known && was != on {
-		return problem(e.place(), "a rule that goes on with %q where others go on with %q", on, was)
-	}
-	c.walks[mode] = on
-	c.rules[mode] = append(c.rules[mode], ranked{priority, r})
+	c.rules[mode] = append(c.rules[mode], ranked{priority, on, r})
 	return nil
 }
 
@@ -147,7 +145,7 @@ func (c *compiledForm) rulePart(r *Rule, e element, mode string) error {
 		v, err := variable(e)
 		r.Parts = append(r.Parts, RulePart{Let: &v})
 		return err
-	case aside(e):
+	case aside(e) && !(c.old && writesError(e)):
 		return nil
 	case e.is(nsXSL, "choose"):
 		list := e.Elements()
@@ -167,7 +165,7 @@ func (c *compiledForm) rulePart(r *Rule, e element, mode string) error {
 // is of SVRL, or leads out of it.
 func aside(e element) bool {
 	switch space := e.Name().Space; {
-	case space == nsSVRL, space == nsXSL && !slices.Contains(asides, e.Name().Local), e.is("", "Error"):
+	case space == nsSVRL, space == nsXSL && !slices.Contains(asides, e.Name().Local):
 		return false
 	}
 	return !slices.ContainsFunc(e.Elements(), func(n safe.Node) bool { return !aside(e.in(n)) })
@@ -182,7 +180,7 @@ var asides = []string{
 // outcome reads what is written when an assert fails or a report holds.
 func (c *compiledForm) outcome(r *Rule, e element, local, test string) error {
 	list := e.Elements()
-	if len(list) == 1 && list[0].Is("", "Error") {
+	if c.old && len(list) == 1 && list[0].Is("", "Error") {
 		r.Parts = append(r.Parts, RulePart{Assert: oldOutcome(e.in(list[0]), test, local)})
 		return nil
 	}
@@ -208,6 +206,20 @@ func (c *compiledForm) outcome(r *Rule, e element, local, test string) error {
 	}
 	r.Parts = append(r.Parts, RulePart{Assert: a})
 	return nil
+}
+
+// writesError reports whether an element writes what stylesheets older than SVRL find.
+func writesError(e element) bool {
+	return e.is("", "Error") || slices.ContainsFunc(e.Elements(), func(n safe.Node) bool { return writesError(e.in(n)) })
+}
+
+// oldReport reports whether a stylesheet is older than SVRL: it writes Schematron and, of what it finds, Error.
+func oldReport(e element) bool {
+	return slices.ContainsFunc(e.Elements(), func(n safe.Node) bool {
+		match, _ := n.Attr("", "match")
+		_, old := n.Child("", "Schematron")
+		return match == "/" && old
+	})
 }
 
 // oldOutcome reads what stylesheets write that are older than SVRL (OIOUBL 2.0.2): an Error with a Description.
@@ -250,6 +262,18 @@ func compiledText(n safe.Node) []TextPart {
 	return out
 }
 
+// walk returns what the rules of a mode go on with, which must be the same for all.
+func (c *compiledForm) walk(list []ranked) string {
+	walk := "@*"
+	for i, r := range list {
+		if i > 0 && r.walk != walk || r.walk == "" {
+			c.note(problem(r.rule.At, "a rule that goes on with %q where others go on with %q", r.walk, walk))
+		}
+		walk = r.walk
+	}
+	return walk
+}
+
 // patterns finds the order of the patterns in the template that applies their modes, and gives each its rules. Rules of
 // a mode that it does not apply never run.
 func (c *compiledForm) patterns(setup element) {
@@ -262,8 +286,8 @@ func (c *compiledForm) patterns(setup element) {
 				c.writes = true
 				c.src.Title = child.attr("title")
 				walk(child)
-			case child.is("", "Schematron"): // of old stylesheets (oldOutcome)
-				c.writes = true
+			case child.is("", "Schematron"):
+				c.writes = c.old
 				walk(child)
 			case child.is(nsSVRL, "active-pattern"):
 				p = Pattern{ID: attributeOf(child, "id"), Title: attributeOf(child, "name")}
@@ -271,7 +295,7 @@ func (c *compiledForm) patterns(setup element) {
 				mode := child.attr("mode")
 				list := c.rules[mode]
 				delete(c.rules, mode)
-				p.NoAttributes = !strings.Contains(c.walks[mode], "@*")
+				p.NoAttributes = !strings.Contains(c.walk(list), "@*")
 				p.Rules = inOrder(list)
 				c.src.Patterns = append(c.src.Patterns, p)
 			case child.Name().Space == nsXSL && !aside(child):

@@ -105,7 +105,7 @@ func TestCompiledBeside(t *testing.T) {
 // What a stylesheet does otherwise than the skeleton is refused by name and line.
 func TestCompiledRefused(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
-		{`version="2.0"`, `version="1.0"`, "r.xslt:1: a stylesheet of XSLT 1.0"},
+		{`version="2.0"`, `version="1.1"`, "r.xslt:1: a stylesheet of XSLT 1.1"},
 		{
 			`<svrl:schematron-output title="Sample">`, `<report>`,
 			"r.xslt:5: the stylesheet does not write its findings as SVRL",

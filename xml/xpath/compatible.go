@@ -14,10 +14,12 @@ func (c *Compiler) Compatible() { c.compatible = true }
 // firstKinds say what the arguments of the functions of XPath 1.0 become: i the first item, s a string, n a number, and
 // - what they are. The last counts for further arguments.
 var firstKinds = map[string]string{
-	"last": "-", "position": "-", "count": "-", "id": "-", "sum": "-", "not": "-", "boolean": "-", "true": "-", "false": "-",
+	"last": "-", "position": "-", "count": "-", "id": "-", "sum": "-", "not": "-", "boolean": "-",
+	"true": "-", "false": "-",
 	"local-name": "i", "namespace-uri": "i", "name": "i", "string": "i", "number": "i",
-	"concat": "s", "starts-with": "s", "contains": "s", "substring-before": "s", "substring-after": "s", "substring": "sn",
-	"string-length": "s", "normalize-space": "s", "translate": "s", "floor": "n", "ceiling": "n", "round": "n",
+	"concat": "s", "starts-with": "s", "contains": "s", "substring-before": "s", "substring-after": "s",
+	"substring": "sn", "string-length": "s", "normalize-space": "s", "translate": "s", "floor": "n",
+	"ceiling": "n", "round": "n",
 	"current": "-", "format-number": "ns", "generate-id": "i", // of XSLT 1.0
 }
 
@@ -25,7 +27,7 @@ var firstKinds = map[string]string{
 func onlyOld(n node) {
 	what := ""
 	switch n := n.(type) {
-	case quantified, forExpr, conditional, castExpr, instance, letExpr, mapped:
+	case quantified, forExpr, conditional, castExpr, instance:
 		what = "an expression of XPath 2.0"
 	case binary:
 		if slices.Contains([]string{"to", "idiv", "intersect", "except"}, n.op) {
