@@ -7,13 +7,16 @@ import (
 	"strings"
 
 	"github.com/ravn-ap/ravn/xml/safe"
+	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
 // compiledRules recovers the rules from a stylesheet that the ISO skeleton made: one mode for each pattern, one
 // template for each rule with a priority that falls in the order of the text, a choose for each assert and an if for
 // each report. Whatever does not fit that form is refused, so that no rule is lost silently.
 func compiledRules(name string, e element) (*Source, problems) {
-	c := &compiledForm{src: compiledSource(name, e), rules: map[string][]ranked{}, old: oldReport(e)}
+	c := &compiledForm{
+		src: compiledSource(name, e), old: oldReport(e), rules: map[string][]ranked{}, walks: map[string]kinds{},
+	}
 	for _, n := range e.Elements() {
 		c.note(c.top(e.in(n)))
 	}
@@ -43,6 +46,7 @@ func compiledSource(name string, e element) *Source {
 
 type compiledForm struct {
 	problems
+	walks  map[string]kinds // by mode: what is visited
 	src    *Source
 	rules  map[string][]ranked // by mode
 	setup  element             // the template that begins the patterns
@@ -52,7 +56,7 @@ type compiledForm struct {
 
 type ranked struct {
 	priority float64
-	walk     string // what the rule goes on with, "" for nothing
+	walk     kinds // what the rule goes on to
 	rule     Rule
 }
 
@@ -114,23 +118,21 @@ func (c *compiledForm) template(e element) error {
 		return nil
 	case mode == "" && match == "text()", slices.Contains(helperModes, mode):
 		return nil
-	case match == "text()" && e.attr("priority") == "-1", match == "@*|node()" && e.attr("priority") == "-2":
-		return nil // the walk through what no rule matches
+	case match == "text()" && e.attr("priority") == "-1":
+		return nil
+	case match == "@*|node()" && e.attr("priority") == "-2": // the walk through what no rule matches
+		c.walks[mode] = walked(e)
+		return nil
 	}
 	priority, err := strconv.ParseFloat(e.attr("priority"), 64)
 	if err != nil || priority < 1000 || mode == "" { // the rules of the skeleton have 1000 and more
 		return problem(e.place(), "a template that is no rule of the ISO skeleton: match %q, mode %q", match, mode)
 	}
 	r := Rule{Context: match, At: e.place()}
-	on := ""
 	for _, n := range e.Elements() {
-		if to, _ := n.Attr("", "mode"); n.Is(nsXSL, "apply-templates") && to == mode {
-			on, _ = n.Attr("", "select")
-			on = cmp.Or(on, "node()")
-		}
 		c.note(c.rulePart(&r, e.in(n), mode))
 	}
-	c.rules[mode] = append(c.rules[mode], ranked{priority, on, r})
+	c.rules[mode] = append(c.rules[mode], ranked{priority, walked(e), r})
 	return nil
 }
 
@@ -159,6 +161,31 @@ func (c *compiledForm) rulePart(r *Rule, e element, mode string) error {
 		return c.outcome(r, e, "successful-report", e.attr("test"))
 	}
 	return problem(e.place(), "%s is not supported in a rule", e.Name())
+}
+
+// walked returns the kinds of nodes that a template goes on to.
+func walked(e element) kinds {
+	k := kindsOf(xdm.Root)
+	if e.is(nsXSL, "apply-templates") {
+		for _, step := range strings.Split(e.attr("select"), "|") {
+			switch strings.TrimSpace(step) {
+			case "*":
+				k |= kindsOf(xdm.Element)
+			case "@*":
+				k |= kindsOf(xdm.Attr)
+			case "comment()":
+				k |= kindsOf(xdm.Comment)
+			case "processing-instruction()":
+				k |= kindsOf(xdm.PI)
+			case "node()":
+				k |= kindsOf(xdm.Element, xdm.Text, xdm.Comment, xdm.PI)
+			}
+		}
+	}
+	for _, n := range e.Elements() {
+		k |= walked(e.in(n))
+	}
+	return k
 }
 
 // aside reports whether an element of a rule writes something beside the report, which makes no finding: nothing in it
@@ -262,18 +289,6 @@ func compiledText(n safe.Node) []TextPart {
 	return out
 }
 
-// walk returns what the rules of a mode go on with, which must be the same for all.
-func (c *compiledForm) walk(list []ranked) string {
-	walk := "@*"
-	for i, r := range list {
-		if i > 0 && r.walk != walk || r.walk == "" {
-			c.note(problem(r.rule.At, "a rule that goes on with %q where others go on with %q", r.walk, walk))
-		}
-		walk = r.walk
-	}
-	return walk
-}
-
 // patterns finds the order of the patterns in the template that applies their modes, and gives each its rules. Rules of
 // a mode that it does not apply never run.
 func (c *compiledForm) patterns(setup element) {
@@ -292,11 +307,18 @@ func (c *compiledForm) patterns(setup element) {
 			case child.is(nsSVRL, "active-pattern"):
 				p = Pattern{ID: attributeOf(child, "id"), Title: attributeOf(child, "name")}
 			case child.is(nsXSL, "apply-templates") && child.attr("select") == "/":
-				mode := child.attr("mode")
-				list := c.rules[mode]
-				delete(c.rules, mode)
-				p.NoAttributes = !strings.Contains(c.walk(list), "@*")
-				p.Rules = inOrder(list)
+				list := c.rules[child.attr("mode")]
+				delete(c.rules, child.attr("mode"))
+				p.Rules, p.visits = inOrder(list), c.walks[child.attr("mode")]
+				for _, r := range list { // texts match the template that does nothing
+					if r.walk|kindsOf(xdm.Text) != p.visits|kindsOf(xdm.Text) {
+						c.note(problem(r.rule.At, "a rule that does not go on to the nodes that others go on to"))
+					}
+				}
+				if len(list) > 0 && p.visits == 0 {
+					c.note(problem(child.place(), "the mode %s has no template that goes through the document",
+						child.attr("mode")))
+				}
 				c.src.Patterns = append(c.src.Patterns, p)
 			case child.Name().Space == nsXSL && !aside(child):
 				c.note(problem(child.place(), "%s is not supported among the patterns", child.Name()))
