@@ -139,6 +139,7 @@ func (v *check) document() (*Report, error) {
 		return rep.conclude(Invalid, ""), nil
 	}
 	err = v.run(rules, tree)
+	rep.relevel(chosen.doc.Levels)
 	if err == nil && about.Envelope && len(chosen.pack.Envelope) > 0 {
 		err = v.envelope(chosen.pack)
 	}

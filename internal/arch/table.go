@@ -20,7 +20,7 @@ var allowed = map[string]string{
 	"xml/regex":           "",
 	"xml/xdm":             "xml/safe",
 	"xml/xpath":           "xml/xdm xml/regex",
-	"validation/pack":     "internal/durable internal/textfile",
+	"validation/pack":     "internal/durable internal/textfile xml/safe",
 	"validation/core":     "validation/pack xml/schematron",
 	"validation": "peppol/doctype xml/safe validation/pack xml/schematron validation/testset xml/xdm " +
 		"xml/xpath xml/xsd",

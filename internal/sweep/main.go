@@ -280,16 +280,9 @@ func general(reason string) string {
 
 // summary writes the reasons, the most frequent first, and the count of whole rule files.
 func (s *sweep) summary() {
-	whole, good := 0, 0
 	counts := map[state]map[string]int{}
 	for i := range s.results {
 		r := &s.results[i]
-		if r.state == loads {
-			good++
-		}
-		if r.state == loads || r.state == refused {
-			whole++
-		}
 		reasons := map[string]int{}
 		for _, reason := range r.reasons {
 			reasons[general(reason)] = 1
@@ -312,7 +305,22 @@ func (s *sweep) summary() {
 			fmt.Fprintf(s.out, "%6d  %s\n", of[reason], reason)
 		}
 	}
+	good, whole := s.count()
 	fmt.Fprintf(s.out, "\n%d of %d whole rule files load (%s)\n", good, whole, share(good, whole))
+}
+
+// count returns how many whole rule files load, and how many there are.
+func (s *sweep) count() (good, whole int) {
+	for i := range s.results {
+		switch s.results[i].state {
+		case loads:
+			good++
+			whole++
+		case refused:
+			whole++
+		}
+	}
+	return good, whole
 }
 
 // share is a part in percent, rounded down to a tenth: 100 % means all.

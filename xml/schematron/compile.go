@@ -2,6 +2,7 @@ package schematron
 
 import (
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/ravn-ap/ravn/xml/xdm"
@@ -27,9 +28,10 @@ type rule struct {
 }
 
 type assertion struct {
-	src  *Assert
-	test *xpath.Expr
-	text []textPart
+	src         *Assert
+	test        *xpath.Expr
+	text        []textPart
+	diagnostics [][]textPart
 
 	scope *xpath.Scope // what the test sees, for Explain
 }
@@ -59,6 +61,7 @@ func compile(src *Source, names *xdm.Names, phase string) (*Schema, problems) {
 	if phase != "" && phase != "#ALL" && !known {
 		return nil, problems{problem(Place{src.Name, 1}, "there is no phase %s", phase)}
 	}
+	c.phase = phase
 	var patterns []*Pattern
 	for i := range src.Patterns {
 		if p := &src.Patterns[i]; !known || slices.Contains(active, p.ID) {
@@ -74,6 +77,7 @@ func compile(src *Source, names *xdm.Names, phase string) (*Schema, problems) {
 
 type compilation struct {
 	src      *Source
+	phase    string
 	c        *xpath.Compiler
 	shared   map[string]int // how many patterns have a let of this name
 	problems problems
@@ -86,12 +90,20 @@ func (c *compilation) note(at Place, what string, err error) {
 }
 
 // globals compiles functions, lets and keys of the schema. A let of a pattern is seen in the whole schema, as the ISO
-// skeleton makes a global variable of it, unless two patterns have one of the same name.
+// skeleton makes a global variable of it, unless two patterns have one of the same name. Without a phase the lets of
+// all phases are seen.
 func (c *compilation) globals(patterns []*Pattern) *xpath.Scope {
 	c.note(Place{c.src.Name, 1}, "a function", c.c.Functions(c.src.Functions))
 	c.shared = map[string]int{}
 	all := slices.Clone(c.src.Lets)
+	for _, id := range slices.Sorted(maps.Keys(c.src.PhaseLets)) {
+		if _, chosen := c.src.Phases[c.phase]; !chosen || id == c.phase {
+			all = append(all, c.src.PhaseLets[id]...)
+		}
+	}
+	c.unique(all)
 	for _, p := range patterns {
+		c.unique(p.Lets, c.src.Lets...)
 		for _, l := range p.Lets {
 			c.shared[l.Name]++
 		}
@@ -106,13 +118,35 @@ func (c *compilation) globals(patterns []*Pattern) *xpath.Scope {
 	return scope
 }
 
+// unique notes lets that are there twice, in the same place or in one around it.
+func (c *compilation) unique(list []Let, around ...Let) {
+	seen := map[string]bool{}
+	for _, l := range around {
+		seen[l.Name] = true
+	}
+	for _, l := range list {
+		if seen[l.Name] {
+			c.problems.note(problem(l.At, "the let %s is there twice", l.Name))
+		}
+		seen[l.Name] = true
+	}
+}
+
+// let compiles a let.
+func let(scope *xpath.Scope, l *Let) (*xpath.Scope, error) {
+	if len(l.Body) > 0 {
+		return scope.LetText(l.Name, l.Body)
+	}
+	return scope.Let(l.Name, l.Value)
+}
+
 // lets compiles lets. One may refer to a later one, as global variables of XSLT may: those that fail for a missing
 // variable are tried again after the others, as long as that gets on.
 func (c *compilation) lets(scope *xpath.Scope, list []Let) *xpath.Scope {
 	for len(list) > 0 {
 		var later []Let
 		for _, l := range list {
-			next, err := scope.Let(l.Name, l.Value)
+			next, err := let(scope, &l)
 			var xe *xpath.Error
 			switch {
 			case err == nil:
@@ -124,7 +158,7 @@ func (c *compilation) lets(scope *xpath.Scope, list []Let) *xpath.Scope {
 			}
 		}
 		if len(later) == len(list) { // no progress: report the first, and see whether the others can do without it
-			_, err := scope.Let(later[0].Name, later[0].Value)
+			_, err := let(scope, &later[0])
 			c.note(later[0].At, "let "+later[0].Name, err)
 			later = later[1:]
 		}
@@ -157,17 +191,27 @@ func (c *compilation) rule(scope *xpath.Scope, src *Rule) rule {
 		a := assertion{src: part.Assert, scope: scope}
 		a.test, err = scope.Compile(part.Assert.Test)
 		c.note(part.Assert.At, "test of "+part.Assert.id(), err)
-		for _, t := range part.Assert.Text {
-			tp := textPart{text: t.Text}
-			if t.Select != "" {
-				tp.value, err = scope.Compile(t.Select)
-				c.note(part.Assert.At, "text of "+part.Assert.id(), err)
-			}
-			a.text = append(a.text, tp)
+		a.text = c.text(scope, a.src, a.src.Text)
+		for _, d := range a.src.Diagnostics {
+			a.diagnostics = append(a.diagnostics, c.text(scope, a.src, d.Text))
 		}
 		r.asserts = append(r.asserts, a)
 	}
 	return r
+}
+
+// text compiles the values in a text of an assert.
+func (c *compilation) text(scope *xpath.Scope, a *Assert, list []TextPart) (out []textPart) {
+	for _, t := range list {
+		tp := textPart{text: t.Text}
+		if t.Select != "" {
+			var err error
+			tp.value, err = scope.Compile(t.Select)
+			c.note(a.At, "text of "+a.id(), err)
+		}
+		out = append(out, tp)
+	}
+	return out
 }
 
 // index finds the rules that may match a node without trying each of hundreds: by the name of the node, then by that

@@ -22,9 +22,9 @@ func compiledRules(name string, e element) (*Source, problems) {
 			"this is not a stylesheet of the ISO skeleton or of SchXslt: it has no template for the document node"))
 		return nil, c.problems
 	}
-	c.patterns(c.setup)
-	for mode := range c.rules {
-		c.note(problem(c.rules[mode][0].rule.At, "the rules of mode %s belong to no pattern", mode))
+	if c.patterns(c.setup); !c.writes {
+		c.note(problem(c.setup.place(), "the stylesheet does not write its findings as SVRL"))
+		return nil, c.problems
 	}
 	return c.src, c.problems
 }
@@ -42,9 +42,10 @@ func compiledSource(name string, e element) *Source {
 
 type compiledForm struct {
 	problems
-	src   *Source
-	rules map[string][]ranked // by mode
-	setup element             // the template that begins the patterns
+	src    *Source
+	rules  map[string][]ranked // by mode
+	setup  element             // the template that begins the patterns
+	writes bool                // it writes a report
 }
 
 type ranked struct {
@@ -69,6 +70,11 @@ var helperModes = []string{
 	"generate-id-from-path", "generate-id-2",
 }
 
+// helperVariables are the parameters and variables that every compiled file has.
+var helperVariables = []string{
+	"archiveDirParameter", "archiveNameParameter", "fileNameParameter", "fileDirParameter", "document-uri",
+}
+
 // top takes a child of the stylesheet.
 func (c *compiledForm) top(e element) error {
 	if e.Name().Space != nsXSL {
@@ -82,9 +88,11 @@ func (c *compiledForm) top(e element) error {
 	case "key":
 		c.src.Keys = append(c.src.Keys, Key{e.attr("name"), e.attr("match"), e.attr("use"), e.place()})
 	case "param", "variable":
-		if sel, ok := e.Attr("", "select"); ok {
-			c.src.Lets = append(c.src.Lets, Let{e.attr("name"), sel, e.place()})
-		} // else a parameter or variable of the skeleton itself
+		if !slices.Contains(helperVariables, e.attr("name")) {
+			v, err := variable(e)
+			c.src.Lets = append(c.src.Lets, v)
+			return err
+		}
 	case "output":
 	case "template":
 		return c.template(e)
@@ -112,25 +120,24 @@ func (c *compiledForm) template(e element) error {
 	}
 	r := Rule{Context: match, At: e.place()}
 	for _, n := range e.Elements() {
-		c.note(c.rulePart(&r, e.in(n)))
+		c.note(c.rulePart(&r, e.in(n), mode))
 	}
 	c.rules[mode] = append(c.rules[mode], ranked{priority, r})
 	return nil
 }
 
-func (c *compiledForm) rulePart(r *Rule, e element) error {
+func (c *compiledForm) rulePart(r *Rule, e element, mode string) error {
 	switch {
 	case e.is(nsSVRL, "fired-rule"):
 		r.ID = attributeOf(e, "id")
 		return nil
-	case e.is(nsXSL, "apply-templates"):
+	case e.is(nsXSL, "apply-templates") && e.attr("mode") == mode:
 		return nil
 	case e.is(nsXSL, "variable"):
-		sel, ok := e.Attr("", "select")
-		if !ok {
-			return problem(e.place(), "a variable without select is not supported in a rule")
-		}
-		r.Parts = append(r.Parts, RulePart{Let: &Let{e.attr("name"), sel, e.place()}})
+		v, err := variable(e)
+		r.Parts = append(r.Parts, RulePart{Let: &v})
+		return err
+	case aside(e):
 		return nil
 	case e.is(nsXSL, "choose"):
 		list := e.Elements()
@@ -144,6 +151,22 @@ func (c *compiledForm) rulePart(r *Rule, e element) error {
 		return c.outcome(r, e, "successful-report", e.attr("test"))
 	}
 	return problem(e.place(), "%s is not supported in a rule", e.Name())
+}
+
+// aside reports whether an element of a rule writes something beside the report, which makes no finding: nothing in it
+// is of SVRL, or leads out of it.
+func aside(e element) bool {
+	switch space := e.Name().Space; {
+	case space == nsSVRL, space == nsXSL && !slices.Contains(asides, e.Name().Local):
+		return false
+	}
+	return !slices.ContainsFunc(e.Elements(), func(n safe.Node) bool { return !aside(e.in(n)) })
+}
+
+// asides are the instructions that only write.
+var asides = []string{
+	"attribute", "choose", "comment", "copy-of", "element", "for-each", "for-each-group", "if", "otherwise", "sequence",
+	"sort", "text", "value-of", "variable", "when",
 }
 
 // outcome reads what is written when an assert fails or a report holds.
@@ -197,24 +220,27 @@ func compiledText(n safe.Node) []TextPart {
 	return out
 }
 
-// patterns finds the order of the patterns in the template that applies their modes, and gives each its rules.
+// patterns finds the order of the patterns in the template that applies their modes, and gives each its rules. Rules of
+// a mode that it does not apply never run.
 func (c *compiledForm) patterns(setup element) {
 	var p Pattern
 	var walk func(e element)
 	walk = func(e element) {
 		for _, n := range e.Elements() {
-			child := e.in(n)
-			switch {
+			switch child := e.in(n); {
 			case child.is(nsSVRL, "schematron-output"):
+				c.writes = true
 				c.src.Title = child.attr("title")
 				walk(child)
 			case child.is(nsSVRL, "active-pattern"):
 				p = Pattern{ID: attributeOf(child, "id"), Title: attributeOf(child, "name")}
-			case child.is(nsXSL, "apply-templates"):
+			case child.is(nsXSL, "apply-templates") && child.attr("select") == "/":
 				list := c.rules[child.attr("mode")]
 				delete(c.rules, child.attr("mode"))
 				p.Rules = append(p.Rules, inOrder(list)...)
 				c.src.Patterns = append(c.src.Patterns, p)
+			case child.Name().Space == nsXSL && !aside(child):
+				c.note(problem(child.place(), "%s is not supported among the patterns", child.Name()))
 			}
 		}
 	}

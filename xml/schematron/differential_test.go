@@ -25,6 +25,7 @@ type verdict struct {
 	Error   string   `json:"error"` // the run ended here
 	Message string   `json:"message"`
 	Context string   `json:"context"` // of the last rule that fired
+	Broken  string   `json:"broken"`  // the rule file cannot be compiled
 }
 
 // mutatedCase is a mutated document with the rules it is tried on.
@@ -131,7 +132,11 @@ func judged(t *testing.T, s *Schema, names *xdm.Names, c *mutatedCase, w *verdic
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := outcome(res, w)
+	return compared(outcome(res, w), w)
+}
+
+// compared holds our result against the judge's.
+func compared(got *trail, w *verdict) (kind, diff string) {
 	switch kind = "compared to the end"; {
 	case got.early > 0:
 		kind = oneSided

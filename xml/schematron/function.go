@@ -11,15 +11,29 @@ import (
 // function reads an xsl:function, whose body may use a few instructions (instructionKinds).
 func function(e element) (xpath.Function, error) {
 	fn := xpath.Function{Name: e.attr("name"), As: e.attr("as"), Prefixes: inScope(e)}
-	var err error
-	fn.Body, err = content(e, func(c element) bool {
-		if !c.is(nsXSL, "param") {
-			return false
+	for _, n := range e.Elements() {
+		if c := e.in(n); c.is(nsXSL, "param") {
+			fn.Params = append(fn.Params, xpath.Param{Name: c.attr("name"), As: c.attr("as")})
 		}
-		fn.Params = append(fn.Params, xpath.Param{Name: c.attr("name"), As: c.attr("as")})
-		return true
-	})
+	}
+	var err error
+	fn.Body, err = instructions(e)
 	return fn, err
+}
+
+// variable reads an xsl:variable or xsl:param as a let: an expression, or the text that instructions make.
+func variable(e element) (Let, error) {
+	v := Let{Name: e.attr("name"), At: e.place()}
+	if e.attr("as") != "" {
+		return v, problem(v.At, "the let %s with a type is not supported", v.Name)
+	}
+	if sel, ok := e.Attr("", "select"); ok {
+		v.Value = sel
+		return v, nil
+	}
+	body, err := instructions(e)
+	v.content(body)
+	return v, err
 }
 
 // inScope returns the prefixes that hold at an element of a stylesheet.
@@ -35,33 +49,33 @@ func inScope(e element) map[string]string {
 	return out
 }
 
-// content reads the instructions within an element, and the text between them. Elements that own takes are left out.
-func content(e element, own func(element) bool) ([]xpath.Instruction, error) {
-	var out []xpath.Instruction
+// instructions reads what stands in an element of XSLT: instructions, and text between them that is not only white
+// space. The parameters of a function are none.
+func instructions(e element) (out []xpath.Instruction, err error) {
 	var wrong problems
 	for n := range e.Children() {
-		switch n.Kind() {
-		case safe.Text:
-			if text := string(n.Value()); strings.Trim(text, " \t\r\n") != "" { // XSLT 2.0 §4.2: other text is no content
-				out = append(out, xpath.Instruction{Kind: xpath.LiteralText, Text: text})
-			}
-		case safe.Element:
-			c := e.in(n)
-			if own != nil && own(c) {
-				continue
-			}
+		switch c := e.in(n); {
+		case n.Kind() == safe.Text:
+			out = append(out, textOf(string(n.Value()))...)
+		case n.Kind() != safe.Element, e.is(nsXSL, "function") && c.is(nsXSL, "param"):
+		default:
 			in, err := instruction(c)
-			if err != nil {
-				wrong.note(err)
-				continue
-			}
+			wrong.note(err)
 			out = append(out, in)
 		}
 	}
 	return out, errors.Join(wrong...)
 }
 
-// instructionKinds are the instructions of XSLT that functions may use.
+// textOf returns a text as XSLT reads it: only white space is nothing.
+func textOf(s string) []xpath.Instruction {
+	if strings.Trim(s, " \t\r\n") == "" {
+		return nil
+	}
+	return []xpath.Instruction{{Kind: xpath.LiteralText, Text: s}}
+}
+
+// instructionKinds are the instructions of XSLT that functions and lets may use.
 var instructionKinds = map[string]xpath.InstructionKind{
 	"sequence": xpath.Sequence, "value-of": xpath.ValueOf, "variable": xpath.Variable,
 	"choose": xpath.Choose, "when": xpath.When, "otherwise": xpath.When, "if": xpath.When, "text": xpath.LiteralText,
@@ -73,9 +87,9 @@ func instruction(c element) (in xpath.Instruction, err error) {
 	kind, ok := instructionKinds[local]
 	switch {
 	case c.Name().Space != nsXSL:
-		return in, problem(c.place(), "%s is not supported in a function", c.Name())
+		return in, problem(c.place(), "%s is not supported in a function or let", c.Name())
 	case !ok:
-		return in, problem(c.place(), "xsl:%s is not supported in a function", local)
+		return in, problem(c.place(), "xsl:%s is not supported in a function or let", local)
 	}
 	in = xpath.Instruction{Kind: kind, Name: c.attr("name"), Select: c.attr("select"), As: c.attr("as")}
 	for range c.Decls() {
@@ -93,7 +107,7 @@ func instruction(c element) (in xpath.Instruction, err error) {
 	case "value-of":
 		if s, ok := c.Attr("", "separator"); ok {
 			if strings.ContainsAny(s, "{}") {
-				return in, problem(c.place(), "a separator that is computed is not supported in a function")
+				return in, problem(c.place(), "a separator that is computed is not supported in a function or let")
 			}
 			in.Separator = &s
 		}
@@ -105,7 +119,7 @@ func instruction(c element) (in xpath.Instruction, err error) {
 	if in.Select != "" && (kind == xpath.Sequence || kind == xpath.ValueOf || kind == xpath.Variable) {
 		return in, nil
 	}
-	in.Body, err = content(c, nil)
+	in.Body, err = instructions(c)
 	if local == "if" {
 		in = xpath.Instruction{Kind: xpath.Choose, Body: []xpath.Instruction{in}}
 	}
@@ -119,7 +133,7 @@ func ends(c element, in *xpath.Instruction) error {
 	case "yes", "true", "1":
 		in.Ends = true
 	default:
-		return problem(c.place(), "the terminate %q is not supported in a function", v)
+		return problem(c.place(), "the terminate %q is not supported in a function or let", v)
 	}
 	return nil
 }
@@ -132,7 +146,7 @@ func groupedBy(c element, in *xpath.Instruction) error {
 		case "group-by", "group-adjacent":
 			in.Key, in.Adjacent = c.attr(name.Local), name.Local == "group-adjacent"
 		default:
-			return problem(c.place(), "the %s of xsl:for-each-group is not supported in a function", name.Local)
+			return problem(c.place(), "the %s of xsl:for-each-group is not supported in a function or let", name.Local)
 		}
 	}
 	if in.Key == "" {

@@ -23,11 +23,15 @@ type Finding struct {
 	Code     string       // of the XPath error of a test that could not be evaluated, "" otherwise
 	Why      []xpath.Fact // what decided the test, after Explain
 
+	Diagnostics []string // the texts of Assert.Diagnostics
+
 	compiled *assertion // nil when the test could not be evaluated
 }
 
-// Flag returns the flag as published; a test that could not be evaluated is fatal.
-func (f *Finding) Flag() string {
+// Flag returns the flag as published, or the role where there is none; a test that could not be evaluated is fatal.
+func (f *Finding) Flag() string { return cmp.Or(f.flag(), f.Assert.Role) }
+
+func (f *Finding) flag() string {
 	if f.Code != "" {
 		return "fatal"
 	}
@@ -208,15 +212,14 @@ func (r *run) fire(p *pattern, rule *rule, n xdm.Node) error {
 			r.failed(p, rule, a, n, err)
 			continue
 		}
-		if ok == a.src.Report && !r.full(a.src.Flag) {
-			text, err := r.message(a, n)
-			if err != nil {
+		if ok == a.src.Report && !r.full(cmp.Or(a.src.Flag, a.src.Role)) {
+			f := Finding{
+				Pattern: p.src, Rule: rule.src, Assert: a.src, Node: n, Location: r.places.path(n), compiled: a,
+			}
+			if err := r.texts(&f); err != nil {
 				return err
 			}
-			r.found(Finding{
-				Pattern: p.src, Rule: rule.src, Assert: a.src, Node: n, Location: r.places.path(n), Text: text,
-				compiled: a,
-			})
+			r.found(f)
 		}
 	}
 	return nil
@@ -266,10 +269,25 @@ func codeOf(err error) string {
 // whole text of a document a thousand times.
 const maxText = 8 << 10
 
+// texts resolves the message of a finding, and its diagnostics.
+func (r *run) texts(f *Finding) (err error) {
+	if f.Text, err = r.message(f.compiled.text, f.Node); err != nil {
+		return err
+	}
+	for _, d := range f.compiled.diagnostics {
+		text, err := r.message(d, f.Node)
+		if err != nil {
+			return err
+		}
+		f.Diagnostics = append(f.Diagnostics, text)
+	}
+	return nil
+}
+
 // message resolves a message. A value in it that cannot be evaluated is left out.
-func (r *run) message(a *assertion, n xdm.Node) (string, error) {
+func (r *run) message(list []textPart, n xdm.Node) (string, error) {
 	var b strings.Builder
-	for _, t := range a.text {
+	for _, t := range list {
 		if t.value == nil {
 			b.WriteString(t.text)
 			continue

@@ -75,8 +75,8 @@ func (s *schxsltForm) top(e element) error {
 		if name == "schxslt.validate.initial-document-uri" {
 			return nil
 		}
-		l, err := selected(e)
-		s.src.Lets = append(s.src.Lets, l)
+		v, err := variable(e)
+		s.src.Lets = append(s.src.Lets, v)
 		return err
 	case "template":
 		return s.template(e)
@@ -84,19 +84,6 @@ func (s *schxsltForm) top(e element) error {
 		return problem(e.place(), "xsl:%s is not supported in rules compiled by SchXslt", e.Name().Local)
 	}
 	return nil
-}
-
-// selected reads a variable or parameter whose value is an expression.
-func selected(e element) (Let, error) {
-	value, ok := e.Attr("", "select")
-	l := Let{e.attr("name"), value, e.place()}
-	switch {
-	case !ok:
-		return l, problem(e.place(), "the let %s with content instead of an expression is not supported", l.Name)
-	case e.attr("as") != "":
-		return l, problem(e.place(), "the let %s with a type is not supported", l.Name)
-	}
-	return l, nil
 }
 
 func (s *schxsltForm) template(e element) error {
@@ -183,9 +170,9 @@ func (s *schxsltForm) rule(e element) error {
 		switch {
 		case c.is(nsXSL, "param") && c.attr("name") == "schxslt:patterns-matched":
 		case c.is(nsXSL, "variable"):
-			l, err := selected(c)
+			v, err := variable(c)
 			s.note(err)
-			r.Parts = append(r.Parts, RulePart{Let: &l})
+			r.Parts = append(r.Parts, RulePart{Let: &v})
 		case c.is(nsXSL, "choose") && pattern == "":
 			if pattern, err = s.choice(&r, c); err != nil {
 				return err

@@ -25,13 +25,22 @@ type Source struct {
 	Keys      []Key
 	Patterns  []Pattern
 	Phases    map[string][]string // ids of the active patterns
+	PhaseLets map[string][]Let    // by phase
 	Default   string              // phase that applies when none is asked for; "" means all patterns
 }
 
-// Let is a named value.
+// Let is a named value: that of an expression, or the text that Body makes.
 type Let struct {
 	Name, Value string
+	Body        []xpath.Instruction
 	At          Place
+}
+
+// content makes a let of what stands in it. Nothing is the empty string (XSLT 2.0 §9.3).
+func (l *Let) content(body []xpath.Instruction) {
+	if l.Body = body; len(body) == 0 {
+		l.Value = "''"
+	}
 }
 
 // Key is an xsl:key.
@@ -62,10 +71,18 @@ type RulePart struct {
 
 // Assert is a test of a rule. A report fires when its test holds, an assert when it does not.
 type Assert struct {
-	ID, Flag, Test string
-	Report         bool
-	Text           []TextPart
-	At             Place
+	ID, Flag, Role, Test string
+	Report               bool
+	Text                 []TextPart
+	Diagnostics          []Diagnostic
+	At                   Place
+}
+
+// Diagnostic is a text that is given with an assert: a diagnostic, or a property.
+type Diagnostic struct {
+	ID       string
+	Property bool
+	Text     []TextPart
 }
 
 // id returns the id of an assert, of one without that at the beginning of its message, where it stands by custom:

@@ -62,6 +62,18 @@ func (s *Scope) Let(name, text string) (*Scope, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.bind(name, code, slots)
+}
+
+// LetText returns a scope with one more let, whose value is the text that instructions make (XSLT 2.0 §9.3).
+func (s *Scope) LetText(name string, body []Instruction) (next *Scope, err error) {
+	defer rescue(&err)
+	u := &unit{scope: s, c: s.c, inMemo: !s.local}
+	code := constructed(u.body(body, s.c.ns))
+	return s.bind(name, code, u.slots)
+}
+
+func (s *Scope) bind(name string, code *code, slots int) (*Scope, error) {
 	l := &let{index: s.c.lets, local: s.local, code: code, slots: slots}
 	s.c.lets++
 	if !l.local {
