@@ -40,7 +40,8 @@ var parents = [...]Type{
 	nonPositiveInteger: Integer, negativeInteger: nonPositiveInteger,
 	long: Integer, int32Type: long, short: int32Type, byteType: short,
 	nonNegativeInteger: Integer, positiveInteger: nonNegativeInteger,
-	unsignedLong: nonNegativeInteger, unsignedInt: unsignedLong, unsignedShort: unsignedInt, unsignedByte: unsignedShort,
+	unsignedLong: nonNegativeInteger, unsignedInt: unsignedLong, unsignedShort: unsignedInt,
+	unsignedByte:     unsignedShort,
 	normalizedString: String, tokenType: normalizedString, languageType: tokenType, nmtoken: tokenType,
 	nameType: tokenType, ncName: nameType, idType: ncName, idref: ncName, entity: ncName, anyURI: NoType,
 }

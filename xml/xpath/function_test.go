@@ -85,7 +85,7 @@ func TestSCHEMATRON5_InstructionsOfFunctions(t *testing.T) {
 		{
 			"group-by, in the order of the first", "f:f((1, 2, 3, 4, 5))", "1:1,3,5 0:2,4",
 			one("f:f", "", Instruction{Kind: ForEachGroup, Select: "$x", Key: ". mod 2", Body: []Instruction{
-				{Kind: Sequence, Select: "current-grouping-key() || ':' || string-join(current-group()!string(.), ',')"},
+				{Kind: Sequence, Select: "current-grouping-key()||':'|| string-join(current-group()!string(.), ',')"},
 			}}),
 		},
 		{

@@ -10,7 +10,7 @@ var (
 	}
 	genPictures = []string{
 		"0", "0.00", "#,##0.00", "#.##", "0000", "#", "0%", "#,##0", "0.0#", "00.000", "#,##0.00;(#,##0.00)", "0‰",
-		"€ 0.00", "0.##", "#,##,##0", "0,0.0", "0.00-", "##,#0.0#", "0e0", "0.0e00", "#.#e0", ".00", ".##", "#.",
+		"€ 0.00", "0.##", "#,##,##0", "0,0.0", "0.00-", "##,#0.0#", ".00", ".##", "#.",
 		"0.", "-0",
 		"#,#,#",
 	}
@@ -64,8 +64,12 @@ func (g *generator) laterText(d int) string {
 	switch g.r.IntN(9) {
 	case 0, 1, 2:
 		pictures := genPictures
-		if g.one(40) {
+		switch {
+		case g.one(40):
 			pictures = genBadPictures
+		case g.one(10): // of zero the judge writes an odd exponent
+			return "format-number(" + pick(g.r, []string{"123.456", "0.00123", "1e10", "-5"}) + ", " +
+				quote(pick(g.r, []string{"0e0", "0.0e00", "#.#e0", "00.00e0", "##0.0e0"})) + ")"
 		}
 		return "format-number(" + g.number(d-1) + ", " + quote(pick(g.r, pictures)) + ")"
 	case 3:

@@ -70,7 +70,11 @@ func containsToken(a []*code) *code {
 		a[0].push(f)
 		f.atomize(mark)
 		end := len(f.st)
-		token := normalizeSpace(stringArg(f, a[1]))
+		t, ok := a[1].atom(f)
+		if !ok {
+			fail(codeType, "nothing where a string is wanted")
+		}
+		token := normalizeSpace(f.read(t.lexicalText()))
 		list = f.st[mark:end]
 		for i := range list {
 			for _, w := range strings.FieldsFunc(f.read(list[i].lexicalText()), isXMLSpace) {

@@ -118,11 +118,7 @@ func arithmetic(op byte, a, b Item) Item {
 	case a.Type == Double || b.Type == Double:
 		return doubleArithmetic(op, a.double(), b.double())
 	case a.Type == Float || b.Type == Float:
-		v := doubleArithmetic(op, float64(float32(a.double())), float64(float32(b.double())))
-		if v.Type == Double {
-			return floatItem(v.float())
-		}
-		return v
+		return floatArithmetic(op, float64(float32(a.double())), float64(float32(b.double())))
 	}
 	x, y := a.dec(), b.dec()
 	if (op == '/' || op == 'i' || op == 'm') && y.sign() == 0 {
@@ -151,6 +147,18 @@ func arithmetic(op byte, a, b Item) Item {
 		return numItem(Integer, x.idiv(y))
 	}
 	return numItem(t, x.mod(y))
+}
+
+// floatArithmetic computes with numbers of xs:float, as doubles that are rounded: a double has enough digits for that.
+func floatArithmetic(op byte, x, y float64) Item {
+	if op == 'i' && y != 0 {
+		return doubleArithmetic(op, float64(float32(x/y)), 1)
+	}
+	v := doubleArithmetic(op, x, y)
+	if op == 'i' {
+		return v
+	}
+	return floatItem(v.float())
 }
 
 func doubleArithmetic(op byte, x, y float64) Item {
@@ -220,8 +228,11 @@ func durationArithmetic(op byte, a, b Item) (Item, bool) {
 		case '-':
 			return monthsItem(int64(a.when.month) - int64(b.when.month)), true
 		case '/':
-			months := numItem(Decimal, decimal{n: int64(a.when.month)})
-			return arithmetic('/', months, intItem(int64(b.when.month))), true
+			if b.when.month == 0 {
+				fail(codeDivZero, "division by zero")
+			}
+			x, y := a.when.instant(Months), b.when.instant(Months)
+			return numItem(Decimal, x.quotient(y, durationScale, true)), true
 		}
 	case op == '+' && a.Type == Months && (b.Type == Date || b.Type == DateTime):
 		return timeItem(b.Type, b.when.plusMonths(a.when.month)), true
