@@ -22,7 +22,7 @@ var allowed = map[string]string{
 	"xml/xpath":           "xml/xdm xml/regex",
 	"validation/pack":     "internal/durable internal/textfile xml/safe",
 	"validation/core":     "validation/pack xml/schematron",
-	"validation": "peppol/doctype xml/safe validation/pack xml/schematron validation/testset xml/xdm " +
+	"validation": "internal/fault peppol/doctype xml/safe validation/pack xml/schematron validation/testset xml/xdm " +
 		"xml/xpath xml/xsd",
 	"validation/testset": "xml/safe xml/xdm",
 	"xml/schematron":     "xml/safe xml/xdm xml/xpath",

@@ -13,6 +13,7 @@ import (
 type Schema struct {
 	Source   *Source
 	patterns []*pattern
+	docs     *xpath.Documents // that expressions read
 }
 
 type pattern struct {
@@ -54,6 +55,9 @@ func Compile(src *Source, names *xdm.Names, phase string) (*Schema, error) {
 func compile(src *Source, names *xdm.Names, phase string) (*Schema, problems) {
 	c := &compilation{src: src, c: xpath.NewCompiler(names, src.Prefixes)}
 	s := &Schema{Source: src}
+	data := &dataFiles{src: src, names: names, trees: map[string]*xdm.Tree{}}
+	s.docs = c.c.Documents(data.open)
+	defer s.docs.Done()
 	if phase == "" {
 		phase = src.Default
 	}
@@ -182,6 +186,9 @@ func (c *compilation) rule(scope *xpath.Scope, src *Rule) rule {
 	var err error
 	r.context, err = scope.Pattern(src.Context)
 	c.note(src.At, "context", err)
+	if err == nil && !visited(r.context) {
+		c.problems.note(problem(src.At, "context: texts, comments and instructions are not visited: %s", src.Context))
+	}
 	scope = scope.Local()
 	for _, part := range src.Parts {
 		if part.Let != nil {
@@ -198,6 +205,21 @@ func (c *compilation) rule(scope *xpath.Scope, src *Rule) rule {
 		r.asserts = append(r.asserts, a)
 	}
 	return r
+}
+
+// visited reports whether a context asks only for what is visited. The ISO skeleton visits elements, attributes and the
+// document, SchXslt all kinds of nodes. Of node() that matches all, the elements are taken.
+func visited(p *xpath.Pattern) bool {
+	asked := map[xdm.Kind]bool{}
+	any := false
+	for _, t := range p.Targets() {
+		asked[t.Kind] = true
+		any = any || t.Kind == xdm.Element && t.Name == 0
+	}
+	if any && asked[xdm.Text] && asked[xdm.Comment] && asked[xdm.PI] {
+		return true
+	}
+	return !asked[xdm.Text] && !asked[xdm.Comment] && !asked[xdm.PI]
 }
 
 // text compiles the values in a text of an assert.
@@ -242,6 +264,9 @@ func (x *index) build(rules []rule) {
 			continue
 		}
 		for _, t := range r.context.Targets() {
+			if t.Kind == xdm.Text || t.Kind == xdm.Comment || t.Kind == xdm.PI {
+				continue // of node()
+			}
 			x.docNode = x.docNode || t.Kind == xdm.Root
 			x.attrs = x.attrs || t.Kind == xdm.Attr
 			e := entry{rule: int32(i), name: t.Name}

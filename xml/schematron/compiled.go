@@ -177,12 +177,19 @@ func (c *compiledForm) outcome(r *Rule, e element, local, test string) error {
 	}
 	out := e.in(list[0])
 	a := &Assert{
-		ID: attributeOf(out, "id"), Flag: attributeOf(out, "flag"), Test: test,
+		ID: attributeOf(out, "id"), Flag: attributeOf(out, "flag"), Role: attributeOf(out, "role"), Test: test,
 		Report: local == "successful-report", At: out.place(),
 	}
 	for _, n := range out.Elements() {
-		if n.Is(nsSVRL, "text") {
+		switch {
+		case n.Is(nsSVRL, "text"):
 			a.Text = append(a.Text, compiledText(n)...)
+		case n.Is(nsSVRL, "diagnostic-reference"):
+			id, _ := n.Attr("", "diagnostic")
+			a.Diagnostics = append(a.Diagnostics, Diagnostic{ID: id, Text: compiledText(n)})
+		case n.Is(nsSVRL, "property"):
+			id, _ := n.Attr("", "id")
+			a.Diagnostics = append(a.Diagnostics, Diagnostic{ID: id, Property: true, Text: compiledText(n)})
 		}
 	}
 	r.Parts = append(r.Parts, RulePart{Assert: a})

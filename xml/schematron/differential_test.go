@@ -211,20 +211,22 @@ func outcome(res *Result, w *verdict) *trail {
 		f := &res.Findings[s.Finding]
 		switch {
 		case f.Code == "":
-			v.Found = append(v.Found, published(f)+" "+f.Flag()+" "+f.Location)
+			v.Found = append(v.Found, published(f)+f.Location)
 		case f.Code == w.Error && v.Fired == w.Fired:
 			v.Error = f.Code
 			return v
 		default:
 			v.early++
-			v.Found = append(v.Found, maybe+published(f)+" "+f.Assert.Flag+" "+f.Location)
+			v.Found = append(v.Found, maybe+published(f)+f.Location)
 		}
 	}
 	return v
 }
 
-// published is the id as the judge's report has it.
-func published(f *Finding) string { return cmp.Or(f.Assert.ID, "null") }
+// published is the id and the flag as the judge's report has them.
+func published(f *Finding) string {
+	return cmp.Or(f.Assert.ID, "null") + " " + cmp.Or(f.Assert.Flag, "null") + " "
+}
 
 func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
 

@@ -1,6 +1,7 @@
 package schematron
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -40,6 +41,15 @@ func load(fsys fs.FS, name string) (*Source, problems) {
 	if err != nil {
 		return nil, problems{err}
 	}
+	src, wrong := l.rules(name, e)
+	if src != nil {
+		src.files, src.xmlBase = fsys, l.xmlBase
+	}
+	return src, wrong
+}
+
+// rules reads the top element of a rule file.
+func (l *loader) rules(name string, e element) (*Source, problems) {
 	switch {
 	case e.is(nsSch, "schema"):
 		return l.schema(name, e), l.problems
@@ -61,6 +71,7 @@ type loader struct {
 	files   int
 	taken   int // parts of rules that were taken by extends
 	reading reading
+	xmlBase bool // a file has an attribute xml:base
 }
 
 // element is an element of a rule file with the file that it stands in.
@@ -116,6 +127,7 @@ func (l *loader) file(name, id string, chain []string) (element, error) {
 		return element{}, fmt.Errorf("schematron: %s: %w", name, err)
 	}
 	in := &file{name: name, chain: append(slices.Clone(chain), part), lines: []int{0}}
+	l.xmlBase = l.xmlBase || bytes.Contains(doc.Root().Raw(), []byte("xml:base"))
 	for i, c := range doc.Root().Raw() {
 		if c == '\n' {
 			in.lines = append(in.lines, i+1)

@@ -97,6 +97,7 @@ var (
 func (s *Schema) Validate(ctx context.Context, t *xdm.Tree, o Options) (*Result, error) {
 	r := &run{t: t, ev: xpath.NewEvaluation(ctx, t, o.Budget), places: places{t: t}, trace: o.Trace}
 	defer r.ev.Release()
+	r.ev.Documents(s.docs)
 	for _, p := range s.patterns {
 		r.step(Step{Pattern: p.src})
 		if err := r.pattern(p); err != nil {

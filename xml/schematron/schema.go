@@ -300,11 +300,8 @@ func (l *loader) parts(r *Rule, p, in *instance, e element, above []safe.Node) {
 		with = in.with
 	}
 	for _, c := range l.children(e) {
-		if l.taken > maxTaken {
+		if len(above) > 0 && !l.take(c) {
 			return
-		}
-		if len(above) > 0 {
-			l.taken++
 		}
 		switch {
 		case c.is(nsSch, "let"):
@@ -360,16 +357,22 @@ func (l *loader) extends(r *Rule, p *instance, c element, above []safe.Node) {
 			return
 		}
 	}
-	switch l.taken++; {
+	switch {
 	case slices.Contains(above, base.Node):
 		l.note(problem(c.place(), "the rule %s extends itself", cmp.Or(c.attr("rule"), c.attr("href"))))
 	case len(above) > maxDepth:
 		l.note(problem(c.place(), "more than %d rules that extend each other", maxDepth))
-	case l.taken > maxTaken:
-		l.note(problem(c.place(), "the rules extend others too often: more than %d parts", maxTaken))
 	default:
 		l.parts(r, p, base.in, base.element, above)
 	}
+}
+
+// take counts a part that a rule takes from another, and reports whether it may be taken.
+func (l *loader) take(c element) bool {
+	if l.taken++; l.taken == maxTaken+1 {
+		l.note(problem(c.place(), "the rules extend others too often: more than %d parts", maxTaken))
+	}
+	return l.taken <= maxTaken
 }
 
 func (l *loader) assert(e element, with params) *Assert {

@@ -1,6 +1,7 @@
 package schematron
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -61,7 +62,7 @@ func (s *schxsltForm) top(e element) error {
 	}
 	name := e.attr("name")
 	switch e.Name().Local {
-	case "output":
+	case "output", "mode": // a mode of XSLT 3.0 is for nodes that no template matches: here one matches all
 	case "function":
 		if name == "schxslt:location" {
 			return nil
@@ -237,11 +238,11 @@ func (s *schxsltForm) rulePart(r *Rule, e element) error {
 
 // outcome reads what is written when an assert fails or a report holds.
 func (s *schxsltForm) outcome(r *Rule, a *Assert, out element) error {
-	a.ID, a.Flag = out.attr("id"), out.attr("flag")
-	if strings.ContainsAny(a.ID+a.Flag, "{}") {
-		return problem(out.place(), "an id or flag that is computed is not supported")
+	a.ID, a.Flag, a.Role = out.attr("id"), out.attr("flag"), out.attr("role")
+	if strings.ContainsAny(a.ID+a.Flag+a.Role, "{}") {
+		return problem(out.place(), "an id, flag or role that is computed is not supported")
 	}
-	if at := out.attr("location"); at != "{schxslt:location(.)}" {
+	if at := out.attr("location"); at != "{schxslt:location(.)}" && at != "{path(.)}" {
 		return problem(out.place(), "the subject of an assert is not supported: %s", at)
 	}
 	for _, n := range out.Elements() {
@@ -249,6 +250,12 @@ func (s *schxsltForm) outcome(r *Rule, a *Assert, out element) error {
 		switch {
 		case c.is(nsSVRL, "text"):
 			a.Text = append(a.Text, s.messageParts(c)...)
+		case c.is(nsSVRL, "diagnostic-reference"), c.is(nsSVRL, "property-reference"):
+			property := c.Name().Local == "property-reference"
+			a.Diagnostics = append(a.Diagnostics, Diagnostic{
+				ID: cmp.Or(c.attr("diagnostic"), c.attr("property")), Property: property, Text: s.messageParts(c),
+			})
+		case c.is(nsSVRL, "message-code"), c.is(nsSVRL, "message-category"): // what the text says, too
 		case c.is(nsXSL, "attribute") && c.attr("name") == "test":
 		default:
 			return problem(c.place(), "%s is not supported in an assert", c.Name())

@@ -10,6 +10,7 @@ package schematron
 
 import (
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/ravn-ap/ravn/xml/xpath"
@@ -27,6 +28,9 @@ type Source struct {
 	Phases    map[string][]string // ids of the active patterns
 	PhaseLets map[string][]Let    // by phase
 	Default   string              // phase that applies when none is asked for; "" means all patterns
+
+	files   fs.FS // where Compile reads the documents that expressions name
+	xmlBase bool  // an attribute xml:base stands somewhere in the rules
 }
 
 // Let is a named value: that of an expression, or the text that Body makes.

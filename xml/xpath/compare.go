@@ -70,6 +70,11 @@ func (u *unit) general(op string, l, r *code) *code {
 		if set := setOf(u.c.names, r); set != nil {
 			return inSet(l, r, set)
 		}
+		if r.docs != nil {
+			if c := inDocument(u.c.names, l, r); c != nil {
+				return folded(c, l, r)
+			}
+		}
 		if r.memo != nil && !r.opt {
 			return inMemoSet(l, r)
 		}

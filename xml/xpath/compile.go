@@ -18,6 +18,7 @@ type Compiler struct {
 	lets  int // how many lets there are: each has an index into Evaluation.lets
 	memos int // likewise, into Evaluation.memos
 	steps int // likewise, into Evaluation.matchedSteps
+	docs  *Documents
 	sets  int // likewise, into Evaluation.sets
 }
 

@@ -78,6 +78,7 @@ const (
 // test itself was evaluated: an error then has been reported already.
 func (s *Scope) Explain(f *Evaluation, test string, n xdm.Node, wanted bool, steps int64) (facts []Fact, err error) {
 	f.reset()
+	f.docs = s.c.docs
 	defer rescue(&err)
 	rest := max(0, f.left-steps)
 	f.left -= rest

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ravn-ap/ravn/xml/regex"
 	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
@@ -54,7 +55,7 @@ type Evaluation struct {
 	home xdm.Node // where local lets are evaluated
 
 	keys  map[keyOf]map[string][]xdm.Node
-	regex map[regexKey]*compiledRegex
+	regex map[regexKey]*regex.Regexp
 	ends  map[int64]map[string]xdm.Node // by firstEnds, of a name and a tree
 	now   time.Time                     // of current-date()
 }

@@ -55,10 +55,7 @@ func (u *unit) library(name string, nodes []node, args []*code) *code {
 			return folded(c, args...)
 		}
 	}
-	tables := [...]map[string]map[int]builder{
-		stringFunctions, numberFunctions, sequenceFunctions, timeFunctions, laterFunctions, laterTimes, nodeFunctions,
-	}
-	for _, table := range tables {
+	for _, table := range libraryTables() {
 		if b := table[name][len(args)]; b != nil {
 			c := b(args)
 			if impure[name] {
@@ -77,10 +74,18 @@ func (u *unit) library(name string, nodes []node, args []*code) *code {
 		return u.idCall(args[0])
 	case name == "key" && len(args) == 2:
 		return u.keyCall(nodes[0], args[1])
+	case isDocument(name):
+		return u.document(name, args)
 	case len(args) == 0:
 		return noArguments(name)
 	}
 	return nil
+}
+
+func libraryTables() []map[string]map[int]builder {
+	return []map[string]map[int]builder{
+		stringFunctions, numberFunctions, sequenceFunctions, timeFunctions, laterFunctions, laterTimes, nodeFunctions,
+	}
 }
 
 // impure are the functions of the document or of the time, which must not be folded even if their arguments are

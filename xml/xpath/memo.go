@@ -2,7 +2,7 @@ package xpath
 
 import "slices"
 
-// A part of an expression that begins at the document node and reads nothing of its surroundings has one value in a
+// A part of an expression that begins at a document node and reads nothing of its surroundings has one value in a
 // document: //cac:InvoiceLine, count(/a/b), or a look-up in such a sequence. It is evaluated once for each form in
 // which it is asked for (push, test, atom), and each form keeps its value or its error. A rule that asks for it at
 // every line then takes linear time instead of quadratic.
@@ -178,8 +178,17 @@ func isNamedChild(s step) bool {
 	return s.expr == nil && s.axis == axisChild && s.test.kind == testName && len(s.preds) == 0
 }
 
-// rooted reports whether the document node occurs in an expression.
-func rooted(n node) bool { return anyNode(n, func(x node) bool { _, ok := x.(root); return ok }) }
+// rooted reports whether the document node occurs in an expression, or a document of the rules.
+func rooted(n node) bool {
+	return anyNode(n, func(x node) bool {
+		c, ok := x.(call)
+		if !ok {
+			_, ok = x.(root)
+			return ok
+		}
+		return c.name.space == nsFn && isDocument(c.name.local)
+	})
+}
 
 // independent reports whether an expression reads nothing of its surroundings: neither the focus nor a variable, except
 // global ones and those that it binds itself (bound).

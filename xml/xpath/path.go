@@ -93,17 +93,24 @@ func (u *unit) path(n path) *code {
 	if s, ok := oneOf(n.from); ok {
 		n = path{steps: append([]step{s}, n.steps...)}
 	}
-	steps := u.steps(u.c.simplified(n.steps))
+	list := u.c.simplified(n.steps)
 	_, fromRoot := n.from.(root)
-	var from *code
 	if n.from != nil && !fromRoot {
-		from = u.compile(n.from)
-	}
-	if from == nil {
-		if c := chainCode(steps, fromRoot); c != nil {
-			return c
+		from := u.compile(n.from)
+		if from.docs != nil {
+			return u.fromDocument(from, list)
 		}
+		return walkFrom(from, false, u.steps(list))
 	}
+	steps := u.steps(list)
+	if c := chainCode(steps, fromRoot); c != nil {
+		return c
+	}
+	return walkFrom(nil, fromRoot, steps)
+}
+
+// walkFrom makes the code of a path step by step; from is nil for one that begins at the context item or document node.
+func walkFrom(from *code, fromRoot bool, steps []compiledStep) *code {
 	typ := NodeT
 	if last := steps[len(steps)-1]; last.expr != nil {
 		typ = last.expr.typ

@@ -110,7 +110,14 @@ func (f *Evaluation) holds(p *predicate, pos int64) bool {
 }
 
 func (u *unit) filter(n filter) *code {
-	x, preds := u.compile(n.x), u.predicates(n.preds)
+	x := u.compile(n.x)
+	if x.docs != nil {
+		return u.filterDocument(x, n.preds)
+	}
+	return filtered(x, u.predicates(n.preds))
+}
+
+func filtered(x *code, preds []predicate) *code {
 	return fromPush(x.typ, func(f *Evaluation) {
 		mark := len(f.st)
 		x.push(f)
