@@ -79,14 +79,14 @@ func fact(f *xpath.Fact) phrase {
 		}
 		return say(mustNotBeAs, l.Text, value(l))
 	}
-	text := plain(l.Text)
-	if len(l.Parts) > 0 {
-		text = say(same("%s (%s)"), l.Text, parts(l.Parts, ": "))
-	}
+	condition := say(notHolds, l.Text)
 	if f.Not {
-		return say(badHolds, text)
+		condition = say(badHolds, l.Text)
 	}
-	return say(notHolds, text)
+	if len(l.Parts) > 0 {
+		return say(same("%s (%s)"), condition, parts(l.Parts, ": "))
+	}
+	return condition
 }
 
 // opposite is what a comparison that must not hold demands.

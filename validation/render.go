@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/xml/schematron"
@@ -46,7 +47,16 @@ func (b *textReport) word(name string) string { return pageWords[name].in(b.lang
 // line writes a line, indented by so many levels.
 func (b *textReport) line(level int, format string, args ...any) {
 	b.WriteString(strings.Repeat("    ", level))
-	fmt.Fprintf(&b.Buffer, format+"\n", args...)
+	b.WriteString(strings.Map(printable, fmt.Sprintf(format, args...)) + "\n")
+}
+
+// printable replaces what a terminal may take for a command, or a reader for another line: texts of the document and
+// of the rules are shown.
+func printable(r rune) rune {
+	if unicode.IsControl(r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) || unicode.Is(unicode.Cf, r) {
+		return '\ufffd'
+	}
+	return r
 }
 
 func (b *textReport) list(fields []named) {

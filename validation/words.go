@@ -207,7 +207,7 @@ var typeWords = map[string]label{
 // Failures of comparisons: the values on both sides.
 var notSo = map[string]label{
 	"=":  {"%s is not %s", "%s er ikke %s", "%s er ikkje %s"},
-	"!=": {"%s is %s", "%s er %s", "%s er %s"},
+	"!=": {"%s and %s are the same", "%s og %s er like", "%s og %s er like"},
 	"<":  {"%s is not less than %s", "%s er ikke mindre enn %s", "%s er ikkje mindre enn %s"},
 	"<=": {"%s is more than %s", "%s er mer enn %s", "%s er meir enn %s"},
 	">":  {"%s is not more than %s", "%s er ikke mer enn %s", "%s er ikkje meir enn %s"},
@@ -389,7 +389,6 @@ var (
 		"%d element utan funn er ikkje viste",
 	}
 	lineColumn = label{"line %d, column %d", "linje %d, kolonne %d", "linje %d, kolonne %d"}
-	numberOf   = label{"number %s", "nummer %s", "nummer %s"}
 	holdsFrom  = label{"from %s", "fra %s", "frå %s"}
 	holdsUntil = label{"until %s", "til %s", "til %s"}
 	remarkText = label{

@@ -3,6 +3,7 @@ package validation
 import (
 	"fmt"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -210,5 +211,35 @@ func TestNLCIUSJarInterop(t *testing.T) {
 		string(golden.Read(t, "rules/peppol-billing/examples/base-example.xml")))
 	if rep, got := findings(t, dir, body); got != "BR-CO-15 fatal, BR-NL-13 fatal" || len(rep.Findings) != 3 {
 		t.Errorf("%s %s: %s %s", rep.Pack, rep.Verdict, got, rep.Reason)
+	}
+}
+
+// The jar of ZUGFeRD: a profile is checked by its schema and its rules. The lists of codes that the rules read are
+// installed with them. The findings are those of Saxon, three of asserts and three of reports.
+func TestZUGFeRDJarInterop(t *testing.T) {
+	dir := pack.Dir(t.TempDir())
+	in, err := dir.Install(saxon.Jar(t, "phive-rules-zugferd-4.2.3.jar"), pack.Options{Check: CheckPack})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := in.Packs[0]; m.Name != "zugferd" || m.Version != "2.4" || len(m.Documents) != 8 ||
+		m.Documents[0].XSD == "" {
+		t.Errorf("%s %s: %d document types", m.Name, m.Version, len(m.Documents))
+	}
+	lists, err := filepath.Glob(filepath.Join(string(dir), "zugferd/2.4/external/schematron/2.4/*_codedb.xml"))
+	if err != nil || len(lists) != 4 {
+		t.Errorf("lists of codes: %q %v", lists, err)
+	}
+	body := strings.NewReplacer("<ram:ID>urn:cen.eu:en16931:2017</ram:ID>",
+		"<ram:ID>urn:cen.eu:en16931:2017#conformant#urn:factur-x.eu:1p0:extended</ram:ID>", ">EUR<", ">EUX<").Replace(
+		string(golden.Read(t, "rules/en16931/cii/examples/CII_example5.xml")))
+	rep, got := findings(t, dir, body)
+	for _, rule := range []string{"FX-SCH-A-000126", "FX-SCH-A-000129", "FX-SCH-A-000196"} {
+		if !strings.Contains(got, rule) {
+			t.Errorf("%s is not found", rule)
+		}
+	}
+	if len(rep.Findings) != 6 || len(rep.XSD) > 0 || rep.Pack != "zugferd" {
+		t.Errorf("%s %s: %d findings, %s %s %v", rep.Pack, rep.Verdict, len(rep.Findings), got, rep.Reason, rep.XSD)
 	}
 }

@@ -28,6 +28,9 @@ func (c *cli) rulesInstall(dir *string) *cobra.Command {
 	var o pack.Options
 	cmd := &cobra.Command{
 		Use: "install FOLDER|ZIP|JAR|URL", Short: "Install a rule pack, after loading and compiling it as a check",
+		Long: "Installs a pack, or what OpenPeppol, CEN, EHF, KoSIT or phive-rules publish, after loading and " +
+			"compiling it. Its release and first day are read where they are written, contents before names, and " +
+			"printed with where that is; --release and --valid-from give what is written nowhere.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			to, err := c.rulesDir(*dir)

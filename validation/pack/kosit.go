@@ -36,7 +36,7 @@ var configLevels = map[string]string{"error": "fatal", "warning": "warning", "in
 // those of XRechnung. It is nil when there is none.
 func fromScenarios(files fs.FS, names []string) (*Manifest, error) {
 	for _, file := range scenarioFiles {
-		text, err := readStart(files, file, maxFile)
+		text, err := readStart(files, file, maxReleaseFile)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -196,5 +197,20 @@ func TestConfiguration(t *testing.T) {
 		`"resources/xrechnung/3.0.2/xsl/XRechnung-CII-validation.xsl"],"levels":{"CII-SR-453":"fatal"}}]`
 	if string(text) != want {
 		t.Errorf("%s\nwant %s", text, want)
+	}
+
+	folder := t.TempDir() // as it was unpacked
+	for _, e := range append(configuredFiles(good, ""), changelog("")) {
+		file := filepath.Join(folder, e.name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(e.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	packs, err := Load(folder)
+	if err != nil || len(packs) != 1 || packs[0].Version != "3.0.2-2026-01-31" || len(packs[0].Documents) != 3 {
+		t.Errorf("used as it lies: %+v %v", packs, err)
 	}
 }

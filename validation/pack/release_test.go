@@ -133,6 +133,17 @@ func TestReleases(t *testing.T) {
 			"refused: pack: the rules of peppol-logistics do not say which release they are: say it with --release",
 		},
 		{
+			"two names", "logistics-2026-03-01.zip",
+			[]entry{
+				{name: "logistics-bis-2026-02-11/" + t120, text: "x"},
+				{name: "logistics-bis-2026-02-11/README", text: "x"},
+			},
+			Options{},
+			"peppol-logistics 2026-02-11 [the name logistics-bis-2026-02-11] from \"\" []\nthe name " +
+				"logistics-2026-03-01 says that it is release 2026-03-01; the name logistics-bis-2026-02-11, which " +
+				"counts, says 2026-02-11",
+		},
+		{
 			"--release and --valid-from", "main.zip", logistics("v1.2\n= Version 1.2\n"),
 			Options{Version: "1.2b", ValidFrom: "2026-01-01"},
 			"peppol-logistics 1.2b [--release] from \"2026-01-01\" [--valid-from, --valid-to]",

@@ -1,6 +1,7 @@
 package schematron
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"slices"
@@ -175,18 +176,18 @@ func (c *compilation) pattern(scope *xpath.Scope, src *Pattern) *pattern {
 	p := &pattern{src: src}
 	scope = c.lets(scope, slices.DeleteFunc(slices.Clone(src.Lets), func(l Let) bool { return c.shared[l.Name] == 1 }))
 	for i := range src.Rules {
-		p.rules = append(p.rules, c.rule(scope, &src.Rules[i]))
+		p.rules = append(p.rules, c.rule(scope, &src.Rules[i], src.visits))
 	}
-	p.index.build(p.rules)
+	p.index.build(p.rules, cmp.Or(src.visits, kindsOf(xdm.Root, xdm.Element, xdm.Attr)))
 	return p
 }
 
-func (c *compilation) rule(scope *xpath.Scope, src *Rule) rule {
+func (c *compilation) rule(scope *xpath.Scope, src *Rule, visits kinds) rule {
 	r := rule{src: src}
 	var err error
 	r.context, err = scope.Pattern(src.Context)
 	c.note(src.At, "context", err)
-	if err == nil && !visited(r.context) {
+	if err == nil && visits == 0 && !visited(r.context) {
 		c.problems.note(problem(src.At, "context: texts, comments and instructions are not visited: %s", src.Context))
 	}
 	scope = scope.Local()
@@ -207,19 +208,17 @@ func (c *compilation) rule(scope *xpath.Scope, src *Rule) rule {
 	return r
 }
 
-// visited reports whether a context asks only for what is visited. The ISO skeleton visits elements, attributes and the
-// document, SchXslt all kinds of nodes. Of node() that matches all, the elements are taken.
+// visited reports whether a context of Schematron asks only for what is visited. The ISO skeleton visits elements,
+// attributes and the document, SchXslt all kinds of nodes. Of node(), which matches all, the elements are taken.
 func visited(p *xpath.Pattern) bool {
-	asked := map[xdm.Kind]bool{}
-	any := false
+	others := kindsOf(xdm.Text, xdm.Comment, xdm.PI)
+	var asked kinds
 	for _, t := range p.Targets() {
-		asked[t.Kind] = true
-		any = any || t.Kind == xdm.Element && t.Name == 0
+		if t.Kind != xdm.Element || t.Name == 0 { // elements of any name, as in node()
+			asked |= kindsOf(t.Kind)
+		}
 	}
-	if any && asked[xdm.Text] && asked[xdm.Comment] && asked[xdm.PI] {
-		return true
-	}
-	return !asked[xdm.Text] && !asked[xdm.Comment] && !asked[xdm.PI]
+	return asked&others == 0 || asked&others == others && asked.has(xdm.Element)
 }
 
 // text compiles the values in a text of an assert.
@@ -239,10 +238,9 @@ func (c *compilation) text(scope *xpath.Scope, a *Assert, list []TextPart) (out 
 // index finds the rules that may match a node without trying each of hundreds: by the name of the node, then by that
 // of its parent. It may return rules that do not match, but leaves out none that does.
 type index struct {
-	byName  map[xdm.NameID]*candidates
-	any     *candidates // contexts without a name
-	attrs   bool        // some context matches attributes
-	docNode bool        // some context matches the document node
+	byName map[xdm.NameID]*candidates
+	any    *candidates // contexts without a name
+	kinds  kinds       // that some context matches and that are visited
 }
 
 // candidates are the numbers of rules in ascending order.
@@ -257,18 +255,17 @@ type entry struct {
 	name, parent xdm.NameID
 }
 
-func (x *index) build(rules []rule) {
+func (x *index) build(rules []rule, visits kinds) {
 	var list []entry
 	for i, r := range rules {
 		if r.context == nil { // it did not compile
 			continue
 		}
 		for _, t := range r.context.Targets() {
-			if t.Kind == xdm.Text || t.Kind == xdm.Comment || t.Kind == xdm.PI {
-				continue // of node()
+			if !visits.has(t.Kind) {
+				continue
 			}
-			x.docNode = x.docNode || t.Kind == xdm.Root
-			x.attrs = x.attrs || t.Kind == xdm.Attr
+			x.kinds |= kindsOf(t.Kind)
 			e := entry{rule: int32(i), name: t.Name}
 			if len(t.Chain) > 0 {
 				e.parent = t.Chain[0]

@@ -7,13 +7,14 @@ import (
 	"strings"
 
 	"github.com/ravn-ap/ravn/xml/safe"
+	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
 // compiledRules recovers the rules from a stylesheet that the ISO skeleton made: one mode for each pattern, one
 // template for each rule with a priority that falls in the order of the text, a choose for each assert and an if for
 // each report. Whatever does not fit that form is refused, so that no rule is lost silently.
 func compiledRules(name string, e element) (*Source, problems) {
-	c := &compiledForm{src: compiledSource(name, e), rules: map[string][]ranked{}}
+	c := &compiledForm{src: compiledSource(name, e), rules: map[string][]ranked{}, walks: map[string]kinds{}}
 	for _, n := range e.Elements() {
 		c.note(c.top(e.in(n)))
 	}
@@ -42,6 +43,7 @@ func compiledSource(name string, e element) *Source {
 
 type compiledForm struct {
 	problems
+	walks  map[string]kinds // by mode: what is visited
 	src    *Source
 	rules  map[string][]ranked // by mode
 	setup  element             // the template that begins the patterns
@@ -111,8 +113,11 @@ func (c *compiledForm) template(e element) error {
 		return nil
 	case mode == "" && match == "text()", slices.Contains(helperModes, mode):
 		return nil
-	case match == "text()" && e.attr("priority") == "-1", match == "@*|node()" && e.attr("priority") == "-2":
-		return nil // the walk through what no rule matches
+	case match == "text()" && e.attr("priority") == "-1":
+		return nil
+	case match == "@*|node()" && e.attr("priority") == "-2": // the walk through what no rule matches
+		c.walks[mode] = walked(e)
+		return nil
 	}
 	priority, err := strconv.ParseFloat(e.attr("priority"), 64)
 	if err != nil || priority < 1000 || mode == "" { // the rules of the skeleton have 1000 and more
@@ -151,6 +156,31 @@ func (c *compiledForm) rulePart(r *Rule, e element, mode string) error {
 		return c.outcome(r, e, "successful-report", e.attr("test"))
 	}
 	return problem(e.place(), "%s is not supported in a rule", e.Name())
+}
+
+// walked returns the kinds of nodes that a template goes on to.
+func walked(e element) kinds {
+	k := kindsOf(xdm.Root)
+	if e.is(nsXSL, "apply-templates") {
+		for _, step := range strings.Split(e.attr("select"), "|") {
+			switch strings.TrimSpace(step) {
+			case "*":
+				k |= kindsOf(xdm.Element)
+			case "@*":
+				k |= kindsOf(xdm.Attr)
+			case "comment()":
+				k |= kindsOf(xdm.Comment)
+			case "processing-instruction()":
+				k |= kindsOf(xdm.PI)
+			case "node()":
+				k |= kindsOf(xdm.Element, xdm.Text, xdm.Comment, xdm.PI)
+			}
+		}
+	}
+	for _, n := range e.Elements() {
+		k |= walked(e.in(n))
+	}
+	return k
 }
 
 // aside reports whether an element of a rule writes something beside the report, which makes no finding: nothing in it
@@ -244,7 +274,11 @@ func (c *compiledForm) patterns(setup element) {
 			case child.is(nsXSL, "apply-templates") && child.attr("select") == "/":
 				list := c.rules[child.attr("mode")]
 				delete(c.rules, child.attr("mode"))
-				p.Rules = append(p.Rules, inOrder(list)...)
+				p.Rules, p.visits = append(p.Rules, inOrder(list)...), c.walks[child.attr("mode")]
+				if len(list) > 0 && p.visits == 0 {
+					c.note(problem(child.place(), "the mode %s has no template that goes through the document",
+						child.attr("mode")))
+				}
 				c.src.Patterns = append(c.src.Patterns, p)
 			case child.Name().Space == nsXSL && !aside(child):
 				c.note(problem(child.place(), "%s is not supported among the patterns", child.Name()))

@@ -102,6 +102,42 @@ func TestCompiledBeside(t *testing.T) {
 	}
 }
 
+// A stylesheet of the skeleton says which kinds of nodes are visited.
+func TestCompiledKinds(t *testing.T) {
+	for walk, want := range map[string]string{
+		"*":           "/r[1] /r[1]/a[1]",
+		"@*|*":        "/r[1] /r[1]/@x /r[1]/a[1]",
+		"*|comment()": "/r[1] /r[1]/comment()[1] /r[1]/a[1] /r[1]/comment()[2]",
+		"@*|*|comment()|processing-instruction()": "/r[1] /r[1]/@x /r[1]/comment()[1] " +
+			"/r[1]/processing-instruction()[1] /r[1]/a[1] /r[1]/comment()[2]",
+		"@*|node()": "/r[1] /r[1]/@x /r[1]/comment()[1] /r[1]/processing-instruction()[1] /r[1]/a[1] " +
+			"/r[1]/a[1]/text()[1] /r[1]/comment()[2]",
+	} {
+		text := strings.Replace(compiledSample, `<xsl:apply-templates mode="M5" select="*"/></xsl:template>`,
+			`<xsl:apply-templates mode="M5" select="`+walk+`"/></xsl:template>`, 1)
+		text = strings.Replace(text, `match="a" mode="M5"`, `match="node() | @*" mode="M5"`, 1)
+		text = strings.Replace(text, `test="$size = 'small'"`, `test="0"`, 1)
+		res, err := checked(t, fstest.MapFS{"r.xslt": {Data: []byte(text)}}, "r.xslt",
+			`<r x="1"><!--c--><?p i?><a>t</a><!--d--></r>`, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range res.Findings {
+			got = append(got, f.Location)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %q", walk, got)
+		}
+	}
+	text := strings.Replace(compiledSample, `match="@*|node()" mode="M5" priority="-2"`,
+		`match="@*|node()" mode="M6" priority="-2"`, 1)
+	_, err := Load(fstest.MapFS{"r.xslt": {Data: []byte(text)}}, "r.xslt")
+	if err == nil || !strings.Contains(err.Error(), "r.xslt:7: the mode M5 has no template") {
+		t.Error(err)
+	}
+}
+
 // What a stylesheet does otherwise than the skeleton is refused by name and line.
 func TestCompiledRefused(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{

@@ -135,3 +135,42 @@ func (f *feature) judged(t *testing.T, judge *saxon.Judge, file, by string) {
 		t.Errorf("compiled:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(f.want, "\n"))
 	}
 }
+
+// TestDifferentialSchXsltKinds: a stylesheet of SchXslt visits nodes of all kinds.
+func TestDifferentialSchXsltKinds(t *testing.T) {
+	judge := saxon.Start(t)
+	dir := t.TempDir()
+	sch, compiled := filepath.Join(dir, "r.sch"), filepath.Join(dir, "r.xslt")
+	const doc = `<r x="1"><!--c--><?p i?>text<b y="1">text<!--d--></b><!--e-->text</r>`
+	for i, context := range []string{
+		"comment()", "text()", "processing-instruction()", "processing-instruction('q')", "node()", "b/node()",
+		"* | comment()", "/", "@* | b/text()",
+	} {
+		text := schemaOpen + `<pattern><rule context="` + context + `"><report test="true()" id="A"/></rule>` +
+			`</pattern></schema>`
+		if err := os.WriteFile(sch, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		judge.SchXslt(t, sch, compiled)
+		name := fmt.Sprintf("%d.xslt", i)
+		if err := os.Rename(compiled, filepath.Join(dir, name)); err != nil { // the judge keeps what it has compiled
+			t.Fatal(err)
+		}
+		question := mutatedCase{Sch: filepath.Join(dir, name), Doc: doc}
+		w := saxon.Ask[verdict](t, judge, "schematron", []any{question}, 1)[0]
+		res, err := checked(t, os.DirFS(dir), name, doc, Options{})
+		if err != nil {
+			t.Fatal(context, err)
+		}
+		var got []string
+		for _, f := range res.Findings {
+			got = append(got, published(&f)+f.Location)
+		}
+		for i := range w.Found {
+			w.Found[i] = strings.Replace(w.Found[i], `("p")`, "()", 1)
+		}
+		if !slices.Equal(got, w.Found) {
+			t.Errorf("%s: %q, want %q", context, got, w.Found)
+		}
+	}
+}

@@ -151,24 +151,19 @@ func (r *run) found(f Finding) {
 	r.res.Findings = append(r.res.Findings, f)
 }
 
-// pattern gives each node to the first rule that matches it. Text, comments and instructions are never visited.
+// pattern gives each node to the first rule that matches it. Kinds of nodes that no context matches are passed over.
 func (r *run) pattern(p *pattern) error {
 	if err := r.ev.Spend(r.t.Len() >> 3); err != nil { // skipping a node is cheap: eight count as one step
 		return err
 	}
-	if p.index.docNode {
+	if p.index.kinds.has(xdm.Root) {
 		if err := r.node(p, 0, 0, 0); err != nil {
 			return err
 		}
 	}
+	kinds := p.index.kinds
 	for n := xdm.Node(1); int(n) < r.t.Len(); n++ {
-		switch r.t.Kind(n) {
-		case xdm.Attr:
-			if !p.index.attrs {
-				continue
-			}
-		case xdm.Element:
-		default:
+		if !kinds.has(r.t.Kind(n)) {
 			continue
 		}
 		if err := r.node(p, n, r.t.NameID(n), r.t.NameID(r.t.Parent(n))); err != nil {

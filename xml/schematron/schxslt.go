@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ravn-ap/ravn/xml/safe"
+	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
 // nsSchXslt is the namespace of SchXslt, which its stylesheets declare.
@@ -128,7 +129,7 @@ func (s *schxsltForm) patterns(e element, name string) error {
 		c := e.in(n)
 		switch {
 		case c.is(nsSchXslt, "pattern"):
-			p := Pattern{}
+			p := Pattern{visits: kindsOf(xdm.Root, xdm.Element, xdm.Attr, xdm.Text, xdm.Comment, xdm.PI)}
 			if active, ok := descendant(c, nsSVRL, "active-pattern"); ok {
 				p.ID, p.Title = attributeOf(active, "id"), attributeOf(active, "name")
 			}

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/ravn-ap/ravn/xml/xdm"
 	"github.com/ravn-ap/ravn/xml/xpath"
 )
 
@@ -58,7 +59,21 @@ type Pattern struct {
 	ID, Title string
 	Lets      []Let
 	Rules     []Rule
+
+	visits kinds // what a stylesheet walks through; none for Schematron
 }
+
+// kinds is a set of kinds of nodes.
+type kinds uint8
+
+func kindsOf(list ...xdm.Kind) (k kinds) {
+	for _, kind := range list {
+		k |= 1 << kind
+	}
+	return k
+}
+
+func (k kinds) has(kind xdm.Kind) bool { return k>>kind&1 != 0 }
 
 // Rule is a context with its assertions. Lets and asserts stand in their order.
 type Rule struct {

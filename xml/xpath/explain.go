@@ -343,8 +343,14 @@ func (x *explainer) function(n call, got bool) []Fact {
 	return x.fact(f)
 }
 
-// operand evaluates an expression. What only changes the form of its value is taken off for the text.
+// operand evaluates an expression. What only changes the form of its value is taken off for the text, and of
+// alternatives it shows the one that is taken.
 func (x *explainer) operand(n node) Operand {
+	for c, ok := bare(n).(conditional); ok; c, ok = bare(n).(conditional) {
+		if n = c.els; x.holds(c.cond) {
+			n = c.then
+		}
+	}
 	plain, rounded := unrounded(bare(n))
 	o := Operand{Text: x.text.short(plain), Form: Value, Rounded: rounded}
 	o.Values, o.Count = x.values(n)

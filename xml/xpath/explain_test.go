@@ -137,6 +137,10 @@ func TestExplain(t *testing.T) {
 		{"count($lines) = 3", "compared {count $lines: 2 #1} = {constant 3: 3 #1}"},
 		{"//c:line[2]/c:amount > /c:bill/c:due", "compared {value //c:line[2]/c:amount: 5.25 #1} > " +
 			"{value /c:bill/c:due: 20 #1}"},
+		{
+			"(if (c:none) then c:none else if (c:no) then xs:decimal(c:due) else 0) = 1",
+			"compared {value c:due: 20 #1} = {constant 1: 1 #1}",
+		},
 		{"c:none = 1", "compared {value c:none: #0} = {constant 1: 1 #1}"},
 	} {
 		f := NewEvaluation(context.Background(), tree, Budget{})
