@@ -237,7 +237,8 @@ func (c *compiledForm) outcome(r *Rule, e element, local, test string) error {
 
 // writesError reports whether an element writes what stylesheets older than SVRL find.
 func writesError(e element) bool {
-	return e.is("", "Error") || slices.ContainsFunc(e.Elements(), func(n safe.Node) bool { return writesError(e.in(n)) })
+	return e.is("", "Error") ||
+		slices.ContainsFunc(e.Elements(), func(n safe.Node) bool { return writesError(e.in(n)) })
 }
 
 // oldReport reports whether a stylesheet is older than SVRL: it writes Schematron and, of what it finds, Error.
