@@ -15,6 +15,7 @@ import (
 var files = map[string]string{
 	"codes.xml": `<codes><list id="1"><code value="A">x</code><code value="B">y</code></list><list id="2">` +
 		`<code value="B">x</code><code value="10"/><code value="C" n="1.0">C</code></list><!--note--><other/></codes>`,
+	"n.xml":     `<a><n>5</n><n>5</n></a>`,
 	"names.xml": `<names><name code="B">Bee</name></names>`,
 }
 
@@ -211,6 +212,16 @@ var documentCases = []struct{ expr, want string }{
 	{"document('codes.xml')//code[@n]/@value", "node C"},
 	{"document(('names.xml', 'codes.xml', './names.xml'))/*/name()", "names|codes"},
 	{"document(())", ""},
+	{"doc('n.xml')/a/count(key('n', '5')), count(key('n', '10'))", "1|1"},
+	// The same part of an expression in both trees.
+	{"(D/codes, .)/count(//*)", "9|11"},
+	{"(D/codes, .)/(if (//q) then 1 else 2)", "2|1"},
+	{"(D/codes, .)/string(/*/name())", "codes|r"},
+	{"(., D/codes)/(('10', 'z') = //n)", "true|false"},
+	{"for $v in '10' return D//code[number(@value) = $v]", "XPTY0004"},
+	{"count((//n, doc('n.xml')//n)[preceding::n = .])", "1"},
+	{"for $v in 'C A' return D//code[@value = tokenize($v, ' ')]/string(@value)", "A|C"},
+	{"for $v in 10 return D//code[number(@value) = $v]/@value", "node 10"},
 	// What is not supported is refused when it is compiled.
 	{"document(.)", "FODC0002"},
 	{"document('codes.xml', .)", "FODC0002"},
