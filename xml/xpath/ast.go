@@ -43,10 +43,16 @@ type (
 		test     bool // castable
 	}
 	instance struct {
-		x  node
-		of seqType
+		x     node
+		of    seqType
+		treat bool // treat as: the value itself, or an error
 	}
-	call struct {
+	letExpr struct { // XPath 3.0 §3.11
+		binds []binding
+		ret   node
+	}
+	mapped struct{ l, r node } // l ! r, XPath 3.0 §3.14
+	call   struct {
 		name qname
 		args []node
 		pos  int

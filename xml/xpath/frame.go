@@ -37,7 +37,8 @@ type Evaluation struct {
 	item      Item // the focus
 	focus     bool // there is one
 	pos, size int
-	current   Item // current(): the node of the rule, or the item of xsl:for-each; NoType in a function
+	group     *group // of xsl:for-each-group; nil outside
+	current   Item   // current(): the node of the rule, or the item of xsl:for-each; NoType in a function
 
 	slots []slot // variables of for, some, every, and of functions
 	base  int    // of the running unit
@@ -63,8 +64,24 @@ type Evaluation struct {
 type slot struct {
 	items []Item
 	one   [1]Item
-	later *code // not evaluated yet
+	later *code    // not evaluated yet
+	at    *outside // where later is evaluated; nil if it does not matter
 }
+
+// outside is what an expression sees around it besides variables.
+type outside struct {
+	focus   saved
+	current Item
+	group   *group
+}
+
+func (f *Evaluation) goBack(to *outside) {
+	f.restore(to.focus)
+	f.current, f.group = to.current, to.group
+}
+
+// put gives a variable a value that is evaluated when it is first read.
+func (s *slot) put(later *code, at *outside) { s.later, s.at = later, at }
 
 // letValue is what is known of a let.
 type letValue struct {
@@ -221,7 +238,7 @@ func truthOf(i *Item) bool {
 		return i.s != ""
 	case Integer, Decimal:
 		return i.dec().sign() != 0
-	case Double:
+	case Double, Float:
 		return i.float() != 0 && i.float() == i.float()
 	}
 	fail(codeEBV, "%s as a condition", i.Type)
@@ -281,9 +298,15 @@ func (f *Evaluation) variable(i int) []Item {
 	if s.later == nil {
 		return s.items
 	}
-	c := s.later
-	mark := len(f.st)
-	c.push(f)
+	c, at, mark := s.later, s.at, len(f.st)
+	if at == nil {
+		c.push(f)
+	} else {
+		was := outside{f.save(), f.current, f.group}
+		f.goBack(at)
+		c.push(f)
+		f.goBack(&was)
+	}
 	items := f.copied(mark)
 	f.drop(mark)
 	s = &f.slots[f.base+i] // the slots may have grown
@@ -302,6 +325,6 @@ func (f *Evaluation) copied(mark int) []Item {
 // reset begins an entry: it drops what an entry that failed has left behind.
 func (f *Evaluation) reset() {
 	f.st, f.slots = f.st[:0], f.slots[:0]
-	f.base, f.depth, f.passing, f.wrong = 0, 0, 0, nil
+	f.base, f.depth, f.passing, f.wrong, f.group = 0, 0, 0, nil, nil
 	f.hold(0)
 }

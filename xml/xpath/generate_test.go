@@ -201,6 +201,9 @@ func (g *generator) wrapped(k genKind, d int) string {
 	case 4:
 		return "subsequence((" + g.many(k, d) + "), " + g.offset(0) + ", 1)"
 	}
+	if g.once(d, 2) {
+		return g.let(k, g.of(k, d), d)
+	}
 	return g.loop(k, g.of(k, d), d)
 }
 
@@ -228,6 +231,9 @@ func (g *generator) many(k genKind, d int) string {
 
 // sequence returns an expression of any number of items.
 func (g *generator) sequence(d int) string {
+	if g.once(d, 4) {
+		return g.laterSequence(d)
+	}
 	switch g.r.IntN(14) {
 	case 0:
 		return g.path(d)
@@ -440,6 +446,9 @@ func (g *generator) number(d int) string {
 		}
 		return pick(g.r, genNumbers)
 	}
+	if g.once(d, 5) {
+		return g.laterNumber(d)
+	}
 	switch g.r.IntN(22) {
 	case 0, 1, 2:
 		l, r := g.number(d-1), g.number(d-1)
@@ -507,6 +516,9 @@ func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'
 func (g *generator) text(d int) string {
 	if d <= 0 {
 		return quote(pick(g.r, genTexts))
+	}
+	if g.once(d, 5) {
+		return g.laterText(d)
 	}
 	switch g.r.IntN(20) {
 	case 0:
@@ -650,6 +662,9 @@ func (g *generator) boolean(d int) string {
 			"not(. = preceding::q)", "@id = preceding::*/@id", ". = preceding-sibling::n",
 		})
 	}
+	if g.once(d, 5) {
+		return g.laterBoolean(d)
+	}
 	switch g.r.IntN(18) {
 	case 0, 1, 2:
 		return g.comparison(d, genGeneral)
@@ -760,6 +775,9 @@ func (g *generator) date(d int) string {
 func (g *generator) time(d int) string {
 	if d <= 0 {
 		return g.date(0)
+	}
+	if g.once(d, 3) {
+		return g.laterTime(d)
 	}
 	switch g.r.IntN(9) {
 	case 0, 1, 2:

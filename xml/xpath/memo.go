@@ -224,6 +224,11 @@ func (u *unit) independent(n node, bound []qname) bool {
 	case forExpr:
 		bound, ok := u.bound(n.binds, bound)
 		return ok && u.independent(n.ret, bound)
+	case letExpr:
+		bound, ok := u.bound(n.binds, bound)
+		return ok && u.independent(n.ret, bound)
+	case mapped:
+		return u.independent(n.l, bound) && u.closed(n.r, bound)
 	case quantified:
 		bound, ok := u.bound(n.binds, bound)
 		return ok && u.independent(n.cond, bound)
@@ -252,7 +257,7 @@ func (u *unit) closed(n node, bound []qname) bool {
 		if callsCurrent(n) {
 			return false
 		}
-	case forExpr, quantified:
+	case forExpr, quantified, letExpr:
 		isVariable := func(x node) bool { _, ok := x.(variable); return ok }
 		return !anyNode(n, isVariable) && !anyNode(n, callsCurrent) // rare: not looked into
 	}

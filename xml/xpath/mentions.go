@@ -11,6 +11,8 @@ func mentions(n node, name qname) bool {
 			return x.name == name
 		case forExpr:
 			return slices.ContainsFunc(x.binds, func(b binding) bool { return b.name == name })
+		case letExpr:
+			return slices.ContainsFunc(x.binds, func(b binding) bool { return b.name == name })
 		case quantified:
 			return slices.ContainsFunc(x.binds, func(b binding) bool { return b.name == name })
 		}
@@ -74,6 +76,11 @@ func parts(n node) []node {
 	case forExpr:
 		binds(n.binds)
 		return append(out, n.ret)
+	case letExpr:
+		binds(n.binds)
+		return append(out, n.ret)
+	case mapped:
+		return []node{n.l, n.r}
 	case quantified:
 		binds(n.binds)
 		return append(out, n.cond)

@@ -29,7 +29,7 @@ func (u *unit) predicates(list []node) []predicate {
 
 // positionOf returns the position that a number asks for, 0 for a number that is no position.
 func positionOf(v Item) int64 {
-	if v.Type == Double {
+	if v.Type.floating() {
 		if n := v.float(); n == float64(int64(n)) {
 			return max(int64(n), 0)
 		}

@@ -147,7 +147,7 @@ final class Expressions {
       result.addProperty("error", code(e));
       result.addProperty("static", fixed);
       result.addProperty("message", e.getMessage());
-    } catch (RuntimeException | StackOverflowError e) {
+    } catch (RuntimeException | Error e) {
       result.addProperty("crash", String.valueOf(e));
     }
     return result;
