@@ -14,7 +14,7 @@ POSTGRES = if dir=$$(mktemp -d) && dsn=$$(internal/db/postgres/testserver.sh sta
 	elif [ "$$RAVN_REQUIRE_TOOLS" = 1 ]; then echo "PostgreSQL is missing, and RAVN_REQUIRE_TOOLS=1 demands it"; exit 1; fi;
 
 .PHONY: build test check demo mutants interop interop-build bench bench-peers bench-reports bench-validation bench-checks
-.PHONY: conformance-validation fuzz differential golden test-upgrade docs clean
+.PHONY: conformance-validation sweep fuzz differential golden test-upgrade docs clean
 
 build: ## bin/ravn
 	go build -trimpath -o bin/ravn ./cmd/ravn
@@ -46,9 +46,9 @@ interop-build: ## the Java peer and the judge of rules; needs a JDK and Maven
 interop: interop-build ## phase4, Santuario, the Peppol SMP client, xmlsec1 and xmllint as judges
 	RAVN_REQUIRE_INTEROP=1 RAVN_REQUIRE_TOOLS=1 go test -count=1 -run 'Interop' $(PKGS)
 
-differential: interop-build ## CASES random documents: our canonical form against Santuario and libxml2, signatures against xmlsec1, XML Schema against Xerces; XPath and rule files against Saxon
+differential: interop-build ## CASES random documents: our canonical form against Santuario and libxml2, signatures against xmlsec1, XML Schema against Xerces; XPath and rule files against Saxon. RULES=oioubl: published rule files with that in their name, all of them ("/": 600, most of an hour)
 	RAVN_REQUIRE_INTEROP=1 RAVN_REQUIRE_TOOLS=1 RAVN_DIFFERENTIAL_CASES=$(or $(CASES),10000) go test -count=1 -v -run 'Differential' ./xml/dsig/ ./xml/xsd/
-	RAVN_REQUIRE_INTEROP=1 RAVN_DIFFERENTIAL_CASES=$(or $(CASES),20000) go test -count=1 -v -run 'Differential' ./xml/xpath/ ./xml/schematron/
+	RAVN_REQUIRE_INTEROP=1 RAVN_DIFFERENTIAL_CASES=$(or $(CASES),20000) RAVN_DIFFERENTIAL_RULES=$(RULES) go test -count=1 -v -timeout 90m -run 'Differential' ./xml/xpath/ ./xml/schematron/
 
 bench: build ## benchmarks of the rooms, then of two whole nodes
 	go test -run '^$$' -bench . -benchtime 1s $(PKGS)
@@ -59,6 +59,10 @@ bench-peers: build interop-build ## the same traffic through phase4 and through 
 
 conformance-validation: ## every shared document and test set through the engines, held against what Saxon and Xerces found
 	set -o pipefail; RAVN_REQUIRE_SHARED=1 go test -count=1 -v -run 'Expected|Reporting|Compiled|RunTests|Shared' ./validation/... ./xml/... | grep -v '^=== '
+
+DIR ?= testbed/saxon/target/rules
+sweep: ## each rule file in DIR, a folder or a jar: what loads, what is refused and why; the last line counts
+	go run ./internal/sweep $(DIR)
 
 bench-validation: interop-build ## what rule packs cost, then Saxon and Ravn on the same documents in one run; the last line has the ratio for an invoice
 	set -o pipefail; RAVN_REQUIRE_INTEROP=1 RAVN_BENCH_VALIDATION=1 go test -count=1 -p 1 -v -run 'TestBench' -timeout 20m ./validation/ ./xml/schematron/ | grep -v '^=== \|^---\|^PASS\|^ok' | sed 's/^ *bench[a-z]*_test.go:[0-9]*: //'

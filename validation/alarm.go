@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/peppol/doctype"
 	"github.com/ravn-ap/ravn/validation/pack"
 )
@@ -49,7 +50,7 @@ func Alarms(packs []pack.Pack, seen []Seen, on time.Time) []Alarm {
 		case chosen == nil:
 			a.Kind = AlarmNoRules
 			a.Text = fmt.Sprintf("not checked (documents: %d): %s. Install a pack for them: ravn rules install",
-				s.Count, why)
+				s.Count, why.in(fault.English))
 		case chosen.pack.Basic:
 			a.Kind, a.Pack, a.Version = AlarmBasic, chosen.pack.Name, chosen.pack.Version
 			a.Text = fmt.Sprintf("the type %s (documents: %d) is checked by the basic rules of %s only. "+

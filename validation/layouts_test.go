@@ -65,6 +65,21 @@ var layouts = []layout{
 		made: map[string]string{"rules/sch/PEPPOLBIS-T16.sch": "the sources of the same file, which need not be read"},
 	},
 	{
+		name: "poacc-upgrade-3", packs: "peppol-postaward 3.0.17 2026-08-17", // a repository that was built
+		files: map[string]string{
+			"target/schematron":     "peppol-postaward/sch/2026.5",
+			"rules/buildconfig.xml": "peppol-postaward/buildconfig.xml",
+		},
+		made: map[string]string{
+			"guides/release-notes/main.adoc": "= Release notes for Peppol BIS 3 documents, other than Peppol BIS " +
+				"Billing 3.0\nopenPeppol AISBL <http://www.peppol.eu/>\n:icons: font\n\n:leveloffset: +1\n\n" +
+				"include::v3.0.17.adoc[]\n\ninclude::v3.0.16.adoc[]\n\n:leveloffset: -1\n",
+			"guides/release-notes/v3.0.17.adoc": "= Version 3.0.17\n[horizontal]\nRelease date:: May 2026\n" +
+				"* Date of publication: 2026-05-18\n* Mandatory to use from: 2026-08-17\n",
+			"project.xml": "<Project/>", "rules/sch/PEPPOLBIS-T16.sch": "the sources of the same file",
+		},
+	},
+	{
 		name: "2026.5.zip", packs: "peppol 2026.5 2026-08-17", // the validation artefacts, flat
 		files: map[string]string{
 			".": "peppol-postaward/sch/2026.5", "CEN-EN16931-UBL.sch": cenUBL,
@@ -77,6 +92,15 @@ var layouts = []layout{
 		files: map[string]string{
 			"target/schematron":     "peppol-postaward/logistics/sch",
 			"rules/buildconfig.xml": "peppol-postaward/logistics/buildconfig.xml",
+		},
+	},
+	{
+		name: "main.zip", lead: "logistics-bis-main", packs: "peppol-logistics 1.2 ", // what GitHub makes of a branch
+		files: map[string]string{"target/schematron": "peppol-postaward/logistics/sch"},
+		made: map[string]string{
+			"guides/release-notes/main.adoc": "= Release notes for Peppol BIS 3 logistics documents\n\n" +
+				":leveloffset: +1\n\ninclude::v1.2.adoc[]\n\ninclude::v1.1.1.adoc[]\n\n:leveloffset: -1\n",
+			"guides/release-notes/v1.2.adoc": "= Version 1.2\n[horizontal]\nRelease date:: 2025-11-01\n",
 		},
 	},
 	{
@@ -114,8 +138,15 @@ var layouts = []layout{
 		made:  map[string]string{"src/catalogue-3.0/rules/sch/EHF-CATALOGUE-3.0.sch": "the sources of the same file"},
 	},
 	{
+		name: "2026-08-13.zip", lead: "ehf-postaward-g3-2026-08-13", packs: "ehf-postaward 2026-08-13 ", // of a tag
+		files: map[string]string{"target/schematron": "ehf/postaward-g3/sch-2023-02"},
+		made: map[string]string{
+			"Makefile": "#!make\n\nIDENTIFIER = ehf-postaward-g3\nTITLE = EHF Post-Award G3\nRELEASE = 2022-06-15\n",
+		},
+	},
+	{
 		// what the EHF validator takes
-		name: "ehf-postaward-g3-20260813.asice", release: "2026-08", packs: "ehf-postaward 2026-08 ",
+		name: "ehf-postaward-g3-20260813.asice", packs: "ehf-postaward 2026-08-13 ",
 		files: map[string]string{
 			"sch/EHF-FORWARD-BILLING-3.0-CEN.sch": "ehf/postaward-g3/sch-2026-08/forward-billing-3.0" +
 				"/FORWARD-BILLING-CEN-EN16931-UBL.sch",
@@ -138,6 +169,15 @@ var layouts = []layout{
 		files: map[string]string{
 			"rules/sch":             "ehf/egovernment-g1/sch",
 			"rules/buildconfig.xml": "ehf/egovernment-g1/buildconfig.xml",
+		},
+	},
+	{
+		name: "master.zip", lead: "ehf-egovernment-g1-master", packs: "ehf-egovernment 2018-08-30 ",
+		files: map[string]string{"rules/get-evidence-1.0/sch": "ehf/egovernment-g1/sch"},
+		made: map[string]string{
+			"docs/get-evidence-1.0/settings.adoc": "\ninclude::../shared/links.adoc[]\n\n//\n:revision: 1.0.0\n" +
+				":release: 2018.08.30\n",
+			"project.xml": "<Project/>",
 		},
 	},
 	{

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/validation/pack"
 )
 
@@ -75,10 +76,11 @@ func TestOwnPack(t *testing.T) {
 				t.Errorf("%s %q, reason %q; want %s %q", rep.Verdict, got, rep.Reason, tc.want, tc.findings)
 			}
 			var text, html, svrl bytes.Buffer
-			if err := rep.WriteText(&text); err != nil || !strings.Contains(text.String(), tc.text) {
+			if err := rep.WriteText(&text, fault.English); err != nil || !strings.Contains(text.String(), tc.text) {
 				t.Errorf("%v, text\n%s", err, text.String())
 			}
-			if err := WriteHTML(&html, []*Report{rep}); err != nil || !strings.Contains(html.String(), "parcel.xml") {
+			if err := WriteHTML(&html, []*Report{rep}, fault.English); err != nil ||
+				!strings.Contains(html.String(), "parcel.xml") {
 				t.Errorf("%v, page\n%s", err, html.String())
 			}
 			if err := rep.WriteSVRL(&svrl); err != nil ||

@@ -4,12 +4,16 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"slices"
+	"time"
 
+	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/xml/safe"
 	"github.com/ravn-ap/ravn/xml/schematron"
 	"github.com/ravn-ap/ravn/xml/xdm"
+	"github.com/ravn-ap/ravn/xml/xpath"
 	"github.com/ravn-ap/ravn/xml/xsd"
 )
 
@@ -40,9 +44,73 @@ type Report struct {
 	More     int           `json:"more_findings,omitempty"` // beyond those that are listed
 	MS       float64       `json:"ms"`
 
+	Checked   time.Time `json:"checked"`
+	SHA256    string    `json:"sha256,omitempty"` // of the file, in hex
+	Size      int       `json:"size,omitempty"`   // of the file, in bytes
+	Program   string    `json:"program,omitempty"`
+	ValidFrom string    `json:"valid_from,omitempty"` // days of the pack
+	ValidTo   string    `json:"valid_to,omitempty"`
+	Title     string    `json:"title,omitempty"` // of the document type, in the pack
+	Head      *Head     `json:"document,omitempty"`
+	Steps     []Step    `json:"steps,omitempty"`
+	Fatal     int       `json:"fatal"` // errors of the schema, and findings that are no warnings
+	Warnings  int       `json:"warnings"`
+	Broken    []Broken  `json:"broken_rules,omitempty"`
+	Remarks   []Remark  `json:"remarks,omitempty"`
+
+	why  phrase // Reason in all languages, if it was said here
 	body []byte
-	bad  bool // a finding that is not listed was not a warning
+	view *view // with Request.View
+	bad  bool  // a finding that is not listed was not a warning
 	runs []schematron.Run
+	done []explained
+}
+
+// Step is a part of a check, done or left out.
+type Step struct {
+	Kind    StepKind `json:"kind"`
+	File    string   `json:"file,omitempty"` // of the pack
+	Done    bool     `json:"done"`
+	Skipped string   `json:"skipped,omitempty"` // why it was not done
+	Found   int      `json:"found,omitempty"`   // errors and findings
+
+	why label
+}
+
+// StepKind is a kind of steps.
+type StepKind string
+
+// Kinds of steps, in their order.
+const (
+	StepSchema   StepKind = "schema"
+	StepRules    StepKind = "rules"
+	StepEnvelope StepKind = "envelope"
+)
+
+// Broken is a rule that a document breaks, with the number of its findings among those that are listed.
+type Broken struct {
+	Rule  string `json:"rule"`
+	Flag  string `json:"flag"`
+	Text  string `json:"text"`
+	Times int    `json:"times"`
+}
+
+// Remark is a context of a rule that could not be evaluated on some nodes: the rule does not hold for them (XSLT 2.0
+// §5.5.4). It is no finding.
+type Remark struct {
+	Rule     string `json:"rule"`
+	Location string `json:"location"` // of the first node
+	Times    int    `json:"times"`
+	Code     string `json:"code"` // of the XPath error
+	Text     string `json:"text"`
+	Source   string `json:"source"`
+}
+
+// explained is a result whose findings are still to be explained: those in Findings from first on.
+type explained struct {
+	tree  *xdm.Tree
+	res   *schematron.Result
+	first int
 }
 
 // SchemaError is what the schema finds.
@@ -66,18 +134,53 @@ type Finding struct {
 	Test     string `json:"test,omitempty"`
 	Source   string `json:"source"`         // file and line of the rule
 	Code     string `json:"code,omitempty"` // of the XPath error, if the rule could not be evaluated
+
+	Why     []xpath.Fact `json:"why,omitempty"`     // what decided the test, with the values of the document
+	Because string       `json:"because,omitempty"` // the same as an English sentence
 }
 
 func newReport(r Request) *Report {
 	return &Report{
 		File: r.Name, DocType: r.DocType, Process: r.Process,
 		XSD: []SchemaError{}, Findings: []Finding{}, body: r.Body,
+		Checked: cmp.Or(r.Now, time.Now()).UTC().Truncate(time.Second), Program: r.Program, Size: len(r.Body),
 	}
 }
 
-func (r *Report) conclude(v Verdict, reason string) *Report {
-	r.Verdict, r.Reason = v, reason
+func (r *Report) conclude(v Verdict, why phrase) *Report {
+	r.Verdict, r.Reason, r.why = v, why.in(fault.English), why
 	return r
+}
+
+// ReasonIn is Reason in a language, as far as it was said here.
+func (r *Report) ReasonIn(lang fault.Lang) string {
+	if r.why.args == nil && r.why.text == (label{}) {
+		return r.Reason
+	}
+	return r.why.in(lang)
+}
+
+// step notes a step of the check that is to come; until it is done the reason holds why it was not.
+func (r *Report) step(kind StepKind, file string, why label) {
+	r.Steps = append(r.Steps, Step{Kind: kind, File: file, Skipped: why.en, why: why})
+}
+
+// did notes that the step of a file was done.
+func (r *Report) did(kind StepKind, file string, found int) {
+	for i := range r.Steps {
+		if s := &r.Steps[i]; s.Kind == kind && s.File == file {
+			s.Done, s.Skipped, s.Found = true, "", found
+		}
+	}
+}
+
+// skip gives the steps of a kind that were not done another reason.
+func (r *Report) skip(kind StepKind, why label) {
+	for i := range r.Steps {
+		if s := &r.Steps[i]; s.Kind == kind && !s.Done {
+			s.Skipped, s.why = why.en, why
+		}
+	}
 }
 
 // unreadable ends a report about a document that is not acceptable XML. One that exceeds a limit of the reader may be
@@ -86,13 +189,13 @@ func (r *Report) unreadable(err error) *Report {
 	var xe *safe.Error
 	if errors.As(err, &xe) {
 		if xe.Limit {
-			return r.conclude(NotChecked, "the document is more than is read: "+xe.Msg)
+			return r.conclude(NotChecked, say(whyMore, xe.Msg))
 		}
 		r.XSD = append(r.XSD, SchemaError{
 			Rule: "well-formed", Location: "/", Line: xe.Line, Column: xe.Col, Text: xe.Msg,
 		})
 	}
-	return r.conclude(Invalid, "the document cannot be read: "+err.Error())
+	return r.conclude(Invalid, say(whyUnreadable, err.Error()))
 }
 
 func (r *Report) addSchemaErrors(list []xsd.Error) error {
@@ -117,19 +220,39 @@ func (r *Report) addResult(s *schematron.Schema, t *xdm.Tree, res *schematron.Re
 	var offsets []int64
 	for i := range res.Findings {
 		f := &res.Findings[i]
-		at, test := f.Rule.At, f.Rule.Context
-		if f.Assert != nil {
-			at, test = f.Assert.At, f.Assert.Test
-		}
 		r.Findings = append(r.Findings, Finding{
-			Rule: f.ID(), Flag: f.Flag(), Location: f.Location, Text: f.Text, Test: test,
-			Source: at.String(), Code: f.Code,
+			Rule: f.ID(), Flag: f.Flag(), Location: f.Location, Text: f.Text, Test: f.Assert.Test,
+			Source: f.Assert.At.String(), Code: f.Code,
 		})
 		offsets = append(offsets, t.Offset(f.Node))
 	}
 	r.locate(r.Findings[first:], offsets)
+	for i := range res.Remarks {
+		m := &res.Remarks[i]
+		r.Remarks = append(r.Remarks, Remark{
+			Rule: cmp.Or(m.Rule.ID, m.Pattern.ID, m.Rule.At.String()), Location: m.Location, Times: m.Times,
+			Code: m.Code, Text: m.Text, Source: m.Rule.At.String(),
+		})
+	}
 	r.More += res.More
 	r.bad = r.bad || res.MoreBad
+	if len(res.Findings) > 0 {
+		r.done = append(r.done, explained{t, res, first})
+	}
+}
+
+// explain has the findings of the rules that were evaluated since the last time explained, with no more steps than
+// they left.
+func (r *Report) explain(ctx context.Context, b xpath.Budget) {
+	for _, d := range r.done {
+		b.Steps -= schematron.Explain(ctx, d.tree, d.res, b)
+		for i := range d.res.Findings {
+			f := &r.Findings[d.first+i]
+			f.Why = d.res.Findings[i].Why
+			f.Because = f.Explained(fault.English)
+		}
+	}
+	r.done = nil
 }
 
 // locate finds the lines and columns of findings in one pass through the document, in the order of their offsets. These
@@ -166,7 +289,28 @@ func (r *Report) locate(list []Finding, offsets []int64) {
 // judge sets the verdict according to the findings: warnings never make a document invalid (schematron.md §8).
 func (r *Report) judge() *Report {
 	if len(r.XSD) > 0 || r.bad || slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Flag != "warning" }) {
-		return r.conclude(Invalid, "")
+		return r.conclude(Invalid, phrase{})
 	}
-	return r.conclude(Valid, "")
+	return r.conclude(Valid, phrase{})
+}
+
+// count groups the findings by rule, the fatal ones first, otherwise in the order in which they were found.
+func (r *Report) count() {
+	at := map[[2]string]int{}
+	r.Fatal = len(r.XSD)
+	for _, f := range r.ordered() {
+		if f.Flag == "warning" {
+			r.Warnings++
+		} else {
+			r.Fatal++
+		}
+		key := [2]string{f.Rule, f.Flag}
+		i, ok := at[key]
+		if !ok {
+			i = len(r.Broken)
+			at[key] = i
+			r.Broken = append(r.Broken, Broken{Rule: f.Rule, Flag: f.Flag, Text: f.Text})
+		}
+		r.Broken[i].Times++
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/peppol/doctype"
 	"github.com/ravn-ap/ravn/validation/pack"
 	"github.com/ravn-ap/ravn/validation/testset"
@@ -69,7 +70,7 @@ func (v *Validator) testRules(configuration string, doc []byte, on time.Time) (l
 		}
 		chosen, why := v.choose(about, Request{On: on})
 		if chosen == nil {
-			return nil, why
+			return nil, why.in(fault.English)
 		}
 		if _, list, err = v.load(chosen.pack, chosen.doc); err != nil {
 			return nil, err.Error()

@@ -2,11 +2,10 @@ package validation
 
 import (
 	"bytes"
-	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,8 +52,11 @@ type Request struct {
 	Process string    // likewise
 	On      time.Time // the day whose rules apply
 	Budget  Budget
-	Trace   bool // keep what SVRL needs
-	All     bool // run the rules even if the schema finds errors, as conformance tests do
+	Trace   bool      // keep what SVRL needs
+	All     bool      // run the rules even if the schema finds errors, as conformance tests do
+	View    bool      // keep what WriteHTML shows of the document
+	Program string    // version of the program, for the report
+	Now     time.Time // when the check is made, for the report; zero means now
 	Body    []byte
 }
 
@@ -68,11 +70,11 @@ func (v *Validator) Validate(ctx context.Context, r Request) (*Report, error) {
 	rep, err := c.document()
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		rep = newReport(r).conclude(NotChecked, "the check took longer than it may")
+		rep = newReport(r).conclude(NotChecked, say(whySlow))
 	case err != nil:
 		return nil, err
 	}
-	rep.body = nil
+	rep.finish(r)
 	rep.MS = float64(time.Since(start).Microseconds()) / 1000
 	return rep, nil
 }
@@ -88,10 +90,9 @@ type check struct {
 }
 
 // NoVerdict returns a report about a document that was not checked, with the reason in a sentence.
-func NoVerdict(r Request, v Verdict, reason string) *Report { return newReport(r).conclude(v, reason) }
-
-// Unreadable returns a report about a document whose file cannot be read.
-func Unreadable(r Request, err error) *Report { return newReport(r).unreadable(err) }
+func NoVerdict(r Request, v Verdict, reason string) *Report {
+	return newReport(r).conclude(v, plain(reason))
+}
 
 // document does the steps in the order in which they can refuse most cheaply: size, root and type, rules, reading
 // together with the schema, and last the rules, of the document and of its envelope.
@@ -99,7 +100,7 @@ func (v *check) document() (*Report, error) {
 	rep, r := v.rep, v.req
 	v.size = xdm.SizeOf(r.Body)
 	if need := needOf(v.size); need.Bytes > r.Budget.Bytes {
-		return rep.conclude(NotChecked, (&TooLarge{need.Bytes, r.Budget.Bytes}).Error()), nil
+		return rep.conclude(NotChecked, say(whyLarge, need.Bytes>>20, r.Budget.Bytes>>20)), nil
 	}
 	about, err := doctype.Identify(bytes.NewReader(r.Body))
 	if err != nil {
@@ -107,19 +108,22 @@ func (v *check) document() (*Report, error) {
 	}
 	chosen, why := v.choose(about, r)
 	if chosen == nil {
+		if meant := v.meant(about, r); meant.args != nil {
+			meant.args[0], why = why, meant
+		}
 		return rep.conclude(Error, why), nil
 	}
 	docType := chosen.doc.DocType
 	root, _, _ := strings.Cut(docType, "##") // namespace::name
 	if root != about.Root.Space+"::"+about.Root.Local {
-		return rep.conclude(Invalid, fmt.Sprintf("the root element is %s, documents of the type %s have %s",
-			rootName(about), docType, root)), nil
+		return rep.conclude(Invalid, say(whyRoot, rootName(about), docType, root)), nil
 	}
 	rep.DocType, rep.Process, rep.Basic = docType, chosen.process, chosen.pack.Basic
-	rep.Pack, rep.Version = chosen.pack.Name, chosen.pack.Version
+	rep.Pack, rep.Version, rep.Title = chosen.pack.Name, chosen.pack.Version, chosen.doc.Title
+	rep.ValidFrom, rep.ValidTo = chosen.pack.ValidFrom, chosen.pack.ValidTo
+	rep.plan(chosen, about.Envelope)
 	unusable := func(err error) (*Report, error) {
-		why := fmt.Sprintf("the rules of pack %s %s cannot be used: %v", rep.Pack, rep.Version, err)
-		return rep.conclude(Error, why), nil
+		return rep.conclude(Error, say(whyUnusable, rep.Pack, rep.Version, err.Error())), nil
 	}
 	schema, rules, err := v.load(chosen.pack, chosen.doc)
 	if err != nil {
@@ -132,21 +136,29 @@ func (v *check) document() (*Report, error) {
 	case err != nil:
 		return rep.unreadable(err), nil
 	}
+	rep.Head = headOf(tree)
+	if r.View {
+		defer func() { rep.view = viewOf(tree, rep) }()
+	}
 	if err := rep.addSchemaErrors(schemaErrs); err != nil {
 		return rep.unreadable(err), nil
 	}
+	rep.did(StepSchema, chosen.doc.XSD, len(schemaErrs))
 	if len(schemaErrs) > 0 && !r.All {
-		return rep.conclude(Invalid, ""), nil
+		rep.skip(StepRules, skipErrors)
+		rep.skip(StepEnvelope, skipErrors)
+		return rep.conclude(Invalid, phrase{}), nil
 	}
-	err = v.run(rules, tree)
+	err = v.run(rules, tree, StepRules, chosen.doc.Rules)
+	rep.relevel(chosen.doc.Levels)
 	if err == nil && about.Envelope && len(chosen.pack.Envelope) > 0 {
 		err = v.envelope(chosen.pack)
 	}
 	switch {
 	case errors.Is(err, schematron.ErrMemory):
-		return rep.conclude(NotChecked, "the rules need more memory for this document than they may have"), nil
+		return rep.conclude(NotChecked, say(whyMemory)), nil
 	case errors.Is(err, schematron.ErrBudget):
-		return rep.conclude(NotChecked, "the rules need more steps for this document than they may take"), nil
+		return rep.conclude(NotChecked, say(whySteps)), nil
 	case err != nil && v.ctx.Err() == nil:
 		return unusable(err)
 	case err != nil:
@@ -155,18 +167,61 @@ func (v *check) document() (*Report, error) {
 	return rep.judge(), nil
 }
 
-// run evaluates rule files on a tree. Values may use the memory that document and tree leave.
-func (v *check) run(rules []*schematron.Schema, tree *xdm.Tree) error {
-	budget := xpath.Budget{Bytes: max(minValues, v.req.Budget.Bytes-int64(len(v.req.Body))-tree.Bytes())}
-	for _, s := range rules {
-		budget.Steps = max(1, v.steps)
-		res, err := s.Validate(v.ctx, tree, schematron.Options{Budget: budget, Trace: v.req.Trace})
+// plan notes the steps of a check; until they are done, the check ended before.
+func (r *Report) plan(c *choice, envelope bool) {
+	if c.doc.XSD != "" {
+		r.step(StepSchema, c.doc.XSD, skipEnded)
+	} else {
+		r.step(StepSchema, "", skipNoSchema)
+	}
+	for _, file := range c.doc.Rules {
+		r.step(StepRules, file, skipEnded)
+	}
+	switch {
+	case !envelope:
+		r.step(StepEnvelope, "", skipNoEnvelope)
+	case len(c.pack.Envelope) == 0:
+		r.step(StepEnvelope, "", skipNoRules)
+	}
+	for _, file := range c.pack.Envelope {
+		if envelope {
+			r.step(StepEnvelope, file, skipEnded)
+		}
+	}
+}
+
+// finish completes a report and lets go of the document.
+func (r *Report) finish(req Request) {
+	if len(req.Body) > 0 {
+		sum := sha256.Sum256(req.Body)
+		r.SHA256 = hex.EncodeToString(sum[:])
+	}
+	r.count()
+	r.body = nil
+}
+
+// budget is what rules may use. Values may use the memory that document and tree leave.
+func (v *check) budget(tree *xdm.Tree) xpath.Budget {
+	return xpath.Budget{
+		Steps: max(1, v.steps),
+		Bytes: max(minValues, v.req.Budget.Bytes-int64(len(v.req.Body))-tree.Bytes()),
+	}
+}
+
+// run evaluates rule files of a pack on a tree.
+func (v *check) run(rules []*schematron.Schema, tree *xdm.Tree, kind StepKind, files []string) error {
+	for i, s := range rules {
+		res, err := s.Validate(v.ctx, tree, schematron.Options{Budget: v.budget(tree), Trace: v.req.Trace})
 		if err != nil {
 			return err
 		}
 		v.steps -= res.Work
 		v.rep.addResult(s, tree, res, v.req.Trace)
+		v.rep.did(kind, files[i], len(res.Findings)+res.More)
 	}
+	// Here, so that no tree is kept while the envelope is read. The steps come on top of those that the rules may take:
+	// they must not be missing for those of the envelope.
+	v.rep.explain(v.ctx, v.budget(tree))
 	return nil
 }
 
@@ -180,7 +235,7 @@ func (v *check) envelope(p *pack.Pack) error {
 	if err != nil {
 		return err
 	}
-	return v.run(rules, tree)
+	return v.run(rules, tree, StepEnvelope, p.Envelope)
 }
 
 // read parses a document once, for both schema and rules: one scan feeds the validation by the schema and the builder
@@ -240,80 +295,12 @@ func unwrapped(feed func(*safe.Event) error) func(*safe.Event) error {
 	}
 }
 
-// choice is a document type of a pack.
-type choice struct {
-	pack    *pack.Pack
-	doc     *pack.Document
-	process string
-}
-
-// choose finds the rules for a document: by the document type and process that are asked for, or by what the document
-// says of itself. Of several packs that hold on the day, better chooses. If there is none, why says so in a sentence.
-func (v *Validator) choose(about doctype.About, r Request) (best *choice, why string) {
-	docType, process := cmp.Or(r.DocType, about.DocType), cmp.Or(r.Process, about.Process, about.Profile)
-	var ended, known bool
-	named := about.Root.Space + "::" + about.Root.Local + "##" + about.Customization + "::"
-	fits := func(d *pack.Document) bool { // the type asked for, or the one that the document itself names
-		if docType != "" {
-			return d.DocType == docType
-		}
-		return about.Customization != "" && strings.HasPrefix(d.DocType, named)
-	}
-	for i := range v.packs {
-		p := &v.packs[i]
-		for j := range p.Documents {
-			d := &p.Documents[j]
-			if !fits(d) {
-				continue
-			}
-			known = true
-			if len(d.Processes) > 0 && !slices.Contains(d.Processes, process) {
-				continue
-			}
-			if !p.On(r.On) {
-				ended = true
-				continue
-			}
-			if c := (&choice{p, d, process}); best == nil || c.better(best) {
-				best = c
-			}
-		}
-	}
-	switch {
-	case best != nil:
-		return best, ""
-	case ended:
-		return nil, "the packs for this document type do not hold on " + r.On.Format(time.DateOnly)
-	case known:
-		return nil, fmt.Sprintf("there are rules for this document type, but not with the process %q", process)
-	case docType != "":
-		return nil, "no pack has rules for the document type " + docType
-	}
-	return nil, fmt.Sprintf("no pack has rules for the root element %s with the customization %q",
-		about.Root, about.Customization)
-}
-
 // rootName names the root element of a document for a person.
 func rootName(about doctype.About) string {
 	if about.Root.Local == "" {
 		return "missing"
 	}
 	return about.Root.Space + "::" + about.Root.Local
-}
-
-// better reports whether c is preferred to o: complete rules to basic ones, then those whose validity began last, then
-// those with a schema, then those that were installed last.
-func (c *choice) better(o *choice) bool {
-	p, q := c.pack, o.pack
-	switch {
-	case p.Basic != q.Basic:
-		return q.Basic
-	case p.ValidFrom != q.ValidFrom:
-		return p.ValidFrom > q.ValidFrom
-	case (c.doc.XSD == "") != (o.doc.XSD == ""):
-		return c.doc.XSD != ""
-	}
-	return p.Installed > q.Installed
 }
 
 // load returns the compiled steps of a document type.

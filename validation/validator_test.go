@@ -113,7 +113,7 @@ func TestValidateBadInput(t *testing.T) {
 			"foreign identifiers",
 			`<a xmlns:b="urn:b"><b:CustomizationID>c</b:CustomizationID><b:ProfileID>p</b:ProfileID></a>`,
 			Request{},
-			Error, `customization ""`,
+			Error, "the root element a",
 		},
 		{"unknown process", string(base), Request{Process: "p"}, Error, "not with the process"},
 		{"too much work", string(base), Request{Budget: Budget{Steps: 100}}, NotChecked, "steps"},

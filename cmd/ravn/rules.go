@@ -2,7 +2,9 @@ package main
 
 import (
 	"os"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +28,9 @@ func (c *cli) rulesInstall(dir *string) *cobra.Command {
 	var o pack.Options
 	cmd := &cobra.Command{
 		Use: "install FOLDER|ZIP|JAR|URL", Short: "Install a rule pack, after loading and compiling it as a check",
+		Long: "Installs a pack, or what OpenPeppol, CEN, EHF, KoSIT or phive-rules publish, after loading and " +
+			"compiling it. Its release and first day are read where they are written, contents before names, and " +
+			"printed with where that is; --release and --valid-from give what is written nowhere.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			to, err := c.rulesDir(*dir)
@@ -56,17 +61,19 @@ func (c *cli) rulesInstall(dir *string) *cobra.Command {
 // printInstalled lists what was installed and what was not.
 func (c *cli) printInstalled(in *pack.Installation) error {
 	for _, m := range in.Packs {
-		from, bare := "", 0
-		if m.ValidFrom != "" {
-			from = ", from " + m.ValidFrom
-		}
+		bare := 0
 		for i := range m.Documents {
 			if m.Documents[i].XSD == "" {
 				bare++
 			}
 		}
-		if err := c.print(m, "installed %s %s: %s, %d of them without an XML Schema%s%s", m.Name, m.Version,
-			count(len(m.Documents), "document type", "document types"), bare, from, hashLine(m)); err != nil {
+		with := ""
+		if m.With != "" {
+			with = ", with the rules of " + m.With
+		}
+		if err := c.print(m, "installed %s %s: %s, %d of them without an XML Schema%s%s%s", m.Name, m.Version,
+			count(len(m.Documents), "document type", "document types"), bare, with, lines(origin(m)),
+			hashLine(m)); err != nil {
 			return err
 		}
 	}
@@ -80,6 +87,26 @@ func (c *cli) printInstalled(in *pack.Installation) error {
 	return nil
 }
 
+// origin says from where the release and the days of a pack are known.
+func origin(m *pack.Manifest) []string {
+	var out []string
+	if m.ReleaseFrom != "" {
+		out = append(out, "release "+m.Version+": "+m.ReleaseFrom)
+	}
+	switch {
+	case m.ValidFrom+m.ValidTo == "":
+		out = append(out, "days: holds always, as nothing says since when")
+	case m.DaysFrom != "":
+		out = append(out, "days: "+days(m)+", by "+m.DaysFrom)
+	default:
+		out = append(out, "days: "+days(m))
+	}
+	return append(out, m.Remarks...)
+}
+
+// days are those on which a pack holds.
+func days(m *pack.Manifest) string { return strings.TrimSpace(m.ValidFrom + " – " + m.ValidTo) }
+
 func hashLine(m *pack.Manifest) string {
 	if m.SHA256 == "" {
 		return ""
@@ -90,6 +117,10 @@ func hashLine(m *pack.Manifest) string {
 func (c *cli) rulesList(dir *string) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the rule packs", Args: cobra.NoArgs,
+		Long: "Lists the rule packs with their releases and days, where they came from, and for how many of their " +
+			"document types they apply to documents of today. Of packs for the same type the day of the check " +
+			"decides: the one that began to hold last applies.\n\n" +
+			"With --json one line per pack: its manifest, and today, the number of those document types.",
 		RunE: func(*cobra.Command, []string) error {
 			packs, err := c.packs(*dir)
 			if err != nil {
@@ -99,25 +130,42 @@ func (c *cli) rulesList(dir *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			today := validation.Applying(packs, time.Now())
 			for i := range packs {
 				m := &packs[i].Manifest
 				line := struct {
 					*pack.Manifest
+					Today int `json:"today"`           // document types for which it applies
 					Rules int `json:"rules,omitempty"` // of the built-in pack
-				}{Manifest: m}
+				}{Manifest: m, Today: today[i]}
 				note := ""
 				if m.Name == core.Name {
 					line.Rules = core.Count(own)
 					note = ", " + count(line.Rules, "basic rule", "basic rules")
 				}
-				if err := c.print(line, "%-24s %-16s %10s – %-10s  %s%s", m.Name, m.Version, m.ValidFrom, m.ValidTo,
-					count(len(m.Documents), "document type", "document types"), note); err != nil {
+				if m.With != "" {
+					note += ", with " + m.With
+				}
+				if m.Source != "" {
+					note += ", from " + m.Source
+				}
+				if err := c.print(line, "%-24s %-16s %10s – %-10s  %s, %s today%s%s", m.Name, m.Version, m.ValidFrom,
+					m.ValidTo, count(len(m.Documents), "document type", "document types"), applies(today[i]), note,
+					lines(m.Remarks)); err != nil {
 					return err
 				}
 			}
 			return nil
 		},
 	}
+}
+
+// applies says for how many document types a pack applies.
+func applies(n int) string {
+	if n == 0 {
+		return "none"
+	}
+	return "applies to " + strconv.Itoa(n)
 }
 
 func (c *cli) rulesCore() *cobra.Command {

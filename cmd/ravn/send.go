@@ -252,7 +252,7 @@ func (l *sendLine) checked() string {
 	}
 	var b strings.Builder
 	l.Validation.File = "checked"
-	_ = l.Validation.WriteText(&b) // a Builder takes everything
+	_ = l.Validation.WriteText(&b, fault.English) // a Builder takes everything
 	return "\n" + strings.TrimRight(b.String(), "\n")
 }
 

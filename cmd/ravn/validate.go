@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,8 +22,8 @@ import (
 
 // validateFlags are the flags of validate.
 type validateFlags struct {
-	doctype, process, rules, on, format string
-	testset                             bool
+	doctype, process, rules, on, format, lang string
+	testset                                   bool
 }
 
 func (c *cli) validate() *cobra.Command {
@@ -34,9 +35,10 @@ func (c *cli) validate() *cobra.Command {
 			"envelope unless they are given. FILE - is standard input. Without installed rules the built-in pack is " +
 			"used, which contains\n" +
 			"only the essentials; the verdict then says \"basic rules only\".\n\n" +
-			"Exit codes: 0 valid; 1 invalid, or the document cannot be read; 2 there are no rules for it; 3 checking " +
-			"it took too much\n" +
-			"time or memory. With several files: the highest.",
+			"The report says what each rule found and which values decided; html shows the document beside it.\n\n" +
+			"Exit codes: 0 valid; 1 invalid, or XML that cannot be read; 2 there are no rules for it, or there is no " +
+			"XML document; 3 checking\n" +
+			"it took too much time or memory. With several files: the highest.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.runValidate(cmd, &f, args) },
 	}
@@ -50,6 +52,7 @@ func (c *cli) validate() *cobra.Command {
 	fl.BoolVar(&f.testset, "testset", false,
 		"run official test sets, and documents with the expected result in a comment")
 	fl.StringVar(&f.format, "format", "text", "text, json, svrl (one document) or html")
+	fl.StringVar(&f.lang, "lang", string(fault.English), "language of text and html: nb, nn or en")
 	return cmd
 }
 
@@ -65,6 +68,10 @@ func (c *cli) runValidate(cmd *cobra.Command, f *validateFlags, files []string) 
 		}
 	default:
 		return badArgs("--format: text, json, svrl or html")
+	}
+	lang := fault.Lang(f.lang)
+	if !slices.Contains([]fault.Lang{fault.English, fault.Bokmal, fault.Nynorsk}, lang) {
+		return badArgs("--lang: want nb, nn or en, have %q", f.lang)
 	}
 	on := time.Now()
 	if f.on != "" {
@@ -91,6 +98,7 @@ func (c *cli) runValidate(cmd *cobra.Command, f *validateFlags, files []string) 
 		}
 		rep, err := c.validateFile(cmd, v, validation.Request{
 			Name: name, DocType: f.doctype, Process: f.process, On: on, Trace: f.format == "svrl",
+			View: f.format == "html", Program: "ravn " + programVersion(),
 		})
 		if err != nil {
 			return err
@@ -100,17 +108,17 @@ func (c *cli) runValidate(cmd *cobra.Command, f *validateFlags, files []string) 
 			reports = append(reports, rep)
 			continue
 		}
-		if err := c.printReport(f.format, rep); err != nil {
+		if err := c.printReport(f.format, rep, lang); err != nil {
 			return err
 		}
 	}
 	if f.format == "html" {
-		return validation.WriteHTML(c.out, reports)
+		return validation.WriteHTML(c.out, reports, lang)
 	}
 	return nil
 }
 
-// validateFile reads and checks a file. One that cannot be read is invalid.
+// validateFile reads and checks a file. Nothing can be said about what is no XML document.
 func (c *cli) validateFile(cmd *cobra.Command, v *validation.Validator, r validation.Request) (*validation.Report,
 	error,
 ) {
@@ -118,25 +126,39 @@ func (c *cli) validateFile(cmd *cobra.Command, v *validation.Validator, r valida
 	if r.Name != "-" {
 		f, err := os.Open(r.Name)
 		if err != nil {
-			return validation.Unreadable(r, errors.New(fault.Plain(err))), nil
+			return validation.NoFile(r, plainly{err}), nil
 		}
 		defer func() { _ = f.Close() }() // only read
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			return validation.NoFile(r, validation.ErrFolder), nil
+		}
 		in = f
 	}
 	const most = validation.DefaultBytes / 2 // the rest is for its tree and the values of rules
 	var err error
 	if r.Body, err = io.ReadAll(io.LimitReader(in, most+1)); err != nil {
-		return validation.Unreadable(r, errors.New(fault.Plain(err))), nil
+		return validation.NoFile(r, plainly{err}), nil
 	}
 	if len(r.Body) > most {
 		r.Body = nil
 		return validation.NoVerdict(r, validation.NotChecked,
 			fmt.Sprintf("the document is larger than %d MiB", most>>20)), nil
 	}
+	if rep := validation.Foreign(r); rep != nil {
+		return rep, nil
+	}
 	return v.Validate(cmd.Context(), r)
 }
 
-func (c *cli) printReport(format string, rep *validation.Report) error {
+// plainly is an error in plain words.
+type plainly struct{ error }
+
+func (e plainly) Error() string { return fault.Plain(e.error) }
+
+// Unwrap returns the error.
+func (e plainly) Unwrap() error { return e.error }
+
+func (c *cli) printReport(format string, rep *validation.Report, lang fault.Lang) error {
 	switch format {
 	case "json":
 		c.json = true
@@ -144,7 +166,7 @@ func (c *cli) printReport(format string, rep *validation.Report) error {
 	case "svrl":
 		return rep.WriteSVRL(c.out)
 	}
-	return rep.WriteText(c.out)
+	return rep.WriteText(c.out, lang)
 }
 
 // exitOf is the exit code of a verdict.

@@ -20,9 +20,9 @@ var allowed = map[string]string{
 	"xml/regex":           "",
 	"xml/xdm":             "xml/safe",
 	"xml/xpath":           "xml/xdm xml/regex",
-	"validation/pack":     "internal/durable internal/textfile",
+	"validation/pack":     "internal/durable internal/textfile xml/safe",
 	"validation/core":     "validation/pack xml/schematron",
-	"validation": "peppol/doctype xml/safe validation/pack xml/schematron validation/testset xml/xdm " +
+	"validation": "internal/fault peppol/doctype xml/safe validation/pack xml/schematron validation/testset xml/xdm " +
 		"xml/xpath xml/xsd",
 	"validation/testset": "xml/safe xml/xdm",
 	"xml/schematron":     "xml/safe xml/xdm xml/xpath",
@@ -64,6 +64,7 @@ var allowed = map[string]string{
 	"internal/golden":          "",
 	"internal/mutants":         "",
 	"internal/testrun":         "",
+	"internal/sweep":           "xml/safe xml/schematron",
 	"internal/store/blob":      "internal/db internal/store internal/durable",
 	"internal/db/postgres":     "internal/db",
 	"internal/db/sqlite":       "internal/db internal/alive internal/durable",

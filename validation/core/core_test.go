@@ -113,8 +113,7 @@ func load(t *testing.T, names *xdm.Names, ours, official string) loaded {
 	return l
 }
 
-// findings gives what a rule file says of a document, by id: flags and locations, sorted. What cannot be evaluated is
-// an error.
+// findings gives what a rule file says of a document, by id: flags and locations, sorted. Remarks have no id.
 func findings(t *testing.T, s *schematron.Schema, tree *xdm.Tree) map[string][]string {
 	t.Helper()
 	res, err := s.Validate(t.Context(), tree, schematron.Options{})
@@ -125,6 +124,9 @@ func findings(t *testing.T, s *schematron.Schema, tree *xdm.Tree) map[string][]s
 	for i := range res.Findings {
 		f := &res.Findings[i]
 		out[f.ID()] = append(out[f.ID()], strings.TrimSpace(f.Flag()+" "+f.Location+" "+f.Code))
+	}
+	for _, r := range res.Remarks {
+		out[""] = append(out[""], "remark "+r.Location+" "+r.Code)
 	}
 	for _, list := range out {
 		slices.Sort(list)

@@ -48,6 +48,9 @@ func documents() []pack.Document {
 			Title: "Peppol BIS Self-Billing 3, " + root, DocType: syntax + "selfbilling:3.0::2.1",
 			Processes: []string{selfBilling, response, regulated, unregulated},
 			Rules:     []string{"en16931.sch", "peppol-common.sch", "peppol-selfbilling.sch"},
+		}, pack.Document{
+			Title:   "EN 16931, " + root,
+			DocType: ublSpace + root + "-2::" + root + "##urn:cen.eu:en16931:2017::2.1", Rules: []string{"en16931.sch"},
 		})
 	}
 	return append(out, letters()...)

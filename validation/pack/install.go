@@ -40,6 +40,13 @@ type Options struct {
 	Now   func() time.Time
 }
 
+func (o *Options) now() time.Time {
+	if o.Now != nil {
+		return o.Now()
+	}
+	return time.Now()
+}
+
 // Installation is the result of an installation.
 type Installation struct {
 	Packs   []*Manifest
@@ -64,7 +71,11 @@ func (d Dir) Install(source string, o Options) (*Installation, error) {
 	if o.SHA256 != "" && !strings.EqualFold(o.SHA256, src.sum) {
 		return nil, fmt.Errorf("pack: the SHA-256 of %s is %s, not the one that was asked for", source, src.sum)
 	}
-	list, err := recognise(src.files, src.names...)
+	base := d.base(o.now())
+	if base != nil {
+		src.files = &onTop{src.files, base.Files}
+	}
+	list, err := recognise(src.files, base, src.names...)
 	if err != nil {
 		return nil, err
 	}
@@ -93,8 +104,8 @@ func (m *Manifest) try(files fs.FS, check func(*Pack) error) (map[string][]byte,
 		return nil, err
 	}
 	used := &recorder{fsys: files, seen: map[string][]byte{}}
-	if m.licence != "" {
-		if _, err := fs.ReadFile(used, m.licence); err != nil {
+	for _, licence := range m.licences {
+		if _, err := fs.ReadFile(used, licence); err != nil {
 			return nil, err
 		}
 	}
@@ -127,13 +138,16 @@ func (m *Manifest) describe(source, sum string, o Options) {
 			*f.to = f.from
 		}
 	}
-	now := time.Now
-	if o.Now != nil {
-		now = o.Now
+	if o.Version != "" {
+		m.ReleaseFrom = "--release"
 	}
-	m.SHA256, m.Installed = sum, now().UTC().Format(time.RFC3339)
+	if o.ValidFrom+o.ValidTo != "" {
+		m.DaysFrom = "--valid-from, --valid-to"
+	}
+	now := o.now().UTC()
+	m.SHA256, m.Installed = sum, now.Format(time.RFC3339)
 	if m.Version == "" && m.byDay {
-		m.Version = now().UTC().Format(time.DateOnly)
+		m.Version, m.ReleaseFrom = now.Format(time.DateOnly), "the day of the installation"
 	}
 	if m.Source == "" {
 		m.Source = source
@@ -164,7 +178,7 @@ func openSource(source string, fetch func(string, int64) ([]byte, error)) (*open
 		return nil, err
 	}
 	if info.IsDir() {
-		return &opened{files: os.DirFS(source), names: []string{filepath.Base(source)}}, nil
+		return &opened{files: folder(source), names: []string{filepath.Base(source)}}, nil
 	}
 	if info.Size() > maxArchive {
 		return nil, fmt.Errorf("pack: %s is larger than %d MiB", source, maxArchive>>20)

@@ -1,5 +1,7 @@
 package pack
 
+import "strings"
+
 // The packs that releases of the official rules become.
 const (
 	ofEN16931       = "en16931"
@@ -14,6 +16,10 @@ const (
 	ofEHF           = "ehf-postaward"
 	ofEHFGovernment = "ehf-egovernment"
 	ofEHFPayment    = "ehf-payment"
+	ofXRechnung     = "xrechnung"
+	ofZUGFeRD       = "zugferd"
+	ofNLCIUS        = "nlcius"
+	ofItaly         = "peppol-italy"
 )
 
 // knownDocument is a document type whose rule files are known by their names.
@@ -282,6 +288,133 @@ var knownDocuments = []knownDocument{
 		"PaymentExtras",
 	},
 	{ofEHFPayment, "Payment, metadata", "Metadata", "", "", nil, "PEPPOL-SBDH PAYMENT-MD", "PaymentExtras"},
+
+	// KoSIT binds no process to them: that there is one is a rule (PEPPOL-EN16931-R001).
+	{ofXRechnung, "XRechnung UBL Invoice V3.0", "Invoice", xrechnungID, "2.1", nil, xrechnungUBL, ""},
+	{
+		ofXRechnung, "XRechnung UBL Credit Note V3.0", "CreditNote", xrechnungID, "2.1", nil,
+		xrechnungUBL, "",
+	},
+	{
+		ofXRechnung, "XRechnung CII Invoice V3.0", "CrossIndustryInvoice", xrechnungID, "D16B", nil,
+		xrechnungCII, ciiSchema,
+	},
+	{
+		ofXRechnung, "XRechnung UBL Invoice V3.0 Extension", "Invoice", xrechnungExtension, "2.1",
+		nil, xrechnungUBL, "",
+	},
+	{
+		ofXRechnung, "XRechnung UBL Credit Note V3.0 Extension", "CreditNote", xrechnungExtension, "2.1",
+		nil, xrechnungUBL, "",
+	},
+	{
+		ofXRechnung, "XRechnung CII Invoice V3.0 Extension", "CrossIndustryInvoice", xrechnungExtension, "D16B",
+		nil, xrechnungCII, ciiSchema,
+	},
+	{
+		ofXRechnung, "XRechnung UBL Invoice V3.0 CVD", "Invoice", xrechnungCVD, "2.1", nil,
+		xrechnungUBL, "",
+	},
+	{
+		ofXRechnung, "XRechnung UBL Credit Note V3.0 CVD", "CreditNote", xrechnungCVD, "2.1", nil,
+		xrechnungUBL, "",
+	},
+	{
+		ofXRechnung, "XRechnung CII Invoice V3.0 CVD", "CrossIndustryInvoice", xrechnungCVD, "D16B",
+		nil, xrechnungCII, ciiSchema,
+	},
+
+	// Of each profile its own list of codes has the identifiers. The profile EN 16931 is that of EN 16931's own pack.
+	{
+		ofZUGFeRD, "Factur-X Minimum", "CrossIndustryInvoice", "urn:factur-x.eu:1p0:minimum", "D22B", nil,
+		"FACTUR-X_MINIMUM", "FACTUR-X_MINIMUM",
+	},
+	{
+		ofZUGFeRD, "ZUGFeRD Minimum", "CrossIndustryInvoice", "urn:zugferd.de:2p0:minimum", "D22B", nil,
+		"FACTUR-X_MINIMUM", "FACTUR-X_MINIMUM",
+	},
+	{
+		ofZUGFeRD, "Factur-X Basic WL", "CrossIndustryInvoice", "urn:factur-x.eu:1p0:basicwl", "D22B", nil,
+		"FACTUR-X_BASIC-WL", "FACTUR-X_BASIC-WL",
+	},
+	{
+		ofZUGFeRD, "ZUGFeRD Basic WL", "CrossIndustryInvoice", "urn:zugferd.de:2p0:basicwl", "D22B", nil,
+		"FACTUR-X_BASIC-WL", "FACTUR-X_BASIC-WL",
+	},
+	{
+		ofZUGFeRD, "Factur-X Basic", "CrossIndustryInvoice", cenID + "#compliant#urn:factur-x.eu:1p0:basic", "D22B",
+		nil, "FACTUR-X_BASIC", "FACTUR-X_BASIC",
+	},
+	{
+		ofZUGFeRD, "ZUGFeRD Basic", "CrossIndustryInvoice", cenID + "#compliant#urn:zugferd.de:2p0:basic", "D22B",
+		nil, "FACTUR-X_BASIC", "FACTUR-X_BASIC",
+	},
+	{
+		ofZUGFeRD, "Factur-X Extended", "CrossIndustryInvoice", cenID + "#conformant#urn:factur-x.eu:1p0:extended",
+		"D22B", nil, "FACTUR-X_EXTENDED", "FACTUR-X_EXTENDED",
+	},
+	{
+		ofZUGFeRD, "ZUGFeRD Extended", "CrossIndustryInvoice", cenID + "#conformant#urn:zugferd.de:2p0:extended",
+		"D22B", nil, "FACTUR-X_EXTENDED", "FACTUR-X_EXTENDED",
+	},
+
+	{ofNLCIUS, "SI-UBL 2.0 Invoice", "Invoice", nlciusID, "2.1", with(billingProcess), "si-ubl-", ""},
+	{ofNLCIUS, "SI-UBL 2.0 Credit Note", "CreditNote", nlciusID, "2.1", with(billingProcess), "si-ubl-", ""},
+	{
+		ofNLCIUS, "SI-UBL 2.0 G-Account Extension", "Invoice", nlciusID + "#conformant#urn:fdc:nen.nl:gaccount:v1.0",
+		"2.1", with(billingProcess), "si-ubl-2.0-ext-gaccount-", "",
+	},
+
+	{
+		ofItaly, "SimpleOrder_IT", "Order", postAwardID + "order:3:restrictive:urn:www.agid.gov.it:trns:ordine:3.1",
+		"2.1", with(postAwardBIS+"order_only:3", postAwardBIS+"ordering:3"), "AGID-PEPPOL-T01", "",
+	},
+	{
+		ofItaly, "OrderResponse_IT", "OrderResponse",
+		postAwardID + "order_response:3:restrictive:urn:www.agid.gov.it:trns:risposta_ordine:3.0", "2.1",
+		with(postAwardBIS + "ordering:3"), "AGID-PEPPOL-T76", "",
+	},
+	{
+		ofItaly, "DespatchAdvice_IT", "DespatchAdvice",
+		postAwardID + "despatch_advice:3:extended:urn:www.agid.gov.it:trns:ddt:3.1", "2.1",
+		with(postAwardBIS + "despatch_advice:3"), "AGID-PEPPOL-T16", "",
+	},
+}
+
+const (
+	cenID              = "urn:cen.eu:en16931:2017"
+	xrechnungID        = cenID + "#compliant#urn:xeinkauf.de:kosit:xrechnung_3.0"
+	xrechnungExtension = xrechnungID + "#conformant#urn:xeinkauf.de:kosit:extension:xrechnung_3.0"
+	xrechnungCVD       = xrechnungID + "#compliant#urn:xeinkauf.de:kosit:xrechnung:cvd_0.9"
+	nlciusID           = cenID + "#compliant#urn:fdc:nen.nl:nlcius:v1.0"
+	xrechnungUBL       = "EN16931-UBL-validation XRechnung-UBL-validation"
+	xrechnungCII       = "EN16931-CII-validation XRechnung-CII-validation"
+)
+
+// generations are the releases for which the document types of a pack are those of the table: their versions begin so.
+var generations = map[string]string{ofXRechnung: "3.0.", ofZUGFeRD: "2.4", ofNLCIUS: "2.0"}
+
+// knownLevels are rules that count otherwise than they say, as KoSIT's configurations for XRechnung 3.0 have it: what
+// they call information is a warning here.
+var knownLevels = []struct{ pack, root, customization, rules, flag string }{
+	{ofXRechnung, "", "", "BR-CL-21 BR-CL-23", "warning"},
+	{ofXRechnung, "CrossIndustryInvoice", "", "CII-SR-452 CII-SR-453 CII-SR-454", "fatal"},
+	{ofXRechnung, "", xrechnungExtension, "BR-CL-10 BR-CL-11 BR-CL-24 BR-CL-25 BR-CL-26", "warning"},
+	{ofXRechnung, "Invoice", xrechnungExtension, "BR-CO-16 UBL-CR-470", "warning"},
+}
+
+// levels are those of knownLevels for a document type.
+func (k *knownDocument) levels() map[string]string {
+	out := map[string]string{}
+	for _, l := range knownLevels {
+		if l.pack == k.pack && (l.root == "" || l.root == k.root) &&
+			(l.customization == "" || l.customization == k.customization) {
+			for _, rule := range strings.Fields(l.rules) {
+				out[rule] = l.flag
+			}
+		}
+	}
+	return out
 }
 
 const billingProcess = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
@@ -310,9 +443,11 @@ var knownTestSets = map[string]string{
 	"ehf-ge-response-1.0":                  "EHF-GE-RESPONSE",
 }
 
+type peppolDates struct{ release, billing, postAward, from string }
+
 // peppolReleases are the releases of OpenPeppol that hold everywhere from a day on: the numbers of Billing and of
 // post-award in each, and the day, as phive-rules gives them.
-var peppolReleases = []struct{ release, billing, postAward, from string }{
+var peppolReleases = []peppolDates{
 	{"2024.5", "3.0.17", "3.0.13", "2024-08-27"},
 	{"2024.11", "3.0.18", "3.0.14", "2025-02-17"},
 	{"2025.5", "3.0.19", "3.0.15", "2025-08-25"},
@@ -320,13 +455,21 @@ var peppolReleases = []struct{ release, billing, postAward, from string }{
 	{"2026.5", "3.0.21", "3.0.17", "2026-08-17"},
 }
 
-// since is the first day of a release, "" when it is not known.
-func since(pack, version string) string {
+// peppolRelease finds the release of a version of a pack, under its own number or that of the pack.
+func peppolRelease(pack, version string) (r peppolDates, ok bool) {
 	for _, r := range peppolReleases {
-		if pack == ofPeppol && version == r.release || pack == ofBilling && version == r.billing ||
-			pack == ofPostAward && version == r.postAward {
-			return r.from
+		switch {
+		case pack == ofPeppol && (version == r.release || version == r.billing),
+			pack == ofBilling && (version == r.release || version == r.billing),
+			pack == ofPostAward && (version == r.release || version == r.postAward):
+			return r, true
 		}
 	}
-	return ""
+	return r, false
+}
+
+// since is the first day of a release, "" when it is not known.
+func since(pack, version string) string {
+	r, _ := peppolRelease(pack, version)
+	return r.from
 }

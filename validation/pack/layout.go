@@ -2,12 +2,9 @@ package pack
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -15,7 +12,9 @@ import (
 // recognise makes a manifest of what lies in a folder or archive: its own, or one for a layout that is known. A jar
 // has many releases side by side, and so gives many manifests. names are those of the archive and of the folders that
 // its files lie in: releases are often named there only.
-func recognise(files fs.FS, names ...string) ([]*Manifest, error) {
+//
+// base is the pack whose rules others come on top of, or nil.
+func recognise(files fs.FS, base *Pack, names ...string) ([]*Manifest, error) {
 	if p, err := openPack(files); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		if err != nil {
 			return nil, err
@@ -29,28 +28,42 @@ func recognise(files fs.FS, names ...string) ([]*Manifest, error) {
 		}
 		return []*Manifest{m}, nil
 	}
+	if m, err := fromScenarios(files, names); m != nil || err != nil {
+		return []*Manifest{m}, err
+	}
 	var out []*Manifest
+	unknown := errUnknownLayout
 	for _, layout := range []func(fs.FS) ([]*ruleSet, error){jarReleases, officialFiles} {
 		list, err := layout(files)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range list {
-			made, err := r.manifests(files, names)
+			made, err := r.manifests(files, base, names)
 			if err != nil {
 				return nil, err
 			}
 			out = append(out, made...)
+			if base == nil && r.rules["XRechnung-UBL-validation"]+r.rules["XRechnung-CII-validation"] != "" {
+				unknown = errNoBase
+			}
 		}
 		if len(out) > 0 {
 			return out, nil
 		}
 	}
-	return nil, errUnknownLayout
+	return nil, unknown
 }
 
+var errNoBase = errors.New("pack: the rules of XRechnung come on top of those of EN 16931, which are not in it: " +
+	"install " + ofEN16931 + " first, or the validator configuration of KoSIT, which has both")
+
+var errUnmerged = errors.New("pack: the rules in " + unmerged + " are without those of Peppol that the build adds: " +
+	"install what it publishes (xrechnung-…-schematron-….zip), or the repository after its build")
+
 var errUnknownLayout = errors.New("pack: nothing is recognised here: there is no " + ManifestName +
-	", no mapping.md, and no layout of OpenPeppol, CEN, EHF or phive-rules with rule files of a known document type")
+	", no mapping.md, and no layout of OpenPeppol, CEN, EHF, KoSIT or phive-rules with rule files of a known " +
+	"document type")
 
 // places are the folders in which official repositories and archives keep rule files. The first that has a file wins:
 // what a build made stands before its sources, flattened before modular, Schematron before what was compiled from it.
@@ -64,18 +77,25 @@ var places = []struct {
 	{folder: "schematron/preprocessed"}, // CEN
 	{folder: "*/schematron"},
 	{folder: "schematron"},
+	{folder: "schematron/*"},
+	{folder: "build/schematron/*"}, // XRechnung, archive and built
 	{folder: "*/xslt"},
 	{folder: "xslt"},
 	{folder: "rules/sch", sources: true},
 	{folder: "rules/*/sch", sources: true},
 	{folder: "src/*/rules/sch", sources: true},
 	{folder: "src/*/*/schematron"},
+	{folder: unmerged + "/*"},
 	{folder: "src/*/*/resources/schematron"}, // reporting
 	{folder: "sch"},
-	{folder: "xsl"}, // archives of the EHF validator
+	{folder: "xsl"},                                  // archives of the EHF validator
+	{folder: "external/schematron/simplerinvoicing"}, // jar of NLCIUS: releases in the names of its files
 	{folder: "."},
 	{folder: "*"}, // archives of built files
 }
+
+// unmerged is where XRechnung keeps its rules without those of Peppol, which its build adds.
+const unmerged = "src/validation/schematron"
 
 // jarPlaces are the folders of phive-rules: the star that stands first is the version of a release.
 var jarPlaces = []struct{ pack, folder string }{
@@ -88,6 +108,8 @@ var jarPlaces = []struct{ pack, folder string }{
 	{ofEN16931, "external/schematron/*/cii"},
 	{ofEN16931, "external/schematron/*/cii/xslt"},
 	{ofEHF, "external/schematron/*/xslt/*"},
+	{ofItaly, "external/schematron/peppol-italy/*/*"},
+	{"", "external/schematron/*"}, // XRechnung, ZUGFeRD; other jars have files here that are not known
 }
 
 // schemaPlaces are the folders in which they keep XML Schemas.
@@ -100,6 +122,7 @@ var schemaPlaces = []string{
 // ruleSet is the rule files of one release.
 type ruleSet struct {
 	pack, version  string            // where the layout says them
+	at             string            // where it says the version
 	rules, schemas map[string]string // paths by the name of the file without extension
 	sources        bool              // some of the rules lie where sources do
 }
@@ -129,9 +152,15 @@ func jarReleases(files fs.FS) ([]*ruleSet, error) {
 		for _, folder := range folders {
 			level := strings.Count(p.folder[:strings.Index(p.folder, "*")], "/")
 			parts := strings.Split(folder, "/")
+			if p.pack == "" && !versionForm.MatchString(parts[level]) {
+				continue
+			}
 			root := p.pack + ":" + strings.Join(parts[:level+1], "/")
 			if byFolder[root] == nil {
-				byFolder[root] = &ruleSet{pack: p.pack, version: parts[level], rules: map[string]string{}}
+				byFolder[root] = &ruleSet{
+					pack: p.pack, version: parts[level], at: "the name of " + path.Join(parts[:level+1]...),
+					rules: map[string]string{},
+				}
 			}
 			if err := collect(files, folder, byFolder[root].rules, ".xslt"); err != nil {
 				return nil, err
@@ -154,7 +183,8 @@ func jarReleases(files fs.FS) ([]*ruleSet, error) {
 
 func (r *ruleSet) findSchemas(files fs.FS) error {
 	r.schemas = map[string]string{}
-	for _, folder := range schemaPlaces {
+	own := "external/schemas/" + r.version + "/*"
+	for _, folder := range append([]string{own}, schemaPlaces...) {
 		if err := collect(files, folder, r.schemas, ".xsd"); err != nil {
 			return err
 		}
@@ -206,24 +236,37 @@ func findFiles(in map[string]string, names string) (paths []string, version stri
 }
 
 // manifests makes the manifests of a release: one, unless it holds things that are numbered apart.
-func (r *ruleSet) manifests(files fs.FS, names []string) ([]*Manifest, error) {
+func (r *ruleSet) manifests(files fs.FS, base *Pack, names []string) ([]*Manifest, error) {
 	byPack := map[string]*Manifest{}
+	withBase := baseRules(base)
+	maps.Copy(withBase, r.rules)
 	for _, doc := range knownDocuments {
 		k := &doc
-		rules, version, ok := findFiles(r.rules, k.rules)
-		if !ok {
+		in, generation := r.rules, generations[k.pack]
+		if k.pack == ofXRechnung {
+			in = withBase
+		}
+		rules, version, ok := findFiles(in, k.rules)
+		if !ok || r.version != "" && !strings.HasPrefix(r.version, generation) {
 			continue
 		}
 		name := r.packOf(k)
 		m := byPack[name]
 		if m == nil {
-			m = &Manifest{Name: name, Version: r.version, Documents: []Document{}}
+			m = &Manifest{
+				Name: name, Version: r.version, ReleaseFrom: r.at, Documents: []Document{}, generation: generation,
+			}
 			byPack[name] = m
 		}
-		if m.Version == "" {
-			m.Version = version
+		if first, _, _ := strings.Cut(k.rules, " "); in[first] != r.rules[first] {
+			m.With = base.Name + " " + base.Version
 		}
-		d := Document{Title: k.title, DocType: k.docType(), Processes: k.processes, Rules: rules}
+		if m.Version == "" && version != "" {
+			m.Version, m.ReleaseFrom = version, "the name of "+rules[len(rules)-1]
+		}
+		d := Document{
+			Title: k.title, DocType: k.docType(), Processes: k.processes, Rules: rules, Levels: k.levels(),
+		}
 		if schema, _, ok := findFiles(r.schemas, k.schemas); ok && len(schema) == 1 {
 			d.XSD = schema[0]
 		}
@@ -244,7 +287,7 @@ func (r *ruleSet) packOf(k *knownDocument) string {
 	switch {
 	case r.pack != "":
 		return r.pack
-	case slices.Contains([]string{ofEN16931, ofMLS, ofEUSR, ofTSR}, k.pack):
+	case slices.Contains([]string{ofEN16931, ofMLS, ofEUSR, ofTSR, ofXRechnung, ofZUGFeRD, ofNLCIUS}, k.pack):
 		return k.pack
 	}
 	var here []string
@@ -267,26 +310,24 @@ func (r *ruleSet) packOf(k *knownDocument) string {
 // complete fills in what a manifest has beside its documents.
 func (r *ruleSet) complete(files fs.FS, m *Manifest, names []string) error {
 	if m.Version == "" {
-		v, err := versionIn(files, m)
+		list, err := r.releases(files, m, names)
 		if err != nil {
 			return err
 		}
-		m.Version = v
-	}
-	if m.Version == "" {
-		m.Version = versionNamed(names)
+		m.decide(list)
 	}
 	if m.Name == ofPeppol {
-		for _, p := range peppolReleases {
-			if m.Version == p.billing {
-				m.Version = p.release
-			}
+		m.Version = m.ordinal(m.Version)
+	}
+	if err := m.date(files); err != nil {
+		return err
+	}
+	for _, d := range m.Documents {
+		if strings.HasPrefix(d.Rules[len(d.Rules)-1], unmerged+"/") {
+			return errUnmerged
 		}
 	}
-	m.ValidFrom = since(m.Name, m.Version)
-	if m.licence = licence(files); m.licence != "" {
-		m.Licence = "see " + m.licence
-	}
+	m.enterLicence(files)
 	r.testSets(m)
 	if r.sources {
 		m.hint = "; the files lie where a repository keeps its sources: where parts of them are made by its build, " +
@@ -316,75 +357,24 @@ func (r *ruleSet) testSets(m *Manifest) {
 	}
 }
 
-// versionForm is what a version looks like: 1.3.16, 2026.5, 1.3.6a, or a date.
-var versionForm = regexp.MustCompile(`^[0-9]+(\.[0-9]+)+[a-z]?$|^[0-9]{4}-[0-9]{2}(-[0-9]{2})?$`)
-
-// marks are how rule files name their release in a comment.
-var marks = []struct {
-	pack, file string // "" is any file
-	mark       *regexp.Regexp
-}{
-	{ofEN16931, "", regexp.MustCompile(`Schematron version ([0-9][0-9.]*[0-9][a-z]?)`)},
-	{ofPeppol, "PEPPOL-EN16931-UBL.", peppolMark},
-	{ofBilling, "PEPPOL-EN16931-", peppolMark},
-	{ofSelfBilling, "PEPPOL-EN16931-UBL-SB.", peppolMark},
-	{ofEHF, "", regexp.MustCompile(`(?m)^Release: ([0-9]{4}-[0-9]{2}-[0-9]{2})\s*$`)},
-}
-
-var peppolMark = regexp.MustCompile(`Last update: .{1,40}\brelease ([0-9]+\.[0-9]+\.[0-9]+)`)
-
-// maxHead is how much of a rule file is searched for its release.
-const maxHead = 4 << 10
-
-// versionIn finds the release in the rule files of a manifest.
-func versionIn(files fs.FS, m *Manifest) (string, error) {
-	for _, d := range m.Documents {
-		for _, file := range d.Rules {
-			for _, by := range marks {
-				if by.pack != m.Name || !strings.HasPrefix(path.Base(file), by.file) {
-					continue
-				}
-				head, err := readHead(files, file)
-				if err != nil {
-					return "", err
-				}
-				if found := by.mark.FindSubmatch(head); found != nil {
-					return string(found[1]), nil
-				}
-			}
-		}
-	}
-	return "", nil
-}
-
-func readHead(files fs.FS, name string) ([]byte, error) {
-	f, err := files.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("pack: %w", err)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxHead))
-	return b, errors.Join(err, f.Close())
-}
-
-// versionAtEnd is a version at the end of the name of an archive or folder.
-var versionAtEnd = regexp.MustCompile(`(?:^|[-_ ])v?([0-9]+(?:\.[0-9]+)+[a-z]?|[0-9]{4}-[0-9]{2}(?:-[0-9]{2})?)$`)
-
-// versionNamed finds the release in names, the innermost first.
-func versionNamed(names []string) string {
-	for _, name := range slices.Backward(names) {
-		if found := versionAtEnd.FindStringSubmatch(name); found != nil {
-			return found[1]
-		}
-	}
-	return ""
-}
-
 // licence finds the licence of an archive, "" when it has none.
-func licence(files fs.FS) string {
+func licence(files fs.FS, folder string) string {
 	for _, name := range []string{"LICENSE", "LICENSE.txt", "LICENSE.md", "META-INF/LICENSE"} {
+		name = path.Join(folder, name)
 		if info, err := fs.Stat(files, name); err == nil && info.Mode().IsRegular() {
 			return name
 		}
 	}
 	return ""
+}
+
+// enterLicence enters the licence of an archive, and that of what its rules come on top of.
+func (m *Manifest) enterLicence(files fs.FS) {
+	if name := licence(files, ""); name != "" {
+		m.Licence = "see " + name
+		m.licences = append(m.licences, name)
+	}
+	if name := licence(files, basePlace); name != "" && m.With != "" {
+		m.licences = append(m.licences, name)
+	}
 }

@@ -159,8 +159,22 @@ var alsoProcess = map[string]string{
 	"urn:fdc:peppol.eu:logistics:bis:waybill:1": "urn:fdc:peppol.eu:logistics:bis:waybill_only:1",
 }
 
-// beyondTable are document types that only the notes of mapping.md speak of.
+// beyondTable are document types that only the notes of mapping.md speak of, and invoices of no other specification
+// than EN 16931.
 var beyondTable = []Document{
+	{
+		Title: "EN 16931 UBL Invoice", DocType: docType("Invoice", "urn:cen.eu:en16931:2017", "2.1"),
+		XSD: "xsd/ubl-2.1/maindoc/UBL-Invoice-2.1.xsd", Rules: []string{enUBL},
+	},
+	{
+		Title: "EN 16931 UBL Credit Note", DocType: docType("CreditNote", "urn:cen.eu:en16931:2017", "2.1"),
+		XSD: "xsd/ubl-2.1/maindoc/UBL-CreditNote-2.1.xsd", Rules: []string{enUBL},
+	},
+	{
+		Title:   "EN 16931 CII Invoice",
+		DocType: docType("CrossIndustryInvoice", "urn:cen.eu:en16931:2017", "D16B"),
+		XSD:     "xsd/cii-d16b-uncoupled/data/standard/CrossIndustryInvoice_100pD16B.xsd", Rules: []string{enCII},
+	},
 	{
 		Title:     "EHF Punch Out 3.0",
 		DocType:   docType("Catalogue", postAwardID+"punch_out:3"+norwegian, "2.2"),

@@ -37,6 +37,15 @@ type Manifest struct {
 	Basic     bool       `json:"basic,omitempty"` // essentials only: a verdict based on it alone says so
 	Documents []Document `json:"documents"`
 
+	// With is the pack of EN 16931 that rules of this one were taken from when it was installed.
+	With string `json:"with,omitempty"`
+
+	// ReleaseFrom and DaysFrom say where Version and the days were read. Remarks are what else there was to say of
+	// them, in sentences.
+	ReleaseFrom string   `json:"release_from,omitempty"`
+	DaysFrom    string   `json:"days_from,omitempty"`
+	Remarks     []string `json:"remarks,omitempty"`
+
 	// Envelope are rule files for the StandardBusinessDocument around a document of the pack, as a whole.
 	Envelope []string `json:"envelope,omitempty"`
 
@@ -44,9 +53,10 @@ type Manifest struct {
 	// writes it.
 	Configurations map[string][]string `json:"configurations,omitempty"`
 
-	licence string // file with the licence, "" if there is none
-	hint    string // advice if the rules of this layout cannot be used
-	byDay   bool   // a collection of many releases: its version is the day of installation, unless one is given
+	licences   []string // files with licences
+	hint       string   // advice if the rules of this layout cannot be used
+	byDay      bool     // a collection of many releases: its version is the day of installation, unless one is given
+	generation string   // what its version begins with, "" if it may be any: its document types are those of no other
 }
 
 // release is the part of a configuration's name that changes with releases.
@@ -63,6 +73,9 @@ type Document struct {
 	Processes []string `json:"processes,omitempty"` // empty means any
 	XSD       string   `json:"xsd,omitempty"`
 	Rules     []string `json:"rules,omitempty"`
+
+	// Levels are the flags, fatal or warning, of rules that count otherwise than they say, by the id of the rule.
+	Levels map[string]string `json:"levels,omitempty"`
 }
 
 // nameForm is the form of the names of packs and versions, which become names of folders.
@@ -79,6 +92,9 @@ func (m *Manifest) Check() error {
 		return fmt.Errorf("pack: %q is not a version: letters, digits, dot, dash and underscore", m.Version)
 	case len(m.Documents) == 0:
 		return errors.New("pack: there is no document type in it")
+	case !strings.HasPrefix(m.Version, m.generation):
+		return fmt.Errorf("pack: %s %s: the document types that are known are those of %s*", m.Name, m.Version,
+			m.generation)
 	}
 	for _, day := range []string{m.ValidFrom, m.ValidTo} {
 		if _, err := time.Parse(time.DateOnly, day); day != "" && err != nil {
@@ -95,6 +111,11 @@ func (m *Manifest) Check() error {
 		}
 		if err := inside(append(slices.Clone(d.Rules), d.XSD)); err != nil {
 			return err
+		}
+		for rule, flag := range d.Levels {
+			if flag != "fatal" && flag != "warning" {
+				return fmt.Errorf("pack: the level %q of %s is neither fatal nor warning", flag, rule)
+			}
 		}
 	}
 	if err := inside(m.Envelope); err != nil {
@@ -158,7 +179,7 @@ func (d Dir) List() ([]Pack, error) {
 		if strings.HasPrefix(filepath.Base(dir), ".") {
 			continue // an installation in progress
 		}
-		p, err := openPack(os.DirFS(dir))
+		p, err := openPack(folder(dir))
 		if err != nil {
 			name := filepath.Base(filepath.Dir(dir))
 			wrong = append(wrong, &Unreadable{Name: name, Version: filepath.Base(dir), Dir: dir, Err: err})
@@ -175,12 +196,23 @@ func (d Dir) List() ([]Pack, error) {
 	return out, errors.Join(wrong...)
 }
 
+// folder is a folder as a file system. A link that leads out of it is not followed: what a pack reads is what was
+// published with it.
+type folder string
+
+func (f folder) Open(name string) (fs.File, error) {
+	if !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
+	}
+	return os.OpenInRoot(string(f), filepath.FromSlash(name))
+}
+
 // asItLies is the version of rules that are used directly from a published folder and do not name their release.
 const asItLies = "as-it-lies"
 
 // Load returns the packs in a folder of installed packs, or in a folder with rules as published.
 func Load(path string) ([]Pack, error) {
-	list, err := recognise(os.DirFS(path), filepath.Base(path))
+	list, err := recognise(folder(path), nil, filepath.Base(path))
 	if errors.Is(err, errUnknownLayout) {
 		return Dir(path).List()
 	}
@@ -200,7 +232,7 @@ func Load(path string) ([]Pack, error) {
 		if err := m.Check(); err != nil {
 			return nil, err
 		}
-		out = append(out, Pack{*m, os.DirFS(path)})
+		out = append(out, Pack{*m, folder(path)})
 	}
 	return out, nil
 }

@@ -2,51 +2,63 @@ package regex
 
 import (
 	"fmt"
-	"regexp"
-	"strings"
+	"math"
 )
 
-// Bounds: that of package regexp on repetition (nested counts multiplied), and ours on nesting and on the length of
-// what is written, so that a short pattern does not become a long one.
+// Bounds: that of package regexp on repetition (nested counts multiplied), and ours on quantities, on nesting and on
+// the length of what is written, so that a short pattern does not become a long one.
 const (
 	maxRepeat = 1000
+	maxCount  = math.MaxInt32
 	maxDepth  = 200
+	maxSize   = 1 << 18 // of all sets of characters
 	maxOutput = 1 << 20
 )
 
-// parser reads one pattern and writes its translation piece by piece.
+// parser reads one pattern into a tree.
 type parser struct {
 	src   []rune
 	pos   int
 	depth int
+	size  int // of the sets read so far: the tree has the bound of what is written
 
-	xpath      bool
-	fold       bool   // flag i
-	group      string // how a group opens in the result
-	dot        set    // what "." matches
-	start, end string // what "^" and "$" become; "" when they are ordinary characters
+	xpath  bool
+	fold   bool   // flag i
+	lines  bool   // flag m
+	quoted bool   // flag q
+	dot    set    // what "." matches
+	closed []bool // of each group of XPath: its ")" was read
 }
 
-// piece is a translated part. weight is the product of the counts of nested repetitions, which package regexp bounds by
-// maxRepeat.
-type piece struct {
-	text   string
-	weight int
-}
-
-// translate reads the whole pattern and returns its translation.
-func (p *parser) translate() (string, error) {
-	out, err := p.alternatives()
+// parse reads the whole pattern.
+func (p *parser) parse() (*node, error) {
+	if len(p.src) > maxSize {
+		return nil, p.unsupported("the pattern is too large")
+	}
+	if p.quoted {
+		return p.plain()
+	}
+	n, err := p.alternatives()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if p.pos < len(p.src) {
-		return "", p.fail("a ) without (")
+		return nil, p.fail("a ) without (")
 	}
-	if _, err := regexp.Compile(out.text); err != nil {
-		return "", p.unsupported("the pattern is too large: " + err.Error())
+	return n, nil
+}
+
+// plain reads the whole pattern as text (flag q).
+func (p *parser) plain() (*node, error) {
+	var parts []*node
+	for _, c := range p.src {
+		n, err := p.literal(c)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, n)
 	}
-	return out.text, nil
+	return several(sequence, parts), nil
 }
 
 func (p *parser) fail(msg string) error {
@@ -81,41 +93,34 @@ func (p *parser) take(c rune) bool {
 }
 
 // alternatives reads branches up to the end or a ")".
-func (p *parser) alternatives() (piece, error) {
+func (p *parser) alternatives() (*node, error) {
 	if p.depth++; p.depth > maxDepth {
-		return piece{}, p.unsupported("groups are nested too deep")
+		return nil, p.unsupported("groups are nested too deep")
 	}
 	defer func() { p.depth-- }()
-	var b strings.Builder
-	weight := 1
+	var branches, branch []*node
 	for {
-		part, err := p.repeated()
-		if err != nil {
-			return piece{}, err
-		}
-		b.WriteString(part.text)
-		weight = max(weight, part.weight)
-		if b.Len() > maxOutput {
-			return piece{}, p.unsupported("the pattern is too large")
-		}
 		switch c := p.at(0); {
 		case c == '|':
 			p.pos++
-			b.WriteByte('|')
+			branches, branch = append(branches, several(sequence, branch)), nil
+			continue
 		case c == ')' || c < 0:
-			return piece{b.String(), weight}, nil
+			return several(choice, append(branches, several(sequence, branch))), nil
 		}
+		n, err := p.repeated()
+		if err != nil {
+			return nil, err
+		}
+		branch = append(branch, n)
 	}
 }
 
-// repeated reads one atom with its quantifier; nothing before "|", ")" and the end.
-func (p *parser) repeated() (piece, error) {
-	if c := p.at(0); c < 0 || c == '|' || c == ')' {
-		return piece{}, nil
-	}
+// repeated reads one atom with its quantifier.
+func (p *parser) repeated() (*node, error) {
 	a, err := p.atom()
 	if err != nil {
-		return piece{}, err
+		return nil, err
 	}
 	least, most := 1, 1
 	switch p.at(0) {
@@ -128,17 +133,13 @@ func (p *parser) repeated() (piece, error) {
 	case '{':
 		least, most, err = p.counts()
 		if err != nil {
-			return piece{}, err
+			return nil, err
 		}
 	default:
 		return a, nil
 	}
 	p.pos++
-	lazy := ""
-	if p.xpath && p.take('?') {
-		lazy = "?"
-	}
-	return p.repeat(a, least, most, lazy)
+	return repeatOf(a, least, most, p.xpath && p.take('?')), nil
 }
 
 // counts reads a quantity up to its "}".
@@ -168,7 +169,7 @@ func (p *parser) counts() (least, most int, err error) {
 func (p *parser) number() (int, error) {
 	n, from := 0, p.pos
 	for ; p.at(0) >= '0' && p.at(0) <= '9'; p.pos++ {
-		if n = n*10 + int(p.at(0)-'0'); n > maxOutput {
+		if n = n*10 + int(p.at(0)-'0'); n > maxCount {
 			return 0, p.unsupported("a quantity is too large")
 		}
 	}
@@ -178,108 +179,126 @@ func (p *parser) number() (int, error) {
 	return n, nil
 }
 
-// repeat writes a repetition. Package regexp allows counts up to maxRepeat only: a longer one is written as several
-// in a row, a{2500} as a{1000}a{1000}a{500}. That would give a group several numbers, so in XPath, where groups have
-// numbers, it is refused.
-func (p *parser) repeat(a piece, least, most int, lazy string) (piece, error) {
-	switch {
-	case most < 0 && least == 0:
-		return piece{a.text + "*" + lazy, a.weight}, nil
-	case most < 0 && least == 1:
-		return piece{a.text + "+" + lazy, a.weight}, nil
-	case least == 0 && most == 1:
-		return piece{a.text + "?" + lazy, a.weight}, nil
-	}
-	row := maxRepeat / a.weight
-	if max(least, most) > row && p.xpath && strings.Contains(a.text, "(") {
-		return piece{}, p.unsupported("a group is repeated too often")
-	}
-	if most > least && most <= row {
-		return piece{fmt.Sprintf("(?:%s{%d,%d}%s)", a.text, least, most, lazy), a.weight * most}, nil
-	}
-	if most < 0 && least <= row {
-		return piece{fmt.Sprintf("(?:%s{%d,}%s)", a.text, least, lazy), a.weight * max(1, least)}, nil
-	}
-	var b strings.Builder
-	rows := func(n int, form string) {
-		for ; n > 0 && b.Len() <= maxOutput; n -= row {
-			fmt.Fprintf(&b, form, a.text, min(n, row), lazy)
-		}
-	}
-	rows(least, "%s{%d}%s")
-	if most < 0 {
-		b.WriteString(a.text + "*" + lazy)
-	} else {
-		rows(most-least, "%s{0,%d}%s")
-	}
-	if b.Len() > maxOutput {
-		return piece{}, p.unsupported("the pattern is too large")
-	}
-	return piece{"(?:" + b.String() + ")", a.weight * max(1, min(row, max(least, most)))}, nil
-}
-
 // atom reads one character, class or group.
-func (p *parser) atom() (piece, error) {
+func (p *parser) atom() (*node, error) {
 	switch c := p.at(0); c {
 	case '(':
 		return p.parenthesis()
 	case '[':
 		p.pos++
 		s, err := p.class()
-		return p.oneOf(s), err
+		if err != nil {
+			return nil, err
+		}
+		return p.oneOf(s)
 	case '.':
 		p.pos++
-		return p.oneOf(p.dot), nil
+		return p.oneOf(p.dot)
 	case '\\':
 		return p.escaped()
 	case '?', '*', '+':
-		return piece{}, p.fail(fmt.Sprintf("nothing stands before the quantifier %c", c))
+		return nil, p.fail(fmt.Sprintf("nothing stands before the quantifier %c", c))
 	case '{', '}', ']':
-		return piece{}, p.fail(fmt.Sprintf("the character %c must be written as \\%c", c, c))
+		return nil, p.fail(fmt.Sprintf("the character %c must be written as \\%c", c, c))
 	case '^', '$':
-		if p.start != "" {
+		if p.xpath {
 			p.pos++
-			return piece{"(?:" + map[rune]string{'^': p.start, '$': p.end}[c] + ")", 1}, nil
+			return p.anchor(c), nil
 		}
 	}
 	c := p.at(0)
 	p.pos++
-	return p.literal(c), nil
+	return p.literal(c)
 }
 
-func (p *parser) parenthesis() (piece, error) {
+func (p *parser) anchor(c rune) *node {
+	kinds := map[rune]kind{'^': textBegin, '$': textEnd}
+	if p.lines {
+		kinds = map[rune]kind{'^': lineBegin, '$': lineEnd}
+	}
+	return leaf(kinds[c])
+}
+
+// parenthesis reads a group. That of "(?:" captures nothing (XPath and XQuery Functions 3.0 §5.6.1).
+func (p *parser) parenthesis() (*node, error) {
 	p.pos++
-	if p.at(0) == '?' {
-		return piece{}, p.fail("a group that begins with ?, as look-around does, does not exist")
+	group := 0
+	switch {
+	case p.at(0) == '?' && !(p.xpath && p.at(1) == ':'):
+		return nil, p.fail("a group that begins with ?, as look-around does, does not exist")
+	case p.at(0) == '?':
+		p.pos += 2
+	case p.xpath:
+		p.closed = append(p.closed, false)
+		group = len(p.closed)
 	}
 	in, err := p.alternatives()
 	if err != nil {
-		return piece{}, err
+		return nil, err
 	}
 	if !p.take(')') {
-		return piece{}, p.fail("a ( without )")
+		return nil, p.fail("a ( without )")
 	}
-	return piece{p.group + in.text + ")", in.weight}, nil
+	if group > 0 {
+		p.closed[group-1] = true
+	}
+	return groupOf(in, group), nil
 }
 
 // escaped reads an escape outside of a class.
-func (p *parser) escaped() (piece, error) {
+func (p *parser) escaped() (*node, error) {
 	if c := p.at(1); p.xpath && c >= '1' && c <= '9' {
-		return piece{}, p.unsupported("back-references are not supported")
+		return p.reference()
 	}
 	s, single, err := p.escape()
-	if err == nil && single {
-		return p.literal(s[0].lo), nil
+	if err != nil {
+		return nil, err
 	}
-	return p.oneOf(s), err
+	if single {
+		return p.literal(s[0].lo)
+	}
+	return p.oneOf(s)
 }
 
-func (p *parser) literal(c rune) piece {
+// reference reads a back-reference. A digit behind the first belongs to it if so many groups have been opened before;
+// its own group must be closed (XPath and XQuery Functions 2.0 §7.6.1).
+func (p *parser) reference() (*node, error) {
+	n := int(p.at(1) - '0')
+	end := 2
+	for c := p.at(end); c >= '0' && c <= '9' && n*10+int(c-'0') <= len(p.closed); c = p.at(end) {
+		n = n*10 + int(c-'0')
+		end++
+	}
+	if n > len(p.closed) {
+		return nil, p.fail(fmt.Sprintf("there is no group %d before the back-reference", n))
+	}
+	if !p.closed[n-1] {
+		return nil, p.fail(fmt.Sprintf("group %d ends behind the back-reference", n))
+	}
+	p.pos += end
+	ref := leaf(backReference)
+	ref.group = n
+	return ref, nil
+}
+
+func (p *parser) literal(c rune) (*node, error) {
 	if p.fold {
 		return p.oneOf(set{{c, c}}.folded())
 	}
-	return piece{regexp.QuoteMeta(string(c)), 1}
+	n, err := p.oneOf(set{{c, c}})
+	if err == nil {
+		n.kind = literal
+	}
+	return n, err
 }
 
-// oneOf writes a piece that matches one character of s.
-func (p *parser) oneOf(s set) piece { return piece{s.String(), 1} }
+// oneOf returns the node that matches one character of s. How much memory and text it takes depends on its ranges.
+func (p *parser) oneOf(s set) (*node, error) {
+	s = s.normal()
+	if p.size += 1 + len(s); p.size > maxSize {
+		return nil, p.unsupported("the pattern is too large")
+	}
+	n := leaf(oneOf)
+	n.set = s
+	return n, nil
+}

@@ -7,13 +7,16 @@ import (
 	"strings"
 
 	"github.com/ravn-ap/ravn/xml/safe"
+	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
 // compiledRules recovers the rules from a stylesheet that the ISO skeleton made: one mode for each pattern, one
 // template for each rule with a priority that falls in the order of the text, a choose for each assert and an if for
 // each report. Whatever does not fit that form is refused, so that no rule is lost silently.
 func compiledRules(name string, e element) (*Source, problems) {
-	c := &compiledForm{src: compiledSource(name, e), rules: map[string][]ranked{}}
+	c := &compiledForm{
+		src: compiledSource(name, e), old: oldReport(e), rules: map[string][]ranked{}, walks: map[string]kinds{},
+	}
 	for _, n := range e.Elements() {
 		c.note(c.top(e.in(n)))
 	}
@@ -22,9 +25,9 @@ func compiledRules(name string, e element) (*Source, problems) {
 			"this is not a stylesheet of the ISO skeleton or of SchXslt: it has no template for the document node"))
 		return nil, c.problems
 	}
-	c.patterns(c.setup)
-	for mode := range c.rules {
-		c.note(problem(c.rules[mode][0].rule.At, "the rules of mode %s belong to no pattern", mode))
+	if c.patterns(c.setup); !c.writes {
+		c.note(problem(c.setup.place(), "the stylesheet does not write its findings as SVRL"))
+		return nil, c.problems
 	}
 	return c.src, c.problems
 }
@@ -32,6 +35,7 @@ func compiledRules(name string, e element) (*Source, problems) {
 // compiledSource begins the source of a stylesheet: the prefixes of the rules are declared on its element.
 func compiledSource(name string, e element) *Source {
 	s := &Source{Name: name, Prefixes: map[string]string{}, Phases: map[string][]string{}}
+	s.Compatible = e.attr("version") == "1.0"
 	for prefix, uri := range e.Decls() {
 		if prefix != "" {
 			s.Prefixes[prefix] = uri
@@ -42,13 +46,17 @@ func compiledSource(name string, e element) *Source {
 
 type compiledForm struct {
 	problems
-	src   *Source
-	rules map[string][]ranked // by mode
-	setup element             // the template that begins the patterns
+	walks  map[string]kinds // by mode: what is visited
+	src    *Source
+	rules  map[string][]ranked // by mode
+	setup  element             // the template that begins the patterns
+	old    bool                // oldReport
+	writes bool                // it writes a report
 }
 
 type ranked struct {
 	priority float64
+	walk     kinds // what the rule goes on to
 	rule     Rule
 }
 
@@ -69,6 +77,11 @@ var helperModes = []string{
 	"generate-id-from-path", "generate-id-2",
 }
 
+// helperVariables are the parameters and variables that every compiled file has.
+var helperVariables = []string{
+	"archiveDirParameter", "archiveNameParameter", "fileNameParameter", "fileDirParameter", "document-uri",
+}
+
 // top takes a child of the stylesheet.
 func (c *compiledForm) top(e element) error {
 	if e.Name().Space != nsXSL {
@@ -82,9 +95,11 @@ func (c *compiledForm) top(e element) error {
 	case "key":
 		c.src.Keys = append(c.src.Keys, Key{e.attr("name"), e.attr("match"), e.attr("use"), e.place()})
 	case "param", "variable":
-		if sel, ok := e.Attr("", "select"); ok {
-			c.src.Lets = append(c.src.Lets, Let{e.attr("name"), sel, e.place()})
-		} // else a parameter or variable of the skeleton itself
+		if !slices.Contains(helperVariables, e.attr("name")) {
+			v, err := variable(e)
+			c.src.Lets = append(c.src.Lets, v)
+			return err
+		}
 	case "output":
 	case "template":
 		return c.template(e)
@@ -103,8 +118,11 @@ func (c *compiledForm) template(e element) error {
 		return nil
 	case mode == "" && match == "text()", slices.Contains(helperModes, mode):
 		return nil
-	case match == "text()" && e.attr("priority") == "-1", match == "@*|node()" && e.attr("priority") == "-2":
-		return nil // the walk through what no rule matches
+	case match == "text()" && e.attr("priority") == "-1":
+		return nil
+	case match == "@*|node()" && e.attr("priority") == "-2": // the walk through what no rule matches
+		c.walks[mode] = walked(e)
+		return nil
 	}
 	priority, err := strconv.ParseFloat(e.attr("priority"), 64)
 	if err != nil || priority < 1000 || mode == "" { // the rules of the skeleton have 1000 and more
@@ -112,25 +130,24 @@ func (c *compiledForm) template(e element) error {
 	}
 	r := Rule{Context: match, At: e.place()}
 	for _, n := range e.Elements() {
-		c.note(c.rulePart(&r, e.in(n)))
+		c.note(c.rulePart(&r, e.in(n), mode))
 	}
-	c.rules[mode] = append(c.rules[mode], ranked{priority, r})
+	c.rules[mode] = append(c.rules[mode], ranked{priority, walked(e), r})
 	return nil
 }
 
-func (c *compiledForm) rulePart(r *Rule, e element) error {
+func (c *compiledForm) rulePart(r *Rule, e element, mode string) error {
 	switch {
 	case e.is(nsSVRL, "fired-rule"):
 		r.ID = attributeOf(e, "id")
 		return nil
-	case e.is(nsXSL, "apply-templates"):
+	case e.is(nsXSL, "apply-templates") && e.attr("mode") == mode:
 		return nil
 	case e.is(nsXSL, "variable"):
-		sel, ok := e.Attr("", "select")
-		if !ok {
-			return problem(e.place(), "a variable without select is not supported in a rule")
-		}
-		r.Parts = append(r.Parts, RulePart{Let: &Let{e.attr("name"), sel, e.place()}})
+		v, err := variable(e)
+		r.Parts = append(r.Parts, RulePart{Let: &v})
+		return err
+	case aside(e) && !(c.old && writesError(e)):
 		return nil
 	case e.is(nsXSL, "choose"):
 		list := e.Elements()
@@ -146,27 +163,100 @@ func (c *compiledForm) rulePart(r *Rule, e element) error {
 	return problem(e.place(), "%s is not supported in a rule", e.Name())
 }
 
+// walked returns the kinds of nodes that a template goes on to.
+func walked(e element) kinds {
+	k := kindsOf(xdm.Root)
+	if e.is(nsXSL, "apply-templates") {
+		for _, step := range strings.Split(e.attr("select"), "|") {
+			switch strings.TrimSpace(step) {
+			case "*":
+				k |= kindsOf(xdm.Element)
+			case "@*":
+				k |= kindsOf(xdm.Attr)
+			case "comment()":
+				k |= kindsOf(xdm.Comment)
+			case "processing-instruction()":
+				k |= kindsOf(xdm.PI)
+			case "node()":
+				k |= kindsOf(xdm.Element, xdm.Text, xdm.Comment, xdm.PI)
+			}
+		}
+	}
+	for _, n := range e.Elements() {
+		k |= walked(e.in(n))
+	}
+	return k
+}
+
+// aside reports whether an element of a rule writes something beside the report, which makes no finding: nothing in it
+// is of SVRL, or leads out of it.
+func aside(e element) bool {
+	switch space := e.Name().Space; {
+	case space == nsSVRL, space == nsXSL && !slices.Contains(asides, e.Name().Local):
+		return false
+	}
+	return !slices.ContainsFunc(e.Elements(), func(n safe.Node) bool { return !aside(e.in(n)) })
+}
+
+// asides are the instructions that only write.
+var asides = []string{
+	"attribute", "choose", "comment", "copy-of", "element", "for-each", "for-each-group", "if", "otherwise", "sequence",
+	"sort", "text", "value-of", "variable", "when",
+}
+
 // outcome reads what is written when an assert fails or a report holds.
 func (c *compiledForm) outcome(r *Rule, e element, local, test string) error {
 	list := e.Elements()
+	if c.old && len(list) == 1 && list[0].Is("", "Error") {
+		r.Parts = append(r.Parts, RulePart{Assert: oldOutcome(e.in(list[0]), test, local)})
+		return nil
+	}
 	if len(list) != 1 || !list[0].Is(nsSVRL, local) {
 		return problem(e.place(), "a test without svrl:%s", local)
 	}
 	out := e.in(list[0])
 	a := &Assert{
-		ID: attributeOf(out, "id"), Flag: attributeOf(out, "flag"), Test: test,
+		ID: attributeOf(out, "id"), Flag: attributeOf(out, "flag"), Role: attributeOf(out, "role"), Test: test,
 		Report: local == "successful-report", At: out.place(),
 	}
 	for _, n := range out.Elements() {
-		if n.Is(nsSVRL, "text") {
+		switch {
+		case n.Is(nsSVRL, "text"):
 			a.Text = append(a.Text, compiledText(n)...)
+		case n.Is(nsSVRL, "diagnostic-reference"):
+			id, _ := n.Attr("", "diagnostic")
+			a.Diagnostics = append(a.Diagnostics, Diagnostic{ID: id, Text: compiledText(n)})
+		case n.Is(nsSVRL, "property"):
+			id, _ := n.Attr("", "id")
+			a.Diagnostics = append(a.Diagnostics, Diagnostic{ID: id, Property: true, Text: compiledText(n)})
 		}
-	}
-	if a.ID == "" {
-		a.ID = idOf(a.Text)
 	}
 	r.Parts = append(r.Parts, RulePart{Assert: a})
 	return nil
+}
+
+// writesError reports whether an element writes what stylesheets older than SVRL find.
+func writesError(e element) bool {
+	return e.is("", "Error") ||
+		slices.ContainsFunc(e.Elements(), func(n safe.Node) bool { return writesError(e.in(n)) })
+}
+
+// oldReport reports whether a stylesheet is older than SVRL: it writes Schematron and, of what it finds, Error.
+func oldReport(e element) bool {
+	return slices.ContainsFunc(e.Elements(), func(n safe.Node) bool {
+		match, _ := n.Attr("", "match")
+		_, old := n.Child("", "Schematron")
+		return match == "/" && old
+	})
+}
+
+// oldOutcome reads what stylesheets write that are older than SVRL (OIOUBL 2.0.2): an Error with a Description.
+func oldOutcome(out element, test, local string) *Assert {
+	a := &Assert{Test: test, Report: local == "successful-report", At: out.place()}
+	if text, ok := out.Child("", "Description"); ok {
+		a.Text = compiledText(text)
+	}
+	return a
 }
 
 // attributeOf returns an attribute that is written directly or by xsl:attribute.
@@ -200,24 +290,39 @@ func compiledText(n safe.Node) []TextPart {
 	return out
 }
 
-// patterns finds the order of the patterns in the template that applies their modes, and gives each its rules.
+// patterns finds the order of the patterns in the template that applies their modes, and gives each its rules. Rules of
+// a mode that it does not apply never run.
 func (c *compiledForm) patterns(setup element) {
 	var p Pattern
 	var walk func(e element)
 	walk = func(e element) {
 		for _, n := range e.Elements() {
-			child := e.in(n)
-			switch {
+			switch child := e.in(n); {
 			case child.is(nsSVRL, "schematron-output"):
+				c.writes = true
 				c.src.Title = child.attr("title")
+				walk(child)
+			case child.is("", "Schematron"):
+				c.writes = c.old
 				walk(child)
 			case child.is(nsSVRL, "active-pattern"):
 				p = Pattern{ID: attributeOf(child, "id"), Title: attributeOf(child, "name")}
-			case child.is(nsXSL, "apply-templates"):
+			case child.is(nsXSL, "apply-templates") && child.attr("select") == "/":
 				list := c.rules[child.attr("mode")]
 				delete(c.rules, child.attr("mode"))
-				p.Rules = append(p.Rules, inOrder(list)...)
+				p.Rules, p.visits = inOrder(list), c.walks[child.attr("mode")]
+				for _, r := range list { // texts match the template that does nothing
+					if r.walk|kindsOf(xdm.Text) != p.visits|kindsOf(xdm.Text) {
+						c.note(problem(r.rule.At, "a rule that does not go on to the nodes that others go on to"))
+					}
+				}
+				if len(list) > 0 && p.visits == 0 {
+					c.note(problem(child.place(), "the mode %s has no template that goes through the document",
+						child.attr("mode")))
+				}
 				c.src.Patterns = append(c.src.Patterns, p)
+			case child.Name().Space == nsXSL && !aside(child):
+				c.note(problem(child.place(), "%s is not supported among the patterns", child.Name()))
 			}
 		}
 	}

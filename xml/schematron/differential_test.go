@@ -25,6 +25,7 @@ type verdict struct {
 	Error   string   `json:"error"` // the run ended here
 	Message string   `json:"message"`
 	Context string   `json:"context"` // of the last rule that fired
+	Broken  string   `json:"broken"`  // the rule file cannot be compiled
 }
 
 // mutatedCase is a mutated document with the rules it is tried on.
@@ -131,7 +132,11 @@ func judged(t *testing.T, s *Schema, names *xdm.Names, c *mutatedCase, w *verdic
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := outcome(res, w)
+	return compared(outcome(res, w), w)
+}
+
+// compared holds our result against the judge's.
+func compared(got *trail, w *verdict) (kind, diff string) {
 	switch kind = "compared to the end"; {
 	case got.early > 0:
 		kind = oneSided
@@ -191,8 +196,7 @@ type trail struct {
 	last  int // findings before the rule that fired last
 }
 
-// outcome is our result up to the error that ends the judge's run. A context that cannot be evaluated matches
-// nothing, as with the judge, which only warns.
+// outcome is our result up to the error that ends the judge's run.
 func outcome(res *Result, w *verdict) *trail {
 	v := &trail{}
 	for _, s := range res.Steps {
@@ -207,17 +211,21 @@ func outcome(res *Result, w *verdict) *trail {
 		f := &res.Findings[s.Finding]
 		switch {
 		case f.Code == "":
-			v.Found = append(v.Found, f.ID()+" "+f.Flag()+" "+f.Location)
-		case f.Assert == nil:
+			v.Found = append(v.Found, published(f)+f.Location)
 		case f.Code == w.Error && v.Fired == w.Fired:
 			v.Error = f.Code
 			return v
 		default:
 			v.early++
-			v.Found = append(v.Found, maybe+f.ID()+" "+f.Assert.Flag+" "+f.Location)
+			v.Found = append(v.Found, maybe+published(f)+f.Location)
 		}
 	}
 	return v
+}
+
+// published is the id and the flag as the judge's report has them.
+func published(f *Finding) string {
+	return cmp.Or(f.Assert.ID, "null") + " " + cmp.Or(f.Assert.Flag, "null") + " "
 }
 
 func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
@@ -249,6 +257,28 @@ func mutated(t *testing.T, r *rand.Rand, doc string) (string, []string) {
 	return doc, how
 }
 
+// nextDigit makes another number of a number.
+func nextDigit(c rune) rune {
+	if c >= '0' && c < '9' {
+		return c + 1
+	}
+	return c
+}
+
+// swapped exchanges an element with the one behind it.
+func swapped(doc string, base int, n safe.Node) (string, string) {
+	siblings := n.Parent().Elements()
+	i := slices.IndexFunc(siblings, func(s safe.Node) bool { return s == n })
+	if i+1 == len(siblings) {
+		return "", ""
+	}
+	m := siblings[i+1]
+	a, b := n.Offset()-base, m.Offset()-base
+	first, second := string(n.Raw()), string(m.Raw())
+	return doc[:a] + second + doc[a+len(first):b] + first + doc[b+len(second):],
+		"swap " + n.Name().String() + " and " + m.Name().String()
+}
+
 // mutation makes one change.
 func mutation(r *rand.Rand, d *safe.Doc) (doc, what string) {
 	doc = string(d.Top().Raw())
@@ -273,9 +303,20 @@ func mutation(r *rand.Rand, d *safe.Doc) (doc, what string) {
 	from, to := span(n)
 	other, _ := span(m)
 	raw, name := doc[from:to], n.Name().String()
-	switch r.IntN(10) {
+	switch r.IntN(14) {
 	case 0:
 		return doc[:from] + doc[to:], "drop " + name
+	case 6:
+		return doc[:from] + "<" + name + "/>" + doc[to:], "empty " + name
+	case 7:
+		return swapped(doc, base, n)
+	case 8:
+		if i := strings.Index(doc[from:to], "currencyID=\""); i >= 0 {
+			i += from + len("currencyID=\"")
+			j := i + strings.IndexByte(doc[i:], '"')
+			return doc[:i] + pick(r, []string{"ZZZ", "EUR", "NOK", "eur", ""}) + doc[j:], "currency in " + name
+		}
+		return "", ""
 	case 1:
 		return doc[:to] + raw + doc[to:], "double " + name
 	case 2:
@@ -317,7 +358,7 @@ func mutation(r *rand.Rand, d *safe.Doc) (doc, what string) {
 		v = pick(r, []string{
 			" " + old, old + " ", old + "\n", "\u00a0" + old,
 			old[:len(old)/2] + "<!--c-->" + old[len(old)/2:], "-" + old, old + "0", old + ".005", old + old,
-			strings.ToLower(old),
+			strings.ToLower(old), old + "Z", old + "+01:00", strings.Map(nextDigit, old),
 		})
 	}
 	return doc[:from+start+1] + v + "</" + name + ">" + doc[to:], fmt.Sprintf("%s %q", name, v)

@@ -1,6 +1,7 @@
 package schematron
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +17,7 @@ const (
 	nsXSL  = "http://www.w3.org/1999/XSL/Transform"
 	nsXI   = "http://www.w3.org/2001/XInclude"
 	nsSVRL = "http://purl.oclc.org/dsdl/svrl"
+	nsXML  = "http://www.w3.org/XML/1998/namespace"
 )
 
 // maxIncludes limits the files of one rule set.
@@ -35,16 +37,28 @@ func Load(fsys fs.FS, name string) (*Source, error) {
 // load reads a rule file as far as it can be read, with everything that is wrong with it; nil means not at all.
 func load(fsys fs.FS, name string) (*Source, problems) {
 	l := &loader{fsys: fsys}
-	e, err := l.file(name, nil)
+	e, err := l.file(name, "", nil)
 	if err != nil {
 		return nil, problems{err}
 	}
+	src, wrong := l.rules(name, e)
+	if src != nil {
+		src.files, src.xmlBase = fsys, l.xmlBase
+	}
+	return src, wrong
+}
+
+// rules reads the top element of a rule file.
+func (l *loader) rules(name string, e element) (*Source, problems) {
 	switch {
 	case e.is(nsSch, "schema"):
 		return l.schema(name, e), l.problems
 	case !e.is(nsXSL, "stylesheet") && !e.is(nsXSL, "transform"):
 		return nil, problems{problem(e.place(),
 			"the root element is %s, not a Schematron schema or a compiled one", e.Name())}
+	case strings.HasPrefix(e.attr("version"), "1") && (bySchXslt(e) || e.attr("version") != "1.0"):
+		return nil, problems{problem(e.place(),
+			"a stylesheet of XSLT %s that the ISO skeleton did not make", e.attr("version"))}
 	case bySchXslt(e):
 		return schxsltRules(name, e)
 	}
@@ -53,8 +67,11 @@ func load(fsys fs.FS, name string) (*Source, problems) {
 
 type loader struct {
 	problems
-	fsys  fs.FS
-	files int
+	fsys    fs.FS
+	files   int
+	taken   int // parts of rules that were taken by extends
+	reading reading
+	xmlBase bool // a file has an attribute xml:base
 }
 
 // element is an element of a rule file with the file that it stands in.
@@ -66,7 +83,7 @@ type element struct {
 // file is a file of rules.
 type file struct {
 	name  string
-	chain []string // the files that include it, and it: a file that includes one of them would never end
+	chain []string // what includes it, and it: what includes one of them would never end
 	lines []int    // where each line begins
 }
 
@@ -89,10 +106,14 @@ func (e element) attr(name string) string {
 	return v
 }
 
-// file reads a file and returns its top element.
-func (l *loader) file(name string, chain []string) (element, error) {
-	if slices.Contains(chain, name) {
-		return element{}, fmt.Errorf("schematron: %s includes itself", name)
+// file reads a file and returns its top element, or with an id the first element of Schematron that has it.
+func (l *loader) file(name, id string, chain []string) (element, error) {
+	part := name
+	if id != "" {
+		part += "#" + id
+	}
+	if slices.Contains(chain, part) {
+		return element{}, fmt.Errorf("schematron: %s includes itself", part)
 	}
 	if l.files++; l.files > maxIncludes {
 		return element{}, fmt.Errorf("schematron: more than %d files in one rule set", maxIncludes)
@@ -105,16 +126,41 @@ func (l *loader) file(name string, chain []string) (element, error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return element{}, fmt.Errorf("schematron: %s: %w", name, err)
 	}
-	in := &file{name: name, chain: append(slices.Clone(chain), name), lines: []int{0}}
+	in := &file{name: name, chain: append(slices.Clone(chain), part), lines: []int{0}}
+	l.xmlBase = l.xmlBase || bytes.Contains(doc.Root().Raw(), []byte("xml:base"))
 	for i, c := range doc.Root().Raw() {
 		if c == '\n' {
 			in.lines = append(in.lines, i+1)
 		}
 	}
-	return element{doc.Top(), in}, nil
+	if id == "" {
+		return element{doc.Top(), in}, nil
+	}
+	if n, ok := withID(doc.Top(), id); ok {
+		return element{n, in}, nil
+	}
+	return element{}, fmt.Errorf("schematron: %s has no element with the id %s", name, id)
 }
 
-// children returns the child elements with includes replaced by the top element of the file that they name.
+// withID finds the first element of Schematron with an id.
+func withID(n safe.Node, id string) (safe.Node, bool) {
+	if n.Name().Space == nsSch {
+		own, _ := n.Attr("", "id")
+		global, _ := n.Attr(nsXML, "id")
+		if own == id || global == id {
+			return n, true
+		}
+	}
+	for _, c := range n.Elements() {
+		if found, ok := withID(c, id); ok {
+			return found, true
+		}
+	}
+	return safe.Node{}, false
+}
+
+// children returns the child elements with includes replaced by the element that they name: the top one of a file, or
+// that with the id behind "#".
 func (l *loader) children(e element) []element {
 	var out []element
 	for _, n := range e.Elements() {
@@ -123,224 +169,34 @@ func (l *loader) children(e element) []element {
 			out = append(out, c)
 			continue
 		}
-		href := c.attr("href")
-		if href == "" || strings.Contains(href, ":") || strings.HasPrefix(href, "/") {
-			l.note(problem(c.place(), "an include needs a relative file name"))
-			continue
-		}
-		top, err := l.file(path.Join(path.Dir(e.file.name), href), e.file.chain)
-		if err != nil {
+		in, err := l.named(c)
+		switch {
+		case err != nil:
 			l.note(problem(c.place(), "%v", err))
-			continue
+		case in.is(nsSch, "schema"):
+			l.note(problem(c.place(), "an include of a whole schema, %s: only parts can be included",
+				in.file.name))
+		case in.Name().Space != nsSch && in.Name().Space != nsXSL:
+			l.note(problem(c.place(), "an include of %s, which is no element of Schematron", in.Name()))
+		default:
+			out = append(out, in)
 		}
-		out = append(out, top)
 	}
 	return out
 }
 
-func (l *loader) schema(name string, e element) *Source {
-	s := &Source{
-		Name: name, Prefixes: map[string]string{}, Phases: map[string][]string{}, Default: e.attr("defaultPhase"),
-	}
-	if q := e.attr("queryBinding"); q != "xslt2" && q != "xpath2" {
-		l.note(problem(e.place(), "the query binding %q is not supported, only xslt2", q))
-	}
-	if s.Default == "#ALL" {
-		s.Default = ""
-	}
-	list := l.children(e)
-	abstract := map[string]element{}
-	for _, c := range list {
-		if c.is(nsSch, "pattern") && c.attr("abstract") == "true" {
-			abstract[c.attr("id")] = c
-		}
-	}
-	for _, c := range list {
-		l.top(s, c, abstract)
-	}
-	return s
-}
-
-// top takes a child of the schema.
-func (l *loader) top(s *Source, c element, abstract map[string]element) {
+// named returns the element that the attribute href of an element names.
+func (l *loader) named(c element) (element, error) {
+	name, id, _ := strings.Cut(c.attr("href"), "#")
 	switch {
-	case c.is(nsXSL, "function"):
-		fn, err := function(c)
-		s.Functions = append(s.Functions, fn)
-		l.note(err)
-		return
-	case c.is(nsXSL, "key"):
-		s.Keys = append(s.Keys, Key{c.attr("name"), c.attr("match"), c.attr("use"), c.place()})
-		return
-	case c.Name().Space == nsXSL:
-		l.note(problem(c.place(), "xsl:%s is not supported", c.Name().Local))
-		return
-	case c.Name().Space != nsSch:
-		return // foreign elements mean nothing
-	}
-	switch c.Name().Local {
-	case "title":
-		s.Title = squeeze(c.Text())
-	case "ns":
-		s.Prefixes[c.attr("prefix")] = c.attr("uri")
-	case "p":
-	case "let":
-		s.Lets = append(s.Lets, let(c, noParams))
-	case "phase":
-		l.phase(s, c)
-	case "pattern":
-		l.pattern(s, c, abstract)
+	case c.is(nsXI, "include") && (c.attr("xpointer") != "" || c.attr("parse") != "" && c.attr("parse") != "xml"):
+		return element{}, errors.New("an include of a text or a pointer is not supported")
+	case name == "" && id == "", strings.Contains(name, ":"), strings.HasPrefix(name, "/"):
+		return element{}, errors.New("an include needs a relative file name")
+	case name == "":
+		name = c.file.name
 	default:
-		l.note(problem(c.place(), "the element %s is not supported in a schema", c.Name().Local))
+		name = path.Join(path.Dir(c.file.name), name)
 	}
+	return l.file(name, id, c.file.chain)
 }
-
-func (l *loader) phase(s *Source, c element) {
-	active := []string{}
-	for _, a := range l.children(c) {
-		switch {
-		case a.is(nsSch, "active"):
-			active = append(active, a.attr("pattern"))
-		case a.is(nsSch, "let"):
-			l.note(problem(a.place(), "a let in a phase is not supported"))
-		}
-	}
-	s.Phases[c.attr("id")] = active
-}
-
-// params replaces the parameters of an abstract pattern in a text; noParams is for patterns without.
-type params func(string) string
-
-func noParams(s string) string { return s }
-
-func (l *loader) pattern(s *Source, c element, abstract map[string]element) {
-	if c.attr("abstract") == "true" {
-		return
-	}
-	p, body, with := Pattern{ID: c.attr("id")}, c, params(noParams)
-	if isA := c.attr("is-a"); isA != "" {
-		var ok bool
-		if body, ok = abstract[isA]; !ok {
-			l.note(problem(c.place(), "the abstract pattern %s is not there", isA))
-			return
-		}
-		with = replacer(l.children(c))
-	}
-	for _, e := range l.children(body) {
-		switch {
-		case e.is(nsSch, "title"):
-			p.Title = squeeze(e.Text())
-		case e.is(nsSch, "let"):
-			p.Lets = append(p.Lets, let(e, with))
-		case e.is(nsSch, "rule"):
-			if r, ok := l.rule(e, with); ok {
-				p.Rules = append(p.Rules, r)
-			}
-		case e.is(nsXSL, "function"):
-			fn, err := function(e)
-			s.Functions = append(s.Functions, fn)
-			l.note(err)
-		case e.Name().Space == nsSch && e.Name().Local != "p":
-			l.note(problem(e.place(), "the element %s is not supported in a pattern", e.Name().Local))
-		}
-	}
-	s.Patterns = append(s.Patterns, p)
-}
-
-// replacer replaces $name by the value of each param, longer names first: one may be the beginning of another.
-func replacer(list []element) params {
-	type param struct{ name, value string }
-	var all []param
-	for _, e := range list {
-		if e.is(nsSch, "param") {
-			all = append(all, param{"$" + e.attr("name"), e.attr("value")})
-		}
-	}
-	slices.SortStableFunc(all, func(a, b param) int { return len(b.name) - len(a.name) })
-	var pairs []string
-	for _, p := range all {
-		pairs = append(pairs, p.name, p.value)
-	}
-	return strings.NewReplacer(pairs...).Replace
-}
-
-func let(e element, with params) Let {
-	v := e.attr("value")
-	if v == "" {
-		v = e.Text()
-	}
-	return Let{e.attr("name"), with(v), e.place()}
-}
-
-func (l *loader) rule(e element, with params) (r Rule, ok bool) {
-	r = Rule{ID: e.attr("id"), Context: with(e.attr("context")), At: e.place()}
-	if r.Context == "" {
-		l.note(problem(r.At, "a rule without a context"))
-		return r, false
-	}
-	for _, c := range l.children(e) {
-		switch {
-		case c.is(nsSch, "let"):
-			v := let(c, with)
-			r.Parts = append(r.Parts, RulePart{Let: &v})
-		case c.is(nsSch, "assert"), c.is(nsSch, "report"):
-			if a := assert(c, with); a.Test == "" {
-				l.note(problem(a.At, "an assert without a test"))
-			} else {
-				r.Parts = append(r.Parts, RulePart{Assert: a})
-			}
-		case c.Name().Space == nsSch && c.Name().Local != "p":
-			l.note(problem(c.place(), "the element %s is not supported in a rule", c.Name().Local))
-		}
-	}
-	return r, true
-}
-
-func assert(e element, with params) *Assert {
-	a := &Assert{
-		ID: e.attr("id"), Flag: e.attr("flag"), Test: with(e.attr("test")),
-		Report: e.Name().Local == "report", Text: message(e, with), At: e.place(),
-	}
-	if a.ID == "" {
-		a.ID = idOf(a.Text)
-	}
-	return a
-}
-
-// idOf returns the id of an assert without one from the beginning of its message, where it stands by custom: [ID]-text.
-func idOf(text []TextPart) string {
-	if len(text) == 0 {
-		return ""
-	}
-	s := strings.TrimSpace(text[0].Text)
-	if id, _, ok := strings.Cut(strings.TrimPrefix(s, "["), "]"); ok && strings.HasPrefix(s, "[") {
-		return id
-	}
-	return ""
-}
-
-// message reads the text of an assert with the values in it.
-func message(e element, with params) []TextPart {
-	var out []TextPart
-	for n := range e.Children() {
-		c := e.in(n)
-		switch {
-		case n.Kind() == safe.Text:
-			out = append(out, TextPart{Text: with(string(n.Value()))})
-		case c.is(nsSch, "value-of"), c.is(nsXSL, "value-of"):
-			out = append(out, TextPart{Select: with(c.attr("select"))})
-		case c.is(nsSch, "name"):
-			path := c.attr("path")
-			if path == "" {
-				path = "."
-			}
-			out = append(out, TextPart{Select: "name(" + with(path) + ")"})
-		case n.Kind() == safe.Element:
-			out = append(out, message(c, with)...)
-		}
-	}
-	return out
-}
-
-// squeeze joins the words of a text with single spaces.
-func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }

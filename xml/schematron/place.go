@@ -17,7 +17,8 @@ type places struct {
 
 type sibling struct {
 	parent xdm.Node
-	name   xdm.NameID
+	kind   xdm.Kind
+	name   xdm.NameID // of an element
 }
 
 type counted struct {
@@ -28,10 +29,13 @@ type counted struct {
 // path returns the path of a node: local names with their position among siblings of the same expanded name.
 func (p *places) path(n xdm.Node) string {
 	return p.join(n, func(n xdm.Node, name xdm.Name) string {
-		if p.t.Kind(n) == xdm.Attr {
+		switch p.t.Kind(n) {
+		case xdm.Element:
+			return name.Local + p.index(n)
+		case xdm.Attr:
 			return "@" + name.Local
 		}
-		return name.Local + p.index(n)
+		return p.other(n)
 	})
 }
 
@@ -39,6 +43,8 @@ func (p *places) path(n xdm.Node) string {
 func (p *places) skeleton(n xdm.Node) string {
 	return p.join(n, func(n xdm.Node, name xdm.Name) string {
 		switch {
+		case p.t.Kind(n) > xdm.Attr:
+			return p.other(n)
 		case p.t.Kind(n) == xdm.Attr && name.Space == "":
 			return "@" + name.Local
 		case p.t.Kind(n) == xdm.Attr:
@@ -48,6 +54,17 @@ func (p *places) skeleton(n xdm.Node) string {
 		}
 		return "*:" + name.Local + "[namespace-uri()='" + name.Space + "']" + p.index(n)
 	})
+}
+
+// other returns the step to a text, a comment or an instruction.
+func (p *places) other(n xdm.Node) string {
+	switch p.t.Kind(n) {
+	case xdm.Comment:
+		return "comment()" + p.index(n)
+	case xdm.PI:
+		return "processing-instruction()" + p.index(n)
+	}
+	return "text()" + p.index(n)
 }
 
 // join writes the steps from the document node to n.
@@ -63,10 +80,11 @@ func (p *places) join(n xdm.Node, step func(xdm.Node, xdm.Name) string) string {
 	return strings.Join(steps, "")
 }
 
-// index returns the position of an element among its siblings of the same name, in brackets.
+// index returns the position of a node among its siblings of the same kind, and of an element of the same name, in
+// brackets.
 func (p *places) index(n xdm.Node) string {
-	key := sibling{p.t.Parent(n), p.t.NameID(n)}
-	if p.t.Wide(key.parent) {
+	key := sibling{p.t.Parent(n), p.t.Kind(n), p.t.NameID(n)}
+	if key.kind == xdm.Element && p.t.Wide(key.parent) {
 		if i, found := slices.BinarySearch(p.t.Children(key.parent, key.name), n); found {
 			return "[" + strconv.Itoa(i+1) + "]"
 		}
@@ -76,7 +94,7 @@ func (p *places) index(n xdm.Node) string {
 		at = counted{p.t.FirstChild(key.parent), 1}
 	}
 	for ; at.node != n; at.node = p.t.NextSibling(at.node) {
-		if p.t.Kind(at.node) == xdm.Element && p.t.NameID(at.node) == key.name {
+		if p.t.Kind(at.node) == key.kind && p.t.NameID(at.node) == key.name {
 			at.pos++
 		}
 	}

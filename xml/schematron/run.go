@@ -1,9 +1,11 @@
 package schematron
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/ravn-ap/ravn/xml/xdm"
@@ -14,36 +16,55 @@ import (
 type Finding struct {
 	Pattern  *Pattern
 	Rule     *Rule
-	Assert   *Assert // nil when the context of the rule could not be evaluated
+	Assert   *Assert
 	Node     xdm.Node
 	Location string // /Invoice[1]/cac:X[2] without prefixes
 	Text     string
-	Code     string // of the XPath error of a test that could not be evaluated, "" otherwise
+	Code     string       // of the XPath error of a test that could not be evaluated, "" otherwise
+	Why      []xpath.Fact // what decided the test, after Explain
+
+	Diagnostics []string // the texts of Assert.Diagnostics
+
+	compiled *assertion // nil when the test could not be evaluated
 }
 
-// Flag returns the flag as published; a test that could not be evaluated is fatal.
-func (f *Finding) Flag() string {
-	if f.Assert == nil || f.Code != "" {
+// Flag returns the flag as published, or the role where there is none; a test that could not be evaluated is fatal.
+func (f *Finding) Flag() string { return cmp.Or(f.flag(), f.Assert.Role) }
+
+func (f *Finding) flag() string {
+	if f.Code != "" {
 		return "fatal"
 	}
 	return f.Assert.Flag
 }
 
-// ID returns the id of the assert, or of the rule.
+// ID returns the id of the assert, that at the beginning of its message, that of its rule or pattern, or its file and
+// line: no finding is without one.
 func (f *Finding) ID() string {
-	if f.Assert == nil {
-		return f.Rule.ID
-	}
-	return f.Assert.ID
+	at := f.Assert.At
+	return cmp.Or(f.Assert.id(), f.Rule.ID, f.Pattern.ID, fmt.Sprintf("%s:%d", path.Base(at.File), at.Line))
 }
 
-// maxFindings is how many findings of a rule file are kept: enough for a person, but a document with a million errors
-// cannot fill the memory.
+// Remark is a context that could not be evaluated on some nodes, which its rule therefore does not match (XSLT 2.0
+// §5.5.4). It says nothing against the document.
+type Remark struct {
+	Pattern  *Pattern
+	Rule     *Rule
+	Node     xdm.Node // the first of the nodes
+	Location string
+	Text     string
+	Code     string // of the XPath error
+	Times    int    // how many nodes
+}
+
+// maxFindings is how many findings of a rule file are kept, and how many remarks: enough for a person, but a document
+// with a million errors cannot fill the memory.
 const maxFindings = 1000
 
 // Result is the result of the rules for a document.
 type Result struct {
 	Findings []Finding
+	Remarks  []Remark
 	More     int    // findings beyond those that are kept
 	MoreBad  bool   // one of those was no warning
 	Fired    int    // how many times a rule matched a node
@@ -76,6 +97,7 @@ var (
 func (s *Schema) Validate(ctx context.Context, t *xdm.Tree, o Options) (*Result, error) {
 	r := &run{t: t, ev: xpath.NewEvaluation(ctx, t, o.Budget), places: places{t: t}, trace: o.Trace}
 	defer r.ev.Release()
+	r.ev.Documents(s.docs)
 	for _, p := range s.patterns {
 		r.step(Step{Pattern: p.src})
 		if err := r.pattern(p); err != nil {
@@ -98,6 +120,13 @@ type run struct {
 	res    Result
 	places places
 	trace  bool
+	marks  map[mark]int // remarks, by number
+}
+
+// mark is what there is one remark of.
+type mark struct {
+	rule *rule
+	code string
 }
 
 func (r *run) step(s Step) {
@@ -122,24 +151,19 @@ func (r *run) found(f Finding) {
 	r.res.Findings = append(r.res.Findings, f)
 }
 
-// pattern gives each node to the first rule that matches it. Text, comments and instructions are never visited.
+// pattern gives each node to the first rule that matches it. Kinds of nodes that no context matches are passed over.
 func (r *run) pattern(p *pattern) error {
 	if err := r.ev.Spend(r.t.Len() >> 3); err != nil { // skipping a node is cheap: eight count as one step
 		return err
 	}
-	if p.index.docNode {
+	if p.index.kinds.has(xdm.Root) {
 		if err := r.node(p, 0, 0, 0); err != nil {
 			return err
 		}
 	}
+	kinds := p.index.kinds
 	for n := xdm.Node(1); int(n) < r.t.Len(); n++ {
-		switch r.t.Kind(n) {
-		case xdm.Attr:
-			if !p.index.attrs {
-				continue
-			}
-		case xdm.Element:
-		default:
+		if !kinds.has(r.t.Kind(n)) {
 			continue
 		}
 		if err := r.node(p, n, r.t.NameID(n), r.t.NameID(r.t.Parent(n))); err != nil {
@@ -150,7 +174,7 @@ func (r *run) pattern(p *pattern) error {
 }
 
 // node tries the rules that may match a node, in their order, and fires the first that does. A context that cannot be
-// evaluated is a finding, and the next rule is tried.
+// evaluated does not match (XSLT 2.0 §5.5.4); there is a remark of it.
 func (r *run) node(p *pattern, n xdm.Node, name, parent xdm.NameID) error {
 	for _, i := range p.index.rules(name, parent) {
 		rule := &p.rules[i]
@@ -159,7 +183,7 @@ func (r *run) node(p *pattern, n xdm.Node, name, parent xdm.NameID) error {
 			if xpath.IsBudget(err) {
 				return err
 			}
-			r.failed(p, rule, nil, n, err)
+			r.remark(p, rule, n, err)
 			continue
 		}
 		if ok {
@@ -184,46 +208,82 @@ func (r *run) fire(p *pattern, rule *rule, n xdm.Node) error {
 			r.failed(p, rule, a, n, err)
 			continue
 		}
-		if ok == a.src.Report && !r.full(a.src.Flag) {
-			text, err := r.message(a, n)
-			if err != nil {
+		if ok == a.src.Report && !r.full(cmp.Or(a.src.Flag, a.src.Role)) {
+			f := Finding{
+				Pattern: p.src, Rule: rule.src, Assert: a.src, Node: n, Location: r.places.path(n), compiled: a,
+			}
+			if err := r.texts(&f); err != nil {
 				return err
 			}
-			r.found(Finding{
-				Pattern: p.src, Rule: rule.src, Assert: a.src, Node: n, Location: r.places.path(n), Text: text,
-			})
+			r.found(f)
 		}
 	}
 	return nil
 }
 
-// failed records an evaluation that failed; the rest goes on.
+// failed records a test that failed; the rest goes on.
 func (r *run) failed(p *pattern, rule *rule, a *assertion, n xdm.Node, err error) {
 	if r.full("fatal") {
 		return
 	}
-	f := Finding{
+	r.found(Finding{
+		Pattern: p.src, Rule: rule.src, Assert: a.src, Node: n, Location: r.places.path(n),
+		Text: "The rule cannot be evaluated on this document: " + err.Error(), Code: codeOf(err),
+	})
+}
+
+// remark records a context that cannot be evaluated on a node.
+func (r *run) remark(p *pattern, rule *rule, n xdm.Node, err error) {
+	m := mark{rule, codeOf(err)}
+	if i, ok := r.marks[m]; ok {
+		r.res.Remarks[i].Times++
+		return
+	}
+	if len(r.res.Remarks) == maxFindings {
+		return
+	}
+	if r.marks == nil {
+		r.marks = map[mark]int{}
+	}
+	r.marks[m] = len(r.res.Remarks)
+	r.res.Remarks = append(r.res.Remarks, Remark{
 		Pattern: p.src, Rule: rule.src, Node: n, Location: r.places.path(n),
-		Text: "The rule cannot be evaluated on this document: " + err.Error(),
-	}
-	if a != nil {
-		f.Assert = a.src
-	}
+		Text: "The context of the rule cannot be evaluated here, so the rule does not apply: " + err.Error(),
+		Code: m.code, Times: 1,
+	})
+}
+
+func codeOf(err error) string {
 	var xe *xpath.Error
 	if errors.As(err, &xe) {
-		f.Code = xe.Code
+		return xe.Code
 	}
-	r.found(f)
+	return ""
 }
 
 // maxText is how many bytes of a message are kept: nobody reads more, and the values in messages could repeat the
 // whole text of a document a thousand times.
 const maxText = 8 << 10
 
+// texts resolves the message of a finding, and its diagnostics.
+func (r *run) texts(f *Finding) (err error) {
+	if f.Text, err = r.message(f.compiled.text, f.Node); err != nil {
+		return err
+	}
+	for _, d := range f.compiled.diagnostics {
+		text, err := r.message(d, f.Node)
+		if err != nil {
+			return err
+		}
+		f.Diagnostics = append(f.Diagnostics, text)
+	}
+	return nil
+}
+
 // message resolves a message. A value in it that cannot be evaluated is left out.
-func (r *run) message(a *assertion, n xdm.Node) (string, error) {
+func (r *run) message(list []textPart, n xdm.Node) (string, error) {
 	var b strings.Builder
-	for _, t := range a.text {
+	for _, t := range list {
 		if t.value == nil {
 			b.WriteString(t.text)
 			continue

@@ -1,10 +1,12 @@
 package schematron
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
 	"github.com/ravn-ap/ravn/xml/safe"
+	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
 // nsSchXslt is the namespace of SchXslt, which its stylesheets declare.
@@ -61,7 +63,7 @@ func (s *schxsltForm) top(e element) error {
 	}
 	name := e.attr("name")
 	switch e.Name().Local {
-	case "output":
+	case "output", "mode": // a mode of XSLT 3.0 is for nodes that no template matches: here one matches all
 	case "function":
 		if name == "schxslt:location" {
 			return nil
@@ -75,8 +77,8 @@ func (s *schxsltForm) top(e element) error {
 		if name == "schxslt.validate.initial-document-uri" {
 			return nil
 		}
-		l, err := selected(e)
-		s.src.Lets = append(s.src.Lets, l)
+		v, err := variable(e)
+		s.src.Lets = append(s.src.Lets, v)
 		return err
 	case "template":
 		return s.template(e)
@@ -84,19 +86,6 @@ func (s *schxsltForm) top(e element) error {
 		return problem(e.place(), "xsl:%s is not supported in rules compiled by SchXslt", e.Name().Local)
 	}
 	return nil
-}
-
-// selected reads a variable or parameter whose value is an expression.
-func selected(e element) (Let, error) {
-	value, ok := e.Attr("", "select")
-	l := Let{e.attr("name"), value, e.place()}
-	switch {
-	case !ok:
-		return l, problem(e.place(), "the let %s with content instead of an expression is not supported", l.Name)
-	case e.attr("as") != "":
-		return l, problem(e.place(), "the let %s with a type is not supported", l.Name)
-	}
-	return l, nil
 }
 
 func (s *schxsltForm) template(e element) error {
@@ -140,7 +129,7 @@ func (s *schxsltForm) patterns(e element, name string) error {
 		c := e.in(n)
 		switch {
 		case c.is(nsSchXslt, "pattern"):
-			p := Pattern{}
+			p := Pattern{visits: kindsOf(xdm.Root, xdm.Element, xdm.Attr, xdm.Text, xdm.Comment, xdm.PI)}
 			if active, ok := descendant(c, nsSVRL, "active-pattern"); ok {
 				p.ID, p.Title = attributeOf(active, "id"), attributeOf(active, "name")
 			}
@@ -183,9 +172,9 @@ func (s *schxsltForm) rule(e element) error {
 		switch {
 		case c.is(nsXSL, "param") && c.attr("name") == "schxslt:patterns-matched":
 		case c.is(nsXSL, "variable"):
-			l, err := selected(c)
+			v, err := variable(c)
 			s.note(err)
-			r.Parts = append(r.Parts, RulePart{Let: &l})
+			r.Parts = append(r.Parts, RulePart{Let: &v})
 		case c.is(nsXSL, "choose") && pattern == "":
 			if pattern, err = s.choice(&r, c); err != nil {
 				return err
@@ -197,7 +186,7 @@ func (s *schxsltForm) rule(e element) error {
 	if pattern == "" {
 		return problem(e.place(), "a rule that names no pattern")
 	}
-	s.rules[pattern] = append(s.rules[pattern], ranked{priority, r})
+	s.rules[pattern] = append(s.rules[pattern], ranked{priority: priority, rule: r})
 	return nil
 }
 
@@ -250,11 +239,11 @@ func (s *schxsltForm) rulePart(r *Rule, e element) error {
 
 // outcome reads what is written when an assert fails or a report holds.
 func (s *schxsltForm) outcome(r *Rule, a *Assert, out element) error {
-	a.ID, a.Flag = out.attr("id"), out.attr("flag")
-	if strings.ContainsAny(a.ID+a.Flag, "{}") {
-		return problem(out.place(), "an id or flag that is computed is not supported")
+	a.ID, a.Flag, a.Role = out.attr("id"), out.attr("flag"), out.attr("role")
+	if strings.ContainsAny(a.ID+a.Flag+a.Role, "{}") {
+		return problem(out.place(), "an id, flag or role that is computed is not supported")
 	}
-	if at := out.attr("location"); at != "{schxslt:location(.)}" {
+	if at := out.attr("location"); at != "{schxslt:location(.)}" && at != "{path(.)}" {
 		return problem(out.place(), "the subject of an assert is not supported: %s", at)
 	}
 	for _, n := range out.Elements() {
@@ -262,13 +251,16 @@ func (s *schxsltForm) outcome(r *Rule, a *Assert, out element) error {
 		switch {
 		case c.is(nsSVRL, "text"):
 			a.Text = append(a.Text, s.messageParts(c)...)
+		case c.is(nsSVRL, "diagnostic-reference"), c.is(nsSVRL, "property-reference"):
+			property := c.Name().Local == "property-reference"
+			a.Diagnostics = append(a.Diagnostics, Diagnostic{
+				ID: cmp.Or(c.attr("diagnostic"), c.attr("property")), Property: property, Text: s.messageParts(c),
+			})
+		case c.is(nsSVRL, "message-code"), c.is(nsSVRL, "message-category"): // what the text says, too
 		case c.is(nsXSL, "attribute") && c.attr("name") == "test":
 		default:
 			return problem(c.place(), "%s is not supported in an assert", c.Name())
 		}
-	}
-	if a.ID == "" {
-		a.ID = idOf(a.Text)
 	}
 	r.Parts = append(r.Parts, RulePart{Assert: a})
 	return nil

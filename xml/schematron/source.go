@@ -10,7 +10,10 @@ package schematron
 
 import (
 	"fmt"
+	"io/fs"
+	"strings"
 
+	"github.com/ravn-ap/ravn/xml/xdm"
 	"github.com/ravn-ap/ravn/xml/xpath"
 )
 
@@ -24,13 +27,27 @@ type Source struct {
 	Keys      []Key
 	Patterns  []Pattern
 	Phases    map[string][]string // ids of the active patterns
+	PhaseLets map[string][]Let    // by phase
 	Default   string              // phase that applies when none is asked for; "" means all patterns
+
+	Compatible bool // the expressions are of XPath 1.0 (xpath.Compiler.Compatible)
+
+	files   fs.FS // where Compile reads the documents that expressions name
+	xmlBase bool  // an attribute xml:base stands somewhere in the rules
 }
 
-// Let is a named value.
+// Let is a named value: that of an expression, or the text that Body makes.
 type Let struct {
 	Name, Value string
+	Body        []xpath.Instruction
 	At          Place
+}
+
+// content makes a let of what stands in it. Nothing is the empty string (XSLT 2.0 §9.3).
+func (l *Let) content(body []xpath.Instruction) {
+	if l.Body = body; len(body) == 0 {
+		l.Value = "''"
+	}
 }
 
 // Key is an xsl:key.
@@ -44,7 +61,21 @@ type Pattern struct {
 	ID, Title string
 	Lets      []Let
 	Rules     []Rule
+
+	visits kinds // what a stylesheet walks through; none for Schematron
 }
+
+// kinds is a set of kinds of nodes.
+type kinds uint8
+
+func kindsOf(list ...xdm.Kind) (k kinds) {
+	for _, kind := range list {
+		k |= 1 << kind
+	}
+	return k
+}
+
+func (k kinds) has(kind xdm.Kind) bool { return k>>kind&1 != 0 }
 
 // Rule is a context with its assertions. Lets and asserts stand in their order.
 type Rule struct {
@@ -61,10 +92,32 @@ type RulePart struct {
 
 // Assert is a test of a rule. A report fires when its test holds, an assert when it does not.
 type Assert struct {
-	ID, Flag, Test string
-	Report         bool
-	Text           []TextPart
-	At             Place
+	ID, Flag, Role, Test string
+	Report               bool
+	Text                 []TextPart
+	Diagnostics          []Diagnostic
+	At                   Place
+}
+
+// Diagnostic is a text that is given with an assert: a diagnostic, or a property.
+type Diagnostic struct {
+	ID       string
+	Property bool
+	Text     []TextPart
+}
+
+// id returns the id of an assert, of one without that at the beginning of its message, where it stands by custom:
+// [ID]-text.
+func (a *Assert) id() string {
+	if a.ID != "" || len(a.Text) == 0 {
+		return a.ID
+	}
+	if s, ok := strings.CutPrefix(strings.TrimSpace(a.Text[0].Text), "["); ok {
+		if id, _, ok := strings.Cut(s, "]"); ok && !strings.ContainsAny(id, " \t\n") {
+			return id
+		}
+	}
+	return ""
 }
 
 // TextPart is a piece of a message: text, or the value of an expression.

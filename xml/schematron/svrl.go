@@ -85,18 +85,32 @@ func (o *svrl) step(s *Step, res *Result, document string) {
 
 func (o *svrl) finding(f *Finding) {
 	name := "svrl:failed-assert"
-	if f.Assert != nil && f.Assert.Report && f.Code == "" {
+	if f.Assert.Report && f.Code == "" {
 		name = "svrl:successful-report"
 	}
 	o.raw("  <" + name)
-	if f.Assert != nil {
-		o.attr("test", f.Assert.Test)
-	} else {
-		o.attr("test", f.Rule.Context)
-	}
-	o.attr("id", f.ID())
-	o.attr("flag", f.Flag())
+	o.attr("test", f.Assert.Test)
+	o.attr("id", f.Assert.ID)
+	o.attr("flag", f.flag())
+	o.attr("role", f.Assert.Role)
 	o.attr("location", o.places.skeleton(f.Node))
-	o.buf = safe.AppendText(o.buf[:0], f.Text)
-	o.raw(">\n    <svrl:text>" + string(o.buf) + "</svrl:text>\n  </" + name + ">\n")
+	o.raw(">\n")
+	o.text("    ", f.Text)
+	for i, text := range f.Diagnostics {
+		d, kind := &f.Assert.Diagnostics[i], "diagnostic"
+		if d.Property {
+			kind = "property"
+		}
+		o.raw("    <svrl:" + kind + "-reference")
+		o.attr(kind, d.ID)
+		o.raw(">\n")
+		o.text("      ", text)
+		o.raw("    </svrl:" + kind + "-reference>\n")
+	}
+	o.raw("  </" + name + ">\n")
+}
+
+func (o *svrl) text(indent, text string) {
+	o.buf = safe.AppendText(o.buf[:0], text)
+	o.raw(indent + "<svrl:text>" + string(o.buf) + "</svrl:text>\n")
 }

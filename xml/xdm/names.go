@@ -18,9 +18,9 @@ type Name struct{ Space, Local string }
 type NameID int32
 
 // Names is a table that compiled expressions share: numbers for the names that they use, and their lists of strings.
-// It grows when expressions are compiled, never with a document, which could fill it: a name that is not in the table
-// gets a number that only its tree knows. Expressions must therefore be compiled before the trees that they are to
-// see are built.
+// It grows when expressions are compiled, never with a document to validate, which could fill it: a name that is not
+// in the table gets a number that only its tree knows. Expressions must therefore be compiled before the trees that
+// they are to see are built.
 type Names struct {
 	mu   sync.RWMutex
 	ids  map[Name]NameID

@@ -91,12 +91,21 @@ type oddName struct {
 }
 
 // Parse builds the tree of a document in memory. An error is an *safe.Error.
-func Parse(b []byte, names *Names) (*Tree, error) {
+func Parse(b []byte, names *Names) (*Tree, error) { return NewBuilderOf(names, b).parse(b) }
+
+// ParseKnown is Parse for a document that belongs to the rules: its names are entered in the table, so that expressions
+// that are compiled afterwards see it, too.
+func ParseKnown(b []byte, names *Names) (*Tree, error) {
 	build := NewBuilderOf(names, b)
-	if err := safe.Scan(bytes.NewReader(b), safe.Document, build.Event); err != nil {
+	build.enter = true
+	return build.parse(b)
+}
+
+func (b *Builder) parse(doc []byte) (*Tree, error) {
+	if err := safe.Scan(bytes.NewReader(doc), safe.Document, b.Event); err != nil {
 		return nil, err
 	}
-	return build.Tree(), nil
+	return b.Tree(), nil
 }
 
 // Builder makes a tree from the events of a scan. The same events may feed other readers, such as a schema, so that a
@@ -109,6 +118,7 @@ type Builder struct {
 	ids         map[safe.Name]nameRef // names seen in this document
 	own         map[Name]NameID
 	targets     map[string]int32 // of instructions
+	enter       bool             // new names go into the table
 }
 
 type nameRef struct {
@@ -262,7 +272,10 @@ func (b *Builder) ref(name safe.Name) nameRef {
 	// table, but within one tree it must keep one number.
 	id, ok := b.own[n]
 	if !ok {
-		if id, ok = b.t.names.find(n); ok {
+		if id, ok = b.t.names.find(n); !ok && b.enter {
+			id, ok = b.t.names.ID(strings.Clone(n.Space), strings.Clone(n.Local)), true
+		}
+		if ok {
 			b.t.mark(id)
 		} else {
 			id = b.unknown(n)

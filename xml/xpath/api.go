@@ -26,6 +26,9 @@ func (f *Evaluation) String(e *Expr, n xdm.Node) (s string, err error) {
 	f.begin(e, n)
 	mark := len(f.st)
 	e.code.push(f)
+	if e.first && len(f.st) > mark {
+		f.drop(mark + 1)
+	}
 	f.atomize(mark)
 	list := make([]string, len(f.st)-mark)
 	for i := range list {
@@ -42,24 +45,41 @@ func (f *Evaluation) Items(e *Expr, n xdm.Node) (items []Item, err error) {
 	return f.collect(e.code)
 }
 
-// Matches reports whether a pattern matches a node.
+// Matches reports whether a pattern matches a node. An alternative that cannot be evaluated does not match; there is an
+// error if no other does.
 func (f *Evaluation) Matches(p *Pattern, n xdm.Node) (ok bool, err error) {
+	ok, err = f.matchesOne(p, n)
+	if err == nil || IsBudget(err) || len(p.alts) == 1 {
+		return ok, err
+	}
+	for i := range p.alts {
+		one := Pattern{alts: p.alts[i : i+1], slots: p.slots}
+		if ok, failed := f.matchesOne(&one, n); ok || failed != nil && IsBudget(failed) {
+			return ok, failed
+		}
+	}
+	return false, err
+}
+
+func (f *Evaluation) matchesOne(p *Pattern, n xdm.Node) (ok bool, err error) {
 	f.reset()
 	defer rescue(&err)
 	f.focus = false
+	f.current = documentNode(n)
 	return f.matches(p, n), nil
 }
 
 // begin prepares for an expression with n as its context item.
 func (f *Evaluation) begin(e *Expr, n xdm.Node) {
 	f.enter(e.slots)
-	f.setFocus(nodeItem(n), 1, 1)
+	f.setFocus(documentNode(n), 1, 1)
+	f.current = f.item
 }
 
 // Text returns the string value of an item.
 func (f *Evaluation) Text(i Item) string {
 	if i.Type == NodeT {
-		return f.t.Value(i.Node())
+		return f.treeOf(&i).Value(i.Node())
 	}
 	return i.lexical()
 }

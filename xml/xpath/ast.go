@@ -43,10 +43,16 @@ type (
 		test     bool // castable
 	}
 	instance struct {
-		x  node
-		of seqType
+		x     node
+		of    seqType
+		treat bool // treat as: the value itself, or an error
 	}
-	call struct {
+	letExpr struct { // XPath 3.0 §3.11
+		binds []binding
+		ret   node
+	}
+	mapped struct{ l, r node } // l ! r, XPath 3.0 §3.14
+	call   struct {
 		name qname
 		args []node
 		pos  int
@@ -120,12 +126,12 @@ const (
 	testPI
 	testElement   // element()
 	testAttribute // attribute()
-	testDocument  // document-node()
+	testDocument  // document-node(), with the name of the top element when any is not set
 )
 
 type nodeTest struct {
 	kind  testKind
-	name  qname   // testName, testElement and testAttribute when named is set
+	name  qname   // testName; testElement, testAttribute and testDocument when any is not set
 	names []qname // testNames
 	any   bool    // testElement, testAttribute: without a name
 	pi    string

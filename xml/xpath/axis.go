@@ -19,7 +19,7 @@ func (f *Evaluation) axis(a axis, t *test, n xdm.Node) {
 		var w walk
 		w.begin(f, a, t, n)
 		for c := w.next(f); c != xdm.None; c = w.next(f) {
-			f.push(nodeItem(c))
+			f.push(f.node(c))
 		}
 	case axisSelf:
 		f.take(t, n)
@@ -53,7 +53,7 @@ func (f *Evaluation) axis(a axis, t *test, n xdm.Node) {
 func (f *Evaluation) take(t *test, n xdm.Node) {
 	f.spend(1)
 	if t.matches(f.t, n) {
-		f.push(nodeItem(n))
+		f.push(f.node(n))
 	}
 }
 
@@ -105,7 +105,7 @@ func (f *Evaluation) stretch(t *test, from, until xdm.Node, named func(xdm.NameI
 	f.spend(int(until - from))
 	for n := from; n < until; n++ {
 		if (f.t.Kind(n) == xdm.Attr) == attrs && t.matches(f.t, n) {
-			f.push(nodeItem(n))
+			f.push(f.node(n))
 		}
 	}
 }
@@ -140,7 +140,7 @@ func (f *Evaluation) siblings(t *test, n, from, until xdm.Node) {
 func (f *Evaluation) pushAll(list []xdm.Node) {
 	f.spend(1 + len(list))
 	for _, n := range list {
-		f.push(nodeItem(n))
+		f.push(f.node(n))
 	}
 }
 

@@ -20,7 +20,13 @@ func cast(v Item, to Type) Item {
 
 // tryCast is cast for "castable as" and for fn:number, which must not fail: it returns the code of the error, or "".
 func tryCast(v Item, to Type) (Item, string) {
-	if v.Type == to || to == AnyAtomic {
+	switch {
+	case to > AnyAtomic:
+		return castDerived(v, to)
+	case to == AnyAtomic:
+		return v, ""
+	case v.Type == to:
+		v.sub = NoType
 		return v, ""
 	}
 	switch to {
@@ -35,7 +41,7 @@ func tryCast(v Item, to Type) (Item, string) {
 	switch to {
 	case Boolean:
 		return castBoolean(v)
-	case Integer, Decimal, Double:
+	case Integer, Decimal, Double, Float:
 		return castNumber(v, to)
 	}
 	return castTemporal(v, to)
@@ -58,6 +64,9 @@ func parseItem(s string, to Type) (Item, string) {
 	case Double:
 		f, ok := parseDouble(s)
 		return doubleItem(f), when(ok)
+	case Float:
+		f, ok := parseReal(s, 32)
+		return floatItem(f), when(ok)
 	case Date:
 		w, ok = parseDate(s)
 	case Time:
@@ -66,6 +75,8 @@ func parseItem(s string, to Type) (Item, string) {
 		w, ok = parseDateTime(s)
 	case Duration:
 		w, ok = parseDuration(s)
+	case Months:
+		w, ok = parseMonths(s)
 	}
 	return timeItem(to, w), when(ok)
 }
@@ -82,7 +93,7 @@ func castBoolean(v Item) (Item, string) {
 	switch v.Type {
 	case Integer, Decimal:
 		return boolItem(v.dec().sign() != 0), ""
-	case Double:
+	case Double, Float:
 		return boolItem(v.float() != 0 && !math.IsNaN(v.float())), ""
 	}
 	return v, codeType
@@ -92,14 +103,14 @@ func castNumber(v Item, to Type) (Item, string) {
 	switch v.Type {
 	case Boolean:
 		v = intItem(v.n)
-	case Integer, Decimal, Double:
+	case Integer, Decimal, Double, Float:
 	default:
 		return v, codeType
 	}
 	switch {
-	case to == Double:
-		return doubleItem(v.double()), ""
-	case v.Type == Double:
+	case to.floating():
+		return realItem(to, v.double()), ""
+	case v.Type.floating():
 		f := v.float()
 		if math.IsNaN(f) || math.IsInf(f, 0) {
 			return v, "FOCA0002"

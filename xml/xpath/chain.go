@@ -77,7 +77,7 @@ func (ch *chain) push(f *Evaluation, n xdm.Node, depth int) {
 	it.begin(f, ch.steps[depth].axis, &ch.steps[depth].test, n)
 	for c := it.next(f); c != xdm.None; c = it.next(f) {
 		if depth == len(ch.steps)-1 {
-			f.push(nodeItem(c))
+			f.push(f.node(c))
 		} else {
 			ch.push(f, c, depth+1)
 		}

@@ -1,5 +1,7 @@
 package xpath
 
+import "cmp"
+
 // code is a compiled expression. Its three functions give the same value in three forms, and each caller takes the
 // one it needs: test may stop at the first node, and atom needs no place on the stack. The fields below them are what
 // is known of the value without evaluating it; a caller chooses a faster way by them.
@@ -11,6 +13,7 @@ type code struct {
 	typ   Type // of all items, NoType when it is not known
 	konst bool // items is the value, the same in every document
 	items []Item
+	docs  *Documents              // set: it is constant, and some items are nodes of these documents
 	one   bool                    // there is exactly one item
 	opt   bool                    // there is at most one item
 	count func(f *Evaluation) int // how many items there are, where that is known without them; nil for others
@@ -89,13 +92,17 @@ func fromItems(items []Item) *code {
 // folded evaluates c now if its operands are constant. If that fails, c stays as it is: the expression may stand in a
 // branch that is never taken, and must then not fail at all.
 func folded(c *code, operands ...*code) *code {
+	var docs *Documents
 	for _, o := range operands {
 		if !o.konst {
 			return c
 		}
+		docs = cmp.Or(o.docs, docs)
 	}
-	f := constantEvaluation()
-	items, err := f.collect(c)
+	if docs != nil {
+		return docs.folded(c)
+	}
+	items, err := constantEvaluation().collect(c)
 	if err != nil {
 		return c
 	}

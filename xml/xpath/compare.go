@@ -3,6 +3,9 @@ package xpath
 import "slices"
 
 func (u *unit) compare(n compare) *code {
+	if u.c.compatible {
+		return oldCompare(n.op, u.compile(n.l), u.compile(n.r))
+	}
 	if c := u.seenBefore(n); c != nil {
 		return c
 	}
@@ -69,6 +72,11 @@ func (u *unit) general(op string, l, r *code) *code {
 		}
 		if set := setOf(u.c.names, r); set != nil {
 			return inSet(l, r, set)
+		}
+		if r.docs != nil {
+			if c := inDocument(u.c.names, l, r); c != nil {
+				return folded(c, l, r)
+			}
 		}
 		if r.memo != nil && !r.opt {
 			return inMemoSet(l, r)

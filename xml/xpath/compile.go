@@ -18,6 +18,10 @@ type Compiler struct {
 	lets  int // how many lets there are: each has an index into Evaluation.lets
 	memos int // likewise, into Evaluation.memos
 	steps int // likewise, into Evaluation.matchedSteps
+	docs  *Documents
+	sets  int // likewise, into Evaluation.sets
+
+	compatible bool // with XPath 1.0 (Compatible)
 }
 
 type funcKey struct {
@@ -61,6 +65,18 @@ func (s *Scope) Let(name, text string) (*Scope, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.bind(name, code, slots)
+}
+
+// LetText returns a scope with one more let, whose value is the text that instructions make (XSLT 2.0 §9.3).
+func (s *Scope) LetText(name string, body []Instruction) (next *Scope, err error) {
+	defer rescue(&err)
+	u := &unit{scope: s, c: s.c, inMemo: !s.local}
+	code := constructed(u.body(body, s.c.ns))
+	return s.bind(name, code, u.slots)
+}
+
+func (s *Scope) bind(name string, code *code, slots int) (*Scope, error) {
 	l := &let{index: s.c.lets, local: s.local, code: code, slots: slots}
 	s.c.lets++
 	if !l.local {
@@ -75,9 +91,11 @@ func (s *Scope) Let(name, text string) (*Scope, error) {
 }
 
 // name reads a name with its prefix; def is the namespace of one without.
-func (c *Compiler) name(text, def string) (q qname, err error) {
+func (c *Compiler) name(text, def string) (q qname, err error) { return nameIn(c.ns, text, def) }
+
+func nameIn(ns map[string]string, text, def string) (q qname, err error) {
 	defer rescue(&err)
-	p := &parser{toks: lex(nil, text), ns: c.ns}
+	p := &parser{toks: lex(nil, text), ns: ns}
 	t := p.peek()
 	if t.kind != tokName || len(p.toks) != 2 {
 		return q, &Error{Code: codeSyntax, Msg: "not a name: " + text}
@@ -99,6 +117,7 @@ func (s *Scope) find(name qname) *let {
 type Expr struct {
 	code  *code
 	slots int
+	first bool // as a string it is its first item (Compatible)
 }
 
 // Compile compiles an expression.
@@ -107,7 +126,7 @@ func (s *Scope) Compile(text string) (*Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Expr{code, slots}, nil
+	return &Expr{code, slots, s.c.compatible}, nil
 }
 
 func (s *Scope) compile(text string) (c *code, slots int, err error) { return s.compileAs(text, false) }
@@ -149,6 +168,9 @@ func (u *unit) bind(name qname, one bool, typ Type) int {
 }
 
 func (u *unit) compile(n node) *code {
+	if u.c.compatible {
+		onlyOld(n)
+	}
 	if c := u.memoized(n); c != nil {
 		return c
 	}
@@ -165,6 +187,9 @@ func (u *unit) compile(n node) *code {
 		return u.binary(n)
 	case negate:
 		x := u.compile(n.x)
+		if u.c.compatible {
+			x = firstNumber(x)
+		}
 		return folded(fromAtom(numericOf(x.typ), func(f *Evaluation) (Item, bool) {
 			v, ok := x.atom(f)
 			if !ok {
@@ -180,6 +205,10 @@ func (u *unit) compile(n node) *code {
 		return u.conditional(n)
 	case forExpr:
 		return u.forExpr(n)
+	case letExpr:
+		return u.letExpr(n)
+	case mapped:
+		return u.mapped(n)
 	case quantified:
 		return u.quantified(n)
 	case castExpr:
@@ -193,7 +222,7 @@ func (u *unit) compile(n node) *code {
 	case root:
 		return fromPush(NodeT, func(f *Evaluation) {
 			f.contextNode()
-			f.push(nodeItem(0))
+			f.push(f.node(0))
 		})
 	case filter:
 		return u.filter(n)
@@ -207,7 +236,7 @@ func numericOf(t Type) Type {
 	switch t {
 	case Untyped, NodeT:
 		return Double
-	case Integer, Decimal, Double:
+	case Integer, Decimal, Double, Float:
 		return t
 	}
 	return NoType
@@ -226,7 +255,7 @@ func (u *unit) variable(n variable) *code {
 			c.atom = func(f *Evaluation) (Item, bool) {
 				i := f.variable(slot)[0]
 				if i.Type == NodeT {
-					i = f.value(i.Node())
+					i = f.valueOf(&i)
 				}
 				return i, true
 			}
@@ -264,12 +293,13 @@ func (f *Evaluation) let(l *let) []Item {
 		}
 		return v.items
 	}
-	was, base, mark := f.save(), f.enter(l.slots), len(f.st)
-	f.setFocus(nodeItem(home), 1, 1)
+	was, base, mark := outside{f.save(), f.current, f.group}, f.enter(l.slots), len(f.st)
+	f.setFocus(documentNode(home), 1, 1)
+	f.current, f.group = f.item, nil
 	if l.code.memo != nil { // it has one value in the document: no copy for each node
 		items := f.memoItems(l.code.memo)
 		f.leave(base)
-		f.restore(was)
+		f.goBack(&was)
 		return items
 	}
 	if l.local {
@@ -288,7 +318,7 @@ func (f *Evaluation) let(l *let) []Item {
 	v.items, v.gen = append(v.items[:0], f.st[mark:]...), gen
 	f.drop(mark)
 	f.leave(base)
-	f.restore(was)
+	f.goBack(&was)
 	return v.items
 }
 
@@ -304,7 +334,7 @@ func (u *unit) contextItem() *code {
 			fail(codeNoContext, "there is no context item")
 		}
 		if f.item.Type == NodeT {
-			return f.value(f.item.Node()), true
+			return f.valueOf(&f.item), true
 		}
 		return f.item, true
 	}
@@ -379,6 +409,59 @@ func (u *unit) forExpr(n forExpr) *code {
 			ret.push(f)
 			return true
 		})
+	})
+}
+
+// letExpr compiles let: each value is evaluated when it is first read.
+func (u *unit) letExpr(n letExpr) *code {
+	before := len(u.vars)
+	var list []*code
+	for _, b := range n.binds {
+		list = append(list, u.later(b.name, b.in, u.compile(b.in)))
+	}
+	ret := u.compile(n.ret)
+	u.vars = u.vars[:before]
+	declare := func(f *Evaluation) {
+		for _, c := range list {
+			c.push(f)
+		}
+	}
+	out := *ret
+	out.konst, out.items, out.count, out.parts, out.memo = false, nil, nil, nil, nil
+	out.push = func(f *Evaluation) { declare(f); ret.push(f) }
+	out.test = func(f *Evaluation) bool { declare(f); return ret.test(f) }
+	out.atom = func(f *Evaluation) (Item, bool) { declare(f); return ret.atom(f) }
+	return &out
+}
+
+// later declares a variable whose value is evaluated when it is first read, and returns the code that puts it off. x is
+// the expression of the value, nil for one that may read the context item.
+func (u *unit) later(name qname, x node, value *code) *code {
+	slot := u.bind(name, false, value.typ)
+	if x != nil && !readsFocus(x) {
+		return fromPush(NoType, func(f *Evaluation) { f.slots[f.base+slot].put(value, nil) })
+	}
+	return fromPush(NoType, func(f *Evaluation) {
+		f.spend(1)
+		f.slots[f.base+slot].put(value, &outside{f.save(), f.current, f.group})
+	})
+}
+
+// mapped compiles l ! r: r with each item of l as context item.
+func (u *unit) mapped(n mapped) *code {
+	l, r := u.compile(n.l), u.repeated(n.r)
+	return fromPush(r.typ, func(f *Evaluation) {
+		mark := len(f.st)
+		l.push(f)
+		end := len(f.st)
+		was := f.save()
+		for i := mark; i < end; i++ {
+			f.spend(1)
+			f.setFocus(f.st[i], i-mark+1, end-mark)
+			r.push(f)
+		}
+		f.restore(was)
+		f.lift(mark, end)
 	})
 }
 
@@ -470,7 +553,7 @@ func (u *unit) cast(n castExpr) *code {
 			return code == ""
 		}), x)
 	}
-	return folded(fromAtom(to, func(f *Evaluation) (Item, bool) {
+	return folded(fromAtom(to.base(), func(f *Evaluation) (Item, bool) {
 		v, ok := x.atom(f)
 		if !ok {
 			if !optional {
@@ -484,6 +567,15 @@ func (u *unit) cast(n castExpr) *code {
 
 func (u *unit) instance(n instance) *code {
 	x, of := u.compile(n.x), u.c.seqType(n.of)
+	if n.treat {
+		return fromPush(x.typ, func(f *Evaluation) {
+			mark := len(f.st)
+			x.push(f)
+			if !of.matches(f, f.st[mark:]) {
+				fail("XPDY0050", "the value is not of the type that it is treated as")
+			}
+		})
+	}
 	return fromTest(func(f *Evaluation) bool {
 		mark := len(f.st)
 		x.push(f)
@@ -500,6 +592,9 @@ func (u *unit) binary(n binary) *code {
 		return u.rangeOf(l, r)
 	case "|", "intersect", "except":
 		return setOp(n.op, l, r)
+	}
+	if u.c.compatible {
+		l, r = firstNumber(l), firstNumber(r)
 	}
 	op := n.op[0] // as arithmetic wants it
 	switch n.op {
@@ -534,6 +629,8 @@ func arithmeticType(op byte, l, r Type) Type {
 		return Integer
 	case l == Double || r == Double:
 		return Double
+	case l == Float || r == Float:
+		return Float
 	case l == Decimal || r == Decimal || op == '/':
 		return Decimal
 	}

@@ -374,7 +374,10 @@ func decimalOf(f float64) decimal {
 }
 
 // parseDouble reads the lexical form of xs:double without white space around it.
-func parseDouble(s string) (float64, bool) {
+func parseDouble(s string) (float64, bool) { return parseReal(s, 64) }
+
+// parseReal reads the lexical form of xs:double, or of xs:float, which has 32 bits.
+func parseReal(s string, bits int) (float64, bool) {
 	// ParseFloat takes more than XML Schema does: hexadecimal, underscores and other spellings of infinity.
 	switch s {
 	case "INF":
@@ -389,7 +392,7 @@ func parseDouble(s string) (float64, bool) {
 			return 0, false
 		}
 	}
-	f, err := strconv.ParseFloat(s, 64)
+	f, err := strconv.ParseFloat(s, bits)
 	if err != nil && !math.IsInf(f, 0) && f != 0 {
 		return 0, false
 	}
@@ -399,9 +402,20 @@ func parseDouble(s string) (float64, bool) {
 	return f, true
 }
 
-// formatDouble returns the string value of a double: from 0.000001 up to a million as a decimal, else with an
-// exponent (XPath Functions §17.1.2).
-func formatDouble(f float64) string {
+// plainDigits returns a finite double without an exponent, in as few digits as tell it from all others.
+func plainDigits(f float64, bits int) string { return strconv.FormatFloat(f, 'f', -1, bits) }
+
+// moved returns d times ten to the power of places.
+func (d decimal) moved(places int) decimal {
+	if places <= int(d.scale) {
+		return decimal{n: d.n, big: d.big, scale: d.scale - int32(places)}.trimmed()
+	}
+	return small(new(big.Int).Mul(d.value(), bigPow10(int32(places)-d.scale)), 0)
+}
+
+// formatDouble returns the string value of a double, or of a float, which has 32 bits: from 0.000001 up to a million as
+// a decimal, else with an exponent (XPath Functions §17.1.2).
+func formatDouble(f float64, bits int) string {
 	switch {
 	case math.IsNaN(f):
 		return "NaN"
@@ -415,9 +429,9 @@ func formatDouble(f float64) string {
 		return "0"
 	}
 	if a := math.Abs(f); a >= 1e-6 && a < 1e6 {
-		return strconv.FormatFloat(f, 'f', -1, 64)
+		return strconv.FormatFloat(f, 'f', -1, bits)
 	}
-	s := strconv.FormatFloat(f, 'E', -1, 64)
+	s := strconv.FormatFloat(f, 'E', -1, bits)
 	mant, exp, _ := strings.Cut(s, "E")
 	if !strings.Contains(mant, ".") {
 		mant += ".0"

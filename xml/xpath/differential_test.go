@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,9 +81,15 @@ func TestDifferentialXPath(t *testing.T) {
 	judge := saxon.Start(t)
 	g := &generator{r: golden.Random(t)}
 	n := golden.Cases(t)
-	lines := []any{map[string]any{"ns": genNamespaces}}
+	var lines []any
 	var asked []*question
 	for len(asked) < n {
+		g.later = g.one(2)
+		version := "2.0"
+		if g.later {
+			version = "3.1"
+		}
+		lines = append(lines, map[string]any{"ns": genNamespaces, "version": version})
 		doc := g.document()
 		lets := g.lets()
 		lines = append(lines, map[string]any{"doc": doc, "lets": lets})
@@ -188,6 +195,9 @@ func permitted(code string) bool {
 // show is how many examples of each kind of one-sided error are logged.
 const show = 2
 
+// reference finds expressions with a back-reference, with which the judge gives some groups up too early.
+var reference = regexp.MustCompile(`(matches|replace|tokenize)\(.*\\[1-9]`)
+
 // tally compares and counts.
 func tally(t *testing.T, asked []*question, want []answer) {
 	kinds, pairs, failed := map[string]int{}, map[string]int{}, 0
@@ -207,6 +217,8 @@ func tally(t *testing.T, asked []*question, want []answer) {
 			kind, ok = "an integer for a decimal", true
 		case w.Optimized != nil && q.got.same(w.Optimized):
 			kind, ok = "judge with its optimizer only", true
+		case q.got.Error == "" && w.Error == "" && reference.MatchString(q.Expr):
+			kind, ok = "back-references", true
 		case q.got.Error != "" && w.Error != "":
 			pairs[q.got.Error+" for "+w.Error]++
 			bothFail++

@@ -41,6 +41,7 @@ const (
 	codeOneOrMore   = "FORG0004"
 	codeExactlyOne  = "FORG0005"
 	codeCodepoint   = "FOCH0001"
+	codeDocument    = "FODC0002" // a document that cannot be read
 	// Codes of our own, which no standard has.
 	codeBudget    = "RAVN0001" // the step budget is exhausted
 	codeCancelled = "RAVN0002" // the caller has cancelled

@@ -1,12 +1,14 @@
 package xpath
 
 import (
+	"cmp"
 	"context"
 	"math/bits"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/ravn-ap/ravn/xml/regex"
 	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
@@ -17,7 +19,11 @@ import (
 // of the stack as a mark, takes them off. Slices into st, slots, lets and memos are therefore only valid until more
 // code runs, which may grow them: functions look such a slice up again after they have evaluated something.
 type Evaluation struct {
-	t      *xdm.Tree
+	t    *xdm.Tree // the tree in hand: of the context node, or of the node that a step goes on from (document.go)
+	tree int64     // its number, as in the items of its nodes
+	doc  *xdm.Tree // the document
+	docs *Documents
+
 	ctx    context.Context
 	left   int64 // steps until the budget is exhausted
 	budget int64
@@ -31,6 +37,8 @@ type Evaluation struct {
 	item      Item // the focus
 	focus     bool // there is one
 	pos, size int
+	group     *group // of xsl:for-each-group; nil outside
+	current   Item   // current(): the node of the rule, or the item of xsl:for-each; NoType in a function
 
 	slots []slot // variables of for, some, every, and of functions
 	base  int    // of the running unit
@@ -38,24 +46,42 @@ type Evaluation struct {
 
 	memos []memo
 
-	matchedSteps []matched // of patterns (predicatesHold)
+	matchedSteps []matched           // of patterns (predicatesHold)
+	sets         []map[int64]nodesAt // of patterns (nodeSet), by the node that they begin at
+	wrong        **Error             // not nil: a predicate of a pattern that fails does not hold; the first error
 
 	lets []letValue
 	gen  uint32   // the generation of the values of local lets; Home begins a new one
 	home xdm.Node // where local lets are evaluated
 
-	keys  map[*key]map[string][]xdm.Node
-	regex map[regexKey]*compiledRegex
-	ends  map[xdm.NameID]map[string]xdm.Node // by firstEnds
-	now   time.Time                          // of current-date()
+	keys  map[keyOf]map[string][]xdm.Node
+	regex map[regexKey]*regex.Regexp
+	ends  map[int64]map[string]xdm.Node // by firstEnds, of a name and a tree
+	now   time.Time                     // of current-date()
 }
 
 // slot is a variable of an expression.
 type slot struct {
 	items []Item
 	one   [1]Item
-	later *code // not evaluated yet
+	later *code    // not evaluated yet
+	at    *outside // where later is evaluated; nil if it does not matter
 }
+
+// outside is what an expression sees around it besides variables.
+type outside struct {
+	focus   saved
+	current Item
+	group   *group
+}
+
+func (f *Evaluation) goBack(to *outside) {
+	f.restore(to.focus)
+	f.current, f.group = to.current, to.group
+}
+
+// put gives a variable a value that is evaluated when it is first read.
+func (s *slot) put(later *code, at *outside) { s.later, s.at = later, at }
 
 // letValue is what is known of a let.
 type letValue struct {
@@ -68,7 +94,7 @@ type letValue struct {
 func NewEvaluation(ctx context.Context, t *xdm.Tree, b Budget) *Evaluation {
 	b = b.orDefault()
 	f := evaluations.Get().(*Evaluation)
-	f.t, f.ctx, f.left, f.budget, f.bytes, f.gen = t, ctx, b.Steps, b.Steps, b.Bytes, 1
+	f.t, f.doc, f.ctx, f.left, f.budget, f.bytes, f.gen = t, t, ctx, b.Steps, b.Steps, b.Bytes, 1
 	return f
 }
 
@@ -86,8 +112,10 @@ func (f *Evaluation) Release() {
 	clear(f.lets)
 	clear(f.memos)
 	clear(f.matchedSteps)
+	clear(f.sets)
 	*f = Evaluation{
 		st: f.st[:0], slots: f.slots[:0], lets: f.lets[:0], memos: f.memos[:0], matchedSteps: f.matchedSteps[:0],
+		sets: f.sets[:0],
 	}
 	evaluations.Put(f)
 }
@@ -116,16 +144,21 @@ type saved struct {
 	item      Item
 	focus     bool
 	pos, size int
+	tree      int64 // in hand
 }
 
-func (f *Evaluation) save() saved { return saved{f.item, f.focus, f.pos, f.size} }
+func (f *Evaluation) save() saved { return saved{f.item, f.focus, f.pos, f.size, f.tree} }
 
 func (f *Evaluation) restore(s saved) {
 	f.item, f.focus, f.pos, f.size = s.item, s.focus, s.pos, s.size
+	f.hold(s.tree)
 }
 
 func (f *Evaluation) setFocus(i Item, pos, size int) {
 	f.item, f.focus, f.pos, f.size = i, true, pos, size
+	if i.Type == NodeT {
+		f.hold(i.n)
+	}
 }
 
 // contextNode returns the context item, which must be a node.
@@ -143,15 +176,20 @@ func (f *Evaluation) contextNode() xdm.Node {
 func (f *Evaluation) atomize(mark int) {
 	for i := mark; i < len(f.st); i++ {
 		if f.st[i].Type == NodeT {
-			f.st[i] = f.value(f.st[i].Node())
+			f.st[i] = f.valueOf(&f.st[i])
 		}
 	}
 }
 
-// value returns the typed value of a node.
-func (f *Evaluation) value(n xdm.Node) Item {
-	s := f.read(f.t.Value(n))
-	switch f.t.Kind(n) {
+// value returns the typed value of a node of the tree in hand.
+func (f *Evaluation) value(n xdm.Node) Item { return f.valueIn(f.t, n) }
+
+// valueOf returns the typed value of the node of an item.
+func (f *Evaluation) valueOf(i *Item) Item { return f.valueIn(f.treeOf(i), i.Node()) }
+
+func (f *Evaluation) valueIn(t *xdm.Tree, n xdm.Node) Item {
+	s := f.read(t.Value(n))
+	switch t.Kind(n) {
 	case xdm.Comment, xdm.PI:
 		return stringItem(s)
 	}
@@ -167,7 +205,7 @@ func (f *Evaluation) single(mark int) (Item, bool) {
 		v := f.st[mark]
 		f.drop(mark)
 		if v.Type == NodeT {
-			v = f.value(v.Node())
+			v = f.valueOf(&v)
 		}
 		return v, true
 	}
@@ -200,7 +238,7 @@ func truthOf(i *Item) bool {
 		return i.s != ""
 	case Integer, Decimal:
 		return i.dec().sign() != 0
-	case Double:
+	case Double, Float:
 		return i.float() != 0 && i.float() == i.float()
 	}
 	fail(codeEBV, "%s as a condition", i.Type)
@@ -225,7 +263,7 @@ func (f *Evaluation) order(mark int) {
 		return
 	}
 	f.spend(len(list) * bits.Len(uint(len(list)))) // n log n
-	slices.SortFunc(list, func(a, b Item) int { return int(a.n - b.n) })
+	slices.SortFunc(list, func(a, b Item) int { return cmp.Compare(a.n, b.n) })
 	list = slices.CompactFunc(list, func(a, b Item) bool { return a.n == b.n })
 	f.st = f.st[:mark+len(list)]
 }
@@ -260,9 +298,15 @@ func (f *Evaluation) variable(i int) []Item {
 	if s.later == nil {
 		return s.items
 	}
-	c := s.later
-	mark := len(f.st)
-	c.push(f)
+	c, at, mark := s.later, s.at, len(f.st)
+	if at == nil {
+		c.push(f)
+	} else {
+		was := outside{f.save(), f.current, f.group}
+		f.goBack(at)
+		c.push(f)
+		f.goBack(&was)
+	}
 	items := f.copied(mark)
 	f.drop(mark)
 	s = &f.slots[f.base+i] // the slots may have grown
@@ -281,5 +325,6 @@ func (f *Evaluation) copied(mark int) []Item {
 // reset begins an entry: it drops what an entry that failed has left behind.
 func (f *Evaluation) reset() {
 	f.st, f.slots = f.st[:0], f.slots[:0]
-	f.base, f.depth, f.passing = 0, 0, 0
+	f.base, f.depth, f.passing, f.wrong, f.group = 0, 0, 0, nil, nil
+	f.hold(0)
 }

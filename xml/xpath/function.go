@@ -11,6 +11,9 @@ import (
 // call compiles the call of a function: of the library, of a constructor, or of the rule file.
 func (u *unit) call(n call) *code {
 	args := u.compileAll(n.args)
+	if u.c.compatible {
+		oldArguments(n.name.local, args)
+	}
 	if fn, ok := u.c.funcs[funcKey{n.name, len(args)}]; ok {
 		return fn.call(args)
 	}
@@ -30,7 +33,7 @@ func (u *unit) call(n call) *code {
 
 // constructor is xs:type(x), a cast that lets an empty sequence pass.
 func constructor(to Type, x *code) *code {
-	return folded(fromAtom(to, func(f *Evaluation) (Item, bool) {
+	return folded(fromAtom(to.base(), func(f *Evaluation) (Item, bool) {
 		v, ok := x.atom(f)
 		if !ok {
 			return v, false
@@ -41,7 +44,8 @@ func constructor(to Type, x *code) *code {
 
 // focusNames are functions that take the context item when they are called without arguments.
 var focusNames = []string{
-	"string", "string-length", "normalize-space", "number", "name", "local-name", "namespace-uri", "root",
+	"string", "string-length", "normalize-space", "number", "name", "local-name", "namespace-uri", "root", "path",
+	"generate-id", "base-uri", "document-uri", "has-children",
 }
 
 // library compiles a function of XPath Functions; nil if there is none.
@@ -54,8 +58,7 @@ func (u *unit) library(name string, nodes []node, args []*code) *code {
 			return folded(c, args...)
 		}
 	}
-	tables := [...]map[string]map[int]builder{stringFunctions, numberFunctions, sequenceFunctions, timeFunctions}
-	for _, table := range tables {
+	for _, table := range libraryTables() {
 		if b := table[name][len(args)]; b != nil {
 			c := b(args)
 			if impure[name] {
@@ -64,20 +67,33 @@ func (u *unit) library(name string, nodes []node, args []*code) *code {
 			return folded(c, args...)
 		}
 	}
+	if c := u.static(name, args); c != nil {
+		return c
+	}
 	switch {
 	case name == "concat" && len(args) >= 2:
 		return folded(concat(args), args...)
+	case name == "id" && len(args) == 1:
+		return u.idCall(args[0])
 	case name == "key" && len(args) == 2:
 		return u.keyCall(nodes[0], args[1])
+	case isDocument(name):
+		return u.document(name, args)
 	case len(args) == 0:
 		return noArguments(name)
 	}
 	return nil
 }
 
+func libraryTables() []map[string]map[int]builder {
+	return []map[string]map[int]builder{
+		stringFunctions, numberFunctions, sequenceFunctions, timeFunctions, laterFunctions, laterTimes, nodeFunctions,
+	}
+}
+
 // impure are the functions of the document or of the time, which must not be folded even if their arguments are
 // constant.
-var impure = map[string]bool{"current-date": true, "current-dateTime": true, "root": true}
+var impure = map[string]bool{"current-date": true, "current-dateTime": true, "current-time": true, "root": true}
 
 // builder compiles the call of a library function with its compiled arguments.
 type builder func(args []*code) *code
@@ -100,6 +116,28 @@ func noArguments(name string) *code {
 		})
 		c.one = true
 		return c
+	case "current":
+		c := fromPush(NoType, func(f *Evaluation) {
+			if f.current.Type == NoType {
+				fail("XTDE1360", "there is no current item in a function")
+			}
+			f.push(f.current)
+		})
+		c.one, c.opt = true, true
+		return c
+	case "current-group":
+		return fromPush(NoType, func(f *Evaluation) {
+			if f.group != nil {
+				f.pushItems(f.group.items)
+			}
+		})
+	case "current-grouping-key":
+		return fromAtom(NoType, func(f *Evaluation) (Item, bool) {
+			if f.group == nil {
+				return Item{}, false
+			}
+			return f.group.key, true
+		})
 	}
 	return nil
 }
@@ -176,7 +214,7 @@ const maxCalls = 2000
 // call compiles a call. The arguments are evaluated in the focus and with the variables of the caller, before the
 // function gets a frame of slots of its own; its body has no context item (XSLT 2.0 §10.3).
 func (fn *userFunction) call(args []*code) *code {
-	return fromPush(fn.result.atomic, func(f *Evaluation) {
+	return fromPush(fn.result.atomic.base(), func(f *Evaluation) {
 		mark := len(f.st)
 		ends := make([]int, len(args))
 		for i, a := range args {
@@ -189,8 +227,9 @@ func (fn *userFunction) call(args []*code) *code {
 			fail(codeBudget, "too many calls within calls of %s", fn.name)
 		}
 		f.spend(1)
-		base, was := f.enter(fn.slots), f.save()
-		f.focus = false
+		base, was := f.enter(fn.slots), outside{f.save(), f.current, f.group}
+		f.focus, f.current, f.group = false, Item{}, nil
+		f.hold(0)
 		start, arguments := mark, int64(len(f.st)-mark)*itemBytes
 		for i, end := range ends {
 			f.alloc(int64(end-start) * itemBytes)
@@ -201,7 +240,7 @@ func (fn *userFunction) call(args []*code) *code {
 		f.drop(mark)
 		fn.body.push(f)
 		fn.result.convert(f, mark, "result of "+fn.name)
-		f.restore(was)
+		f.goBack(&was)
 		f.leave(base)
 		f.depth--
 		f.passing -= arguments // the copies are gone: a recursion that ends must not look like a leak
@@ -229,14 +268,14 @@ func (s *seqType) convert(f *Evaluation, mark int, what string) {
 
 func (s *seqType) convertItem(v Item, what string) Item {
 	switch {
-	case v.Type == s.atomic || s.atomic == AnyAtomic:
+	case v.Type == s.atomic && v.sub != anyURI, v.is(s.atomic):
 		return v
 	case v.Type == Untyped:
 		return cast(v, s.atomic)
-	case s.atomic == Double && v.Type.numeric():
-		return doubleItem(v.double())
-	case s.atomic == Decimal && v.Type == Integer:
-		return v
+	case s.atomic == Double && v.Type.numeric(), s.atomic == Float && v.Type.numeric() && v.Type != Double:
+		return realItem(s.atomic, v.double())
+	case s.atomic == String && v.sub == anyURI:
+		return stringItem(v.s)
 	}
 	fail(codeType, "%s as %s", v.Type, what)
 	return v
@@ -268,13 +307,10 @@ func (s *compiledType) matches(f *Evaluation, items []Item) bool {
 		switch {
 		case s.item:
 		case s.node:
-			if i.Type != NodeT || !s.test.matches(f.t, i.Node()) {
+			if i.Type != NodeT || !s.test.matches(f.treeOf(&i), i.Node()) {
 				return false
 			}
-		case i.Type == NodeT:
-			return false
-		case i.Type == s.atomic, s.atomic == AnyAtomic, s.atomic == Decimal && i.Type == Integer:
-		default:
+		case i.Type == NodeT || !i.is(s.atomic):
 			return false
 		}
 	}
@@ -345,23 +381,38 @@ func (u *unit) keyCall(name node, value *code) *code {
 	return c
 }
 
-// keyed returns the nodes of a key by value. It goes through the document when the key is first used.
+// keyOf is a key with the number of the tree that it is of.
+type keyOf struct {
+	*key
+	tree int64
+}
+
+// keyed returns the nodes of a key by value, in the tree of the context node. It goes through the tree when the key is
+// first used there.
 func (f *Evaluation) keyed(k *key) map[string][]xdm.Node {
-	if m := f.keys[k]; m != nil {
+	of := keyOf{k, f.tree}
+	if m := f.keys[of]; m != nil {
 		return m
 	}
 	if f.keys == nil {
-		f.keys = map[*key]map[string][]xdm.Node{}
+		f.keys = map[keyOf]map[string][]xdm.Node{}
+	}
+	if f.tree != 0 { // what patterns remember is of the document
+		clear(f.matchedSteps)
+		defer func() { clear(f.matchedSteps) }()
 	}
 	m := map[string][]xdm.Node{}
-	f.keys[k] = m // before it is filled: a key whose use reads the key itself sees what there is, and does not recurse
+	f.keys[of] = m // before it is filled: a key whose use reads the key itself sees what there is, and does not recurse
 	f.spend(f.t.Len())
 	for n := xdm.Node(0); int(n) < f.t.Len(); n++ {
-		if f.t.Kind(n) != xdm.Element || !f.matches(k.match, n) {
+		matches := false
+		f.tried(func() { matches = f.matches(k.match, n) }) // a match that cannot be evaluated is none
+		if !matches {
 			continue
 		}
-		was, base, mark := f.save(), f.enter(k.use.slots), len(f.st)
-		f.setFocus(nodeItem(n), 1, 1)
+		was, current, base, mark := f.save(), f.current, f.enter(k.use.slots), len(f.st)
+		f.setFocus(f.node(n), 1, 1)
+		f.current = f.item
 		k.use.code.push(f)
 		f.atomize(mark)
 		for i := mark; i < len(f.st); i++ {
@@ -374,6 +425,7 @@ func (f *Evaluation) keyed(k *key) map[string][]xdm.Node {
 		f.drop(mark)
 		f.leave(base)
 		f.restore(was)
+		f.current = current
 	}
 	return m
 }

@@ -10,6 +10,7 @@ import (
 // generator writes random documents, and random expressions that speak of them.
 type generator struct {
 	r      *rand.Rand
+	later  bool // what XPath 3.1 and XSLT 3.0 have beyond 2.0, too
 	vars   []genVar
 	atomic genKind // of the context item where it is not a node
 	count  int     // nodes of the document
@@ -200,6 +201,9 @@ func (g *generator) wrapped(k genKind, d int) string {
 	case 4:
 		return "subsequence((" + g.many(k, d) + "), " + g.offset(0) + ", 1)"
 	}
+	if g.once(d, 2) {
+		return g.let(k, g.of(k, d), d)
+	}
 	return g.loop(k, g.of(k, d), d)
 }
 
@@ -227,6 +231,9 @@ func (g *generator) many(k genKind, d int) string {
 
 // sequence returns an expression of any number of items.
 func (g *generator) sequence(d int) string {
+	if g.once(d, 4) {
+		return g.laterSequence(d)
+	}
 	switch g.r.IntN(14) {
 	case 0:
 		return g.path(d)
@@ -439,6 +446,9 @@ func (g *generator) number(d int) string {
 		}
 		return pick(g.r, genNumbers)
 	}
+	if g.once(d, 5) {
+		return g.laterNumber(d)
+	}
 	switch g.r.IntN(22) {
 	case 0, 1, 2:
 		l, r := g.number(d-1), g.number(d-1)
@@ -506,6 +516,9 @@ func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'
 func (g *generator) text(d int) string {
 	if d <= 0 {
 		return quote(pick(g.r, genTexts))
+	}
+	if g.once(d, 5) {
+		return g.laterText(d)
 	}
 	switch g.r.IntN(20) {
 	case 0:
@@ -649,6 +662,9 @@ func (g *generator) boolean(d int) string {
 			"not(. = preceding::q)", "@id = preceding::*/@id", ". = preceding-sibling::n",
 		})
 	}
+	if g.once(d, 5) {
+		return g.laterBoolean(d)
+	}
 	switch g.r.IntN(18) {
 	case 0, 1, 2:
 		return g.comparison(d, genGeneral)
@@ -760,6 +776,9 @@ func (g *generator) time(d int) string {
 	if d <= 0 {
 		return g.date(0)
 	}
+	if g.once(d, 3) {
+		return g.laterTime(d)
+	}
 	switch g.r.IntN(9) {
 	case 0, 1, 2:
 		return g.date(d)
@@ -790,6 +809,41 @@ func (g *generator) time(d int) string {
 
 // matchPattern returns a match pattern, as a rule has it for its context.
 func (g *generator) matchPattern() string {
+	if g.later && g.one(2) {
+		return g.parenthesized(2)
+	}
+	return g.plainPattern()
+}
+
+// parenthesized returns a pattern with what only XSLT 3.0 has: parentheses, predicates behind them, variables.
+func (g *generator) parenthesized(d int) string {
+	var b strings.Builder
+	switch {
+	case g.one(8):
+		b.WriteString("$nodes")
+	case d > 0 && g.one(4):
+		b.WriteString("(" + g.parenthesized(d-1) + ")")
+	default:
+		b.WriteString("(" + g.plainPattern() + ")")
+	}
+	if g.one(2) {
+		b.WriteString("[" + g.predicate(1) + "]")
+	}
+	for range g.r.IntN(3) {
+		b.WriteString(pick(g.r, []string{"/", "/", "//"}))
+		b.WriteString(pick(g.r, append([]string{
+			"*", "text()", "comment()", "@*", "node()", "processing-instruction()", "(n|c:a)", "(a/n|b)",
+			"descendant::n",
+			"self::n", "processing-instruction(p)", "@id", "*:a",
+		}, genNames...)))
+		if g.one(3) {
+			b.WriteString("[" + g.predicate(1) + "]")
+		}
+	}
+	return strings.ReplaceAll(b.String(), "[position()]", "[1]")
+}
+
+func (g *generator) plainPattern() string {
 	var alts []string
 	for range 1 + g.r.IntN(2) {
 		var b strings.Builder

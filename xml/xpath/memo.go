@@ -2,7 +2,7 @@ package xpath
 
 import "slices"
 
-// A part of an expression that begins at the document node and reads nothing of its surroundings has one value in a
+// A part of an expression that begins at a document node and reads nothing of its surroundings has one value in a
 // document: //cac:InvoiceLine, count(/a/b), or a look-up in such a sequence. It is evaluated once for each form in
 // which it is asked for (push, test, atom), and each form keeps its value or its error. A rule that asks for it at
 // every line then takes linear time instead of quadratic.
@@ -97,9 +97,9 @@ func (f *Evaluation) evaluateOnce(index, form int, eval func()) {
 	}
 }
 
-// atNode reports whether the context item is a node. Without one a path from the root is an error, which the memo
-// must not hide.
-func (f *Evaluation) atNode() bool { return f.focus && f.item.Type == NodeT }
+// atNode reports whether the context item is a node of the document. Without a node a path from the root is an error,
+// which the memo must not hide; in a document of the rules it begins elsewhere.
+func (f *Evaluation) atNode() bool { return f.focus && f.item.Type == NodeT && f.tree == 0 }
 
 func (f *Evaluation) memo(i int) *memo {
 	for len(f.memos) <= i {
@@ -133,6 +133,9 @@ func (f *Evaluation) memoItems(r *memoRef) []Item {
 
 // memoSet returns the strings of a part as a set, nil if it has other values or is not kept.
 func (f *Evaluation) memoSet(r *memoRef) map[string]struct{} {
+	if r.let == nil && !f.atNode() {
+		return nil
+	}
 	items := f.memoItems(r)
 	m := f.memo(r.index)
 	if m.set != nil || m.mixed || r.let == nil && !m.pushed {
@@ -142,7 +145,7 @@ func (f *Evaluation) memoSet(r *memoRef) map[string]struct{} {
 	for _, i := range items {
 		f.spend(1)
 		if i.Type == NodeT {
-			i = f.value(i.Node())
+			i = f.valueOf(&i)
 		}
 		if !isText(&i) {
 			m.mixed = true
@@ -175,8 +178,17 @@ func isNamedChild(s step) bool {
 	return s.expr == nil && s.axis == axisChild && s.test.kind == testName && len(s.preds) == 0
 }
 
-// rooted reports whether the document node occurs in an expression.
-func rooted(n node) bool { return anyNode(n, func(x node) bool { _, ok := x.(root); return ok }) }
+// rooted reports whether the document node occurs in an expression, or a document of the rules.
+func rooted(n node) bool {
+	return anyNode(n, func(x node) bool {
+		c, ok := x.(call)
+		if !ok {
+			_, ok = x.(root)
+			return ok
+		}
+		return c.name.space == nsFn && isDocument(c.name.local)
+	})
+}
 
 // independent reports whether an expression reads nothing of its surroundings: neither the focus nor a variable, except
 // global ones and those that it binds itself (bound).
@@ -212,6 +224,11 @@ func (u *unit) independent(n node, bound []qname) bool {
 	case forExpr:
 		bound, ok := u.bound(n.binds, bound)
 		return ok && u.independent(n.ret, bound)
+	case letExpr:
+		bound, ok := u.bound(n.binds, bound)
+		return ok && u.independent(n.ret, bound)
+	case mapped:
+		return u.independent(n.l, bound) && u.closed(n.r, bound)
 	case quantified:
 		bound, ok := u.bound(n.binds, bound)
 		return ok && u.independent(n.cond, bound)
@@ -236,8 +253,13 @@ func (u *unit) closed(n node, bound []qname) bool {
 	switch n := n.(type) {
 	case variable:
 		return slices.Contains(bound, n.name) || u.global(n.name)
-	case forExpr, quantified:
-		return !anyNode(n, func(x node) bool { _, ok := x.(variable); return ok }) // rare: not looked into
+	case call:
+		if callsCurrent(n) {
+			return false
+		}
+	case forExpr, quantified, letExpr:
+		isVariable := func(x node) bool { _, ok := x.(variable); return ok }
+		return !anyNode(n, isVariable) && !anyNode(n, callsCurrent) // rare: not looked into
 	}
 	return !slices.ContainsFunc(parts(n), func(x node) bool { return x != nil && !u.closed(x, bound) })
 }

@@ -11,6 +11,8 @@ func mentions(n node, name qname) bool {
 			return x.name == name
 		case forExpr:
 			return slices.ContainsFunc(x.binds, func(b binding) bool { return b.name == name })
+		case letExpr:
+			return slices.ContainsFunc(x.binds, func(b binding) bool { return b.name == name })
 		case quantified:
 			return slices.ContainsFunc(x.binds, func(b binding) bool { return b.name == name })
 		}
@@ -32,6 +34,15 @@ func readsFocus(n node) bool {
 		return false
 	})
 }
+
+// callsCurrent reports whether an expression is current() or its like, whose value is no part of the focus.
+func callsCurrent(n node) bool {
+	c, ok := n.(call)
+	return ok && c.name.space == nsFn && outerFocus[c.name.local]
+}
+
+// outerFocus are the functions whose value a path or predicate does not change.
+var outerFocus = map[string]bool{"current": true, "current-group": true, "current-grouping-key": true}
 
 // anyNode reports whether an expression or a part of it fits.
 func anyNode(n node, fits func(node) bool) bool {
@@ -65,6 +76,11 @@ func parts(n node) []node {
 	case forExpr:
 		binds(n.binds)
 		return append(out, n.ret)
+	case letExpr:
+		binds(n.binds)
+		return append(out, n.ret)
+	case mapped:
+		return []node{n.l, n.r}
 	case quantified:
 		binds(n.binds)
 		return append(out, n.cond)

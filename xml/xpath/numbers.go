@@ -73,8 +73,8 @@ func ofNumber(exact func(decimal) decimal, double func(float64) float64) builder
 			if !ok {
 				return v, false
 			}
-			if v.Type == Double {
-				return doubleItem(double(v.float())), true
+			if v.Type.floating() {
+				return realItem(v.Type, double(v.float())), true
 			}
 			return numItem(v.Type, exact(v.dec())), true
 		})
@@ -89,9 +89,9 @@ func roundHalfToEven(x, precision *code) *code {
 		}
 		places := int32(0)
 		if precision != nil {
-			places = int32(required(f, precision))
+			places = placesArg(f, precision)
 		}
-		if v.Type != Double {
+		if !v.Type.floating() {
 			return numItem(v.Type, v.dec().roundHalfEven(places)), true
 		}
 		d := v.float()
@@ -99,7 +99,7 @@ func roundHalfToEven(x, precision *code) *code {
 			return v, true
 		}
 		r := decimalOf(d).roundHalfEven(places).float()
-		return doubleItem(math.Copysign(r, d)), true
+		return realItem(v.Type, math.Copysign(r, d)), true
 	})
 }
 
@@ -128,12 +128,12 @@ func sum(x, zero *code) *code {
 // total adds up one or more items. Even a single one must be a number or a duration.
 func total(items []Item) Item {
 	acc := operand(items[0])
-	if !acc.Type.numeric() && acc.Type != Duration {
+	if !acc.Type.numeric() && !acc.Type.duration() {
 		fail("FORG0006", "a sum of %s", acc.Type)
 	}
 	for _, v := range items[1:] {
 		v = operand(v)
-		if v.Type.numeric() != acc.Type.numeric() || !v.Type.numeric() && v.Type != Duration {
+		if v.Type.numeric() != acc.Type.numeric() || !v.Type.numeric() && v.Type != acc.Type {
 			fail("FORG0006", "a sum of %s and %s", acc.Type, v.Type)
 		}
 		acc = arithmetic('+', acc, v)
@@ -145,11 +145,13 @@ func total(items []Item) Item {
 func extreme(x *code, better ordering) *code {
 	return fromAtom(NoType, func(f *Evaluation) (best Item, ok bool) {
 		atomizedArg(f, x, func(items []Item) {
-			double := false
+			floating := NoType // the type of the result, if one of the numbers is of it
 			for i, v := range items {
 				v = operand(v)
-				double = double || v.Type == Double
-				nan := v.Type == Double && math.IsNaN(v.float())
+				if v.Type == Double || v.Type == Float && floating == NoType {
+					floating = v.Type
+				}
+				nan := v.Type.floating() && math.IsNaN(v.float())
 				switch {
 				case i == 0:
 					best, ok = v, true
@@ -162,8 +164,8 @@ func extreme(x *code, better ordering) *code {
 					return
 				}
 			}
-			if double && best.Type != Double {
-				best = doubleItem(best.double())
+			if floating != NoType && best.Type != floating {
+				best = realItem(floating, best.double())
 			}
 		})
 		return best, ok

@@ -63,10 +63,13 @@ func relation(a, b *Item) ordering {
 }
 
 func compareNumbers(a, b *Item) ordering {
-	if a.Type != Double && b.Type != Double {
+	if !a.Type.floating() && !b.Type.floating() {
 		return order(a.dec().cmp(b.dec()))
 	}
 	x, y := a.double(), b.double()
+	if a.Type != Double && b.Type != Double { // promoted to xs:float
+		x, y = float64(float32(x)), float64(float32(y))
+	}
 	switch {
 	case x < y:
 		return less
@@ -114,6 +117,8 @@ func arithmetic(op byte, a, b Item) Item {
 		return temporalArithmetic(op, a, b)
 	case a.Type == Double || b.Type == Double:
 		return doubleArithmetic(op, a.double(), b.double())
+	case a.Type == Float || b.Type == Float:
+		return floatArithmetic(op, float64(float32(a.double())), float64(float32(b.double())))
 	}
 	x, y := a.dec(), b.dec()
 	if (op == '/' || op == 'i' || op == 'm') && y.sign() == 0 {
@@ -144,6 +149,18 @@ func arithmetic(op byte, a, b Item) Item {
 	return numItem(t, x.mod(y))
 }
 
+// floatArithmetic computes with numbers of xs:float, as doubles that are rounded: a double has enough digits for that.
+func floatArithmetic(op byte, x, y float64) Item {
+	if op == 'i' && y != 0 {
+		return doubleArithmetic(op, float64(float32(x/y)), 1)
+	}
+	v := doubleArithmetic(op, x, y)
+	if op == 'i' {
+		return v
+	}
+	return floatItem(v.float())
+}
+
 func doubleArithmetic(op byte, x, y float64) Item {
 	switch op {
 	case '+':
@@ -170,7 +187,7 @@ func doubleArithmetic(op byte, x, y float64) Item {
 // temporalArithmetic computes the operations on dates and durations that there are (XPath Functions §10.6 to §10.8).
 func temporalArithmetic(op byte, a, b Item) Item {
 	switch {
-	case op == '-' && a.Type == b.Type && a.when != nil && a.Type != Duration:
+	case op == '-' && a.Type == b.Type && a.when != nil && !a.Type.duration():
 		return timeItem(Duration, &temporal{sec: a.when.instant(a.Type).sub(b.when.instant(b.Type))})
 	case a.Type == Duration && b.Type == Duration && op == '+':
 		return timeItem(Duration, &temporal{sec: a.when.sec.add(b.when.sec)})
@@ -190,15 +207,93 @@ func temporalArithmetic(op byte, a, b Item) Item {
 	case a.Type == Duration && op == '+' && b.when != nil:
 		return timeItem(b.Type, b.when.plus(b.Type, a.when.sec))
 	}
+	if v, ok := durationArithmetic(op, a, b); ok {
+		return v
+	}
 	fail(codeType, "no arithmetic between %s and %s", a.Type, b.Type)
 	return Item{}
+}
+
+// durationArithmetic computes what there is of xs:yearMonthDuration, and of durations and numbers.
+func durationArithmetic(op byte, a, b Item) (Item, bool) {
+	switch {
+	case op == '*' && a.Type.numeric() && b.Type.duration():
+		return scaledDuration(op, b, a), true
+	case (op == '*' || op == '/') && a.Type.duration() && b.Type.numeric():
+		return scaledDuration(op, a, b), true
+	case a.Type == Months && b.Type == Months:
+		switch op {
+		case '+':
+			return monthsItem(int64(a.when.month) + int64(b.when.month)), true
+		case '-':
+			return monthsItem(int64(a.when.month) - int64(b.when.month)), true
+		case '/':
+			if b.when.month == 0 {
+				fail(codeDivZero, "division by zero")
+			}
+			x, y := a.when.instant(Months), b.when.instant(Months)
+			return numItem(Decimal, x.quotient(y, durationScale, true)), true
+		}
+	case op == '+' && a.Type == Months && (b.Type == Date || b.Type == DateTime):
+		return timeItem(b.Type, b.when.plusMonths(a.when.month)), true
+	case (op == '+' || op == '-') && b.Type == Months && (a.Type == Date || a.Type == DateTime):
+		by := b.when.month
+		if op == '-' {
+			by = -by
+		}
+		return timeItem(a.Type, a.when.plusMonths(by)), true
+	}
+	return Item{}, false
+}
+
+// scaledDuration multiplies or divides a duration by a number.
+func scaledDuration(op byte, d, by Item) Item {
+	n := by.double()
+	switch {
+	case math.IsNaN(n):
+		fail("FOCA0005", "a duration times NaN")
+	case op == '/' && n == 0:
+		fail("FODT0002", "a duration divided by zero")
+	case op == '/' && math.IsInf(n, 0):
+		by = intItem(0)
+		op = '*'
+	case math.IsInf(n, 0):
+		fail("FODT0002", "a duration times infinity")
+	}
+	x, y := d.when.instant(d.Type), by.dec()
+	if by.Type.floating() {
+		y = decimalOf(by.float())
+	}
+	if op == '*' {
+		x = x.mul(y)
+	} else {
+		x = x.quotient(y, durationScale, true)
+	}
+	if d.Type == Months {
+		x = x.round()
+		if x.big != nil {
+			fail("FODT0002", "a duration that is too long")
+		}
+		return monthsItem(x.n)
+	}
+	return timeItem(Duration, &temporal{sec: x})
+}
+
+// maxMonths bounds xs:yearMonthDuration, as dates are bounded.
+const maxMonths = 12_000_000_000
+
+func monthsItem(n int64) Item {
+	if n > maxMonths || n < -maxMonths {
+		fail("FODT0002", "a duration that is too long")
+	}
+	return timeItem(Months, &temporal{month: int(n)})
 }
 
 func negateItem(v Item) Item {
 	v = operand(v)
 	switch {
-	case v.Type == Double:
-		return doubleItem(-v.float())
+	case v.Type.floating():
+		return realItem(v.Type, -v.float())
 	case v.Type.numeric():
 		return numItem(v.Type, v.dec().neg())
 	}

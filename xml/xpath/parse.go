@@ -101,6 +101,9 @@ func (p *parser) resolve(t *token, def string) qname {
 	if !t.colon {
 		return qname{def, t.text}
 	}
+	if t.braced {
+		return qname{t.prefix, t.text}
+	}
 	uri, ok := p.ns[t.prefix]
 	if !ok {
 		switch t.prefix {
@@ -141,6 +144,11 @@ func (p *parser) single() node {
 		binds := p.bindings()
 		p.wantWord("return")
 		return forExpr{binds, p.single()}
+	case p.word("let") && dollar:
+		p.i++
+		binds := p.bindingsBy(":=")
+		p.wantWord("return")
+		return letExpr{binds, p.single()}
 	case (p.word("some") || p.word("every")) && dollar:
 		every := p.word("every")
 		p.i++
@@ -164,7 +172,10 @@ func (p *parser) conditional() node {
 	return conditional{cond, then, p.single()}
 }
 
-func (p *parser) bindings() []binding {
+func (p *parser) bindings() []binding { return p.bindingsBy("in") }
+
+// bindingsBy reads variables with their values, between which stands "in" or ":=".
+func (p *parser) bindingsBy(sign string) []binding {
 	var list []binding
 	for {
 		t := p.peek()
@@ -173,7 +184,9 @@ func (p *parser) bindings() []binding {
 		}
 		name := p.resolve(t, "")
 		p.i++
-		p.wantWord("in")
+		if !p.accept(sign) {
+			p.wantWord(sign)
+		}
 		list = append(list, binding{name, p.single()})
 		if !p.accept(",") {
 			return list
@@ -198,23 +211,36 @@ func (p *parser) and() node {
 }
 
 func (p *parser) comparison() node {
-	l := p.rangeExpr()
+	l := p.joined()
 	t := p.peek()
 	switch {
 	case t.kind == tokSymbol:
 		switch t.text {
 		case "=", "!=", "<", "<=", ">", ">=", "<<", ">>":
 			p.i++
-			return compare{t.text, l, p.rangeExpr()}
+			return compare{t.text, l, p.joined()}
 		}
 	case t.kind == tokName && !t.colon:
 		switch t.text {
 		case "eq", "ne", "lt", "le", "gt", "ge", "is":
 			p.i++
-			return compare{t.text, l, p.rangeExpr()}
+			return compare{t.text, l, p.joined()}
 		}
 	}
 	return l
+}
+
+// joined reads a || b, which is concat(a, b) (XPath 3.0 §3.6).
+func (p *parser) joined() node {
+	l := p.rangeExpr()
+	if !p.is("||") {
+		return l
+	}
+	c := call{name: qname{nsFn, "concat"}, args: []node{l}, pos: p.peek().pos}
+	for p.accept("||") {
+		c.args = append(c.args, p.rangeExpr())
+	}
+	return c
 }
 
 func (p *parser) rangeExpr() node {
@@ -270,6 +296,16 @@ func (p *parser) intersect() node {
 // tightest; none can be repeated, so that one function reads them in the order in which they may stand.
 func (p *parser) typed() node {
 	x := p.unary()
+	for p.accept("=>") { // x => f(y) is f(x, y) (XPath 3.1 §3.16)
+		t := p.peek()
+		if t.kind != tokName {
+			panic(&Error{Code: codeSyntax, Msg: "functions as values are not supported", Pos: t.pos})
+		}
+		p.i++
+		c := p.call(t).(call)
+		c.args = append([]node{x}, c.args...)
+		x = c
+	}
 	if p.word("cast") && p.after(1).text == "as" {
 		p.i += 2
 		x = p.castTarget(x, false)
@@ -279,11 +315,12 @@ func (p *parser) typed() node {
 		x = p.castTarget(x, true)
 	}
 	if p.word("treat") && p.after(1).text == "as" {
-		panic(&Error{Code: codeSyntax, Msg: "treat as is not supported", Pos: p.peek().pos})
+		p.i += 2
+		x = instance{x, p.sequenceType(), true}
 	}
 	if p.word("instance") && p.after(1).text == "of" {
 		p.i += 2
-		x = instance{x, p.sequenceType()}
+		x = instance{x, p.sequenceType(), false}
 	}
 	return x
 }
@@ -343,6 +380,9 @@ func (p *parser) unary() node {
 		p.i++
 	}
 	x := p.path()
+	for p.accept("!") {
+		x = mapped{x, p.path()}
+	}
 	if signed {
 		if !neg {
 			return binary{"+", literal{intItem(0)}, x} // 0 + x: the operand must be a number, as in -x
@@ -501,6 +541,11 @@ func (p *parser) kindTest() nodeTest {
 		} else if t.kind == tokName {
 			n.name, n.any = p.resolve(t, ""), false
 			p.i++
+		}
+	case testDocument:
+		if p.word("element") && p.kindTestAhead() {
+			top := p.kindTest()
+			n.name, n.any = top.name, top.any
 		}
 	}
 	p.want(")")

@@ -37,7 +37,8 @@ func (c *Compiler) test(n nodeTest, a axis) test {
 	for _, q := range n.names {
 		t.ids = append(t.ids, c.names.ID(q.space, q.local))
 	}
-	if n.kind == testName || (n.kind == testElement || n.kind == testAttribute) && !n.any {
+	if n.kind == testName ||
+		(n.kind == testElement || n.kind == testAttribute || n.kind == testDocument) && !n.any {
 		t.id = c.names.ID(n.name.space, n.name.local)
 	}
 	return t
@@ -71,7 +72,19 @@ func (t *test) matches(tree *xdm.Tree, n xdm.Node) bool {
 	case testAttribute:
 		return kind == xdm.Attr && (t.any || tree.NameID(n) == t.id)
 	}
-	return kind == xdm.Root
+	return kind == xdm.Root && (t.any || topElement(tree) == t.id)
+}
+
+// topElement returns the name of the top element of a document.
+func topElement(tree *xdm.Tree) xdm.NameID {
+	n := tree.FirstChild(0)
+	for n != xdm.None && tree.Kind(n) != xdm.Element {
+		n = tree.NextSibling(n)
+	}
+	if n == xdm.None {
+		return 0
+	}
+	return tree.NameID(n)
 }
 
 // path compiles a path: as a chain if it can be one, else step by step (push). Whether it leads anywhere at all is
@@ -80,17 +93,24 @@ func (u *unit) path(n path) *code {
 	if s, ok := oneOf(n.from); ok {
 		n = path{steps: append([]step{s}, n.steps...)}
 	}
-	steps := u.steps(u.c.simplified(n.steps))
+	list := u.c.simplified(n.steps)
 	_, fromRoot := n.from.(root)
-	var from *code
 	if n.from != nil && !fromRoot {
-		from = u.compile(n.from)
-	}
-	if from == nil {
-		if c := chainCode(steps, fromRoot); c != nil {
-			return c
+		from := u.compile(n.from)
+		if from.docs != nil {
+			return u.fromDocument(from, list)
 		}
+		return walkFrom(from, false, u.steps(list))
 	}
+	steps := u.steps(list)
+	if c := chainCode(steps, fromRoot); c != nil {
+		return c
+	}
+	return walkFrom(nil, fromRoot, steps)
+}
+
+// walkFrom makes the code of a path step by step; from is nil for one that begins at the context item or document node.
+func walkFrom(from *code, fromRoot bool, steps []compiledStep) *code {
 	typ := NodeT
 	if last := steps[len(steps)-1]; last.expr != nil {
 		typ = last.expr.typ
@@ -99,10 +119,10 @@ func (u *unit) path(n path) *code {
 		switch {
 		case fromRoot:
 			f.contextNode()
-			f.push(nodeItem(0))
+			f.push(f.node(0))
 		case from == nil:
 			if steps[0].expr == nil {
-				f.push(nodeItem(f.contextNode()))
+				f.push(f.node(f.contextNode()))
 			} else if f.focus {
 				f.push(f.item)
 			} else {
@@ -144,13 +164,15 @@ func walkable(steps []compiledStep) bool {
 // leads reports whether the steps lead from a node on the stack, from mark on, to any node. It takes the nodes off.
 // With no steps left, a node that is there is the answer.
 func (f *Evaluation) leads(steps []compiledStep, mark int) bool {
-	found := len(steps) == 0 && len(f.st) > mark
+	was, found := f.tree, len(steps) == 0 && len(f.st) > mark
 	for i, end := mark, len(f.st); i < end && !found; i++ {
 		if f.st[i].Type != NodeT {
 			fail(codeNotNodes, "a step from %s", f.st[i].Type)
 		}
+		f.hold(f.st[i].n)
 		found = f.leadsFrom(steps, f.st[i].Node())
 	}
+	f.hold(was)
 	f.drop(mark)
 	return found
 }
@@ -184,7 +206,7 @@ func (f *Evaluation) leadsDown(steps []compiledStep, n xdm.Node) bool {
 	var w walk
 	w.begin(f, steps[0].axis, &steps[0].test, n)
 	for c := w.next(f); c != xdm.None; c = w.next(f) {
-		if f.suits(steps[0].preds, nodeItem(c)) && (len(steps) == 1 || f.leadsFrom(steps[1:], c)) {
+		if f.suits(steps[0].preds, f.node(c)) && (len(steps) == 1 || f.leadsFrom(steps[1:], c)) {
 			return true
 		}
 	}
@@ -316,10 +338,12 @@ func (f *Evaluation) step(s *compiledStep, mark int, last bool) {
 		f.exprStep(s.expr, mark, end, last)
 		return
 	}
+	was := f.tree
 	for i := mark; i < end; i++ {
 		if f.st[i].Type != NodeT {
 			fail(codeNotNodes, "a step from %s", f.st[i].Type)
 		}
+		f.hold(f.st[i].n)
 		from := len(f.st)
 		f.axis(s.axis, &s.test, f.st[i].Node())
 		for p := range s.preds {
@@ -329,6 +353,7 @@ func (f *Evaluation) step(s *compiledStep, mark int, last bool) {
 			slices.Reverse(f.st[from:])
 		}
 	}
+	f.hold(was)
 	f.lift(mark, end)
 	if end-mark > 1 {
 		f.order(mark)

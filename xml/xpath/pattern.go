@@ -6,17 +6,19 @@ import (
 	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
-// Pattern is a compiled match pattern (XSLT 2.0 §5.5.2): the context of a rule. It is matched from its last step
-// upwards: most nodes fail at the first test, that of their own name.
+// Pattern is a compiled match pattern (XSLT 2.0 §5.5.2, XSLT 3.0 §5.5.3): the context of a rule. It is matched from its
+// last step upwards: most nodes fail at the first test, that of their own name.
 type Pattern struct {
-	alts  []alternative
-	slots int
+	alts    []alternative
+	slots   int
+	careful bool // after an error something else of it may match yet
 }
 
 // alternative is one path of a union, read from its end.
 type alternative struct {
 	steps []matchStep // the last step first
 	root  bool        // the path begins at the document node
+	set   *nodeSet    // not nil: a form that has no such steps
 }
 
 type matchStep struct {
@@ -36,66 +38,123 @@ func (s *Scope) Pattern(text string) (p *Pattern, err error) {
 	p = &Pattern{}
 	whole := parse(text, s.c.ns)
 	u.rooted = rooted(whole)
-	for _, n := range s.c.alternatives(whole) {
-		p.alts = append(p.alts, u.alternative(n))
-	}
+	p.alts = u.alternatives(whole)
 	p.slots = u.slots
+	for _, a := range p.alts {
+		p.careful = p.careful || len(p.alts) > 1 || a.set != nil
+		for _, s := range a.steps {
+			p.careful = p.careful || s.deep
+		}
+	}
 	return p, nil
 }
 
-// alternatives splits a pattern into the paths of its union.
-func (c *Compiler) alternatives(n node) []node {
-	switch b := n.(type) {
-	case binary:
-		if b.op == "|" {
-			return append(c.alternatives(b.l), c.alternatives(b.r)...)
-		}
-	case sequence:
-		if len(b.list) == 1 {
-			return c.alternatives(b.list[0])
-		}
-	case filter: // (a | b)[p] is a[p] | b[p] unless p counts
-		if slices.ContainsFunc(b.preds, c.mayCount) {
-			fail("XTSE0340", "a predicate behind parentheses must not depend on positions")
-		}
-		var out []node
-		for _, alt := range c.alternatives(b.x) {
-			if p, ok := alt.(path); ok {
-				last := len(p.steps) - 1
-				p.steps = slices.Clone(p.steps)
-				p.steps[last].preds = append(slices.Clone(p.steps[last].preds), b.preds...)
-				alt = p
-			}
-			out = append(out, alt)
-		}
-		return out
+// alternatives compiles the paths of a union.
+func (u *unit) alternatives(n node) []alternative {
+	if b, ok := n.(binary); ok && b.op == "|" {
+		return append(u.alternatives(b.l), u.alternatives(b.r)...)
 	}
-	return []node{n}
+	if p, ok := n.(path); ok && p.from == nil && p.steps[0].test.kind == testDocument { // it begins at itself
+		p.steps = slices.Clone(p.steps)
+		p.steps[0].axis = axisSelf
+		n = p
+	}
+	if !rootedForm(n) {
+		patternForm(n)
+	}
+	list, ok := u.expand(n)
+	if !ok || anyNode(n, callsCurrent) { // current() is the node that is tried, so that nothing can be remembered
+		return []alternative{{set: u.nodeSet(n)}}
+	}
+	var out []alternative
+	for _, p := range list {
+		out = append(out, u.alternative(p))
+	}
+	return out
 }
 
-// alternative compiles one path of a pattern, and refuses what a pattern may not have (XTSE0340).
-func (u *unit) alternative(n node) alternative {
-	if _, ok := n.(root); ok {
-		return alternative{root: true}
+// maxAlternatives is how many paths one with parentheses may become: (a|b)/(c|d)/(e|f) has eight.
+const maxAlternatives = 256
+
+// expand writes a pattern with parentheses as a union of paths without: (a|b)/c is a/c | b/c. ok is false for one that
+// has no such form, as (a|b)[1].
+func (u *unit) expand(n node) (list []path, ok bool) {
+	switch n := n.(type) {
+	case root:
+		return []path{{from: n}}, true
+	case binary:
+		l, ok := u.expand(n.l)
+		if !ok || n.op != "|" {
+			return nil, false
+		}
+		r, ok := u.expand(n.r)
+		return append(l, r...), ok && len(l)+len(r) <= maxAlternatives
+	case sequence:
+		if len(n.list) == 1 {
+			return u.expand(n.list[0])
+		}
+	case filter: // (a | b)[p] is a[p] | b[p] unless p counts
+		list, ok = u.expand(n.x)
+		counts := func(p predicate) bool { return !p.plain }
+		if !ok || slices.ContainsFunc(u.predicates(n.preds), counts) {
+			return nil, false
+		}
+		for i := range list {
+			last := len(list[i].steps) - 1
+			if last < 0 || list[i].steps[last].expr != nil {
+				return nil, false
+			}
+			list[i].steps = slices.Clone(list[i].steps)
+			s := &list[i].steps[last]
+			s.preds = slices.Concat(s.preds, n.preds)
+		}
+		return list, true
+	case path:
+		list, ok = []path{{}}, true
+		if n.from != nil {
+			list, ok = u.expand(n.from)
+		}
+		for _, s := range n.steps {
+			if !ok {
+				return nil, false
+			}
+			list, ok = u.expandStep(list, s)
+		}
+		return list, ok
 	}
-	p, ok := n.(path)
-	if !ok {
-		fail("XTSE0340", "not a match pattern")
+	return nil, false
+}
+
+// expandStep puts a step behind each of the paths.
+func (u *unit) expandStep(list []path, s step) (out []path, ok bool) {
+	ends := []path{{steps: []step{s}}}
+	switch {
+	case s.expr != nil:
+		if ends, ok = u.expand(s.expr); !ok {
+			return nil, false
+		}
+	case s.test.kind == testDocument, s.axis != axisChild && s.axis != axisAttribute && !isAnywhere(s):
+		return nil, false
 	}
-	var a alternative
-	if p.from != nil {
-		if _, a.root = p.from.(root); !a.root {
-			fail("XTSE0340", "a match pattern begins with a name or /")
+	for _, p := range list {
+		for _, end := range ends {
+			if end.from != nil {
+				return nil, false
+			}
+			out = append(out, path{p.from, slices.Concat(p.steps, end.steps)})
 		}
 	}
+	return out, len(out) <= maxAlternatives
+}
+
+// alternative compiles one path of a pattern.
+func (u *unit) alternative(p path) alternative {
+	a := alternative{root: p.from != nil}
 	deep := false
 	for _, s := range p.steps {
 		if isAnywhere(s) {
 			deep = true
 			continue
-		}
-		if s.expr != nil || s.axis != axisChild && s.axis != axisAttribute {
-			fail("XTSE0340", "a match pattern has child and attribute steps only")
 		}
 		m := matchStep{test: u.c.test(s.test, s.axis), attr: s.axis == axisAttribute, deep: deep}
 		m.preds = u.predicates(s.preds)
@@ -112,9 +171,68 @@ func (u *unit) alternative(n node) alternative {
 	return a
 }
 
+// rootedForm reports whether a pattern is one of those that stand alone: a variable or . with predicates, and a call
+// that gives nodes by their names (XSLT 3.0 §5.5.3, PredicatePattern and RootedPath).
+func rootedForm(n node) bool {
+	switch n := n.(type) {
+	case context_, variable:
+		return true
+	case filter:
+		return rootedForm(n.x)
+	case call:
+		return n.name.space == nsFn && (n.name.local == "key" || n.name.local == "id" || n.name.local == "root")
+	}
+	return false
+}
+
+// patternForm refuses what a pattern may not have (XTSE0340): it has steps downwards only.
+func patternForm(n node) {
+	refuse := func(why string) { fail("XTSE0340", "%s", why) }
+	switch n := n.(type) {
+	case root:
+	case binary:
+		if n.op != "|" {
+			refuse(n.op + " is not supported in a match pattern")
+		}
+		patternForm(n.l)
+		patternForm(n.r)
+	case sequence:
+		if len(n.list) != 1 {
+			refuse("not a match pattern")
+		}
+		patternForm(n.list[0])
+	case filter:
+		patternForm(n.x)
+	case path:
+		if n.from != nil && (!rootedForm(n.from) || isContext(n.from)) {
+			patternForm(n.from)
+		}
+		for _, s := range n.steps {
+			switch {
+			case s.expr != nil:
+				patternForm(s.expr)
+			case s.axis != axisChild && s.axis != axisAttribute && s.axis != axisSelf && s.axis != axisDescendant &&
+				s.axis != axisDescendantOrSelf:
+				refuse("a match pattern has steps downwards only")
+			}
+		}
+	default:
+		refuse("not a match pattern")
+	}
+}
+
+// isContext reports whether an expression is . with any predicates.
+func isContext(n node) bool {
+	if f, ok := n.(filter); ok {
+		return isContext(f.x)
+	}
+	_, ok := n.(context_)
+	return ok
+}
+
 // Target is what a node must be for a pattern to match it.
 type Target struct {
-	Kind  xdm.Kind     // Root, Element or Attr
+	Kind  xdm.Kind     // Root, Element, Attr, Text, Comment or PI
 	Name  xdm.NameID   // 0: any
 	Chain []xdm.NameID // names of parent, grandparent … as far as the pattern fixes them; 0 means any
 }
@@ -124,28 +242,94 @@ type Target struct {
 func (p *Pattern) Targets() []Target {
 	var out []Target
 	for _, a := range p.alts {
-		if len(a.steps) == 0 {
+		switch {
+		case a.set != nil:
+			out = append(out, a.set.targets...)
+			continue
+		case len(a.steps) == 0:
 			out = append(out, Target{Kind: xdm.Root})
 			continue
 		}
-		t := Target{Kind: xdm.Element, Name: a.steps[0].test.id}
-		if a.steps[0].attr {
-			t.Kind = xdm.Attr
-		}
+		var chain []xdm.NameID
 		for i := 1; i < len(a.steps) && !a.steps[i-1].deep; i++ {
-			t.Chain = append(t.Chain, a.steps[i].test.id)
+			chain = append(chain, a.steps[i].test.id)
 		}
-		out = append(out, t)
+		for _, t := range a.steps[0].test.targets() {
+			t.Chain = chain
+			out = append(out, t)
+		}
 	}
 	return out
 }
 
-// matches reports whether the pattern matches a node.
+// targets returns what a node that fits the test must be; children and attributes only.
+func (t *test) targets() []Target {
+	switch t.kind {
+	case testText:
+		return []Target{{Kind: xdm.Text}}
+	case testComment:
+		return []Target{{Kind: xdm.Comment}}
+	case testPI:
+		return []Target{{Kind: xdm.PI}}
+	case testElement:
+		return []Target{{Kind: xdm.Element, Name: t.id}}
+	case testAttribute:
+		return []Target{{Kind: xdm.Attr, Name: t.id}}
+	case testNode:
+		if !t.attr {
+			return []Target{{Kind: xdm.Element}, {Kind: xdm.Text}, {Kind: xdm.Comment}, {Kind: xdm.PI}}
+		}
+	case testNames:
+		var out []Target
+		for _, id := range t.ids {
+			out = append(out, Target{Kind: t.principal, Name: id})
+		}
+		return out
+	}
+	return []Target{{Kind: t.principal, Name: t.id}}
+}
+
+// matches reports whether the pattern matches a node. A predicate that cannot be evaluated does not hold (XSLT 2.0
+// §5.5.4); its error is raised only if nothing else of the pattern matches the node.
 func (f *Evaluation) matches(p *Pattern, n xdm.Node) bool {
+	if !p.careful {
+		return f.matchesAny(p, n)
+	}
+	var ok bool
+	if f.tried(func() { ok = f.matchesAny(p, n) }) == nil {
+		return ok
+	}
+	var failed *Error
+	f.wrong = &failed
+	ok = f.matchesAny(p, n)
+	f.wrong = nil
+	if !ok && failed != nil {
+		panic(failed)
+	}
+	return ok
+}
+
+func (f *Evaluation) matchesAny(p *Pattern, n xdm.Node) bool {
 	base := f.enter(p.slots)
-	ok := slices.ContainsFunc(p.alts, func(a alternative) bool { return f.matchesFrom(&a, 0, n) })
+	ok := slices.ContainsFunc(p.alts, func(a alternative) bool {
+		if a.set != nil {
+			return f.inNodeSet(a.set, n)
+		}
+		return f.matchesFrom(&a, 0, n)
+	})
 	f.leave(base)
 	return ok
+}
+
+// tried runs eval, and returns the error that it fails with after putting everything as it was.
+func (f *Evaluation) tried(eval func()) *Error {
+	st, slots, base, depth, was := len(f.st), len(f.slots), f.base, f.depth, f.save()
+	failed := attempt(eval)
+	if failed != nil {
+		f.st, f.slots, f.base, f.depth = f.st[:st], f.slots[:slots], base, depth
+		f.restore(was)
+	}
+	return failed
 }
 
 // matchesFrom matches the steps from i on against n and its ancestors.
@@ -185,11 +369,20 @@ type matched struct {
 // predicatesHold evaluates the predicates of a step with n as context item. Positions count among the siblings that
 // fit the test.
 func (f *Evaluation) predicatesHold(s *matchStep, n xdm.Node) bool {
-	if len(s.preds) == 0 {
+	switch {
+	case len(s.preds) == 0:
 		return true
+	case f.wrong != nil:
+		first, ok := f.wrong, false
+		f.wrong = nil
+		if failed := f.tried(func() { ok = f.predicatesHold(s, n) }); failed != nil && *first == nil {
+			*first = failed
+		}
+		f.wrong = first
+		return ok
 	}
 	if s.plain && s.last {
-		return f.suits(s.preds, nodeItem(n))
+		return f.suits(s.preds, f.node(n))
 	}
 	for len(f.matchedSteps) <= s.index {
 		f.matchedSteps = append(f.matchedSteps, matched{})
@@ -200,7 +393,7 @@ func (f *Evaluation) predicatesHold(s *matchStep, n xdm.Node) bool {
 	if m := &f.matchedSteps[s.index]; m.known && m.node == n {
 		return m.holds
 	}
-	ok := f.suits(s.preds, nodeItem(n))
+	ok := f.suits(s.preds, f.node(n))
 	m := &f.matchedSteps[s.index] // the slice may have grown
 	m.node, m.known, m.holds = n, true, ok
 	return ok

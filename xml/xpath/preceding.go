@@ -44,9 +44,10 @@ func (u *unit) seenBefore(n compare) *code {
 }
 
 // firstEnds returns, for each value of the elements of this name, where the one that ends first ends. It is made once
-// for a document, when it is first asked for.
+// for a tree, when it is first asked for.
 func (f *Evaluation) firstEnds(id xdm.NameID) map[string]xdm.Node {
-	if m := f.ends[id]; m != nil {
+	of := f.tree | int64(id)
+	if m := f.ends[of]; m != nil {
 		return m
 	}
 	list := f.t.Elements(id)
@@ -60,8 +61,8 @@ func (f *Evaluation) firstEnds(id xdm.NameID) map[string]xdm.Node {
 		}
 	}
 	if f.ends == nil {
-		f.ends = map[xdm.NameID]map[string]xdm.Node{}
+		f.ends = map[int64]map[string]xdm.Node{}
 	}
-	f.ends[id] = m
+	f.ends[of] = m
 	return m
 }

@@ -29,7 +29,7 @@ func (u *unit) predicates(list []node) []predicate {
 
 // positionOf returns the position that a number asks for, 0 for a number that is no position.
 func positionOf(v Item) int64 {
-	if v.Type == Double {
+	if v.Type.floating() {
 		if n := v.float(); n == float64(int64(n)) {
 			return max(int64(n), 0)
 		}
@@ -110,7 +110,14 @@ func (f *Evaluation) holds(p *predicate, pos int64) bool {
 }
 
 func (u *unit) filter(n filter) *code {
-	x, preds := u.compile(n.x), u.predicates(n.preds)
+	x := u.compile(n.x)
+	if x.docs != nil {
+		return u.filterDocument(x, n.preds)
+	}
+	return filtered(x, u.predicates(n.preds))
+}
+
+func filtered(x *code, preds []predicate) *code {
 	return fromPush(x.typ, func(f *Evaluation) {
 		mark := len(f.st)
 		x.push(f)

@@ -52,8 +52,14 @@ var sequenceFunctions = map[string]map[int]builder{
 	"namespace-uri": {1: ofNode(func(t *xdm.Tree, n xdm.Node) string { return t.Name(n).Space })},
 	"root": {1: func(a []*code) *code {
 		return fromPush(NodeT, func(f *Evaluation) {
-			if count(f, a[0]) > 0 {
-				f.push(nodeItem(0))
+			mark := len(f.st)
+			a[0].push(f)
+			f.nodesOnly(mark)
+			if len(f.st)-mark > 1 {
+				fail(codeType, "several nodes where one is wanted")
+			}
+			for i := range f.st[mark:] {
+				f.st[mark+i].n &= treeMask
 			}
 		})
 	}},
@@ -94,18 +100,11 @@ func counted(c *code, low, high int, code string) *code {
 func ofNode(get func(t *xdm.Tree, n xdm.Node) string) builder {
 	return func(a []*code) *code {
 		return fromString(func(f *Evaluation) string {
-			mark := len(f.st)
-			a[0].push(f)
-			f.nodesOnly(mark)
-			if len(f.st)-mark > 1 {
-				fail(codeType, "several nodes where one is wanted")
-			}
-			if len(f.st) == mark {
+			i, ok := nodeArg(f, a[0])
+			if !ok {
 				return ""
 			}
-			n := f.st[mark].Node()
-			f.drop(mark)
-			return get(f.t, n)
+			return get(f.treeOf(&i), i.Node())
 		})
 	}
 }
@@ -274,8 +273,11 @@ func now(t Type) builder {
 				f.now = time.Now().UTC()
 			}
 			n := f.now
-			w := &temporal{year: n.Year(), month: int(n.Month()), day: n.Day(), zoned: true}
-			if t == DateTime {
+			w := &temporal{zoned: true}
+			if t != Time {
+				w.year, w.month, w.day = n.Year(), int(n.Month()), n.Day()
+			}
+			if t != Date {
 				w.hour, w.min, w.sec = n.Hour(), n.Minute(), decimal{n: int64(n.Second())}
 			}
 			return timeItem(t, w), true

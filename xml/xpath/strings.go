@@ -1,8 +1,8 @@
 package xpath
 
 import (
+	"errors"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -250,98 +250,129 @@ func translate(s, from, to string) string {
 	}, s)
 }
 
-// regexStep is textStep for regular expressions, as a shift: 4 bytes are one step, since matching takes many times as
-// long as reading.
-const regexStep = 2
-
-// matchBytes is how much memory the place of one match takes: a slice of two numbers.
-const matchBytes = 48
+// matchBytes is how much memory the place of one match takes: a slice of two numbers. patternStep is what a character
+// of a pattern takes while it is compiled, as a shift.
+const (
+	matchBytes  = 48
+	patternStep = 7
+)
 
 type regexKey struct{ pattern, flags string }
 
-type compiledRegex struct {
-	re    *regexp.Regexp
-	empty bool // it matches the empty string
+// meter charges an Evaluation for the work of regular expressions.
+type meter Evaluation
+
+func (m *meter) Charge(steps int, bytes int64) {
+	f := (*Evaluation)(m)
+	if steps > 0 {
+		f.spend(steps)
+	}
+	if f.passing += bytes; bytes > 0 {
+		f.checkBytes(0)
+	}
 }
 
-// compileRegex translates a pattern, and fails with FORX0001 for wrong flags or FORX0002 for a wrong pattern.
-func compileRegex(pattern, flags string) *compiledRegex {
-	goPattern, err := regex.XPath(pattern, flags)
-	if err != nil {
-		code := "FORX0002"
-		if e, ok := err.(*regex.Error); ok && e.Code != "" {
-			code = e.Code
+// compileRegex compiles a pattern, and fails with FORX0001 for wrong flags or FORX0002 for a wrong pattern.
+func compileRegex(k regexKey) *regex.Regexp {
+	re, err := regex.XPath(k.pattern, k.flags)
+	var e *regex.Error
+	switch {
+	case err == nil:
+		return re
+	case !errors.As(err, &e):
+		fail("FORX0002", "%v", err)
+	case e.Code == regex.InvalidFlags:
+		fail(e.Code, "the flags %.20q: %s", k.flags, e.Msg)
+	}
+	fail(e.Code, "the pattern %.80q, position %d: %s", k.pattern, e.Pos, e.Msg)
+	return nil
+}
+
+// pattern returns a function that returns the regular expression of a call: one that was compiled beforehand, which it
+// returns, too, if pattern and flags are constant, else one from the cache of the evaluation. What is wrong in a
+// constant is an error now, wherever the call stands: else a rule file could be loaded that fails on the first document
+// that reaches it.
+func pattern(p, flags *code) (get func(f *Evaluation) *regex.Regexp, constant *regex.Regexp) {
+	flagText, known := constantFlags(flags)
+	if known {
+		text, ok := constantText(p)
+		re := compileRegex(regexKey{text, flagText})
+		if ok {
+			return func(*Evaluation) *regex.Regexp { return re }, re
 		}
-		fail(code, "%v", err)
 	}
-	re, err := regexp.Compile(goPattern)
-	if err != nil {
-		fail("FORX0002", "the regular expression cannot be used: %v", err)
-	}
-	return &compiledRegex{re, re.MatchString("")}
-}
-
-// pattern returns a function that returns the regular expression of a call: one that was compiled beforehand if
-// pattern and flags are constant, else one from the cache of the evaluation.
-func pattern(p, flags *code) func(f *Evaluation) *compiledRegex {
-	get := func(f *Evaluation) regexKey {
+	return func(f *Evaluation) *regex.Regexp {
 		k := regexKey{pattern: stringArg(f, p)}
 		if flags != nil {
 			k.flags = stringArg(f, flags)
 		}
-		return k
-	}
-	if p.konst && (flags == nil || flags.konst) {
-		if re := constantRegex(get); re != nil {
-			return func(*Evaluation) *compiledRegex { return re }
-		}
-	}
-	return func(f *Evaluation) *compiledRegex {
-		k := get(f)
 		if re := f.regex[k]; re != nil {
 			return re
 		}
-		if f.regex == nil || len(f.regex) > 1000 { // a document could make up patterns without end
-			f.regex = map[regexKey]*compiledRegex{}
-		}
-		re := compileRegex(k.pattern, k.flags)
-		f.regex[k] = re
-		return re
+		return f.newRegex(k)
+	}, nil
+}
+
+func constantFlags(c *code) (string, bool) {
+	if c == nil {
+		return "", true
+	}
+	return constantText(c)
+}
+
+// constantText returns the value of a constant argument; false if it is not constant, or not a string, which is an
+// error when the call is evaluated, if ever.
+func constantText(c *code) (s string, ok bool) {
+	if !c.konst {
+		return "", false
+	}
+	failed := attempt(func() { s = stringArg(constantEvaluation(), c) })
+	return s, failed == nil
+}
+
+// newRegex compiles a regular expression that is made up in the document, and charges for it.
+func (f *Evaluation) newRegex(k regexKey) *regex.Regexp {
+	if f.regex == nil || len(f.regex) > 1000 { // a document could make up patterns without end
+		f.regex = map[regexKey]*regex.Regexp{}
+	}
+	room := int64(len(k.pattern)) << patternStep
+	f.spend(len(k.pattern))
+	f.checkBytes(room)
+	re := compileRegex(k)
+	f.keep(re.Size())
+	f.regex[k] = re
+	return re
+}
+
+// notEmpty fails if a regular expression of fn:replace or fn:tokenize matches the empty string.
+func notEmpty(f *Evaluation, re *regex.Regexp) {
+	if re.MatchesEmpty((*meter)(f)) {
+		fail("FORX0003", "the regular expression matches the empty string")
 	}
 }
 
-// constantRegex compiles a regular expression now, nil if that fails: then the call fails when it is evaluated, if
-// ever.
-func constantRegex(get func(*Evaluation) regexKey) (re *compiledRegex) {
-	var err error
-	defer rescue(&err)
-	k := get(constantEvaluation())
-	return compileRegex(k.pattern, k.flags)
-}
-
 func matches(x, p, flags *code) *code {
-	re := pattern(p, flags)
+	re, _ := pattern(p, flags)
 	return fromTest(func(f *Evaluation) bool {
 		s := stringArg(f, x)
-		f.spend(len(s) >> regexStep)
-		return re(f).re.MatchString(s)
+		return re(f).Match(s, (*meter)(f))
 	})
 }
 
 func tokenize(x, p, flags *code) *code {
-	re := pattern(p, flags)
+	re, constant := pattern(p, flags)
+	if constant != nil && !x.konst { // nothing is no error
+		notEmpty(constantEvaluation(), constant)
+	}
 	return fromPush(String, func(f *Evaluation) {
 		s, r := stringArg(f, x), re(f)
 		if s == "" {
 			return
 		}
-		if r.empty {
-			fail("FORX0003", "the regular expression matches the empty string")
-		}
-		f.spend(len(s) >> regexStep)
+		notEmpty(f, r)
 		// One match more than the memory of the budget allows is enough for alloc to fail.
 		from, most := 0, int64(f.bytes/matchBytes)
-		all := r.re.FindAllStringIndex(s, int(most)+1)
+		all := r.FindAll(s, int(most)+1, (*meter)(f))
 		f.alloc(int64(len(all)) * matchBytes)
 		for _, at := range all {
 			f.push(stringItem(s[from:at[0]]))
@@ -352,16 +383,25 @@ func tokenize(x, p, flags *code) *code {
 }
 
 func replace(x, p, with, flags *code) *code {
-	re := pattern(p, flags)
+	re, constant := pattern(p, flags)
+	if constant != nil {
+		notEmpty(constantEvaluation(), constant)
+	}
+	text, ok := constantText(with)
+	if flagText, known := constantFlags(flags); ok && known && !strings.Contains(flagText, "q") {
+		replacement(text, 0) // which fails if it is wrong
+	}
 	return fromString(func(f *Evaluation) string {
 		s, r := stringArg(f, x), re(f)
-		if r.empty {
-			fail("FORX0003", "the regular expression matches the empty string")
+		notEmpty(f, r)
+		to := stringArg(f, with)
+		if r.Quoted() {
+			to = strings.ReplaceAll(to, "$", "$$")
+		} else {
+			to = replacement(to, r.Groups())
 		}
-		to := replacement(stringArg(f, with), r.re.NumSubexp())
-		f.spend(len(s) >> regexStep)
 		f.alloc(int64(len(s)) * int64(1+len(to))) // the most it can be: each character is a match
-		return r.re.ReplaceAllString(s, to)
+		return r.Replace(s, to, (*meter)(f))
 	})
 }
 

@@ -192,6 +192,30 @@ func parseDuration(s string) (*temporal, bool) {
 	return &temporal{sec: total}, true
 }
 
+// parseMonths reads xs:yearMonthDuration. The number of months is in month.
+func parseMonths(s string) (*temporal, bool) {
+	s, neg := strings.CutPrefix(s, "-")
+	s, ok := strings.CutPrefix(s, "P")
+	years, rest, found := strings.Cut(s, "Y")
+	if !found {
+		years, rest = "0", s
+	}
+	months, rest, monthly := strings.Cut(rest, "M")
+	if !monthly {
+		months, rest = "0", months
+	}
+	y, ok1 := number(years, 0)
+	m, ok2 := number(months, 0)
+	if !ok || !ok1 || !ok2 || rest != "" || !found && !monthly {
+		return nil, false
+	}
+	total := y*12 + m
+	if neg {
+		total = -total
+	}
+	return &temporal{month: total}, true
+}
+
 // days returns the number of a day in the proleptic Gregorian calendar. Years begin in March here, so that the leap
 // day is the last of its year and (153*(m-3)+2)/5 is how many days lie before month m.
 func days(year, month, day int) int64 {
@@ -219,6 +243,8 @@ func (t *temporal) instant(typ Type) decimal {
 	switch typ {
 	case Duration:
 		return t.sec
+	case Months:
+		return decimal{n: int64(t.month)}
 	case Time:
 		return decimal{n: int64(t.hour*3600 + t.min*60 - t.zone*60)}.add(t.sec)
 	case Date:
@@ -233,6 +259,8 @@ func (t *temporal) lexical(typ Type) string {
 	switch typ {
 	case Duration:
 		return t.duration()
+	case Months:
+		return t.months()
 	case Date, DateTime:
 		year := fmt.Sprintf("%04d", abs64(int64(t.year)))
 		if t.year < 0 {
@@ -298,6 +326,39 @@ func (t *temporal) duration() string {
 		out += sec.String() + "S"
 	}
 	return out
+}
+
+// months returns the canonical form of xs:yearMonthDuration.
+func (t *temporal) months() string {
+	n, out := t.month, "P"
+	if n < 0 {
+		n, out = -n, "-P"
+	}
+	if n >= 12 {
+		out += strconv.Itoa(n/12) + "Y"
+	}
+	if n%12 > 0 || n == 0 {
+		out += strconv.Itoa(n%12) + "M"
+	}
+	return out
+}
+
+// plusMonths returns the day so many months later. A day that its month does not have becomes the last of the month
+// (XML Schema Part 2 §E.1).
+func (t *temporal) plusMonths(months int) *temporal {
+	out := *t
+	year := t.year
+	if year < 0 {
+		year++ // there is no year 0
+	}
+	n := year*12 + t.month - 1 + months
+	out.month = (n%12+12)%12 + 1
+	out.year = (n - (out.month - 1)) / 12
+	if out.year <= 0 {
+		out.year--
+	}
+	out.day = min(t.day, daysIn(out.year, out.month))
+	return &out
 }
 
 // plus returns the point in time some seconds later, in the same zone. What the type does not have is cut off: a date

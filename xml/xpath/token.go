@@ -21,8 +21,9 @@ const (
 type token struct {
 	kind   tokenKind
 	text   string // of names the local part
-	prefix string
-	colon  bool // a name with a prefix
+	prefix string // or the namespace of Q{namespace}local
+	colon  bool   // a name with a prefix
+	braced bool   // Q{namespace}local
 	pos    int
 }
 
@@ -77,8 +78,8 @@ func skipComment(s string, start int) int {
 
 // symbols are tried in this order, so the longer ones come first.
 var symbols = []string{
-	"<<", ">>", "!=", "<=", ">=", "//", "::", "..",
-	"(", ")", "[", "]", ",", "+", "-", "*", "/", "|", "=", "<", ">", "@", ".", "?",
+	"<<", ">>", "!=", "<=", ">=", "//", "::", "..", "||", "=>", ":=",
+	"(", ")", "[", "]", ",", "+", "-", "*", "/", "|", "=", "<", ">", "@", ".", "?", "!",
 }
 
 func lexOne(s string, i int) (token, int) {
@@ -104,11 +105,33 @@ func lexOne(s string, i int) (token, int) {
 			return token{kind: tokSymbol, text: sym, pos: i}, i + len(sym)
 		}
 	}
+	if c == '{' || c == '}' || c == '#' {
+		panic(&Error{Code: codeSyntax, Msg: "maps, arrays and functions as values are not supported", Pos: i})
+	}
 	panic(&Error{Code: codeSyntax, Msg: "unexpected character", Pos: i})
+}
+
+// lexBraced reads Q{namespace}local, the name of XPath 3.0 §2.2 that needs no prefix.
+func lexBraced(s string, i int) (token, int) {
+	uri, _, found := strings.Cut(s[i+2:], "}")
+	if !found || strings.Contains(uri, "{") {
+		panic(&Error{Code: codeSyntax, Msg: "a namespace does not end", Pos: i})
+	}
+	t := token{kind: tokName, prefix: normalizeSpace(uri), colon: true, braced: true, pos: i}
+	end := i + 2 + len(uri) + 1
+	if end < len(s) && s[end] == '*' {
+		t.text = "*"
+		return t, end + 1
+	}
+	t.text, end = lexNCName(s, end)
+	return t, end
 }
 
 // lexName reads a name with or without prefix. A colon that no name follows does not belong to it, nor does "::".
 func lexName(s string, i int) (token, int) {
+	if strings.HasPrefix(s[i:], "Q{") {
+		return lexBraced(s, i)
+	}
 	first, end := lexNCName(s, i)
 	t := token{kind: tokName, text: first, pos: i}
 	if end+1 >= len(s) || s[end] != ':' || s[end+1] == ':' {

@@ -31,11 +31,15 @@ import net.sf.saxon.s9api.XdmValue;
 import net.sf.saxon.trans.XPathException;
 import net.sf.saxon.value.AtomicValue;
 
-/** Evaluates XPath 2.0 expressions and match patterns, as written and with Saxon's optimizer. */
+/**
+ * Evaluates expressions of XPath 2.0, or of a later version that is asked for, and match patterns, as written and with
+ * Saxon's optimizer.
+ */
 final class Expressions {
   private final Processor plain = new Processor(false);
   private final Processor optimized = new Processor(false);
   private Map<String, JsonElement> namespaces = Map.of();
+  private String version = "2.0";
   private JsonArray lets = new JsonArray();
   private XdmNode document;
   private List<XdmNode> nodes;
@@ -58,6 +62,7 @@ final class Expressions {
         JsonObject o = Judge.GSON.fromJson(line, JsonObject.class);
         if (o.has("ns")) {
           namespaces = o.getAsJsonObject("ns").asMap();
+          version = o.has("version") ? o.get("version").getAsString() : "2.0";
         } else if (o.has("doc")) {
           load(o);
         } else {
@@ -99,7 +104,7 @@ final class Expressions {
 
   private XPathCompiler compiler(Processor p) {
     XPathCompiler c = p.newXPathCompiler();
-    c.setLanguageVersion("2.0");
+    c.setLanguageVersion(version);
     namespaces.forEach((prefix, uri) -> c.declareNamespace(prefix, uri.getAsString()));
     for (JsonElement let : lets) {
       c.declareVariable(new QName(let.getAsJsonArray().get(0).getAsString()));
@@ -142,7 +147,7 @@ final class Expressions {
       result.addProperty("error", code(e));
       result.addProperty("static", fixed);
       result.addProperty("message", e.getMessage());
-    } catch (RuntimeException | StackOverflowError e) {
+    } catch (RuntimeException | Error e) {
       result.addProperty("crash", String.valueOf(e));
     }
     return result;

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import javax.xml.transform.Source;
@@ -31,14 +32,22 @@ import net.sf.saxon.s9api.XsltTransformer;
 import org.xml.sax.Attributes;
 import org.xml.sax.helpers.DefaultHandler;
 
-/** Validates documents by rule files, which the ISO skeleton for XSLT 2.0 compiles. */
+/** Validates documents by rule files: those that are stylesheets as they are, the others as the ISO skeleton for XSLT 2.0 compiles them. */
 final class Rules {
   private static final String SKELETON = "/external/schematron/20100710-xslt2/";
   private static final String SVRL = "http://purl.oclc.org/dsdl/svrl";
 
   private final Processor processor = new Processor(false);
   private final Map<String, XsltExecutable> skeleton = new HashMap<>();
-  private final Map<String, XsltExecutable> compiled = new HashMap<>();
+  /** The rule files of last time: questions come ordered by rule file, and there may be hundreds. */
+  private final Map<String, XsltExecutable> compiled = new LinkedHashMap<>(16, 0.75f, true) {
+    @Override
+    protected boolean removeEldestEntry(Map.Entry<String, XsltExecutable> eldest) {
+      return size() > 32;
+    }
+  };
+
+  private final Map<String, String> broken = new HashMap<>();
 
   /** Answers each line of the file "in" by one line of the file "out". */
   void run(JsonObject cmd, JsonObject answer) throws Exception {
@@ -47,7 +56,7 @@ final class Rules {
         PrintStream out = new PrintStream(cmd.get("out").getAsString(), StandardCharsets.UTF_8)) {
       for (String line = in.readLine(); line != null; line = in.readLine()) {
         JsonObject o = Judge.GSON.fromJson(line, JsonObject.class);
-        out.println(Judge.GSON.toJson(validate(rules(o.get("sch").getAsString()), o.get("doc").getAsString())));
+        out.println(Judge.GSON.toJson(validate(o.get("sch").getAsString(), o.get("doc").getAsString())));
         count++;
       }
     }
@@ -84,8 +93,9 @@ final class Rules {
     XsltExecutable rules = compiled.get(sch);
     if (rules == null) {
       Source source = new StreamSource(new File(sch));
+      boolean stylesheet = sch.endsWith(".xsl") || sch.endsWith(".xslt");
       for (String stage : new String[] {"iso_dsdl_include.xsl", "iso_abstract_expand.xsl", "iso_svrl_for_xslt2.xsl"}) {
-        source = apply(stage, source).asSource();
+        source = stylesheet ? source : apply(stage, source).asSource();
       }
       rules = processor.newXsltCompiler().compile(source);
       compiled.put(sch, rules);
@@ -111,8 +121,21 @@ final class Rules {
     return out.getXdmNode();
   }
 
-  private JsonObject validate(XsltExecutable rules, String doc) {
+  /** Runs a rule file. One that cannot be compiled is known as such from then on. */
+  private JsonObject validate(String sch, String doc) {
     Report report = new Report();
+    XsltExecutable rules = null;
+    try {
+      if (!broken.containsKey(sch)) {
+        rules = rules(sch);
+      }
+    } catch (SaxonApiException e) {
+      broken.put(sch, String.valueOf(e.getMessage()));
+    }
+    if (rules == null) {
+      report.result.addProperty("broken", broken.get(sch));
+      return report.result;
+    }
     try {
       XsltTransformer t = rules.load();
       t.setSource(new StreamSource(new StringReader(doc)));
@@ -132,9 +155,28 @@ final class Rules {
     final JsonObject result = new JsonObject();
     final JsonArray found = new JsonArray();
     int fired;
+    private StringBuilder path; // of an Error, as stylesheets write it that are older than SVRL
+
+    @Override
+    public void characters(char[] text, int start, int length) {
+      if (path != null) {
+        path.append(text, start, length);
+      }
+    }
+
+    @Override
+    public void endElement(String uri, String local, String name) {
+      if (path != null) {
+        found.add("null null " + place(path.toString().trim()));
+        path = null;
+      }
+    }
 
     @Override
     public void startElement(String uri, String local, String name, Attributes attrs) {
+      if (local.equals("Xpath")) {
+        path = new StringBuilder();
+      }
       if (!uri.equals(SVRL)) {
         return;
       }
@@ -149,9 +191,16 @@ final class Rules {
       }
     }
 
-    /** A location with names only: the skeleton writes a step as *:name[namespace-uri()='...'][n]. */
+    /**
+     * A location with local names and positions only. Editions of the skeleton write a step as *:name[namespace-uri()='...'][n],
+     * *[local-name()='name' and namespace-uri()='...'][n] or prefix:name[n], SchXslt as Q{...}name[n].
+     */
     private static String place(String location) {
-      return location.replaceAll("\\*:([^\\[]+)\\[namespace-uri\\(\\)='[^']*'\\]", "$1");
+      return !location.startsWith("/") ? location : location // some editions write the values of attributes
+          .replaceAll("\\*:([^\\[]+)\\[namespace-uri\\(\\)='[^']*'\\]", "$1")
+          .replaceAll("\\*\\[local-name\\(\\)='([^']*)'( and namespace-uri\\(\\)='[^']*')?\\]", "$1")
+          .replaceAll("Q\\{[^}]*\\}", "")
+          .replaceAll("(^|/)(@?)[^/\\[@:]+:", "$1$2");
     }
   }
 }
