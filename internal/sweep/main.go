@@ -170,7 +170,7 @@ func (s *sweep) file(fsys fs.FS, name, shown string) error {
 		for _, err := range schematron.Check(fsys, name) {
 			r.state, r.reasons = refused, append(r.reasons, text(err, name))
 		}
-		if r.state == refused && !slices.ContainsFunc(r.reasons, func(s string) bool { return !unread.MatchString(s) }) {
+		if r.state == refused && onlyUnread(r.reasons) {
 			r.state = part
 		}
 	}
@@ -181,6 +181,10 @@ func (s *sweep) file(fsys fs.FS, name, shown string) error {
 
 // unread finds that a document which the rules read, such as a code list, is not there.
 var unread = regexp.MustCompile(`FODC0002: document\(\): open .*: (no such file|file does not exist)`)
+
+func onlyUnread(reasons []string) bool {
+	return !slices.ContainsFunc(reasons, func(s string) bool { return !unread.MatchString(s) })
+}
 
 // text is what is wrong, with the line, and the file where it is another one.
 func text(err error, name string) string {
