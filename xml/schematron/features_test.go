@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ravn-ap/ravn/testbed/saxon"
+	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
 // feature is a rule file in testdata/features: NAME.sch with a document, NAME.xml, and what is found in it, NAME.txt.
@@ -72,6 +73,52 @@ func TestFeatures(t *testing.T) {
 		}
 		if got := said(res); !slices.Equal(got, f.want) {
 			t.Errorf("%s:\n%s\nwant\n%s", f.name, strings.Join(got, "\n"), strings.Join(f.want, "\n"))
+		}
+	}
+}
+
+// The report has the diagnostics and properties of a finding, and its role beside the flag.
+func TestSVRLOfFeatures(t *testing.T) {
+	for name, want := range map[string]string{
+		"role": `<svrl:failed-assert test="false()" id="A" role="warning" location="/r[1]/a[1]">`,
+		"diagnostics": `
+    <svrl:text>not empty</svrl:text>
+    <svrl:diagnostic-reference diagnostic="is">
+      <svrl:text>It has 1 children</svrl:text>
+    </svrl:diagnostic-reference>
+    <svrl:diagnostic-reference diagnostic="what">
+      <svrl:text>The first is b</svrl:text>
+    </svrl:diagnostic-reference>
+    <svrl:property-reference property="p">
+      <svrl:text>static</svrl:text>
+    </svrl:property-reference>
+  </svrl:failed-assert>
+`,
+	} {
+		src, err := Load(os.DirFS(featureDir), name+".sch")
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := xdm.NewNames()
+		s, err := Compile(src, names, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := os.ReadFile(featureDir + "/" + name + ".xml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree, err := xdm.Parse(doc, names)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := s.Validate(t.Context(), tree, Options{Trace: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		if err := WriteSVRL(&b, "", Run{s, tree, res}); err != nil || !strings.Contains(b.String(), want) {
+			t.Errorf("%s: %v\n%s", name, err, b.String())
 		}
 	}
 }

@@ -111,6 +111,8 @@ func TestRefused(t *testing.T) {
 				`<xsl:copy-of select="."/></assert></rule></pattern>`,
 			"xsl:copy-of is not supported in a message",
 		},
+		{"prefix of two namespaces", `<ns prefix="a" uri="u"/>
+<ns prefix="a" uri="v"/>`, "r.sch:2: the prefix a stands for u and for v"},
 		{"template", `<xsl:template match="x"/>`, "xsl:template is not supported"},
 		{"import", `<xsl:import href="x"/>`, "xsl:import is not supported"},
 		{"key in a pattern", `<pattern><xsl:key name="k" match="x" use="."/></pattern>`, "xsl:key is not supported"},

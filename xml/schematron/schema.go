@@ -93,7 +93,7 @@ func (l *loader) top(c element, abstract map[string]element) {
 	case "title":
 		s.Title = squeeze(c.Text())
 	case "ns":
-		s.Prefixes[c.attr("prefix")] = c.attr("uri")
+		l.prefix(c)
 	case "p":
 	case "let":
 		s.Lets = append(s.Lets, l.let(c, noParams))
@@ -113,6 +113,17 @@ func (l *loader) top(c element, abstract map[string]element) {
 		l.explanations(c)
 	default:
 		l.note(problem(c.place(), "the element %s is not supported in a schema", c.Name().Local))
+	}
+}
+
+// prefix declares a prefix. Expressions have no names in a namespace without one.
+func (l *loader) prefix(c element) {
+	known, prefix, uri := l.reading.src.Prefixes, c.attr("prefix"), c.attr("uri")
+	switch old, twice := known[prefix]; {
+	case twice && old != uri:
+		l.note(problem(c.place(), "the prefix %s stands for %s and for %s", prefix, old, uri))
+	case prefix != "":
+		known[prefix] = uri
 	}
 }
 
