@@ -55,6 +55,9 @@ func Compile(src *Source, names *xdm.Names, phase string) (*Schema, error) {
 
 func compile(src *Source, names *xdm.Names, phase string) (*Schema, problems) {
 	c := &compilation{src: src, c: xpath.NewCompiler(names, src.Prefixes)}
+	if src.Compatible {
+		c.c.Compatible()
+	}
 	s := &Schema{Source: src}
 	data := &dataFiles{src: src, names: names, trees: map[string]*xdm.Tree{}}
 	s.docs = c.c.Documents(data.open)

@@ -14,7 +14,9 @@ import (
 // template for each rule with a priority that falls in the order of the text, a choose for each assert and an if for
 // each report. Whatever does not fit that form is refused, so that no rule is lost silently.
 func compiledRules(name string, e element) (*Source, problems) {
-	c := &compiledForm{src: compiledSource(name, e), rules: map[string][]ranked{}, walks: map[string]kinds{}}
+	c := &compiledForm{
+		src: compiledSource(name, e), old: oldReport(e), rules: map[string][]ranked{}, walks: map[string]kinds{},
+	}
 	for _, n := range e.Elements() {
 		c.note(c.top(e.in(n)))
 	}
@@ -33,6 +35,7 @@ func compiledRules(name string, e element) (*Source, problems) {
 // compiledSource begins the source of a stylesheet: the prefixes of the rules are declared on its element.
 func compiledSource(name string, e element) *Source {
 	s := &Source{Name: name, Prefixes: map[string]string{}, Phases: map[string][]string{}}
+	s.Compatible = e.attr("version") == "1.0"
 	for prefix, uri := range e.Decls() {
 		if prefix != "" {
 			s.Prefixes[prefix] = uri
@@ -47,11 +50,13 @@ type compiledForm struct {
 	src    *Source
 	rules  map[string][]ranked // by mode
 	setup  element             // the template that begins the patterns
+	old    bool                // oldReport
 	writes bool                // it writes a report
 }
 
 type ranked struct {
 	priority float64
+	walk     kinds // what the rule goes on to
 	rule     Rule
 }
 
@@ -127,7 +132,7 @@ func (c *compiledForm) template(e element) error {
 	for _, n := range e.Elements() {
 		c.note(c.rulePart(&r, e.in(n), mode))
 	}
-	c.rules[mode] = append(c.rules[mode], ranked{priority, r})
+	c.rules[mode] = append(c.rules[mode], ranked{priority, walked(e), r})
 	return nil
 }
 
@@ -142,7 +147,7 @@ func (c *compiledForm) rulePart(r *Rule, e element, mode string) error {
 		v, err := variable(e)
 		r.Parts = append(r.Parts, RulePart{Let: &v})
 		return err
-	case aside(e):
+	case aside(e) && !(c.old && writesError(e)):
 		return nil
 	case e.is(nsXSL, "choose"):
 		list := e.Elements()
@@ -202,6 +207,10 @@ var asides = []string{
 // outcome reads what is written when an assert fails or a report holds.
 func (c *compiledForm) outcome(r *Rule, e element, local, test string) error {
 	list := e.Elements()
+	if c.old && len(list) == 1 && list[0].Is("", "Error") {
+		r.Parts = append(r.Parts, RulePart{Assert: oldOutcome(e.in(list[0]), test, local)})
+		return nil
+	}
 	if len(list) != 1 || !list[0].Is(nsSVRL, local) {
 		return problem(e.place(), "a test without svrl:%s", local)
 	}
@@ -224,6 +233,30 @@ func (c *compiledForm) outcome(r *Rule, e element, local, test string) error {
 	}
 	r.Parts = append(r.Parts, RulePart{Assert: a})
 	return nil
+}
+
+// writesError reports whether an element writes what stylesheets older than SVRL find.
+func writesError(e element) bool {
+	return e.is("", "Error") ||
+		slices.ContainsFunc(e.Elements(), func(n safe.Node) bool { return writesError(e.in(n)) })
+}
+
+// oldReport reports whether a stylesheet is older than SVRL: it writes Schematron and, of what it finds, Error.
+func oldReport(e element) bool {
+	return slices.ContainsFunc(e.Elements(), func(n safe.Node) bool {
+		match, _ := n.Attr("", "match")
+		_, old := n.Child("", "Schematron")
+		return match == "/" && old
+	})
+}
+
+// oldOutcome reads what stylesheets write that are older than SVRL (OIOUBL 2.0.2): an Error with a Description.
+func oldOutcome(out element, test, local string) *Assert {
+	a := &Assert{Test: test, Report: local == "successful-report", At: out.place()}
+	if text, ok := out.Child("", "Description"); ok {
+		a.Text = compiledText(text)
+	}
+	return a
 }
 
 // attributeOf returns an attribute that is written directly or by xsl:attribute.
@@ -269,12 +302,20 @@ func (c *compiledForm) patterns(setup element) {
 				c.writes = true
 				c.src.Title = child.attr("title")
 				walk(child)
+			case child.is("", "Schematron"):
+				c.writes = c.old
+				walk(child)
 			case child.is(nsSVRL, "active-pattern"):
 				p = Pattern{ID: attributeOf(child, "id"), Title: attributeOf(child, "name")}
 			case child.is(nsXSL, "apply-templates") && child.attr("select") == "/":
 				list := c.rules[child.attr("mode")]
 				delete(c.rules, child.attr("mode"))
-				p.Rules, p.visits = append(p.Rules, inOrder(list)...), c.walks[child.attr("mode")]
+				p.Rules, p.visits = inOrder(list), c.walks[child.attr("mode")]
+				for _, r := range list { // texts match the template that does nothing
+					if r.walk|kindsOf(xdm.Text) != p.visits|kindsOf(xdm.Text) {
+						c.note(problem(r.rule.At, "a rule that does not go on to the nodes that others go on to"))
+					}
+				}
 				if len(list) > 0 && p.visits == 0 {
 					c.note(problem(child.place(), "the mode %s has no template that goes through the document",
 						child.attr("mode")))

@@ -257,6 +257,28 @@ func mutated(t *testing.T, r *rand.Rand, doc string) (string, []string) {
 	return doc, how
 }
 
+// nextDigit makes another number of a number.
+func nextDigit(c rune) rune {
+	if c >= '0' && c < '9' {
+		return c + 1
+	}
+	return c
+}
+
+// swapped exchanges an element with the one behind it.
+func swapped(doc string, base int, n safe.Node) (string, string) {
+	siblings := n.Parent().Elements()
+	i := slices.IndexFunc(siblings, func(s safe.Node) bool { return s == n })
+	if i+1 == len(siblings) {
+		return "", ""
+	}
+	m := siblings[i+1]
+	a, b := n.Offset()-base, m.Offset()-base
+	first, second := string(n.Raw()), string(m.Raw())
+	return doc[:a] + second + doc[a+len(first):b] + first + doc[b+len(second):],
+		"swap " + n.Name().String() + " and " + m.Name().String()
+}
+
 // mutation makes one change.
 func mutation(r *rand.Rand, d *safe.Doc) (doc, what string) {
 	doc = string(d.Top().Raw())
@@ -281,9 +303,20 @@ func mutation(r *rand.Rand, d *safe.Doc) (doc, what string) {
 	from, to := span(n)
 	other, _ := span(m)
 	raw, name := doc[from:to], n.Name().String()
-	switch r.IntN(10) {
+	switch r.IntN(14) {
 	case 0:
 		return doc[:from] + doc[to:], "drop " + name
+	case 6:
+		return doc[:from] + "<" + name + "/>" + doc[to:], "empty " + name
+	case 7:
+		return swapped(doc, base, n)
+	case 8:
+		if i := strings.Index(doc[from:to], "currencyID=\""); i >= 0 {
+			i += from + len("currencyID=\"")
+			j := i + strings.IndexByte(doc[i:], '"')
+			return doc[:i] + pick(r, []string{"ZZZ", "EUR", "NOK", "eur", ""}) + doc[j:], "currency in " + name
+		}
+		return "", ""
 	case 1:
 		return doc[:to] + raw + doc[to:], "double " + name
 	case 2:
@@ -325,7 +358,7 @@ func mutation(r *rand.Rand, d *safe.Doc) (doc, what string) {
 		v = pick(r, []string{
 			" " + old, old + " ", old + "\n", "\u00a0" + old,
 			old[:len(old)/2] + "<!--c-->" + old[len(old)/2:], "-" + old, old + "0", old + ".005", old + old,
-			strings.ToLower(old),
+			strings.ToLower(old), old + "Z", old + "+01:00", strings.Map(nextDigit, old),
 		})
 	}
 	return doc[:from+start+1] + v + "</" + name + ">" + doc[to:], fmt.Sprintf("%s %q", name, v)

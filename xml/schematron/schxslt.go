@@ -186,7 +186,7 @@ func (s *schxsltForm) rule(e element) error {
 	if pattern == "" {
 		return problem(e.place(), "a rule that names no pattern")
 	}
-	s.rules[pattern] = append(s.rules[pattern], ranked{priority, r})
+	s.rules[pattern] = append(s.rules[pattern], ranked{priority: priority, rule: r})
 	return nil
 }
 

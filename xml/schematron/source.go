@@ -30,6 +30,8 @@ type Source struct {
 	PhaseLets map[string][]Let    // by phase
 	Default   string              // phase that applies when none is asked for; "" means all patterns
 
+	Compatible bool // the expressions are of XPath 1.0 (xpath.Compiler.Compatible)
+
 	files   fs.FS // where Compile reads the documents that expressions name
 	xmlBase bool  // an attribute xml:base stands somewhere in the rules
 }

@@ -26,6 +26,9 @@ func (f *Evaluation) String(e *Expr, n xdm.Node) (s string, err error) {
 	f.begin(e, n)
 	mark := len(f.st)
 	e.code.push(f)
+	if e.first && len(f.st) > mark {
+		f.drop(mark + 1)
+	}
 	f.atomize(mark)
 	list := make([]string, len(f.st)-mark)
 	for i := range list {

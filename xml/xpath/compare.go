@@ -3,6 +3,9 @@ package xpath
 import "slices"
 
 func (u *unit) compare(n compare) *code {
+	if u.c.compatible {
+		return oldCompare(n.op, u.compile(n.l), u.compile(n.r))
+	}
 	if c := u.seenBefore(n); c != nil {
 		return c
 	}

@@ -20,6 +20,8 @@ type Compiler struct {
 	steps int // likewise, into Evaluation.matchedSteps
 	docs  *Documents
 	sets  int // likewise, into Evaluation.sets
+
+	compatible bool // with XPath 1.0 (Compatible)
 }
 
 type funcKey struct {
@@ -115,6 +117,7 @@ func (s *Scope) find(name qname) *let {
 type Expr struct {
 	code  *code
 	slots int
+	first bool // as a string it is its first item (Compatible)
 }
 
 // Compile compiles an expression.
@@ -123,7 +126,7 @@ func (s *Scope) Compile(text string) (*Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Expr{code, slots}, nil
+	return &Expr{code, slots, s.c.compatible}, nil
 }
 
 func (s *Scope) compile(text string) (c *code, slots int, err error) { return s.compileAs(text, false) }
@@ -165,6 +168,9 @@ func (u *unit) bind(name qname, one bool, typ Type) int {
 }
 
 func (u *unit) compile(n node) *code {
+	if u.c.compatible {
+		onlyOld(n)
+	}
 	if c := u.memoized(n); c != nil {
 		return c
 	}
@@ -181,6 +187,9 @@ func (u *unit) compile(n node) *code {
 		return u.binary(n)
 	case negate:
 		x := u.compile(n.x)
+		if u.c.compatible {
+			x = firstNumber(x)
+		}
 		return folded(fromAtom(numericOf(x.typ), func(f *Evaluation) (Item, bool) {
 			v, ok := x.atom(f)
 			if !ok {
@@ -583,6 +592,9 @@ func (u *unit) binary(n binary) *code {
 		return u.rangeOf(l, r)
 	case "|", "intersect", "except":
 		return setOp(n.op, l, r)
+	}
+	if u.c.compatible {
+		l, r = firstNumber(l), firstNumber(r)
 	}
 	op := n.op[0] // as arithmetic wants it
 	switch n.op {

@@ -11,6 +11,9 @@ import (
 // call compiles the call of a function: of the library, of a constructor, or of the rule file.
 func (u *unit) call(n call) *code {
 	args := u.compileAll(n.args)
+	if u.c.compatible {
+		oldArguments(n.name.local, args)
+	}
 	if fn, ok := u.c.funcs[funcKey{n.name, len(args)}]; ok {
 		return fn.call(args)
 	}

@@ -155,9 +155,28 @@ final class Rules {
     final JsonObject result = new JsonObject();
     final JsonArray found = new JsonArray();
     int fired;
+    private StringBuilder path; // of an Error, as stylesheets write it that are older than SVRL
+
+    @Override
+    public void characters(char[] text, int start, int length) {
+      if (path != null) {
+        path.append(text, start, length);
+      }
+    }
+
+    @Override
+    public void endElement(String uri, String local, String name) {
+      if (path != null) {
+        found.add("null null " + place(path.toString().trim()));
+        path = null;
+      }
+    }
 
     @Override
     public void startElement(String uri, String local, String name, Attributes attrs) {
+      if (local.equals("Xpath")) {
+        path = new StringBuilder();
+      }
       if (!uri.equals(SVRL)) {
         return;
       }
@@ -177,7 +196,7 @@ final class Rules {
      * *[local-name()='name' and namespace-uri()='...'][n] or prefix:name[n], SchXslt as Q{...}name[n].
      */
     private static String place(String location) {
-      return location
+      return !location.startsWith("/") ? location : location // some editions write the values of attributes
           .replaceAll("\\*:([^\\[]+)\\[namespace-uri\\(\\)='[^']*'\\]", "$1")
           .replaceAll("\\*\\[local-name\\(\\)='([^']*)'( and namespace-uri\\(\\)='[^']*')?\\]", "$1")
           .replaceAll("Q\\{[^}]*\\}", "")
