@@ -236,10 +236,13 @@ func (r *Report) addResult(s *schematron.Schema, t *xdm.Tree, res *schematron.Re
 	}
 	r.More += res.More
 	r.bad = r.bad || res.MoreBad
-	r.done = append(r.done, explained{t, res, first})
+	if len(res.Findings) > 0 {
+		r.done = append(r.done, explained{t, res, first})
+	}
 }
 
-// explain has the findings of all rules explained, with the steps that they left.
+// explain has the findings of the rules that were evaluated since the last time explained, with no more steps than
+// they left.
 func (r *Report) explain(ctx context.Context, b xpath.Budget) {
 	for _, d := range r.done {
 		b.Steps -= schematron.Explain(ctx, d.tree, d.res, b)

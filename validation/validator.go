@@ -154,9 +154,6 @@ func (v *check) document() (*Report, error) {
 	if err == nil && about.Envelope && len(chosen.pack.Envelope) > 0 {
 		err = v.envelope(chosen.pack)
 	}
-	if err == nil {
-		rep.explain(v.ctx, v.budget(tree))
-	}
 	switch {
 	case errors.Is(err, schematron.ErrMemory):
 		return rep.conclude(NotChecked, say(whyMemory)), nil
@@ -222,6 +219,9 @@ func (v *check) run(rules []*schematron.Schema, tree *xdm.Tree, kind StepKind, f
 		v.rep.addResult(s, tree, res, v.req.Trace)
 		v.rep.did(kind, files[i], len(res.Findings)+res.More)
 	}
+	// Here, so that no tree is kept while the envelope is read. The steps come on top of those that the rules may take:
+	// they must not be missing for those of the envelope.
+	v.rep.explain(v.ctx, v.budget(tree))
 	return nil
 }
 

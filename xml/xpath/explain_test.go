@@ -141,6 +141,10 @@ func TestExplain(t *testing.T) {
 			"(if (c:none) then c:none else if (c:no) then xs:decimal(c:due) else 0) = 1",
 			"compared {value c:due: 20 #1} = {constant 1: 1 #1}",
 		},
+		{
+			"/c:bill" + strings.Repeat("/c:line[1]/..", 12) + "/c:total = 1",
+			"compared {value …/../c:total: 15.80 #1} = {constant 1: 1 #1}",
+		},
 		{"c:none = 1", "compared {value c:none: #0} = {constant 1: 1 #1}"},
 	} {
 		f := NewEvaluation(context.Background(), tree, Budget{})

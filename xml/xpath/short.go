@@ -14,7 +14,7 @@ type shortener struct {
 	most int    // how long a predicate may be that is written out
 }
 
-// short writes an expression. Where it becomes too long, predicates are left out first.
+// short writes an expression. Where it becomes too long, predicates and the beginnings of paths are left out first.
 func (s shortener) short(n node) string {
 	s.most = maxShort / 2
 	text := s.write(n)
@@ -119,8 +119,11 @@ func (s shortener) operand(n, of node) string {
 // path writes the steps of a path. A step that only changes the form of a value is left out, and so is text().
 func (s shortener) path(n path) string {
 	var b strings.Builder
-	slash := false
-	if n.from != nil {
+	slash, steps := false, n.steps
+	if s.most == 0 && len(steps) > 3 {
+		b.WriteString("…")
+		slash, steps = true, steps[len(steps)-2:]
+	} else if n.from != nil {
 		if _, ok := n.from.(root); !ok {
 			b.WriteString(s.operand(n.from, n))
 		}
@@ -128,8 +131,8 @@ func (s shortener) path(n path) string {
 	}
 	inner := s
 	inner.self = ""
-	for i, st := range n.steps {
-		if st.expr == nil && st.axis == axisDescendantOrSelf && st.test.kind == testNode && i < len(n.steps)-1 {
+	for i, st := range steps {
+		if st.expr == nil && st.axis == axisDescendantOrSelf && st.test.kind == testNode && i < len(steps)-1 {
 			b.WriteString("/") // with the slash of the next step "//"
 			slash = true
 			continue
