@@ -88,3 +88,29 @@ func TestInstallDocumentsRefused(t *testing.T) {
 		}
 	}
 }
+
+// A link in a folder of rules that leads out of it is not followed, in an installation and where rules are used
+// from their folder; one that stays inside is.
+func TestLinksOutOfAFolderOfRules(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret.xml")
+	if err := os.WriteFile(secret, []byte("<secret/>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, to := range map[string]string{"out": secret, "in": "items.xml"} {
+		source := withList(t, "lists/linked.xml")
+		if err := os.Symlink(to, filepath.Join(source, "lists", "linked.xml")); err != nil {
+			t.Fatal(err)
+		}
+		_, err := pack.Dir(t.TempDir()).Install(source, pack.Options{Check: CheckPack})
+		if name == "in" && err != nil || name == "out" && (err == nil || !strings.Contains(err.Error(), "escapes")) {
+			t.Errorf("%s: installed: %v", name, err)
+		}
+		packs, err := pack.Load(source)
+		if err != nil || len(packs) != 1 {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := CheckPack(&packs[0]); (err == nil) != (name == "in") {
+			t.Errorf("%s: used: %v", name, err)
+		}
+	}
+}

@@ -178,7 +178,7 @@ func openSource(source string, fetch func(string, int64) ([]byte, error)) (*open
 		return nil, err
 	}
 	if info.IsDir() {
-		return &opened{files: os.DirFS(source), names: []string{filepath.Base(source)}}, nil
+		return &opened{files: folder(source), names: []string{filepath.Base(source)}}, nil
 	}
 	if info.Size() > maxArchive {
 		return nil, fmt.Errorf("pack: %s is larger than %d MiB", source, maxArchive>>20)

@@ -179,7 +179,7 @@ func (d Dir) List() ([]Pack, error) {
 		if strings.HasPrefix(filepath.Base(dir), ".") {
 			continue // an installation in progress
 		}
-		p, err := openPack(os.DirFS(dir))
+		p, err := openPack(folder(dir))
 		if err != nil {
 			name := filepath.Base(filepath.Dir(dir))
 			wrong = append(wrong, &Unreadable{Name: name, Version: filepath.Base(dir), Dir: dir, Err: err})
@@ -196,12 +196,23 @@ func (d Dir) List() ([]Pack, error) {
 	return out, errors.Join(wrong...)
 }
 
+// folder is a folder as a file system. A link that leads out of it is not followed: what a pack reads is what was
+// published with it.
+type folder string
+
+func (f folder) Open(name string) (fs.File, error) {
+	if !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
+	}
+	return os.OpenInRoot(string(f), filepath.FromSlash(name))
+}
+
 // asItLies is the version of rules that are used directly from a published folder and do not name their release.
 const asItLies = "as-it-lies"
 
 // Load returns the packs in a folder of installed packs, or in a folder with rules as published.
 func Load(path string) ([]Pack, error) {
-	list, err := recognise(os.DirFS(path), nil, filepath.Base(path))
+	list, err := recognise(folder(path), nil, filepath.Base(path))
 	if errors.Is(err, errUnknownLayout) {
 		return Dir(path).List()
 	}
@@ -221,7 +232,7 @@ func Load(path string) ([]Pack, error) {
 		if err := m.Check(); err != nil {
 			return nil, err
 		}
-		out = append(out, Pack{*m, os.DirFS(path)})
+		out = append(out, Pack{*m, folder(path)})
 	}
 	return out, nil
 }

@@ -94,7 +94,7 @@ func readIndex(text []byte, from string) (*Index, error) {
 
 // installOffer installs one pack unless it is installed already.
 func (d Dir) installOffer(offer *Offer, o Options) (bool, error) {
-	there, err := openPack(os.DirFS(filepath.Join(string(d), offer.Name, offer.Version)))
+	there, err := openPack(folder(filepath.Join(string(d), offer.Name, offer.Version)))
 	switch {
 	case err == nil && strings.EqualFold(there.SHA256, offer.SHA256):
 		return false, nil

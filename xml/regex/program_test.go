@@ -263,7 +263,7 @@ func TestDifferentialProgram(t *testing.T) {
 		if err != nil || re.re == nil {
 			t.Fatalf("%s: %v", pattern, err)
 		}
-		p := &parser{src: []rune(pattern), xpath: true, dot: set{{'\n', '\n'}}.negate()}
+		p := &parser{src: []rune(pattern), xpath: true, dot: notLineEnd()}
 		if err := p.flags(flags); err != nil {
 			t.Fatal(err)
 		}
@@ -317,7 +317,7 @@ func TestDifferentialNaive(t *testing.T) {
 	for range 20 * golden.Cases(t) {
 		pattern := randomPattern(r, 2) + pickOne(r, `\1`, `\1\2`, "") + randomPattern(r, 2) + pickOne(r, `\1`, `\2`, "")
 		flags := pickOne(r, "", "", "m", "s", "i")
-		p := &parser{src: []rune(pattern), xpath: true, dot: set{{'\n', '\n'}}.negate()}
+		p := &parser{src: []rune(pattern), xpath: true, dot: notLineEnd()}
 		if err := p.flags(flags); err != nil {
 			t.Fatal(err)
 		}

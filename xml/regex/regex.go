@@ -42,7 +42,7 @@ func (e *Error) Error() string {
 // XSD translates a pattern facet (XML Schema 1.0 Part 2, Appendix F) for package regexp. The result matches whole
 // values only; "^" and "$" are ordinary characters, "." is everything but LF and CR.
 func XSD(pattern string) (string, error) {
-	p := &parser{src: []rune(pattern), dot: set{{'\n', '\n'}, {'\r', '\r'}}.negate()}
+	p := &parser{src: []rune(pattern), dot: notLineEnd()}
 	n, err := p.parse()
 	if err != nil {
 		return "", err
@@ -67,11 +67,14 @@ func translate(n *node) (string, *regexp.Regexp, error) {
 	return w.String(), re, nil
 }
 
+// notLineEnd is what "." matches: in XPath since 3.0 and in XML Schema.
+func notLineEnd() set { return set{{'\n', '\n'}, {'\r', '\r'}}.negate() }
+
 // XPath compiles a regular expression of fn:matches, fn:replace and fn:tokenize (XPath and XQuery Functions 2.0
 // §7.6.1) with its flags, of which s, m, i and x exist. Of XPath 3.0 it has flag q, with which the pattern is plain
-// text, and "(?:", a group that captures nothing.
+// text, "(?:", a group that captures nothing, and a "." that matches neither LF nor CR.
 func XPath(pattern, flags string) (*Regexp, error) {
-	p := &parser{src: []rune(pattern), xpath: true, dot: set{{'\n', '\n'}}.negate()}
+	p := &parser{src: []rune(pattern), xpath: true, dot: notLineEnd()}
 	if err := p.flags(flags); err != nil {
 		return nil, err
 	}
