@@ -175,6 +175,10 @@ func TestDifferentialJars(t *testing.T) {
 		}
 		if err != nil {
 			refused++
+			none := mutatedCase{Sch: filepath.Join(f.dir, filepath.FromSlash(f.name)), Doc: "<none/>"}
+			if saxon.Ask[verdict](t, judge, "schematron", []any{none}, 1)[0].Broken == "" {
+				t.Errorf("%s is refused, and the judge runs it: %v", &f, err)
+			}
 			continue
 		}
 		s.gen, s.old = newGenerator(src), src.Compatible
