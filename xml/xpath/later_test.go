@@ -208,10 +208,15 @@ func TestSCHEMATRON2_Current(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := NewEvaluation(context.Background(), tree, Budget{})
+	compiled := map[string]*Expr{}
 	ask := func(text string, n xdm.Node) string {
-		e, err := scope.Compile(text)
-		if err != nil {
-			t.Fatal(err)
+		e := compiled[text]
+		if e == nil {
+			var err error
+			if e, err = scope.Compile(text); err != nil {
+				t.Fatal(err)
+			}
+			compiled[text] = e
 		}
 		f.Home(n)
 		s, err := f.String(e, n)
