@@ -109,28 +109,32 @@ func (v *Validator) meant(about doctype.About, r Request) phrase {
 // maxMeant is the longest identifier for which something similar is looked for: longer ones are nobody's mistake.
 const maxMeant = 300
 
-// nearest names the identifier of a pack that is most like one that is not known, with the document type and the pack
-// that have it. It says nothing when there is none, or when the identifier is known.
-func (v *Validator) nearest(id string, of func(*pack.Document) []string) (meant phrase) {
-	best := len(id) + maxMeant
+// nearest names the identifier of the packs that is most like one that is not known, with the document type and the
+// packs that have it. It says nothing when there is none, or when the identifier is known.
+func (v *Validator) nearest(id string, of func(*pack.Document) []string) phrase {
 	if id == "" || len(id) > maxMeant {
 		return phrase{}
 	}
+	best, found, title := len(id)+maxMeant, "", ""
+	var packs []string
 	for i := range v.packs {
 		p := &v.packs[i]
+		name := p.Name + " " + p.Version
 		for j := range p.Documents {
-			for _, other := range of(&p.Documents[j]) {
-				if n := distance(id, other, best); n < best {
-					best = n
-					meant = say(didYouMean, phrase{}, other, cmp.Or(p.Documents[j].Title, "?"), p.Name+" "+p.Version)
+			d := &p.Documents[j]
+			for _, other := range of(d) {
+				if other == found && !slices.Contains(packs, name) {
+					packs = append(packs, name)
+				} else if n := distance(id, other, best); n < best {
+					best, found, title, packs = n, other, cmp.Or(d.Title, d.DocType), []string{name}
 				}
 			}
 		}
 	}
-	if best == 0 {
+	if best == 0 || found == "" {
 		return phrase{}
 	}
-	return meant
+	return say(didYouMean, phrase{}, found, title, strings.Join(packs, ", "))
 }
 
 // distance is the number of bytes to insert, delete or replace to make b of a, or at least most if it is more than

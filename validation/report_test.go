@@ -311,6 +311,16 @@ func TestReportMeant(t *testing.T) {
 			t.Errorf("%s: %s, %s", tc.name, rep.Verdict, rep.Reason)
 		}
 	}
+	rep, err := ownPack(t).Validate(t.Context(), Request{On: day.AddDate(-1, 0, 0), Body: parcel(t)})
+	if err != nil || rep.Reason != "the packs for this document type do not hold on 2025-11-22" {
+		t.Errorf("before the pack holds: %s, %v", rep.Reason, err)
+	}
+	two := New(append(sharedPacks(t), core.Pack()))
+	other := strings.Replace(base, "billing:3.0", "billing:3.00", 1)
+	got := judged(t, two, []byte(other)).Reason
+	if !strings.HasSuffix(got, ", in official as-it-lies, ravn-core 2026.5)?") {
+		t.Errorf("with two packs: %s", got)
+	}
 	if n := distance("abcdef", "abxdefg", 99); n != 2 {
 		t.Errorf("a distance of %d", n)
 	}

@@ -16,7 +16,7 @@ var unusable = map[string]string{
 		`xmlns:xsl="http://www.w3.org/1999/XSL/Transform"` +
 		` queryBinding="xslt2">
 <xsl:template name="v"/>
-<xsl:function name="f"><xsl:for-each select="1 to 3"/><xsl:message/></xsl:function>
+<xsl:function name="f"><xsl:number/><xsl:message terminate="perhaps"/></xsl:function>
 <pattern><rule context="a"><extends rule="x"/><assert id="A" flag="fatal">no test</assert>
 <assert test="no-such-function(.)" id="B" flag="fatal">x</assert>
 <let name="y" value="1 +"/></rule></pattern></schema>`,
@@ -62,8 +62,8 @@ func TestRulesCheckNamesAll(t *testing.T) {
 	}
 	want := map[string][]string{
 		"a": {
-			"r.sch:2: xsl:template is not supported", "r.sch:3: xsl:for-each is not supported in a function",
-			"r.sch:3: xsl:message is not supported in a function",
+			"r.sch:2: xsl:template is not supported", "r.sch:3: xsl:number is not supported in a function",
+			`r.sch:3: the terminate "perhaps" is not supported in a function`,
 			"r.sch:4: extends of the abstract rule x, which is there 0 times", "r.sch:4: an assert without a test",
 			"r.sch:5: test of B: ", "no-such-function", "r.sch:6: let y: ",
 			`s.sch:1: the query binding "exslt" is not supported`, "t.xslt:3: xsl:import is not supported",

@@ -6,7 +6,7 @@
 //
 //	loads     the rule file can be used
 //	refused   it cannot, with the first reason and how many more there are
-//	part      it is no whole rule file: another one includes it, or what it includes is not there
+//	part      it is no whole rule file: another one includes it, or what it includes or reads is not there
 //	no rules  a stylesheet that reports nothing, so no rule file
 //
 // Then the reasons with the number of files that have each, and "N of M whole rule files load". The exit code is 1 when
@@ -170,10 +170,20 @@ func (s *sweep) file(fsys fs.FS, name, shown string) error {
 		for _, err := range schematron.Check(fsys, name) {
 			r.state, r.reasons = refused, append(r.reasons, text(err, name))
 		}
+		if r.state == refused && onlyUnread(r.reasons) {
+			r.state = part
+		}
 	}
 	s.results = append(s.results, r)
 	fmt.Fprintln(s.out, r.String())
 	return nil
+}
+
+// unread finds that a document which the rules read, such as a code list, is not there.
+var unread = regexp.MustCompile(`FODC0002: document\(\): open .*: (no such file|file does not exist)`)
+
+func onlyUnread(reasons []string) bool {
+	return !slices.ContainsFunc(reasons, func(s string) bool { return !unread.MatchString(s) })
 }
 
 // text is what is wrong, with the line, and the file where it is another one.
@@ -269,6 +279,7 @@ var particulars = []struct {
 	{regexp.MustCompile(`\$[^\s,;:)]+`), "$…"},
 	{regexp.MustCompile(`\b(M[0-9]+|d[0-9]+e[0-9]+)\b`), "…"},
 	{regexp.MustCompile(`includes .*, which`), "includes a file that"},
+	{regexp.MustCompile(`open .*: no such file`), "open …: no such file"},
 }
 
 func general(reason string) string {

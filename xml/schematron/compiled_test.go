@@ -141,6 +141,8 @@ func TestCompiledKinds(t *testing.T) {
 func TestCompiledRefused(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
 		{`version="2.0"`, `version="1.1"`, "r.xslt:1: a stylesheet of XSLT 1.1"},
+		{`version="2.0"`, `version="2.0" xpath-default-namespace="u"`, "r.xslt:1: the attribute xpath-default"},
+		{`<Error/>`, `<Error xsl:xpath-default-namespace="u"/>`, "r.xslt:12: the attribute xpath-default-namespace"},
 		{
 			`<svrl:schematron-output title="Sample">`, `<report>`,
 			"r.xslt:5: the stylesheet does not write its findings as SVRL",

@@ -80,7 +80,8 @@ func TestFeatures(t *testing.T) {
 // The report has the diagnostics and properties of a finding, and its role beside the flag.
 func TestSVRLOfFeatures(t *testing.T) {
 	for name, want := range map[string]string{
-		"role": `<svrl:failed-assert test="false()" id="A" role="warning" location="/r[1]/a[1]">`,
+		"abstract": `<svrl:active-pattern id="html" name="Rows of table"/>`,
+		"role":     `<svrl:failed-assert test="false()" id="A" role="warning" location="/r[1]/a[1]">`,
 		"diagnostics": `
     <svrl:text>not empty</svrl:text>
     <svrl:diagnostic-reference diagnostic="is">

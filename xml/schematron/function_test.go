@@ -70,10 +70,14 @@ func TestSCHEMATRON5_FunctionsOfARuleFile(t *testing.T) {
 	fsys := fstest.MapFS{"r.sch": {Data: []byte(functionRules)}}
 	line := func(id, n string) string { return `<line><id xmlns="urn:i">` + id + `</id><n>` + n + `</n></line>` }
 	for _, c := range []struct{ doc, want string }{
-		{"<root><order>" + line("a", "0.5") + line("b", "0.5") + "<total>1.00</total></order></root>",
-			"current /root[1]/order[1]/line[1], current /root[1]/order[1]/line[2]"},
-		{"<order>" + line("a", "1") + line("a", "2") + "<total>3</total></order>",
-			"twice /order[1], format /order[1]"},
+		{
+			"<root><order>" + line("a", "0.5") + line("b", "0.5") + "<total>1.00</total></order></root>",
+			"current /root[1]/order[1]/line[1], current /root[1]/order[1]/line[2]",
+		},
+		{
+			"<order>" + line("a", "1") + line("a", "2") + "<total>3</total></order>",
+			"twice /order[1], format /order[1]",
+		},
 		{"<root><invoice>" + line("a", "1") + "<total>1.00</total></invoice></root>", "numbered /root[1]"},
 	} {
 		if got := findings(t, fsys, c.doc); got != c.want {

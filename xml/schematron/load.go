@@ -50,7 +50,9 @@ func load(fsys fs.FS, name string) (*Source, problems) {
 
 // rules reads the top element of a rule file.
 func (l *loader) rules(name string, e element) (*Source, problems) {
-	switch {
+	switch at, found := defaultNamespace(e); {
+	case found:
+		return nil, problems{problem(at.place(), "the attribute xpath-default-namespace is not supported")}
 	case e.is(nsSch, "schema"):
 		return l.schema(name, e), l.problems
 	case !e.is(nsXSL, "stylesheet") && !e.is(nsXSL, "transform"):
@@ -63,6 +65,24 @@ func (l *loader) rules(name string, e element) (*Source, problems) {
 		return schxsltRules(name, e)
 	}
 	return compiledRules(name, e)
+}
+
+// defaultNamespace finds an element that gives the names without a prefix in expressions a namespace (XSLT 2.0 §5.2).
+func defaultNamespace(e element) (element, bool) {
+	const name = "xpath-default-namespace"
+	space := nsXSL // of the attribute, on elements of others
+	if e.Name().Space == nsXSL {
+		space = ""
+	}
+	if _, ok := e.Attr(space, name); ok {
+		return e, true
+	}
+	for _, n := range e.Elements() {
+		if found, ok := defaultNamespace(e.in(n)); ok {
+			return found, true
+		}
+	}
+	return element{}, false
 }
 
 type loader struct {

@@ -28,6 +28,8 @@ func tryCast(v Item, to Type) (Item, string) {
 	case v.Type == to:
 		v.sub = NoType
 		return v, ""
+	case v.sub == anyURI && to != Untyped: // it converts to strings only (XPath Functions §17.1)
+		return v, codeType
 	}
 	switch to {
 	case String:

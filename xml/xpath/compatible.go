@@ -27,7 +27,7 @@ var firstKinds = map[string]string{
 func onlyOld(n node) {
 	what := ""
 	switch n := n.(type) {
-	case quantified, forExpr, conditional, castExpr, instance:
+	case quantified, forExpr, conditional, castExpr, instance, letExpr, mapped:
 		what = "an expression of XPath 2.0"
 	case binary:
 		if slices.Contains([]string{"to", "idiv", "intersect", "except"}, n.op) {
