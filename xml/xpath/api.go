@@ -72,8 +72,8 @@ func (f *Evaluation) begin(e *Expr, n xdm.Node) {
 	f.setCurrent(n)
 }
 
-// setCurrent makes a node of the document the item of current(). What else the fields of an item hold does not count for
-// a node, and to clear it would take longer.
+// setCurrent makes a node of the document the item of current(). The other fields of an item do not count for a node, and
+// to clear them would take longer.
 func (f *Evaluation) setCurrent(n xdm.Node) { f.current.Type, f.current.n = NodeT, int64(n) }
 
 // Text returns the string value of an item.
