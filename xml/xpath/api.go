@@ -72,7 +72,7 @@ func (f *Evaluation) begin(e *Expr, n xdm.Node) {
 	f.setCurrent(n)
 }
 
-// setCurrent makes a node of the document the item of current(). The other fields of an item do not count for a node, and
+// setCurrent makes a node of the document the item of current(). The other fields of an item do not count for a node:
 // to clear them would take longer.
 func (f *Evaluation) setCurrent(n xdm.Node) { f.current.Type, f.current.n = NodeT, int64(n) }
 
