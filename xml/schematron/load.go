@@ -50,11 +50,12 @@ func load(fsys fs.FS, name string) (*Source, problems) {
 
 // rules reads the top element of a rule file.
 func (l *loader) rules(name string, e element) (*Source, problems) {
+	if e.is(nsSch, "schema") {
+		return l.schema(name, e), l.problems
+	}
 	switch at, found := defaultNamespace(e); {
 	case found:
 		return nil, problems{problem(at.place(), "the attribute xpath-default-namespace is not supported")}
-	case e.is(nsSch, "schema"):
-		return l.schema(name, e), l.problems
 	case !e.is(nsXSL, "stylesheet") && !e.is(nsXSL, "transform"):
 		return nil, problems{problem(e.place(),
 			"the root element is %s, not a Schematron schema or a compiled one", e.Name())}
@@ -77,7 +78,10 @@ func defaultNamespace(e element) (element, bool) {
 	if _, ok := e.Attr(space, name); ok {
 		return e, true
 	}
-	for _, n := range e.Elements() {
+	for n := range e.Children() {
+		if n.Kind() != safe.Element {
+			continue
+		}
 		if found, ok := defaultNamespace(e.in(n)); ok {
 			return found, true
 		}

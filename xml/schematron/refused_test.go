@@ -115,6 +115,8 @@ func TestRefused(t *testing.T) {
 <ns prefix="a" uri="v"/>`, "r.sch:2: the prefix a stands for u and for v"},
 		{"template", `<xsl:template match="x"/>`, "xsl:template is not supported"},
 		{"import", `<xsl:import href="x"/>`, "xsl:import is not supported"},
+		{"default namespace", `<xsl:function name="f:f" xmlns:f="f"><xsl:sequence xpath-default-namespace="u" ` +
+			`select="1"/></xsl:function>`, "r.sch:1: the attribute xpath-default-namespace"},
 		{"key in a pattern", `<pattern><xsl:key name="k" match="x" use="."/></pattern>`, "xsl:key is not supported"},
 		{"text where XSLT has none", `<xsl:variable name="v">` +
 			`<o/></xsl:variable>`, "o is not supported in a function or let"},

@@ -79,6 +79,11 @@ func (l *loader) abstract(known map[string]element, c element) {
 // top takes a child of the schema.
 func (l *loader) top(c element, abstract map[string]element) {
 	s := l.reading.src
+	if c.Name().Space == nsXSL {
+		if at, found := defaultNamespace(c); found {
+			l.note(problem(at.place(), "the attribute xpath-default-namespace is not supported"))
+		}
+	}
 	switch {
 	case c.is(nsXSL, "key"):
 		s.Keys = append(s.Keys, Key{c.attr("name"), c.attr("match"), c.attr("use"), c.place()})

@@ -75,7 +75,7 @@ func kindsOf(list ...xdm.Kind) (k kinds) {
 	return k
 }
 
-func (k kinds) has(kind xdm.Kind) bool { return k>>kind&1 != 0 }
+func (k kinds) has(kind xdm.Kind) bool { return k>>(kind&7)&1 != 0 }
 
 // Rule is a context with its assertions. Lets and asserts stand in their order.
 type Rule struct {

@@ -45,36 +45,36 @@ func (f *Evaluation) Items(e *Expr, n xdm.Node) (items []Item, err error) {
 	return f.collect(e.code)
 }
 
-// Matches reports whether a pattern matches a node. An alternative that cannot be evaluated does not match; there is an
-// error if no other does.
+// Matches reports whether a pattern matches a node. What of it cannot be evaluated does not match; there is an error if
+// nothing else of it does.
 func (f *Evaluation) Matches(p *Pattern, n xdm.Node) (ok bool, err error) {
-	ok, err = f.matchesOne(p, n)
-	if err == nil || IsBudget(err) || len(p.alts) == 1 {
+	ok, err = f.matchesWith(p, n, (*Evaluation).matchesAny)
+	if err == nil || !p.careful || IsBudget(err) {
 		return ok, err
 	}
-	for i := range p.alts {
-		one := Pattern{alts: p.alts[i : i+1], slots: p.slots}
-		if ok, failed := f.matchesOne(&one, n); ok || failed != nil && IsBudget(failed) {
-			return ok, failed
-		}
-	}
-	return false, err
+	return f.matchesWith(p, n, (*Evaluation).matchesCarefully)
 }
 
-func (f *Evaluation) matchesOne(p *Pattern, n xdm.Node) (ok bool, err error) {
+func (f *Evaluation) matchesWith(p *Pattern, n xdm.Node,
+	matches func(*Evaluation, *Pattern, xdm.Node) bool,
+) (ok bool, err error) {
 	f.reset()
 	defer rescue(&err)
 	f.focus = false
-	f.current = documentNode(n)
-	return f.matches(p, n), nil
+	f.setCurrent(n)
+	return matches(f, p, n), nil
 }
 
 // begin prepares for an expression with n as its context item.
 func (f *Evaluation) begin(e *Expr, n xdm.Node) {
 	f.enter(e.slots)
 	f.setFocus(documentNode(n), 1, 1)
-	f.current = f.item
+	f.setCurrent(n)
 }
+
+// setCurrent makes a node of the document the item of current(). The other fields of an item do not count for a node:
+// to clear them would take longer.
+func (f *Evaluation) setCurrent(n xdm.Node) { f.current.Type, f.current.n = NodeT, int64(n) }
 
 // Text returns the string value of an item.
 func (f *Evaluation) Text(i Item) string {

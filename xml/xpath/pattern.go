@@ -299,9 +299,14 @@ func (f *Evaluation) matches(p *Pattern, n xdm.Node) bool {
 	if f.tried(func() { ok = f.matchesAny(p, n) }) == nil {
 		return ok
 	}
+	return f.matchesCarefully(p, n)
+}
+
+// matchesCarefully is matches once something of the pattern could not be evaluated: the rest is tried all the same.
+func (f *Evaluation) matchesCarefully(p *Pattern, n xdm.Node) bool {
 	var failed *Error
 	f.wrong = &failed
-	ok = f.matchesAny(p, n)
+	ok := f.matchesAny(p, n)
 	f.wrong = nil
 	if !ok && failed != nil {
 		panic(failed)
