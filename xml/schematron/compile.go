@@ -212,7 +212,8 @@ func (c *compilation) rule(scope *xpath.Scope, src *Rule, visits kinds) rule {
 }
 
 // visited reports whether a context of Schematron asks only for what is visited. The ISO skeleton visits elements,
-// attributes and the document, SchXslt all kinds of nodes. Of node(), which matches all, the elements are taken.
+// attributes and the document, SchXslt all kinds of nodes. Of node(), which matches all, the elements are taken, and what
+// stands beside the top one.
 func visited(p *xpath.Pattern) bool {
 	others := kindsOf(xdm.Text, xdm.Comment, xdm.PI)
 	var asked kinds
@@ -244,6 +245,7 @@ type index struct {
 	byName map[xdm.NameID]*candidates
 	any    *candidates // contexts without a name
 	kinds  kinds       // that some context matches and that are visited
+	top    kinds       // likewise, only beside the top element, unless a rule fires for the document
 }
 
 // candidates are the numbers of rules in ascending order.
@@ -265,10 +267,14 @@ func (x *index) build(rules []rule, visits kinds) {
 			continue
 		}
 		for _, t := range r.context.Targets() {
-			if !visits.has(t.Kind) {
+			switch {
+			case visits.has(t.Kind):
+				x.kinds |= kindsOf(t.Kind)
+			case t.Kind == xdm.Comment || t.Kind == xdm.PI:
+				x.top |= kindsOf(t.Kind)
+			default:
 				continue
 			}
-			x.kinds |= kindsOf(t.Kind)
 			e := entry{rule: int32(i), name: t.Name}
 			if len(t.Chain) > 0 {
 				e.parent = t.Chain[0]

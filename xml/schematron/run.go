@@ -156,14 +156,17 @@ func (r *run) pattern(p *pattern) error {
 	if err := r.ev.Spend(r.t.Len() >> 3); err != nil { // skipping a node is cheap: eight count as one step
 		return err
 	}
-	if p.index.kinds.has(xdm.Root) {
+	kinds, top, fired := p.index.kinds, p.index.top, r.res.Fired
+	if kinds.has(xdm.Root) {
 		if err := r.node(p, 0, 0, 0); err != nil {
 			return err
 		}
 	}
-	kinds := p.index.kinds
+	if r.res.Fired > fired { // else the built-in rule of XSLT goes on from the document, to all kinds of nodes
+		top = 0
+	}
 	for n := xdm.Node(1); int(n) < r.t.Len(); n++ {
-		if !kinds.has(r.t.Kind(n)) {
+		if k := r.t.Kind(n); !kinds.has(k) && (!top.has(k) || r.t.Parent(n) != 0) {
 			continue
 		}
 		if err := r.node(p, n, r.t.NameID(n), r.t.NameID(r.t.Parent(n))); err != nil {
