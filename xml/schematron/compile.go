@@ -212,8 +212,8 @@ func (c *compilation) rule(scope *xpath.Scope, src *Rule, visits kinds) rule {
 }
 
 // visited reports whether a context of Schematron asks only for what is visited. The ISO skeleton visits elements,
-// attributes and the document, SchXslt all kinds of nodes. Of node(), which matches all, the elements are taken, and what
-// stands beside the top one.
+// attributes and the document, SchXslt all kinds of nodes. Of node(), which matches all, the elements are taken, and
+// what stands beside the top one.
 func visited(p *xpath.Pattern) bool {
 	others := kindsOf(xdm.Text, xdm.Comment, xdm.PI)
 	var asked kinds
