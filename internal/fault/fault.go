@@ -96,8 +96,10 @@ func New(code Code, err error, format string, args ...any) *Error {
 }
 
 // sent are the codes of an attempt that has begun: what is known about the message stays true when it is cancelled.
-var sent = map[Code]bool{PeerRefused: true, PeerUnreachable: true, ReceiptInvalid: true, PeerLater: true,
-	GivenUp: true, GivenUpUnclear: true}
+var sent = map[Code]bool{
+	PeerRefused: true, PeerUnreachable: true, ReceiptInvalid: true, PeerLater: true,
+	GivenUp: true, GivenUpUnclear: true,
+}
 
 func (e *Error) Error() string { return e.In(English) }
 

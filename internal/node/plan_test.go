@@ -43,8 +43,8 @@ func openPlanned(t *testing.T) *planned {
 	return p
 }
 
-// attempt makes the next attempt and returns its error, the state of the message after it, and how long it waits.
-func (p *planned) attempt(t *testing.T) (err error, state store.State, wait time.Duration) {
+// attempt makes the next attempt and returns the state of the message after it, how long it waits, and the error.
+func (p *planned) attempt(t *testing.T) (state store.State, wait time.Duration, err error) {
 	t.Helper()
 	if p.id == "" {
 		m, job := p.taken(t)
@@ -61,7 +61,7 @@ func (p *planned) attempt(t *testing.T) (err error, state store.State, wait time
 	if jerr != nil {
 		t.Fatal(jerr)
 	}
-	return err, p.state(t, p.id), job.Due.Sub(p.now)
+	return p.state(t, p.id), job.Due.Sub(p.now), err
 }
 
 func status(code int, header ...string) func(http.ResponseWriter) {
@@ -104,7 +104,7 @@ func TestREL023Answers(t *testing.T) {
 			p := openPlanned(t)
 			p.answer = c.answer
 			for i, want := range c.steps {
-				err, state, wait := p.attempt(t)
+				state, wait, err := p.attempt(t)
 				if state != want.state || want.wait != 0 && wait != want.wait || codeOf(err) != want.code {
 					t.Errorf("attempt %d: %s for %s, %v; want %+v", i+1, state, wait, err, want)
 				}
@@ -116,10 +116,11 @@ func TestREL023Answers(t *testing.T) {
 			p := openPlanned(t)
 			p.answer = status(code, "Location", "https://elsewhere.example/as4")
 			for i, want := range []step{
-				{store.RetryWait, time.Minute, fault.PeerLater}, {store.RetryWait, 2 * time.Minute, fault.PeerLater},
+				{store.RetryWait, time.Minute, fault.PeerLater},
+				{store.RetryWait, 2 * time.Minute, fault.PeerLater},
 				{store.FailedPermanent, 0, fault.PeerRefused},
 			} {
-				err, state, wait := p.attempt(t)
+				state, wait, err := p.attempt(t)
 				if state != want.state || want.wait != 0 && wait != want.wait || codeOf(err) != want.code {
 					t.Errorf("attempt %d: %s for %s, %v; want %+v", i+1, state, wait, err, want)
 				}
@@ -146,15 +147,15 @@ func TestREL024PlanOver(t *testing.T) {
 			p := openPlanned(t)
 			p.answer = status(c.answer)
 			begun := p.now
-			if _, state, _ := p.attempt(t); state != c.state {
+			if state, _, _ := p.attempt(t); state != c.state {
 				t.Errorf("at first: %s", state)
 			}
 			p.now = begun.Add(24*time.Hour - 3*time.Minute)
-			if _, state, wait := p.attempt(t); state != c.state || wait != 2*time.Minute {
+			if state, wait, _ := p.attempt(t); state != c.state || wait != 2*time.Minute {
 				t.Errorf("shortly before the end: %s for %s", state, wait)
 			}
 			p.now = begun.Add(24*time.Hour - time.Minute)
-			err, state, _ := p.attempt(t)
+			state, _, err := p.attempt(t)
 			if state != store.FailedPermanent || codeOf(err) != c.code {
 				t.Errorf("at the end: %s, %v", state, err)
 			}
@@ -177,7 +178,7 @@ func TestREL024PlanOver(t *testing.T) {
 			if err := p.Store.Requeue(t.Context(), db.DefaultTenant, p.id, "kari", "it is back"); err != nil {
 				t.Fatal(err)
 			}
-			if _, state, wait := p.attempt(t); state == store.FailedPermanent || wait != time.Minute {
+			if state, wait, _ := p.attempt(t); state == store.FailedPermanent || wait != time.Minute {
 				t.Errorf("another plan: %s for %s", state, wait)
 			}
 		})
@@ -189,16 +190,16 @@ func TestREL026RegisterSilent(t *testing.T) {
 	p := openPlanned(t)
 	p.forgotten, p.err = 1, lookupError(smp.Unavailable)
 	begun := p.now
-	if err, state, wait := p.attempt(t); state != store.RetryWait || wait != time.Minute ||
+	if state, wait, err := p.attempt(t); state != store.RetryWait || wait != time.Minute ||
 		codeOf(err) != fault.LookupFailed {
 		t.Errorf("%s for %s, %v", state, wait, err)
 	}
 	p.err, p.answer = nil, status(503)
-	if _, _, wait := p.attempt(t); wait != time.Minute {
+	if _, wait, _ := p.attempt(t); wait != time.Minute {
 		t.Errorf("the first attempt waits for %s", wait)
 	}
 	p.err, p.now = lookupError(smp.Unavailable), begun.Add(24*time.Hour)
-	err, state, _ := p.attempt(t)
+	state, _, err := p.attempt(t)
 	if state != store.FailedPermanent || !errors.As(err, new(*fault.Error)) {
 		t.Errorf("at the end: %s, %v", state, err)
 	}
