@@ -103,8 +103,8 @@ func (out *Outbound) attemptAt(ctx context.Context, job store.Job, m store.Messa
 // AttemptDue is AttemptMessage for a message whose turn has come by itself. What may have arrived at one access point
 // goes to no other one unasked: the document could be there twice (REL-027).
 func (out *Outbound) AttemptDue(ctx context.Context, job store.Job, m store.Message) (*as4.Evidence, error) {
-	if over := out.Now().After(out.Plan.ends(job)); over && job.Spent > 0 {
-		return nil, out.unsent(ctx, job, fault.New(fault.PeerNotReached, nil, ""))
+	if out.Now().After(out.Plan.ends(job)) { // an old message is not sent unasked, not even once
+		return nil, out.unsent(ctx, job, errors.New("its turn came after the end of its plan"))
 	}
 	peer, err := out.peer(ctx, m, as4.Peer{})
 	if err == nil && mayHaveArrived(m) {
@@ -117,9 +117,6 @@ func (out *Outbound) AttemptDue(ctx context.Context, job store.Job, m store.Mess
 	}
 	lane := store.LaneOf(peer.URL)
 	if !out.Lanes.Admit(job.ID, lane) {
-		if out.Now().After(out.Plan.ends(job)) {
-			return nil, out.unsent(ctx, job, fault.New(fault.PeerNotReached, nil, ""))
-		}
 		return nil, errors.Join(ErrNotNow, out.Store.Redirect(context.WithoutCancel(ctx), job, lane))
 	}
 	begin := out.Now()

@@ -205,6 +205,19 @@ func TestREL026RegisterSilent(t *testing.T) {
 	}
 }
 
+// REL-024: what has become older than its plan, as while no server ran or before an upgrade, is not sent unasked.
+func TestREL024NothingOldIsSentUnasked(t *testing.T) {
+	p := openPlanned(t)
+	p.answer = func(http.ResponseWriter) { t.Error("it was sent") }
+	m, job := p.taken(t)
+	p.now = p.now.Add(25 * time.Hour)
+	p.sendDue(t.Context(), job)
+	got, err := p.Store.Get(t.Context(), db.DefaultTenant, m.ID)
+	if err != nil || got.State != store.FailedPermanent || got.FaultCode != string(fault.GivenUp) {
+		t.Errorf("%s %s, %v", got.State, got.FaultCode, err)
+	}
+}
+
 // atlas is a directory with an access point for each receiver.
 type atlas map[string]as4.Peer
 

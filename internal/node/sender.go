@@ -63,12 +63,15 @@ func (n *Node) sendDue(ctx context.Context, job store.Job) queue.Outcome {
 
 // logSent logs how an attempt ended. Lines do not name participants.
 func (n *Node) logSent(ctx context.Context, job store.Job, err error) {
+	ctx = context.WithoutCancel(ctx)
+	m, gerr := n.Store.Get(ctx, db.DefaultTenant, job.MessageID)
+	if gerr != nil {
+		n.trouble("the message of a job cannot be read", gerr)
+		return
+	}
 	line := func(ev *zerolog.Event) *zerolog.Event {
-		ev = ev.Str("dir", "out").Str("tx", job.MessageID).Int("attempt", job.Spent+1)
-		m, gerr := n.Store.Get(context.WithoutCancel(ctx), db.DefaultTenant, job.MessageID)
-		if gerr == nil {
-			ev = ev.Str("message_id", m.MessageID).Str("state", string(m.State)).Str("c3", string(m.C3))
-		}
+		ev = ev.Str("dir", "out").Str("tx", m.ID).Str("message_id", m.MessageID).Int("attempt", job.Spent+1).
+			Str("state", string(m.State)).Str("c3", string(m.C3))
 		if se := (*smp.Error)(nil); errors.As(err, &se) {
 			ev = ev.Str("reason", string(se.Reason))
 		}
@@ -77,16 +80,14 @@ func (n *Node) logSent(ctx context.Context, job store.Job, err error) {
 		}
 		return ev
 	}
-	if err == nil {
-		line(n.opts.Log.Info()).Msg("sent")
-		return
-	}
-	code := fault.RecordUnreadable
+	code := fault.Code(m.FaultCode)
 	if f := (*fault.Error)(nil); errors.As(err, &f) {
 		code = f.Code
 	}
-	next, jerr := n.Store.JobOf(context.WithoutCancel(ctx), db.DefaultTenant, store.Send, job.MessageID)
+	next, jerr := n.Store.JobOf(ctx, db.DefaultTenant, store.Send, m.ID)
 	switch {
+	case err == nil:
+		line(n.opts.Log.Info()).Msg("sent")
 	case jerr == nil && !next.Dead:
 		line(n.opts.Log.Warn()).Str("code", string(code)).Time("next", next.Due).Msg("not sent yet")
 	default:
