@@ -101,6 +101,9 @@ func (c *compilation) note(at Place, what string, err error) {
 // skeleton makes a global variable of it, unless two patterns have one of the same name. Without a phase the lets of
 // all phases are seen.
 func (c *compilation) globals(patterns []*Pattern) *xpath.Scope {
+	for _, k := range c.src.Keys {
+		c.c.DeclareKey(k.Name)
+	}
 	c.note(Place{c.src.Name, 1}, "a function", c.c.Functions(c.src.Functions))
 	c.shared = map[string]int{}
 	all := slices.Clone(c.src.Lets)

@@ -42,6 +42,7 @@ const (
 	codeExactlyOne  = "FORG0005"
 	codeCodepoint   = "FOCH0001"
 	codeDocument    = "FODC0002" // a document that cannot be read
+	codeCircular    = "XTDE0640" // a key that reads itself (XSLT 2.0 §16.3)
 	// Codes of our own, which no standard has.
 	codeBudget    = "RAVN0001" // the step budget is exhausted
 	codeCancelled = "RAVN0002" // the caller has cancelled

@@ -54,7 +54,7 @@ type Evaluation struct {
 	gen  uint32   // the generation of the values of local lets; Home begins a new one
 	home xdm.Node // where local lets are evaluated
 
-	keys  map[keyOf]map[string][]xdm.Node
+	keys  map[keyOf]keyTable
 	regex map[regexKey]*regex.Regexp
 	ends  map[int64]map[string]xdm.Node // by firstEnds, of a name and a tree
 	now   time.Time                     // of current-date()

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/ravn-ap/ravn/xml/xdm"
 )
 
 // call compiles the call of a function: of the library, of a constructor, or of the rule file.
@@ -87,7 +85,8 @@ func (u *unit) library(name string, nodes []node, args []*code) *code {
 
 func libraryTables() []map[string]map[int]builder {
 	return []map[string]map[int]builder{
-		stringFunctions, numberFunctions, sequenceFunctions, timeFunctions, laterFunctions, laterTimes, nodeFunctions,
+		stringFunctions, numberFunctions, sequenceFunctions, timeFunctions, laterFunctions, laterTimes,
+		nodeFunctions,
 	}
 }
 
@@ -315,117 +314,4 @@ func (s *compiledType) matches(f *Evaluation, items []Item) bool {
 		}
 	}
 	return true
-}
-
-// key is an xsl:key: it finds elements by a value.
-type key struct {
-	match *Pattern
-	use   *Expr
-}
-
-// Key declares a key, which key('name', value) reads.
-func (s *Scope) Key(name, match, use string) error {
-	m, err := s.Pattern(match)
-	if err != nil {
-		return err
-	}
-	e, err := s.Compile(use)
-	if err != nil {
-		return err
-	}
-	s.c.keys[name] = &key{m, e}
-	return nil
-}
-
-// keyCall compiles key(). The name must be a constant, so that the key is known now.
-func (u *unit) keyCall(name node, value *code) *code {
-	lit, ok := name.(literal)
-	if !ok || lit.item.Type != String {
-		fail(codeFunction, "the name of a key must be a string")
-	}
-	k := u.c.keys[lit.item.s]
-	if k == nil {
-		fail("XTDE1260", "the key %s is not declared", lit.item.s)
-	}
-	values := func(f *Evaluation) (list []string) {
-		atomizedArg(f, value, func(items []Item) {
-			for i := range items {
-				list = append(list, items[i].lexical())
-			}
-		})
-		slices.Sort(list)
-		return slices.Compact(list)
-	}
-	push := func(f *Evaluation, wanted []string) {
-		mark := len(f.st)
-		for _, w := range wanted {
-			f.pushAll(f.keyed(k)[w])
-		}
-		f.order(mark)
-	}
-	c := fromPush(NodeT, func(f *Evaluation) { push(f, values(f)) })
-	// Rules ask whether an id occurs exactly once. One that a hostile document repeats a million times is counted
-	// without pushing its nodes.
-	c.count = func(f *Evaluation) int {
-		wanted := values(f)
-		if len(wanted) == 1 {
-			return len(f.keyed(k)[wanted[0]])
-		}
-		mark := len(f.st)
-		push(f, wanted)
-		n := len(f.st) - mark
-		f.drop(mark)
-		return n
-	}
-	c.test = func(f *Evaluation) bool { return c.count(f) > 0 }
-	return c
-}
-
-// keyOf is a key with the number of the tree that it is of.
-type keyOf struct {
-	*key
-	tree int64
-}
-
-// keyed returns the nodes of a key by value, in the tree of the context node. It goes through the tree when the key is
-// first used there.
-func (f *Evaluation) keyed(k *key) map[string][]xdm.Node {
-	of := keyOf{k, f.tree}
-	if m := f.keys[of]; m != nil {
-		return m
-	}
-	if f.keys == nil {
-		f.keys = map[keyOf]map[string][]xdm.Node{}
-	}
-	if f.tree != 0 { // what patterns remember is of the document
-		clear(f.matchedSteps)
-		defer func() { clear(f.matchedSteps) }()
-	}
-	m := map[string][]xdm.Node{}
-	f.keys[of] = m // before it is filled: a key whose use reads the key itself sees what there is, and does not recurse
-	f.spend(f.t.Len())
-	for n := xdm.Node(0); int(n) < f.t.Len(); n++ {
-		matches := false
-		f.tried(func() { matches = f.matches(k.match, n) }) // a match that cannot be evaluated is none
-		if !matches {
-			continue
-		}
-		was, current, base, mark := f.save(), f.current, f.enter(k.use.slots), len(f.st)
-		f.setFocus(f.node(n), 1, 1)
-		f.current = f.item
-		k.use.code.push(f)
-		f.atomize(mark)
-		for i := mark; i < len(f.st); i++ {
-			v := f.st[i].lexical()
-			if list := m[v]; len(list) == 0 || list[len(list)-1] != n {
-				f.keep(entryBytes + int64(len(v)))
-				m[v] = append(list, n)
-			}
-		}
-		f.drop(mark)
-		f.leave(base)
-		f.restore(was)
-		f.current = current
-	}
-	return m
 }
