@@ -42,7 +42,7 @@ type textReport struct {
 	lang fault.Lang
 }
 
-func (b *textReport) word(name string) string { return pageWords[name].in(b.lang) }
+func (b *textReport) word(name string) string { return pageWords[name].In(b.lang) }
 
 // line writes a line, indented by so many levels.
 func (b *textReport) line(level int, format string, args ...any) {
@@ -82,7 +82,7 @@ func (b *textReport) findings() {
 		if len(g.Notes) > 1 {
 			times = " (" + say(countTimes, len(g.Notes)).in(b.lang) + ")"
 		}
-		b.line(1, "%s %s%s", pageWords[first.word()].in(b.lang), g.Rule, times)
+		b.line(1, "%s %s%s", pageWords[first.word()].In(b.lang), g.Rule, times)
 		text := ""
 		for _, i := range g.Notes {
 			n := &list[i]
@@ -114,12 +114,12 @@ func (n *note) word() string {
 func (r *Report) Summary() string { return r.summary(fault.English) }
 
 func (r *Report) summary(lang fault.Lang) string {
-	s := verdictWords[r.Verdict].in(lang)
+	s := verdictWords[r.Verdict].In(lang)
 	if r.Pack != "" {
 		s += fmt.Sprintf(" (%s %s, %.1f ms)", r.Pack, r.Version, r.MS)
 	}
 	if r.Basic {
-		s += ", " + pageWords["basic"].in(lang)
+		s += ", " + pageWords["basic"].In(lang)
 	}
 	if c := r.counts(lang); c != "" {
 		s += ": " + c
@@ -155,7 +155,7 @@ type fields struct {
 // add adds a value that is there.
 func (f *fields) add(word, value string) {
 	if value != "" {
-		f.list = append(f.list, named{pageWords[word].in(f.lang), value})
+		f.list = append(f.list, named{pageWords[word].In(f.lang), value})
 	}
 }
 
@@ -215,7 +215,7 @@ func (r *Report) rules(lang fault.Lang) string {
 }
 
 func (s *Step) name(lang fault.Lang) string {
-	name := stepWords[s.Kind].in(lang)
+	name := stepWords[s.Kind].In(lang)
 	if s.File != "" {
 		name += " " + s.File
 	}
@@ -227,7 +227,7 @@ func (s *Step) skipped(lang fault.Lang) string {
 	if s.why == (label{}) { // it was read from JSON
 		return s.Skipped
 	}
-	return s.why.in(lang)
+	return s.why.In(lang)
 }
 
 func (m *Remark) in(lang fault.Lang) string {
@@ -264,13 +264,13 @@ var pageTemplate = template.Must(template.New("report").Funcs(inLanguage(fault.E
 
 func inLanguage(lang fault.Lang) template.FuncMap {
 	return template.FuncMap{
-		"word":     func(name string) string { return pageWords[name].in(lang) },
-		"label":    func(l label) string { return l.in(lang) },
+		"word":     func(name string) string { return pageWords[name].In(lang) },
+		"label":    func(l label) string { return l.In(lang) },
 		"left":     func(n int) string { return say(countLeft, n).in(lang) },
 		"elements": func(n int) string { return say(countElements, n).in(lang) },
 		"root": func(name string) string {
 			if l, ok := rootWords[name]; ok {
-				return l.in(lang)
+				return l.In(lang)
 			}
 			return name
 		},
@@ -337,12 +337,12 @@ func WriteHTML(w io.Writer, reports []*Report, lang fault.Lang) error {
 
 func (r *Report) page(id int, lang fault.Lang) pageDoc {
 	d := pageDoc{
-		ID: id, File: r.File, Verdict: string(r.Verdict), Word: verdictWords[r.Verdict].in(lang),
+		ID: id, File: r.File, Verdict: string(r.Verdict), Word: verdictWords[r.Verdict].In(lang),
 		Counts: r.counts(lang), Reason: r.ReasonIn(lang), View: r.view,
 		Document: r.aboutDocument(lang), Check: r.aboutCheck(lang),
 	}
 	if r.Basic {
-		d.Basic = pageWords["basic"].in(lang)
+		d.Basic = pageWords["basic"].In(lang)
 	}
 	if r.More > 0 {
 		d.More = say(countMore, r.More).in(lang)
@@ -373,7 +373,7 @@ func (r *Report) page(id int, lang fault.Lang) pageDoc {
 // pageGroup is a group of notes; a text that all have stands once above them.
 func (r *Report) pageGroup(list []note, g group, lang fault.Lang) pageGroup {
 	first := &list[g.Notes[0]]
-	p := pageGroup{Flag: first.word(), Word: pageWords[first.word()].in(lang), Rule: g.Rule, Text: first.Text}
+	p := pageGroup{Flag: first.word(), Word: pageWords[first.word()].In(lang), Rule: g.Rule, Text: first.Text}
 	for _, i := range g.Notes {
 		if list[i].Text != first.Text {
 			p.Text = ""

@@ -162,7 +162,7 @@ func (r *Report) ReasonIn(lang fault.Lang) string {
 
 // step notes a step of the check that is to come; until it is done the reason holds why it was not.
 func (r *Report) step(kind StepKind, file string, why label) {
-	r.Steps = append(r.Steps, Step{Kind: kind, File: file, Skipped: why.en, why: why})
+	r.Steps = append(r.Steps, Step{Kind: kind, File: file, Skipped: why.In(fault.English), why: why})
 }
 
 // did notes that the step of a file was done.
@@ -178,7 +178,7 @@ func (r *Report) did(kind StepKind, file string, found int) {
 func (r *Report) skip(kind StepKind, why label) {
 	for i := range r.Steps {
 		if s := &r.Steps[i]; s.Kind == kind && !s.Done {
-			s.Skipped, s.why = why.en, why
+			s.Skipped, s.why = why.In(fault.English), why
 		}
 	}
 }

@@ -19,8 +19,6 @@ import (
 	"github.com/ravn-ap/ravn/validation/pack"
 )
 
-var languages = []fault.Lang{fault.English, fault.Bokmal, fault.Nynorsk}
-
 // reported checks a document, with everything of the report that changes from run to run set.
 func reported(t *testing.T, v *Validator, name, doc string) *Report {
 	t.Helper()
@@ -62,7 +60,7 @@ func TestReportGolden(t *testing.T) {
 		{"parcel", reported(t, ownPack(t), "parcel.xml", string(parcel(t, "lamp", "book", ">3.75<", ">40<")))},
 	} {
 		var english string
-		for _, lang := range languages {
+		for _, lang := range fault.Languages {
 			var text, page bytes.Buffer
 			err := errors.Join(tc.rep.WriteText(&text, lang), WriteHTML(&page, []*Report{tc.rep}, lang))
 			if err != nil {
@@ -184,7 +182,7 @@ func TestReportPlaces(t *testing.T) {
 		s := rep.view.placed[i]
 		for _, f := range rep.view.Facts {
 			if f.At == s {
-				where[n.Rule] = f.Label.en
+				where[n.Rule] = f.Label.In(fault.English)
 			}
 		}
 		for _, f := range rep.view.Others {
@@ -296,7 +294,8 @@ func TestReportSteps(t *testing.T) {
 		}
 	}
 	rep, err := v.Validate(t.Context(), Request{On: day, Body: []byte(doc), Budget: Budget{Steps: 1}})
-	if err != nil || rep.Verdict != NotChecked || rep.Steps[0].Done != true || rep.Steps[1].Skipped != skipEnded.en {
+	if err != nil || rep.Verdict != NotChecked || rep.Steps[0].Done != true ||
+		rep.Steps[1].Skipped != skipEnded.In(fault.English) {
 		t.Errorf("ended by its budget: %+v, %v", rep, err)
 	}
 }

@@ -7,17 +7,7 @@ import (
 )
 
 // label is a text of reports in all languages.
-type label struct{ en, nb, nn string }
-
-func (l label) in(lang fault.Lang) string {
-	switch lang {
-	case fault.Bokmal:
-		return l.nb
-	case fault.Nynorsk:
-		return l.nn
-	}
-	return l.en
-}
+type label = fault.Label
 
 // phrase is a sentence with what is filled in: strings and numbers, as they are, and phrases and labels, in the same
 // language. Its zero value is no sentence.
@@ -41,12 +31,12 @@ func (p phrase) in(lang fault.Lang) string {
 		case phrase:
 			args[i] = a.in(lang)
 		case label:
-			args[i] = a.in(lang)
+			args[i] = a.In(lang)
 		default:
 			args[i] = a
 		}
 	}
-	return fmt.Sprintf(p.text.in(lang), args...)
+	return fmt.Sprintf(p.text.In(lang), args...)
 }
 
 // Verdicts.

@@ -70,7 +70,7 @@ func (c *cli) runValidate(cmd *cobra.Command, f *validateFlags, files []string) 
 		return badArgs("--format: text, json, svrl or html")
 	}
 	lang := fault.Lang(f.lang)
-	if !slices.Contains([]fault.Lang{fault.English, fault.Bokmal, fault.Nynorsk}, lang) {
+	if !slices.Contains(fault.Languages, lang) {
 		return badArgs("--lang: want nb, nn or en, have %q", f.lang)
 	}
 	on := time.Now()

@@ -69,7 +69,7 @@ func (o *ExportOptions) complete() error {
 	if o.Lang == "" {
 		o.Lang = fault.Bokmal
 	}
-	if !slices.Contains([]fault.Lang{fault.English, fault.Bokmal, fault.Nynorsk}, o.Lang) {
+	if !slices.Contains(fault.Languages, o.Lang) {
 		return &OptionError{"lang", fmt.Sprintf("want nb, nn or en, have %q", o.Lang)}
 	}
 	for _, f := range o.about() {

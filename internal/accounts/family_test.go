@@ -64,11 +64,11 @@ func TestFamilyOf(t *testing.T) {
 			"peppol.eu:logistics:trns:weight_statement:1::2.3": "Despatch advice",
 		"x::y##z::1": "Other", "": "Other", "##": "Other", "::": "Other",
 	} {
-		if got := familyLabels[FamilyOf(docType)].in(fault.English); got != want {
+		if got := familyLabels[FamilyOf(docType)].In(fault.English); got != want {
 			t.Errorf("%s is %s, want %s", docType, got, want)
 		}
 	}
-	if got := familyLabels[FamilyOf(inv)].in(fault.Bokmal); got != "Faktura" {
+	if got := familyLabels[FamilyOf(inv)].In(fault.Bokmal); got != "Faktura" {
 		t.Errorf("an invoice is %s in Bokmål", got)
 	}
 }

@@ -104,7 +104,7 @@ func (e *Export) parties() iter.Seq[[]line] {
 }
 
 // translate returns a label in the language of the export.
-func (e *Export) translate(l label) string { return l.in(e.opts.Lang) }
+func (e *Export) translate(l label) string { return l.In(e.opts.Lang) }
 
 // orMissing returns the text, or a note that it is missing.
 func (e *Export) orMissing(s string) string {

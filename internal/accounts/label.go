@@ -3,17 +3,7 @@ package accounts
 import "github.com/ravn-ap/ravn/internal/fault"
 
 // label is a text of exports in all languages.
-type label struct{ en, nb, nn string }
-
-func (l label) in(lang fault.Lang) string {
-	switch lang {
-	case fault.Bokmal:
-		return l.nb
-	case fault.Nynorsk:
-		return l.nn
-	}
-	return l.en
-}
+type label = fault.Label
 
 // Texts of exports.
 var (

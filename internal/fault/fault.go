@@ -67,6 +67,15 @@ const (
 	Nynorsk Lang = "nn"
 )
 
+// Languages lists the languages of the texts.
+var Languages = []Lang{English, Bokmal, Nynorsk}
+
+// Label is a text in all languages, in the order of Languages.
+type Label [3]string
+
+// In returns the text in a language; English if there is no such language.
+func (l Label) In(lang Lang) string { return l[max(0, slices.Index(Languages, lang))] }
+
 // Text says what happened and what to do next.
 type Text struct{ What, Next string }
 

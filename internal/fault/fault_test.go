@@ -25,3 +25,13 @@ func TestTableIsComplete(t *testing.T) {
 		}
 	}
 }
+
+// A text is there in each language, and in English for any other.
+func TestLabel(t *testing.T) {
+	l := Label{"one", "en", "ein"}
+	for lang, want := range map[Lang]string{English: "one", Bokmal: "en", Nynorsk: "ein", "sv": "one", "": "one"} {
+		if got := l.In(lang); got != want {
+			t.Errorf("%q: %q", lang, got)
+		}
+	}
+}
