@@ -328,11 +328,12 @@ func (f *Evaluation) matchesAny(p *Pattern, n xdm.Node) bool {
 
 // tried runs eval, and returns the error that it fails with after putting everything as it was.
 func (f *Evaluation) tried(eval func()) *Error {
-	st, slots, base, depth, was := len(f.st), len(f.slots), f.base, f.depth, f.save()
+	st, slots, base, depth := len(f.st), len(f.slots), f.base, f.depth
+	was := outside{f.save(), f.current, f.group}
 	failed := attempt(eval)
 	if failed != nil {
 		f.st, f.slots, f.base, f.depth = f.st[:st], f.slots[:slots], base, depth
-		f.restore(was)
+		f.goBack(&was)
 	}
 	return failed
 }
