@@ -185,6 +185,9 @@ func rootedForm(n node) bool {
 	return false
 }
 
+// downwards are the axes of a pattern.
+var downwards = []axis{axisChild, axisAttribute, axisSelf, axisDescendant, axisDescendantOrSelf}
+
 // patternForm refuses what a pattern may not have (XTSE0340): it has steps downwards only.
 func patternForm(n node) {
 	refuse := func(why string) { fail("XTSE0340", "%s", why) }
@@ -211,8 +214,7 @@ func patternForm(n node) {
 			switch {
 			case s.expr != nil:
 				patternForm(s.expr)
-			case s.axis != axisChild && s.axis != axisAttribute && s.axis != axisSelf && s.axis != axisDescendant &&
-				s.axis != axisDescendantOrSelf:
+			case !slices.Contains(downwards, s.axis):
 				refuse("a match pattern has steps downwards only")
 			}
 		}
