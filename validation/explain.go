@@ -108,6 +108,9 @@ func comparison(f *xpath.Fact) (wrong, from phrase) {
 		}
 	}
 	from = list(clauses)
+	if op == "!=" && len(clauses) == 1 && f.Left.Count == 1 && f.Left.Values[0] == "" {
+		return wrong, from // "a is empty" says it
+	}
 	if text, ok := notSo[op]; ok && !missing {
 		wrong = say(text, value(&f.Left), value(f.Right))
 		if f.Third != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/xml/xdm"
+	"github.com/ravn-ap/ravn/xml/xpath"
 )
 
 // amounts adds up the values of an element in the lines of a document, read by no engine of rules.
@@ -126,6 +127,20 @@ func TestExplainedRules(t *testing.T) {
 			if !strings.Contains(got, want) {
 				t.Errorf("%s in %s: %q\nis not in %q", tc.rule, tc.lang, want, got)
 			}
+		}
+	}
+}
+
+// What must not be empty is said to be empty, and nothing else.
+func TestExplainedEmpty(t *testing.T) {
+	f := Finding{Why: []xpath.Fact{{
+		Kind: xpath.Compared, Op: "!=",
+		Left:  xpath.Operand{Text: "b", Form: xpath.Value, Values: []string{""}, Count: 1},
+		Right: &xpath.Operand{Text: "''", Form: xpath.Constant, Values: []string{""}, Count: 1},
+	}}}
+	for lang, want := range map[fault.Lang]string{fault.English: "b is empty", fault.Bokmal: "b er tom"} {
+		if got := f.Explained(lang); got != want {
+			t.Errorf("%s: %q", lang, got)
 		}
 	}
 }

@@ -233,7 +233,7 @@ func (s *Step) skipped(lang fault.Lang) string {
 func (m *Remark) in(lang fault.Lang) string {
 	where := plain(m.Location)
 	if m.Times > 1 {
-		where = say(remarkMore, m.Location, m.Times-1)
+		where = say(andMore, m.Location, m.Times-1)
 	}
 	return say(remarkText, m.Rule, where, m.Text).in(lang)
 }
@@ -307,7 +307,8 @@ type pageNote struct {
 // because is what decided a test, and where the values come from.
 type because struct{ Lead, Rest string }
 
-// WriteHTML writes reports as one self-contained page, without scripts.
+// WriteHTML writes reports as one self-contained page, without scripts. What cannot be seen, or changes the order in
+// which a line is read, is shown as in WriteText.
 func WriteHTML(w io.Writer, reports []*Report, lang fault.Lang) error {
 	t, err := pageTemplate.Clone()
 	if err != nil {
@@ -317,10 +318,21 @@ func WriteHTML(w io.Writer, reports []*Report, lang fault.Lang) error {
 	for i, r := range reports {
 		docs = append(docs, r.page(i+1, lang))
 	}
-	return t.Funcs(inLanguage(lang)).Execute(w, struct {
+	var b strings.Builder
+	err = t.Funcs(inLanguage(lang)).Execute(&b, struct {
 		Lang fault.Lang
 		Docs []pageDoc
 	}{lang, docs})
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, strings.Map(func(r rune) rune {
+		if r == '\n' {
+			return r
+		}
+		return printable(r)
+	}, b.String()))
+	return err
 }
 
 func (r *Report) page(id int, lang fault.Lang) pageDoc {

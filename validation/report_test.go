@@ -61,6 +61,7 @@ func TestReportGolden(t *testing.T) {
 		{"spoiled", reported(t, basic, `spoiled"<b>.xml`, spoiled(t))},
 		{"parcel", reported(t, ownPack(t), "parcel.xml", string(parcel(t, "lamp", "book", ">3.75<", ">40<")))},
 	} {
+		var english string
 		for _, lang := range languages {
 			var text, page bytes.Buffer
 			err := errors.Join(tc.rep.WriteText(&text, lang), WriteHTML(&page, []*Report{tc.rep}, lang))
@@ -68,8 +69,13 @@ func TestReportGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden.Equal(t, fmt.Sprintf("report/%s.%s.txt", tc.name, lang), text.Bytes())
-			golden.Equal(t, fmt.Sprintf("report/%s.%s.html", tc.name, lang), page.Bytes())
 			checkPage(t, page.String())
+			if lang == fault.English {
+				english = page.String()
+				golden.Equal(t, "report/"+tc.name+".html", page.Bytes())
+				continue
+			}
+			golden.Equal(t, fmt.Sprintf("report/%s.%s.lines", tc.name, lang), differing(t, english, page.String()))
 		}
 		b, err := json.MarshalIndent(tc.rep, "", " ")
 		if err != nil {
@@ -86,6 +92,23 @@ func TestReportGolden(t *testing.T) {
 			t.Errorf("%s: read back it is\n%s\nand was\n%s, %v", tc.name, z.String(), a.String(), err)
 		}
 	}
+}
+
+// differing returns the lines of a page that are not those of the English one, with their numbers. Together with that
+// page they are the whole.
+func differing(t *testing.T, english, page string) []byte {
+	t.Helper()
+	a, b := strings.Split(english, "\n"), strings.Split(page, "\n")
+	if len(a) != len(b) {
+		t.Fatalf("%d lines, in English %d:\n%s", len(b), len(a), page)
+	}
+	var out bytes.Buffer
+	for i := range b {
+		if a[i] != b[i] {
+			fmt.Fprintf(&out, "%d: %s\n", i+1, b[i])
+		}
+	}
+	return out.Bytes()
 }
 
 // checkPage holds a page to what a strict reader demands: it is well-formed, ids are unique, links lead to them, and
@@ -123,6 +146,9 @@ func checkPage(t *testing.T, page string) {
 				t.Errorf("there is an attribute %s", a.Name.Local)
 			}
 		}
+	}
+	if i := strings.IndexFunc(page, func(r rune) bool { return r != '\n' && printable(r) != r }); i >= 0 {
+		t.Errorf("there is %q", page[i:i+9])
 	}
 	for _, l := range links {
 		if !ids[strings.TrimPrefix(l, "#")] || !strings.HasPrefix(l, "#") {
@@ -228,22 +254,32 @@ func TestReportHead(t *testing.T) {
 func TestReportSteps(t *testing.T) {
 	v, doc := ownPack(t), string(parcel(t))
 	enveloped := sbd(doc[strings.Index(doc, "<Parcel"):])
-	for _, tc := range []struct{ name, doc, want string }{
+	for _, tc := range []struct {
+		name      string
+		v         *Validator
+		doc, want string
+	}{
 		{
-			"done", doc,
+			"done", v, doc,
 			"schema parcel.xsd done; rules parcel.sch done; envelope: there is no envelope around the document",
 		},
 		{
-			"in an envelope", enveloped,
+			"in an envelope", v, enveloped,
 			"schema parcel.xsd done; rules parcel.sch done; envelope: the pack has no rules for envelopes",
 		},
 		{
-			"against the schema", strings.Replace(doc, "2026-11-02", "yesterday", 1),
+			"without a schema", New([]pack.Pack{core.Pack()}), string(golden.Invoice(t)),
+			"schema: the pack has no schema for this document type; rules en16931.sch done; " +
+				"rules peppol-common.sch done; rules peppol-billing.sch done; " +
+				"envelope: there is no envelope around the document",
+		},
+		{
+			"against the schema", v, strings.Replace(doc, "2026-11-02", "yesterday", 1),
 			"schema parcel.xsd done 1; rules parcel.sch: the schema found errors; envelope: the schema found errors",
 		},
 	} {
 		var got []string
-		for _, s := range reported(t, v, "x", tc.doc).Steps {
+		for _, s := range reported(t, tc.v, "x", tc.doc).Steps {
 			text := strings.TrimSpace(string(s.Kind) + " " + s.File)
 			switch {
 			case !s.Done:
@@ -284,7 +320,7 @@ func TestReportRemarks(t *testing.T) {
 	}
 	m := &rep.Remarks[0]
 	if m.Rule != "P" || m.Times != 2 || m.Code != "FORG0001" || m.Location != "/a[1]/b[1]" ||
-		!strings.Contains(m.in(fault.Nynorsk), "Regelen P gjeld ikkje for /a[1]/b[1] og 1 andre") {
+		!strings.Contains(m.in(fault.Nynorsk), "Regelen P gjeld ikkje for /a[1]/b[1] og 1 til") {
 		t.Errorf("%+v: %s", m, m.in(fault.Nynorsk))
 	}
 }
@@ -344,6 +380,31 @@ func TestPlainEN16931(t *testing.T) {
 	rep := judged(t, New(sharedPacks(t)), golden.Read(t, "rules/en16931/cii/examples/CII_example1.xml"))
 	if rep.Verdict != Valid || rep.Title != "EN 16931 CII Invoice" {
 		t.Errorf("CII: %s by %q: %s", rep.Verdict, rep.Title, rep.Reason)
+	}
+}
+
+// A document without rules is shown like any other, alone and in an envelope, as far as it can be read.
+func TestReportWithoutRules(t *testing.T) {
+	v := New([]pack.Pack{core.Pack()})
+	doc := strings.Replace(string(golden.Invoice(t)), "billing:3.0", "billing:9.0", 1)
+	enveloped := sbd(doc[strings.Index(doc, "<Invoice"):])
+	for name, doc := range map[string]string{"alone": doc, "in an envelope": enveloped} {
+		rep := reported(t, v, "x.xml", doc)
+		if rep.Verdict != Error || rep.Head == nil || rep.Head.Number != "DEMO-1" || rep.Head.Payable != "1500.00" {
+			t.Fatalf("%s: %s, %s: %+v", name, rep.Verdict, rep.Reason, rep.Head)
+		}
+		var page bytes.Buffer
+		if err := WriteHTML(&page, []*Report{rep}, fault.English); err != nil {
+			t.Fatal(err)
+		}
+		checkPage(t, page.String())
+		if !strings.Contains(page.String(), "Nordvik Demo kommune</b>") || strings.Contains(page.String(), "Findings") {
+			t.Errorf("%s: the page is\n%s", name, page.String())
+		}
+	}
+	rep := reported(t, v, "x.xml", strings.TrimSuffix(strings.TrimSpace(doc), "</Invoice>"))
+	if rep.Verdict != Error || rep.Head != nil || !strings.HasPrefix(rep.Reason, "no pack has rules") {
+		t.Errorf("cut off: %s, %s: %+v", rep.Verdict, rep.Reason, rep.Head)
 	}
 }
 

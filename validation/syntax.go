@@ -22,7 +22,7 @@ var (
 	nameSender     = label{"Sender", "Avsender", "Avsendar"}
 	nameReceiver   = label{"Receiver", "Mottaker", "Mottakar"}
 	namePayee      = label{"Payee", "Betalingsmottaker", "Betalingsmottakar"}
-	nameDeliveryTo = label{"Delivered to", "Leveres til", "Levert til"}
+	nameDeliveryTo = label{"Delivered to", "Levert til", "Levert til"}
 
 	nameLines      = label{"Lines", "Linjer", "Linjer"}
 	nameAllowances = label{"Allowances and charges", "Rabatter og gebyrer", "Rabattar og gebyr"}

@@ -111,7 +111,7 @@ func (v *check) document() (*Report, error) {
 		if meant := v.meant(about, r); meant.args != nil {
 			meant.args[0], why = why, meant
 		}
-		return rep.conclude(Error, why), nil
+		return v.withoutRules(why, about.Envelope), nil
 	}
 	docType := chosen.doc.DocType
 	root, _, _ := strings.Cut(docType, "##") // namespace::name
@@ -143,7 +143,9 @@ func (v *check) document() (*Report, error) {
 	if err := rep.addSchemaErrors(schemaErrs); err != nil {
 		return rep.unreadable(err), nil
 	}
-	rep.did(StepSchema, chosen.doc.XSD, len(schemaErrs))
+	if schema != nil {
+		rep.did(StepSchema, chosen.doc.XSD, len(schemaErrs))
+	}
 	if len(schemaErrs) > 0 && !r.All {
 		rep.skip(StepRules, skipErrors)
 		rep.skip(StepEnvelope, skipErrors)
@@ -165,6 +167,20 @@ func (v *check) document() (*Report, error) {
 		return nil, err
 	}
 	return rep.judge(), nil
+}
+
+// withoutRules says why there are no rules for the document, and which document it is, as far as it can be read.
+func (v *check) withoutRules(why phrase, envelope bool) *Report {
+	rep := v.rep.conclude(Error, why)
+	tree, _, err := v.read(nil, envelope)
+	if err != nil {
+		return rep
+	}
+	rep.Head = headOf(tree)
+	if v.req.View {
+		rep.view = viewOf(tree, rep)
+	}
+	return rep
 }
 
 // plan notes the steps of a check; until they are done, the check ended before.

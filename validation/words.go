@@ -397,6 +397,5 @@ var (
 		"Regelen %s gjelder ikke for %s: betingelsen kan ikke beregnes der (%s). Det sier ingenting mot dokumentet.",
 		"Regelen %s gjeld ikkje for %s: vilkåret kan ikkje reknast ut der (%s). Det seier ingenting mot dokumentet.",
 	}
-	remarkMore = label{"%s and %d others", "%s og %d andre", "%s og %d andre"}
-	bytesHash  = label{"%d bytes, SHA-256 %s", "%d byte, SHA-256 %s", "%d byte, SHA-256 %s"}
+	bytesHash = label{"%d bytes, SHA-256 %s", "%d byte, SHA-256 %s", "%d byte, SHA-256 %s"}
 )

@@ -113,6 +113,9 @@ func (c *cli) version() *cobra.Command {
 	}
 }
 
+// programName is the program with its version, as reports name it.
+func programName() string { return "ravn " + programVersion() }
+
 // programVersion is the version from which the program was built.
 func programVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {

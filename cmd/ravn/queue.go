@@ -33,6 +33,9 @@ type queueRow struct {
 	Tries     int    `json:"tries"`
 	Due       string `json:"due,omitempty"`
 	Owner     string `json:"owner,omitempty"` // the process that is working on it
+	Host      string `json:"host,omitempty"`  // where it goes, as far as it is known
+	Attempts  int    `json:"attempts"`        // of its plan so far
+	Waits     bool   `json:"waits,omitempty"` // it is due, and waits for a place or until its access point is tried again
 	GivenUp   bool   `json:"given_up"`
 	HeldSince string `json:"held_since,omitempty"` // it is held because no SMP knows its receiver
 	HeldUntil string `json:"held_until,omitempty"` // when it is given up
@@ -73,13 +76,17 @@ func (c *cli) listJobs(ctx context.Context, s *store.Store, f store.JobFilter, h
 		return fault.New(fault.RecordUnreadable, err, "")
 	}
 	for _, j := range jobs {
-		r := queueRow{ID: j.MessageID, Kind: string(j.Kind), Tries: j.Tries, GivenUp: j.Dead, Reason: j.Reason}
+		r := queueRow{
+			ID: j.MessageID, Kind: string(j.Kind), Tries: j.Tries, GivenUp: j.Dead, Reason: j.Reason,
+			Host: j.Lane, Attempts: j.Spent,
+		}
 		if !j.Dead {
 			r.Due = j.Due.Format(time.RFC3339)
 		}
 		if !j.LeaseEnd.IsZero() {
 			r.Owner = j.Owner
 		}
+		r.Waits = !j.Dead && r.Owner == "" && time.Since(j.Due) > shortly
 		if !j.Moving.IsZero() {
 			r.HeldSince, r.HeldUntil = j.Moving.Format(time.RFC3339), j.Moving.Add(hold).Format(time.RFC3339)
 		}
@@ -95,8 +102,8 @@ func (c *cli) listJobs(ctx context.Context, s *store.Store, f store.JobFilter, h
 		if j.Dead {
 			c.exit = fault.Negative
 		}
-		if err := c.print(r, "%-36s %-8s %-16s tries %d  %s%s%s  %s", r.ID, r.Kind, r.State, r.Tries, r.Due,
-			by(r.Owner), r.heldText(), r.Reason); err != nil {
+		if err := c.print(r, "%-36s %-8s %-16s tries %d  %s%s%s%s  %s", r.ID, r.Kind, r.State, r.Tries, r.Due,
+			by(r.Owner), r.hostText(), r.heldText(), r.Reason); err != nil {
 			return err
 		}
 	}
@@ -106,6 +113,22 @@ func (c *cli) listJobs(ctx context.Context, s *store.Store, f store.JobFilter, h
 // decided reports whether a message whose work was given up needs no decision any more.
 func decided(s store.State) bool {
 	return s == store.Closed || s == store.Archived || s == store.Cancelled || s == store.Sent || s == store.Delivered
+}
+
+// shortly is how long due work may lie before it is said to wait: until then it has its turn by itself.
+const shortly = 10 * time.Second
+
+// hostText says where a message goes, and that it waits for that.
+func (r *queueRow) hostText() string {
+	switch {
+	case r.Host != "" && r.Waits:
+		return "  waits for " + r.Host
+	case r.Host != "":
+		return "  to " + r.Host
+	case r.Waits:
+		return "  waits for its turn"
+	}
+	return ""
 }
 
 // heldText says since when and until when a message is held.

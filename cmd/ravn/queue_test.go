@@ -88,3 +88,17 @@ func TestREL067QuarantineIsSeenAndEnded(t *testing.T) {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
 }
+
+// An operator sees where a message goes, and what it waits for.
+func TestQueueRowHost(t *testing.T) {
+	for want, row := range map[string]queueRow{
+		"":                          {},
+		"  waits for its turn":      {Waits: true},
+		"  to as4.example":          {Host: "as4.example"},
+		"  waits for as4.example:8": {Host: "as4.example:8", Waits: true},
+	} {
+		if got := row.hostText(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

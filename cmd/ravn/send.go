@@ -83,7 +83,9 @@ func (c *cli) runSend(ctx context.Context, f *sendFlags, args []string) error {
 	if peer.URL != "" && cfg.Env() == certs.Production {
 		return badArgs("--endpoint is not allowed in production")
 	}
-	n, err := node.Open(ctx, cfg, node.Options{Log: zerolog.Nop(), Hook: failpoint(), Command: true})
+	n, err := node.Open(ctx, cfg, node.Options{
+		Log: zerolog.Nop(), Hook: failpoint(), Program: programName(), Command: true,
+	})
 	if err != nil {
 		return err
 	}

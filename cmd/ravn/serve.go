@@ -75,7 +75,7 @@ func ignoreHangup(log zerolog.Logger) (end func()) {
 
 // runServer opens the server, runs it and closes it.
 func runServer(ctx context.Context, cfg *config.Config, log zerolog.Logger) error {
-	n, err := node.Open(ctx, cfg, node.Options{Log: log, Hook: failpoint()})
+	n, err := node.Open(ctx, cfg, node.Options{Log: log, Hook: failpoint(), Program: programName()})
 	if err != nil {
 		return err
 	}

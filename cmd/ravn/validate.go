@@ -98,7 +98,7 @@ func (c *cli) runValidate(cmd *cobra.Command, f *validateFlags, files []string) 
 		}
 		rep, err := c.validateFile(cmd, v, validation.Request{
 			Name: name, DocType: f.doctype, Process: f.process, On: on, Trace: f.format == "svrl",
-			View: f.format == "html", Program: "ravn " + programVersion(),
+			View: f.format == "html", Program: programName(),
 		})
 		if err != nil {
 			return err
@@ -164,6 +164,11 @@ func (c *cli) printReport(format string, rep *validation.Report, lang fault.Lang
 		c.json = true
 		return c.print(rep, "")
 	case "svrl":
+		if rep.Reason != "" || len(rep.XSD) > 0 { // SVRL says only what rules found
+			if err := rep.WriteText(c.err, lang); err != nil {
+				return err
+			}
+		}
 		return rep.WriteSVRL(c.out)
 	}
 	return rep.WriteText(c.out, lang)

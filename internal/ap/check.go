@@ -43,6 +43,7 @@ type Check struct {
 	NoRules NoRules
 	Room    *validation.Room // memory that all checks of the node share; nil means the default size for each check
 	Timeout time.Duration    // for waiting for memory and checking; 0 means DefaultCheckTimeout
+	Program string           // name and version of the program, for the reports
 }
 
 // DefaultCheckTimeout is far shorter than the time that the queue allows for a delivery.
@@ -57,6 +58,7 @@ func (c *Check) document(ctx context.Context, req validation.Request, size int64
 	if c.Rules == nil || c.Policy == "" || c.Policy == CheckOff {
 		return nil, nil
 	}
+	req.Program = c.Program
 	limit := c.timeout(ctx)
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

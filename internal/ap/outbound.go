@@ -34,7 +34,7 @@ type Outbound struct {
 	Hold      time.Duration                     // how long a message waits for a receiver that no SMP knows
 	Plan      Plan                              // of the attempts
 	Spread    func(time.Duration) time.Duration // what a wait becomes, so that not all messages wait alike; required
-	Lanes     Lanes                             // of AttemptDue
+	Lanes     Lanes                             // lets due messages through; required
 	Observe   func(step, detail string)         // called at each step; may be nil
 }
 
@@ -103,7 +103,7 @@ func (out *Outbound) attemptAt(ctx context.Context, job store.Job, m store.Messa
 // AttemptDue is AttemptMessage for a message whose turn has come by itself. What may have arrived at one access point
 // goes to no other one unasked: the document could be there twice (REL-027).
 func (out *Outbound) AttemptDue(ctx context.Context, job store.Job, m store.Message) (*as4.Evidence, error) {
-	if out.Now().After(out.Plan.ends(job)) { // an old message is not sent unasked, not even once
+	if job.Moving.IsZero() && out.Now().After(out.Plan.ends(job)) { // what is old is not sent unasked, not even once
 		return nil, out.unsent(ctx, job, errors.New("its turn came after the end of its plan"))
 	}
 	peer, err := out.peer(ctx, m, as4.Peer{})
@@ -117,12 +117,12 @@ func (out *Outbound) AttemptDue(ctx context.Context, job store.Job, m store.Mess
 	}
 	lane := store.LaneOf(peer.URL)
 	if !out.Lanes.Admit(job.ID, lane) {
-		return nil, errors.Join(ErrNotNow, out.Store.Redirect(context.WithoutCancel(ctx), job, lane))
+		if err := out.Store.Redirect(context.WithoutCancel(ctx), job, lane); err != nil {
+			return nil, fault.New(fault.RecordUnreadable, err, "")
+		}
+		return nil, ErrNotNow
 	}
-	begin := out.Now()
-	ev, err := out.attemptAt(ctx, job, m, peer, out.Directory != nil)
-	out.Lanes.Report(lane, reached(err), out.Now().Sub(begin))
-	return ev, err
+	return out.attemptAt(ctx, job, m, peer, out.Directory != nil)
 }
 
 // Lanes keeps messages away from access points that fail or have enough (REL-025).
@@ -166,8 +166,12 @@ func (out *Outbound) send(ctx context.Context, job store.Job, m store.Message, p
 		out.observe(StepSealed, m.Sealed.Key)
 	}
 	out.observe(StepSend, peer.URL)
+	begin := out.Now()
 	ev, sendErr := out.post(ctx, m, peer, n)
-	job.Spent++
+	out.Lanes.Report(store.LaneOf(peer.URL), reached(sendErr), out.Now().Sub(begin))
+	if job.Spent++; !job.Moving.IsZero() { // its plan began when the receiver was found
+		job.Begun = begin
+	}
 	res := out.result(ctx, job, m, ev, sendErr)
 	res.Message = &m
 	if held = elsewhere && notServiced(sendErr); held {
@@ -459,7 +463,7 @@ func answerEvidence(ev *as4.Evidence, kind string) []store.Evidence {
 // counting an attempt (REL-026). A message that may have arrived in an earlier attempt is never given up here: a failed
 // lookup does not prove that it did not arrive (REL-027).
 func (out *Outbound) unsent(ctx context.Context, job store.Job, cause error) error {
-	why := store.NotSent{Quarantine: isStoredFault(cause), Retry: out.Now().Add(time.Minute)}
+	why := store.NotSent{Quarantine: isStoredFault(cause), Retry: out.Now().Add(out.pause(job))}
 	var f *fault.Error
 	if errors.As(cause, &f) && f.Code == fault.ReceiverMoving && out.neverSent(ctx, job) {
 		cause = out.hold(job, f, &why)

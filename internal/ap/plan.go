@@ -22,6 +22,8 @@ type Plan struct {
 const (
 	laterWait      = time.Hour
 	mostRetryAfter = time.Hour // of what another side asks for (REL-023)
+	leastPause     = time.Minute
+	mostPause      = 15 * time.Minute
 )
 
 // wait is the time between attempt n, counted from 1, and the next.
@@ -49,6 +51,12 @@ func (out *Outbound) next(job store.Job, asked time.Duration) (at time.Time, ove
 		over = out.over(job)
 	}
 	return at, over
+}
+
+// pause is the time until the next look at a message that could not be tried, as when a register does not answer: the
+// longer that lasts, the longer, because each look is an event on record and a question to the register.
+func (out *Outbound) pause(job store.Job) time.Duration {
+	return out.Spread(min(max(out.Now().Sub(job.Begun)/8, leastPause), mostPause))
 }
 
 // mostTurnedAway is how often an access point may answer with an HTTP status that says that something is wrong with the

@@ -20,6 +20,8 @@ var alarms = map[fault.Code]string{
 	fault.DeliveryConflict: "delivery_conflict",
 	fault.ColumnsMissing:   "columns_missing",
 	fault.ReceiverGone:     "receiver_gone",
+	fault.GivenUp:          "given_up",
+	fault.GivenUpUnclear:   "given_up",
 }
 
 // failure begins the log line for an error. If it is an alarm, the line has the name.

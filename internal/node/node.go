@@ -39,6 +39,8 @@ type Options struct {
 	Now  func() time.Time
 	Hook func(point string) // crash points of the store, the blobs and the endpoint
 
+	Program string // name and version of the program, for the reports of checks
+
 	DiskSpace func(dir string) (free, total uint64, err error) // of the disk of a folder, in bytes
 
 	Command bool // not a server: it does one thing, and leaves the schema of a running server alone

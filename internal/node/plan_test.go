@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -215,6 +216,56 @@ func TestREL024NothingOldIsSentUnasked(t *testing.T) {
 	got, err := p.Store.Get(t.Context(), db.DefaultTenant, m.ID)
 	if err != nil || got.State != store.FailedPermanent || got.FaultCode != string(fault.GivenUp) {
 		t.Errorf("%s %s, %v", got.State, got.FaultCode, err)
+	}
+}
+
+// DISC-067, REL-024: a hold is not ended by the plan of attempts, which begins when the receiver is found.
+func TestREL024PlanOfAHeldMessage(t *testing.T) {
+	_, pki := testPKI(t)
+	to := newNode(t, pki, "POP900002")
+	dir := &changing{err: lookupError(smp.UnknownToSMP)}
+	h := openHolder(t, nodeFile(t, pki, "POP900001", "send:\n  hold: 72h\n"), dir, time.Now().Truncate(time.Second))
+	defer func() { _ = h.Close() }()
+	m, err := h.submit(t)
+	if codeOf(err) != fault.ReceiverMoving {
+		t.Fatal(err)
+	}
+	h.now = h.now.Add(30 * time.Hour) // longer than a plan
+	dir.err, dir.peer = nil, as4.Peer{URL: "http://127.0.0.1:1/as4", Cert: to.peer().Cert}
+	job, err := h.Store.Take(t.Context(), db.DefaultTenant, store.Send, m.ID, "me", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.sendDue(t.Context(), job)
+	after := h.is(t, "the first attempt failed", m.ID, store.RetryWait, time.Time{})
+	if wait := after.Due.Sub(h.now); after.Spent != 1 || wait < 48*time.Second || wait > 72*time.Second {
+		t.Errorf("%d attempts, the next after %s", after.Spent, wait)
+	}
+}
+
+// reports are what was said of access points.
+type reports []string
+
+func (*reports) Admit(string, string) bool { return true }
+
+func (r *reports) Report(lane string, ok bool, _ time.Duration) {
+	*r = append(*r, fmt.Sprint(lane, " ", ok))
+}
+
+// REL-025: each access point answers for itself, also when a message goes to two of them in one turn (AS4-125).
+func TestREL025EachAnswersForItself(t *testing.T) {
+	_, dir := testPKI(t)
+	from, old := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002") // which does not serve the receiver
+	said := &reports{}
+	dead := as4.Peer{URL: "http://127.0.0.1:1/as4", Cert: old.peer().Cert}
+	from.Outbound.Directory, from.Outbound.Lanes = &register{first: old.peer(), then: dead}, said
+	m, job := from.taken(t)
+	if _, err := from.Outbound.AttemptDue(t.Context(), job, m); codeOf(err) != fault.PeerNotReached {
+		t.Errorf("got %v", err)
+	}
+	want := store.LaneOf(old.URL()) + " true, 127.0.0.1:1 false"
+	if got := strings.Join(*said, ", "); got != want {
+		t.Errorf("said %q, want %q", got, want)
 	}
 }
 

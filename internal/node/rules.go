@@ -60,7 +60,7 @@ func LoadRules(dir string) (packs []pack.Pack, unreadable []error) {
 func (n *Node) check(policy string) ap.Check {
 	return ap.Check{
 		Rules: n.rules, Policy: ap.Policy(policy), NoRules: ap.NoRules(n.Config.Validation.NoRules),
-		Room: n.room, Timeout: time.Duration(n.Config.Validation.Timeout),
+		Room: n.room, Timeout: time.Duration(n.Config.Validation.Timeout), Program: n.opts.Program,
 	}
 }
 

@@ -27,7 +27,7 @@ func checkedNode(t *testing.T, pkiDir, seat, rules, outgoing, incoming string) *
 	if rules != "" {
 		more += "  rules: " + rules + "\n"
 	}
-	return newNodeWith(t, pkiDir, seat, more)
+	return runNodeWith(t, nodeFile(t, pkiDir, seat, more), Options{Program: "ravn 1.2.3"})
 }
 
 // An invalid document is refused before anything of it is stored; the verdict on a valid one is kept with the message
@@ -75,8 +75,9 @@ func documentsAreChecked(t *testing.T, rules string) {
 	}
 	verdict := func(n *tested, b []byte) {
 		t.Helper()
-		var rep struct{ Verdict, Pack string }
-		if err := json.Unmarshal(b, &rep); err != nil || rep.Verdict != "valid" || rep.Pack == "" {
+		var rep struct{ Verdict, Pack, Program string }
+		err := json.Unmarshal(b, &rep)
+		if err != nil || rep.Verdict != "valid" || rep.Pack == "" || rep.Program != "ravn 1.2.3" {
 			t.Errorf("%s: %s %v", n.Seat, b, err)
 		}
 	}

@@ -80,17 +80,17 @@ func (n *Node) logSent(ctx context.Context, job store.Job, err error) {
 		}
 		return ev
 	}
-	code := fault.Code(m.FaultCode)
-	if f := (*fault.Error)(nil); errors.As(err, &f) {
+	code := fault.Code(m.FaultCode) // what the record says of a plan that is over
+	if f := (*fault.Error)(nil); errors.As(err, &f) && code != fault.GivenUp && code != fault.GivenUpUnclear {
 		code = f.Code
 	}
-	next, jerr := n.Store.JobOf(ctx, db.DefaultTenant, store.Send, m.ID)
-	switch {
-	case err == nil:
+	if err == nil {
 		line(n.opts.Log.Info()).Msg("sent")
-	case jerr == nil && !next.Dead:
-		line(n.opts.Log.Warn()).Str("code", string(code)).Time("next", next.Due).Msg("not sent yet")
-	default:
-		line(n.failure(fault.New(code, nil, ""))).Msg("not sent: it was given up")
+		return
 	}
+	if next, err := n.Store.JobOf(ctx, db.DefaultTenant, store.Send, m.ID); err == nil && !next.Dead {
+		line(n.opts.Log.Warn()).Str("code", string(code)).Time("next", next.Due).Msg("not sent yet")
+		return
+	}
+	line(n.failure(fault.New(code, nil, ""))).Msg("not sent: it was given up")
 }

@@ -201,8 +201,8 @@ func (tx *Tx) start(m *Message, job Job, st Start) (n int, err error) {
 			return 0, err
 		}
 	}
-	if !job.Moving.IsZero() { // the receiver was found
-		if err := tx.updateHeld(job, movingJob, 0); err != nil {
+	if !job.Moving.IsZero() { // the receiver was found: its plan of attempts begins
+		if err := tx.updateHeld(job, foundJob, tx.Clock()); err != nil {
 			return 0, err
 		}
 	}

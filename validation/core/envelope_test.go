@@ -29,10 +29,16 @@ const goodEnvelope = `<StandardBusinessDocument ` +
 <CreationDateAndTime>2026-11-21T11:59:58Z</CreationDateAndTime>
 </DocumentIdentification>
 <BusinessScope>
-<Scope><Type>DOCUMENTID</Type><InstanceIdentifier>urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1</InstanceIdentifier><Identifier>busdox-docid-qns</Identifier></Scope>
-<Scope><Type>PROCESSID</Type><InstanceIdentifier>urn:fdc:peppol.eu:2017:poacc:billing:01:1.0</InstanceIdentifier><Identifier>cenbii-procid-ubl</Identifier></Scope>
+<Scope><Type>DOCUMENTID</Type>` +
+	`<InstanceIdentifier>urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##` +
+	`urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1` +
+	`</InstanceIdentifier><Identifier>busdox-docid-qns</Identifier></Scope>
+<Scope><Type>PROCESSID</Type>` +
+	`<InstanceIdentifier>urn:fdc:peppol.eu:2017:poacc:billing:01:1.0</InstanceIdentifier>` +
+	`<Identifier>cenbii-procid-ubl</Identifier></Scope>
 <Scope><Type>COUNTRY_C1</Type><InstanceIdentifier>NO</InstanceIdentifier></Scope>
-<Scope><Type>MLS_TO</Type><InstanceIdentifier>0242:000111</InstanceIdentifier><Identifier>iso6523-actorid-upis</Identifier></Scope>
+<Scope><Type>MLS_TO</Type>` +
+	`<InstanceIdentifier>0242:000111</InstanceIdentifier><Identifier>iso6523-actorid-upis</Identifier></Scope>
 <Scope><Type>MLS_TYPE</Type><InstanceIdentifier>FAILURE_ONLY</InstanceIdentifier></Scope>
 <Scope><Type>OurKey</Type><InstanceIdentifier/></Scope>
 </BusinessScope>

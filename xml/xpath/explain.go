@@ -491,6 +491,6 @@ func unrounded(n node) (node, bool) {
 }
 
 func isNumber(n node, text string) bool {
-	l, ok := n.(literal)
+	l, ok := bare(n).(literal)
 	return ok && l.item.Type == Integer && l.item.lexical() == text
 }

@@ -87,6 +87,10 @@ func TestExplain(t *testing.T) {
 			"xs:decimal(c:total) = round(sum(c:line/xs:decimal(c:amount)) * 10 * 10) div 100",
 			"compared {value c:total: 15.8 #1} = {sum c:line/c:amount: 15.75 #2 rounded}",
 		},
+		{
+			"xs:decimal(c:total) = round(xs:decimal(sum(c:line/c:amount)) * xs:decimal(100)) div xs:decimal(100)",
+			"compared {value c:total: 15.8 #1} = {sum c:line/c:amount: 15.75 #2 rounded}",
+		},
 		{"count(c:line) ge 3", "compared {count c:line: 2 #1} >= {constant 3: 3 #1}"},
 		{
 			"string-length(c:no) <= 2 and c:none",

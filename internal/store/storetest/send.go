@@ -298,6 +298,9 @@ func testMoving(b *bench) {
 	b.must(b.FinishAttempt(b.ctx, jobs[0], n,
 		store.Result{State: store.RetryWait, Outcome: "later", Retry: b.clock.Now()}))
 	want(b, "once the receiver was found", moving(), time.Time{}.String())
+	found, err := b.JobOf(b.ctx, tenant, store.Send, m.ID)
+	b.must(err)
+	want(b, "its plan begins then", found.Begun, b.clock.Now())
 
 	why.Moving, why.Retry = b.clock.Now(), b.clock.Now()
 	b.must(b.NotSent(b.ctx, b.claimed(store.Send), why))
