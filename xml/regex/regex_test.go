@@ -299,7 +299,9 @@ func FuzzTranslate(f *testing.F) {
 
 // TestGroupNumbers: a repetition has one group in the result as in the pattern, or the numbers behind it would shift.
 func TestGroupNumbers(t *testing.T) {
-	for _, pattern := range []string{`(a){1,2}(b)`, `(a){2,}(b)`, `(a){2}(b)`, `(a){0,3}?(b)`, `(a)?(b)`, `(a){0}(b)`} {
+	for _, pattern := range []string{
+		`(a){1,2}(b)`, `(a){2,}(b)`, `(a){2}(b)`, `(a){0,3}?(b)`, `(a)?(b)`, `(a){0}(b)`,
+	} {
 		re, err := XPath(pattern, "")
 		if err != nil {
 			t.Fatal(err)

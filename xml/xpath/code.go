@@ -1,6 +1,9 @@
 package xpath
 
-import "cmp"
+import (
+	"cmp"
+	"context"
+)
 
 // code is a compiled expression. Its three functions give the same value in three forms, and each caller takes the
 // one it needs: test may stop at the first node, and atom needs no place on the stack. The fields below them are what
@@ -112,7 +115,7 @@ func folded(c *code, operands ...*code) *code {
 // constantEvaluation evaluates constants at compile time. Its budget is small, so that an expression such as
 // 1 to 1000000000 does not hold up loading: it fails here and is left to the budget of the evaluation.
 func constantEvaluation() *Evaluation {
-	return &Evaluation{left: 1 << 20, bytes: 64 << 20, ctx: noCancel}
+	return &Evaluation{left: 1 << 20, bytes: 64 << 20, ctx: context.Background()}
 }
 
 // collect evaluates a code and returns its items in a slice of their own, not on the stack.

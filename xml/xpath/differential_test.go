@@ -243,7 +243,8 @@ func tally(t *testing.T, asked []*question, want []answer) {
 		}
 		if !ok {
 			if failed++; failed <= 20 {
-				t.Errorf("%s\n%s%s\nours  %v\njudge %v\nat %d of %s", kind, q.Expr, q.Pattern, &q.got, w, q.Ctx, q.doc)
+				t.Errorf("%s\n%s%s\nours  %v\njudge %v\nat %d of %s",
+					kind, q.Expr, q.Pattern, &q.got, w, q.Ctx, q.doc)
 			}
 		}
 	}

@@ -19,7 +19,7 @@ const (
 	NoMatch   FactKind = "no-match"  // Left does not fit the pattern Right, or fits one that it must not (Not)
 	NotWithin FactKind = "not-with"  // Left does not contain Right, or begin or end with it, as Op says
 	NotOfType FactKind = "not-type"  // Left cannot be read as the type Op
-	Condition FactKind = "condition" // the condition Left, which nothing here takes apart, does not hold (Not: does)
+	Condition FactKind = "condition" // the condition Left, which is not taken apart, does not hold (Not: does)
 	Forbidden FactKind = "forbidden" // the test never holds: Left, the node itself, must not be as it is
 )
 
@@ -332,7 +332,9 @@ func (x *explainer) wordList(n call) []Fact {
 func (x *explainer) function(n call, got bool) []Fact {
 	if n.name.local == "slack" && len(n.args) == 3 && !got {
 		right, third := x.operand(n.args[1]), x.operand(n.args[2])
-		return x.fact(Fact{Kind: Compared, Op: "near", Left: x.operand(n.args[0]), Right: &right, Third: &third})
+		return x.fact(Fact{
+			Kind: Compared, Op: "near", Left: x.operand(n.args[0]), Right: &right, Third: &third,
+		})
 	}
 	f := Fact{Kind: Condition, Not: got, Left: Operand{Text: x.text.short(n), Form: Value}}
 	for _, a := range n.args[:min(len(n.args), maxPieces)] {

@@ -130,11 +130,14 @@ func (f *Evaluation) keyNodes(k *key) map[string][]xdm.Node {
 	nodes := map[string][]xdm.Node{}
 	f.spend(f.t.Len())
 	for n := xdm.Node(0); int(n) < f.t.Len(); n++ {
+		was := outside{f.save(), f.current, f.group}
+		f.current, f.group = f.node(n), nil
 		for _, part := range k.parts {
 			if f.keyMatches(part.match, n) {
 				f.keyNode(nodes, part.use, n)
 			}
 		}
+		f.goBack(&was)
 	}
 	return nodes
 }
@@ -150,9 +153,8 @@ func (f *Evaluation) keyMatches(match *Pattern, n xdm.Node) (ok bool) {
 
 // keyNode enters a node by the values that it has.
 func (f *Evaluation) keyNode(nodes map[string][]xdm.Node, use *Expr, n xdm.Node) {
-	was, current, base, mark := f.save(), f.current, f.enter(use.slots), len(f.st)
-	f.setFocus(f.node(n), 1, 1)
-	f.current = f.item
+	base, mark := f.enter(use.slots), len(f.st)
+	f.setFocus(f.current, 1, 1)
 	use.code.push(f)
 	f.atomize(mark)
 	for i := mark; i < len(f.st); i++ {
@@ -164,6 +166,4 @@ func (f *Evaluation) keyNode(nodes map[string][]xdm.Node, use *Expr, n xdm.Node)
 	}
 	f.drop(mark)
 	f.leave(base)
-	f.restore(was)
-	f.current = current
 }

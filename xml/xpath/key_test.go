@@ -12,9 +12,14 @@ import (
 func keyed(t *testing.T, keys [][3]string, lets [][2]string, exprs ...string) (out []string) {
 	t.Helper()
 	names := xdm.NewNames()
-	c := NewCompiler(names, nil)
+	c := NewCompiler(names, map[string]string{"f": "urn:f"})
 	for _, k := range keys {
 		c.DeclareKey(k[0])
+	}
+	if err := c.Functions(one("f:each", "", Instruction{Kind: ForEachGroup, Select: "$x", Key: ".", Body: []Instruction{
+		{Kind: Sequence, Select: "$x[1]/count(key('k', '1.10'))"},
+	}})); err != nil {
+		t.Fatal(err)
 	}
 	scope := c.Scope()
 	for _, l := range lets {
@@ -77,6 +82,12 @@ func TestSCHEMATRON2_Keys(t *testing.T) {
 			[][3]string{{"k", "q | n[xs:integer(.) = 10] | e[xs:integer(.) = 1]", "'k'"}},
 			nil,
 			[]string{"key('k', 'k')", "1.10 10"},
+		},
+		{
+			"it sees nothing of the place where it is read",
+			[][3]string{{"k", "n[. = current()]", "current(), current-grouping-key()"}},
+			nil,
+			[]string{"f:each(q | n)", "0 0 0", "key('k', '9')", "9"},
 		},
 		{
 			"one that reads itself",

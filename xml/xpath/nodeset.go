@@ -25,7 +25,8 @@ type nodesAt struct {
 
 func (u *unit) nodeSet(n node) *nodeSet {
 	s := &nodeSet{
-		fixed: u.independent(n, nil), volatile: anyNode(n, callsCurrent), index: u.c.sets, targets: u.targets(n),
+		fixed: u.independent(n, nil), volatile: anyNode(n, callsCurrent),
+		index: u.c.sets, targets: u.targets(n),
 	}
 	u.c.sets++
 	s.code = u.compile(n)

@@ -138,8 +138,8 @@ func arithmetic(op byte, a, b Item) Item {
 	case '/':
 		q := x.div(y)
 		if a.Type == Integer && b.Type == Integer && q.scale == 0 && x.big == nil && x.n >= 0 && y.sign() > 0 {
-			// The standard says xs:decimal (§6.2.4). Saxon, with which rules are tried, lets such a quotient stand
-			// where an integer is wanted.
+			// The standard says xs:decimal (§6.2.4). Saxon, with which rules are tried, lets such a quotient
+			// stand where an integer is wanted.
 			t = Integer
 		}
 		return numItem(t, q)

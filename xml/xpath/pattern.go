@@ -185,6 +185,9 @@ func rootedForm(n node) bool {
 	return false
 }
 
+// downwards are the axes of a pattern.
+var downwards = []axis{axisChild, axisAttribute, axisSelf, axisDescendant, axisDescendantOrSelf}
+
 // patternForm refuses what a pattern may not have (XTSE0340): it has steps downwards only.
 func patternForm(n node) {
 	refuse := func(why string) { fail("XTSE0340", "%s", why) }
@@ -211,8 +214,7 @@ func patternForm(n node) {
 			switch {
 			case s.expr != nil:
 				patternForm(s.expr)
-			case s.axis != axisChild && s.axis != axisAttribute && s.axis != axisSelf && s.axis != axisDescendant &&
-				s.axis != axisDescendantOrSelf:
+			case !slices.Contains(downwards, s.axis):
 				refuse("a match pattern has steps downwards only")
 			}
 		}
@@ -328,11 +330,12 @@ func (f *Evaluation) matchesAny(p *Pattern, n xdm.Node) bool {
 
 // tried runs eval, and returns the error that it fails with after putting everything as it was.
 func (f *Evaluation) tried(eval func()) *Error {
-	st, slots, base, depth, was := len(f.st), len(f.slots), f.base, f.depth, f.save()
+	st, slots, base, depth := len(f.st), len(f.slots), f.base, f.depth
+	was := outside{f.save(), f.current, f.group}
 	failed := attempt(eval)
 	if failed != nil {
 		f.st, f.slots, f.base, f.depth = f.st[:st], f.slots[:slots], base, depth
-		f.restore(was)
+		f.goBack(&was)
 	}
 	return failed
 }

@@ -10,8 +10,8 @@ import (
 
 // systemProperties are the properties that a rule may ask for; any other is the empty string (XSLT 2.0 §16.6.5).
 var systemProperties = map[string]string{
-	"version": "2.0", "vendor": "Ravn", "product-name": "Ravn", "is-schema-aware": "no", "supports-serialization": "no",
-	"supports-backwards-compatibility": "no",
+	"version": "2.0", "vendor": "Ravn", "product-name": "Ravn", "is-schema-aware": "no",
+	"supports-serialization": "no", "supports-backwards-compatibility": "no",
 }
 
 // elementNames are the instructions that functions may use.
@@ -33,7 +33,8 @@ func (u *unit) static(name string, args []*code) *code {
 		return nil
 	case "default-collation":
 		if len(args) == 0 {
-			return fromItems([]Item{stringItem("http://www.w3.org/2005/xpath-functions/collation/codepoint")})
+			const codepoints = "http://www.w3.org/2005/xpath-functions/collation/codepoint"
+			return fromItems([]Item{stringItem(codepoints)})
 		}
 		return nil
 	default:
