@@ -119,8 +119,9 @@ var (
 var (
 	fileMissing = label{"the file does not exist", "filen finnes ikke", "fila finst ikkje"}
 	fileFolder  = label{
-		"this is a folder, not a document", "dette er en mappe, ikke et dokument",
-		"dette er ei mappe, ikkje eit dokument",
+		"this is a folder, not a document: name the files in it",
+		"dette er en mappe, ikke et dokument: oppgi filene i den",
+		"dette er ei mappe, ikkje eit dokument: oppgi filene i henne",
 	}
 	fileShut = label{
 		"the file cannot be read: %s",
