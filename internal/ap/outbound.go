@@ -61,7 +61,7 @@ const sendLease = 15 * time.Minute
 // Attempt makes one attempt to send the message of a claimed job and records the outcome (REL-022, REL-023). If direct
 // has a URL, it replaces the lookup. The error tells an operator what happened; it has already been recorded.
 func (out *Outbound) Attempt(ctx context.Context, job store.Job, direct as4.Peer) (*as4.Evidence, error) {
-	m, err := out.Store.Get(ctx, out.Tenant, job.MessageID)
+	m, err := out.Store.Get(ctx, job.Tenant, job.MessageID)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (out *Outbound) attemptAt(ctx context.Context, job store.Job, m store.Messa
 		return ev, err
 	}
 	refusal := err
-	if m, err = out.Store.Get(ctx, out.Tenant, m.ID); err != nil {
+	if m, err = out.Store.Get(ctx, m.Tenant, m.ID); err != nil {
 		return nil, errors.Join(refusal, err)
 	}
 	if peer, err = out.moved(ctx, m, peer, refusal); err != nil {
@@ -181,7 +181,7 @@ func (out *Outbound) send(ctx context.Context, job store.Job, m store.Message, p
 		return ev, false, errors.Join(sendErr, err)
 	}
 	if sendErr != nil {
-		return ev, held, out.sendFault(ctx, m.ID, sendErr)
+		return ev, held, out.sendFault(ctx, m, sendErr)
 	}
 	out.observe(StepReceipt, certs.Subject(ev.Signer))
 	return ev, false, nil
@@ -324,7 +324,7 @@ func (out *Outbound) sealedWell(ctx context.Context, m store.Message, peer as4.P
 	if m.Sealed.IsZero() || !bytes.Equal(m.PeerCert, peer.Cert.Raw) {
 		return false, nil
 	}
-	e, err := out.Store.Evidence(ctx, out.Tenant, m.ID, store.EvidenceOwnCert)
+	e, err := out.Store.Evidence(ctx, m.Tenant, m.ID, store.EvidenceOwnCert)
 	if err != nil {
 		return false, fault.New(fault.RecordUnreadable, err, "")
 	}
@@ -483,7 +483,7 @@ func (out *Outbound) unsent(ctx context.Context, job store.Job, cause error) err
 // neverSent reports whether certainly no attempt has brought the message to an access point. Only then may it be sent
 // to another one without an operator's decision.
 func (out *Outbound) neverSent(ctx context.Context, job store.Job) bool {
-	m, err := out.Store.Get(context.WithoutCancel(ctx), out.Tenant, job.MessageID)
+	m, err := out.Store.Get(context.WithoutCancel(ctx), job.Tenant, job.MessageID)
 	return err == nil && !mayHaveArrived(m)
 }
 
@@ -525,12 +525,12 @@ func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // sendFault gives a failed attempt its error code. It says that the message was refused only if no earlier attempt may
 // have arrived, because that text invites the operator to send the document again.
-func (out *Outbound) sendFault(ctx context.Context, id string, err error) error {
+func (out *Outbound) sendFault(ctx context.Context, m store.Message, err error) error {
 	var se *as4.SendError
 	if !errors.As(err, &se) {
 		return fault.New(fault.PeerUnreachable, err, "")
 	}
-	m, gerr := out.Store.Get(context.WithoutCancel(ctx), out.Tenant, id)
+	m, gerr := out.Store.Get(context.WithoutCancel(ctx), m.Tenant, m.ID)
 	if gerr != nil || m.State == store.Unknown {
 		return fault.New(fault.PeerUnreachable, errors.Join(err, gerr), "")
 	}

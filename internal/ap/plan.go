@@ -69,7 +69,7 @@ func (out *Outbound) turnedAway(ctx context.Context, job store.Job, m store.Mess
 	if h, err := storedHeader(m); err == nil && out.Directory != nil {
 		out.Directory.Forget(h.Receiver, h.DocType)
 	}
-	list, err := out.Store.Attempts(context.WithoutCancel(ctx), out.Tenant, m.ID)
+	list, err := out.Store.Attempts(context.WithoutCancel(ctx), m.Tenant, m.ID)
 	if err != nil {
 		return 1 // then it is tried once more
 	}

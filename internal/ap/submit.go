@@ -26,6 +26,12 @@ import (
 
 // Submission is a document from C1. Fields that are not set are read from the document or its envelope.
 type Submission struct {
+	Tenant string // whose document it is; "" means Outbound.Tenant
+
+	// Key is unique for a document of a tenant: it is accepted once, and a repeat finds the message of the first time.
+	// Content must then be set. "" means that each Submit is a new document (REL-020).
+	Key string
+
 	Seat         peppol.SeatID // who sends; "" means Outbound.Seat
 	From, To     peppol.ParticipantID
 	DocType      peppol.DocTypeID
@@ -41,17 +47,33 @@ type Submission struct {
 }
 
 // Submit accepts a document: it makes or checks the envelope, syncs the payload, and then writes the message and its
-// outbox row in one commit (REL-001, REL-021). The eb:MessageId is chosen here, once and for all.
-func (out *Outbound) Submit(ctx context.Context, s Submission) (store.Message, error) {
+// outbox row in one commit (REL-001, REL-021). The eb:MessageId is chosen here, once and for all. If the tenant's key
+// was used before for the same content, repeated is true and the message is the one of that time (REL-020).
+func (out *Outbound) Submit(ctx context.Context, s Submission) (m store.Message, repeated bool, err error) {
+	tenant := cmp.Or(s.Tenant, out.Tenant)
+	if s.Key != "" {
+		m, repeated, err = out.Store.Submitted(ctx, tenant, s.Key, s.Content)
+		if err != nil || repeated {
+			return m, repeated, submitFault(err)
+		}
+	}
 	sub, err := out.take(ctx, s)
 	if err != nil {
-		return store.Message{}, err
+		return store.Message{}, false, err
 	}
-	m, _, err := out.Store.Submit(ctx, out.Tenant, sub)
-	if err != nil {
-		return store.Message{}, fault.New(fault.RecordUnreadable, err, "")
+	sub.Key, sub.Digest = s.Key, s.Content
+	m, repeated, err = out.Store.Submit(ctx, tenant, sub)
+	return m, repeated, submitFault(err)
+}
+
+func submitFault(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, store.ErrKeyReused):
+		return fault.New(fault.KeyReused, err, "")
 	}
-	return m, nil
+	return fault.New(fault.RecordUnreadable, err, "")
 }
 
 // SubmitHeld is Submit for a caller that sends at once: it also returns the job, already leased.
@@ -60,7 +82,7 @@ func (out *Outbound) SubmitHeld(ctx context.Context, s Submission, owner string)
 	if err != nil {
 		return store.Message{}, store.Job{}, err
 	}
-	m, job, err := out.Store.SubmitHeld(ctx, out.Tenant, sub, owner, sendLease)
+	m, job, err := out.Store.SubmitHeld(ctx, cmp.Or(s.Tenant, out.Tenant), sub, owner, sendLease)
 	if err != nil {
 		return store.Message{}, store.Job{}, fault.New(fault.RecordUnreadable, err, "")
 	}
@@ -69,7 +91,7 @@ func (out *Outbound) SubmitHeld(ctx context.Context, s Submission, owner string)
 
 // take makes or checks the envelope, checks the document, syncs the envelope and returns the message to be stored.
 func (out *Outbound) take(ctx context.Context, s Submission) (store.Submission, error) {
-	if err := errors.Join(db.CheckText(s.Conversation), db.CheckText(s.MimeType)); err != nil {
+	if err := errors.Join(db.CheckText(s.Conversation), db.CheckText(s.MimeType), db.CheckText(s.Key)); err != nil {
 		return store.Submission{}, fault.New(fault.BadArguments, err, "")
 	}
 	e, err := out.prepare(s)

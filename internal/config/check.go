@@ -134,6 +134,7 @@ func (c *Config) checkDiscovery(env certs.Environment, bad complain) {
 		}
 	}
 	c.checkPartners(bad)
+	c.checkTenants(bad)
 }
 
 // checkPartners checks the keys about finding receivers and reading what partners send.

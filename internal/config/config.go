@@ -32,6 +32,8 @@ type Config struct {
 	Data        string `yaml:"data" doc:"Folder for database, payloads and spool, which must be on one file system."`
 	Database    string `yaml:"database,omitempty" doc:"PostgreSQL address (postgres://…). Empty: SQLite in the data folder."`
 
+	Tenants []string `yaml:"tenants,omitempty" doc:"Names of the customers whose documents are kept apart: small letters, digits and hyphens. What names none belongs to default, which is always there."`
+
 	Keys []Key `yaml:"keys" doc:"Our keys, current and previous ones. The seat id is the CN of the certificate."`
 
 	Certs struct {

@@ -27,6 +27,7 @@ const (
 	CountryMissing     Code = "RAVN-2004"
 	DocumentInvalid    Code = "RAVN-2005"
 	DocumentUnchecked  Code = "RAVN-2006"
+	KeyReused          Code = "RAVN-2007"
 	NotRegistered      Code = "RAVN-2101"
 	LookupFailed       Code = "RAVN-2102"
 	MetadataInvalid    Code = "RAVN-2103"
@@ -193,6 +194,14 @@ var Table = []Entry{
 			"ble registrert", "dokumentet kunne ikkje kontrollerast, og validation.no_rules seier reject",
 		"Installer reglar for typen (ravn rules install), eller set validation.no_rules til accept; ingenting "+
 			"vart registrert"),
+	row(KeyReused, Submitter, Negative, "the key was used before for another document",
+		"Nothing was recorded now. Look up what was sent under the key, and use another key for another document",
+		"nøkkelen er brukt før, for et annet dokument",
+		"Ingenting ble registrert nå. Se etter hva som ble sendt med nøkkelen, og bruk en annen nøkkel for et annet "+
+			"dokument",
+		"nøkkelen er brukt før, for eit anna dokument",
+		"Ingenting vart registrert no. Sjå etter kva som vart sendt med nøkkelen, og bruk ein annan nøkkel for eit "+
+			"anna dokument"),
 	row(NotRegistered, Register, Negative, "the receiver is not registered for this document type and process",
 		"Ask the receiver whether it can receive this, and check identifier and document type",
 		"mottakeren er ikke registrert for denne dokumenttypen og prosessen",

@@ -342,7 +342,7 @@ func (x *phase4) receivesFrom(t *testing.T, n *tested, examples []string) {
 		if s.To.IsZero() {
 			s.To = participant(c4)
 		}
-		m, err := n.Outbound.Submit(t.Context(), s)
+		m, _, err := n.Outbound.Submit(t.Context(), s)
 		if err != nil {
 			t.Fatal(err)
 		}

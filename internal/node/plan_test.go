@@ -297,7 +297,7 @@ func TestREL025DeadAccessPoint(t *testing.T) {
 	from.Outbound.Directory = atlas{c4: to.peer(), nobody: {URL: dead.URL, Cert: to.peer().Cert}}
 	submit := func(receiver string) store.Message {
 		t.Helper()
-		m, err := from.Outbound.Submit(t.Context(), ap.Submission{
+		m, _, err := from.Outbound.Submit(t.Context(), ap.Submission{
 			From: participant(t, c1), To: participant(t, receiver), Open: ap.Bytes(golden.Invoice(t)),
 		})
 		if err != nil {

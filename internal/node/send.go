@@ -43,7 +43,7 @@ func (n *Node) Attempt(ctx context.Context, m store.Message, job store.Job, dire
 
 // Send makes one attempt to send a message now, whether or not it is due. If direct has a URL, it replaces the lookup.
 func (n *Node) Send(ctx context.Context, m store.Message, direct as4.Peer) (*as4.Evidence, error) {
-	job, err := n.Store.Take(ctx, db.DefaultTenant, store.Send, m.ID, n.process.Name, takeLease)
+	job, err := n.Store.Take(ctx, m.Tenant, store.Send, m.ID, n.process.Name, takeLease)
 	if errors.Is(err, db.ErrConflict) {
 		return nil, n.notNow(ctx, m)
 	}
@@ -56,7 +56,7 @@ func (n *Node) Send(ctx context.Context, m store.Message, direct as4.Peer) (*as4
 // notNow says why a message cannot be sent now: another live process is working on it, or there is nothing to do. It is
 // not held by a dead process, because their jobs were given back when the node was opened.
 func (n *Node) notNow(ctx context.Context, m store.Message) error {
-	job, err := n.Store.JobOf(ctx, db.DefaultTenant, store.Send, m.ID)
+	job, err := n.Store.JobOf(ctx, m.Tenant, store.Send, m.ID)
 	if err != nil {
 		return fault.New(fault.RecordUnreadable, err, "")
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/internal/ap"
-	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -49,7 +48,7 @@ func (n *Node) logBreaker(lane string, open time.Time) {
 // sendDue makes the attempt that is due. What comes of it is on record when it returns; if that failed, the lease
 // expires.
 func (n *Node) sendDue(ctx context.Context, job store.Job) queue.Outcome {
-	m, err := n.Store.Get(ctx, db.DefaultTenant, job.MessageID)
+	m, err := n.Store.Get(ctx, job.Tenant, job.MessageID)
 	if err != nil {
 		n.trouble("the message of a job cannot be read", err)
 		return queue.AlreadyEnded()
@@ -64,7 +63,7 @@ func (n *Node) sendDue(ctx context.Context, job store.Job) queue.Outcome {
 // logSent logs how an attempt ended. Lines do not name participants.
 func (n *Node) logSent(ctx context.Context, job store.Job, err error) {
 	ctx = context.WithoutCancel(ctx)
-	m, gerr := n.Store.Get(ctx, db.DefaultTenant, job.MessageID)
+	m, gerr := n.Store.Get(ctx, job.Tenant, job.MessageID)
 	if gerr != nil {
 		n.trouble("the message of a job cannot be read", gerr)
 		return
@@ -88,7 +87,7 @@ func (n *Node) logSent(ctx context.Context, job store.Job, err error) {
 		line(n.opts.Log.Info()).Msg("sent")
 		return
 	}
-	if next, err := n.Store.JobOf(ctx, db.DefaultTenant, store.Send, m.ID); err == nil && !next.Dead {
+	if next, err := n.Store.JobOf(ctx, job.Tenant, store.Send, m.ID); err == nil && !next.Dead {
 		line(n.opts.Log.Warn()).Str("code", string(code)).Time("next", next.Due).Msg("not sent yet")
 		return
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -83,6 +84,22 @@ const (
 	findSubmission = `SELECT ref, digest FROM submission WHERE tenant = ? AND idem_key = ?`
 )
 
+// Submitted returns the message that was submitted earlier under a key, if one was; ErrKeyReused if that was another
+// request.
+func (s *Store) Submitted(ctx context.Context, tenant, key string, digest []byte) (m Message, found bool, err error) {
+	e, err := db.ReadOne(ctx, s.DB, "submitted", scanEarlier, findSubmission, tenant, key)
+	if errors.Is(err, db.ErrNotFound) {
+		return m, false, nil
+	}
+	if err == nil {
+		err = e.check(digest)
+	}
+	if err == nil {
+		m, err = s.Get(ctx, tenant, e.ref)
+	}
+	return m, err == nil, err
+}
+
 // submit returns the id of the message that came earlier under the same idempotency key, or "" after storing this one,
 // whose work is left to the caller.
 func (tx *Tx) submit(m *Message, sub *Submission) (earlier string, err error) {
@@ -112,16 +129,30 @@ func (tx *Tx) submit(m *Message, sub *Submission) (earlier string, err error) {
 	return "", tx.AddEvidence(m.ID, append(m.Payload.inline(), sub.Evidence...)...)
 }
 
-func (tx *Tx) earlier(sub *Submission) (string, error) {
-	var digest []byte
-	ref, err := db.One(tx.Tx, func(row db.Row) (ref string, err error) {
-		err = row.Scan(&ref, &digest)
-		return ref, err
-	}, findSubmission, tx.Tenant(), sub.Key)
-	if err == nil && string(digest) != string(sub.Digest) {
-		err = ErrKeyReused
+// earlier is what is kept of a submission with a key.
+type earlier struct {
+	ref    string // id of its message
+	digest []byte
+}
+
+func scanEarlier(row db.Row) (e earlier, err error) {
+	err = row.Scan(&e.ref, &e.digest)
+	return e, err
+}
+
+func (e earlier) check(digest []byte) error {
+	if !bytes.Equal(e.digest, digest) {
+		return ErrKeyReused
 	}
-	return ref, err
+	return nil
+}
+
+func (tx *Tx) earlier(sub *Submission) (string, error) {
+	e, err := db.One(tx.Tx, scanEarlier, findSubmission, tx.Tenant(), sub.Key)
+	if err == nil {
+		err = e.check(sub.Digest)
+	}
+	return e.ref, err
 }
 
 // Sealed is what is fixed with the first attempt and sent by every attempt (D-12).
