@@ -104,7 +104,8 @@ func (out *Outbound) attemptAt(ctx context.Context, job store.Job, m store.Messa
 // AttemptDue is AttemptMessage for a message whose turn has come by itself. What may have arrived at one access point
 // goes to no other one unasked: the document could be there twice (REL-027).
 func (out *Outbound) AttemptDue(ctx context.Context, job store.Job, m store.Message) (*as4.Evidence, error) {
-	if job.Moving.IsZero() && out.Now().After(out.planOf(m).ends(job)) { // what is old is not sent unasked, not even once
+	// what is old is not sent unasked, not even once
+	if job.Moving.IsZero() && out.Now().After(out.planOf(m).ends(job)) {
 		return nil, out.unsent(ctx, job, m, errors.New("its turn came after the end of its plan"))
 	}
 	peer, err := out.peer(ctx, m, as4.Peer{})

@@ -107,7 +107,8 @@ func (c *Config) checkPlan(bad complain) {
 	end, _ := BoundOf("send.give_up_after")
 	for i, p := range c.Send.Plans {
 		checkWaits(planKey(i, "retry"), p.Retry, bad)
-		if key := planKey(i, "give_up_after"); c.given(key) && (int64(p.GiveUp) < end.Min || int64(p.GiveUp) > end.Max) {
+		key, n := planKey(i, "give_up_after"), int64(p.GiveUp)
+		if c.given(key) && (n < end.Min || n > end.Max) {
 			bad(key, "want %s to %s, have %s", shortDuration(time.Duration(end.Min)),
 				shortDuration(time.Duration(end.Max)), shortDuration(time.Duration(p.GiveUp)))
 		}
