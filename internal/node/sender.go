@@ -19,7 +19,7 @@ import (
 // attempt (REL-024).
 func (n *Node) newSender() *queue.Runner {
 	lanes := &queue.Lanes{
-		LaneStore: n.Store, PerLane: n.Config.Send.PerAP, Expire: n.Outbound.Plan.GiveUp, Now: n.opts.Now,
+		LaneStore: n.Store, PerLane: n.Config.Send.PerAP, Expire: n.Config.LongestPlan(), Now: n.opts.Now,
 		Changed: n.logBreaker,
 	}
 	send := func(ctx context.Context, job store.Job) queue.Outcome {
@@ -33,6 +33,12 @@ func (n *Node) newSender() *queue.Runner {
 	}
 	lanes.Wake, n.Outbound.Lanes = r.Wake, lanes
 	return r
+}
+
+// planFor returns the plan of a message (D-12).
+func (n *Node) planFor(m store.Message) (p ap.Plan) {
+	p.Waits, p.GiveUp = n.Config.RetryPlan(m.Tenant, m.DocTypeScheme+"::"+m.DocType)
+	return p
 }
 
 // logBreaker says that an access point is left alone for a while, or served again (REL-025).
