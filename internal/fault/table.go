@@ -31,6 +31,7 @@ const (
 	DocumentInvalid    Code = "RAVN-2005"
 	DocumentUnchecked  Code = "RAVN-2006"
 	KeyReused          Code = "RAVN-2007"
+	PartyMissing       Code = "RAVN-2008"
 	NotRegistered      Code = "RAVN-2101"
 	LookupFailed       Code = "RAVN-2102"
 	MetadataInvalid    Code = "RAVN-2103"
@@ -223,6 +224,12 @@ var Table = []Entry{
 		"nøkkelen er brukt før, for eit anna dokument",
 		"Ingenting vart registrert no. Sjå etter kva som vart sendt med nøkkelen, og bruk ein annan nøkkel for eit "+
 			"anna dokument"),
+	row(PartyMissing, Submitter, Usage, "sender or receiver cannot be determined from the document",
+		"Give them with --from and --to, or correct the electronic addresses (EndpointID) in the document",
+		"avsender eller mottaker kan ikke utledes av dokumentet",
+		"Oppgi dem med --from og --to, eller rett de elektroniske adressene (EndpointID) i dokumentet",
+		"avsendar eller mottakar kan ikkje utleiast av dokumentet",
+		"Oppgi dei med --from og --to, eller rett dei elektroniske adressene (EndpointID) i dokumentet"),
 	row(NotRegistered, Register, Negative, "the receiver is not registered for this document type and process",
 		"Ask the receiver whether it can receive this, and check identifier and document type",
 		"mottakeren er ikke registrert for denne dokumenttypen og prosessen",

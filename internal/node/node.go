@@ -204,7 +204,7 @@ func (n *Node) wire(in *inspection) {
 		Core: core, Check: n.check(n.Config.Validation.Outgoing), Directory: directory, Seat: n.Seat,
 		Country: n.Config.Country,
 		Timeout: time.Duration(n.Config.Send.Timeout), Hold: time.Duration(n.Config.Send.Hold),
-		Plan:     ap.Plan{Waits: n.Config.RetryWaits(), GiveUp: time.Duration(n.Config.Send.GiveUp)},
+		PlanFor:  n.planFor,
 		Spread:   ap.Jitter,
 		Envelope: sbdh.Options{FullStandard: n.Config.FullStandard},
 		Sender: &as4.Sender{

@@ -33,10 +33,16 @@ func (n *Node) newSender() *queue.Runner {
 		OnError: n.logJob,
 	}
 	lanes.Tune(queue.Tuning{
-		PerLane: n.Config.Send.PerAP, Expire: n.Outbound.Plan.GiveUp, Wake: r.Wake, Changed: n.logBreaker,
+		PerLane: n.Config.Send.PerAP, Expire: n.Config.LongestPlan(), Wake: r.Wake, Changed: n.logBreaker,
 	})
 	n.Outbound.Lanes = lanes
 	return r
+}
+
+// planFor returns the plan of a message (D-12).
+func (n *Node) planFor(m store.Message) (p ap.Plan) {
+	p.Waits, p.GiveUp = n.Config.RetryPlan(m.Tenant, m.DocTypeScheme+"::"+m.DocType)
+	return p
 }
 
 // logBreaker says that an access point is left alone for a while, or served again (REL-025).
