@@ -36,12 +36,12 @@ type Portion struct {
 const maxLanes = 10_000
 
 // dueLanes goes from lane to lane along outbox_lane, and in each to the first row that nobody holds: its cost is the
-// number of lanes, not that of rows.
+// number of lanes, not that of rows. Left to itself SQLite looks for the next lane in all rows of outbox_due.
 const dueLanes = `WITH RECURSIVE lanes(lane) AS (
-		SELECT MIN(lane) FROM outbox WHERE kind = 'send' AND done = 0
+		SELECT MIN(lane) FROM outbox {indexed by outbox_lane} WHERE kind = 'send' AND done = 0
 		UNION ALL
-		SELECT (SELECT MIN(o.lane) FROM outbox o WHERE o.kind = 'send' AND o.done = 0 AND o.lane > lanes.lane)
-			FROM lanes WHERE lanes.lane IS NOT NULL),
+		SELECT (SELECT MIN(o.lane) FROM outbox o {indexed by outbox_lane}
+			WHERE o.kind = 'send' AND o.done = 0 AND o.lane > lanes.lane) FROM lanes WHERE lanes.lane IS NOT NULL),
 	heads(lane, due) AS (SELECT lane, (SELECT due FROM outbox o
 		WHERE o.kind = 'send' AND o.done = 0 AND o.lane = lanes.lane AND ` + isDue + ` AND ` + over + `
 		ORDER BY due, id LIMIT 1) FROM lanes WHERE lane IS NOT NULL)
