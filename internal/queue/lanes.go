@@ -27,7 +27,7 @@ type Lanes struct {
 
 	mu sync.Mutex
 	Tuning
-	jobs  map[string]string // lane of each job that is under way here, by its id
+	jobs  map[string]*placed // what is under way here, by the id of the job
 	lanes map[string]*lane
 	last  string // the lane that got the last place
 	short bool   // work may have been left for want of places, not of workers
@@ -53,6 +53,12 @@ type lane struct {
 	breaker
 	running int
 	mean    time.Duration // of a job, lately
+}
+
+// placed is a job that has a place in a lane.
+type placed struct {
+	lane   string
+	claims int // more than one: its lease ran out while it was under way, and it was claimed again (REL-013)
 }
 
 // quick is the mean time of a job up to which a lane may take all workers that nobody else wants.
@@ -149,12 +155,16 @@ func (l *Lanes) closed(h store.Lane) bool {
 	return st != nil && st.open(now) && now.Sub(h.Due) < l.Expire
 }
 
-// enter counts a job that is under way in a lane.
+// enter counts a job that is under way in a lane, once however often it is claimed.
 func (l *Lanes) enter(id, name string) {
 	if l.jobs == nil {
-		l.jobs = map[string]string{}
+		l.jobs = map[string]*placed{}
 	}
-	l.jobs[id] = name
+	if p := l.jobs[id]; p != nil {
+		p.claims++
+		return
+	}
+	l.jobs[id] = &placed{name, 1}
 	l.lane(name).running++
 }
 
@@ -177,15 +187,16 @@ func (l *Lanes) lane(name string) *lane {
 func (l *Lanes) Admit(id, name string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	was, ok := l.jobs[id]
-	if !ok || was == name { // an operator's own attempt is not held back
+	p := l.jobs[id]
+	if p == nil || p.lane == name { // an operator's own attempt is not held back
 		return true
 	}
 	if l.allowed(store.Lane{Name: name, Due: l.Now()}, false, 1) <= 0 {
 		return false
 	}
-	l.leave(id)
-	l.enter(id, name)
+	l.lane(p.lane).running--
+	l.lane(name).running++
+	p.lane = name
 	return true
 }
 
@@ -215,9 +226,13 @@ func (l *Lanes) End(id string) {
 }
 
 func (l *Lanes) leave(id string) {
-	if name, ok := l.jobs[id]; ok {
+	p := l.jobs[id]
+	if p == nil {
+		return
+	}
+	if p.claims--; p.claims == 0 {
 		delete(l.jobs, id)
-		l.lanes[name].running--
+		l.lanes[p.lane].running--
 	}
 }
 
