@@ -56,3 +56,24 @@ func TestList(t *testing.T) {
 		t.Errorf("%d mutants in %d rooms", len(all), len(rooms))
 	}
 }
+
+// The bugs that the simulation must find are in the code, and enough of them (M10).
+func TestM10ListOfBugs(t *testing.T) {
+	t.Chdir("../..")
+	b, err := os.ReadFile("internal/sim/bugs.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := parse(string(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all {
+		if err := m.checkText(); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(all) < 20 {
+		t.Errorf("%d bugs", len(all))
+	}
+}
