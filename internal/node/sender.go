@@ -19,7 +19,7 @@ import (
 // attempt (REL-024).
 func (n *Node) newSender() *queue.Runner {
 	lanes := &queue.Lanes{
-		LaneStore: n.Store, PerLane: n.Config.Send.PerAP, Expire: n.Config.LongestPlan(), Now: n.opts.Now,
+		LaneStore: n.Store, PerLane: n.Config.Send.PerAP, Rate: n.Config.Send.Rate, Expire: n.Config.LongestPlan(), Now: n.opts.Now,
 		Changed: n.logBreaker,
 	}
 	send := func(ctx context.Context, job store.Job) queue.Outcome {
