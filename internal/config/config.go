@@ -314,6 +314,16 @@ func splitList(s string) (list []string) {
 
 // walk calls visit for each key that holds one value or a list of texts; other lists are left to the file.
 func walk(v reflect.Value, prefix string, visit func(field) error) error {
+	return walkAll(v, prefix, func(f field) error {
+		if t := f.value.Type(); t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.String {
+			return nil
+		}
+		return visit(f)
+	})
+}
+
+// walkAll calls visit for each key.
+func walkAll(v reflect.Value, prefix string, visit func(field) error) error {
 	for i := range v.NumField() {
 		t := v.Type().Field(i)
 		if !t.IsExported() {
@@ -323,10 +333,10 @@ func walk(v reflect.Value, prefix string, visit func(field) error) error {
 		path := prefix + name
 		switch {
 		case t.Type.Kind() == reflect.Struct:
-			if err := walk(v.Field(i), path+".", visit); err != nil {
+			if err := walkAll(v.Field(i), path+".", visit); err != nil {
 				return err
 			}
-		case t.Type.Kind() != reflect.Slice || t.Type.Elem().Kind() == reflect.String:
+		default:
 			if err := visit(field{
 				path: path, doc: t.Tag.Get("doc"), def: t.Tag.Get("default"),
 				value: v.Field(i),

@@ -60,5 +60,12 @@ func (l *Lanes) wakeIn(d time.Duration) {
 	if after == nil {
 		after = func(d time.Duration, f func()) { time.AfterFunc(d, f) }
 	}
-	after(d, l.Wake)
+	after(d, l.wake)
+}
+
+func (l *Lanes) wake() {
+	l.mu.Lock()
+	wake := l.Wake
+	l.mu.Unlock()
+	wake()
 }

@@ -20,16 +20,12 @@ type LaneStore interface {
 // is "": its worker finds the target and then calls Admit.
 type Lanes struct {
 	LaneStore
-	PerLane int                               // jobs of a lane at the same time while others wait; required
-	Expire  time.Duration                     // what has been due that long is let through to be given up
-	Now     func() time.Time                  // required
-	Wake    func()                            // makes the Runner claim again; required
-	Changed func(name string, open time.Time) // a breaker opened until then, or closed (zero); required
+	Now func() time.Time // required
 
-	Rate  int                         // messages per second to a lane; 0: any number
 	After func(time.Duration, func()) // calls a function later; nil means time.AfterFunc
 
-	mu      sync.Mutex
+	mu sync.Mutex
+	Tuning
 	jobs    map[string]entry // those under way here, by their ids
 	lanes   map[string]*lane
 	tenants map[string]*turn
@@ -40,6 +36,22 @@ type Lanes struct {
 
 // entry is a job that is under way.
 type entry struct{ lane, tenant string }
+
+// Tuning is what may be changed while the Lanes are in use, by Tune.
+type Tuning struct {
+	PerLane int                               // jobs of a lane at the same time while others wait; required
+	Rate    int                               // messages per second to a lane; 0: any number
+	Expire  time.Duration                     // what has been due that long is let through to be given up
+	Wake    func()                            // makes the Runner claim again; required
+	Changed func(name string, open time.Time) // a breaker opened until then, or closed (zero); required
+}
+
+// Tune changes the tuning. What is known of targets stays.
+func (l *Lanes) Tune(t Tuning) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.Tuning = t
+}
 
 // lane is what is known of a target.
 type lane struct {
@@ -152,10 +164,10 @@ func (l *Lanes) Report(name string, ok bool, took time.Duration) {
 	st := l.lane(name)
 	changed := st.record(ok, now)
 	st.mean += (took - st.mean) / 8
-	open := st.until
+	open, tell := st.until, l.Changed
 	l.mu.Unlock()
 	if changed {
-		l.Changed(name, open)
+		tell(name, open)
 	}
 }
 
@@ -163,10 +175,10 @@ func (l *Lanes) Report(name string, ok bool, took time.Duration) {
 func (l *Lanes) End(id string) {
 	l.mu.Lock()
 	l.leave(id)
-	short := l.short
+	short, wake := l.short, l.Wake
 	l.mu.Unlock()
 	if short {
-		l.Wake()
+		wake()
 	}
 }
 

@@ -168,10 +168,10 @@ func TestREL025OneAmongHundreds(t *testing.T) {
 	}
 	enter("acme", "healthy", store.Documents, 400)
 	enter("acme", "slow", store.Documents, 200)
-	l := &Lanes{LaneStore: s, PerLane: 8, Expire: time.Hour, Now: time.Now, Changed: func(string, time.Time) {}}
+	l := &Lanes{LaneStore: s, Now: time.Now}
 	begun, end := make(chan store.Job), make(chan bool)
 	r := &Runner{Store: l, Limit: 6, Poll: time.Hour, Grace: time.Millisecond}
-	l.Wake = r.Wake
+	l.Tune(Tuning{PerLane: 8, Expire: time.Hour, Wake: r.Wake, Changed: func(string, time.Time) {}})
 	r.Work = map[store.Kind]Work{store.Send: func(ctx context.Context, job store.Job) Outcome {
 		defer l.End(job.ID)
 		select {
