@@ -75,7 +75,9 @@ func ignoreHangup(log zerolog.Logger) (end func()) {
 
 // runServer opens the server, runs it and closes it.
 func runServer(ctx context.Context, cfg *config.Config, log zerolog.Logger) error {
-	n, err := node.Open(ctx, cfg, node.Options{Log: log, Hook: failpoint(), Program: programName()})
+	n, err := node.Open(ctx, cfg, node.Options{
+		Log: log, Hook: failpoint(), Program: programName(), Version: programVersion(), Commit: programCommit(),
+	})
 	if err != nil {
 		return err
 	}
@@ -97,7 +99,7 @@ func runServer(ctx context.Context, cfg *config.Config, log zerolog.Logger) erro
 	for _, id := range n.Keys.Identities() {
 		seats = append(seats, string(id.Seat))
 	}
-	log.Info().Str("url", n.URL()).Str("listen", n.Addr()).Strs("seats", seats).Str("environment", cfg.Environment).
-		Msg("ready")
+	log.Info().Str("url", n.URL()).Str("listen", n.Addr()).Str("ops", n.OpsAddr()).Strs("seats", seats).
+		Str("environment", cfg.Environment).Msg("ready")
 	return n.Serve(ctx)
 }

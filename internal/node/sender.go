@@ -31,7 +31,7 @@ func (n *Node) newSender() *queue.Runner {
 		Limit: n.Config.Send.Workers, Timeout: 2*n.Outbound.Timeout + time.Minute, // AS4-125: perhaps two access points
 		OnError: n.logJob,
 	}
-	lanes.Wake, n.Outbound.Lanes = r.Wake, lanes
+	lanes.Wake, n.Outbound.Lanes, n.lanes = r.Wake, lanes, lanes
 	return r
 }
 
@@ -68,6 +68,7 @@ func (n *Node) logSent(ctx context.Context, job store.Job, err error) {
 		n.trouble("the message of a job cannot be read", gerr)
 		return
 	}
+	n.ended(&m)
 	line := func(ev *zerolog.Event) *zerolog.Event {
 		ev = ev.Str("dir", "out").Str("tx", m.ID).Str("message_id", m.MessageID).Int("attempt", job.Spent+1).
 			Str("state", string(m.State)).Str("c3", string(m.C3))
