@@ -107,7 +107,7 @@ func (n *Node) server() *http.Server {
 	protocols.SetHTTP1(true)
 	return &http.Server{
 		Handler: n.watched(n.Receiver()), Protocols: protocols, ErrorLog: log.New(httpLog{n}, "", 0),
-		ConnState: n.gate.ConnState,
+		ConnState:         n.gate.ConnState,
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
 	}
 }
