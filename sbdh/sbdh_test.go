@@ -633,3 +633,34 @@ func TestDetectVersion(t *testing.T) {
 		}
 	}
 }
+
+// SBDH-034. An address becomes a participant only if it is one for certain, of an active scheme.
+func TestSBDH034DetectParties(t *testing.T) {
+	doc := func(scheme, id string) string {
+		return `<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2" ` +
+			`xmlns:c="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"><AccountingSupplierParty>` +
+			`<Party><c:EndpointID schemeID="` + scheme + `">` + id + `</c:EndpointID></Party>` +
+			`</AccountingSupplierParty></Invoice>`
+	}
+	for _, tc := range []struct{ scheme, id, want, reason string }{
+		{"0192", "991825827", "0192:991825827", ""},
+		{"0088", " 7300010000001\n", "0088:7300010000001", ""},
+		{"9908", "991825827", "", "Norwegian organisations are 0192"},
+		{"NO:ORGNR", "991825827", "", "DISC-001"},
+		{"0192", "0192:991825827", "", "DISC-002"},
+		{"", "991825827", "", "DISC-001"},
+		{"EM", "a@b.example", "", "DISC-001"},
+		{"0192", "", "", ""},
+	} {
+		d, err := Detect(strings.NewReader(doc(tc.scheme, tc.id)))
+		if err != nil || d.Sender.Value() != tc.want || (d.Unread.Sender == nil) != (tc.reason == "") {
+			t.Errorf("%+v: %+v, %v", tc, d, err)
+		}
+		if u := d.Unread.Sender; u != nil && !strings.Contains(u.Error(), tc.reason) {
+			t.Errorf("%+v: %v", tc, u)
+		}
+		if !d.Receiver.IsZero() || d.Unread.Receiver != nil {
+			t.Errorf("%+v: a receiver that the document does not name: %+v", tc, d)
+		}
+	}
+}

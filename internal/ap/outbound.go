@@ -33,6 +33,7 @@ type Outbound struct {
 	Timeout   time.Duration                     // of one attempt
 	Hold      time.Duration                     // how long a message waits for a receiver that no SMP knows
 	Plan      Plan                              // of the attempts
+	PlanFor   func(m store.Message) Plan        // that of a message; nil: Plan for all
 	Spread    func(time.Duration) time.Duration // what a wait becomes, so that not all messages wait alike; required
 	Lanes     Lanes                             // lets due messages through; required
 	Observe   func(step, detail string)         // called at each step; may be nil
@@ -75,7 +76,7 @@ func (out *Outbound) AttemptMessage(ctx context.Context, job store.Job, m store.
 ) (*as4.Evidence, error) {
 	peer, err := out.peer(ctx, m, direct)
 	if err != nil {
-		return nil, out.unsent(ctx, job, err)
+		return nil, out.unsent(ctx, job, m, err)
 	}
 	return out.attemptAt(ctx, job, m, peer, direct.URL == "" && out.Directory != nil)
 }
@@ -94,7 +95,7 @@ func (out *Outbound) attemptAt(ctx context.Context, job store.Job, m store.Messa
 		return nil, errors.Join(refusal, err)
 	}
 	if peer, err = out.moved(ctx, m, peer, refusal); err != nil {
-		return nil, out.unsent(ctx, job, err)
+		return nil, out.unsent(ctx, job, m, err)
 	}
 	ev, _, err = out.send(ctx, job, m, peer, false)
 	return ev, err
@@ -103,8 +104,9 @@ func (out *Outbound) attemptAt(ctx context.Context, job store.Job, m store.Messa
 // AttemptDue is AttemptMessage for a message whose turn has come by itself. What may have arrived at one access point
 // goes to no other one unasked: the document could be there twice (REL-027).
 func (out *Outbound) AttemptDue(ctx context.Context, job store.Job, m store.Message) (*as4.Evidence, error) {
-	if job.Moving.IsZero() && out.Now().After(out.Plan.ends(job)) { // what is old is not sent unasked, not even once
-		return nil, out.unsent(ctx, job, errors.New("its turn came after the end of its plan"))
+	// what is old is not sent unasked, not even once
+	if job.Moving.IsZero() && out.Now().After(out.planOf(m).ends(job)) {
+		return nil, out.unsent(ctx, job, m, errors.New("its turn came after the end of its plan"))
 	}
 	peer, err := out.peer(ctx, m, as4.Peer{})
 	if err == nil && mayHaveArrived(m) {
@@ -113,7 +115,7 @@ func (out *Outbound) AttemptDue(ctx context.Context, job store.Job, m store.Mess
 		}
 	}
 	if err != nil {
-		return nil, out.unsent(ctx, job, err)
+		return nil, out.unsent(ctx, job, m, err)
 	}
 	lane := store.LaneOf(peer.URL)
 	if !out.Lanes.Admit(job.ID, lane) {
@@ -156,14 +158,15 @@ func (out *Outbound) send(ctx context.Context, job store.Job, m store.Message, p
 	began := time.Now()
 	sealed, err := out.seal(ctx, m, peer)
 	if err != nil {
-		return nil, false, out.unsent(ctx, job, err)
+		return nil, false, out.unsent(ctx, job, m, err)
 	}
 	out.step("seal", began)
-	m, n, err := out.Store.StartAttempt(ctx, job,
+	begun, n, err := out.Store.StartAttempt(ctx, job,
 		store.Start{Endpoint: peer.URL, Fingerprint: certs.Fingerprint(peer.Cert), Lease: sendLease, Sealed: sealed})
 	if err != nil {
-		return nil, false, out.unsent(ctx, job, err)
+		return nil, false, out.unsent(ctx, job, m, err)
 	}
+	m = begun
 	if sealed != nil {
 		out.observe(StepSealed, m.Sealed.Key)
 	}
@@ -426,10 +429,10 @@ func (out *Outbound) result(ctx context.Context, job store.Job, m store.Message,
 	}
 	res := store.Result{State: store.Unknown, Outcome: "error", Detail: err.Error()}
 	if !errors.As(err, &se) {
-		res.Retry, res.Over = out.next(job, 0)
+		res.Retry, res.Over = out.next(job, m, 0)
 		return res
 	}
-	res.Retry, res.Over = out.next(job, se.RetryAfter)
+	res.Retry, res.Over = out.next(job, m, se.RetryAfter)
 	res.Outcome = string(se.Outcome)
 	if se.Signal != nil {
 		res.Code = string(se.Signal.Code)
@@ -467,7 +470,7 @@ func answerEvidence(ev *as4.Evidence, kind string) []store.Evidence {
 // unsent records why nothing was sent although the message was due: it fails for good or is retried later, without
 // counting an attempt (REL-026). A message that may have arrived in an earlier attempt is never given up here: a failed
 // lookup does not prove that it did not arrive (REL-027).
-func (out *Outbound) unsent(ctx context.Context, job store.Job, cause error) error {
+func (out *Outbound) unsent(ctx context.Context, job store.Job, m store.Message, cause error) error {
 	why := store.NotSent{Quarantine: isStoredFault(cause), Retry: out.Now().Add(out.pause(job))}
 	var f *fault.Error
 	if errors.As(cause, &f) && f.Code == fault.ReceiverMoving && out.neverSent(ctx, job) {
@@ -478,8 +481,9 @@ func (out *Outbound) unsent(ctx context.Context, job store.Job, cause error) err
 		why.Retry = later(why.Retry, out.Now().Add(se.RetryAfter))
 	}
 	why.GiveUp, why.Reason = fault.ExitOf(cause) == fault.Negative, cause.Error()
-	if why.Moving.IsZero() && !why.Retry.Before(out.Plan.ends(job)) { // a hold has an end of its own
-		why.Over = out.over(job)
+	plan := out.planOf(m)
+	if why.Moving.IsZero() && !why.Retry.Before(plan.ends(job)) { // a hold has an end of its own
+		why.Over = plan.over(job)
 	}
 	err := out.Store.NotSent(context.WithoutCancel(ctx), job, why)
 	return errors.Join(cause, err)

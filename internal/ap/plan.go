@@ -40,15 +40,24 @@ func Jitter(d time.Duration) time.Duration {
 	return d + time.Duration((rand.Float64()-0.5)*0.4*float64(d))
 }
 
+// planOf returns the plan of a message: that of its tenant and document type, or else the one for all (D-12).
+func (out *Outbound) planOf(m store.Message) Plan {
+	if out.PlanFor != nil {
+		return out.PlanFor(m)
+	}
+	return out.Plan
+}
+
 // ends is when the plan of a job ends.
 func (p Plan) ends(job store.Job) time.Time { return job.Begun.Add(p.GiveUp) }
 
 // next is when the message of a job is sent again after an attempt, at the earliest after asked; over is set if that is
 // after the end of the plan.
-func (out *Outbound) next(job store.Job, asked time.Duration) (at time.Time, over store.Over) {
-	at = out.Now().Add(max(out.Spread(out.Plan.wait(job.Spent)), min(asked, mostRetryAfter)))
-	if at.After(out.Plan.ends(job)) {
-		over = out.over(job)
+func (out *Outbound) next(job store.Job, m store.Message, asked time.Duration) (at time.Time, over store.Over) {
+	plan := out.planOf(m)
+	at = out.Now().Add(max(out.Spread(plan.wait(job.Spent)), min(asked, mostRetryAfter)))
+	if at.After(plan.ends(job)) {
+		over = plan.over(job)
 	}
 	return at, over
 }
@@ -83,13 +92,13 @@ func (out *Outbound) turnedAway(ctx context.Context, job store.Job, m store.Mess
 }
 
 // over says that a plan has ended: EBMS:0301, raised here (AS4-127, REL-024).
-func (out *Outbound) over(job store.Job) store.Over {
+func (p Plan) over(job store.Job) store.Over {
 	return func(unclear bool, last string) string {
 		code := fault.GivenUp
 		if unclear {
 			code = fault.GivenUpUnclear
 		}
 		return fault.New(code, errors.New(last), "%s, %d attempts in %s", ebms.CodeMissingReceipt,
-			job.Spent, out.Plan.GiveUp).Error()
+			job.Spent, p.GiveUp).Error()
 	}
 }

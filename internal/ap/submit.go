@@ -242,26 +242,19 @@ func (s *Submission) ready(opt sbdh.Options) (plan, error) {
 	return plan{header: h, number: p.Number, write: asItIs}, nil
 }
 
-// header makes a new envelope header. Nothing is guessed silently (SBDH-034).
+// header makes a new envelope header. What was given counts; what was not is read from the document, if it says it for
+// certain. Nothing is guessed (SBDH-034).
 func (out *Outbound) header(s Submission, seen sbdh.Detected) (*sbdh.Header, error) {
 	h := &sbdh.Header{
-		Sender: s.From, Receiver: s.To, DocType: s.DocType, Process: s.Process, CountryC1: s.Country,
+		Sender: given(s.From, seen.Sender), Receiver: given(s.To, seen.Receiver),
+		DocType: given(s.DocType, seen.DocType), Process: given(s.Process, seen.Process),
+		CountryC1:  cmp.Or(s.Country, out.Country, seen.Country),
 		InstanceID: uuid.NewString(), Created: out.Now().UTC().Format(time.RFC3339),
-	}
-	if h.DocType.IsZero() {
-		h.DocType = seen.DocType
-	}
-	if h.Process.IsZero() {
-		h.Process = seen.Process
-	}
-	for _, country := range []string{out.Country, seen.Country} {
-		if h.CountryC1 == "" {
-			h.CountryC1 = country
-		}
+		Warnings: contradictions(&s, &seen),
 	}
 	switch {
 	case h.Sender.IsZero() || h.Receiver.IsZero():
-		return nil, fault.New(fault.BadArguments, nil, "sender and receiver are needed")
+		return nil, unnamed(h, &seen)
 	case h.DocType.IsZero() || h.Process.IsZero():
 		return nil, fault.New(fault.DocumentUnknown, nil, "%s", missing(h, seen))
 	case h.CountryC1 == "":
@@ -274,6 +267,46 @@ func (out *Outbound) header(s Submission, seen sbdh.Detected) (*sbdh.Header, err
 		return nil, fault.New(fault.BadArguments, err, "")
 	}
 	return h, nil
+}
+
+// given is what was given, or else what was read.
+func given[T interface{ IsZero() bool }](told, read T) T {
+	if told.IsZero() {
+		return read
+	}
+	return told
+}
+
+// contradictions are remarks about what was given although the document says something else. It may be meant: somebody
+// sends for another, a test goes elsewhere. Nobody is named, because remarks are logged.
+func contradictions(s *Submission, seen *sbdh.Detected) (list []string) {
+	for _, c := range []struct {
+		what  string
+		other bool
+	}{
+		{"sender", !s.From.IsZero() && !seen.Sender.IsZero() && !s.From.Equal(seen.Sender)},
+		{"receiver", !s.To.IsZero() && !seen.Receiver.IsZero() && !s.To.Equal(seen.Receiver)},
+		{"document type", !s.DocType.IsZero() && !seen.DocType.IsZero() && s.DocType != seen.DocType},
+		{"process", !s.Process.IsZero() && !seen.Process.IsZero() && s.Process != seen.Process},
+		{"country of the sender", s.Country != "" && seen.Country != "" && s.Country != seen.Country},
+	} {
+		if c.other {
+			list = append(list, "the "+c.what+" that was given is not the one that the document names")
+		}
+	}
+	return list
+}
+
+// unnamed says which party is missing, and why what the document says about it is none.
+func unnamed(h *sbdh.Header, seen *sbdh.Detected) error {
+	switch unread := seen.Unread; {
+	case !h.Receiver.IsZero():
+		return fault.New(fault.PartyMissing, unread.Sender, "the sender")
+	case !h.Sender.IsZero():
+		return fault.New(fault.PartyMissing, unread.Receiver, "the receiver")
+	default:
+		return fault.New(fault.PartyMissing, cmp.Or(unread.Sender, unread.Receiver), "sender and receiver")
+	}
 }
 
 // missing names what a document does not say about itself.

@@ -133,3 +133,55 @@ func TestDISC007Submit(t *testing.T) {
 		}
 	}
 }
+
+// SBDH-034. Sender, receiver and the rest are read from a document that says them; what was given counts, with a remark
+// if the document says something else; what neither says is refused, with what stands there instead.
+func TestSBDH034ReadFromTheDocument(t *testing.T) {
+	const head = `<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2" ` +
+		`xmlns:c="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2">` +
+		`<c:CustomizationID>urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0` +
+		`</c:CustomizationID><c:ProfileID>` + process + `</c:ProfileID>`
+	side := func(name, scheme, id, country string) string {
+		return `<` + name + `><Party><c:EndpointID schemeID="` + scheme + `">` + id + `</c:EndpointID>` +
+			`<PostalAddress><Country><c:IdentificationCode>` + country + `</c:IdentificationCode></Country>` +
+			`</PostalAddress></Party></` + name + `>`
+	}
+	from := side("AccountingSupplierParty", "0192", "991825827", "SE")
+	to := side("AccountingCustomerParty", "0192", "810418052", "NO")
+	full := head + from + to + `</Invoice>`
+	out := &Outbound{Core: Core{Now: time.Now}}
+	other := must[peppol.ParticipantID](t)(peppol.ParseParticipant("0088:1"))
+
+	p, err := out.prepare(Submission{Open: Bytes([]byte(full))})
+	want := testHeader(t, "0192:991825827", "0192:810418052")
+	if h := p.header; err != nil || h.Sender != want.Sender || h.Receiver != want.Receiver ||
+		h.DocType != want.DocType || h.Process != want.Process || h.CountryC1 != "SE" || len(h.Warnings) != 0 {
+		t.Errorf("%+v, %v", h, err)
+	}
+	p, err = out.prepare(Submission{To: other, Country: "SE", Open: Bytes([]byte(full))})
+	if h := p.header; err != nil || h.Receiver != other || len(h.Warnings) != 1 ||
+		h.Warnings[0] != "the receiver that was given is not the one that the document names" {
+		t.Errorf("another receiver was given: %+v, %v", h, err)
+	}
+	old := side("AccountingCustomerParty", "9908", "810418052", "NO")
+	for name, tc := range map[string]struct {
+		s       Submission
+		doc     string
+		want    string
+		without string
+	}{
+		"no receiver":    {Submission{}, head + from + `</Invoice>`, "the receiver", "sender"},
+		"no party":       {Submission{}, head + `</Invoice>`, "sender and receiver", "DISC"},
+		"an old scheme":  {Submission{}, head + from + old + `</Invoice>`, "organisations are 0192", "sender"},
+		"of the given":   {Submission{To: other}, head + old + `</Invoice>`, "the sender", "0192"},
+		"two candidates": {Submission{}, head + from + to + old + `</Invoice>`, "the receiver", "DISC"},
+	} {
+		tc.s.Open = Bytes([]byte(tc.doc))
+		_, err := out.prepare(tc.s)
+		var f *fault.Error
+		if !errors.As(err, &f) || f.Code != fault.PartyMissing || !strings.Contains(f.Detail, tc.want) &&
+			!strings.Contains(err.Error(), tc.want) || strings.Contains(f.Detail, tc.without) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -93,6 +93,7 @@ type Config struct {
 		GiveUp  Duration `yaml:"give_up_after,omitempty" doc:"How long after it was handed in a message is sent again. After that it has failed." default:"24h"`
 		PerAP   int      `yaml:"per_access_point,omitempty" doc:"Messages that are sent to one access point at the same time while others wait." default:"8"`
 		Workers int      `yaml:"workers,omitempty" doc:"Messages that are sent at the same time." default:"16"`
+		Plans   []Plan   `yaml:"plans,omitempty"`
 		Hold    Duration `yaml:"hold,omitempty" doc:"How long a message is held if its receiver is registered in the SML, but not in the SMP that the SML names, as while a participant changes its provider. ravn serve looks the receiver up again every 15 minutes. 0: the message is given up at once." default:"24h"`
 	} `yaml:"send"`
 
@@ -136,6 +137,15 @@ type Key struct {
 	PasswordFile string `yaml:"password_file,omitempty" doc:"File whose first line is the password."`
 	Cert         string `yaml:"cert,omitempty" doc:"PEM file with the certificate, instead of p12."`
 	Key          string `yaml:"key,omitempty" doc:"PEM file with the private key."`
+}
+
+// Plan is another retry and give_up_after for messages of a tenant or of some document types. What it does not say is
+// as for all messages.
+type Plan struct {
+	Tenant       string   `yaml:"tenant,omitempty" doc:"Tenant whose messages have this plan. Empty: all. The first plan that fits a message is its plan; if none does, it is send.retry and send.give_up_after."`
+	DocumentType string   `yaml:"document_type,omitempty" doc:"Document type, scheme::value, in which each * stands for any characters: *::Invoice##*. Empty: all."`
+	Retry        []string `yaml:"retry,omitempty" doc:"As send.retry. Left out: what that says."`
+	GiveUp       Duration `yaml:"give_up_after,omitempty" doc:"As send.give_up_after. Left out: what that says."`
 }
 
 // Duration is a time.Duration that is written like 30s or 5m.
@@ -308,6 +318,16 @@ func splitList(s string) (list []string) {
 
 // walk calls visit for each key that holds one value or a list of texts; other lists are left to the file.
 func walk(v reflect.Value, prefix string, visit func(field) error) error {
+	return walkAll(v, prefix, func(f field) error {
+		if t := f.value.Type(); t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.String {
+			return nil
+		}
+		return visit(f)
+	})
+}
+
+// walkAll calls visit for each key.
+func walkAll(v reflect.Value, prefix string, visit func(field) error) error {
 	for i := range v.NumField() {
 		t := v.Type().Field(i)
 		if !t.IsExported() {
@@ -317,10 +337,10 @@ func walk(v reflect.Value, prefix string, visit func(field) error) error {
 		path := prefix + name
 		switch {
 		case t.Type.Kind() == reflect.Struct:
-			if err := walk(v.Field(i), path+".", visit); err != nil {
+			if err := walkAll(v.Field(i), path+".", visit); err != nil {
 				return err
 			}
-		case t.Type.Kind() != reflect.Slice || t.Type.Elem().Kind() == reflect.String:
+		default:
 			if err := visit(field{
 				path: path, doc: t.Tag.Get("doc"), def: t.Tag.Get("default"),
 				value: v.Field(i),

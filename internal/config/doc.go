@@ -14,12 +14,17 @@ func Markdown() string {
 		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s | %s |\n", f.path, f.env(), code(f.def), f.allowed(), f.doc)
 		return nil
 	})
-	t := reflect.TypeFor[Key]()
+	describe(&b, "keys", reflect.TypeFor[Key]())
+	describe(&b, "send.plans", reflect.TypeFor[Plan]())
+	return b.String()
+}
+
+// describe writes the keys of a list.
+func describe(b *strings.Builder, list string, t reflect.Type) {
 	for i := range t.NumField() {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
-		fmt.Fprintf(&b, "| `keys[].%s` | | | | %s |\n", name, t.Field(i).Tag.Get("doc"))
+		fmt.Fprintf(b, "| `%s[].%s` | | | | %s |\n", list, name, t.Field(i).Tag.Get("doc"))
 	}
-	return b.String()
 }
 
 func code(s string) string {

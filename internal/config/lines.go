@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -130,5 +131,11 @@ func (c *Config) badDuration(err error) error {
 		}
 		return nil
 	})
+	for path, p := range c.places { // those of a list
+		list := strings.HasPrefix(path, "send.plans[") && strings.HasSuffix(path, ".give_up_after")
+		if bad := new(Duration).UnmarshalText([]byte(p.text)); list && bad != nil && p.kind != ast.NullType {
+			err = fmt.Errorf("%s%s: %w", path, c.Where(path), bad)
+		}
+	}
 	return err
 }

@@ -149,15 +149,18 @@ func TestOPS080Shown(t *testing.T) {
 	}
 	for _, line := range []string{
 		`ravn_build_info{commit="c0ffee",go="go1",version="v1"} 1`,
-		`ravn_ready{check="disk"} 0`, `ravn_ready{check="store"} 1`, `ravn_messages{direction="in",state="DELIVERED"} 7`,
+		`ravn_ready{check="disk"} 0`, `ravn_ready{check="store"} 1`,
+		`ravn_messages{direction="in",state="DELIVERED"} 7`,
 		`ravn_outbox_open{kind="send"} 3`, `ravn_outbox_oldest_seconds{kind="send"} 60`,
 		`ravn_as4_requests_total{code="none",outcome="accepted"} 1`,
 		`ravn_send_attempts_total{code="http_503",outcome="later"} 1`,
 		`ravn_send_age_seconds_bucket{status="sent",le="3600"} 1`,
 		`ravn_send_age_seconds_bucket{status="sent",le="1500"} 0`,
 		`ravn_delivery_attempts_total{backend="folder",outcome="taken"} 1`,
-		`ravn_store_writes_total 5`, `ravn_store_commits_total 4`, `ravn_clock_offset_seconds -1`, `ravn_rules_alarms 2`,
-		`ravn_certificate_not_after_timestamp_seconds{fingerprint="01234567",seat="POP000001",use="ap"} 1.795262403e+09`,
+		`ravn_store_writes_total 5`, `ravn_store_commits_total 4`, `ravn_clock_offset_seconds -1`,
+		`ravn_rules_alarms 2`,
+		`ravn_certificate_not_after_timestamp_seconds{fingerprint="01234567",seat="POP000001",use="ap"} ` +
+			`1.795262403e+09`,
 		`ravn_lookups_total{result="registered",source="cache"} 1`, `ravn_breakers_open{scope="peer"} 1`,
 	} {
 		if !strings.Contains(text, "\n"+line+"\n") {
@@ -218,7 +221,8 @@ func TestOPS080Series(t *testing.T) {
 	m, r := full(), rand.New(rand.NewPCG(1, 2))
 	outcomes := []string{"receipt", "refused", "later", "not-sent", "turned-away", "unknown", "bad-receipt"}
 	for i := range 10_000 {
-		m.Attempt(outcomes[r.IntN(len(outcomes))], []string{fmt.Sprintf("EBMS:%04d", r.IntN(10_000)), ""}[i%2], r.IntN(1000))
+		code := []string{fmt.Sprintf("EBMS:%04d", r.IntN(10_000)), ""}[i%2]
+		m.Attempt(outcomes[r.IntN(len(outcomes))], code, r.IntN(1000))
 	}
 	if n := series(t, m); n >= 1000 {
 		t.Errorf("%d series", n)

@@ -84,7 +84,7 @@ var table = []Definition{
 	{lookupSeconds, Histogram, []string{"step"}, "Time that the questions of a lookup take.", fast},
 	{breakersOpen, Gauge, []string{"scope"}, "Targets that are left alone because they failed.", nil},
 	{validations, Counter, []string{"direction", "verdict"}, "Checks of documents.", nil},
-	{validationTime, Histogram, []string{"direction", "verdict"}, "Time from the start of a check to its verdict.", fast},
+	{validationTime, Histogram, []string{"direction", "verdict"}, "Time until a check has its verdict.", fast},
 	{storeWrites, Counter, nil, "Writes to the record.", nil},
 	{storeCommits, Counter, nil, "Transactions that carried them.", nil},
 	{commitSeconds, Histogram, nil, "Time that commits take.", fast},

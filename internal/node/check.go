@@ -62,6 +62,9 @@ func inspect(ctx context.Context, cfg *config.Config, o CheckOptions) *inspectio
 	in.add(cfg.CheckFolders())
 	in.rules()
 	in.database(ctx)
+	cfg.UnusedPlans(func(path, earlier string) {
+		in.remark(path, "it is the plan of no message: %s fits all that it fits", earlier)
+	})
 	return in
 }
 

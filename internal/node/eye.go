@@ -26,6 +26,7 @@ import (
 // eye is what watches a node: what it counts, and what was found out lately. A scrape or a question for readiness finds
 // everything there and asks nobody.
 type eye struct {
+	current  atomic.Pointer[Node] // that serves, or is to serve first
 	metrics  *metrics.Metrics
 	latency  latency
 	draining atomic.Bool
@@ -48,11 +49,12 @@ type counted struct {
 
 // newEye begins to count.
 func (n *Node) newEye() {
+	n.eye.current.Store(n)
 	n.eye.answers.Store(true)
 	n.eye.counted.Store(&counted{})
 	n.eye.clock.start(n.opts.Now())
 	n.eye.metrics = metrics.New(metrics.Build{Version: n.opts.Version, Commit: n.opts.Commit, Go: runtime.Version()},
-		n.reading)
+		func() metrics.Reading { return n.eye.current.Load().reading() })
 }
 
 // committed is told of each commit of the record.

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Commits that take longer than slowCommit are slow. If more than one in twenty is, in the last ten seconds, no messages
-// are admitted, until all but one in twenty take less than calmCommit (REL-060, operations.md §15).
+// Commits that take longer than slowCommit are slow. If more than one in twenty is, in the last ten seconds, no
+// messages are admitted, until all but one in twenty take less than calmCommit (REL-060, operations.md §15).
 const (
 	slowCommit  = 2 * time.Second
 	calmCommit  = slowCommit * 8 / 10

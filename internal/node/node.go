@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -48,42 +47,49 @@ type Options struct {
 	Command bool // not a server: it does one thing, and leaves the schema of a running server alone
 }
 
-// Node is one server.
+// Node is one server, from one configuration. A reload makes another one that takes its place (Reload).
 type Node struct {
+	*lasting
 	Config   *config.Config
-	Store    *store.Store
-	Blobs    blob.Store
 	Keys     *certs.Keyring
 	Trust    *certs.Verifier
 	Seat     peppol.SeatID // signs by default: the seat of the first key
 	Inbound  *ap.Inbound
 	Outbound *ap.Outbound
 	Remarks  []string // of the checks of the configuration
-	Desk     *documents.Desk
 
-	opts     Options
-	data     *Data
-	process  *alive.Process
-	inbox    *backend.Folder
-	cursor   string // of findLost
-	filled   string // of fillDocuments
-	spool    string
-	listener net.Listener
-	gate     *intake.Gate // limits what strangers may hold at the AS4 endpoint
-	runner   *queue.Runner
-	sender   *queue.Runner // of messages to other access points
-	lanes    *queue.Lanes  // of sender
-	health   health
-	eye      eye // what is seen of the node from outside
-	ops      opsServer
-	lines    lines // limits what strangers can make us log
-
-	tolerated tolerances
+	opts   Options
+	inbox  *backend.Folder
+	cursor string // of findLost
+	filled string // of fillDocuments
+	runner *queue.Runner
+	sender *queue.Runner // of messages to other access points
+	lines  lines         // limits what strangers can make us log
 
 	rules      *validation.Validator // nil if nothing is checked
 	room       *validation.Room      // memory for all checks
 	packs      []pack.Pack           // those of rules
 	unreadable []error               // rules that could not be read
+}
+
+// lasting is what a reload of the configuration leaves as it is.
+type lasting struct {
+	Store *store.Store
+	Blobs blob.Store
+	Desk  *documents.Desk
+
+	data       *Data
+	process    *alive.Process
+	spool      string
+	listener   net.Listener
+	cert       *reloading   // of the listener; nil without TLS
+	gate       *intake.Gate // limits what strangers may hold at the AS4 endpoint
+	lanes      *queue.Lanes // what is known of other access points
+	health     health
+	tolerated  tolerances
+	succession succession
+	eye        eye // what is seen of the node from outside
+	ops        opsServer
 }
 
 // Open opens everything that a node needs, but does not listen or run anything yet. It begins with the checks of Check.
@@ -101,8 +107,7 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) 
 	if err := errors.Join(in.bad...); err != nil {
 		return nil, err
 	}
-	n := &Node{Config: cfg, Remarks: in.remarks, opts: opts, lines: newLines(opts.Log, opts.Now)}
-	n.Keys, n.Trust, n.Seat = certs.NewKeyring(in.ids...), in.trust, in.ids[0].Seat
+	n := configured(cfg, in, opts, &lasting{})
 	n.newEye()
 	if err := n.show(); err != nil {
 		return nil, err
@@ -113,6 +118,14 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) 
 	n.buryDead(ctx)
 	n.wire(in)
 	return n, nil
+}
+
+// configured makes the node of a checked configuration, without its record.
+func configured(cfg *config.Config, in *inspection, opts Options, l *lasting) *Node {
+	return &Node{
+		lasting: l, Config: cfg, Remarks: in.remarks, opts: opts, lines: newLines(opts.Log, opts.Now),
+		Keys: certs.NewKeyring(in.ids...), Trust: in.trust, Seat: in.ids[0].Seat,
+	}
 }
 
 // show registers this process in the data folder, before anything there is opened, and warns about another server that
@@ -198,7 +211,7 @@ func (n *Node) wire(in *inspection) {
 		Core: core, Check: n.check(n.Config.Validation.Outgoing), Directory: directory, Seat: n.Seat,
 		Country: n.Config.Country,
 		Timeout: time.Duration(n.Config.Send.Timeout), Hold: time.Duration(n.Config.Send.Hold),
-		Plan:     ap.Plan{Waits: n.Config.RetryWaits(), GiveUp: time.Duration(n.Config.Send.GiveUp)},
+		PlanFor:  n.planFor,
 		Spread:   ap.Jitter,
 		Envelope: sbdh.Options{FullStandard: n.Config.FullStandard},
 		Sender: &as4.Sender{
@@ -231,13 +244,7 @@ func (n *Node) Serve(ctx context.Context) error {
 	defer cancel()
 	defer n.serveOps()()
 	srv := n.server()
-	var wg sync.WaitGroup
-	for _, work := range []func(context.Context){
-		n.runner.Run, n.sender.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts,
-		n.keepDocuments, n.watchRecord, n.watchCounts,
-	} {
-		wg.Go(func() { work(ctx) })
-	}
+	n.succession.begin(ctx, n)
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(n.listener) }()
 	var err error
@@ -254,10 +261,17 @@ func (n *Node) Serve(ctx context.Context) error {
 			err = errors.Join(err, serr)
 		}
 	}
-	wg.Wait()
+	n.succession.wait()
 	n.logTolerated()
-	n.lines.flush()
 	return err
+}
+
+// work is what a node does beside answering requests. Each ends soon after its context.
+func (n *Node) work() []func(context.Context) {
+	return []func(context.Context){
+		n.runner.Run, n.sender.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts,
+		n.keepDocuments, n.watchRecord, n.watchCounts,
+	}
 }
 
 // shutdownWait is how long running requests may take to finish (REL-063).

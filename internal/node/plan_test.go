@@ -13,6 +13,7 @@ import (
 
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/golden"
@@ -338,5 +339,25 @@ func TestREL025DeadAccessPoint(t *testing.T) {
 	}
 	if n := calls.Load(); n < 5 || n > 5+16 {
 		t.Errorf("%d attempts at the dead one", n)
+	}
+}
+
+// D-12: a message has the plan of its tenant and document type, for its waits and for its end.
+func TestD12PlanOfATenant(t *testing.T) {
+	p := openPlanned(t)
+	p.answer = status(503)
+	p.Config.Send.Plans = []config.Plan{
+		{Tenant: "acme", Retry: []string{"3m"}},
+		{Tenant: db.DefaultTenant, DocumentType: "*::Invoice##*", Retry: []string{"7s", "9s"}},
+	}
+	for i, want := range []time.Duration{7 * time.Second, 9 * time.Second, time.Hour} {
+		if _, wait, err := p.attempt(t); wait != want {
+			t.Errorf("after attempt %d it waits for %s, want %s: %v", i+1, wait, want, err)
+		}
+	}
+	p.Outbound.PlanFor = func(store.Message) ap.Plan { return ap.Plan{GiveUp: time.Minute} }
+	p.now = p.now.Add(time.Hour)
+	if state, _, err := p.attempt(t); state != store.FailedPermanent || codeOf(err) != fault.GivenUp {
+		t.Errorf("at the end: %s, %v", state, err)
 	}
 }

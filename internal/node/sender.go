@@ -18,9 +18,10 @@ import (
 // newSender makes the worker that sends due messages: those that were handed in, and those whose plan has another
 // attempt (REL-024).
 func (n *Node) newSender() *queue.Runner {
-	lanes := &queue.Lanes{
-		LaneStore: n.Store, PerLane: n.Config.Send.PerAP, Expire: n.Outbound.Plan.GiveUp, Now: n.opts.Now,
-		Changed: n.logBreaker,
+	lanes := n.lanes
+	if lanes == nil {
+		lanes = &queue.Lanes{LaneStore: n.Store, Now: n.opts.Now}
+		n.lanes = lanes
 	}
 	send := func(ctx context.Context, job store.Job) queue.Outcome {
 		defer lanes.End(job.ID)
@@ -31,8 +32,17 @@ func (n *Node) newSender() *queue.Runner {
 		Limit: n.Config.Send.Workers, Timeout: 2*n.Outbound.Timeout + time.Minute, // AS4-125: perhaps two access points
 		OnError: n.logJob,
 	}
-	lanes.Wake, n.Outbound.Lanes, n.lanes = r.Wake, lanes, lanes
+	lanes.Tune(queue.Tuning{
+		PerLane: n.Config.Send.PerAP, Expire: n.Config.LongestPlan(), Wake: r.Wake, Changed: n.logBreaker,
+	})
+	n.Outbound.Lanes = lanes
 	return r
+}
+
+// planFor returns the plan of a message (D-12).
+func (n *Node) planFor(m store.Message) (p ap.Plan) {
+	p.Waits, p.GiveUp = n.Config.RetryPlan(m.Tenant, m.DocTypeScheme+"::"+m.DocType)
+	return p
 }
 
 // logBreaker says that an access point is left alone for a while, or served again (REL-025).

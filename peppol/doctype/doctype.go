@@ -28,7 +28,9 @@ type About struct {
 	Customization string    // CustomizationID of UBL, or the guideline parameter of Cross Industry Invoice
 	Profile       string    // ProfileID, or the business process parameter
 	Version       string    // UBLVersionID
-	Country       string    // of the supplier or other sending party of UBL
+	Country       string    // of the party that sends it; of Inspect only, like both below
+	Sender        Endpoint  // of that party, if the document says who it is (C1)
+	Receiver      Endpoint  // of the party that it is for (C4)
 	Number        string    // the document's own, of UBL; of Inspect only, because it may stand anywhere
 
 	DocType, Process string // from the scopes of an envelope
@@ -41,10 +43,13 @@ func Identify(r io.Reader) (About, error) {
 	return read(r, &detector{inside: true})
 }
 
-// Inspect reads a whole document that is to be put into an envelope, with the country of its sender if known accepts
-// it. An envelope is only recognised as one: its header says what is inside.
+// Inspect reads a whole document that is to be put into an envelope, with the addresses of sender and receiver, and the
+// country of its sender if known accepts it. An envelope is only recognised as one: its header says what is inside.
 func Inspect(r io.Reader, known func(country string) bool) (About, error) {
-	return read(r, &detector{known: known})
+	d := &detector{known: known}
+	about, err := read(r, d)
+	d.sides.tell(&about)
+	return about, err
 }
 
 func read(r io.Reader, d *detector) (About, error) {
@@ -53,12 +58,6 @@ func read(r io.Reader, d *detector) (About, error) {
 		err = nil
 	}
 	return d.About, err
-}
-
-// senders are the parties of UBL documents whose country is that of C1.
-var senders = map[string]bool{
-	"AccountingSupplierParty": true, "BuyerCustomerParty": true, "SellerSupplierParty": true,
-	"DespatchSupplierParty": true, "SenderParty": true, "ProviderParty": true,
 }
 
 // maxValue is how much of an element's text is read, in bytes: identifiers are shorter.
@@ -70,6 +69,7 @@ type detector struct {
 	inside bool              // look into an envelope, and stop when the identifiers are known
 	known  func(string) bool // nil: nobody asks for the country
 
+	sides
 	path  []string // local names of open elements, without that of an envelope
 	text  strings.Builder
 	scope map[string]string // of the scope under way: element to text
@@ -111,7 +111,10 @@ func (d *detector) startElement(e *safe.Event) error {
 	if d.Envelope && e.Name.Is(NSEnvelope, "Scope") {
 		d.scope = map[string]string{}
 	}
-	d.path = append(d.path, e.Name.Local)
+	if d.path = append(d.path, e.Name.Local); len(d.path) == 1 && !d.inside {
+		d.from, d.to = way(e.Name)
+	}
+	d.sides.start(e)
 	return nil
 }
 
@@ -141,8 +144,9 @@ func (d *detector) endElement(name safe.Name, text string) {
 		case "BusinessProcessSpecifiedDocumentContextParameter":
 			d.Profile = text
 		}
-	case d.known != nil && d.Country == "" && d.ofSender(name) && d.known(text):
-		d.Country = text
+	}
+	if !d.inside {
+		d.sides.end(d.path, name, text, d.known)
 	}
 }
 
@@ -165,12 +169,6 @@ func Number(text string) string {
 		}
 	}
 	return text
-}
-
-// ofSender reports whether an element that ends names a country of the sending party.
-func (d *detector) ofSender(name safe.Name) bool {
-	level := len(d.path)
-	return level > 3 && name.Is(nsCBC, "IdentificationCode") && senders[d.path[1]] && d.path[level-2] == "Country"
 }
 
 // envelope keeps what the scopes say of document type and process.
