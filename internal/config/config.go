@@ -115,6 +115,11 @@ type Config struct {
 		Receiver string `yaml:"receiver,omitempty" doc:"Receiver of the reports. Empty: in production OpenPeppol, 9925:be0848934496; elsewhere none."`
 	} `yaml:"reporting,omitempty"`
 
+	Ops struct {
+		Listen string `yaml:"listen,omitempty" doc:"Address of a listener for those who watch the server, like 127.0.0.1:9445: /healthz (the process lives), /readyz (it takes messages) and /metrics (Prometheus), without TLS and without login. Empty: none."`
+		Public bool   `yaml:"public,omitempty" doc:"ops.listen may be an address that other machines can reach. It has no login: let only the machines through that watch."`
+	} `yaml:"ops,omitempty"`
+
 	Log struct {
 		Level  string `yaml:"level,omitempty" doc:"debug, info, warn or error." default:"info"`
 		Format string `yaml:"format,omitempty" doc:"json or console. Empty: console on a terminal, otherwise json."`

@@ -79,6 +79,7 @@ func (n *Node) logSent(ctx context.Context, job store.Job, err error) {
 		n.trouble("the message of a job cannot be read", gerr)
 		return
 	}
+	n.ended(&m)
 	line := func(ev *zerolog.Event) *zerolog.Event {
 		ev = ev.Str("dir", "out").Str("tx", m.ID).Str("message_id", m.MessageID).Int("attempt", job.Spent+1).
 			Str("state", string(m.State)).Str("c3", string(m.C3))

@@ -171,6 +171,19 @@ func (l *Lanes) Report(name string, ok bool, took time.Duration) {
 	}
 }
 
+// Broken are the targets that failed and have not succeeded since, with when their breakers opened.
+func (l *Lanes) Broken() map[string]time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := map[string]time.Time{}
+	for name, st := range l.lanes {
+		if !st.opened.IsZero() {
+			list[name] = st.opened
+		}
+	}
+	return list
+}
+
 // End says that a job is not under way any more.
 func (l *Lanes) End(id string) {
 	l.mu.Lock()
