@@ -156,8 +156,8 @@ func (s *share) portions() (list []store.Portion) {
 		list = append(list, p)
 	}
 	slices.SortFunc(list, func(a, b store.Portion) int {
-		return cmp.Or(strings.Compare(a.Lane, b.Lane), cmp.Compare(a.Class, b.Class), strings.Compare(a.Tenant, b.Tenant),
-			cmp.Compare(bit(b.Newest), bit(a.Newest)))
+		return cmp.Or(strings.Compare(a.Lane, b.Lane), cmp.Compare(a.Class, b.Class),
+			strings.Compare(a.Tenant, b.Tenant), cmp.Compare(bit(b.Newest), bit(a.Newest)))
 	})
 	return list
 }

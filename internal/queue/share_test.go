@@ -37,8 +37,8 @@ func (c *clocked) head(tenant string, class store.Class, lane string) store.Lane
 	return store.Lane{Name: lane, Tenant: tenant, Class: class, Due: c.now}
 }
 
-// REL-025: places go to the tenant with the fewest jobs under way, whatever the number of its access points, and tenants
-// that are alike take turns.
+// REL-025: places go to the tenant with the fewest jobs under way, whatever the number of its access points, and
+// tenants that are alike take turns.
 func TestREL025SharesAmongTenants(t *testing.T) {
 	c := newClocked()
 	var many []store.Lane // a tenant with work for many access points

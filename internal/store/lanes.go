@@ -86,8 +86,8 @@ const (
 		unended = unended - 1` + held
 )
 
-// ClaimLanes is Claim for messages to be sent: share is told which lanes have due work, of which tenants and classes, and says how
-// much of each is claimed. It must not call the store.
+// ClaimLanes is Claim for messages to be sent: share is told which lanes have due work, of which tenants and classes,
+// and says how much of each is claimed. It must not call the store.
 func (s *Store) ClaimLanes(ctx context.Context, c Claim, share func([]Lane) []Portion) ([]Job, error) {
 	var jobs []Job
 	err := s.UpdateAny(ctx, s.in(func(tx *Tx) error {
