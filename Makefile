@@ -43,7 +43,7 @@ SEEDS ?= 100000
 BUGS ?= all
 simulate: ## SEEDS days of a sender and its access points under a fake clock, with faults of all kinds; then the bugs of internal/sim/bugs.txt, each of which must be found. BUGS=none: without them
 	RAVN_SIM_SEEDS=$(SEEDS) go test -count=1 -v -timeout 48h -run 'TestSeeds|REL025' ./internal/sim/
-	@[ "$(BUGS)" = none ] || RAVN_SIM_SEEDS=400 go run ./internal/mutants -why 'VIOLATED [^\n]*' internal/sim/bugs.txt
+	@[ "$(BUGS)" = none ] || RAVN_SIM_SEEDS=300 go run ./internal/mutants -limit 30m -why 'VIOLATED [^\n]*' internal/sim/bugs.txt
 
 interop-build: ## the Java peer and the judge of rules; needs a JDK and Maven
 	cd testbed/interop && mvn -q -B package

@@ -38,7 +38,7 @@ type Engine struct {
 	Snapshot   string // statement that starts a transaction of reads which all see one state
 	Clock      string // expression: the database's clock in microseconds
 	SkipLocked string // clause that makes a claim pass over rows that another claim holds
-	IndexedBy  string // clause that makes a query go along an index, of which $1 is the name; "" leaves it to the planner
+	IndexedBy  string // clause that makes a query go along the index $1; "" leaves it to the planner
 	LockSchema string // statement that keeps other nodes from migrating at the same time; may be empty
 	Sign       string // statement by which a connection shows that its server lives; "" when that shows elsewhere
 	Dollar     bool   // placeholders are $1, $2 … instead of ?
@@ -67,6 +67,10 @@ type Options struct {
 	Now       func() time.Time                   // nil means time.Now, and the database's clock for due times (REL-066)
 	Boot      func() (name string, micros int64) // nil means that of the Engine for leases, or Now if that is set
 	ReadLimit time.Duration                      // of one read; 0 means DefaultReadLimit
+
+	// Committed is told how long each transaction took, from its begin to the answer to its COMMIT, also if it failed.
+	// It must return at once; nil: nobody asks.
+	Committed func(took time.Duration)
 
 	Server bool               // of a server: while it is open no command of another version changes the schema
 	Used   bool               // the database must have been used before: an empty one is left alone, ErrEmpty
@@ -110,6 +114,9 @@ func New(ctx context.Context, eng Engine, opts Options) (*DB, error) {
 	}
 	if opts.ReadLimit <= 0 {
 		opts.ReadLimit = DefaultReadLimit
+	}
+	if opts.Committed == nil {
+		opts.Committed = func(time.Duration) {}
 	}
 	d := &DB{
 		eng: eng, opts: opts, ownClock: ownClock,
@@ -247,4 +254,20 @@ func (d *DB) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
 		d.stmts[query] = st
 	}
 	return st, err
+}
+
+// ClockOffset is by how much the clock of this process is ahead of that of the database. What the question itself took
+// is left out.
+func (d *DB) ClockOffset(ctx context.Context) (time.Duration, error) {
+	began := time.Now()
+	theirs, err := ReadOne(ctx, d, "clock", ScanInt, "SELECT {clock}")
+	if err != nil {
+		return 0, err
+	}
+	took := time.Since(began)
+	offset := began.Add(took / 2).Sub(FromMicros(theirs))
+	if offset.Abs() <= took/2+2*time.Millisecond {
+		return 0, nil
+	}
+	return offset, nil
 }

@@ -1,7 +1,7 @@
 // Mutants breaks the program in known places, one at a time, and checks that a test fails each time. A test that passes
 // with the line broken proves nothing.
 //
-//	go run ./internal/mutants [-first N] [-run TEXT] [-workers N] [-why PATTERN] [LIST]
+//	go run ./internal/mutants [-first N] [-run TEXT] [-workers N] [-why PATTERN] [-limit DURATION] [LIST]
 //
 // LIST (internal/mutants/list.txt) says of each mutant what it breaks, the file, the text and its replacement, and
 // the tests that must notice:
@@ -39,18 +39,19 @@ func main() {
 	text := flag.String("run", "", "only mutants whose name has this text")
 	workers := flag.Int("workers", 2, "how many at the same time")
 	why := flag.String("why", "", "what the tests must say when they fail, a regular expression")
+	limit := flag.Duration("limit", 3*time.Minute, "ends tests that a mutant lets wait for ever")
 	flag.Parse()
 	list := "internal/mutants/list.txt"
 	if flag.NArg() > 0 {
 		list = flag.Arg(0)
 	}
-	if err := run(list, *first, *text, *workers, *why); err != nil {
+	if err := run(list, *first, *text, *workers, *why, *limit); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
-func run(list string, first int, text string, workers int, why string) error {
+func run(list string, first int, text string, workers int, why string, limit time.Duration) error {
 	reason, err := regexp.Compile(why)
 	if err != nil {
 		return err
@@ -63,10 +64,11 @@ func run(list string, first int, text string, workers int, why string) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range all { // also those that are not run today: a file that moved takes its mutants along
-		if err := m.checkText(); err != nil {
+	for i := range all { // also those that are not run today: a file that moved takes its mutants along
+		if err := all[i].checkText(); err != nil {
 			return err
 		}
+		all[i].limit = limit
 	}
 	if first > 0 {
 		all = all[:min(first, len(all))]
@@ -82,6 +84,7 @@ type mutant struct {
 	name, file string
 	pkg, tests string // what must fail
 	old, new   string
+	limit      time.Duration // of its tests
 }
 
 func parse(text string) ([]mutant, error) {
@@ -241,15 +244,12 @@ func (m *mutant) try(dir, shared string, why *regexp.Regexp) (said string, err e
 	return said, nil
 }
 
-// testLimit ends tests that a mutant lets wait for ever.
-const testLimit = 3 * time.Minute
-
 func goTest(dir, shared string, m mutant) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), testLimit+time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), m.limit+time.Minute)
 	defer cancel()
 	// Without vet: it may refuse a mutant that no test of ours notices.
 	cmd := exec.CommandContext(ctx, "go", "test", "-trimpath", "-vet=off", "-count=1",
-		"-timeout", testLimit.String(), "-run", m.tests, m.pkg)
+		"-timeout", m.limit.String(), "-run", m.tests, m.pkg)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "RAVN_SHARED="+shared)
 	out, err := cmd.CombinedOutput()

@@ -14,8 +14,8 @@ func TestParse(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []mutant{
-		{"REL-1 a b", "a/b.go", "./a", "TestA|TestB", "if x {\n\treturn", "if y {\n\treturn"},
-		{"c", "c.go", "./c", "T", "x", ""},
+		{"REL-1 a b", "a/b.go", "./a", "TestA|TestB", "if x {\n\treturn", "if y {\n\treturn", 0},
+		{"c", "c.go", "./c", "T", "x", "", 0},
 	}
 	if len(all) != 2 || all[0] != want[0] || all[1] != want[1] {
 		t.Errorf("got %+v", all)

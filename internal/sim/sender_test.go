@@ -291,11 +291,11 @@ func (v *watch) ClaimLanes(ctx context.Context, c store.Claim, share func([]stor
 	jobs, err := v.Store.ClaimLanes(ctx, c, func(heads []store.Lane) []store.Portion {
 		v.mu.Lock()
 		defer v.mu.Unlock()
-		open, old := 0, map[string]bool{}
+		open, old := map[string]bool{}, map[string]bool{}
 		for _, h := range heads {
-			old[h.Name] = w.wall().Sub(h.Due) >= w.giveUp
+			old[h.Name] = old[h.Name] || w.wall().Sub(h.Due) >= w.giveUp
 			if old[h.Name] || v.may(h.Name) > 0 || !w.wall().Before(v.lane(h.Name).until) {
-				open++
+				open[h.Name] = true
 			}
 		}
 		list, given := share(heads), map[string]int{}
@@ -303,7 +303,7 @@ func (v *watch) ClaimLanes(ctx context.Context, c store.Claim, share func([]stor
 			given[p.Lane] += p.Limit
 		}
 		for name, k := range given {
-			alone := open == 1 && v.lane(name).until.IsZero()
+			alone := len(open) == 1 && v.lane(name).until.IsZero()
 			if k > 0 && k > v.may(name) && !alone && !old[name] {
 				w.violate("lanes", "%s gets %d more places at %q, %d are possible: %+v", v.n.name, k, name, v.may(name),
 					*v.lane(name))
