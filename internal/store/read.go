@@ -17,6 +17,31 @@ func (s *Store) Get(ctx context.Context, tenant, id string) (Message, error) {
 	return db.ReadOne(ctx, s.DB, "get", scanMessage, getMessage, id, tenant)
 }
 
+// manyBatch is how many messages one query of Many looks for.
+const manyBatch = 200
+
+var getMany = `SELECT ` + columns + ` FROM message WHERE tenant = ? AND id IN (` + db.Placeholders(manyBatch) + `)`
+
+// Many returns those messages of a tenant that there are, by their ids.
+func (s *Store) Many(ctx context.Context, tenant string, ids []string) (map[string]Message, error) {
+	found := make(map[string]Message, len(ids))
+	for batch := range slices.Chunk(ids, manyBatch) {
+		args := make([]any, 1, manyBatch+1)
+		args[0] = tenant
+		for i := range manyBatch { // a short batch looks for its last one again
+			args = append(args, batch[min(i, len(batch)-1)])
+		}
+		list, err := db.ReadAll(ctx, s.DB, "many", scanMessage, getMany, args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range list {
+			found[m.ID] = m
+		}
+	}
+	return found, nil
+}
+
 // Get returns a message as the transaction sees it.
 func (tx *Tx) Get(id string) (Message, error) {
 	return db.One(tx.Tx, scanMessage, getMessage, id, tx.Tenant())
