@@ -345,7 +345,8 @@ func TestOPS041CrashPointsOfPickup(t *testing.T) {
 		s = serveProcess(t, p.from)
 		p.drained(time.Minute)
 		s.kill()
-		want := []string{name + ".xml", name + ".xml.json", name + ".xml.metadata.json", name + ".xml.receipt.xml"}
+		doc := name + ".xml"
+		want := []string{doc, doc + ".json", doc + ".metadata.json", doc + ".receipt.xml"}
 		got := slices.DeleteFunc(p.names("done"), func(n string) bool { return !strings.HasPrefix(n, name+".") })
 		if !slices.Equal(got, want) || len(p.names("failed")) > 0 {
 			t.Errorf("%s: done %q, failed %q", point, got, p.names("failed"))
@@ -359,8 +360,8 @@ func TestOPS041CrashPointsOfPickup(t *testing.T) {
 	}
 }
 
-// CP-S3, CP-S4, CP-S7, CP-S8: the sender is killed before and after each commit that follows a document from the pick-up
-// folder: of its claim, its attempt, its receipt. It is sent once, under one MessageId.
+// CP-S3, CP-S4, CP-S7, CP-S8: the sender is killed before and after each commit that follows a document from the
+// pick-up folder: of its claim, its attempt, its receipt. It is sent once, under one MessageId.
 func TestCrashPointsOfSender(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, "100ms")

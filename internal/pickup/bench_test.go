@@ -78,6 +78,7 @@ func (o *outbox) Many(_ context.Context, _ string, ids []string) (map[string]sto
 func (o *outbox) Attempts(context.Context, string, string) ([]store.Attempt, error) {
 	return o.attempts, nil
 }
+
 func (o *outbox) Timeline(context.Context, string, string) ([]store.Event, error) {
 	return o.events, nil
 }
