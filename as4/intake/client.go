@@ -100,7 +100,8 @@ func (g *Gate) Client(r *http.Request) Client {
 
 // trusts reports whether an address is one of a trusted proxy.
 func (g *Gate) trusts(a netip.Addr) bool {
-	return slices.ContainsFunc(g.Proxies, func(p netip.Prefix) bool { return p.Contains(a) })
+	g.init()
+	return slices.ContainsFunc(*g.proxies.Load(), func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // nearest returns the last hop that is not a trusted proxy, the first one if all are, and nothing if it meets a hop

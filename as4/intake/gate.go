@@ -12,6 +12,7 @@ package intake
 import (
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -76,11 +77,12 @@ type Gate struct {
 	Closed  func(Closing)    // called for each connection that is closed without a response; may be nil
 	Now     func() time.Time // nil means time.Now
 
-	once   sync.Once
-	all    amounts // limits
-	source amounts // limits
+	once    sync.Once
+	proxies atomic.Pointer[[]netip.Prefix]
 
 	mu      sync.Mutex
+	all     amounts // limits
+	source  amounts // limits
 	conns   map[*conn]bool
 	byAddr  map[string]*conn // by the remote address
 	bodies  map[*Body]bool
@@ -112,6 +114,7 @@ func (e *Error) Error() string {
 func (g *Gate) init() {
 	g.once.Do(func() {
 		g.all, g.source = g.All.amounts(DefaultAll), g.Source.amounts(DefaultSource)
+		g.proxies.Store(&g.Proxies)
 		if g.Grace == 0 {
 			g.Grace = DefaultGrace
 		}
@@ -124,6 +127,16 @@ func (g *Gate) init() {
 		g.conns, g.byAddr = map[*conn]bool{}, map[string]*conn{}
 		g.bodies, g.sources = map[*Body]bool{}, map[Source]*amounts{}
 	})
+}
+
+// Change replaces limits and trusted proxies while the Gate is in use. What is held above a lower limit stays until its
+// holders let go of it.
+func (g *Gate) Change(all, source Limits, proxies []netip.Prefix) {
+	g.init()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.all, g.source = all.amounts(DefaultAll), source.amounts(DefaultSource)
+	g.proxies.Store(&proxies)
 }
 
 // Held is what everybody together holds at the moment.

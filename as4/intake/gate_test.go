@@ -535,3 +535,22 @@ func TestNilBody(t *testing.T) {
 	b.Return(Spool, 1)
 	b.Close()
 }
+
+// OPS-122: limits and proxies may change while a gate is in use.
+func TestOPS122Change(t *testing.T) {
+	s := newScene(Limits{Memory: 100}, Limits{Memory: 100})
+	r := s.begin(t, "192.0.2.1:1")
+	if err := r.Take(Memory, 80); err != nil {
+		t.Fatal(err)
+	}
+	s.Change(Limits{Memory: 90}, Limits{Memory: 90}, []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")})
+	wantErr(t, r.Take(Memory, 11), Error{Kind: Memory, Source: true})
+	if err := r.Take(Memory, 10); err != nil {
+		t.Error(err)
+	}
+	for addr, want := range map[string]bool{"10.0.0.1": false, "192.0.2.7": true} {
+		if got := s.trusts(netip.MustParseAddr(addr)); got != want {
+			t.Errorf("%s is a proxy: %t, want %t", addr, got, want)
+		}
+	}
+}

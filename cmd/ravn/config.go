@@ -16,7 +16,7 @@ import (
 
 func (c *cli) configCmd() *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Work with the configuration"}
-	cmd.AddCommand(c.configCheck(), &cobra.Command{
+	cmd.AddCommand(c.configCheck(), c.configReload(), &cobra.Command{
 		Use: "doc", Short: "Print the table of all keys", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := c.out.Write([]byte(config.Markdown()))
@@ -41,6 +41,32 @@ func (c *cli) configCheck() *cobra.Command {
 	cmd.Flags().BoolVar(&connect, "connect", false,
 		"also ask the database whether it belongs to the data folder and has a version that can be used")
 	return cmd
+}
+
+func (c *cli) configReload() *cobra.Command {
+	return &cobra.Command{
+		Use: "reload", Short: "Make the running server read its configuration again", Args: cobra.NoArgs,
+		Long: "Checks the configuration, tells the server on its data folder to read it (SIGHUP), and waits until it " +
+			"\nhas. Nothing under way is lost, and connections stay. Addresses, environment, data folder and " +
+			"database need a\nrestart; the log of the server names those that have changed.\n\n" +
+			"Exit codes: 0 reloaded; 2 the configuration is wrong, or there is no server; 3 not known, see its log.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(c.config)
+			if err != nil {
+				return err
+			}
+			servers, err := node.ReloadServers(cmd.Context(), cfg)
+			if err != nil {
+				return err
+			}
+			for _, who := range servers {
+				if err := c.print(who, "reloaded: %s", who); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
 }
 
 // checked is what config check shows.
@@ -122,4 +148,18 @@ func programVersion() string {
 		return info.Main.Version
 	}
 	return "development"
+}
+
+// programCommit is the commit from which the program was built, "" if that is not known.
+func programCommit() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for i := range info.Settings {
+		if info.Settings[i].Key == "vcs.revision" {
+			return info.Settings[i].Value
+		}
+	}
+	return ""
 }

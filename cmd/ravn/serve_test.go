@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -45,7 +46,7 @@ func (l *logFile) find(t *testing.T, message string) map[string]any {
 	}
 }
 
-// Start and stop are logged with what runs and why it ends; SIGHUP is logged and ends nothing.
+// Start and stop are logged with what runs and why it ends; SIGHUP reloads and ends nothing.
 func TestServeTellsOfStartAndStop(t *testing.T) {
 	for sig, reason := range map[syscall.Signal]string{syscall.SIGTERM: "terminated", syscall.SIGINT: "interrupt"} {
 		_, to, _, _ := twoNodes(t)
@@ -67,8 +68,8 @@ func TestServeTellsOfStartAndStop(t *testing.T) {
 		if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
-		if l := log.find(t, "ignored: a changed configuration needs a restart"); l["signal"] != "SIGHUP" ||
-			l["level"] != "info" {
+		if l := log.find(t, "the configuration was reloaded"); fmt.Sprint(l["seats"]) != "[POP900002]" ||
+			l["level"] != "info" || l["config"] != to {
 			t.Errorf("%v", l)
 		}
 		if err := cmd.Process.Signal(sig); err != nil {
@@ -129,5 +130,55 @@ func TestOPS140ServeTellsOfTheProxy(t *testing.T) {
 	}
 	if strings.Contains(text, "geheim") || strings.Contains(text, "ravn:") {
 		t.Errorf("credentials in\n%s", text)
+	}
+}
+
+// OPS-122: a wrong configuration is refused by the command and by the server, which goes on with the one it has; a
+// right one is in force when the command ends, and what needs a restart is named.
+func TestOPS122ConfigReload(t *testing.T) {
+	_, to, _, _ := twoNodes(t)
+	if out, code := ravn(t, nil, "config", "reload", "--config", to); code != int(fault.Usage) {
+		t.Errorf("without a server: %d %s", code, out)
+	}
+	log := &logFile{}
+	cmd := command([]string{"RAVN_AS4_LISTEN=127.0.0.1:0"}, "serve", "--config", to)
+	cmd.Stderr = log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	log.find(t, "ready")
+	right, err := os.ReadFile(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(to, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(strings.Replace(string(right), "as4:\n", "as4:\n  in_flight: 0\n", 1))
+	if out, code := ravn(t, nil, "config", "reload", "--config", to); code != int(fault.Usage) {
+		t.Errorf("a wrong configuration: %d %s", code, out)
+	}
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	l := log.find(t, "the changed configuration is wrong: the server goes on with the one it has")
+	if l["code"] != string(fault.ConfigKept) || !strings.Contains(fmt.Sprint(l["error"]), "as4.in_flight (line ") {
+		t.Errorf("%v", l)
+	}
+	write(strings.Replace(string(right), "data: data\n", "data: data\nlog:\n  level: debug\n", 1))
+	out, code := ravn(t, nil, "config", "reload", "--config", to, "--json")
+	if code != 0 || !strings.Contains(out, fmt.Sprintf(`"process":%d,`, cmd.Process.Pid)) {
+		t.Errorf("a right configuration: %d %s", code, out)
+	}
+	write(strings.Replace(string(right), "data: data\n", "data: data\ndatabase: postgres://ravn@127.0.0.1/ravn\n", 1))
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if l := log.find(t, "it has changed and needs a restart: until then the old value stays"); l["key"] != "database" {
+		t.Errorf("%v", l)
 	}
 }

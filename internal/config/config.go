@@ -114,6 +114,11 @@ type Config struct {
 		Receiver string `yaml:"receiver,omitempty" doc:"Receiver of the reports. Empty: in production OpenPeppol, 9925:be0848934496; elsewhere none."`
 	} `yaml:"reporting,omitempty"`
 
+	Ops struct {
+		Listen string `yaml:"listen,omitempty" doc:"Address of a listener for those who watch the server, like 127.0.0.1:9445: /healthz (the process lives), /readyz (it takes messages) and /metrics (Prometheus), without TLS and without login. Empty: none."`
+		Public bool   `yaml:"public,omitempty" doc:"ops.listen may be an address that other machines can reach. It has no login: let only the machines through that watch."`
+	} `yaml:"ops,omitempty"`
+
 	Log struct {
 		Level  string `yaml:"level,omitempty" doc:"debug, info, warn or error." default:"info"`
 		Format string `yaml:"format,omitempty" doc:"json or console. Empty: console on a terminal, otherwise json."`
@@ -313,6 +318,16 @@ func splitList(s string) (list []string) {
 
 // walk calls visit for each key that holds one value or a list of texts; other lists are left to the file.
 func walk(v reflect.Value, prefix string, visit func(field) error) error {
+	return walkAll(v, prefix, func(f field) error {
+		if t := f.value.Type(); t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.String {
+			return nil
+		}
+		return visit(f)
+	})
+}
+
+// walkAll calls visit for each key.
+func walkAll(v reflect.Value, prefix string, visit func(field) error) error {
 	for i := range v.NumField() {
 		t := v.Type().Field(i)
 		if !t.IsExported() {
@@ -322,10 +337,10 @@ func walk(v reflect.Value, prefix string, visit func(field) error) error {
 		path := prefix + name
 		switch {
 		case t.Type.Kind() == reflect.Struct:
-			if err := walk(v.Field(i), path+".", visit); err != nil {
+			if err := walkAll(v.Field(i), path+".", visit); err != nil {
 				return err
 			}
-		case t.Type.Kind() != reflect.Slice || t.Type.Elem().Kind() == reflect.String:
+		default:
 			if err := visit(field{
 				path: path, doc: t.Tag.Get("doc"), def: t.Tag.Get("default"),
 				value: v.Field(i),

@@ -18,9 +18,12 @@ const (
 	FolderNotEmpty     Code = "RAVN-1013"
 	RulesUnusable      Code = "RAVN-1014"
 	DatabaseVersion    Code = "RAVN-1015"
+	ConfigKept         Code = "RAVN-1017"
 	WrongDatabase      Code = "RAVN-1019"
 	NothingRecorded    Code = "RAVN-1020"
 	Cancelled          Code = "RAVN-1021"
+	NoServer           Code = "RAVN-1022"
+	ReloadUnconfirmed  Code = "RAVN-1023"
 	DocumentUnreadable Code = "RAVN-2001"
 	DocumentUnknown    Code = "RAVN-2002"
 	EnvelopeInvalid    Code = "RAVN-2003"
@@ -151,6 +154,12 @@ var Table = []Entry{
 		"Bruk samme program som serveren; stopp serveren først ved en oppgradering",
 		"databasen er av ein annan versjon enn dette programmet",
 		"Bruk same program som serveren; stopp serveren først ved ei oppgradering"),
+	row(ConfigKept, Ours, Usage, "the changed configuration is wrong: the server goes on with the one it has",
+		"Correct the file, check it with ravn config check, and reload again",
+		"den endrede konfigurasjonen er feil: serveren fortsetter med den den har",
+		"Rett filen, sjekk den med ravn config check, og last inn på nytt",
+		"den endra konfigurasjonen er feil: serveren held fram med den han har",
+		"Rett fila, sjekk henne med ravn config check, og last inn på nytt"),
 	row(WrongDatabase, Ours, Usage, "data folder and database do not belong together",
 		"Check data and database in the configuration. If you moved or restored one of them, read: ravn data "+
 			"adopt --help",
@@ -169,6 +178,18 @@ var Table = []Entry{
 	row(Cancelled, Ours, Unsure, "the work was cancelled before it was done", "Run the command again",
 		"arbeidet ble avbrutt før det var ferdig", "Kjør kommandoen igjen", "arbeidet vart avbrote før det var ferdig",
 		"Køyr kommandoen igjen"),
+	row(NoServer, Ours, Usage, "no server that could be reached runs on this data folder",
+		"Check data in the configuration, and run the command on the host and as the user of ravn serve",
+		"ingen server som kan nås, bruker denne datamappen",
+		"Sjekk data i konfigurasjonen, og kjør kommandoen på samme vert og som samme bruker som ravn serve",
+		"ingen server som kan nåast, brukar denne datamappa",
+		"Sjekk data i konfigurasjonen, og køyr kommandoen på same vert og som same brukar som ravn serve"),
+	row(ReloadUnconfirmed, Ours, Unsure, "the server has not said that it reloaded its configuration",
+		"Read its log: it says what it did, or why the old configuration stays",
+		"serveren har ikke sagt at den har lastet konfigurasjonen på nytt",
+		"Les loggen: den sier hva serveren gjorde, eller hvorfor den gamle konfigurasjonen gjelder",
+		"serveren har ikkje sagt at han har lasta konfigurasjonen på nytt",
+		"Les loggen: han seier kva serveren gjorde, eller kvifor den gamle konfigurasjonen gjeld"),
 	row(DocumentUnreadable, Submitter, Negative, "the document cannot be read", "Submit well-formed XML without a DTD",
 		"dokumentet kan ikke leses", "Lever velformet XML uten DTD", "dokumentet kan ikkje lesast",
 		"Lever velforma XML utan DTD"),

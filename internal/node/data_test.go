@@ -464,7 +464,8 @@ func TestREL007CollectorStops(t *testing.T) {
 func watched(t *testing.T) (*Node, *bytes.Buffer) {
 	t.Helper()
 	cfg, log := dataConfig(t), &bytes.Buffer{}
-	n := &Node{Config: cfg, opts: Options{Log: zerolog.New(log), Now: time.Now, Hook: func(string) {}}}
+	opts := Options{Log: zerolog.New(log), Now: time.Now, Hook: func(string) {}}
+	n := &Node{lasting: &lasting{}, Config: cfg, opts: opts}
 	if err := n.openRecord(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -18,9 +18,9 @@ import (
 // Listen binds the AS4 address, so that Addr is known before Serve.
 func (n *Node) Listen() error {
 	c := &n.Config.AS4
-	cert := &reloading{certFile: n.Config.Path(c.TLSCert), keyFile: n.Config.Path(c.TLSKey), reloaded: n.logReload}
 	if !c.Plain {
-		if _, err := cert.get(nil); err != nil {
+		n.cert = &reloading{certFile: n.Config.Path(c.TLSCert), keyFile: n.Config.Path(c.TLSKey), reloaded: n.logReload}
+		if _, err := n.cert.get(nil); err != nil {
 			return n.Config.Fault(fault.TLSUnreadable, err, "as4.tls_cert", "%s and %s", c.TLSCert, c.TLSKey)
 		}
 	}
@@ -31,10 +31,10 @@ func (n *Node) Listen() error {
 	n.gate = n.newGate()
 	l = n.gate.Listener(l)
 	if !c.Plain {
-		l = tls.NewListener(l, serverTLS(cert))
+		l = tls.NewListener(l, serverTLS(n.cert))
 	}
 	n.listener = l
-	return nil
+	return n.listenOps()
 }
 
 // Addr is the address of the AS4 endpoint. Only after Listen.
@@ -51,13 +51,18 @@ func (n *Node) URL() string {
 
 // newGate limits the resources that strangers may hold (SEC-012, SEC-016).
 func (n *Node) newGate() *intake.Gate {
-	c := &n.Config.AS4
-	all, connections := n.spoolRoom(), n.connections()
+	all, source := n.limits()
 	return &intake.Gate{
-		All:     intake.Limits{Connections: connections, Files: connections, Spool: all},
-		Source:  intake.Limits{Connections: c.PerSource, Files: c.PerSource, Spool: min(all, max(all/4, 2*c.MaxBytes))},
-		Proxies: n.Config.TrustedProxies(), Closed: n.connectionClosed, Now: n.opts.Now,
+		All: all, Source: source, Proxies: n.Config.TrustedProxies(), Closed: n.connectionClosed, Now: n.opts.Now,
 	}
+}
+
+// limits are those of everybody together and of one source.
+func (n *Node) limits() (all, source intake.Limits) {
+	c := &n.Config.AS4
+	spool, connections := n.spoolRoom(), n.connections()
+	return intake.Limits{Connections: connections, Files: connections, Spool: spool},
+		intake.Limits{Connections: c.PerSource, Files: c.PerSource, Spool: min(spool, max(spool/4, 2*c.MaxBytes))}
 }
 
 // spoolRoom is how much the spool may hold: the configured value, or else enough for four messages of the largest size,
@@ -105,8 +110,10 @@ func (n *Node) fit(want int, files uint64) int {
 func (n *Node) server() *http.Server {
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
+	n.succession.receiver.Store(n.Receiver())
 	return &http.Server{
-		Handler: n.Receiver(), Protocols: protocols, ErrorLog: log.New(httpLog{n}, "", 0), ConnState: n.gate.ConnState,
+		Handler: n.watched(&n.succession), Protocols: protocols, ErrorLog: log.New(httpLog{n}, "", 0),
+		ConnState:         n.gate.ConnState,
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
 	}
 }

@@ -45,7 +45,7 @@ func TestGateFollowsTheConfiguration(t *testing.T) {
 // free, but room for one message.
 func TestSpoolRoom(t *testing.T) {
 	// one that runs reads its configuration
-	n := &Node{Config: &config.Config{}, spool: t.TempDir(), opts: Options{DiskSpace: diskSpace}}
+	n := &Node{lasting: &lasting{spool: t.TempDir()}, Config: &config.Config{}, opts: Options{DiskSpace: diskSpace}}
 	free, _, err := diskSpace(n.spool)
 	if err != nil {
 		t.Fatal(err)

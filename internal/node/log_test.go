@@ -497,7 +497,7 @@ func TestTLSReloadIsLogged(t *testing.T) {
 // SEC-092: a signer or source that is blocked raises an alarm.
 func TestSEC092Alarm(t *testing.T) {
 	log := &logged{}
-	n := &Node{opts: Options{Log: zerolog.New(log)}, lines: newLines(zerolog.New(log), time.Now)}
+	n := &Node{lasting: &lasting{}, opts: Options{Log: zerolog.New(log)}, lines: newLines(zerolog.New(log), time.Now)}
 	x := &as4.Exchange{
 		ID: "1", C2: "POP900001", Source: "192.0.2.1", Code: "EBMS:0102", Status: 200,
 		Err: errors.New("tag"), Authenticated: true,
@@ -542,7 +542,8 @@ func TestOwnFaults(t *testing.T) {
 		{"a bad signature", as4.Exchange{Code: "EBMS:0101", Status: 200}, ""},
 	} {
 		log := &logged{}
-		n := &Node{opts: Options{Log: zerolog.New(log)}, lines: newLines(zerolog.New(log), time.Now)}
+		to := zerolog.New(log)
+		n := &Node{lasting: &lasting{}, opts: Options{Log: to}, lines: newLines(to, time.Now)}
 		tc.x.Err = errors.New("why")
 		n.logRefused(&tc.x)
 		n.logRefused(&tc.x)

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -40,45 +39,57 @@ type Options struct {
 	Hook func(point string) // crash points of the store, the blobs and the endpoint
 
 	Program string // name and version of the program, for the reports of checks
+	Version string // of the program, and
+	Commit  string // from what it was built, for the metrics
 
 	DiskSpace func(dir string) (free, total uint64, err error) // of the disk of a folder, in bytes
 
 	Command bool // not a server: it does one thing, and leaves the schema of a running server alone
 }
 
-// Node is one server.
+// Node is one server, from one configuration. A reload makes another one that takes its place (Reload).
 type Node struct {
+	*lasting
 	Config   *config.Config
-	Store    *store.Store
-	Blobs    blob.Store
 	Keys     *certs.Keyring
 	Trust    *certs.Verifier
 	Seat     peppol.SeatID // signs by default: the seat of the first key
 	Inbound  *ap.Inbound
 	Outbound *ap.Outbound
 	Remarks  []string // of the checks of the configuration
-	Desk     *documents.Desk
 
-	opts     Options
-	data     *Data
-	process  *alive.Process
-	inbox    *backend.Folder
-	cursor   string // of findLost
-	filled   string // of fillDocuments
-	spool    string
-	listener net.Listener
-	gate     *intake.Gate // limits what strangers may hold at the AS4 endpoint
-	runner   *queue.Runner
-	sender   *queue.Runner // of messages to other access points
-	health   health
-	lines    lines // limits what strangers can make us log
-
-	tolerated tolerances
+	opts   Options
+	inbox  *backend.Folder
+	cursor string // of findLost
+	filled string // of fillDocuments
+	runner *queue.Runner
+	sender *queue.Runner // of messages to other access points
+	lines  lines         // limits what strangers can make us log
 
 	rules      *validation.Validator // nil if nothing is checked
 	room       *validation.Room      // memory for all checks
 	packs      []pack.Pack           // those of rules
 	unreadable []error               // rules that could not be read
+}
+
+// lasting is what a reload of the configuration leaves as it is.
+type lasting struct {
+	Store *store.Store
+	Blobs blob.Store
+	Desk  *documents.Desk
+
+	data       *Data
+	process    *alive.Process
+	spool      string
+	listener   net.Listener
+	cert       *reloading   // of the listener; nil without TLS
+	gate       *intake.Gate // limits what strangers may hold at the AS4 endpoint
+	lanes      *queue.Lanes // what is known of other access points
+	health     health
+	tolerated  tolerances
+	succession succession
+	eye        eye // what is seen of the node from outside
+	ops        opsServer
 }
 
 // Open opens everything that a node needs, but does not listen or run anything yet. It begins with the checks of Check.
@@ -96,8 +107,8 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) 
 	if err := errors.Join(in.bad...); err != nil {
 		return nil, err
 	}
-	n := &Node{Config: cfg, Remarks: in.remarks, opts: opts, lines: newLines(opts.Log, opts.Now)}
-	n.Keys, n.Trust, n.Seat = certs.NewKeyring(in.ids...), in.trust, in.ids[0].Seat
+	n := configured(cfg, in, opts, &lasting{})
+	n.newEye()
 	if err := n.show(); err != nil {
 		return nil, err
 	}
@@ -107,6 +118,14 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) 
 	n.buryDead(ctx)
 	n.wire(in)
 	return n, nil
+}
+
+// configured makes the node of a checked configuration, without its record.
+func configured(cfg *config.Config, in *inspection, opts Options, l *lasting) *Node {
+	return &Node{
+		lasting: l, Config: cfg, Remarks: in.remarks, opts: opts, lines: newLines(opts.Log, opts.Now),
+		Keys: certs.NewKeyring(in.ids...), Trust: in.trust, Seat: in.ids[0].Seat,
+	}
 }
 
 // show registers this process in the data folder, before anything there is opened, and warns about another server that
@@ -138,8 +157,10 @@ func (n *Node) show() error {
 
 // openRecord opens folders, database and blobs.
 func (n *Node) openRecord(ctx context.Context) (err error) {
-	n.data, err = openData(ctx, n.Config, db.Options{Hook: n.opts.Hook, Server: !n.opts.Command},
-		blob.Options{Hook: n.opts.Hook, Rescued: func(key string) {
+	n.data, err = openData(ctx, n.Config, db.Options{
+		Hook: n.opts.Hook, Server: !n.opts.Command, Committed: n.committed,
+	},
+		blob.Options{Hook: n.opts.Hook, Synced: n.eye.metrics.Fsync, Rescued: func(key string) {
 			n.failure(fault.New(fault.PayloadRescued, nil, "%s", key)).Msg("payload rescued")
 		}}, true)
 	if err != nil {
@@ -171,7 +192,7 @@ func (n *Node) wire(in *inspection) {
 	core := ap.Core{
 		Tenant: db.DefaultTenant, Store: n.Store, Blobs: n.Blobs, Trust: n.Trust,
 		Keys: func() *certs.Keyring { return n.Keys }, Now: n.opts.Now,
-		Uncounted: n.Config.Env() == certs.Test,
+		Meter: n.eye.metrics, Uncounted: n.Config.Env() == certs.Test,
 	}
 	lease := time.Duration(n.Config.Deliver.Lease)
 	n.inbox = &backend.Folder{Dir: n.Config.Path(n.Config.Deliver.Folder)}
@@ -206,6 +227,9 @@ func (n *Node) Close() error {
 	if n.listener != nil {
 		_ = n.listener.Close() // closed already after Serve
 	}
+	if n.ops.listener != nil {
+		_ = n.ops.listener.Close()
+	}
 	_, err := n.Store.LeaveOwner(context.Background(), n.process.Name)
 	if err == nil { // otherwise the next process that opens the folder gives them back
 		err = n.process.Leave()
@@ -218,14 +242,9 @@ func (n *Node) Close() error {
 func (n *Node) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer n.serveOps()()
 	srv := n.server()
-	var wg sync.WaitGroup
-	for _, work := range []func(context.Context){
-		n.runner.Run, n.sender.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts,
-		n.keepDocuments,
-	} {
-		wg.Go(func() { work(ctx) })
-	}
+	n.succession.begin(ctx, n)
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(n.listener) }()
 	var err error
@@ -242,10 +261,17 @@ func (n *Node) Serve(ctx context.Context) error {
 			err = errors.Join(err, serr)
 		}
 	}
-	wg.Wait()
+	n.succession.wait()
 	n.logTolerated()
-	n.lines.flush()
 	return err
+}
+
+// work is what a node does beside answering requests. Each ends soon after its context.
+func (n *Node) work() []func(context.Context) {
+	return []func(context.Context){
+		n.runner.Run, n.sender.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts,
+		n.keepDocuments, n.watchRecord, n.watchCounts,
+	}
 }
 
 // shutdownWait is how long running requests may take to finish (REL-063).
@@ -253,6 +279,7 @@ const shutdownWait = time.Minute
 
 // shutdown lets running requests finish.
 func (n *Node) shutdown(ctx context.Context, srv *http.Server) error {
+	n.eye.draining.Store(true) // REL-063: readiness goes first
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWait)
 	defer cancel()
 	return srv.Shutdown(stop)

@@ -18,9 +18,10 @@ import (
 // newSender makes the worker that sends due messages: those that were handed in, and those whose plan has another
 // attempt (REL-024).
 func (n *Node) newSender() *queue.Runner {
-	lanes := &queue.Lanes{
-		LaneStore: n.Store, PerLane: n.Config.Send.PerAP, Expire: n.Config.LongestPlan(), Now: n.opts.Now,
-		Changed: n.logBreaker,
+	lanes := n.lanes
+	if lanes == nil {
+		lanes = &queue.Lanes{LaneStore: n.Store, Now: n.opts.Now}
+		n.lanes = lanes
 	}
 	send := func(ctx context.Context, job store.Job) queue.Outcome {
 		defer lanes.End(job.ID)
@@ -31,7 +32,10 @@ func (n *Node) newSender() *queue.Runner {
 		Limit: n.Config.Send.Workers, Timeout: 2*n.Outbound.Timeout + time.Minute, // AS4-125: perhaps two access points
 		OnError: n.logJob,
 	}
-	lanes.Wake, n.Outbound.Lanes = r.Wake, lanes
+	lanes.Tune(queue.Tuning{
+		PerLane: n.Config.Send.PerAP, Expire: n.Config.LongestPlan(), Wake: r.Wake, Changed: n.logBreaker,
+	})
+	n.Outbound.Lanes = lanes
 	return r
 }
 
@@ -74,6 +78,7 @@ func (n *Node) logSent(ctx context.Context, job store.Job, err error) {
 		n.trouble("the message of a job cannot be read", gerr)
 		return
 	}
+	n.ended(&m)
 	line := func(ev *zerolog.Event) *zerolog.Event {
 		ev = ev.Str("dir", "out").Str("tx", m.ID).Str("message_id", m.MessageID).Int("attempt", job.Spent+1).
 			Str("state", string(m.State)).Str("c3", string(m.C3))

@@ -23,6 +23,16 @@ type reloading struct {
 // reloadEvery is how often the files are checked.
 const reloadEvery = 10 * time.Second
 
+// use takes the certificate from other files. Where one cannot be read, the old certificate stays in use.
+func (r *reloading) use(certFile, keyFile string, reloaded func(*tls.Certificate, error)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.reloaded, r.checked = reloaded, time.Time{}
+	if r.certFile != certFile || r.keyFile != keyFile {
+		r.certFile, r.keyFile, r.stamp = certFile, keyFile, [2]time.Time{}
+	}
+}
+
 // get returns the certificate for a handshake. If a changed file cannot be read, the old certificate stays in use.
 func (r *reloading) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	r.mu.Lock()

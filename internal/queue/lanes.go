@@ -23,17 +23,29 @@ type LaneStore interface {
 // is "": its worker finds the target and then calls Admit.
 type Lanes struct {
 	LaneStore
-	PerLane int                               // jobs of a lane at the same time while others wait; required
-	Expire  time.Duration                     // what has been due that long is let through to be given up
-	Now     func() time.Time                  // required
-	Wake    func()                            // makes the Runner claim again; required
-	Changed func(name string, open time.Time) // a breaker opened until then, or closed (zero); required
+	Now func() time.Time // required
 
-	mu    sync.Mutex
+	mu sync.Mutex
+	Tuning
 	jobs  map[string]string // lane of each job that is under way here, by its id
 	lanes map[string]*lane
 	last  string // the lane that got the last place
 	short bool   // work may have been left for want of places, not of workers
+}
+
+// Tuning is what may be changed while the Lanes are in use, by Tune.
+type Tuning struct {
+	PerLane int                               // jobs of a lane at the same time while others wait; required
+	Expire  time.Duration                     // what has been due that long is let through to be given up
+	Wake    func()                            // makes the Runner claim again; required
+	Changed func(name string, open time.Time) // a breaker opened until then, or closed (zero); required
+}
+
+// Tune changes the tuning. What is known of targets stays.
+func (l *Lanes) Tune(t Tuning) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.Tuning = t
 }
 
 // lane is what is known of a target.
@@ -184,21 +196,34 @@ func (l *Lanes) Report(name string, ok bool, took time.Duration) {
 	st := l.lane(name)
 	changed := st.record(ok, now)
 	st.mean += (took - st.mean) / 8
-	open := st.until
+	open, tell := st.until, l.Changed
 	l.mu.Unlock()
 	if changed {
-		l.Changed(name, open)
+		tell(name, open)
 	}
+}
+
+// Broken are the targets that failed and have not succeeded since, with when their breakers opened.
+func (l *Lanes) Broken() map[string]time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := map[string]time.Time{}
+	for name, st := range l.lanes {
+		if !st.opened.IsZero() {
+			list[name] = st.opened
+		}
+	}
+	return list
 }
 
 // End says that a job is not under way any more.
 func (l *Lanes) End(id string) {
 	l.mu.Lock()
 	l.leave(id)
-	short := l.short
+	short, wake := l.short, l.Wake
 	l.mu.Unlock()
 	if short {
-		l.Wake()
+		wake()
 	}
 }
 

@@ -25,8 +25,9 @@ type clocked struct {
 
 func newClocked() *clocked {
 	c := &clocked{now: time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)}
-	c.Lanes = &Lanes{
-		PerLane: 8, Expire: 24 * time.Hour, Now: func() time.Time { return c.now }, Wake: func() { c.wakes++ },
+	c.Lanes = &Lanes{Now: func() time.Time { return c.now }}
+	c.Tune(Tuning{
+		PerLane: 8, Expire: 24 * time.Hour, Wake: func() { c.wakes++ },
 		Changed: func(name string, open time.Time) {
 			what := "closed"
 			if !open.IsZero() {
@@ -34,7 +35,7 @@ func newClocked() *clocked {
 			}
 			c.changes = append(c.changes, name+" "+what)
 		},
-	}
+	})
 	return c
 }
 
@@ -203,13 +204,11 @@ func TestREL025ThousandsForADeadOne(t *testing.T) {
 	}
 	enter("dead", known...)
 	enter("", slices.Insert(unknown, 20, "good-among")...)
-	l := &Lanes{
-		LaneStore: s, PerLane: 8, Expire: time.Hour, Now: time.Now, Changed: func(string, time.Time) {},
-	}
+	l := &Lanes{LaneStore: s, Now: time.Now}
 	sent := make(chan string, 100)
 	var failed atomic.Int64
 	r := &Runner{Store: l, Limit: 16, Poll: 20 * time.Millisecond}
-	l.Wake = r.Wake
+	l.Tune(Tuning{PerLane: 8, Expire: time.Hour, Wake: r.Wake, Changed: func(string, time.Time) {}})
 	r.Work = map[store.Kind]Work{store.Send: func(ctx context.Context, job store.Job) Outcome {
 		defer l.End(job.ID)
 		lane, _, _ := strings.Cut(job.Key, "-")
