@@ -71,11 +71,11 @@ func (c *cli) decide(d decision) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: string(d.action) + " [ID ...] --reason TEXT", Short: d.short,
 		Long: d.long + "\n\nID is its id, MessageId or InstanceIdentifier. Instead of ids, filters select among " +
-			"what ravn queue list shows; --all selects\neverything there that it is possible for. Of more than one the " +
-			"number is shown, and a confirmation asked for: on a terminal by\na question, else by --yes. Each is one " +
-			"transition, audited with your name and the reason; what changed meanwhile is skipped, and\nsaid.\n\n" +
-			"Exit codes: 0 done; 1 not found, or of several some were skipped; 2 wrong use, configuration, or a state " +
-			"that does not allow\nit; 3 could not tell now.",
+			"what ravn queue list shows; --all selects\neverything there that it is possible for. Of more than one " +
+			"the number is shown, and a confirmation asked for: on a terminal by\na question, else by --yes. Each is " +
+			"one transition, audited with your name and the reason; what changed meanwhile is skipped, and\nsaid.\n\n" +
+			"Exit codes: 0 done; 1 not found, or of several some were skipped; 2 wrong use, configuration, or a " +
+			"state that does not allow\nit; 3 could not tell now.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(cmd, args); err != nil {
 				return err
@@ -126,7 +126,9 @@ type picked struct {
 	id   string
 }
 
-func (c *cli) runDecision(ctx context.Context, d decision, f *decideFlags, desks []*documents.Desk, args []string) error {
+func (c *cli) runDecision(ctx context.Context, d decision, f *decideFlags, desks []*documents.Desk,
+	args []string,
+) error {
 	list, err := pick(ctx, d.action, f, desks, args)
 	switch {
 	case err != nil:

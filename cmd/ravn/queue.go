@@ -66,9 +66,9 @@ func (c *cli) queueList() *cobra.Command {
 	var f workFlags
 	cmd := &cobra.Command{
 		Use: "list", Short: "List what is waiting or in progress, and what was given up", Args: cobra.NoArgs,
-		Long: "Lists first what was given up or is in quarantine, then what waits for a person, then what waits or is " +
-			"in progress, with its age,\nthe next attempt, the attempts so far, whose fault it is, where it goes and " +
-			"what was recorded last. All filters must hold.",
+		Long: "Lists first what was given up or is in quarantine, then what waits for a person, then what waits or " +
+			"is in progress, with its age,\nthe next attempt, the attempts so far, whose fault it is, where it goes " +
+			"and what was recorded last. All filters must hold.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.q.Limit < 1 {
 				return badArgs("--limit: want 1 to %d", documents.MaxWork)
@@ -89,7 +89,8 @@ func (c *cli) queueList() *cobra.Command {
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().BoolVar(&f.q.GivenUp, "given-up", false, "only what was given up, is in quarantine or waits for a person")
+	cmd.Flags().BoolVar(&f.q.GivenUp, "given-up", false,
+		"only what was given up, is in quarantine or waits for a person")
 	cmd.Flags().IntVar(&f.q.Limit, "limit", 1000, "how many rows at most, of each kind")
 	return cmd
 }
@@ -281,8 +282,8 @@ func (s *shownWork) when() string {
 	case s.GivenUp || s.Due.IsZero():
 		return "none by itself"
 	case s.Waits:
-		return "due since " + s.Due.UTC().Format(time.RFC3339) + "; ravn serve does not run, has no free place, or leaves " +
-			"this access point alone for up to 15 minutes after failures in a row"
+		return "due since " + s.Due.UTC().Format(time.RFC3339) + "; ravn serve does not run, has no free place, or " +
+			"leaves this access point alone for up to 15 minutes after failures in a row"
 	}
 	return s.Due.UTC().Format(time.RFC3339)
 }

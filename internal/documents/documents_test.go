@@ -260,7 +260,9 @@ func TestAPI055Problem(t *testing.T) {
 			})
 			return m
 		}, "", "", "Nothing", ""},
-		"received": {func(o *office) store.Message { return o.received("1") }, "", "", "ravn serve delivers it", "hold"},
+		"received": {
+			func(o *office) store.Message { return o.received("1") }, "", "", "ravn serve delivers it", "hold",
+		},
 		"not delivered": {func(o *office) store.Message {
 			m := o.received("1")
 			o.tried(m, store.Result{State: store.DeliveryFailed, Outcome: "failed", Detail: "disk full", Retry: o.now})
@@ -309,7 +311,8 @@ func TestAPI055Problem(t *testing.T) {
 			if got := strings.Trim(fmt.Sprint(doc.Actions), "[]"); got != tc.action {
 				t.Errorf("actions %s, want %s", got, tc.action)
 			}
-			if want := doc.Status == documents.Pending && !strings.Contains(name, "not looked up"); doc.NextAttempt.IsZero() == want {
+			byItself := doc.Status == documents.Pending && !strings.Contains(name, "not looked up")
+			if doc.NextAttempt.IsZero() == byItself {
 				t.Errorf("next attempt: %v", doc.NextAttempt)
 			}
 			page, err := o.List(t.Context(), documents.Query{})

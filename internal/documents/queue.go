@@ -24,7 +24,7 @@ type Work struct {
 	Age       time.Duration `json:"-"`
 	AgeS      int64         `json:"age_s"`
 	Due       time.Time     `json:"next_attempt,omitzero"` // zero while it is held, and when nothing comes by itself
-	Waits     bool          `json:"waits,omitempty"`       // it is due, and waits for a place or until its access point is tried
+	Waits     bool          `json:"waits,omitempty"`       // it is due, and waits for its turn
 	Tries     int           `json:"tries"`                 // turns that it had
 	Attempts  int           `json:"attempts"`              // of its plan so far
 	Begun     time.Time     `json:"plan_begun,omitzero"`
@@ -60,8 +60,8 @@ const MaxWork = 100_000
 // shortly is how long due work may lie before it is said to wait: until then it has its turn by itself.
 const shortly = 10 * time.Second
 
-// filters are the parts of a query in the order in which they are shown: what was given up, what has ended and waits for
-// a person, what is open.
+// filters are the parts of a query in the order in which they are shown: what was given up, what has ended and waits
+// for a person, what is open.
 func (q *WorkQuery) filters(now time.Time) ([]store.JobFilter, error) {
 	f := store.JobFilter{
 		Kind: store.Kind(q.Kind), Held: q.Held, Lane: q.Host, Code: q.Code, Limit: q.Limit,

@@ -37,8 +37,9 @@ const never = "253402300799000000"
 // The first takes the job from a worker that has not begun, and then its claim does not count as a start without an end
 // (REL-067). The second moves the plan of attempts by the time that the hold lasted: what was left of it is left.
 const (
-	holdJob = `UPDATE outbox SET held = ` + db.Clock + `, held_due = due, held_by = ?, held_why = ?, due = ` + never + `,
-		lease_end = 0, token = token + 1, unended = unended - CASE WHEN ` + over + ` THEN 0 ELSE 1 END
+	holdJob = `UPDATE outbox SET held = ` + db.Clock + `, held_due = due, held_by = ?, held_why = ?,
+		due = ` + never + `, lease_end = 0, token = token + 1,
+		unended = unended - CASE WHEN ` + over + ` THEN 0 ELSE 1 END
 		WHERE id = ? AND tenant = ? AND done = 0 AND held = 0`
 	letGoJob = `UPDATE outbox SET due = CASE WHEN held_due > ` + db.Clock + ` THEN held_due ELSE ` + db.Clock + ` END,
 		begun = CASE WHEN begun = 0 THEN created ELSE begun END + ` + db.Clock + ` - held,

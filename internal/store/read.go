@@ -166,7 +166,8 @@ func (f *JobFilter) conditions(tenant string) (where string, args []any) {
 	}
 	cond, more := f.ofMessage()
 	if cond != "" {
-		and(`EXISTS (SELECT 1 FROM message m WHERE m.id = outbox.message_id AND m.tenant = outbox.tenant`+cond+`)`, more...)
+		and(`EXISTS (SELECT 1 FROM message m WHERE m.id = outbox.message_id AND m.tenant = outbox.tenant`+cond+
+			`)`, more...)
 	}
 	if f.Dead {
 		and(`NOT EXISTS (SELECT 1 FROM message m WHERE m.id = outbox.message_id AND m.tenant = outbox.tenant
