@@ -54,6 +54,7 @@ const (
 	NoSuchMessage      Code = "RAVN-2301"
 	NotResumable       Code = "RAVN-2302"
 	MessageHeld        Code = "RAVN-2303"
+	OnHold             Code = "RAVN-2304"
 	DeliveryFailed     Code = "RAVN-3001"
 	RecordUnreadable   Code = "RAVN-3002"
 	PayloadDamaged     Code = "RAVN-3003"
@@ -374,6 +375,12 @@ var Table = []Entry{
 			"er nevnt", "ein annan prosess sender denne meldinga",
 		"Vent til han er ferdig, og sjå på tilstanden; blir han ikkje ferdig, prøv igjen etter tidspunktet som "+
 			"er nemnt"),
+	row(OnHold, Ours, Unsure, "an operator holds this message back; nothing was sent now",
+		"ravn queue show ID says who and why; ravn queue release ID lets it go on",
+		"en operatør holder denne meldingen tilbake; ingenting ble sendt nå",
+		"ravn queue show ID sier hvem og hvorfor; ravn queue release ID lar den gå videre",
+		"ein operatør held denne meldinga tilbake; ingenting vart sendt no",
+		"ravn queue show ID seier kven og kvifor; ravn queue release ID let ho gå vidare"),
 	row(DeliveryFailed, Ours, Unsure, "a received document could not be delivered to the receiver's system",
 		"It is safe and will be tried again; check the delivery folder",
 		"et mottatt dokument kunne ikke leveres til mottakerens system",

@@ -83,7 +83,7 @@ func standingOf(m *store.Message) standing {
 func waiting(m store.Message) status {
 	st := status{
 		State: string(m.State), InstanceID: m.InstanceID, MessageID: m.MessageID, ID: m.ID, Code: m.FaultCode,
-		Next: "Nothing: it is sent, and sent again if need be, without anybody doing anything.",
+		Next: "Nothing: it is sent, and sent again if need be. How it stands: ravn queue show " + m.ID,
 	}
 	if standingOf(&m) == undecided {
 		st.Next = "It may have arrived. An operator must decide: ravn documents show " + m.ID
