@@ -195,7 +195,7 @@ func (w *world) drain() {
 			w.note("all work is done")
 			return
 		}
-		if w.elapsed() > limit && (err != nil || w.elapsed() > elsewhere || !allElsewhere(open)) {
+		if w.elapsed() > elsewhere || w.elapsed() > limit && err == nil && !allElsewhere(open) {
 			w.violate("I5", "%v after the last fault this work is open: %v %v", w.elapsed()-w.faulty, open, err)
 			return
 		}
