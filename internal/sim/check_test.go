@@ -164,6 +164,9 @@ func (c *checker) outgoing(m *outgoing) {
 	if n := len(m.attempts); n > 0 && m.attempts[n-1].Ended.IsZero() {
 		bad("I6", "attempt %d never ended", n)
 	}
+	if len(wire) > len(m.attempts) {
+		bad("REL-022", "it was sent %d times, %d attempts are on record", len(wire), len(m.attempts))
+	}
 	if limit := c.attemptsAtMost(d); len(m.attempts) > limit {
 		bad("plan", "%d attempts, at most %d are in its plans", len(m.attempts), limit)
 	}

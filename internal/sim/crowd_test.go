@@ -24,7 +24,7 @@ func TestREL025HealthyBesideThousands(t *testing.T) {
 			faulty: 90 * time.Minute, far: 20 * time.Millisecond, down: []outage{{0, 0, 90 * time.Minute}},
 		}
 		var healthy []*document
-		if err := w.run(func([]*host, *host) { healthy = w.crowd(2_000) }); err != nil {
+		if err := w.run(func(_, _ []*host) { healthy = w.crowd(2_000) }); err != nil {
 			w.violate("run", "%v", err)
 		}
 		if err := w.checkSoon(healthy, time.Second); err != nil {

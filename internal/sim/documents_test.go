@@ -66,7 +66,7 @@ func (w *world) handIn(d *document) {
 	r := w.dice("submit", d.name)
 	for {
 		if n := w.aSender(r.IntN(1000)); n != nil {
-			d.tries++
+			w.decided(func() { d.tries++ })
 			err := w.submit(n, d, !d.keyed && !w.short && r.IntN(6) == 0)
 			if err == nil {
 				return
@@ -184,7 +184,7 @@ func (w *world) decided(fn func()) {
 }
 
 // plan draws who hands in what when, and all that happens to hosts, registers and clocks.
-func (w *world) plan(senders []*host, c3 *host) {
+func (w *world) plan(senders, peers []*host) {
 	r := w.dice("plan")
 	receivers := 1 + r.IntN(4)
 	for i := range receivers {
@@ -213,6 +213,9 @@ func (w *world) plan(senders []*host, c3 *host) {
 			from = between(r, time.Second, time.Minute) // many at once
 		}
 		w.at(from, func() { w.handIn(d) })
+		if d.keyed && r.IntN(3) == 0 { // C1 does it twice at once, with the same key
+			w.at(from, func() { w.handIn(d) })
+		}
 		for k := range r.IntN(4) {
 			w.at(from+between(r, time.Minute, 10*time.Hour), func() { w.operate(d, k) })
 		}
@@ -220,7 +223,7 @@ func (w *world) plan(senders []*host, c3 *host) {
 	if w.mild {
 		return
 	}
-	for _, h := range append(slices.Clone(senders), c3) {
+	for _, h := range append(slices.Clone(senders), peers...) {
 		for range r.IntN(4) {
 			when := between(r, time.Minute, w.faulty)
 			halt, long := r.IntN(2) == 0, between(r, time.Second, 40*time.Minute)

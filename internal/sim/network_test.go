@@ -251,7 +251,8 @@ func (t *trip) through(after time.Duration) (*http.Response, error) {
 		return nil, err
 	}
 	answered := make(chan *http.Response, 1)
-	t.w.wg.Go(func() { answered <- t.w.atPeer(t) })
+	node := t.dice.IntN(1000)
+	t.w.wg.Go(func() { answered <- t.w.atPeer(t, node) })
 	select {
 	case res := <-answered:
 		if err := t.wait(t.latency() + after); err != nil {
@@ -267,8 +268,8 @@ func (t *trip) through(after time.Duration) (*http.Response, error) {
 }
 
 // atPeer is what the access point does. It is nil if the program there dies meanwhile.
-func (w *world) atPeer(t *trip) *http.Response {
-	n := w.peers()
+func (w *world) atPeer(t *trip, node int) *http.Response {
+	n := w.peers(node)
 	if n == nil {
 		return nil
 	}

@@ -128,7 +128,7 @@ func runSeed(t *testing.T, s *stock, seed uint64) (w *world) {
 }
 
 // run is a run from start to end. plan says what will happen in it.
-func (w *world) run(plan func(senders []*host, c3 *host)) error {
+func (w *world) run(plan func(senders, peers []*host)) error {
 	for _, name := range []string{"c2", "c3"} {
 		if err := errors.Join(os.Mkdir(w.file(name), 0o700), w.newRecord(w.file(name+".db"))); err != nil {
 			return err
@@ -141,12 +141,14 @@ func (w *world) run(plan func(senders []*host, c3 *host)) error {
 	for i := range w.nodes {
 		senders = append(senders, &host{w: w, name: fmt.Sprintf("c2%c", 'a'+i), start: w.startSender})
 	}
-	c3 := &host{w: w, name: "c3", start: w.startPeers}
-	plan(senders, c3)
+	peers := []*host{
+		{w: w, name: "c3a", start: w.startPeers}, {w: w, name: "c3b", start: w.startPeers},
+	}
+	plan(senders, peers)
 	if err := w.prepare(); err != nil {
 		return err
 	}
-	for _, h := range append(senders, c3) {
+	for _, h := range append(senders, peers...) {
 		w.wg.Go(func() { h.keep(over) })
 	}
 	time.Sleep(w.faulty)
@@ -211,7 +213,7 @@ func allElsewhere(open []string) bool {
 
 // open lists the work that is not done.
 func (w *world) open() (list []string, err error) {
-	n, c3 := w.aSender(0), w.peers()
+	n, c3 := w.aSender(0), w.peers(0)
 	if n == nil || c3 == nil {
 		return nil, errors.New("a program does not run")
 	}
