@@ -263,8 +263,9 @@ func (c *checker) failedState(m *outgoing, wire []*passage, d *document, bad fun
 	default:
 		bad("truth", "code %s after %v: nobody refused it and its plan is not over ", m.FaultCode, since)
 	}
-	if anyOf(wire, func(x *passage) bool { return x.receipt && x.end > 0 && !x.process.isDead() && x.undisturbed }) {
-		c.count("failed although a receipt came")
+	there := slices.ContainsFunc(c.taken, func(in incoming) bool { return in.MessageID == m.MessageID })
+	if there && m.FaultCode != string(fault.GivenUpUnclear) {
+		bad("REL-027", "its code is %s, and an access point has it", m.FaultCode)
 	}
 }
 

@@ -8,12 +8,16 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
 // REL-025: thousands of documents wait for access points that do not answer, some of them at an unknown address; each
 // document for another one is sent within a second.
 func TestREL025HealthyBesideThousands(t *testing.T) {
+	if golden.Race {
+		t.Skip("it counts simulated time: left to the run without the race detector")
+	}
 	s, dir := newStock(t), t.TempDir()
 	var w *world
 	synctest.Test(t, func(*testing.T) {

@@ -217,7 +217,8 @@ func (w *world) plan(senders, peers []*host) {
 			w.at(from, func() { w.handIn(d) })
 		}
 		for k := range r.IntN(4) {
-			w.at(from+between(r, time.Minute, 10*time.Hour), func() { w.operate(d, k) })
+			after := []time.Duration{20 * time.Minute, 2 * time.Hour, 10 * time.Hour}[r.IntN(3)]
+			w.at(from+between(r, time.Minute, after), func() { w.operate(d, k) })
 		}
 	}
 	if w.mild {

@@ -181,6 +181,30 @@ func (n *sender) told(ctx context.Context, job store.Job, m store.Message, err e
 		return
 	}
 	n.w.note("%s: %s %s → %s: %s", n.name, m.ConversationID, m.State, now.State, short(err))
+	n.w.checkArrived(now)
+}
+
+// checkArrived checks that what an access point has does not count as certainly not sent: it could be cancelled, or go to
+// another access point (REL-027). An operator's decision to send again what was given up makes it so.
+func (w *world) checkArrived(m store.Message) {
+	if m.State != store.RetryWait {
+		return
+	}
+	w.mu.Lock()
+	there := ""
+	for i := range accessPoints {
+		if len(w.proof[m.MessageID+" "+hostOf(i)]) > 0 {
+			there = hostOf(i)
+		}
+	}
+	again := slices.ContainsFunc(w.docs, func(d *document) bool {
+		return d.name == m.ConversationID && slices.ContainsFunc(d.requeues,
+			func(q requeue) bool { return q.from != store.Unknown })
+	})
+	w.mu.Unlock()
+	if there != "" && !again {
+		w.violate("REL-027", "%s is %s, and %s has it", m.ConversationID, m.State, there)
+	}
 }
 
 func short(err error) string {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/db/sqlite"
+	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
@@ -38,7 +39,11 @@ func seedsOf(t *testing.T) (first, n uint64) {
 	if one := number("RAVN_SIM_SEED", 0); one > 0 {
 		return one, 1
 	}
-	return number("RAVN_SIM_FIRST", 1), number("RAVN_SIM_SEEDS", 10)
+	few := uint64(10)
+	if golden.Race { // SQLite is twenty times slower then
+		few = 1
+	}
+	return number("RAVN_SIM_FIRST", 1), number("RAVN_SIM_SEEDS", few)
 }
 
 // M3, D-19: invariants I1 to I7 hold after each run, whatever happened in it.
