@@ -22,12 +22,29 @@ var bounds = map[string]Bound{
 	"deliver.lease":              {int64(time.Second), int64(time.Hour)},
 	"validation.room_bytes":      {16 << 20, 1 << 40},
 	// below the time that the queue allows for a delivery
-	"validation.timeout":    {int64(time.Second), int64(8 * time.Minute)},
-	"send.hold":             {0, int64(30 * 24 * time.Hour)},
-	"send.give_up_after":    {int64(time.Minute), int64(30 * 24 * time.Hour)},
-	"send.workers":          {1, 256},
-	"send.per_access_point": {1, 256},
-	"send.timeout":          {int64(time.Second), int64(14 * time.Minute)}, // below the lease of an attempt
+	"validation.timeout":             {int64(time.Second), int64(8 * time.Minute)},
+	"send.hold":                      {0, int64(30 * 24 * time.Hour)},
+	"send.give_up_after":             {int64(time.Minute), int64(30 * 24 * time.Hour)},
+	"send.workers":                   {1, 256},
+	"send.per_access_point":          {1, 256},
+	"alerts.close_after":             {0, int64(time.Hour)},
+	"alerts.not_ready.after":         {0, int64(time.Hour)},
+	"alerts.disk.warn":               {1, 100},
+	"alerts.disk.page":               {1, 100},
+	"alerts.send_failed.percent":     {0, 100},
+	"alerts.send_failed.of":          {1, 1_000_000},
+	"alerts.send_delayed.warn":       {int64(time.Minute), int64(7 * 24 * time.Hour)},
+	"alerts.send_delayed.page":       {int64(time.Minute), int64(7 * 24 * time.Hour)},
+	"alerts.peer_down.after":         {0, int64(7 * 24 * time.Hour)},
+	"alerts.peer_down.waiting":       {0, 1000},
+	"alerts.smp_down.after":          {0, int64(7 * 24 * time.Hour)},
+	"alerts.receive_errors.refusals": {1, 1_000_000},
+	"alerts.receive_errors.percent":  {0, 100},
+	"alerts.delivery_delayed.warn":   {int64(time.Minute), int64(7 * 24 * time.Hour)},
+	"alerts.delivery_delayed.page":   {int64(time.Minute), int64(7 * 24 * time.Hour)},
+	"alerts.clock.offset":            {int64(time.Millisecond), int64(time.Hour)},
+	"alerts.clock.jump":              {int64(time.Millisecond), int64(time.Hour)},
+	"send.timeout":                   {int64(time.Second), int64(14 * time.Minute)}, // below the lease of an attempt
 }
 
 // BoundOf returns the bound of a key.

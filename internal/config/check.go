@@ -60,6 +60,7 @@ func (c *Config) Check() error {
 	c.checkNetwork(bad)
 	c.checkPlan(bad)
 	c.checkOps(env, bad)
+	c.checkAlerts(env, bad)
 	c.checkChoices(bad)
 	for _, name := range c.unknown {
 		bad(name, "no key has this environment variable; docs/configuration.md lists them")

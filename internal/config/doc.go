@@ -16,6 +16,7 @@ func Markdown() string {
 	})
 	describe(&b, "keys", reflect.TypeFor[Key]())
 	describe(&b, "send.plans", reflect.TypeFor[Plan]())
+	describe(&b, "alerts.channels", reflect.TypeFor[AlertChannel]())
 	return b.String()
 }
 

@@ -270,7 +270,7 @@ func (n *Node) Serve(ctx context.Context) error {
 func (n *Node) work() []func(context.Context) {
 	return []func(context.Context){
 		n.runner.Run, n.sender.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts,
-		n.keepDocuments, n.watchRecord, n.watchCounts,
+		n.keepDocuments, n.watchRecord, n.watchCounts, n.watchAlerts,
 	}
 }
 
