@@ -126,7 +126,8 @@ func (c *cli) printAlert(a *alert.Alert) error {
 	if r.Document != "" {
 		note += "  " + r.Document
 	}
-	if err := c.print(r, "%s  %-4s %-18s since %s  %s%s", r.ID, r.Severity, r.Rule, r.Opened, r.Text, note); err != nil {
+	if err := c.print(r, "%s  %-4s %-18s since %s  %s%s", r.ID, r.Severity, r.Rule, r.Opened, r.Text,
+		note); err != nil {
 		return err
 	}
 	if r.Closed == "" {

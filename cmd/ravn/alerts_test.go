@@ -13,7 +13,8 @@ import (
 	"github.com/ravn-ap/ravn/testbed"
 )
 
-// OPS-072: an operator sees what is wrong and decides about it while the server runs and when it does not; the exit code
+// OPS-072: an operator sees what is wrong and decides about it while the server runs and when it does not; the exit
+// code
 // says whether something presses; each decision is audited; a test of a channel says whether it works.
 func TestOPS072Alerts(t *testing.T) {
 	from, to, cert, invoice := twoNodes(t)
@@ -34,7 +35,8 @@ func TestOPS072Alerts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = fmt.Fprintf(f, "alerts:\n  channels:\n  - {name: hook, kind: webhook, min_severity: info, url: %q, secret: %s}\n",
+	_, err = fmt.Fprintf(f,
+		"alerts:\n  channels:\n  - {name: hook, kind: webhook, min_severity: info, url: %q, secret: %s}\n",
 		srv.URL, secret)
 	if err := errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)

@@ -212,7 +212,8 @@ func TestOPS070ThreeNodesSendOnce(t *testing.T) {
 		}
 		dead := func(word string) (list []string) {
 			for range 3 {
-				list = append(list, "[ravn "+word+"] delivery_dead: a received document was given up: it is not delivered")
+				list = append(list, "[ravn "+word+"] delivery_dead: a received document was given up: it is not "+
+					"delivered")
 			}
 			return list
 		}
@@ -278,7 +279,8 @@ func TestOPS070AfterAPause(t *testing.T) {
 	}
 }
 
-// OPS-071: a page is told every half an hour, a warning every six hours, an info once; it is told when it gets worse; an
+// OPS-071: a page is told every half an hour, a warning every six hours, an info once; it is told when it gets
+// worse; an
 // acknowledgement stops repeats, and not the note at the end.
 func TestOPS071Repeats(t *testing.T) {
 	for severity, c := range map[Severity]struct {
@@ -313,14 +315,16 @@ func TestOPS071Repeats(t *testing.T) {
 			if err != nil || len(open) != 1 {
 				t.Fatal(err, open)
 			}
-			if a, err := n.Book.Ack(t.Context(), open[0].ID, "kari"); err != nil || a.AckedBy != "kari" || a.Acked.IsZero() {
+			if a, err := n.Book.Ack(t.Context(), open[0].ID, "kari"); err != nil || a.AckedBy != "kari" ||
+				a.Acked.IsZero() {
 				t.Error(a, err)
 			}
 			after(10*c.repeat, 0)
 			n.facts = Facts{Node: "n1"}
 			after(5*time.Minute, 1)
 			audits, err := n.Book.DB.Audits(t.Context(), db.DefaultTenant, time.Time{}, time.Time{}, 10)
-			if err != nil || len(audits) != 1 || audits[0].Actor != "kari" || audits[0].Action != "alert_acknowledged" ||
+			if err != nil || len(audits) != 1 || audits[0].Actor != "kari" ||
+				audits[0].Action != "alert_acknowledged" ||
 				audits[0].Subject != open[0].ID {
 				t.Error(audits, err)
 			}
@@ -367,7 +371,8 @@ func TestOPS072Silence(t *testing.T) {
 	if _, err := n.Book.Silence(t.Context(), "no such", "kari", "x", time.Hour); err != db.ErrNotFound {
 		t.Error(err)
 	}
-	if _, err := n.Book.Silence(t.Context(), open[0].ID, "kari", "the network is being rebuilt", 3*time.Hour); err != nil {
+	if _, err := n.Book.Silence(t.Context(), open[0].ID, "kari", "the network is being rebuilt",
+		3*time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	w.pass(time.Hour)
@@ -381,7 +386,8 @@ func TestOPS072Silence(t *testing.T) {
 		t.Errorf("silenced: %q", got)
 	}
 	again, err := n.Book.Open(t.Context())
-	if err != nil || len(again) != 1 || again[0].ID == open[0].ID || again[0].SilencedWhy != "the network is being rebuilt" {
+	if err != nil || len(again) != 1 || again[0].ID == open[0].ID ||
+		again[0].SilencedWhy != "the network is being rebuilt" {
 		t.Errorf("%v %v", again, err)
 	}
 	w.pass(2 * time.Hour)
@@ -532,12 +538,16 @@ Server:      ap.example.org
 	if n.Body != want {
 		t.Errorf("%s", n.Body)
 	}
-	const event = `{"specversion":"1.0","id":"n1","source":"/ravn/default","type":"ravn.alert.opened","subject":"doc-1",` +
+	const event = `{"specversion":"1.0","id":"n1","source":"/ravn/default","type":"ravn.alert.opened",` +
+		`"subject":"doc-1",` +
 		`"time":"2026-11-21T12:00:00.000000Z","ravncode":"RAVN-2207","datacontenttype":"application/json","data":{` +
 		`"id":"a1","occasion":"opened","rule":"send_failed","key":"doc-1","severity":"info",` +
 		`"opened":"2026-11-21T12:00:00.000000Z","last_seen":"2026-11-21T12:00:00.000000Z","count":1,` +
-		`"text":"a document was given up: it was not sent","code":"RAVN-2207","blame":"nobody: the network; try again",` +
-		`"next":"When the receiver's access point can be reached again: ravn documents retry ID, or send the document ` +
+		`"text":"a document was given up: it was not sent","code":"RAVN-2207","blame":"nobody: the network; try ` +
+		`again",` +
+		`"next":"When the receiver's access point can be reached again: ravn documents retry ID, or ` +
+		`send the document ` +
+		`` +
 		`anew","document":"doc-1"}}`
 	if n.Event != event {
 		t.Errorf("%s", n.Event)

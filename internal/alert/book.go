@@ -27,7 +27,8 @@ const columns = `id, tenant, rule, alert_key, severity, opened, seen, closed, n,
 
 func scan(row db.Row) (a Alert, err error) {
 	var opened, seen, closed, told, acked, silenced int64
-	err = row.Scan(&a.ID, &a.Tenant, (*string)(&a.Rule), &a.Key, (*string)(&a.Severity), &opened, &seen, &closed, &a.Count,
+	err = row.Scan(&a.ID, &a.Tenant, (*string)(&a.Rule), &a.Key, (*string)(&a.Severity), &opened, &seen, &closed,
+		&a.Count,
 		&a.What, (*string)(&a.Code), &a.Message, &told, &acked, &a.AckedBy, &silenced, &a.SilencedWhy)
 	a.Opened, a.Seen, a.Closed, a.Told = db.FromMicros(opened), db.FromMicros(seen), db.FromMicros(closed),
 		db.FromMicros(told)
@@ -145,7 +146,8 @@ func (b *Book) open(tx *db.Tx, c *Condition, tenant string, now time.Time) (*Cha
 	if len(old) > 0 {
 		a.Silenced, a.SilencedWhy = db.FromMicros(old[0].until), old[0].why
 	}
-	n, err := tx.Exec(openAlert, a.ID, tenant, string(a.Rule), a.Key, string(a.Severity), db.Micros(now), db.Micros(now),
+	n, err := tx.Exec(openAlert, a.ID, tenant, string(a.Rule), a.Key, string(a.Severity), db.Micros(now),
+		db.Micros(now),
 		a.Count, a.What, string(a.Code), a.Message, db.Micros(now), db.Micros(a.Silenced), a.SilencedWhy)
 	if err != nil || n == 0 { // another node was faster
 		return nil, err

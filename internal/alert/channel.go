@@ -57,7 +57,8 @@ const (
 )
 
 const (
-	makeChannel = `INSERT INTO alert_channel (name, tenant, due, spaced, lease_end, owner, token, failures, failing, reason)
+	makeChannel = `INSERT INTO alert_channel
+		(name, tenant, due, spaced, lease_end, owner, token, failures, failing, reason)
 		VALUES (?, '` + db.DefaultTenant + `', 0, 0, 0, '', 0, 0, 0, '') ON CONFLICT (name) DO NOTHING`
 	claimChannel = `UPDATE alert_channel SET owner = ?, lease_end = ?, token = token + 1
 		WHERE name = ? AND due <= ? AND spaced <= ? AND lease_end <= ? RETURNING token, failures`
@@ -211,7 +212,8 @@ func (b *Book) States(ctx context.Context) ([]ChannelState, error) {
 		return s, err
 	}
 	return db.ReadAll(ctx, b.DB, "alert channels", read, `SELECT name, failures, failing, due, reason,
-		(SELECT COUNT(*) FROM alert_notice n WHERE n.channel = c.name AND n.ended = 0) FROM alert_channel c ORDER BY name`)
+		(SELECT COUNT(*) FROM alert_notice n WHERE n.channel = c.name AND n.ended = 0)
+		FROM alert_channel c ORDER BY name`)
 }
 
 // Test sends a notice on a channel at once, beside everything that waits.

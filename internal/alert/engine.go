@@ -103,7 +103,8 @@ func (e *Engine) tellDirectly(ctx context.Context, f *Facts, now time.Time, caus
 	for _, c := range e.Thresholds.Judge(&own, now) {
 		name := string(c.Rule) + " " + c.Key
 		last, told := e.direct[name]
-		if c.Rule != StoreFailed && c.Rule != NotReady && c.Rule != Disk || told && now.Sub(last) < c.Severity.repeat() {
+		if c.Rule != StoreFailed && c.Rule != NotReady && c.Rule != Disk || told &&
+			now.Sub(last) < c.Severity.repeat() {
 			continue
 		}
 		if e.direct == nil {

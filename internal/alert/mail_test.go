@@ -120,12 +120,16 @@ func (s *sink) start(t *testing.T, withTLS, direct bool) (addr string, roots *x5
 
 func mailTo(addr, how string, roots *x509.CertPool) *Mail {
 	return &Mail{
-		Server: addr, TLS: how, Roots: roots, From: "ravn@example.org", To: []string{"ops@example.org", "kari@example.org"},
+		Server: addr, TLS: how, Roots: roots, From: "ravn@example.org", To: []string{
+			"ops@example.org",
+			"kari@example.org",
+		},
 		Host: "ap.example.org",
 	}
 }
 
-// T-OPS-5, OPS-071: a real mail server gets the alerts as plain text; the mails of a channel are a minute apart, and what
+// T-OPS-5, OPS-071: a real mail server gets the alerts as plain text; the mails of a channel are a minute apart, and
+// what
 // comes meanwhile is collected into one.
 func TestOPS071Mail(t *testing.T) {
 	s := &sink{}
@@ -158,7 +162,10 @@ func TestOPS071Mail(t *testing.T) {
 			!strings.HasSuffix(l.Header.Get("Message-Id"), "@ap.example.org>") {
 			t.Errorf("%s %v %v", l.from, l.to, l.Header)
 		}
-		for _, line := range []string{"Since:", "Whose fault:", "Next step:", "Code:        RAVN-3008", "ravn documents show doc-0"} {
+		for _, line := range []string{
+			"Since:", "Whose fault:", "Next step:", "Code:        RAVN-3008",
+			"ravn documents show doc-0",
+		} {
 			if !strings.Contains(l.body, line) {
 				t.Errorf("no %q in\n%s", line, l.body)
 			}
@@ -167,13 +174,15 @@ func TestOPS071Mail(t *testing.T) {
 	n.facts.Failed = docs(2, "") // info: not for this channel
 	n.facts.Unsent, n.facts.Quarantined = Backlog{3, 2 * time.Hour}, docs(1, "")
 	turn(59 * time.Second)
-	both := turn(time.Second, "[ravn page] send_delayed: the oldest unsent document has waited for 2h0m0s; 3 wait (and 1 more)")
+	both := turn(time.Second,
+		"[ravn page] send_delayed: the oldest unsent document has waited for 2h0m0s; 3 wait (and 1 more)")
 	if len(both) == 1 && (strings.Count(both[0].body, "\r\n----\r\n") != 1 ||
 		!strings.Contains(both[0].body, "[ravn page] poison: a document is in quarantine")) {
 		t.Errorf("%s", both[0].body)
 	}
 	turn(time.Minute)
-	if !slices.Equal(s.secure, []bool{true, true}) || !slices.Equal(s.users, []string{"ravn", "ravn"}) || len(n.failed) > 0 {
+	if !slices.Equal(s.secure, []bool{true, true}) || !slices.Equal(s.users, []string{"ravn", "ravn"}) ||
+		len(n.failed) > 0 {
 		t.Errorf("%v %v %v", s.secure, s.users, n.failed)
 	}
 }

@@ -41,22 +41,40 @@ type guide struct {
 
 // guides has all rules.
 var guides = map[Rule]guide{
-	NotReady:          {fault.Ours, "Look at /readyz and at the log of the server"},
-	StoreFailed:       {fault.Ours, "See to the database and the disk; after a failure of the storage restart the server"},
-	Conservation:      {fault.Ours, "Keep the record as it is, run ravn data check, and report this as a bug in the program"},
-	Disk:              {fault.Ours, "Make space on the disk; messages are refused when it is nearly full, and sent and delivered all the same"},
-	CertificateExpiry: {fault.Ours, "Get the next certificate and put it beside the old one: ravn certs shows all dates"},
-	SendFailed:        {fault.Network, "ravn documents show ID says what happened to a document and what to do"},
-	SendDelayed:       {fault.Network, "ravn queue list says what each message waits for"},
-	PeerDown:          {fault.Theirs, "Nothing now: the messages are sent when it can be reached again. If it lasts, tell its provider"},
-	SMPDown:           {fault.Network, "Check DNS and the network of the server with ravn lookup ID; sending goes on by itself"},
-	ReceiveErrors:     {fault.Theirs, "The log says what is refused and why; tell the provider of the access point"},
-	DeliveryDelayed:   {fault.Ours, "See to the place of delivery; ravn queue list says why each document waits"},
-	DeliveryDead:      {fault.Ours, "ravn documents show ID says why; then ravn documents retry ID or discard ID"},
-	Attention:         {fault.Ours, "ravn documents show ID says what is known and what is possible"},
-	Poison:            {fault.Ours, "ravn documents show ID says what is known; report it as a bug in the program"},
-	Clock:             {fault.Ours, "See to the time service of the machine"},
-	RulePacks:         {fault.Ours, "ravn rules alarms shows them all"},
+	NotReady: {fault.Ours, "Look at /readyz and at the log of the server"},
+	StoreFailed: {
+		fault.Ours,
+		"See to the database and the disk; after a failure of the storage restart the server",
+	},
+	Conservation: {
+		fault.Ours,
+		"Keep the record as it is, run ravn data check, and report this as a bug in the program",
+	},
+	Disk: {
+		fault.Ours,
+		"Make space on the disk; messages are refused when it is nearly full, and sent and delivered all the same",
+	},
+	CertificateExpiry: {
+		fault.Ours,
+		"Get the next certificate and put it beside the old one: ravn certs shows all dates",
+	},
+	SendFailed:  {fault.Network, "ravn documents show ID says what happened to a document and what to do"},
+	SendDelayed: {fault.Network, "ravn queue list says what each message waits for"},
+	PeerDown: {
+		fault.Theirs,
+		"Nothing now: the messages are sent when it can be reached again. If it lasts, tell its provider",
+	},
+	SMPDown: {
+		fault.Network,
+		"Check DNS and the network of the server with ravn lookup ID; sending goes on by itself",
+	},
+	ReceiveErrors:   {fault.Theirs, "The log says what is refused and why; tell the provider of the access point"},
+	DeliveryDelayed: {fault.Ours, "See to the place of delivery; ravn queue list says why each document waits"},
+	DeliveryDead:    {fault.Ours, "ravn documents show ID says why; then ravn documents retry ID or discard ID"},
+	Attention:       {fault.Ours, "ravn documents show ID says what is known and what is possible"},
+	Poison:          {fault.Ours, "ravn documents show ID says what is known; report it as a bug in the program"},
+	Clock:           {fault.Ours, "See to the time service of the machine"},
+	RulePacks:       {fault.Ours, "ravn rules alarms shows them all"},
 }
 
 // Rules lists all rules by name.
@@ -250,7 +268,8 @@ func late(rule Rule, word string, b Backlog, warn, page time.Duration) []Conditi
 	}
 	c := Condition{
 		Rule: rule, Key: "oldest", Severity: Warn, Count: b.Open,
-		What: fmt.Sprintf("the oldest %s document has waited for %s; %d wait", word, b.Oldest.Truncate(time.Minute), b.Open),
+		What: fmt.Sprintf("the oldest %s document has waited for %s; %d wait", word, b.Oldest.Truncate(time.Minute),
+			b.Open),
 	}
 	if b.Oldest > page {
 		c.Severity = Page

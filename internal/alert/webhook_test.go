@@ -33,7 +33,8 @@ func TestAPI091Vector(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 	for what, got := range map[string]string{
-		"id": s.Sign(vectorID+"1", at, []byte(vectorBody)), "time": s.Sign(vectorID, at.Add(time.Second), []byte(vectorBody)),
+		"id": s.Sign(vectorID+"1", at, []byte(vectorBody)), "time": s.Sign(vectorID, at.Add(time.Second),
+			[]byte(vectorBody)),
 		"body": s.Sign(vectorID, at, []byte(vectorBody+" ")), "secret": s[1:].Sign(vectorID, at, []byte(vectorBody)),
 	} {
 		if got == vectorSign {
@@ -49,7 +50,8 @@ func TestAPI091Vector(t *testing.T) {
 	}
 }
 
-// API-094: a 2xx answer is success; everything else is not, a redirect is not followed, Retry-After is honoured up to an
+// API-094: a 2xx answer is success; everything else is not, a redirect is not followed, Retry-After is honoured up
+// to an
 // hour; the events arrive signed, with their own bytes.
 func TestAPI094Webhook(t *testing.T) {
 	secret, err := ParseSecret(vectorSecret)
@@ -65,7 +67,8 @@ func TestAPI094Webhook(t *testing.T) {
 			return
 		}
 		body, _ := io.ReadAll(r.Body) // compared below
-		got = fmt.Sprint(r.Method, r.URL.Path, " ", r.Header.Get("Webhook-Id"), " ", r.Header.Get("Webhook-Timestamp"), " ",
+		got = fmt.Sprint(r.Method, r.URL.Path, " ", r.Header.Get("Webhook-Id"), " ",
+			r.Header.Get("Webhook-Timestamp"), " ",
 			r.Header.Get("Webhook-Signature"), " ", r.Header.Get("Content-Type"), " ", r.Header.Get("User-Agent"), " ",
 			string(body))
 		for name := range header {
@@ -85,7 +88,8 @@ func TestAPI094Webhook(t *testing.T) {
 			t.Errorf("%d: %v", status, err)
 		}
 	}
-	want := "POST/hook " + vectorID + " 1795262403 " + vectorSign + " application/cloudevents+json; charset=utf-8 Ravn/v1 " +
+	want := "POST/hook " + vectorID + " 1795262403 " + vectorSign +
+		" application/cloudevents+json; charset=utf-8 Ravn/v1 " +
 		vectorBody
 	if got != want {
 		t.Errorf("got %s", got)

@@ -32,6 +32,8 @@ type Submission struct {
 	// Content must then be set. "" means that each Submit is a new document (REL-020).
 	Key string
 
+	Batch bool // it is one of many: those that are handed in one by one are sent first
+
 	Seat         peppol.SeatID // who sends; "" means Outbound.Seat
 	From, To     peppol.ParticipantID
 	DocType      peppol.DocTypeID
@@ -40,10 +42,19 @@ type Submission struct {
 	MimeType     string // if set, the content is wrapped as BinaryContent, or as TextContent if Text is set
 	Text         bool
 	Conversation string
+	Defaults     Defaults
 	// if set, the caller sends at once: to this access point, or after a lookup if it has no URL
 	AtOnce  *as4.Peer
 	Content []byte                        // digest for finding the message again; nil if nobody will look
 	Open    func() (io.ReadCloser, error) // opens the document or a complete envelope; called more than once
+}
+
+// Defaults hold for a submission where neither it nor its document says anything else. An envelope needs none.
+type Defaults struct {
+	From, To peppol.ParticipantID
+	DocType  peppol.DocTypeID
+	Process  peppol.ProcessID
+	Country  string // before that of Outbound
 }
 
 // Submit accepts a document: it makes or checks the envelope, syncs the payload, and then writes the message and its
@@ -138,7 +149,7 @@ func (out *Outbound) take(ctx context.Context, s Submission) (store.Submission, 
 	for _, text := range remarks {
 		out.observe(StepRemark, text)
 	}
-	return store.Submission{Evidence: evidence, Events: remarkEvents(remarks), Message: store.Message{
+	m := store.Message{
 		ID: id, Domain: defaultDomain, MessageID: string(out.Sender.NewMessageID()),
 		ConversationID: conversation(s.Conversation),
 		C2:             cmp.Or(s.Seat, out.Seat), Sender: h.Sender.Value(), Receiver: h.Receiver.Value(),
@@ -147,7 +158,24 @@ func (out *Outbound) take(ctx context.Context, s Submission) (store.Submission, 
 		Transport: peppol.TransportAS4, InstanceID: h.InstanceID, CreationTime: h.Created, CountryC1: h.CountryC1,
 		MLSTo: h.MLSTo, MLSType: h.MLSType, Payload: ref, PayloadMime: s.MimeType, Content: s.Content,
 		HandedIn: handedIn.Sum(nil), DocumentNumber: e.number, Verdict: verdict(report),
-	}}, nil
+	}
+	return store.Submission{
+		Message: m, Class: classOf(h.DocType, s.Batch), Evidence: evidence, Events: remarkEvents(remarks),
+	}, nil
+}
+
+// classOf says which messages of a tenant are sent first: statuses, for which others wait, before documents, and
+// reports after them.
+func classOf(d peppol.DocTypeID, batch bool) store.Class {
+	switch {
+	case d.Scheme() == peppol.SchemeBusdox && d.Value() == peppol.TypeMLS:
+		return store.Statuses
+	case d.Scheme() == peppol.SchemeBusdox && (d.Value() == peppol.TypeTSR || d.Value() == peppol.TypeEUSR):
+		return store.Reports
+	case batch:
+		return store.Batches
+	}
+	return store.Documents
 }
 
 // remarks says what is odd about an envelope that is sent all the same (SBDH-039, DISC-103).
@@ -248,10 +276,11 @@ func (out *Outbound) header(s Submission, seen sbdh.Detected) (*sbdh.Header, err
 	h := &sbdh.Header{
 		Sender: given(s.From, seen.Sender), Receiver: given(s.To, seen.Receiver),
 		DocType: given(s.DocType, seen.DocType), Process: given(s.Process, seen.Process),
-		CountryC1:  cmp.Or(s.Country, out.Country, seen.Country),
+		CountryC1:  cmp.Or(s.Country, s.Defaults.Country, out.Country, seen.Country),
 		InstanceID: uuid.NewString(), Created: out.Now().UTC().Format(time.RFC3339),
 		Warnings: contradictions(&s, &seen),
 	}
+	s.Defaults.fill(h)
 	switch {
 	case h.Sender.IsZero() || h.Receiver.IsZero():
 		return nil, unnamed(h, &seen)
@@ -267,6 +296,12 @@ func (out *Outbound) header(s Submission, seen sbdh.Detected) (*sbdh.Header, err
 		return nil, fault.New(fault.BadArguments, err, "")
 	}
 	return h, nil
+}
+
+// fill sets what is still missing in a header.
+func (d *Defaults) fill(h *sbdh.Header) {
+	h.Sender, h.Receiver = given(h.Sender, d.From), given(h.Receiver, d.To)
+	h.DocType, h.Process = given(h.DocType, d.DocType), given(h.Process, d.Process)
 }
 
 // given is what was given, or else what was read.

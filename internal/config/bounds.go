@@ -22,11 +22,6 @@ var bounds = map[string]Bound{
 	"deliver.lease":              {int64(time.Second), int64(time.Hour)},
 	"validation.room_bytes":      {16 << 20, 1 << 40},
 	// below the time that the queue allows for a delivery
-	"validation.timeout":             {int64(time.Second), int64(8 * time.Minute)},
-	"send.hold":                      {0, int64(30 * 24 * time.Hour)},
-	"send.give_up_after":             {int64(time.Minute), int64(30 * 24 * time.Hour)},
-	"send.workers":                   {1, 256},
-	"send.per_access_point":          {1, 256},
 	"alerts.close_after":             {0, int64(time.Hour)},
 	"alerts.not_ready.after":         {0, int64(time.Hour)},
 	"alerts.disk.warn":               {1, 100},
@@ -44,7 +39,15 @@ var bounds = map[string]Bound{
 	"alerts.delivery_delayed.page":   {int64(time.Minute), int64(7 * 24 * time.Hour)},
 	"alerts.clock.offset":            {int64(time.Millisecond), int64(time.Hour)},
 	"alerts.clock.jump":              {int64(time.Millisecond), int64(time.Hour)},
-	"send.timeout":                   {int64(time.Second), int64(14 * time.Minute)}, // below the lease of an attempt
+	"validation.timeout":             {int64(time.Second), int64(8 * time.Minute)},
+	"send.hold":                      {0, int64(30 * 24 * time.Hour)},
+	"send.give_up_after":             {int64(time.Minute), int64(30 * 24 * time.Hour)},
+	"send.workers":                   {1, 256},
+	"send.per_access_point":          {1, 256},
+
+	"send.rate_per_access_point": {0, 1000},
+
+	"send.timeout": {int64(time.Second), int64(14 * time.Minute)}, // below the lease of an attempt
 }
 
 // BoundOf returns the bound of a key.

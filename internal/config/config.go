@@ -92,10 +92,16 @@ type Config struct {
 		Retry   []string `yaml:"retry,omitempty" doc:"Waits between the attempts to send a message, like 1m; each is spread by a fifth. After the last one there is an attempt every hour." default:"1m, 2m, 5m, 10m, 20m, 40m"`
 		GiveUp  Duration `yaml:"give_up_after,omitempty" doc:"How long after it was handed in a message is sent again. After that it has failed." default:"24h"`
 		PerAP   int      `yaml:"per_access_point,omitempty" doc:"Messages that are sent to one access point at the same time while others wait." default:"8"`
+		Rate    int      `yaml:"rate_per_access_point,omitempty" doc:"Messages that begin to be sent to one access point in a second, for partners who ask for a limit. 0: as many as its places allow." default:"0"`
 		Workers int      `yaml:"workers,omitempty" doc:"Messages that are sent at the same time." default:"16"`
 		Plans   []Plan   `yaml:"plans,omitempty"`
 		Hold    Duration `yaml:"hold,omitempty" doc:"How long a message is held if its receiver is registered in the SML, but not in the SMP that the SML names, as while a participant changes its provider. ravn serve looks the receiver up again every 15 minutes. 0: the message is given up at once." default:"24h"`
 	} `yaml:"send"`
+
+	Submit struct {
+		Folder  string         `yaml:"folder,omitempty" doc:"Pick-up folder of the tenant default: documents that are put there are sent (docs/operations.md). Its parts pending, done and failed are made in it. submit.folders has more settings and other tenants."`
+		Folders []PickupFolder `yaml:"folders,omitempty"`
+	} `yaml:"submit,omitempty"`
 
 	Validation struct {
 		Rules    string `yaml:"rules,omitempty" doc:"Folder of rule packs (ravn rules install). Empty: rules in the data folder."`

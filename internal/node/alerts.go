@@ -57,7 +57,8 @@ func AlertChannels(cfg *config.Config, program string) (list []alert.Channel, er
 		if c.Kind == config.MailChannel {
 			ch.Spacing, ch.AtOnce = mailSpacing, mailNotices
 			ch.Sender = &alert.Mail{
-				Server: c.Server, TLS: c.Encryption(), Roots: roots, User: c.User, Password: secret, From: c.From, To: c.To,
+				Server: c.Server, TLS: c.Encryption(), Roots: roots, User: c.User, Password: secret, From: c.From,
+				To:   c.To,
 				Host: cfg.Host,
 			}
 		} else {
@@ -154,7 +155,8 @@ func (n *Node) facts(ctx context.Context) (*alert.Facts, error) {
 	for _, e := range n.expiries(now) {
 		step := e.step(now)
 		f.Certificates = append(f.Certificates, alert.CertificateFact{
-			Use: e.what, Fingerprint: certs.Fingerprint(e.cert), Left: certs.DaysLeft(e.cert, now), Over: step == overStep,
+			Use: e.what, Fingerprint: certs.Fingerprint(e.cert), Left: certs.DaysLeft(e.cert, now),
+			Over: step == overStep,
 			Near: step != noStep,
 		})
 	}

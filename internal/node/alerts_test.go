@@ -82,7 +82,8 @@ func TestOPS070ServeTells(t *testing.T) {
 	}
 	host := hostName()
 	for _, volume := range []string{"data", "deliver"} {
-		want := fmt.Sprintf("ravn.alert.opened disk warn the disk of folder %s on %s is 75 %% full, 102400 MiB are free", volume,
+		want := fmt.Sprintf("ravn.alert.opened disk warn the disk of folder %s on %s is 75 %% full, 102400 MiB are "+
+			"free", volume,
 			host)
 		if seen[host+" "+volume] != want {
 			t.Errorf("%s: %q", volume, seen[host+" "+volume])
@@ -213,7 +214,8 @@ func TestOPS071ChannelsAreChecked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			file := nodeFile(t, pki, "POP900001",
 				"alerts:\n  channels:\n  - {name: hook, kind: webhook, url: 'https://example.org/x', "+c.secret+"}\n")
-			if err := os.WriteFile(filepath.Join(filepath.Dir(file), "hook.secret"), []byte(hookSecret+"\n"), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(filepath.Dir(file), "hook.secret"), []byte(hookSecret+"\n"),
+				0o600); err != nil {
 				t.Fatal(err)
 			}
 			cfg, err := config.Load(file)

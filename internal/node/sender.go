@@ -33,7 +33,8 @@ func (n *Node) newSender() *queue.Runner {
 		OnError: n.logJob,
 	}
 	lanes.Tune(queue.Tuning{
-		PerLane: n.Config.Send.PerAP, Expire: n.Config.LongestPlan(), Wake: r.Wake, Changed: n.logBreaker,
+		PerLane: n.Config.Send.PerAP, Rate: n.Config.Send.Rate, Expire: n.Config.LongestPlan(), Wake: r.Wake,
+		Changed: n.logBreaker,
 	})
 	n.Outbound.Lanes = lanes
 	return r

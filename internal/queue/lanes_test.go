@@ -53,7 +53,7 @@ func (c *clocked) claim(places int, names ...string) string {
 	for _, p := range c.share(c.heads(names...), places) {
 		out = append(out, fmt.Sprintf("%s:%d", p.Lane, p.Limit))
 		for range p.Limit {
-			c.enter(fmt.Sprint(len(c.jobs), p.Lane, c.now.UnixNano()), p.Lane)
+			c.enter(fmt.Sprint(len(c.jobs), p.Lane, c.now.UnixNano()), p.Lane, p.Tenant)
 		}
 	}
 	return strings.Join(out, " ")
@@ -160,10 +160,10 @@ func TestREL025Breaker(t *testing.T) {
 // REL-025: a job whose access point is found goes there only if there is room.
 func TestREL025Admit(t *testing.T) {
 	c := newClocked()
-	c.enter("x", "")
-	c.enter("y", "")
+	c.enter("x", "", "acme")
+	c.enter("y", "", "acme")
 	for i := range 7 {
-		c.enter(fmt.Sprint(i), "a")
+		c.enter(fmt.Sprint(i), "a", "acme")
 	}
 	if !c.Admit("x", "a") || c.Admit("y", "a") || !c.Admit("x", "a") || !c.Admit("by hand", "a") {
 		t.Error("seven and one more have room, a ninth has not; what is there stays, and an operator waits for nobody")
@@ -172,6 +172,32 @@ func TestREL025Admit(t *testing.T) {
 	c.End("x")
 	if !c.Admit("y", "a") || c.wakes == 0 {
 		t.Errorf("when one has ended, woken %d times", c.wakes)
+	}
+}
+
+// REL-013, REL-025: a job whose lease ran out while it was under way is claimed again and given back. It has one place
+// all the time, and none when it has ended.
+func TestREL025ClaimedAgain(t *testing.T) {
+	c := newClocked()
+	running := func() int { return c.lane("a").running }
+	c.enter("x", "", "")
+	if !c.Admit("x", "a") {
+		t.Fatal("there is room")
+	}
+	c.enter("x", "a", "")
+	again := running()
+	c.End("x") // given back
+	under := running()
+	c.End("x")
+	if again != 1 || under != 1 || running() != 0 || len(c.jobs) != 0 {
+		t.Errorf("claimed again: %d, given back: %d, ended: %d", again, under, running())
+	}
+	for range 5 {
+		c.Report("a", false, time.Second)
+	}
+	c.now = c.now.Add(time.Minute)
+	if got := c.claim(9, "a"); got != "a:1" {
+		t.Errorf("after a break: %q", got)
 	}
 }
 
