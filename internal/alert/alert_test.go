@@ -547,7 +547,6 @@ Server:      ap.example.org
 		`again",` +
 		`"next":"When the receiver's access point can be reached again: ravn documents retry ID, or ` +
 		`send the document ` +
-		`` +
 		`anew","document":"doc-1"}}`
 	if n.Event != event {
 		t.Errorf("%s", n.Event)
