@@ -187,8 +187,7 @@ const inlineMax = 64 << 10
 // blobs reads and writes payloads in the folder, and small ones in the record.
 func (d *Data) blobs() blob.Store {
 	inline := func(ctx context.Context, messageID, name string) ([]byte, error) {
-		e, err := d.Store.Evidence(ctx, db.DefaultTenant, messageID, name)
-		return e.Bytes, err
+		return d.Store.Inline(ctx, messageID, name)
 	}
 	return &blob.Mixed{Large: d.Files, Max: inlineMax, Read: inline}
 }

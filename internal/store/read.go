@@ -84,6 +84,13 @@ func (s *Store) Evidence(ctx context.Context, tenant, id, kind string) (Evidence
 		tenant, kind)
 }
 
+// Inline returns a payload that the record keeps itself, of whichever tenant its message is, or db.ErrNotFound.
+func (s *Store) Inline(ctx context.Context, messageID, name string) ([]byte, error) {
+	e, err := db.ReadOne(ctx, s.DB, "inline payload", scanEvidence, `SELECT kind, attempt, content_type, bytes
+		FROM evidence WHERE message_id = ? AND kind = ? ORDER BY attempt DESC LIMIT 1`, messageID, name)
+	return e.Bytes, err
+}
+
 // AllEvidence returns all pieces of a message, in the order of attempts.
 func (s *Store) AllEvidence(ctx context.Context, tenant, id string) ([]Evidence, error) {
 	return db.ReadAll(ctx, s.DB, "evidence", scanEvidence, evidenceOf+` ORDER BY attempt, kind`, id, tenant)
