@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -86,6 +88,8 @@ type lasting struct {
 	health     health
 	tolerated  tolerances
 	succession succession
+	upkeep     sync.Mutex   // held while the file of the checks is written
+	differs    atomic.Int64 // see Differences
 }
 
 // Open opens everything that a node needs, but does not listen or run anything yet. It begins with the checks of Check.
@@ -259,7 +263,7 @@ func (n *Node) Serve(ctx context.Context) error {
 func (n *Node) work() []func(context.Context) {
 	return []func(context.Context){
 		n.runner.Run, n.sender.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts,
-		n.keepDocuments,
+		n.keepDocuments, n.keepConserved,
 	}
 }
 

@@ -174,7 +174,7 @@ func (s *Store) BlobUses(ctx context.Context, keys []string) (map[string]BlobUse
 	for batch := range slices.Chunk(keys, blobBatch) {
 		ids := make([]any, blobBatch)
 		for i := range ids { // a short batch looks for its last one again
-			ids[i], _, _ = strings.Cut(batch[min(i, len(batch)-1)], ".")
+			ids[i], _, _ = cutKey(batch[min(i, len(batch)-1)])
 		}
 		known, err := db.ReadAll(ctx, s.DB, "blob uses", scanBlobKeys, messagesOf, ids...)
 		if err != nil {
@@ -185,7 +185,7 @@ func (s *Store) BlobUses(ctx context.Context, keys []string) (map[string]BlobUse
 			of[k.id] = k
 		}
 		for _, key := range batch {
-			id, _, ours := strings.Cut(key, ".")
+			id, _, ours := cutKey(key)
 			k, found := of[id]
 			switch {
 			case !ours || found && (k.payload == key || k.sealed == key):
@@ -198,6 +198,11 @@ func (s *Store) BlobUses(ctx context.Context, keys []string) (map[string]BlobUse
 		}
 	}
 	return uses, nil
+}
+
+// cutKey takes a key apart that BlobKey made.
+func cutKey(key string) (messageID, name string, ours bool) {
+	return strings.Cut(strings.TrimPrefix(key, InlineMark), ".")
 }
 
 // blobKeys are the keys that a message refers to.
