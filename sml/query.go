@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/miekg/dns"
 )
@@ -81,6 +82,10 @@ func (r *Resolver) exchange(ctx context.Context, network, server, name string) (
 
 // exchangeOnce sends one question and reads one message with its id.
 func (r *Resolver) exchangeOnce(ctx context.Context, network, server string, q *dns.Msg) (*dns.Msg, error) {
+	if r.Asked != nil {
+		began := time.Now()
+		defer func() { r.Asked(time.Since(began)) }()
+	}
 	ctx, cancel := context.WithTimeout(ctx, r.timeout())
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, network, server)

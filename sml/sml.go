@@ -55,6 +55,7 @@ type Resolver struct {
 	Timeout time.Duration        // of one try; 0 means DefaultTimeout
 	Canary  peppol.ParticipantID // if set, nobody counts as absent unless this participant is found (DISC-049)
 	Now     func() time.Time     // nil means time.Now
+	Asked   func(time.Duration)  // told how long each question to a server took; may be nil
 
 	once  sync.Once
 	slots chan struct{}

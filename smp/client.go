@@ -69,6 +69,9 @@ func (c *Client) Endpoint(ctx context.Context, r peppol.ParticipantID, d peppol.
 		}
 		e, err = c.choose(m, p)
 	}
+	if e != nil {
+		e.Cached = m.cached
+	}
 	return e, err
 }
 

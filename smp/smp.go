@@ -27,6 +27,7 @@ type Endpoint struct {
 	Expires    time.Time         // ServiceExpirationDate, zero if there is none
 	SMP        string            // base URL of the SMP that answered
 	Signer     *x509.Certificate // who signed the metadata
+	Cached     bool              // the metadata were fetched for an earlier lookup
 }
 
 // Group is what an SMP lists for a participant. It is not signed: it may be shown, but nothing may depend on it

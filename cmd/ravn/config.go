@@ -149,3 +149,17 @@ func programVersion() string {
 	}
 	return "development"
 }
+
+// programCommit is the commit from which the program was built, "" if that is not known.
+func programCommit() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for i := range info.Settings {
+		if info.Settings[i].Key == "vcs.revision" {
+			return info.Settings[i].Value
+		}
+	}
+	return ""
+}

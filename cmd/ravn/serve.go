@@ -112,7 +112,9 @@ func (c *cli) reload(n *node.Node) {
 func (c *cli) runServer(ctx context.Context, cfg *config.Config, log zerolog.Logger,
 	hup <-chan os.Signal,
 ) error {
-	n, err := node.Open(ctx, cfg, node.Options{Log: log, Hook: failpoint(), Program: programName()})
+	n, err := node.Open(ctx, cfg, node.Options{
+		Log: log, Hook: failpoint(), Program: programName(), Version: programVersion(), Commit: programCommit(),
+	})
 	if err != nil {
 		return err
 	}
@@ -125,8 +127,8 @@ func (c *cli) runServer(ctx context.Context, cfg *config.Config, log zerolog.Log
 		log.Info().Str("anchor", certs.Subject(ca)).Str("sha256", certs.Fingerprint(ca)).
 			Msg("access points are trusted that this CA issued")
 	}
-	log.Info().Str("url", n.URL()).Str("listen", n.Addr()).Strs("seats", seats(n)).Str("environment", cfg.Environment).
-		Msg("ready")
+	log.Info().Str("url", n.URL()).Str("listen", n.Addr()).Str("ops", n.OpsAddr()).Strs("seats", seats(n)).
+		Str("environment", cfg.Environment).Msg("ready")
 	defer c.reloadOnHangup(hup, n)()
 	return n.Serve(ctx)
 }

@@ -31,6 +31,7 @@ type Core struct {
 	Trust  *certs.Verifier
 	Keys   func() *certs.Keyring
 	Now    func() time.Time
+	Meter  Meter // may be nil
 
 	Uncounted bool // write no counting rows: the test network is not reported (RPT-3.1)
 }

@@ -158,7 +158,7 @@ func (out *Outbound) outgoing(ctx context.Context, s *Submission, h *sbdh.Header
 		return nil, nil
 	}
 	req := validation.Request{DocType: h.DocType.Value(), Process: h.Process.Value(), On: out.Now()}
-	rep, err := out.Check.document(ctx, req, 0, s.Open)
+	rep, err := out.checked(ctx, &out.Check, string(store.Out), req, 0, s.Open)
 	if err != nil {
 		return nil, fault.New(fault.DocumentUnreadable, err, "")
 	}

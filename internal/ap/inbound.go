@@ -199,6 +199,7 @@ func (in *Inbound) Forward(ctx context.Context, job store.Job) queue.Outcome {
 // finish delivers the message of attempt n and records the outcome.
 func (in *Inbound) finish(ctx context.Context, job store.Job, m store.Message, n int) queue.Outcome {
 	in.hook("deliver.claimed")
+	began := time.Now()
 	res := store.Result{State: store.Delivered, Outcome: "delivered"}
 	rep, report, err := in.deliver(ctx, m)
 	in.hook("deliver.done")
@@ -206,6 +207,7 @@ func (in *Inbound) finish(ctx context.Context, job store.Job, m store.Message, n
 		err = storedFault(m, err)
 		res = in.failedDelivery(ctx, err, n)
 	}
+	in.delivered(began, err)
 	res.Message, res.Evidence, res.Verdict = &m, report, verdict(rep)
 	if in.Delivered != nil {
 		in.Delivered(m, err)
@@ -274,7 +276,7 @@ func (in *Inbound) alone(ctx context.Context) bool {
 // deliver checks the document and hands it to C4 together with the findings, which never hold it up.
 func (in *Inbound) deliver(ctx context.Context, m store.Message) (*validation.Report, []store.Evidence, error) {
 	req := validation.Request{DocType: m.DocType, Process: m.Process, On: in.Now()}
-	rep, err := in.Check.document(ctx, req, m.Payload.Length,
+	rep, err := in.checked(ctx, &in.Check, string(store.In), req, m.Payload.Length,
 		func() (io.ReadCloser, error) { return in.open(ctx, m.Payload) })
 	if err != nil {
 		return nil, nil, err

@@ -155,10 +155,12 @@ func reached(err error) bool {
 func (out *Outbound) send(ctx context.Context, job store.Job, m store.Message, peer as4.Peer,
 	elsewhere bool,
 ) (ev *as4.Evidence, held bool, err error) {
+	began := time.Now()
 	sealed, err := out.seal(ctx, m, peer)
 	if err != nil {
 		return nil, false, out.unsent(ctx, job, m, err)
 	}
+	out.step("seal", began)
 	begun, n, err := out.Store.StartAttempt(ctx, job,
 		store.Start{Endpoint: peer.URL, Fingerprint: certs.Fingerprint(peer.Cert), Lease: sendLease, Sealed: sealed})
 	if err != nil {
@@ -170,7 +172,10 @@ func (out *Outbound) send(ctx context.Context, job store.Job, m store.Message, p
 	}
 	out.observe(StepSend, peer.URL)
 	begin := out.Now()
+	began = time.Now()
 	ev, sendErr := out.post(ctx, m, peer, n)
+	out.step("post", began)
+	out.attempted(sendErr)
 	out.Lanes.Report(store.LaneOf(peer.URL), reached(sendErr), out.Now().Sub(begin))
 	if job.Spent++; !job.Moving.IsZero() { // its plan began when the receiver was found
 		job.Begun = begin

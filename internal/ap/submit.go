@@ -32,6 +32,8 @@ type Submission struct {
 	// Content must then be set. "" means that each Submit is a new document (REL-020).
 	Key string
 
+	Batch bool // it is one of many: those that are handed in one by one are sent first
+
 	Seat         peppol.SeatID // who sends; "" means Outbound.Seat
 	From, To     peppol.ParticipantID
 	DocType      peppol.DocTypeID
@@ -138,7 +140,7 @@ func (out *Outbound) take(ctx context.Context, s Submission) (store.Submission, 
 	for _, text := range remarks {
 		out.observe(StepRemark, text)
 	}
-	return store.Submission{Evidence: evidence, Events: remarkEvents(remarks), Message: store.Message{
+	m := store.Message{
 		ID: id, Domain: defaultDomain, MessageID: string(out.Sender.NewMessageID()),
 		ConversationID: conversation(s.Conversation),
 		C2:             cmp.Or(s.Seat, out.Seat), Sender: h.Sender.Value(), Receiver: h.Receiver.Value(),
@@ -147,7 +149,24 @@ func (out *Outbound) take(ctx context.Context, s Submission) (store.Submission, 
 		Transport: peppol.TransportAS4, InstanceID: h.InstanceID, CreationTime: h.Created, CountryC1: h.CountryC1,
 		MLSTo: h.MLSTo, MLSType: h.MLSType, Payload: ref, PayloadMime: s.MimeType, Content: s.Content,
 		HandedIn: handedIn.Sum(nil), DocumentNumber: e.number, Verdict: verdict(report),
-	}}, nil
+	}
+	return store.Submission{
+		Message: m, Class: classOf(h.DocType, s.Batch), Evidence: evidence, Events: remarkEvents(remarks),
+	}, nil
+}
+
+// classOf says which messages of a tenant are sent first: statuses, for which others wait, before documents, and
+// reports after them.
+func classOf(d peppol.DocTypeID, batch bool) store.Class {
+	switch {
+	case d.Scheme() == peppol.SchemeBusdox && d.Value() == peppol.TypeMLS:
+		return store.Statuses
+	case d.Scheme() == peppol.SchemeBusdox && (d.Value() == peppol.TypeTSR || d.Value() == peppol.TypeEUSR):
+		return store.Reports
+	case batch:
+		return store.Batches
+	}
+	return store.Documents
 }
 
 // remarks says what is odd about an envelope that is sent all the same (SBDH-039, DISC-103).

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/sbdh"
 )
@@ -130,6 +131,29 @@ func TestDISC007Submit(t *testing.T) {
 				(!errors.As(err, &f) || f.Code != try.code || !strings.Contains(err.Error(), "DISC-007")) {
 				t.Errorf("%s from %s to %s: %v", name, tc.from, tc.to, err)
 			}
+		}
+	}
+}
+
+// REL-025: what is sent first follows from the document type and from how the document was handed in.
+func TestREL025Class(t *testing.T) {
+	for _, c := range []struct {
+		scheme, value string
+		batch         bool
+		want          store.Class
+	}{
+		{peppol.SchemeBusdox, peppol.TypeMLS, true, store.Statuses},
+		{peppol.SchemeBusdox, peppol.TypeTSR, false, store.Reports},
+		{peppol.SchemeBusdox, peppol.TypeEUSR, true, store.Reports},
+		{peppol.SchemeBusdox, "urn:x::Invoice##c::2.1", true, store.Batches},
+		{peppol.SchemeBusdox, "urn:x::Invoice##c::2.1", false, store.Documents},
+	} {
+		d, err := peppol.NewDocType(c.scheme, c.value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := classOf(d, c.batch); got != c.want {
+			t.Errorf("%s, batch %t: class %d, want %d", c.value, c.batch, got, c.want)
 		}
 	}
 }

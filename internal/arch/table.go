@@ -38,6 +38,7 @@ var allowed = map[string]string{
 	"internal/textfile":        "",
 	"internal/manual":          "internal/fault",
 	"internal/download":        "smp",
+	"internal/metrics":         "ebms",
 	"internal/config":          "peppol certs smp sml internal/fault internal/textfile internal/durable",
 	"internal/db":              "",
 	"internal/ledger":          "internal/db peppol",
@@ -50,7 +51,7 @@ var allowed = map[string]string{
 	"internal/verify": "internal/store internal/store/blob",
 	"internal/documents": "as4 certs peppol peppol/doctype sbdh internal/db internal/durable internal/explain " +
 		"internal/fault internal/store internal/store/blob validation",
-	"internal/node": "as4 as4/intake certs ebms peppol smp sml sbdh internal/alive internal/ap " +
+	"internal/node": "as4 as4/intake certs ebms internal/metrics peppol smp sml sbdh internal/alive internal/ap " +
 		"internal/backend internal/config internal/fault internal/queue internal/accounts internal/db " +
 		"internal/ledger internal/store internal/store/blob internal/db/postgres internal/db/sqlite " +
 		"internal/documents internal/verify reporting validation validation/core validation/pack internal/durable",
@@ -94,6 +95,7 @@ var homes = map[string]string{
 	"golang.org/x/text":                   "smp xml/xpath",
 	"golang.org/x/sys":                    "internal/db/sqlite",
 	"github.com/jackc/pgx":                "internal/db/postgres",
+	"github.com/prometheus":               "internal/metrics",
 	"github.com/rs/zerolog":               "internal/node cmd/ravn testbed",
 	"github.com/spf13/cobra":              "cmd/ravn",
 	"github.com/mattn/go-isatty":          "cmd/ravn",

@@ -27,7 +27,10 @@ var bounds = map[string]Bound{
 	"send.give_up_after":    {int64(time.Minute), int64(30 * 24 * time.Hour)},
 	"send.workers":          {1, 256},
 	"send.per_access_point": {1, 256},
-	"send.timeout":          {int64(time.Second), int64(14 * time.Minute)}, // below the lease of an attempt
+
+	"send.rate_per_access_point": {0, 1000},
+
+	"send.timeout": {int64(time.Second), int64(14 * time.Minute)}, // below the lease of an attempt
 }
 
 // BoundOf returns the bound of a key.

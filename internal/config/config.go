@@ -92,6 +92,7 @@ type Config struct {
 		Retry   []string `yaml:"retry,omitempty" doc:"Waits between the attempts to send a message, like 1m; each is spread by a fifth. After the last one there is an attempt every hour." default:"1m, 2m, 5m, 10m, 20m, 40m"`
 		GiveUp  Duration `yaml:"give_up_after,omitempty" doc:"How long after it was handed in a message is sent again. After that it has failed." default:"24h"`
 		PerAP   int      `yaml:"per_access_point,omitempty" doc:"Messages that are sent to one access point at the same time while others wait." default:"8"`
+		Rate    int      `yaml:"rate_per_access_point,omitempty" doc:"Messages that begin to be sent to one access point in a second, for partners who ask for a limit. 0: as many as its places allow." default:"0"`
 		Workers int      `yaml:"workers,omitempty" doc:"Messages that are sent at the same time." default:"16"`
 		Plans   []Plan   `yaml:"plans,omitempty"`
 		Hold    Duration `yaml:"hold,omitempty" doc:"How long a message is held if its receiver is registered in the SML, but not in the SMP that the SML names, as while a participant changes its provider. ravn serve looks the receiver up again every 15 minutes. 0: the message is given up at once." default:"24h"`
@@ -113,6 +114,11 @@ type Config struct {
 		Country  string `yaml:"country,omitempty" doc:"Country of the service provider. Empty: that in country."`
 		Receiver string `yaml:"receiver,omitempty" doc:"Receiver of the reports. Empty: in production OpenPeppol, 9925:be0848934496; elsewhere none."`
 	} `yaml:"reporting,omitempty"`
+
+	Ops struct {
+		Listen string `yaml:"listen,omitempty" doc:"Address of a listener for those who watch the server, like 127.0.0.1:9445: /healthz (the process lives), /readyz (it takes messages) and /metrics (Prometheus), without TLS and without login. Empty: none."`
+		Public bool   `yaml:"public,omitempty" doc:"ops.listen may be an address that other machines can reach. It has no login: let only the machines through that watch."`
+	} `yaml:"ops,omitempty"`
 
 	Log struct {
 		Level  string `yaml:"level,omitempty" doc:"debug, info, warn or error." default:"info"`

@@ -12,7 +12,7 @@ import (
 )
 
 // needRestart are the keys that a running server cannot change (OPS-122).
-var needRestart = [...]string{"environment", "data", "database", "as4.listen", "as4.plain"}
+var needRestart = [...]string{"environment", "data", "database", "as4.listen", "as4.plain", "ops.listen", "ops.public"}
 
 // Keep gives the keys that need a restart the values that old has for them, and returns those that would have changed.
 func (c *Config) Keep(old *Config) (kept []string) {

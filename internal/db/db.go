@@ -67,6 +67,10 @@ type Options struct {
 	Boot      func() (name string, micros int64) // nil means that of the Engine for leases, or Now if that is set
 	ReadLimit time.Duration                      // of one read; 0 means DefaultReadLimit
 
+	// Committed is told how long each transaction took, from its begin to the answer to its COMMIT, also if it failed.
+	// It must return at once; nil: nobody asks.
+	Committed func(took time.Duration)
+
 	Server bool               // of a server: while it is open no command of another version changes the schema
 	Used   bool               // the database must have been used before: an empty one is left alone, ErrEmpty
 	Hook   func(point string) // called at "db.before_commit" and "db.committed"; tests end the process there
@@ -109,6 +113,9 @@ func New(ctx context.Context, eng Engine, opts Options) (*DB, error) {
 	}
 	if opts.ReadLimit <= 0 {
 		opts.ReadLimit = DefaultReadLimit
+	}
+	if opts.Committed == nil {
+		opts.Committed = func(time.Duration) {}
 	}
 	d := &DB{
 		eng: eng, opts: opts, ownClock: ownClock,
@@ -246,4 +253,20 @@ func (d *DB) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
 		d.stmts[query] = st
 	}
 	return st, err
+}
+
+// ClockOffset is by how much the clock of this process is ahead of that of the database. What the question itself took
+// is left out.
+func (d *DB) ClockOffset(ctx context.Context) (time.Duration, error) {
+	began := time.Now()
+	theirs, err := ReadOne(ctx, d, "clock", ScanInt, "SELECT {clock}")
+	if err != nil {
+		return 0, err
+	}
+	took := time.Since(began)
+	offset := began.Add(took / 2).Sub(FromMicros(theirs))
+	if offset.Abs() <= took/2+2*time.Millisecond {
+		return 0, nil
+	}
+	return offset, nil
 }

@@ -163,6 +163,8 @@ func (wr *writer) tryCommit(batch []*write, savepoints bool) error {
 	if err := wr.db.Err(); err != nil {
 		return err
 	}
+	began := time.Now()
+	defer func() { wr.db.opts.Committed(time.Since(began)) }()
 	ctx, cancel := wr.db.eng.deadline()
 	defer cancel()
 	if err := wr.begin(ctx); err != nil {

@@ -164,7 +164,7 @@ func (in *inspection) network() {
 	}
 }
 
-// listener checks the TLS pair and the address of the endpoint.
+// listener checks the TLS pair and the addresses.
 func (in *inspection) listener() {
 	a := &in.cfg.AS4
 	switch {
@@ -176,13 +176,21 @@ func (in *inspection) listener() {
 	if !config.IsAddress(a.Listen) {
 		return // said already
 	}
-	l, err := net.Listen("tcp", a.Listen)
+	in.address("as4.listen", a.Listen)
+	if o := in.cfg.Ops.Listen; config.IsAddress(o) {
+		in.address("ops.listen", o)
+	}
+}
+
+// address checks that one can listen at an address.
+func (in *inspection) address(key, addr string) {
+	l, err := net.Listen("tcp", addr)
 	switch {
 	case err == nil:
 		_ = l.Close() // it was only to see whether it can be opened
 	case errors.Is(err, syscall.EADDRINUSE) && in.serving(): // by the server of this configuration, it seems
 	default:
-		in.add(in.cfg.Fault(fault.ListenFailed, err, "as4.listen", "%s", a.Listen))
+		in.add(in.cfg.Fault(fault.ListenFailed, err, key, "%s", addr))
 	}
 }
 

@@ -22,10 +22,18 @@ const warnDaysTLS = 14
 
 // expiring is a certificate whose end must not be missed.
 type expiring struct {
+	use  string // one of the uses below
 	what string // for people
 	cert *x509.Certificate
 	from int // days left from which it is logged
 }
+
+// Uses of certificates.
+const (
+	useKey = "ap"
+	useTLS = "tls"
+	useCA  = "ca"
+)
 
 // Steps beside those of warnDays.
 const (
@@ -55,7 +63,7 @@ func (n *Node) expiries(now time.Time) (list []expiring) {
 		if !seen[id.Seat] {
 			seen[id.Seat] = true
 			if last := n.lastKey(id.Seat, now); last != nil {
-				list = append(list, expiring{"certificate of our key", last.Cert, warnDays[0]})
+				list = append(list, expiring{useKey, "certificate of our key", last.Cert, warnDays[0]})
 			}
 		}
 	}
@@ -63,7 +71,7 @@ func (n *Node) expiries(now time.Time) (list []expiring) {
 	if !a.Plain {
 		// else the reload says so
 		if pair, err := tls.LoadX509KeyPair(n.Config.Path(a.TLSCert), n.Config.Path(a.TLSKey)); err == nil {
-			list = append(list, expiring{"TLS certificate", pair.Leaf, warnDaysTLS})
+			list = append(list, expiring{useTLS, "TLS certificate", pair.Leaf, warnDaysTLS})
 		}
 	}
 	anchors := n.Trust.Anchors()
@@ -71,7 +79,7 @@ func (n *Node) expiries(now time.Time) (list []expiring) {
 		all := certs.CAs(role)
 		for _, ca := range all {
 			if !certs.Renewed(ca, all) {
-				list = append(list, expiring{"CA certificate", ca, warnDays[0]})
+				list = append(list, expiring{useCA, "CA certificate", ca, warnDays[0]})
 			}
 		}
 	}

@@ -43,6 +43,7 @@ func (u *unready) Unwrap() error { return u.err }
 const (
 	causeStorage = "the storage failed"
 	causeDisk    = "the disk is nearly full"
+	causeSlow    = "the record is too slow"
 )
 
 // ready is called before each request (REL-060): is the storage sound, and is there space on the disk?
@@ -61,6 +62,9 @@ func (n *Node) unready() *unready {
 	}
 	if err := n.health.fatal.Load(); err != nil {
 		return &unready{causeStorage, *err}
+	}
+	if n.eye.latency.tooSlow(time.Now()) {
+		return &unready{cause: causeSlow}
 	}
 	h := &n.health
 	h.mu.Lock()
@@ -140,6 +144,7 @@ func (n *Node) finished(x *as4.Exchange) {
 	}()
 	n.opts.Hook("receive.end")
 	n.tolerated.add(x)
+	n.observed(x)
 	if db.IsFatal(x.Err) {
 		n.health.fatal.CompareAndSwap(nil, &x.Err)
 	}

@@ -34,7 +34,7 @@ func (n *Node) Listen() error {
 		l = tls.NewListener(l, serverTLS(n.cert))
 	}
 	n.listener = l
-	return nil
+	return n.listenOps()
 }
 
 // Addr is the address of the AS4 endpoint. Only after Listen.
@@ -112,7 +112,8 @@ func (n *Node) server() *http.Server {
 	protocols.SetHTTP1(true)
 	n.succession.receiver.Store(n.Receiver())
 	return &http.Server{
-		Handler: &n.succession, Protocols: protocols, ErrorLog: log.New(httpLog{n}, "", 0), ConnState: n.gate.ConnState,
+		Handler: n.watched(&n.succession), Protocols: protocols, ErrorLog: log.New(httpLog{n}, "", 0),
+		ConnState:         n.gate.ConnState,
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
 	}
 }

@@ -164,6 +164,7 @@ func (n *Node) connectionClosed(c intake.Closing) {
 
 // logDelivery logs the end of a delivery.
 func (n *Node) logDelivery(m store.Message, err error) {
+	n.handedOver(&m, err)
 	if err != nil {
 		n.failure(err).Str("dir", "in").Str("tx", m.ID).Str("message_id", m.MessageID).Msg("delivery failed")
 		return

@@ -3,6 +3,7 @@ package node
 import (
 	"crypto/x509"
 	"net/http"
+	"time"
 
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/ap"
@@ -22,11 +23,12 @@ func (n *Node) network(guard *smp.Guard, roots *x509.CertPool) (*http.Client, ap
 	d := n.Config.Discovery
 	resolver := &sml.Resolver{
 		Zone: zone, Server: d.Resolver, Local: guard.Local, Canary: n.Config.Canary(),
-		Now: n.opts.Now,
+		Now: n.opts.Now, Asked: func(took time.Duration) { n.eye.metrics.Asked("dns", took) },
 	}
-	return toPeers, &smp.Client{
+	client.Transport = &timed{client.Transport, func(took time.Duration) { n.eye.metrics.Asked("smp", took) }}
+	return toPeers, directory{n: n, Client: &smp.Client{
 		Locator: resolver, Trust: n.Trust, Guard: guard, HTTP: client, OldCanonicalization: d.OldForm, Now: n.opts.Now,
-	}
+	}}
 }
 
 // zoneOf returns the SML zone: the configured one, or else that of the environment; local has none.

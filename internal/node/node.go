@@ -41,6 +41,8 @@ type Options struct {
 	Hook func(point string) // crash points of the store, the blobs and the endpoint
 
 	Program string // name and version of the program, for the reports of checks
+	Version string // of the program, and
+	Commit  string // from what it was built, for the metrics
 
 	DiskSpace func(dir string) (free, total uint64, err error) // of the disk of a folder, in bytes
 
@@ -88,6 +90,8 @@ type lasting struct {
 	health     health
 	tolerated  tolerances
 	succession succession
+	eye        eye // what is seen of the node from outside
+	ops        opsServer
 	upkeep     sync.Mutex   // held while the file of the checks is written
 	differs    atomic.Int64 // see Differences
 }
@@ -108,6 +112,7 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) 
 		return nil, err
 	}
 	n := configured(cfg, in, opts, &lasting{})
+	n.newEye()
 	if err := n.show(); err != nil {
 		return nil, err
 	}
@@ -156,8 +161,10 @@ func (n *Node) show() error {
 
 // openRecord opens folders, database and blobs.
 func (n *Node) openRecord(ctx context.Context) (err error) {
-	n.data, err = openData(ctx, n.Config, db.Options{Hook: n.opts.Hook, Server: !n.opts.Command},
-		blob.Options{Hook: n.opts.Hook, Rescued: func(key string) {
+	n.data, err = openData(ctx, n.Config, db.Options{
+		Hook: n.opts.Hook, Server: !n.opts.Command, Committed: n.committed,
+	},
+		blob.Options{Hook: n.opts.Hook, Synced: n.eye.metrics.Fsync, Rescued: func(key string) {
 			n.failure(fault.New(fault.PayloadRescued, nil, "%s", key)).Msg("payload rescued")
 		}}, true)
 	if err != nil {
@@ -189,7 +196,7 @@ func (n *Node) wire(in *inspection) {
 	core := ap.Core{
 		Tenant: db.DefaultTenant, Store: n.Store, Blobs: n.Blobs, Trust: n.Trust,
 		Keys: func() *certs.Keyring { return n.Keys }, Now: n.opts.Now,
-		Uncounted: n.Config.Env() == certs.Test,
+		Meter: n.eye.metrics, Uncounted: n.Config.Env() == certs.Test,
 	}
 	lease := time.Duration(n.Config.Deliver.Lease)
 	n.inbox = &backend.Folder{Dir: n.Config.Path(n.Config.Deliver.Folder)}
@@ -224,6 +231,9 @@ func (n *Node) Close() error {
 	if n.listener != nil {
 		_ = n.listener.Close() // closed already after Serve
 	}
+	if n.ops.listener != nil {
+		_ = n.ops.listener.Close()
+	}
 	_, err := n.Store.LeaveOwner(context.Background(), n.process.Name)
 	if err == nil { // otherwise the next process that opens the folder gives them back
 		err = n.process.Leave()
@@ -236,6 +246,7 @@ func (n *Node) Close() error {
 func (n *Node) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer n.serveOps()()
 	srv := n.server()
 	n.succession.begin(ctx, n)
 	served := make(chan error, 1)
@@ -263,7 +274,7 @@ func (n *Node) Serve(ctx context.Context) error {
 func (n *Node) work() []func(context.Context) {
 	return []func(context.Context){
 		n.runner.Run, n.sender.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts,
-		n.keepDocuments, n.keepConserved,
+		n.keepDocuments, n.keepConserved, n.watchRecord, n.watchCounts,
 	}
 }
 
@@ -272,6 +283,7 @@ const shutdownWait = time.Minute
 
 // shutdown lets running requests finish.
 func (n *Node) shutdown(ctx context.Context, srv *http.Server) error {
+	n.eye.draining.Store(true) // REL-063: readiness goes first
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWait)
 	defer cancel()
 	return srv.Shutdown(stop)

@@ -361,3 +361,30 @@ func TestD12PlanOfATenant(t *testing.T) {
 		t.Errorf("at the end: %s, %v", state, err)
 	}
 }
+
+// REL-025: the class of a document is on record with its work, also when its sender holds it from the start.
+func TestREL025ClassOnRecord(t *testing.T) {
+	p := openPlanned(t)
+	s := ap.Submission{From: participant(t, c1), To: participant(t, c4), Open: ap.Bytes(golden.Invoice(t)), Batch: true}
+	batch, _, err := p.Outbound.Submit(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, held, err := p.Node.Submit(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Batch = false
+	single, _, err := p.Outbound.Submit(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]store.Class{
+		batch.ID: store.Batches, held.MessageID: store.Batches, single.ID: store.Documents,
+	} {
+		job, err := p.Store.JobOf(t.Context(), db.DefaultTenant, store.Send, id)
+		if err != nil || job.Class != want {
+			t.Errorf("class %d, want %d: %v", job.Class, want, err)
+		}
+	}
+}

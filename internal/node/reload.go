@@ -45,6 +45,7 @@ func (s *succession) begin(ctx context.Context, n *Node) {
 func (s *succession) start(n *Node) {
 	ctx, end := context.WithCancel(s.ctx)
 	s.node, s.end = n, end
+	n.eye.current.Store(n)
 	var work sync.WaitGroup
 	for _, do := range n.work() {
 		work.Go(func() { do(ctx) })

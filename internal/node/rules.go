@@ -113,6 +113,7 @@ func (n *Node) watchRules(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			n.opts.Log.Error().Err(err).Msg("rule alarms")
 		}
+		n.eye.rules.Store(int64(len(alarms)))
 		for _, a := range alarms {
 			n.logRuleAlarm(a)
 		}

@@ -33,7 +33,8 @@ func (n *Node) newSender() *queue.Runner {
 		OnError: n.logJob,
 	}
 	lanes.Tune(queue.Tuning{
-		PerLane: n.Config.Send.PerAP, Expire: n.Config.LongestPlan(), Wake: r.Wake, Changed: n.logBreaker,
+		PerLane: n.Config.Send.PerAP, Rate: n.Config.Send.Rate, Expire: n.Config.LongestPlan(), Wake: r.Wake,
+		Changed: n.logBreaker,
 	})
 	n.Outbound.Lanes = lanes
 	return r
@@ -78,6 +79,7 @@ func (n *Node) logSent(ctx context.Context, job store.Job, err error) {
 		n.trouble("the message of a job cannot be read", gerr)
 		return
 	}
+	n.ended(&m)
 	line := func(ev *zerolog.Event) *zerolog.Event {
 		ev = ev.Str("dir", "out").Str("tx", m.ID).Str("message_id", m.MessageID).Int("attempt", job.Spent+1).
 			Str("state", string(m.State)).Str("c3", string(m.C3))

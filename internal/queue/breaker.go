@@ -15,6 +15,7 @@ type breaker struct {
 	failures int           // in a row
 	pause    time.Duration // of the last opening
 	until    time.Time     // open until then; zero: closed
+	opened   time.Time     // since when no job has succeeded; zero: closed
 }
 
 // open reports whether no job may go to the target now.
@@ -33,5 +34,8 @@ func (b *breaker) record(ok bool, now time.Time) (changed bool) {
 	}
 	b.pause = min(max(2*b.pause, breakFirst), breakMost)
 	b.until = now.Add(b.pause)
+	if b.opened.IsZero() {
+		b.opened = now
+	}
 	return true
 }

@@ -1,11 +1,8 @@
 package queue
 
 import (
-	"cmp"
 	"context"
 	"maps"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -25,17 +22,25 @@ type Lanes struct {
 	LaneStore
 	Now func() time.Time // required
 
+	After func(time.Duration, func()) // calls a function later; nil means time.AfterFunc
+
 	mu sync.Mutex
 	Tuning
-	jobs  map[string]string // lane of each job that is under way here, by its id
-	lanes map[string]*lane
-	last  string // the lane that got the last place
-	short bool   // work may have been left for want of places, not of workers
+	jobs    map[string]entry // those under way here, by their ids
+	lanes   map[string]*lane
+	tenants map[string]*turn
+	places  int64     // that were given away
+	wakes   time.Time // when the Runner is woken for a token
+	short   bool      // work may have been left for want of places, not of workers
 }
+
+// entry is a job that is under way.
+type entry struct{ lane, tenant string }
 
 // Tuning is what may be changed while the Lanes are in use, by Tune.
 type Tuning struct {
 	PerLane int                               // jobs of a lane at the same time while others wait; required
+	Rate    int                               // messages per second to a lane; 0: any number
 	Expire  time.Duration                     // what has been due that long is let through to be given up
 	Wake    func()                            // makes the Runner claim again; required
 	Changed func(name string, open time.Time) // a breaker opened until then, or closed (zero); required
@@ -51,6 +56,7 @@ func (l *Lanes) Tune(t Tuning) {
 // lane is what is known of a target.
 type lane struct {
 	breaker
+	bucket
 	running int
 	mean    time.Duration // of a job, lately
 }
@@ -61,56 +67,15 @@ const quick = 2 * time.Second
 // maxLanes bounds what is remembered of targets.
 const maxLanes = 10_000
 
-// Claim claims due jobs, of all lanes in turn.
+// Claim claims due jobs, of all tenants and lanes in turn.
 func (l *Lanes) Claim(ctx context.Context, c store.Claim) ([]store.Job, error) {
 	jobs, err := l.ClaimLanes(ctx, c, func(heads []store.Lane) []store.Portion { return l.share(heads, c.Limit) })
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, j := range jobs {
-		l.enter(j.ID, j.Lane)
+		l.enter(j.ID, j.Lane, j.Tenant)
 	}
 	return jobs, err
-}
-
-// share divides places among the lanes with due work: one each in turn, beginning behind the lane that got the last
-// one. Of the lane without a target half are the newest jobs: what was just handed in does not wait behind thousands
-// that must be looked up.
-func (l *Lanes) share(heads []store.Lane, places int) []store.Portion {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	slices.SortFunc(heads, func(a, b store.Lane) int {
-		if served := cmp.Compare(bit(a.Name <= l.last), bit(b.Name <= l.last)); served != 0 {
-			return served
-		}
-		return strings.Compare(a.Name, b.Name)
-	})
-	given, most := map[string]int{}, map[string]int{}
-	all := len(heads)
-	heads = slices.DeleteFunc(heads, l.closed)
-	for _, h := range heads {
-		most[h.Name] = l.allowed(h, len(heads) == 1, places)
-	}
-	for before := -1; before != places && places > 0; {
-		before = places
-		for _, h := range heads {
-			if given[h.Name] < most[h.Name] && places > 0 {
-				given[h.Name]++
-				places--
-				l.last = h.Name
-			}
-		}
-	}
-	l.short = places > 0 && all > 0
-	var list []store.Portion
-	for _, name := range slices.Sorted(maps.Keys(given)) {
-		n := given[name]
-		if name == "" && n > 1 {
-			list = append(list, store.Portion{Lane: name, Limit: n / 2, Newest: true})
-			n -= n / 2
-		}
-		list = append(list, store.Portion{Lane: name, Limit: n})
-	}
-	return list
 }
 
 func bit(b bool) int {
@@ -150,12 +115,14 @@ func (l *Lanes) closed(h store.Lane) bool {
 }
 
 // enter counts a job that is under way in a lane.
-func (l *Lanes) enter(id, name string) {
+func (l *Lanes) enter(id, name, tenant string) {
 	if l.jobs == nil {
-		l.jobs = map[string]string{}
+		l.jobs = map[string]entry{}
 	}
-	l.jobs[id] = name
+	l.jobs[id] = entry{name, tenant}
 	l.lane(name).running++
+	l.tenant(tenant).running++
+	l.pay(name, -1)
 }
 
 // lane returns what is known of a target.
@@ -178,14 +145,15 @@ func (l *Lanes) Admit(id, name string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	was, ok := l.jobs[id]
-	if !ok || was == name { // an operator's own attempt is not held back
+	if !ok || was.lane == name { // an operator's own attempt is not held back
 		return true
 	}
-	if l.allowed(store.Lane{Name: name, Due: l.Now()}, false, 1) <= 0 {
+	l.pay(was.lane, 1)
+	if l.allowed(store.Lane{Name: name, Due: l.Now()}, false, 1) <= 0 || l.tokens(name, 1) <= 0 {
 		return false
 	}
 	l.leave(id)
-	l.enter(id, name)
+	l.enter(id, name, was.tenant)
 	return true
 }
 
@@ -203,6 +171,19 @@ func (l *Lanes) Report(name string, ok bool, took time.Duration) {
 	}
 }
 
+// Broken are the targets that failed and have not succeeded since, with when their breakers opened.
+func (l *Lanes) Broken() map[string]time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := map[string]time.Time{}
+	for name, st := range l.lanes {
+		if !st.opened.IsZero() {
+			list[name] = st.opened
+		}
+	}
+	return list
+}
+
 // End says that a job is not under way any more.
 func (l *Lanes) End(id string) {
 	l.mu.Lock()
@@ -215,15 +196,19 @@ func (l *Lanes) End(id string) {
 }
 
 func (l *Lanes) leave(id string) {
-	if name, ok := l.jobs[id]; ok {
+	if e, ok := l.jobs[id]; ok {
 		delete(l.jobs, id)
-		l.lanes[name].running--
+		l.lanes[e.lane].running--
+		l.tenants[e.tenant].running--
 	}
 }
 
 // GiveBack is that of the store, for a job that was not begun.
 func (l *Lanes) GiveBack(ctx context.Context, job store.Job, due time.Time, reason string) error {
 	defer l.End(job.ID)
+	l.mu.Lock()
+	l.pay(l.jobs[job.ID].lane, 1)
+	l.mu.Unlock()
 	return l.LaneStore.GiveBack(ctx, job, due, reason)
 }
 

@@ -53,7 +53,7 @@ func (c *clocked) claim(places int, names ...string) string {
 	for _, p := range c.share(c.heads(names...), places) {
 		out = append(out, fmt.Sprintf("%s:%d", p.Lane, p.Limit))
 		for range p.Limit {
-			c.enter(fmt.Sprint(len(c.jobs), p.Lane, c.now.UnixNano()), p.Lane)
+			c.enter(fmt.Sprint(len(c.jobs), p.Lane, c.now.UnixNano()), p.Lane, p.Tenant)
 		}
 	}
 	return strings.Join(out, " ")
@@ -160,10 +160,10 @@ func TestREL025Breaker(t *testing.T) {
 // REL-025: a job whose access point is found goes there only if there is room.
 func TestREL025Admit(t *testing.T) {
 	c := newClocked()
-	c.enter("x", "")
-	c.enter("y", "")
+	c.enter("x", "", "acme")
+	c.enter("y", "", "acme")
 	for i := range 7 {
-		c.enter(fmt.Sprint(i), "a")
+		c.enter(fmt.Sprint(i), "a", "acme")
 	}
 	if !c.Admit("x", "a") || c.Admit("y", "a") || !c.Admit("x", "a") || !c.Admit("by hand", "a") {
 		t.Error("seven and one more have room, a ninth has not; what is there stays, and an operator waits for nobody")

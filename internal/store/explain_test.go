@@ -146,7 +146,7 @@ func TestAPI057EachWayHasItsIndex(t *testing.T) {
 	}
 }
 
-// REL-025: what is claimed is found by its lane, so that the number of waiting rows does not count.
+// REL-025: what is claimed is found by its lane, tenant and class, so that the number of waiting rows does not count.
 func TestREL025ClaimsGoAlongTheirLane(t *testing.T) {
 	for name, open := range map[string]func(*testing.T) planOf{"sqlite": onSQLite, "postgres": onPostgres} {
 		t.Run(name, func(t *testing.T) {
@@ -154,11 +154,12 @@ func TestREL025ClaimsGoAlongTheirLane(t *testing.T) {
 			over := []any{0, "", 0}
 			for what, p := range map[string]string{
 				"lanes": plan(t, dueLanes, append(append([]any{0}, over...), 10)...),
-				"claim": plan(t, claimLane, append(append([]any{"me", 0, 0, "", 0, "lane", 0}, over...), 10)...),
+				"claim": plan(t, claimLane,
+					append(append([]any{"me", 0, 0, "", 0, "lane", "acme", 2, 0}, over...), 10)...),
 				"newest": plan(t, claimNewest,
-					append(append([]any{"me", 0, 0, "", 0, "lane", 0}, over...), 10)...),
+					append(append([]any{"me", 0, 0, "", 0, "lane", "acme", 2, 0}, over...), 10)...),
 			} {
-				if !strings.Contains(p, "outbox_lane") || strings.Contains(p, "SCAN outbox\n") ||
+				if !strings.Contains(p, "outbox_turn") || strings.Contains(p, "SCAN outbox\n") ||
 					strings.Contains(p, "SCAN o\n") || strings.Contains(p, "Seq Scan on outbox") ||
 					strings.Contains(p, "TEMP B-TREE FOR ORDER BY") || strings.Contains(p, "Sort  (") ||
 					strings.Contains(p, "Filter: ((kind = 'send'::text) AND (done = 0) AND (due") {

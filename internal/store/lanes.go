@@ -10,10 +10,23 @@ import (
 	"github.com/ravn-ap/ravn/internal/db"
 )
 
-// Lane is a target with due work.
+// Class says which messages of a tenant are sent first. The zero value means Documents.
+type Class int
+
+// The classes, the most urgent first.
+const (
+	Statuses  Class = 1 + iota // message level statuses: others wait for them
+	Documents                  // handed in one by one
+	Batches                    // handed in many at a time
+	Reports                    // of the month, which has days for them
+)
+
+// Lane is a target with due work of a tenant and a class.
 type Lane struct {
-	Name string    // the address; "" for work whose target is not known
-	Due  time.Time // of the work that has been due longest
+	Name   string // the address; "" for work whose target is not known
+	Tenant string
+	Class  Class
+	Due    time.Time // of the work that has been due longest
 }
 
 // LaneOf returns the lane of an address: its host, so that all paths of an access point count together.
@@ -25,51 +38,62 @@ func LaneOf(endpoint string) string {
 	return strings.ToLower(u.Host)
 }
 
-// Portion is how much due work of a lane is claimed.
+// Portion is how much due work of a lane, tenant and class is claimed.
 type Portion struct {
 	Lane   string
+	Tenant string
+	Class  Class
 	Limit  int
 	Newest bool // that which was due last instead of that which has been due longest
 }
 
-// maxLanes bounds how many lanes are looked at in a claim.
-const maxLanes = 10_000
+// maxHeads bounds how many lanes, tenants and classes are looked at in a claim.
+const maxHeads = 10_000
 
-// dueLanes goes from lane to lane along outbox_lane, and in each to the first row that nobody holds: its cost is the
-// number of lanes, not that of rows.
+// dueLanes goes along outbox_turn from lane to lane and from tenant to tenant, and there, in each class, to the first
+// row that nobody holds: its cost is the number of lanes and tenants, not that of rows.
 const dueLanes = `WITH RECURSIVE lanes(lane) AS (
 		SELECT MIN(lane) FROM outbox WHERE kind = 'send' AND done = 0
 		UNION ALL
 		SELECT (SELECT MIN(o.lane) FROM outbox o WHERE o.kind = 'send' AND o.done = 0 AND o.lane > lanes.lane)
 			FROM lanes WHERE lanes.lane IS NOT NULL),
-	heads(lane, due) AS (SELECT lane, (SELECT due FROM outbox o
-		WHERE o.kind = 'send' AND o.done = 0 AND o.lane = lanes.lane AND ` + isDue + ` AND ` + over + `
-		ORDER BY due, id LIMIT 1) FROM lanes WHERE lane IS NOT NULL)
-	SELECT lane, due FROM heads WHERE due IS NOT NULL LIMIT ?`
+	turns(lane, tenant) AS (
+		SELECT lane, (SELECT MIN(o.tenant) FROM outbox o WHERE o.kind = 'send' AND o.done = 0 AND o.lane = lanes.lane)
+			FROM lanes WHERE lane IS NOT NULL
+		UNION ALL
+		SELECT lane, (SELECT MIN(o.tenant) FROM outbox o
+			WHERE o.kind = 'send' AND o.done = 0 AND o.lane = turns.lane AND o.tenant > turns.tenant)
+			FROM turns WHERE turns.tenant IS NOT NULL),
+	classes(class) AS (VALUES (1), (2), (3), (4)),
+	heads(lane, tenant, class, due) AS (SELECT lane, tenant, class, (SELECT due FROM outbox o
+		WHERE o.kind = 'send' AND o.done = 0 AND o.lane = turns.lane AND o.tenant = turns.tenant
+			AND o.class = classes.class AND ` + isDue + ` AND ` + over + `
+		ORDER BY due, id LIMIT 1) FROM turns CROSS JOIN classes WHERE tenant IS NOT NULL)
+	SELECT lane, tenant, class, due FROM heads WHERE due IS NOT NULL LIMIT ?`
 
 const (
 	claimLane = `UPDATE outbox SET owner = ?, ` + grant + `,
 	token = token + 1, tries = tries + 1, unended = unended + 1
-	WHERE id IN (SELECT id FROM outbox WHERE kind = 'send' AND lane = ? AND done = 0 AND ` + isDue + `
-		AND ` + over + ` ORDER BY due, id LIMIT ?{skip locked})
+	WHERE id IN (SELECT id FROM outbox WHERE kind = 'send' AND lane = ? AND tenant = ?
+		AND class = ? AND done = 0 AND ` + isDue + ` AND ` + over + ` ORDER BY due, id LIMIT ?{skip locked})
 	RETURNING ` + jobColumns
 	claimNewest = `UPDATE outbox SET owner = ?, ` + grant + `,
 	token = token + 1, tries = tries + 1, unended = unended + 1
-	WHERE id IN (SELECT id FROM outbox WHERE kind = 'send' AND lane = ? AND done = 0 AND ` + isDue + `
-		AND ` + over + ` ORDER BY due DESC, id DESC LIMIT ?{skip locked})
+	WHERE id IN (SELECT id FROM outbox WHERE kind = 'send' AND lane = ? AND tenant = ?
+		AND class = ? AND done = 0 AND ` + isDue + ` AND ` + over + ` ORDER BY due DESC, id DESC LIMIT ?{skip locked})
 	RETURNING ` + jobColumns
 	redirectJob = `UPDATE outbox SET lane = ?, lease_end = 0, token = token + 1, tries = tries - 1,
 		unended = unended - 1` + held
 )
 
-// ClaimLanes is Claim for messages to be sent: share is told which lanes have due work, and says how much of each is
-// claimed. It must not call the store.
+// ClaimLanes is Claim for messages to be sent: share is told which lanes have due work, of which tenants and classes,
+// and says how much of each is claimed. It must not call the store.
 func (s *Store) ClaimLanes(ctx context.Context, c Claim, share func([]Lane) []Portion) ([]Job, error) {
 	var jobs []Job
 	err := s.UpdateAny(ctx, s.in(func(tx *Tx) error {
 		jobs = nil
 		lanes, err := db.ChangeAll(tx.Tx, scanLane, dueLanes,
-			append(append([]any{tx.Clock()}, tx.overNow()...), maxLanes)...)
+			append(append([]any{tx.Clock()}, tx.overNow()...), maxHeads)...)
 		if err != nil {
 			return err
 		}
@@ -79,7 +103,7 @@ func (s *Store) ClaimLanes(ctx context.Context, c Claim, share func([]Lane) []Po
 				query = claimNewest
 			}
 			args := append([]any{c.Owner}, tx.lease(c.Lease)...)
-			args = append(append(args, p.Lane, tx.Clock()), tx.overNow()...)
+			args = append(append(args, p.Lane, p.Tenant, int(p.Class), tx.Clock()), tx.overNow()...)
 			some, err := db.ChangeAll(tx.Tx, scanJob, query, append(args, p.Limit)...)
 			if err != nil {
 				return err
@@ -93,7 +117,7 @@ func (s *Store) ClaimLanes(ctx context.Context, c Claim, share func([]Lane) []Po
 
 func scanLane(row db.Row) (l Lane, err error) {
 	var due int64
-	err = row.Scan(&l.Name, &due)
+	err = row.Scan(&l.Name, &l.Tenant, (*int)(&l.Class), &due)
 	l.Due = db.FromMicros(due)
 	return l, err
 }

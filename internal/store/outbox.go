@@ -31,6 +31,7 @@ type Task struct {
 	Args      []byte    // what the worker needs to know beside the message; small
 	Due       time.Time // zero means now
 	Lane      string    // of a message to be sent: where it will probably go
+	Class     Class     // of a message to be sent
 }
 
 // Job is a row of the outbox. A claimed one carries the lease of its worker.
@@ -56,6 +57,7 @@ type Job struct {
 	Begun     time.Time // when its plan of attempts began: entered, or requeued by an operator
 	Spent     int       // attempts of that plan so far (D-12)
 	Lane      string    // of a message to be sent: the address that it last went to, "" when it is not known
+	Class     Class     // of a message to be sent
 }
 
 func jobID(tenant string, kind Kind, key string) string {
@@ -63,8 +65,8 @@ func jobID(tenant string, kind Kind, key string) string {
 }
 
 var insertJob = db.NewInsert(`outbox (id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end,
-	token, tries, unended, done, dead, reason, lane)`,
-	db.Placeholders(7)+", "+db.Clock+", '', 0, 0, 0, 0, 0, 0, '', ?", " ON CONFLICT (id) DO NOTHING")
+	token, tries, unended, done, dead, reason, lane, class)`,
+	db.Placeholders(7)+", "+db.Clock+", '', 0, 0, 0, 0, 0, 0, '', ?, ?", " ON CONFLICT (id) DO NOTHING")
 
 // Enqueue enters work. A task that was entered before is left as it is, open or done, so a repeat is harmless.
 func (tx *Tx) Enqueue(tasks ...Task) error {
@@ -72,7 +74,7 @@ func (tx *Tx) Enqueue(tasks ...Task) error {
 		key := cmp.Or(t.Key, t.MessageID)
 		return []any{
 			jobID(tx.Tenant(), t.Kind, key), tx.Tenant(), string(t.Kind), key, t.MessageID, t.Args, db.Micros(tx.Now()),
-			cmp.Or(db.Micros(t.Due), tx.Clock()), t.Lane,
+			cmp.Or(db.Micros(t.Due), tx.Clock()), t.Lane, int(cmp.Or(t.Class, Documents)),
 		}
 	})
 }
@@ -81,11 +83,12 @@ func (tx *Tx) Enqueue(tasks ...Task) error {
 type hold struct {
 	owner string
 	lease time.Duration
+	class Class
 }
 
-const insertHeld = `INSERT INTO outbox (id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end,
-	lease_boot, lease_ticks, token, tries, unended, done, dead, reason)
-	VALUES (?, ?, ?, ?, ?, NULL, ?, ` + db.Clock + `, ?, ` + db.Clock + ` + ?, ?, ?, 1, 1, 1, 0, 0, '')
+const insertHeld = `INSERT INTO outbox (id, tenant, kind, job_key, message_id, args, created, due, class, owner,
+	lease_end, lease_boot, lease_ticks, token, tries, unended, done, dead, reason)
+	VALUES (?, ?, ?, ?, ?, NULL, ?, ` + db.Clock + `, ?, ?, ` + db.Clock + ` + ?, ?, ?, 1, 1, 1, 0, 0, '')
 	ON CONFLICT (id) DO NOTHING`
 
 // enqueueHeld enters the work of a message that has just been created. A row that is there comes from the same write,
@@ -94,9 +97,11 @@ func (tx *Tx) enqueueHeld(kind Kind, messageID string, h hold) (Job, error) {
 	j := Job{
 		ID: jobID(tx.Tenant(), kind, messageID), Tenant: tx.Tenant(), Kind: kind, Key: messageID, MessageID: messageID,
 		Created: tx.Now(), Begun: tx.Now(), Due: tx.Now(), Owner: h.owner, LeaseEnd: tx.Now().Add(h.lease), Token: 1,
-		Tries: 1,
+		Tries: 1, Class: cmp.Or(h.class, Documents),
 	}
-	args := []any{j.ID, j.Tenant, string(kind), j.Key, messageID, db.Micros(tx.Now()), tx.Clock(), h.owner}
+	args := []any{
+		j.ID, j.Tenant, string(kind), j.Key, messageID, db.Micros(tx.Now()), tx.Clock(), int(j.Class), h.owner,
+	}
 	_, err := tx.Exec(insertHeld, append(args, tx.lease(h.lease)...)...)
 	return j, err
 }
@@ -111,7 +116,7 @@ type Claim struct {
 }
 
 const jobColumns = `id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end, token, tries, unended,
-	done, dead, reason, suspect, moving_since, begun, spent, lane`
+	done, dead, reason, suspect, moving_since, begun, spent, lane, class`
 
 func scanJob(row db.Row) (Job, error) {
 	var (
@@ -120,7 +125,7 @@ func scanJob(row db.Row) (Job, error) {
 	)
 	err := row.Scan(&j.ID, &j.Tenant, (*string)(&j.Kind), &j.Key, &j.MessageID, &j.Args, &created, &due, &j.Owner, &end,
 		&j.Token, &j.Tries, &j.Unended, &done, &dead, &j.Reason, &j.Suspect, &moving,
-		&begun, &j.Spent, &j.Lane)
+		&begun, &j.Spent, &j.Lane, (*int)(&j.Class))
 	j.Created, j.Due, j.LeaseEnd, j.Done = db.FromMicros(created), db.FromMicros(due), db.FromMicros(end),
 		db.FromMicros(done)
 	j.Dead, j.Moving, j.Begun = dead != 0, db.FromMicros(moving), db.FromMicros(cmp.Or(begun, created))

@@ -18,6 +18,7 @@ type Submission struct {
 	Message Message // Payload must be synced before; MessageID is chosen here and never again (REL-021)
 	Draft   bool    // the message stays SUBMITTED, without work; the caller moves it on and enqueues Send
 
+	Class  Class  // which messages of the tenant are sent first
 	Key    string // idempotency key of the submitter, "" for messages of our own (REL-020)
 	Digest []byte // of the request that carried Key
 
@@ -38,7 +39,7 @@ func (s *Store) SubmitHeld(ctx context.Context, tenant string, sub Submission, o
 		if _, err := tx.submit(&m, &sub); err != nil {
 			return err
 		}
-		if job, err = tx.enqueueHeld(Send, m.ID, hold{owner, lease}); err != nil {
+		if job, err = tx.enqueueHeld(Send, m.ID, hold{owner, lease, sub.Class}); err != nil {
 			return err
 		}
 		return tx.Enqueue(sub.Tasks...)
@@ -73,7 +74,7 @@ func (s *Store) Submit(ctx context.Context, tenant string, sub Submission) (m Me
 		if err != nil {
 			return err
 		}
-		return tx.Enqueue(append([]Task{{Kind: Send, MessageID: m.ID, Lane: lane}}, sub.Tasks...)...)
+		return tx.Enqueue(append([]Task{{Kind: Send, MessageID: m.ID, Lane: lane, Class: sub.Class}}, sub.Tasks...)...)
 	})
 	return m, repeated, err
 }

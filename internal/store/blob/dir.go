@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/durable"
@@ -24,6 +25,7 @@ type Dir struct {
 	fs      durable.FS
 	hook    func(string)
 	rescued func(string)
+	synced  func(string, time.Duration)
 	shards  sync.Map // shard → struct{}, once its name is durable
 }
 
@@ -33,6 +35,10 @@ type Options struct {
 	Hook func(point string) // called at "blob.written", "blob.synced", "blob.renamed" and "blob.dirsynced"
 
 	Rescued func(key string) // told of each blob that was needed and found in quarantine; it is back in its place
+
+	// Synced is told how long it took until a blob ("blob") or the names in a folder ("folder") were on disk; nil:
+	// nobody asks.
+	Synced func(what string, took time.Duration)
 }
 
 const tempDir = "tmp"
@@ -54,7 +60,10 @@ func OpenDir(root string, opts Options) (*Dir, error) {
 	if opts.Rescued == nil {
 		opts.Rescued = func(string) {}
 	}
-	d := &Dir{root: root, fs: opts.FS, hook: opts.Hook, rescued: opts.Rescued}
+	if opts.Synced == nil {
+		opts.Synced = func(string, time.Duration) {}
+	}
+	d := &Dir{root: root, fs: opts.FS, hook: opts.Hook, rescued: opts.Rescued, synced: opts.Synced}
 	if err := d.fs.Mkdir(filepath.Join(root, tempDir), folderMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("blob: %w", err)
 	}
@@ -109,9 +118,11 @@ func (t *temp) commit(ref *store.BlobRef) error {
 		return fmt.Errorf("blob: %w", err)
 	}
 	d.hook("blob.written")
+	began := time.Now()
 	if err := t.Seal(); err != nil {
 		return failed(err)
 	}
+	d.synced("blob", time.Since(began))
 	d.hook("blob.synced")
 	if err := d.makeShard(ref.Key); err != nil {
 		return err
@@ -175,6 +186,8 @@ func (d *Dir) makeShard(key string) error {
 
 // sync is an fsync of a folder, or of a file that is not open.
 func (d *Dir) sync(name string) error {
+	began := time.Now()
+	defer func() { d.synced("folder", time.Since(began)) }()
 	if err := durable.SyncDir(d.fs, name); err != nil {
 		return failed(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 var laneTests = []test{
 	{"REL-025 work is claimed lane by lane", testLanes},
+	{"REL-025 work is claimed by tenant and class", testTurns},
 	{"REL-025 work that is given back to its lane was not begun", testRedirect},
 	{"REL-025 a message waits where the last one to its receiver went", testProbableLane},
 }
@@ -54,12 +55,16 @@ func testLanes(b *bench) {
 			store.Task{Kind: store.Report, Key: "another kind", Lane: "d"},
 		)
 	}))
-	due, jobs := b.laneNames(store.Portion{Lane: "a", Limit: 1}, store.Portion{Lane: "", Limit: 1, Newest: true},
-		store.Portion{Lane: "", Limit: 1}, store.Portion{Lane: "c", Limit: 5})
+	of := func(lane string, limit int) store.Portion {
+		return store.Portion{Lane: lane, Tenant: tenant, Class: store.Documents, Limit: limit}
+	}
+	newest := of("", 1)
+	newest.Newest = true
+	due, jobs := b.laneNames(of("a", 1), newest, of("", 1), of("c", 5))
 	want(b, "lanes with due work", due, `"" -1h0m0s, "a" -3m0s, "b" -1m0s`)
 	want(b, "claimed", keys(jobs), "n1 a1 n2")
 	want(b, "held", fmt.Sprint(jobs[1].Lane, jobs[1].LeaseEnd.Sub(now), jobs[1].Unended), fmt.Sprint("a", lease, 0))
-	due, jobs = b.laneNames(store.Portion{Lane: "a", Limit: 9})
+	due, jobs = b.laneNames(of("a", 9))
 	want(b, "what others hold is no head", due, `"" -1s, "a" -2m0s, "b" -1m0s`)
 	want(b, "claimed next", keys(jobs), "a2")
 	b.clock.advance(lease)
@@ -67,9 +72,61 @@ func testLanes(b *bench) {
 	want(b, "after the leases", due, `"" -1h1m0s, "a" -4m0s, "b" -2m0s`)
 }
 
+func testTurns(b *bench) {
+	now := b.clock.Now()
+	for _, x := range []struct {
+		tenant, lane string
+		class        store.Class
+		keys         []string
+	}{
+		{"other", "a", store.Documents, []string{"o1", "o2"}},
+		{tenant, "a", store.Reports, []string{"r1"}},
+		{tenant, "a", store.Batches, []string{"b1", "b2", "b3"}},
+		{tenant, "a", 0, []string{"d1"}},
+		{tenant, "", store.Statuses, []string{"s1"}},
+	} {
+		b.must(b.Update(b.ctx, x.tenant, func(tx *store.Tx) error {
+			for i, key := range x.keys {
+				if err := tx.Enqueue(store.Task{
+					Kind: store.Send, Key: key, Lane: x.lane, Class: x.class,
+					Due: now.Add(time.Duration(i-9) * time.Minute),
+				}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	}
+	var heads []string
+	jobs, err := b.ClaimLanes(b.ctx, store.Claim{Kind: store.Send, Owner: "worker-1", Lease: lease},
+		func(lanes []store.Lane) []store.Portion {
+			for _, l := range lanes {
+				heads = append(heads, fmt.Sprintf("%q %s %d %s", l.Name, l.Tenant, l.Class, l.Due.Sub(now)))
+			}
+			return []store.Portion{
+				{Lane: "a", Tenant: tenant, Class: store.Batches, Limit: 2},
+				{Lane: "a", Tenant: "other", Class: store.Documents, Limit: 9},
+				{Lane: "a", Tenant: "other", Class: store.Reports, Limit: 9},
+			}
+		})
+	b.must(err)
+	slices.Sort(heads)
+	want(b, "heads", strings.Join(heads, ", "), fmt.Sprintf(`"" %[1]s 1 -9m0s, "a" %[1]s 2 -9m0s, "a" %[1]s 3 -9m0s, `+
+		`"a" %[1]s 4 -9m0s, "a" other 2 -9m0s`, tenant))
+	var got []string
+	for _, j := range jobs {
+		got = append(got, fmt.Sprintf("%s %s %d", j.Tenant, j.Key, j.Class))
+	}
+	slices.Sort(got)
+	want(b, "claimed", strings.Join(got, ", "),
+		strings.Join(sorted("other o1 2", "other o2 2", tenant+" b1 3", tenant+" b2 3"), ", "))
+}
+
+func sorted(list ...string) []string { slices.Sort(list); return list }
+
 func testRedirect(b *bench) {
 	m := b.submitted(1)
-	_, jobs := b.laneNames(store.Portion{Limit: 1})
+	_, jobs := b.laneNames(store.Portion{Tenant: tenant, Class: store.Documents, Limit: 1})
 	b.must(b.Redirect(b.ctx, jobs[0], "as4.example"))
 	want(b, "twice", b.Redirect(b.ctx, jobs[0], "elsewhere"), store.ErrLeaseLost)
 	got, err := b.JobOf(b.ctx, tenant, store.Send, m.ID)
