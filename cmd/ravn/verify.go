@@ -25,7 +25,8 @@ func (c *cli) verify() *cobra.Command {
 	var record, payloads, status bool
 	var rate int64
 	cmd := &cobra.Command{
-		Use: "verify", Short: "Compare the record with itself and with its payloads", Long: verifyHelp, Args: cobra.NoArgs,
+		Use: "verify", Short: "Compare the record with itself and with its payloads", Long: verifyHelp,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if rate < 0 {
 				return badArgs("--rate: want 0 or more")
@@ -134,8 +135,8 @@ func (c *cli) upkeep(d *node.Data) error {
 	if !u.Recent.IsZero() {
 		recent = u.Recent.Format(time.RFC3339)
 	}
-	return c.print(u, "recent messages  compared at %s\nrecord           %s\nreceipts given   %s\npayloads         %s", recent,
-		passText(&u.Record), passText(&u.Keys), passText(&u.Payloads))
+	const text = "recent messages  compared at %s\nrecord           %s\nreceipts given   %s\npayloads         %s"
+	return c.print(u, text, recent, passText(&u.Record), passText(&u.Keys), passText(&u.Payloads))
 }
 
 // passText says how far a pass has come.

@@ -46,7 +46,8 @@ func TestREL003VerifyNamesWhatIsWrong(t *testing.T) {
 	}
 	out, code := ravn(t, nil, "verify", "--config", to)
 	want := filepath.Base(files[0]) + ": the payload is damaged: its SHA-256 is not the one on record\n"
-	if code != int(fault.Negative) || !strings.Contains(out, want) || !strings.HasSuffix(out, ": 1 not as they must be\n") {
+	if code != int(fault.Negative) || !strings.Contains(out, want) ||
+		!strings.HasSuffix(out, ": 1 not as they must be\n") {
 		t.Errorf("%d %s", code, out)
 	}
 	if out, code := ravn(t, nil, "verify", "--config", to, "--record"); code != 0 {

@@ -466,9 +466,9 @@ var Table = []Entry{
 		"Look at each message named, with ravn documents show, before anything is sent or removed by hand; then find "+
 			"out what wrote to database or folder besides ravn, or restore what is damaged",
 		"journalen eller innholdet er ikke som det skal være",
-		"Se på hver melding som er nevnt, med ravn documents show, før noe sendes eller fjernes for hånd; finn så ut "+
-			"hva annet enn ravn som har skrevet til database eller mappe, eller gjenopprett det som er skadet",
+		"Se på hver melding som er nevnt, med ravn documents show, før noe sendes eller fjernes for hånd; finn så "+
+			"ut hva annet enn ravn som har skrevet til database eller mappe, eller gjenopprett det som er skadet",
 		"journalen eller innhaldet er ikkje som det skal vere",
-		"Sjå på kvar melding som er nemnd, med ravn documents show, før noko blir sendt eller fjerna for hand; finn så "+
-			"ut kva anna enn ravn som har skrive til database eller mappe, eller gjenopprett det som er skadd"),
+		"Sjå på kvar melding som er nemnd, med ravn documents show, før noko blir sendt eller fjerna for hand; finn "+
+			"så ut kva anna enn ravn som har skrive til database eller mappe, eller gjenopprett det som er skadd"),
 }

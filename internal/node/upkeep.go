@@ -185,8 +185,8 @@ func (n *Node) scrub(ctx context.Context) error {
 	p.Read.Add(read)
 	if p.After = next; all {
 		p.end(n.opts.Now())
-		n.opts.Log.Info().Int("messages", p.Read.Messages).Int("payloads", p.Read.Payloads).Int64("bytes", p.Read.Bytes).
-			Int("wrong", p.Wrong).Msg("all payloads were read")
+		n.opts.Log.Info().Int("messages", p.Read.Messages).Int("payloads", p.Read.Payloads).
+			Int64("bytes", p.Read.Bytes).Int("wrong", p.Wrong).Msg("all payloads were read")
 	}
 	n.upkeep.Lock()
 	defer n.upkeep.Unlock()

@@ -7,8 +7,8 @@ import (
 	"github.com/ravn-ap/ravn/internal/db"
 )
 
-// Breach is something in the record that must not be (REL-101): a message that nobody works on although it waits, or one
-// that is said to have been accepted without a sign of it.
+// Breach is something in the record that must not be (REL-101): a message that nobody works on although it waits, or
+// one that is said to have been accepted without a sign of it.
 type Breach struct {
 	MessageID string // Message.ID
 	State     State  // "" when there is no such message
@@ -41,15 +41,17 @@ const standings = `SELECT m.id, m.direction, m.state, m.events,
 
 func scanStanding(row db.Row) (s standing, err error) {
 	var done, dead, receipts, keys int64
-	err = row.Scan(&s.id, (*string)(&s.direction), (*string)(&s.state), &s.events, &s.counted, (*string)(&s.last), &done,
-		&dead, &receipts, &keys)
+	err = row.Scan(&s.id, (*string)(&s.direction), (*string)(&s.state), &s.events, &s.counted, (*string)(&s.last),
+		&done, &dead, &receipts, &keys)
 	s.work, s.open, s.dead, s.receipt, s.key = done >= 0, done == 0, dead != 0, receipts > 0, keys > 0
 	return s, err
 }
 
-// Conserved looks at the messages of all tenants that follow one in the order of their ids, at most so many, and returns
-// what is wrong with them (REL-101), how many there were, and the last one.
-func (s *Store) Conserved(ctx context.Context, after string, limit int) (bad []Breach, rows int, last string, err error) {
+// Conserved looks at the messages of all tenants that follow one in the order of their ids, at most so many, and
+// returns what is wrong with them (REL-101), how many there were, and the last one.
+func (s *Store) Conserved(ctx context.Context, after string, limit int) (
+	bad []Breach, rows int, last string, err error,
+) {
 	list, err := db.ReadAll(ctx, s.DB, "conservation", scanStanding, standings, after, limit)
 	for i := range list {
 		if what := list[i].breaches(); what != nil {
@@ -132,8 +134,8 @@ func (s *Store) Payloads(ctx context.Context, after string, limit int) ([]Payloa
 	scan := func(row db.Row) (p Payloads, err error) {
 		var payload, sealed BlobRef
 		var sum, sealedSum []byte
-		err = row.Scan(&p.MessageID, (*string)(&p.State), &payload.Key, &payload.Length, &sum, &sealed.Key, &sealed.Length,
-			&sealedSum)
+		err = row.Scan(&p.MessageID, (*string)(&p.State), &payload.Key, &payload.Length, &sum, &sealed.Key,
+			&sealed.Length, &sealedSum)
 		copy(payload.SHA256[:], sum)
 		copy(sealed.SHA256[:], sealedSum)
 		for _, ref := range []BlobRef{payload, sealed} {

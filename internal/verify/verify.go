@@ -39,8 +39,8 @@ type Verifier struct {
 	Rate  int64               // of payloads, octets per second; 0 means as fast as it goes
 	Found func(Finding) error // called for each finding; an error ends the round
 
-	// Absent reports whether a payload that is not in Blobs may lie elsewhere, as in the folder of another node: then it
-	// is passed over. nil means that none does.
+	// Absent reports whether a payload that is not in Blobs may lie elsewhere, as in the folder of another node: then
+	// it is passed over. nil means that none does.
 	Absent func(ctx context.Context) (bool, error)
 
 	// Wait waits that long, or until ctx ends; nil means in real time.

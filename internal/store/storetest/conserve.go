@@ -49,8 +49,8 @@ func testBreaches(b *bench) {
 			"nothing is to be done with it, and its work is open; its timeline ends with ACCEPTED", false,
 		},
 		{
-			`UPDATE message SET state = 'SENT' WHERE id = ?`, "nothing is to be done with it, and its work is open; its " +
-				"timeline ends with READY; it is sent, and there is no receipt", true,
+			`UPDATE message SET state = 'SENT' WHERE id = ?`, "nothing is to be done with it, and its work is open; " +
+				"its timeline ends with READY; it is sent, and there is no receipt", true,
 		},
 		{`DELETE FROM event WHERE message_id = ? AND seq = 1`, "events are missing from its timeline", true},
 		{`DELETE FROM evidence WHERE message_id = ? AND kind = 'receipt'`, "there is no receipt of it", false},
@@ -88,11 +88,11 @@ func testConserved(b *bench) {
 		b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: state, Outcome: "x"}))
 	}
 	job := b.claimed(store.Send)
-	_, n, err := b.StartAttempt(b.ctx, job, store.Start{Endpoint: "e", Lease: lease, Sealed: &sealed})
+	body := sealed
+	_, n, err := b.StartAttempt(b.ctx, job, store.Start{Endpoint: "e", Lease: lease, Sealed: &body})
 	b.must(err)
-	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{
-		State: store.Sent, Outcome: "receipt", Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, Bytes: []byte("r")}},
-	}))
+	receipt := []store.Evidence{{Kind: store.EvidenceReceipt, Bytes: []byte("r")}}
+	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.Sent, Outcome: "receipt", Evidence: receipt}))
 	want(b, "at the end", len(b.breaches()), 0)
 	for id, state := range map[string]store.State{
 		in.ID: store.Delivered, out.ID: store.Sent, given.ID: store.Cancelled, dead.ID: store.Dead,
@@ -133,7 +133,8 @@ func testStrays(b *bench) {
 func testPayloads(b *bench) {
 	in, out := b.accepted(1), b.submitted(2)
 	job := b.claimed(store.Send)
-	_, _, err := b.StartAttempt(b.ctx, job, store.Start{Endpoint: "e", Lease: lease, Sealed: &sealed})
+	body := sealed
+	_, _, err := b.StartAttempt(b.ctx, job, store.Start{Endpoint: "e", Lease: lease, Sealed: &body})
 	b.must(err)
 	var all []store.Payloads
 	for after := ""; ; {
