@@ -45,6 +45,8 @@ const (
 	connectTimeout   = 5 * time.Second // for each address of a host
 	handshakeTimeout = 10 * time.Second
 	idleTimeout      = 30 * time.Second
+	idlePerPeer      = 8   // connections to an access point that are kept, of 64 in all
+	tlsSessions      = 512 // of access points
 )
 
 // Parse parses and checks a URL.
@@ -240,12 +242,15 @@ func (g *Guard) Client(roots *x509.CertPool) *http.Client {
 }
 
 // AccessPoints returns a client like Client for posting to access points: it speaks HTTP/1.1 only, the one version with
-// which AS4 products are tested.
+// which AS4 products are tested. Connections are kept for the next message, and TLS sessions for the next connection: a
+// connection that was closed costs no key exchange with certificates when it is opened again.
 func (g *Guard) AccessPoints(roots *x509.CertPool) *http.Client {
 	c := g.Client(roots)
 	t := c.Transport.(*guarded).next
 	t.ForceAttemptHTTP2, t.Protocols = false, &http.Protocols{}
 	t.Protocols.SetHTTP1(true)
+	t.MaxIdleConnsPerHost = idlePerPeer
+	t.TLSClientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(tlsSessions)
 	return c
 }
 
