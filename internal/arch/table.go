@@ -68,6 +68,7 @@ var allowed = map[string]string{
 	"internal/golden":          "",
 	"internal/mutants":         "",
 	"internal/testrun":         "",
+	"internal/sim":             "",
 	"internal/sweep":           "xml/safe xml/schematron",
 	"internal/store/blob":      "internal/db internal/store internal/durable",
 	"internal/db/postgres":     "internal/db",
