@@ -13,8 +13,8 @@ POSTGRES = if dir=$$(mktemp -d) && dsn=$$(internal/db/postgres/testserver.sh sta
 	export RAVN_TEST_POSTGRES=$$dsn; trap "internal/db/postgres/testserver.sh stop $$dir" EXIT; \
 	elif [ "$$RAVN_REQUIRE_TOOLS" = 1 ]; then echo "PostgreSQL is missing, and RAVN_REQUIRE_TOOLS=1 demands it"; exit 1; fi;
 
-.PHONY: build test check demo mutants interop interop-build bench bench-peers bench-reports bench-validation bench-checks
-.PHONY: conformance-validation sweep fuzz differential golden test-upgrade docs clean
+.PHONY: build test check demo mutants simulate interop interop-build bench bench-peers bench-reports bench-validation bench-checks
+.PHONY: crash conformance-validation sweep fuzz differential golden test-upgrade docs clean
 
 build: ## bin/ravn
 	go build -trimpath -o bin/ravn ./cmd/ravn
@@ -39,6 +39,12 @@ demo: build ## a private Peppol network, one real message
 mutants: ## breaks the program in the places of internal/mutants/list.txt, one at a time; a test must fail each time. FIRST=20: only so many
 	go run ./internal/mutants $(if $(FIRST),-first $(FIRST))
 
+SEEDS ?= 100000
+BUGS ?= all
+simulate: ## SEEDS days of a sender and its access points under a fake clock, with faults of all kinds; then the bugs of internal/sim/bugs.txt, each of which must be found. BUGS=none: without them
+	RAVN_SIM_SEEDS=$(SEEDS) go test -count=1 -v -timeout 48h -run 'TestSeeds|REL025' ./internal/sim/
+	@[ "$(BUGS)" = none ] || RAVN_SIM_SEEDS=300 go run ./internal/mutants -limit 30m -why 'VIOLATED [^\n]*' internal/sim/bugs.txt
+
 interop-build: ## the Java peer and the judge of rules; needs a JDK and Maven
 	cd testbed/interop && mvn -q -B package
 	cd testbed/saxon && mvn -q -B package
@@ -49,6 +55,10 @@ interop: interop-build ## phase4, Santuario, the Peppol SMP client, xmlsec1 and 
 differential: interop-build ## CASES random documents: our canonical form against Santuario and libxml2, signatures against xmlsec1, XML Schema against Xerces; XPath and rule files against Saxon. RULES=oioubl: published rule files with that in their name, all of them ("/": 600, most of an hour)
 	RAVN_REQUIRE_INTEROP=1 RAVN_REQUIRE_TOOLS=1 RAVN_DIFFERENTIAL_CASES=$(or $(CASES),10000) go test -count=1 -v -run 'Differential' ./xml/dsig/ ./xml/xsd/
 	RAVN_REQUIRE_INTEROP=1 RAVN_DIFFERENTIAL_CASES=$(or $(CASES),20000) RAVN_DIFFERENTIAL_RULES=$(RULES) go test -count=1 -v -timeout 90m -run 'Differential' ./xml/xpath/ ./xml/schematron/
+
+CYCLES ?= 100
+crash: ## kills a sender with a pick-up folder and a receiver CYCLES times, at random moments, while documents come; then nothing is lost and nothing doubled. SEED=n: the decisions of an earlier run
+	RAVN_TEST_CRASH_CYCLES=$(CYCLES) RAVN_TEST_CRASH_SEED=$(SEED) go test -count=1 -v -timeout 24h -run TestCrashLoop ./cmd/ravn/ | grep -v '"level"'; exit $${PIPESTATUS[0]}
 
 bench: build ## benchmarks of the rooms, then of two whole nodes
 	go test -run '^$$' -bench . -benchtime 1s $(PKGS)

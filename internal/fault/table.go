@@ -1,7 +1,7 @@
 package fault
 
 // Codes. 1xxx: configuration and start. 2xxx: submission and sending. 3xxx: receiving and delivery. 4xxx: tools. 5xxx:
-// decisions about documents.
+// decisions about documents. 6xxx: keeping the record.
 const (
 	ConfigInvalid      Code = "RAVN-1001"
 	ConfigUnreadable   Code = "RAVN-1002"
@@ -32,6 +32,9 @@ const (
 	DocumentUnchecked  Code = "RAVN-2006"
 	KeyReused          Code = "RAVN-2007"
 	PartyMissing       Code = "RAVN-2008"
+	SideFileInvalid    Code = "RAVN-2021"
+	DocumentTooLarge   Code = "RAVN-2022"
+	PickupBlocked      Code = "RAVN-2023"
 	NotRegistered      Code = "RAVN-2101"
 	LookupFailed       Code = "RAVN-2102"
 	MetadataInvalid    Code = "RAVN-2103"
@@ -72,6 +75,7 @@ const (
 	CustomersInvalid   Code = "RAVN-4007"
 	ReportDrift        Code = "RAVN-4008"
 	ActionImpossible   Code = "RAVN-5010"
+	RecordDiffers      Code = "RAVN-6004"
 )
 
 func row(c Code, b Blame, x Exit, en, enNext, nb, nbNext, nn, nnNext string) Entry {
@@ -231,6 +235,27 @@ var Table = []Entry{
 		"Oppgi dem med --from og --to, eller rett de elektroniske adressene (EndpointID) i dokumentet",
 		"avsendar eller mottakar kan ikkje utleiast av dokumentet",
 		"Oppgi dei med --from og --to, eller rett dei elektroniske adressene (EndpointID) i dokumentet"),
+	row(SideFileInvalid, Submitter, Negative, "the side file of a document cannot be used",
+		"Nothing was sent. Correct the side file, and put it into the pick-up folder with its document",
+		"følgefilen til et dokument kan ikke brukes",
+		"Ingenting ble sendt. Rett følgefilen, og legg den i innleveringsmappen sammen med dokumentet",
+		"følgjefila til eit dokument kan ikkje brukast",
+		"Ingenting vart sendt. Rett følgjefila, og legg ho i innleveringsmappa saman med dokumentet"),
+	row(DocumentTooLarge, Submitter, Negative, "the document is larger than this installation sends",
+		"Nothing was sent. Divide it, or ask the operator about as4.max_expanded_bytes",
+		"dokumentet er større enn det denne installasjonen sender",
+		"Ingenting ble sendt. Del det opp, eller spør driften om as4.max_expanded_bytes",
+		"dokumentet er større enn det denne installasjonen sender",
+		"Ingenting vart sendt. Del det opp, eller spør drifta om as4.max_expanded_bytes"),
+	row(PickupBlocked, Ours, Unsure, "a pick-up folder, or a file in it, cannot be used now",
+		"Nothing is lost: it is tried again. Check that the folder is there and that this user may read and move "+
+			"what is in it",
+		"en innleveringsmappe, eller en fil i den, kan ikke brukes nå",
+		"Ingenting er tapt: det prøves igjen. Sjekk at mappen finnes, og at denne brukeren får lese og flytte det "+
+			"som er i den",
+		"ei innleveringsmappe, eller ei fil i henne, kan ikkje brukast no",
+		"Ingenting er tapt: det blir prøvd igjen. Sjekk at mappa finst, og at denne brukaren får lese og flytte det "+
+			"som er i henne"),
 	row(NotRegistered, Register, Negative, "the receiver is not registered for this document type and process",
 		"Ask the receiver whether it can receive this, and check identifier and document type",
 		"mottakeren er ikke registrert for denne dokumenttypen og prosessen",
@@ -468,4 +493,13 @@ var Table = []Entry{
 		"dokumentets tilstand tillater ikke det", "Se hva som er mulig; ravn documents show ID sier hva som er kjent",
 		"tilstanden til dokumentet tillèt ikkje det",
 		"Sjå kva som er mogleg; ravn documents show ID seier kva som er kjent"),
+	row(RecordDiffers, Ours, Negative, "the record or its payloads are not as they must be",
+		"Look at each message named, with ravn documents show, before anything is sent or removed by hand; then find "+
+			"out what wrote to database or folder besides ravn, or restore what is damaged",
+		"journalen eller innholdet er ikke som det skal være",
+		"Se på hver melding som er nevnt, med ravn documents show, før noe sendes eller fjernes for hånd; finn så "+
+			"ut hva annet enn ravn som har skrevet til database eller mappe, eller gjenopprett det som er skadet",
+		"journalen eller innhaldet er ikkje som det skal vere",
+		"Sjå på kvar melding som er nemnd, med ravn documents show, før noko blir sendt eller fjerna for hand; finn "+
+			"så ut kva anna enn ravn som har skrive til database eller mappe, eller gjenopprett det som er skadd"),
 }

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -23,6 +25,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/db/sqlite"
 	"github.com/ravn-ap/ravn/internal/documents"
 	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/pickup"
 	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/internal/store/blob"
@@ -58,13 +61,14 @@ type Node struct {
 	Outbound *ap.Outbound
 	Remarks  []string // of the checks of the configuration
 
-	opts   Options
-	inbox  *backend.Folder
-	cursor string // of findLost
-	filled string // of fillDocuments
-	runner *queue.Runner
-	sender *queue.Runner // of messages to other access points
-	lines  lines         // limits what strangers can make us log
+	opts    Options
+	inbox   *backend.Folder
+	cursor  string // of findLost
+	filled  string // of fillDocuments
+	runner  *queue.Runner
+	sender  *queue.Runner // of messages to other access points
+	pickups []*pickup.Folder
+	lines   lines // limits what strangers can make us log
 
 	rules      *validation.Validator // nil if nothing is checked
 	room       *validation.Room      // memory for all checks
@@ -90,6 +94,8 @@ type lasting struct {
 	succession succession
 	eye        eye // what is seen of the node from outside
 	ops        opsServer
+	upkeep     sync.Mutex   // held while the file of the checks is written
+	differs    atomic.Int64 // see Differences
 }
 
 // Open opens everything that a node needs, but does not listen or run anything yet. It begins with the checks of Check.
@@ -117,6 +123,9 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) 
 	}
 	n.buryDead(ctx)
 	n.wire(in)
+	if err := n.openPickups(ctx); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
 	return n, nil
 }
 
@@ -268,10 +277,14 @@ func (n *Node) Serve(ctx context.Context) error {
 
 // work is what a node does beside answering requests. Each ends soon after its context.
 func (n *Node) work() []func(context.Context) {
-	return []func(context.Context){
+	list := []func(context.Context){
 		n.runner.Run, n.sender.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts,
-		n.keepDocuments, n.watchRecord, n.watchCounts,
+		n.keepDocuments, n.keepConserved, n.watchRecord, n.watchCounts,
 	}
+	for _, f := range n.pickups {
+		list = append(list, f.Run)
+	}
+	return list
 }
 
 // shutdownWait is how long running requests may take to finish (REL-063).

@@ -17,6 +17,31 @@ func (s *Store) Get(ctx context.Context, tenant, id string) (Message, error) {
 	return db.ReadOne(ctx, s.DB, "get", scanMessage, getMessage, id, tenant)
 }
 
+// manyBatch is how many messages one query of Many looks for.
+const manyBatch = 200
+
+var getMany = `SELECT ` + columns + ` FROM message WHERE tenant = ? AND id IN (` + db.Placeholders(manyBatch) + `)`
+
+// Many returns those messages of a tenant that there are, by their ids.
+func (s *Store) Many(ctx context.Context, tenant string, ids []string) (map[string]Message, error) {
+	found := make(map[string]Message, len(ids))
+	for batch := range slices.Chunk(ids, manyBatch) {
+		args := make([]any, 1, manyBatch+1)
+		args[0] = tenant
+		for i := range manyBatch { // a short batch looks for its last one again
+			args = append(args, batch[min(i, len(batch)-1)])
+		}
+		list, err := db.ReadAll(ctx, s.DB, "many", scanMessage, getMany, args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range list {
+			found[m.ID] = m
+		}
+	}
+	return found, nil
+}
+
 // Get returns a message as the transaction sees it.
 func (tx *Tx) Get(id string) (Message, error) {
 	return db.One(tx.Tx, scanMessage, getMessage, id, tx.Tenant())
@@ -84,9 +109,9 @@ func (s *Store) Evidence(ctx context.Context, tenant, id, kind string) (Evidence
 		tenant, kind)
 }
 
-// InlineBlob returns the stored form of a small blob of a message, of whichever tenant.
-func (s *Store) InlineBlob(ctx context.Context, messageID, name string) ([]byte, error) {
-	e, err := db.ReadOne(ctx, s.DB, "inline blob", scanEvidence, `SELECT kind, attempt, content_type, bytes
+// Inline returns a payload that the record keeps itself, of whichever tenant its message is, or db.ErrNotFound.
+func (s *Store) Inline(ctx context.Context, messageID, name string) ([]byte, error) {
+	e, err := db.ReadOne(ctx, s.DB, "inline payload", scanEvidence, `SELECT kind, attempt, content_type, bytes
 		FROM evidence WHERE message_id = ? AND kind = ? ORDER BY attempt DESC LIMIT 1`, messageID, name)
 	return e.Bytes, err
 }
@@ -247,7 +272,7 @@ func (s *Store) BlobUses(ctx context.Context, keys []string) (map[string]BlobUse
 	for batch := range slices.Chunk(keys, blobBatch) {
 		ids := make([]any, blobBatch)
 		for i := range ids { // a short batch looks for its last one again
-			ids[i], _, _ = strings.Cut(batch[min(i, len(batch)-1)], ".")
+			ids[i], _, _ = cutKey(batch[min(i, len(batch)-1)])
 		}
 		known, err := db.ReadAll(ctx, s.DB, "blob uses", scanBlobKeys, messagesOf, ids...)
 		if err != nil {
@@ -258,7 +283,7 @@ func (s *Store) BlobUses(ctx context.Context, keys []string) (map[string]BlobUse
 			of[k.id] = k
 		}
 		for _, key := range batch {
-			id, _, ours := strings.Cut(key, ".")
+			id, _, ours := cutKey(key)
 			k, found := of[id]
 			switch {
 			case !ours || found && (k.payload == key || k.sealed == key):
@@ -271,6 +296,11 @@ func (s *Store) BlobUses(ctx context.Context, keys []string) (map[string]BlobUse
 		}
 	}
 	return uses, nil
+}
+
+// cutKey takes a key apart that BlobKey made.
+func cutKey(key string) (messageID, name string, ours bool) {
+	return strings.Cut(strings.TrimPrefix(key, InlineMark), ".")
 }
 
 // blobKeys are the keys that a message refers to.
