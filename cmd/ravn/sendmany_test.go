@@ -172,8 +172,8 @@ func TestSendBatchLines(t *testing.T) {
 	}
 	byFile := got["BATCH-00001.xml"] // wrong tenant, refused by C3 which does not serve the other way, wrong key
 	delete(got, "BATCH-00001.xml")
-	if !maps.Equal(got, want) || strings.Count(byFile, "refused RAVN-1012;") != 2 || !strings.Contains(byFile, "failed") ||
-		code != 2 || sum.Documents != 10 {
+	if !maps.Equal(got, want) || strings.Count(byFile, "refused RAVN-1012;") != 2 ||
+		!strings.Contains(byFile, "failed") || code != 2 || sum.Documents != 10 {
 		t.Fatalf("exit %d: %v, %q, %+v\n%s", code, got, byFile, sum, out)
 	}
 	out, code = run(`{"file":` + quote(file(1)) + `,"key":"erp-1"}`)
@@ -181,7 +181,8 @@ func TestSendBatchLines(t *testing.T) {
 		t.Errorf("another document under the same key: exit %d: %s", code, out)
 	}
 	out, code = run(`{"file":` + quote(file(0)) + `,"key":"erp-1"}`)
-	if list, _ = results(t, out); code != 0 || len(list) != 1 || list[0].Result != resultAlready || list[0].Key != "erp-1" {
+	list, _ = results(t, out)
+	if code != 0 || len(list) != 1 || list[0].Result != resultAlready || list[0].Key != "erp-1" {
 		t.Errorf("the same document under its key: exit %d: %s", code, out)
 	}
 	onceEach(t, to, []string{numbers[0], numbers[2]})
