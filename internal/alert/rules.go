@@ -48,7 +48,7 @@ var guides = map[Rule]guide{
 	},
 	Conservation: {
 		fault.Ours,
-		"Keep the record as it is, run ravn data check, and report this as a bug in the program",
+		"Keep the record as it is, run ravn verify, and report this as a bug in the program",
 	},
 	Disk: {
 		fault.Ours,
@@ -124,7 +124,7 @@ type Facts struct {
 	ClockOffset   time.Duration
 	ClockJump     time.Duration // of the last hour
 	RuleAlarms    []string
-	Differences   map[string]int64 // of the conservation check, by direction; nil if none was made (REL-101)
+	Differences   map[string]int64 // of the conservation check, by what was compared (REL-101)
 }
 
 // DiskFact is the disk of a folder.
@@ -361,11 +361,11 @@ func (t *Thresholds) rest(f *Facts, _ time.Time) (list []Condition) {
 			What: fmt.Sprintf("there are %d alarms about rule packs, such as %s", n, f.RuleAlarms[0]),
 		})
 	}
-	for direction, n := range f.Differences {
+	for what, n := range f.Differences {
 		if n != 0 {
 			list = append(list, Condition{
-				Rule: Conservation, Key: direction, Severity: Page, Count: n,
-				What: fmt.Sprintf("the documents that came %s and what became of them differ by %d", direction, n),
+				Rule: Conservation, Key: what, Severity: Page, Count: n,
+				What: fmt.Sprintf("%d places of the %s are not as they must be", n, what),
 			})
 		}
 	}

@@ -141,7 +141,7 @@ func TestOPS070Facts(t *testing.T) {
 	h.eye.seen.lookup(false, now.Add(-time.Minute))
 	h.eye.seen.lookup(false, now)
 	h.eye.seen.send(false, now)
-	h.Conserved(map[string]int64{"in": 2})
+	h.differs.Store(2)
 	h.eye.answers.Store(false)
 	f, err := h.facts(t.Context())
 	if err != nil {
@@ -164,7 +164,7 @@ func TestOPS070Facts(t *testing.T) {
 	}
 	if f.Refused != (alert.Portion{Bad: 3, All: 4}) || f.Refusals["POP000007"] != 3 ||
 		!f.LookupsFail.Equal(now.Add(-time.Minute)) || f.Sends != (alert.Portion{Bad: 1, All: 1}) ||
-		f.Differences["in"] != 2 || f.Storage == "" || !slices.Equal(f.NotReady, []string{checkStore}) ||
+		f.Differences["record"] != 2 || f.Storage == "" || !slices.Equal(f.NotReady, []string{checkStore}) ||
 		f.NotReadySince.IsZero() || len(f.Disks) != 2 || len(f.Certificates) == 0 {
 		t.Errorf("%+v", f)
 	}

@@ -39,8 +39,6 @@ type eye struct {
 	seen     sightings
 	unready  spell
 	alarms   atomic.Pointer[[]string] // about rule packs
-
-	differences atomic.Pointer[map[string]int64] // of the last conservation check
 }
 
 // spell is how long something lasts.
