@@ -98,6 +98,10 @@ type Config struct {
 		Hold    Duration `yaml:"hold,omitempty" doc:"How long a message is held if its receiver is registered in the SML, but not in the SMP that the SML names, as while a participant changes its provider. ravn serve looks the receiver up again every 15 minutes. 0: the message is given up at once." default:"24h"`
 	} `yaml:"send"`
 
+	Notify struct {
+		Folder string `yaml:"folder,omitempty" doc:"Folder for news of sent documents: a file <event id>.json, a CloudEvent, when one was sent, has failed, was cancelled or needs a person. With tenants, each has a folder in it. Empty: nobody is told."`
+	} `yaml:"notify,omitempty"`
+
 	Validation struct {
 		Rules    string `yaml:"rules,omitempty" doc:"Folder of rule packs (ravn rules install). Empty: rules in the data folder."`
 		Outgoing string `yaml:"outgoing,omitempty" doc:"Check of submitted documents: off, report (the report is kept with the message) or reject (an invalid document is not accepted)." default:"off"`
