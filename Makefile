@@ -14,7 +14,7 @@ POSTGRES = if dir=$$(mktemp -d) && dsn=$$(internal/db/postgres/testserver.sh sta
 	elif [ "$$RAVN_REQUIRE_TOOLS" = 1 ]; then echo "PostgreSQL is missing, and RAVN_REQUIRE_TOOLS=1 demands it"; exit 1; fi;
 
 .PHONY: build test check demo mutants interop interop-build bench bench-peers bench-reports bench-validation bench-checks
-.PHONY: conformance-validation sweep fuzz differential golden test-upgrade docs clean
+.PHONY: crash conformance-validation sweep fuzz differential golden test-upgrade docs clean
 
 build: ## bin/ravn
 	go build -trimpath -o bin/ravn ./cmd/ravn
@@ -49,6 +49,10 @@ interop: interop-build ## phase4, Santuario, the Peppol SMP client, xmlsec1 and 
 differential: interop-build ## CASES random documents: our canonical form against Santuario and libxml2, signatures against xmlsec1, XML Schema against Xerces; XPath and rule files against Saxon. RULES=oioubl: published rule files with that in their name, all of them ("/": 600, most of an hour)
 	RAVN_REQUIRE_INTEROP=1 RAVN_REQUIRE_TOOLS=1 RAVN_DIFFERENTIAL_CASES=$(or $(CASES),10000) go test -count=1 -v -run 'Differential' ./xml/dsig/ ./xml/xsd/
 	RAVN_REQUIRE_INTEROP=1 RAVN_DIFFERENTIAL_CASES=$(or $(CASES),20000) RAVN_DIFFERENTIAL_RULES=$(RULES) go test -count=1 -v -timeout 90m -run 'Differential' ./xml/xpath/ ./xml/schematron/
+
+CYCLES ?= 100
+crash: ## kills a sender with a pick-up folder and a receiver CYCLES times, at random moments, while documents come; then nothing is lost and nothing doubled. SEED=n: the decisions of an earlier run
+	RAVN_TEST_CRASH_CYCLES=$(CYCLES) RAVN_TEST_CRASH_SEED=$(SEED) go test -count=1 -v -timeout 24h -run TestCrashLoop ./cmd/ravn/ | grep -v '"level"'; exit $${PIPESTATUS[0]}
 
 bench: build ## benchmarks of the rooms, then of two whole nodes
 	go test -run '^$$' -bench . -benchtime 1s $(PKGS)

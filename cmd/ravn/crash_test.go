@@ -63,6 +63,7 @@ func command(env []string, args ...string) *exec.Cmd {
 type server struct {
 	cmd  *exec.Cmd
 	url  string
+	log  bytes.Buffer // after it was ready; whole after kill
 	done chan struct{}
 }
 
@@ -70,7 +71,7 @@ type server struct {
 func serveProcess(t *testing.T, config string, env ...string) *server {
 	t.Helper()
 	s := &server{
-		cmd:  command(append(env, "RAVN_AS4_LISTEN=127.0.0.1:0"), "serve", "--config", config),
+		cmd:  command(append([]string{"RAVN_AS4_LISTEN=127.0.0.1:0"}, env...), "serve", "--config", config),
 		done: make(chan struct{}),
 	}
 	r, w := io.Pipe()
@@ -78,7 +79,8 @@ func serveProcess(t *testing.T, config string, env ...string) *server {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	go func() { _ = s.cmd.Wait(); _ = w.Close(); close(s.done) }()
+	read := make(chan struct{})
+	go func() { _ = s.cmd.Wait(); _ = w.Close(); <-read; close(s.done) }()
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		var line struct{ Message, URL string }
@@ -88,7 +90,7 @@ func serveProcess(t *testing.T, config string, env ...string) *server {
 		}
 		t.Log(lines.Text())
 	}
-	go func() { _, _ = io.Copy(io.Discard, r) }()
+	go func() { _, _ = io.Copy(&s.log, r); close(read) }()
 	if s.url == "" {
 		t.Fatal("ravn serve did not get ready")
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/certs/localca"
+	"github.com/ravn-ap/ravn/internal/documents"
 	"github.com/ravn-ap/ravn/peppol"
 	"github.com/ravn-ap/ravn/testbed"
 	dnstest "github.com/ravn-ap/ravn/testbed/sml"
@@ -70,19 +71,16 @@ func TestDISC067HeldIsSeen(t *testing.T) {
 	}
 
 	out, errs, code = call(t, "--config", file, "--json", "queue", "list")
-	var row queueRow
+	var row documents.Work
 	if err := json.Unmarshal([]byte(out), &row); err != nil || code != 0 {
 		t.Fatalf("queue: exit %d, %v: %s%s", code, err, out, errs)
 	}
-	since, err1 := time.Parse(time.RFC3339, row.HeldSince)
-	until, err2 := time.Parse(time.RFC3339, row.HeldUntil)
-	due, err3 := time.Parse(time.RFC3339, row.Due)
-	if err1 != nil || err2 != nil || err3 != nil || until.Sub(since) != 48*time.Hour ||
-		due.Sub(since) != 15*time.Minute || row.State != "RETRY_WAIT" {
+	if row.Due.Sub(row.Moving).Round(time.Second) != 15*time.Minute || row.State != "RETRY_WAIT" {
 		t.Errorf("queue: %s", out)
 	}
 	if out, _, _ := call(t, "--config", file, "queue", "list"); !strings.Contains(out,
-		"held since "+row.HeldSince+" until "+row.HeldUntil) {
+		"in no SMP since "+row.Moving.Format(time.RFC3339)+", looked up until "+
+			row.Moving.Add(48*time.Hour).Format(time.RFC3339)) {
 		t.Errorf("queue: %s", out)
 	}
 

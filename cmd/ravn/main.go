@@ -26,7 +26,7 @@ func program() int {
 
 // run executes the command line and returns the exit code (design.md §2).
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	c := &cli{out: stdout, err: stderr}
+	c := &cli{in: os.Stdin, out: stdout, err: stderr}
 	root := c.root()
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -73,6 +73,7 @@ func (e *shownError) Unwrap() error { return e.error }
 
 // cli is one call of the program.
 type cli struct {
+	in       io.Reader
 	out, err io.Writer
 	json     bool
 	config   string

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,53 +14,73 @@ import (
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/documents"
 	"github.com/ravn-ap/ravn/internal/fault"
-	"github.com/ravn-ap/ravn/internal/store"
 )
 
 func (c *cli) queue() *cobra.Command {
-	cmd := &cobra.Command{Use: "queue", Short: "Show waiting work, and decide about messages that were given up or " +
-		"quarantined"}
-	cmd.AddCommand(c.queueList())
+	cmd := &cobra.Command{Use: "queue", Short: "Show waiting work, and decide about it: one message or many"}
+	cmd.AddCommand(c.queueList(), c.queueShow())
 	for _, d := range decisions {
 		cmd.AddCommand(c.decide(d))
 	}
 	return cmd
 }
 
-// queueRow is work with its message as it is shown.
-type queueRow struct {
-	ID        string `json:"id"` // of the message; "" for other work
-	MessageID string `json:"message_id,omitempty"`
-	Kind      string `json:"kind"`
-	State     string `json:"state,omitempty"`
-	Tries     int    `json:"tries"`
-	Due       string `json:"due,omitempty"`
-	Owner     string `json:"owner,omitempty"` // the process that is working on it
-	Host      string `json:"host,omitempty"`  // where it goes, as far as it is known
-	Attempts  int    `json:"attempts"`        // of its plan so far
-	Waits     bool   `json:"waits,omitempty"` // it is due, and waits for a place or until its access point is tried again
-	GivenUp   bool   `json:"given_up"`
-	HeldSince string `json:"held_since,omitempty"` // it is held because no SMP knows its receiver
-	HeldUntil string `json:"held_until,omitempty"` // when it is given up
-	Reason    string `json:"reason,omitempty"`
+// workFlags are the filters of waiting work.
+type workFlags struct {
+	q      documents.WorkQuery
+	tenant string
+}
+
+func (f *workFlags) add(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringVar(&f.q.States, "state", "", "states, separated by commas, like RETRY_WAIT,UNKNOWN or QUARANTINED,DEAD")
+	fl.StringVar(&f.q.Receiver, "receiver", "", "receiver (C4), like 0192:991825827")
+	fl.StringVar(&f.q.Host, "host", "", "host of the access point that it goes to, with the port if it has one")
+	fl.StringVar(&f.q.Code, "code", "", "code of what stopped it last, like RAVN-2202 or EBMS:0004")
+	fl.DurationVar(&f.q.Older, "older", 0, "entered at least so long ago, like 2h")
+	fl.StringVar(&f.q.Kind, "kind", "", "kind of work: send or deliver")
+	fl.BoolVar(&f.q.Held, "held", false, "only what an operator holds back")
+	fl.StringVar(&f.tenant, "tenant", "", "only of this tenant (default: of all)")
+}
+
+// filterNames are the flags of workFlags that select.
+var filterNames = []string{"state", "receiver", "host", "code", "older", "kind", "held", "tenant"}
+
+// desks returns the desk of each tenant that is asked for.
+func (f *workFlags) desks(cfg *config.Config, d *documents.Desk) ([]*documents.Desk, error) {
+	if f.tenant != "" && !cfg.HasTenant(f.tenant) {
+		return nil, badArgs("--tenant: %q is not in tenants of the configuration", f.tenant)
+	}
+	var list []*documents.Desk
+	for _, name := range append([]string{db.DefaultTenant}, cfg.Tenants...) {
+		if f.tenant == "" || f.tenant == name {
+			own := *d
+			own.Tenant = name
+			list = append(list, &own)
+		}
+	}
+	return list, nil
 }
 
 func (c *cli) queueList() *cobra.Command {
-	var givenUp bool
-	var limit int
+	var f workFlags
 	cmd := &cobra.Command{
 		Use: "list", Short: "List what is waiting or in progress, and what was given up", Args: cobra.NoArgs,
+		Long: "Lists first what was given up or is in quarantine, then what waits for a person, then what waits or " +
+			"is in progress, with its age,\nthe next attempt, the attempts so far, whose fault it is, where it goes " +
+			"and what was recorded last. All filters must hold.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if limit < 1 || limit > 100_000 {
-				return badArgs("--limit: want 1 to 100000")
+			if f.q.Limit < 1 {
+				return badArgs("--limit: want 1 to %d", documents.MaxWork)
 			}
 			return c.withDeskOf(cmd.Context(), func(cfg *config.Config, d *documents.Desk) error {
-				for _, dead := range []bool{true, false} {
-					if givenUp && !dead {
-						continue
-					}
-					f := store.JobFilter{Dead: dead, Limit: limit}
-					if err := c.listJobs(cmd.Context(), d.Store, f, time.Duration(cfg.Send.Hold)); err != nil {
+				desks, err := f.desks(cfg, d)
+				if err != nil {
+					return err
+				}
+				list := workList{c: c, hold: time.Duration(cfg.Send.Hold), tenants: len(cfg.Tenants) > 0}
+				for _, d := range desks {
+					if err := d.Queue(cmd.Context(), f.q, list.show); err != nil {
 						return err
 					}
 				}
@@ -65,83 +88,202 @@ func (c *cli) queueList() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&givenUp, "given-up", false, "only what was given up or quarantined")
-	cmd.Flags().IntVar(&limit, "limit", 1000, "how many rows at most, of each kind")
+	f.add(cmd)
+	cmd.Flags().BoolVar(&f.q.GivenUp, "given-up", false,
+		"only what was given up, is in quarantine or waits for a person")
+	cmd.Flags().IntVar(&f.q.Limit, "limit", 1000, "how many rows at most, of each kind")
 	return cmd
 }
 
-func (c *cli) listJobs(ctx context.Context, s *store.Store, f store.JobFilter, hold time.Duration) error {
-	jobs, err := s.Jobs(ctx, db.DefaultTenant, f)
-	if err != nil {
-		return fault.New(fault.RecordUnreadable, err, "")
+// workList prints work as lines.
+type workList struct {
+	c       *cli
+	hold    time.Duration // send.hold
+	tenants bool          // there are several
+	begun   bool
+}
+
+const workLine = "%-36s  %-7s  %-15s  %6s  %-20s  %3s  %-9s  %s"
+
+func (l *workList) show(w documents.Work) error {
+	if w.GivenUp || w.Due.IsZero() && w.Held == nil {
+		l.c.exit = fault.Negative
 	}
-	for _, j := range jobs {
-		r := queueRow{
-			ID: j.MessageID, Kind: string(j.Kind), Tries: j.Tries, GivenUp: j.Dead, Reason: j.Reason,
-			Host: j.Lane, Attempts: j.Spent,
-		}
-		if !j.Dead {
-			r.Due = j.Due.Format(time.RFC3339)
-		}
-		if !j.LeaseEnd.IsZero() {
-			r.Owner = j.Owner
-		}
-		r.Waits = !j.Dead && r.Owner == "" && time.Since(j.Due) > shortly
-		if !j.Moving.IsZero() {
-			r.HeldSince, r.HeldUntil = j.Moving.Format(time.RFC3339), j.Moving.Add(hold).Format(time.RFC3339)
-		}
-		m, err := s.Get(ctx, db.DefaultTenant, j.MessageID)
-		if err == nil {
-			r.MessageID, r.State = m.MessageID, string(m.State)
-		} else if !errors.Is(err, db.ErrNotFound) {
-			return fault.New(fault.RecordUnreadable, err, "")
-		}
-		if j.Dead && decided(m.State) {
-			continue
-		}
-		if j.Dead {
-			c.exit = fault.Negative
-		}
-		if err := c.print(r, "%-36s %-8s %-16s tries %d  %s%s%s%s  %s", r.ID, r.Kind, r.State, r.Tries, r.Due,
-			by(r.Owner), r.hostText(), r.heldText(), r.Reason); err != nil {
+	if !l.begun && !l.c.json {
+		l.begun = true
+		if _, err := fmt.Fprintf(l.c.out, workLine+"\n", "ID", "KIND", "STATE", "AGE", "NEXT", "ATT", "FAULT",
+			"WHERE AND WHY"); err != nil {
 			return err
 		}
 	}
-	return nil
+	text := strings.Join(l.parts(&w), "; ")
+	return l.c.print(w, workLine, w.ID, w.Kind, w.State, age(w.Age), next(&w), fmt.Sprint(w.Attempts),
+		cmp.Or(string(w.Blame), "-"), text)
 }
 
-// decided reports whether a message whose work was given up needs no decision any more.
-func decided(s store.State) bool {
-	return s == store.Closed || s == store.Archived || s == store.Cancelled || s == store.Sent || s == store.Delivered
-}
-
-// shortly is how long due work may lie before it is said to wait: until then it has its turn by itself.
-const shortly = 10 * time.Second
-
-// hostText says where a message goes, and that it waits for that.
-func (r *queueRow) hostText() string {
+// next says when work is tried.
+func next(w *documents.Work) string {
 	switch {
-	case r.Host != "" && r.Waits:
-		return "  waits for " + r.Host
-	case r.Host != "":
-		return "  to " + r.Host
-	case r.Waits:
-		return "  waits for its turn"
+	case w.Held != nil:
+		return "held"
+	case w.GivenUp, w.Due.IsZero():
+		return "-"
+	case w.Owner != "":
+		return "now"
 	}
-	return ""
+	return w.Due.UTC().Format(time.RFC3339)
 }
 
-// heldText says since when and until when a message is held.
-func (r *queueRow) heldText() string {
-	if r.HeldSince == "" {
-		return ""
+// parts says where work goes, what holds it up, and what happened last.
+func (l *workList) parts(w *documents.Work) (list []string) {
+	add := func(when bool, format string, args ...any) {
+		if when {
+			list = append(list, fmt.Sprintf(format, args...))
+		}
 	}
-	return "  held since " + r.HeldSince + " until " + r.HeldUntil
+	add(l.tenants, "of %s", w.Tenant)
+	add(w.Host != "" && w.Waits, "waits for %s", w.Host)
+	add(w.Host != "" && !w.Waits, "to %s", w.Host)
+	add(w.Host == "" && w.Waits, "waits for its turn")
+	add(w.Owner != "", "by %s", w.Owner)
+	if w.Held != nil {
+		add(true, "held since %s by %s: %s", w.Held.Since.UTC().Format(time.RFC3339), w.Held.By, w.Held.Reason)
+	}
+	if !w.Moving.IsZero() {
+		add(true, "its receiver is in no SMP since %s, looked up until %s", w.Moving.UTC().Format(time.RFC3339),
+			w.Moving.Add(l.hold).UTC().Format(time.RFC3339))
+	}
+	add(w.Reason != "", "%s", w.Reason)
+	return list
 }
 
-func by(owner string) string {
-	if owner == "" {
-		return ""
+// age is a duration in one or two units.
+func age(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", max(int(d.Seconds()), 0))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
 	}
-	return "  by " + owner
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
+}
+
+// shownWork is one piece of work with its plan.
+type shownWork struct {
+	documents.Work
+	Pauses   []string            `json:"plan_waits,omitempty"` // between attempts, then hourly
+	GiveUp   time.Time           `json:"plan_ends,omitzero"`   // of a message to be sent
+	Next     string              `json:"next"`                 // what to do, in a sentence
+	Document *documents.Document `json:"document"`
+}
+
+func (c *cli) queueShow() *cobra.Command {
+	var f workFlags
+	cmd := &cobra.Command{
+		Use: "show ID", Short: "Show one message: what happens next and when, its plan and attempts, what one may do",
+		Args: cobra.ExactArgs(1),
+		Long: "ID is its id, MessageId or InstanceIdentifier. ravn documents show ID shows the rest: answers, " +
+			"certificates, timeline.\n\n" + documentExits,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withDeskOf(cmd.Context(), func(cfg *config.Config, d *documents.Desk) error {
+				desks, err := f.desks(cfg, d)
+				if err != nil {
+					return err
+				}
+				desk, id, err := whose(cmd.Context(), desks, args[0])
+				if err != nil {
+					return err
+				}
+				return c.showWork(cmd.Context(), cfg, desk, id)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&f.tenant, "tenant", "", "whose it is (default: it is looked for)")
+	return cmd
+}
+
+// whose finds the tenant of a document.
+func whose(ctx context.Context, desks []*documents.Desk, name string) (*documents.Desk, string, error) {
+	var first error
+	for _, d := range desks {
+		id, err := d.Resolve(ctx, name)
+		if err == nil {
+			return d, id, nil
+		}
+		var f *fault.Error
+		if !errors.As(err, &f) || f.Code != fault.NoSuchMessage {
+			return nil, "", err
+		}
+		first = cmp.Or(first, err)
+	}
+	return nil, "", first
+}
+
+func (c *cli) showWork(ctx context.Context, cfg *config.Config, d *documents.Desk, id string) error {
+	w, err := d.WorkOf(ctx, id)
+	if err != nil {
+		return err
+	}
+	doc, err := d.Show(ctx, id)
+	if err != nil {
+		return err
+	}
+	s := shownWork{Work: w, Next: doc.Next, Document: doc}
+	s.Actions = doc.Actions
+	if doc.Direction == "out" {
+		waits, giveUp := cfg.RetryPlan(w.Tenant, w.DocumentType)
+		for _, d := range waits {
+			s.Pauses = append(s.Pauses, d.String())
+		}
+		s.GiveUp = w.Begun.Add(giveUp)
+	}
+	return c.print(s, "%s", strings.Join(s.lines(time.Duration(cfg.Send.Hold)), "\n"))
+}
+
+// lines are what a person reads.
+func (s *shownWork) lines(hold time.Duration) (list []string) {
+	line := func(name, format string, args ...any) {
+		list = append(list, fmt.Sprintf("%-10s", name)+fmt.Sprintf(format, args...))
+	}
+	line("id", "%s", s.ID)
+	line("state", "%s (%s), entered %s ago", s.State, s.Document.Status, age(s.Age))
+	l := workList{hold: hold, tenants: true}
+	line("where", "%s", strings.Join(l.parts(&s.Work), "; "))
+	line("attempt", "%s", s.when())
+	if s.Pauses != nil && s.Document.Status == documents.Pending {
+		line("plan", "%d attempts since %s; waits %s, then 1h, ±20 %%; until %s", s.Attempts,
+			s.Begun.UTC().Format(time.RFC3339), strings.Join(s.Pauses, " "), s.GiveUp.UTC().Format(time.RFC3339))
+	}
+	for _, a := range s.Document.Attempts {
+		line(fmt.Sprintf("  %d", a.N), "%s  %s  %s %s", a.Started.UTC().Format(time.RFC3339),
+			cmp.Or(a.Outcome, "under way"), a.Endpoint, strings.TrimSpace(a.Code+" "+a.Detail))
+	}
+	if p := s.Document.Problem; p != nil {
+		line("problem", "%s: %s (%s)", p.Code, p.Title, p.Blame)
+	}
+	line("next", "%s", s.Next)
+	var may []string
+	for _, a := range s.Actions {
+		may = append(may, "ravn queue "+string(a)+" "+s.ID)
+	}
+	line("possible", "%s", cmp.Or(strings.Join(may, ", "), "nothing"))
+	return list
+}
+
+// when says when the message has its turn.
+func (s *shownWork) when() string {
+	switch {
+	case s.Held != nil:
+		return "none until it is released"
+	case s.Owner != "":
+		return "now, by " + s.Owner
+	case s.GivenUp || s.Due.IsZero():
+		return "none by itself"
+	case s.Waits:
+		return "due since " + s.Due.UTC().Format(time.RFC3339) + "; ravn serve does not run, has no free place, or " +
+			"leaves this access point alone for up to 15 minutes after failures in a row"
+	}
+	return s.Due.UTC().Format(time.RFC3339)
 }

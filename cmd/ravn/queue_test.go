@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/documents"
 	"github.com/ravn-ap/ravn/testbed"
 )
 
@@ -50,7 +51,7 @@ func TestREL067QuarantineIsSeenAndEnded(t *testing.T) {
 	}
 
 	out, errs, code := call(t, "--config", to, "--json", "queue", "list")
-	var row queueRow
+	var row documents.Work
 	if err := json.Unmarshal([]byte(out), &row); err != nil || code != 1 || row.State != "QUARANTINED" ||
 		!row.GivenUp || !strings.Contains(row.Reason, "without an end") {
 		t.Fatalf("exit %d: %s%s", code, out, errs)
@@ -90,14 +91,15 @@ func TestREL067QuarantineIsSeenAndEnded(t *testing.T) {
 }
 
 // An operator sees where a message goes, and what it waits for.
-func TestQueueRowHost(t *testing.T) {
-	for want, row := range map[string]queueRow{
-		"":                          {},
-		"  waits for its turn":      {Waits: true},
-		"  to as4.example":          {Host: "as4.example"},
-		"  waits for as4.example:8": {Host: "as4.example:8", Waits: true},
+func TestQueueWhere(t *testing.T) {
+	for want, w := range map[string]documents.Work{
+		"":                        {},
+		"waits for its turn":      {Waits: true},
+		"to as4.example":          {Host: "as4.example"},
+		"waits for as4.example:8": {Host: "as4.example:8", Waits: true},
 	} {
-		if got := row.hostText(); got != want {
+		l := workList{}
+		if got := strings.Join(l.parts(&w), "; "); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "crlf": crlf},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "crlf": crlf, "setid": setID},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SENDER", testbed.Sender)
 			env.Setenv("RECEIVER", testbed.Receiver)
@@ -60,4 +61,9 @@ func crlf(ts *testscript.TestScript, _ bool, args []string) {
 		text := "\ufeff" + strings.ReplaceAll(ts.ReadFile(name), "\n", "\r\n")
 		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
 	}
+}
+
+// setID sets ID to the first id in a file: "setid stdout".
+func setID(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv("ID", regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`).FindString(ts.ReadFile(args[0])))
 }

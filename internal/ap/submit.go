@@ -42,10 +42,19 @@ type Submission struct {
 	MimeType     string // if set, the content is wrapped as BinaryContent, or as TextContent if Text is set
 	Text         bool
 	Conversation string
+	Defaults     Defaults
 	// if set, the caller sends at once: to this access point, or after a lookup if it has no URL
 	AtOnce  *as4.Peer
 	Content []byte                        // digest for finding the message again; nil if nobody will look
 	Open    func() (io.ReadCloser, error) // opens the document or a complete envelope; called more than once
+}
+
+// Defaults hold for a submission where neither it nor its document says anything else. An envelope needs none.
+type Defaults struct {
+	From, To peppol.ParticipantID
+	DocType  peppol.DocTypeID
+	Process  peppol.ProcessID
+	Country  string // before that of Outbound
 }
 
 // Submit accepts a document: it makes or checks the envelope, syncs the payload, and then writes the message and its
@@ -267,10 +276,11 @@ func (out *Outbound) header(s Submission, seen sbdh.Detected) (*sbdh.Header, err
 	h := &sbdh.Header{
 		Sender: given(s.From, seen.Sender), Receiver: given(s.To, seen.Receiver),
 		DocType: given(s.DocType, seen.DocType), Process: given(s.Process, seen.Process),
-		CountryC1:  cmp.Or(s.Country, out.Country, seen.Country),
+		CountryC1:  cmp.Or(s.Country, s.Defaults.Country, out.Country, seen.Country),
 		InstanceID: uuid.NewString(), Created: out.Now().UTC().Format(time.RFC3339),
 		Warnings: contradictions(&s, &seen),
 	}
+	s.Defaults.fill(h)
 	switch {
 	case h.Sender.IsZero() || h.Receiver.IsZero():
 		return nil, unnamed(h, &seen)
@@ -286,6 +296,12 @@ func (out *Outbound) header(s Submission, seen sbdh.Detected) (*sbdh.Header, err
 		return nil, fault.New(fault.BadArguments, err, "")
 	}
 	return h, nil
+}
+
+// fill sets what is still missing in a header.
+func (d *Defaults) fill(h *sbdh.Header) {
+	h.Sender, h.Receiver = given(h.Sender, d.From), given(h.Receiver, d.To)
+	h.DocType, h.Process = given(h.DocType, d.DocType), given(h.Process, d.Process)
 }
 
 // given is what was given, or else what was read.

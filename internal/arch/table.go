@@ -48,11 +48,13 @@ var allowed = map[string]string{
 	"internal/explain":         "as4 as4/mime as4/wssec certs ebms sbdh xml/safe xml/dsig internal/fault",
 	"internal/ap": "as4 certs ebms peppol peppol/doctype reporting sbdh smp internal/backend " +
 		"internal/fault internal/queue internal/db internal/store internal/store/blob validation",
+	"internal/pickup": "internal/ap internal/db internal/durable internal/fault internal/store peppol",
 	"internal/documents": "as4 certs peppol peppol/doctype sbdh internal/db internal/durable internal/explain " +
 		"internal/fault internal/store internal/store/blob validation",
 	"internal/notify": "internal/backend internal/db internal/documents internal/queue internal/store",
 	"internal/node": "as4 as4/intake certs ebms internal/metrics peppol smp sml sbdh internal/alive internal/ap " +
-		"internal/backend internal/config internal/fault internal/queue internal/accounts internal/db " +
+		"internal/backend internal/config internal/fault internal/pickup internal/queue internal/accounts " +
+		"internal/db " +
 		"internal/ledger internal/store internal/store/blob internal/db/postgres internal/db/sqlite " +
 		"internal/documents internal/notify reporting validation validation/core validation/pack internal/durable",
 	"internal/setup": "peppol certs internal/fault certs/localca internal/durable",
@@ -101,6 +103,7 @@ var homes = map[string]string{
 	"github.com/goccy/go-yaml":            "internal/config internal/accounts internal/setup",
 	"github.com/xuri/excelize/v2":         "internal/accounts",
 	"github.com/klauspost/compress":       "as4 internal/explain",
+	"github.com/fsnotify/fsnotify":        "internal/pickup",
 	"github.com/google/uuid":              "as4 internal/ap internal/db testbed/smp",
 	"software.sslmate.com/src/go-pkcs12":  "certs",
 }

@@ -59,6 +59,7 @@ func (c *Config) Check() error {
 	c.checkDiscovery(env, bad)
 	c.checkNetwork(bad)
 	c.checkPlan(bad)
+	c.checkPickup(bad)
 	c.checkOps(env, bad)
 	c.checkChoices(bad)
 	for _, name := range c.unknown {

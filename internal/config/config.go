@@ -102,6 +102,11 @@ type Config struct {
 		Folder string `yaml:"folder,omitempty" doc:"Folder for news of sent documents: a file <event id>.json, a CloudEvent, when one was sent, has failed, was cancelled or needs a person. With tenants, each has a folder in it. Empty: nobody is told."`
 	} `yaml:"notify,omitempty"`
 
+	Submit struct {
+		Folder  string         `yaml:"folder,omitempty" doc:"Pick-up folder of the tenant default: documents that are put there are sent (docs/operations.md). Its parts pending, done and failed are made in it. submit.folders has more settings and other tenants."`
+		Folders []PickupFolder `yaml:"folders,omitempty"`
+	} `yaml:"submit,omitempty"`
+
 	Validation struct {
 		Rules    string `yaml:"rules,omitempty" doc:"Folder of rule packs (ravn rules install). Empty: rules in the data folder."`
 		Outgoing string `yaml:"outgoing,omitempty" doc:"Check of submitted documents: off, report (the report is kept with the message) or reject (an invalid document is not accepted)." default:"off"`

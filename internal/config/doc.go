@@ -14,16 +14,23 @@ func Markdown() string {
 		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s | %s |\n", f.path, f.env(), code(f.def), f.allowed(), f.doc)
 		return nil
 	})
-	describe(&b, "keys", reflect.TypeFor[Key]())
-	describe(&b, "send.plans", reflect.TypeFor[Plan]())
+	describe(&b, "keys[].", reflect.TypeFor[Key]())
+	describe(&b, "send.plans[].", reflect.TypeFor[Plan]())
+	describe(&b, "submit.folders[].", reflect.TypeFor[PickupFolder]())
+	describe(&b, "submit.folders[].defaults.", reflect.TypeFor[PickupDefaults]())
 	return b.String()
 }
 
-// describe writes the keys of a list.
-func describe(b *strings.Builder, list string, t reflect.Type) {
+// describe writes the keys of the elements of a list, which no environment variable sets.
+func describe(b *strings.Builder, prefix string, t reflect.Type) {
 	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
-		fmt.Fprintf(b, "| `%s[].%s` | | | | %s |\n", list, name, t.Field(i).Tag.Get("doc"))
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if f.Type.Kind() == reflect.Struct { // it has rows of its own
+			continue
+		}
+		fmt.Fprintf(b, "| `%s%s` | | %s | %s | %s |\n", prefix, name, code(f.Tag.Get("default")), timeRange(name),
+			f.Tag.Get("doc"))
 	}
 }
 

@@ -57,9 +57,10 @@ type Document struct {
 	MLS            *MLS            `json:"mls,omitempty"`
 	Duplicate      bool            `json:"possible_duplicate"`
 	Problem        *Problem        `json:"problem,omitempty"` // nil at its goal, and while nothing stopped it
+	Held           *Held           `json:"held,omitempty"`    // nil when nobody holds it back
 	Actions        []Action        `json:"actions"`
 	Next           string          `json:"next,omitempty"` // what to do, in a sentence
-	// by serve itself: of a delivery, or of a lookup while it is held
+	// by serve itself, at the earliest; zero while it is held
 	NextAttempt  time.Time     `json:"next_attempt,omitzero"`
 	Backend      string        `json:"backend,omitempty"`      // of a received one
 	Delivered    time.Time     `json:"delivered,omitzero"`     // to C4
@@ -67,6 +68,13 @@ type Document struct {
 	Answers      []Answer      `json:"answers,omitempty"`      // oldest first
 	Certificates []Certificate `json:"certificates,omitempty"` // ours first
 	Timeline     []Item        `json:"timeline,omitempty"`
+}
+
+// Held says that an operator holds a document back. A list knows the time alone.
+type Held struct {
+	Since  time.Time `json:"since"`
+	By     string    `json:"by,omitempty"`
+	Reason string    `json:"reason,omitempty"`
 }
 
 // Content is what travels: the envelope, and the file that it was made of.
@@ -176,13 +184,16 @@ func document(f *store.Found) Document {
 			Length: m.Payload.Length, SHA256: hex.EncodeToString(m.Payload.SHA256[:]),
 			MediaType: mediaType(m.PayloadMime), HandedIn: hex.EncodeToString(m.HandedIn),
 		},
-		Duplicate: m.PossibleDuplicate, Actions: actionsOf(m.Direction, m.State),
+		Duplicate: m.PossibleDuplicate, Actions: actionsOf(m),
 	}
 	if m.Verdict != "" {
 		d.Validation = &Validation{Verdict: m.Verdict}
 	}
 	if m.MLSType != "" || m.MLSTo != "" {
 		d.MLS = &MLS{Type: m.MLSType, To: m.MLSTo}
+	}
+	if store.MayRelease(m) {
+		d.Held = &Held{Since: m.Held}
 	}
 	d.Problem = problem(&d, m.FaultCode, false)
 	return d

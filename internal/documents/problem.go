@@ -67,6 +67,8 @@ func problem(d *Document, code string, unclear bool) *Problem {
 // nextStep says what to do about a document that nothing stopped.
 func nextStep(d *Document) string {
 	switch {
+	case d.Held != nil:
+		return "Nothing happens until it is released: ravn queue release " + d.ID + " --reason TEXT"
 	case d.Problem != nil:
 		return d.Problem.Next
 	case d.Direction == store.Out && (d.State == store.Submitted || d.State == store.Ready):

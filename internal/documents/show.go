@@ -63,6 +63,9 @@ func (r *record) document() *Document {
 		doc.delivery(r)
 	}
 	doc.plan(r)
+	if h := r.job.Held; doc.Held != nil {
+		doc.Held.By, doc.Held.Reason = h.By, h.Why
+	}
 	doc.Next = nextStep(&doc)
 	return &doc
 }
@@ -122,10 +125,9 @@ func (doc *Document) delivery(r *record) {
 	}
 }
 
-// plan says when serve goes on with a document by itself: it delivers, and looks up the receivers of held documents.
+// plan says when serve goes on with a document by itself.
 func (doc *Document) plan(r *record) {
-	byItself := r.Direction == store.In || !r.job.Moving.IsZero()
-	if doc.Status == Pending && byItself && r.job.ID != "" && r.job.Done.IsZero() {
+	if doc.Status == Pending && doc.Held == nil && r.job.ID != "" && r.job.Done.IsZero() {
 		doc.NextAttempt = r.job.Due
 	}
 }
@@ -159,6 +161,8 @@ var texts = map[string]string{
 	store.EventCancelled:         "withdrawn by an operator",
 	store.EventRequeued:          "made due now by an operator",
 	store.EventDiscarded:         "given up by an operator",
+	store.EventHeld:              "held back by an operator",
+	store.EventReleased:          "released by an operator",
 	"verified":                   "its signature and payload are right",
 	"receipt":                    "the receipt is verified and stored",
 	outcomeDelivered:             "delivered",

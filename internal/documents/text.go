@@ -40,6 +40,9 @@ func (d *Document) Text(now time.Time) string {
 			t.line("recorded  %s  %s", moment(p.At), p.Detail)
 		}
 	}
+	if h := d.Held; h != nil {
+		t.line("held      %s  by %s: %s", moment(h.Since), h.By, h.Reason)
+	}
 	t.line("next      %s", d.Next)
 	t.line("possible  %s", possible(d.Actions))
 	t.line("")

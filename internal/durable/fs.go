@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -23,10 +24,11 @@ type File interface {
 	io.ReadWriteCloser
 	Stat() (fs.FileInfo, error)
 	Sync() error
-	Lock() error // until Close or the end of the process; errLocked if another open file holds the lock
+	Lock() error // until Close or the end of the process; ErrLocked if another open file holds the lock
 }
 
-const errLocked = syscall.EWOULDBLOCK
+// ErrLocked means that another open file holds a lock.
+const ErrLocked = syscall.EWOULDBLOCK
 
 // OS is the file system of the operating system.
 type OS struct{}
@@ -53,6 +55,27 @@ func (OS) Mkdir(name string, mode fs.FileMode) error { return os.Mkdir(name, mod
 
 // ReadDir lists a folder.
 func (OS) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
+
+// Root is a file system whose names do not lead out of a folder, whatever links are in it. Names are relative to it.
+type Root struct{ *os.Root }
+
+// Create creates a file.
+func (r Root) Create(name string, mode fs.FileMode) (File, error) {
+	return file(r.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, mode))
+}
+
+// Open opens a file for reading, or a folder.
+func (r Root) Open(name string) (File, error) { return file(r.Root.Open(name)) }
+
+// ReadDir lists a folder.
+func (r Root) ReadDir(name string) ([]fs.DirEntry, error) {
+	f, err := r.Root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	list, err := f.ReadDir(-1)
+	return list, errors.Join(err, f.Close())
+}
 
 // osFile adds the lock to an *os.File.
 type osFile struct{ *os.File }

@@ -47,7 +47,7 @@ func sweep(fsys FS, name string, unchanged time.Duration) error {
 	}
 	err = f.Lock()
 	switch {
-	case errors.Is(err, errLocked), err != nil && unchanged < unlockedAge:
+	case errors.Is(err, ErrLocked), err != nil && unchanged < unlockedAge:
 		return f.Close()
 	}
 	return errors.Join(removeAll(fsys, name), f.Close())

@@ -32,6 +32,9 @@ const (
 	DocumentUnchecked  Code = "RAVN-2006"
 	KeyReused          Code = "RAVN-2007"
 	PartyMissing       Code = "RAVN-2008"
+	SideFileInvalid    Code = "RAVN-2021"
+	DocumentTooLarge   Code = "RAVN-2022"
+	PickupBlocked      Code = "RAVN-2023"
 	NotRegistered      Code = "RAVN-2101"
 	LookupFailed       Code = "RAVN-2102"
 	MetadataInvalid    Code = "RAVN-2103"
@@ -51,6 +54,7 @@ const (
 	NoSuchMessage      Code = "RAVN-2301"
 	NotResumable       Code = "RAVN-2302"
 	MessageHeld        Code = "RAVN-2303"
+	OnHold             Code = "RAVN-2304"
 	DeliveryFailed     Code = "RAVN-3001"
 	RecordUnreadable   Code = "RAVN-3002"
 	PayloadDamaged     Code = "RAVN-3003"
@@ -230,6 +234,27 @@ var Table = []Entry{
 		"Oppgi dem med --from og --to, eller rett de elektroniske adressene (EndpointID) i dokumentet",
 		"avsendar eller mottakar kan ikkje utleiast av dokumentet",
 		"Oppgi dei med --from og --to, eller rett dei elektroniske adressene (EndpointID) i dokumentet"),
+	row(SideFileInvalid, Submitter, Negative, "the side file of a document cannot be used",
+		"Nothing was sent. Correct the side file, and put it into the pick-up folder with its document",
+		"følgefilen til et dokument kan ikke brukes",
+		"Ingenting ble sendt. Rett følgefilen, og legg den i innleveringsmappen sammen med dokumentet",
+		"følgjefila til eit dokument kan ikkje brukast",
+		"Ingenting vart sendt. Rett følgjefila, og legg ho i innleveringsmappa saman med dokumentet"),
+	row(DocumentTooLarge, Submitter, Negative, "the document is larger than this installation sends",
+		"Nothing was sent. Divide it, or ask the operator about as4.max_expanded_bytes",
+		"dokumentet er større enn det denne installasjonen sender",
+		"Ingenting ble sendt. Del det opp, eller spør driften om as4.max_expanded_bytes",
+		"dokumentet er større enn det denne installasjonen sender",
+		"Ingenting vart sendt. Del det opp, eller spør drifta om as4.max_expanded_bytes"),
+	row(PickupBlocked, Ours, Unsure, "a pick-up folder, or a file in it, cannot be used now",
+		"Nothing is lost: it is tried again. Check that the folder is there and that this user may read and move "+
+			"what is in it",
+		"en innleveringsmappe, eller en fil i den, kan ikke brukes nå",
+		"Ingenting er tapt: det prøves igjen. Sjekk at mappen finnes, og at denne brukeren får lese og flytte det "+
+			"som er i den",
+		"ei innleveringsmappe, eller ei fil i henne, kan ikkje brukast no",
+		"Ingenting er tapt: det blir prøvd igjen. Sjekk at mappa finst, og at denne brukaren får lese og flytte det "+
+			"som er i henne"),
 	row(NotRegistered, Register, Negative, "the receiver is not registered for this document type and process",
 		"Ask the receiver whether it can receive this, and check identifier and document type",
 		"mottakeren er ikke registrert for denne dokumenttypen og prosessen",
@@ -350,6 +375,12 @@ var Table = []Entry{
 			"er nevnt", "ein annan prosess sender denne meldinga",
 		"Vent til han er ferdig, og sjå på tilstanden; blir han ikkje ferdig, prøv igjen etter tidspunktet som "+
 			"er nemnt"),
+	row(OnHold, Ours, Unsure, "an operator holds this message back; nothing was sent now",
+		"ravn queue show ID says who and why; ravn queue release ID lets it go on",
+		"en operatør holder denne meldingen tilbake; ingenting ble sendt nå",
+		"ravn queue show ID sier hvem og hvorfor; ravn queue release ID lar den gå videre",
+		"ein operatør held denne meldinga tilbake; ingenting vart sendt no",
+		"ravn queue show ID seier kven og kvifor; ravn queue release ID let ho gå vidare"),
 	row(DeliveryFailed, Ours, Unsure, "a received document could not be delivered to the receiver's system",
 		"It is safe and will be tried again; check the delivery folder",
 		"et mottatt dokument kunne ikke leveres til mottakerens system",

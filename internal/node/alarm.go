@@ -21,6 +21,7 @@ var alarms = map[fault.Code]string{
 	fault.ColumnsMissing:   "columns_missing",
 	fault.ReceiverGone:     "receiver_gone",
 	fault.GivenUp:          "given_up",
+	fault.PickupBlocked:    "pickup_blocked",
 	fault.GivenUpUnclear:   "given_up",
 }
 

@@ -58,6 +58,7 @@ func inspect(ctx context.Context, cfg *config.Config, o CheckOptions) *inspectio
 	in.network()
 	if o.Server {
 		in.listener()
+		in.add(cfg.CheckPickups())
 	}
 	in.add(cfg.CheckFolders())
 	in.rules()

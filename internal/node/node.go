@@ -23,6 +23,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/db/sqlite"
 	"github.com/ravn-ap/ravn/internal/documents"
 	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/pickup"
 	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/internal/store/blob"
@@ -58,14 +59,15 @@ type Node struct {
 	Outbound *ap.Outbound
 	Remarks  []string // of the checks of the configuration
 
-	opts   Options
-	inbox  *backend.Folder
-	cursor string // of findLost
-	filled string // of fillDocuments
-	runner *queue.Runner
-	sender *queue.Runner // of messages to other access points
-	teller *queue.Runner // of news to C1; nil if nobody is told
-	lines  lines         // limits what strangers can make us log
+	opts    Options
+	inbox   *backend.Folder
+	cursor  string // of findLost
+	filled  string // of fillDocuments
+	runner  *queue.Runner
+	sender  *queue.Runner // of messages to other access points
+	teller  *queue.Runner // of news to C1; nil if nobody is told
+	pickups []*pickup.Folder
+	lines   lines // limits what strangers can make us log
 
 	rules      *validation.Validator // nil if nothing is checked
 	room       *validation.Room      // memory for all checks
@@ -118,6 +120,9 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) 
 	}
 	n.buryDead(ctx)
 	n.wire(in)
+	if err := n.openPickups(ctx); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
 	return n, nil
 }
 
@@ -269,10 +274,14 @@ func (n *Node) Serve(ctx context.Context) error {
 
 // work is what a node does beside answering requests. Each ends soon after its context.
 func (n *Node) work() []func(context.Context) {
-	return []func(context.Context){
+	list := []func(context.Context){
 		n.tell, n.runner.Run, n.sender.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts,
 		n.keepDocuments, n.watchRecord, n.watchCounts,
 	}
+	for _, f := range n.pickups {
+		list = append(list, f.Run)
+	}
+	return list
 }
 
 // shutdownWait is how long running requests may take to finish (REL-063).

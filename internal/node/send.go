@@ -60,6 +60,10 @@ func (n *Node) notNow(ctx context.Context, m store.Message) error {
 	if err != nil {
 		return fault.New(fault.RecordUnreadable, err, "")
 	}
+	if h := job.Held; !h.Since.IsZero() {
+		return fault.New(fault.OnHold, nil, "%s, by %s since %s: %s", m.ID, h.By,
+			h.Since.UTC().Format(time.RFC3339), h.Why)
+	}
 	if job.Done.IsZero() {
 		return fault.New(fault.MessageHeld, nil, "%s, by %s until %s", m.MessageID, job.Owner,
 			job.LeaseEnd.UTC().Format(time.RFC3339))

@@ -45,6 +45,8 @@ type Message struct {
 	// when the next access point had it for sure: our receipt committed, or C3's verified; set by the store
 	Accepted time.Time
 
+	Held time.Time // since when an operator holds it back; zero: nobody does. Set by the store
+
 	Payload     BlobRef // the SBD
 	PayloadMime string
 	Sealed      BlobRef // outgoing: the HTTP body of the attempts (D-12); zero until sealed with the first attempt
@@ -135,6 +137,8 @@ const (
 	EventCancelled         = "cancelled"
 	EventRequeued          = "requeued"
 	EventDiscarded         = "discarded"
+	EventHeld              = "held"
+	EventReleased          = "released"
 )
 
 // Stops reports whether an event kept its message from its goal, or says why it has not got there.

@@ -22,24 +22,23 @@ var (
 
 // MayCancel reports whether the state of a message allows Cancel. An attempt that may have arrived forbids it all the
 // same.
-func MayCancel(d Direction, s State) bool { return slices.Contains(cancellable[d], s) }
+func MayCancel(m *Message) bool { return slices.Contains(cancellable[m.Direction], m.State) }
 
-// MayRequeue reports whether the state of a message allows Requeue.
-func MayRequeue(d Direction, s State) bool { return slices.Contains(requeuable[d], s) }
+// MayRequeue reports whether the state of a message allows Requeue. What is held is released first: who holds it has a
+// reason.
+func MayRequeue(m *Message) bool {
+	return m.Held.IsZero() && slices.Contains(requeuable[m.Direction], m.State)
+}
 
 // MayDiscard reports whether the state of a message allows Discard.
-func MayDiscard(d Direction, s State) bool { return slices.Contains(discardable[d], s) }
+func MayDiscard(m *Message) bool { return slices.Contains(discardable[m.Direction], m.State) }
 
 // Cancel withdraws a message that no attempt has tried yet or whose attempts all certainly failed; it is impossible
 // while one is under way or its outcome is unknown (REL-027). The decision is audited.
 func (s *Store) Cancel(ctx context.Context, tenant, id, actor, reason string) error {
-	return s.Update(ctx, tenant, func(tx *Tx) error {
-		m, err := tx.Get(id)
-		if err != nil {
-			return err
-		}
-		if !MayCancel(m.Direction, m.State) {
-			return fmt.Errorf("%w: a message that is %s cannot be cancelled", db.ErrConflict, m.State)
+	return s.decide(ctx, tenant, id, func(tx *Tx, m *Message) error {
+		if !MayCancel(m) {
+			return impossible(m, "cancelled")
 		}
 		if unclear, err := tx.unclear(id, ""); err != nil || unclear {
 			return cmp.Or(err, fmt.Errorf("%w: an attempt to send the message may have arrived", db.ErrConflict))
@@ -47,7 +46,8 @@ func (s *Store) Cancel(ctx context.Context, tenant, id, actor, reason string) er
 		if _, err := tx.Exec(closeJob, db.Micros(tx.Now()), reason, jobID(tenant, Send, id), tenant); err != nil {
 			return err
 		}
-		if err := tx.Move(&m, Cancelled, Event{Kind: EventCancelled, Detail: reason, Actor: actor}); err != nil {
+		if err := tx.move(m, Cancelled, "held = 0, ", nil,
+			Event{Kind: EventCancelled, Detail: reason, Actor: actor}); err != nil {
 			return err
 		}
 		return tx.Audit(db.Audit{Actor: actor, Action: EventCancelled, MessageID: id, Detail: reason})
@@ -57,17 +57,13 @@ func (s *Store) Cancel(ctx context.Context, tenant, id, actor, reason string) er
 // Requeue makes a message due at once that waits, or was given up, held or quarantined (REL-027, REL-068), with a new
 // plan of attempts. The decision is audited.
 func (s *Store) Requeue(ctx context.Context, tenant, id, actor, reason string) error {
-	return s.Update(ctx, tenant, func(tx *Tx) error {
-		m, err := tx.Get(id)
-		if err != nil {
-			return err
-		}
+	return s.decide(ctx, tenant, id, func(tx *Tx, m *Message) error {
 		to, kind := requeued(m.Direction)
 		if m.State == Unknown {
 			to = Unknown // it is due now, and stays what it is: it may have arrived (REL-027)
 		}
-		if !MayRequeue(m.Direction, m.State) {
-			return fmt.Errorf("%w: a message that is %s cannot be requeued", db.ErrConflict, m.State)
+		if !MayRequeue(m) {
+			return impossible(m, "requeued")
 		}
 		if err := tx.Enqueue(Task{Kind: kind, MessageID: id}); err != nil {
 			return err
@@ -76,10 +72,11 @@ func (s *Store) Requeue(ctx context.Context, tenant, id, actor, reason string) e
 			return err
 		}
 		ev := Event{Kind: EventRequeued, Detail: reason, Actor: actor}
+		var err error
 		if m.State == to {
-			err = tx.Note(id, ev)
+			err = tx.Note(m.ID, ev)
 		} else {
-			err = tx.Move(&m, to, ev)
+			err = tx.Move(m, to, ev)
 		}
 		if err != nil {
 			return err
@@ -91,15 +88,11 @@ func (s *Store) Requeue(ctx context.Context, tenant, id, actor, reason string) e
 // Discard gives a received message up that is dead or in quarantine (REL-068). It is kept and never delivered. The
 // decision is audited.
 func (s *Store) Discard(ctx context.Context, tenant, id, actor, reason string) error {
-	return s.Update(ctx, tenant, func(tx *Tx) error {
-		m, err := tx.Get(id)
-		if err != nil {
-			return err
+	return s.decide(ctx, tenant, id, func(tx *Tx, m *Message) error {
+		if !MayDiscard(m) {
+			return impossible(m, "discarded")
 		}
-		if !MayDiscard(m.Direction, m.State) {
-			return fmt.Errorf("%w: a message that is %s cannot be discarded", db.ErrConflict, m.State)
-		}
-		if err := tx.Move(&m, Archived, Event{Kind: EventDiscarded, Detail: reason, Actor: actor}); err != nil {
+		if err := tx.Move(m, Archived, Event{Kind: EventDiscarded, Detail: reason, Actor: actor}); err != nil {
 			return err
 		}
 		return tx.Audit(db.Audit{Actor: actor, Action: EventDiscarded, MessageID: id, Detail: reason})
@@ -108,7 +101,7 @@ func (s *Store) Discard(ctx context.Context, tenant, id, actor, reason string) e
 
 // Both statements raise the token, so that a worker that holds the job loses it.
 const (
-	closeJob = `UPDATE outbox SET done = ?, lease_end = 0, token = token + 1, reason = ?
+	closeJob = `UPDATE outbox SET done = ?, lease_end = 0, token = token + 1, reason = ?, held = 0
 		WHERE id = ? AND tenant = ? AND done = 0`
 	reopenJob = `UPDATE outbox SET done = 0, dead = 0,
 		due = ` + db.Clock + `, lease_end = 0, token = token + 1, unended = 0, suspect = 0,

@@ -58,6 +58,7 @@ type Job struct {
 	Spent     int       // attempts of that plan so far (D-12)
 	Lane      string    // of a message to be sent: the address that it last went to, "" when it is not known
 	Class     Class     // of a message to be sent
+	Held      Held      // by an operator
 }
 
 func jobID(tenant string, kind Kind, key string) string {
@@ -116,16 +117,18 @@ type Claim struct {
 }
 
 const jobColumns = `id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end, token, tries, unended,
-	done, dead, reason, suspect, moving_since, begun, spent, lane, class`
+	done, dead, reason, suspect, moving_since, begun, spent, lane, class, held, held_due, held_by, held_why`
 
 func scanJob(row db.Row) (Job, error) {
 	var (
 		j                                            Job
 		created, due, end, done, dead, moving, begun int64
+		held, heldDue                                int64
 	)
 	err := row.Scan(&j.ID, &j.Tenant, (*string)(&j.Kind), &j.Key, &j.MessageID, &j.Args, &created, &due, &j.Owner, &end,
 		&j.Token, &j.Tries, &j.Unended, &done, &dead, &j.Reason, &j.Suspect, &moving,
-		&begun, &j.Spent, &j.Lane, (*int)(&j.Class))
+		&begun, &j.Spent, &j.Lane, (*int)(&j.Class), &held, &heldDue, &j.Held.By, &j.Held.Why)
+	j.Held.Since, j.Held.Due = db.FromMicros(held), db.FromMicros(heldDue)
 	j.Created, j.Due, j.LeaseEnd, j.Done = db.FromMicros(created), db.FromMicros(due), db.FromMicros(end),
 		db.FromMicros(done)
 	j.Dead, j.Moving, j.Begun = dead != 0, db.FromMicros(moving), db.FromMicros(cmp.Or(begun, created))

@@ -17,6 +17,31 @@ func (s *Store) Get(ctx context.Context, tenant, id string) (Message, error) {
 	return db.ReadOne(ctx, s.DB, "get", scanMessage, getMessage, id, tenant)
 }
 
+// manyBatch is how many messages one query of Many looks for.
+const manyBatch = 200
+
+var getMany = `SELECT ` + columns + ` FROM message WHERE tenant = ? AND id IN (` + db.Placeholders(manyBatch) + `)`
+
+// Many returns those messages of a tenant that there are, by their ids.
+func (s *Store) Many(ctx context.Context, tenant string, ids []string) (map[string]Message, error) {
+	found := make(map[string]Message, len(ids))
+	for batch := range slices.Chunk(ids, manyBatch) {
+		args := make([]any, 1, manyBatch+1)
+		args[0] = tenant
+		for i := range manyBatch { // a short batch looks for its last one again
+			args = append(args, batch[min(i, len(batch)-1)])
+		}
+		list, err := db.ReadAll(ctx, s.DB, "many", scanMessage, getMany, args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range list {
+			found[m.ID] = m
+		}
+	}
+	return found, nil
+}
+
 // Get returns a message as the transaction sees it.
 func (tx *Tx) Get(id string) (Message, error) {
 	return db.One(tx.Tx, scanMessage, getMessage, id, tx.Tenant())
@@ -106,23 +131,96 @@ func (s *Store) Counts(ctx context.Context, tenant string) ([]StateCount, error)
 		GROUP BY direction, state ORDER BY direction, state`, tenant)
 }
 
-// JobFilter selects rows of the outbox. Zero fields select all.
+// JobFilter selects rows of the outbox. Zero fields select all; of the fields about messages, only work of a message is
+// selected.
 type JobFilter struct {
 	Kind   Kind
-	Dead   bool // given up; else the open ones
-	Moving bool // only messages that are held because no SMP knows their receiver
-	Limit  int  // 0 means 100
+	Dead   bool   // given up; else the open ones
+	Ended  bool   // only work that has ended with a message that waits for a person (endedOpen)
+	Moving bool   // only messages whose receiver no SMP knows
+	Held   bool   // only what an operator holds back
+	Lane   string // the host it goes to
+	Limit  int    // 0 means 100
+
+	States   []State // of the message
+	Receiver string  // in any case
+	Code     string  // of what stopped it last
+	Before   time.Time
 }
+
+// endedOpen are the states of outgoing messages whose work has ended and that are not at an end.
+var endedOpen = []State{ReceiptInvalid, UnknownAccepted, RecoveryHold}
+
+// decided are the states of messages whose given up work needs no decision any more.
+var decided = []State{Closed, Archived, Cancelled, Sent, Delivered}
 
 // Jobs returns rows of the outbox, the longest due first.
 func (s *Store) Jobs(ctx context.Context, tenant string, f JobFilter) ([]Job, error) {
-	where := "done = 0"
-	if f.Dead {
-		where = "dead = 1"
+	where, args := f.conditions(tenant)
+	return db.ReadAll(ctx, s.DB, "jobs", scanJob, `SELECT `+jobColumns+` FROM outbox WHERE `+where+
+		` ORDER BY due, id LIMIT ?`, append(args, cmp.Or(f.Limit, 100))...)
+}
+
+func (f *JobFilter) conditions(tenant string) (where string, args []any) {
+	and := func(cond string, a ...any) { where, args = where+" AND "+cond, append(args, a...) }
+	where, args = "tenant = ?", []any{tenant}
+	switch {
+	case f.Ended:
+		and(`id IN (SELECT 'send/' || e.tenant || '/' || e.id FROM message e WHERE e.tenant = ? AND e.direction = 'out'
+			AND e.state IN (`+db.Placeholders(len(endedOpen))+`)) AND done <> 0`,
+			append([]any{tenant}, texts(endedOpen)...)...)
+	case f.Dead:
+		and("dead = 1")
+	default:
+		and("done = 0")
 	}
-	return db.ReadAll(ctx, s.DB, "jobs", scanJob, `SELECT `+jobColumns+` FROM outbox WHERE tenant = ? AND `+where+`
-		AND (? = '' OR kind = ?) AND (? = 0 OR moving_since <> 0) ORDER BY due, id LIMIT ?`,
-		tenant, string(f.Kind), string(f.Kind), bit(f.Moving), cmp.Or(f.Limit, 100))
+	if f.Kind != "" {
+		and("kind = ?", string(f.Kind))
+	}
+	if f.Moving {
+		and("moving_since <> 0")
+	}
+	if f.Held {
+		and("held <> 0")
+	}
+	if f.Lane != "" {
+		and("lane = ?", strings.ToLower(f.Lane))
+	}
+	if !f.Before.IsZero() {
+		and("created < ?", db.Micros(f.Before))
+	}
+	cond, more := f.ofMessage()
+	if cond != "" {
+		and(`EXISTS (SELECT 1 FROM message m WHERE m.id = outbox.message_id AND m.tenant = outbox.tenant`+cond+
+			`)`, more...)
+	}
+	if f.Dead {
+		and(`NOT EXISTS (SELECT 1 FROM message m WHERE m.id = outbox.message_id AND m.tenant = outbox.tenant
+			AND m.state IN (`+db.Placeholders(len(decided))+`))`, texts(decided)...)
+	}
+	return where, args
+}
+
+// ofMessage is what a filter says of the message m of a row.
+func (f *JobFilter) ofMessage() (cond string, args []any) {
+	and := func(c string, a ...any) { cond, args = cond+" AND "+c, append(args, a...) }
+	if len(f.States) > 0 {
+		and("m.state IN ("+db.Placeholders(len(f.States))+")", texts(f.States)...)
+	}
+	if f.Receiver != "" {
+		and("LOWER(m.receiver) = ?", strings.ToLower(f.Receiver))
+	}
+	if f.Code != "" {
+		and("m.fault_code = ?", f.Code)
+	}
+	return cond, args
+}
+
+func texts(states []State) (list []any) {
+	for _, s := range states {
+		list = append(list, string(s))
+	}
+	return list
 }
 
 // Backlog is the open work of a kind.

@@ -7,7 +7,7 @@ const columns = `id, tenant, domain, direction, state, version, message_id, conv
 	sender, receiver, doctype_scheme, doctype, process_scheme, process, transport, instance_id, creation_time,
 	country_c1, mls_to, mls_type, created, accepted, payload_key, payload_length, payload_sha256, payload_mime,
 	sealed_key, sealed_length, sealed_sha256, sealed_type, endpoint, peer_cert, digests, content, handed_in,
-	document_number, verdict, fault_code, updated, possible_duplicate`
+	document_number, verdict, fault_code, updated, held, possible_duplicate`
 
 // values returns the values of m for an INSERT, all but possible_duplicate.
 func (m *Message) values() []any {
@@ -19,6 +19,7 @@ func (m *Message) values() []any {
 		m.Sealed.Key, m.Sealed.Length, m.Sealed.sum(), m.SealedType, m.Endpoint, m.PeerCert, m.Digests, m.Content,
 		m.HandedIn,
 		m.DocumentNumber, m.Verdict, m.FaultCode, db.Micros(m.Updated),
+		db.Micros(m.Held),
 	}
 }
 
@@ -36,7 +37,7 @@ func scanMessage(row db.Row) (Message, error) {
 		m                               Message
 		as4, created, accepted, updated int64
 		payload, sealed                 []byte
-		duplicate                       int64
+		held, duplicate                 int64
 	)
 	err := row.Scan(
 		&m.ID, &m.Tenant, &m.Domain, (*string)(&m.Direction), (*string)(&m.State), &m.Version, &m.MessageID,
@@ -46,10 +47,10 @@ func scanMessage(row db.Row) (Message, error) {
 		&created, &accepted, &m.Payload.Key, &m.Payload.Length, &payload, &m.PayloadMime,
 		&m.Sealed.Key, &m.Sealed.Length, &sealed, &m.SealedType, &m.Endpoint, &m.PeerCert, &m.Digests, &m.Content,
 		&m.HandedIn,
-		&m.DocumentNumber, &m.Verdict, &m.FaultCode, &updated, &duplicate,
+		&m.DocumentNumber, &m.Verdict, &m.FaultCode, &updated, &held, &duplicate,
 	)
 	m.Timestamp, m.Created, m.Accepted = db.FromMicros(as4), db.FromMicros(created), db.FromMicros(accepted)
-	m.Updated = db.FromMicros(updated)
+	m.Updated, m.Held = db.FromMicros(updated), db.FromMicros(held)
 	copy(m.Payload.SHA256[:], payload)
 	copy(m.Sealed.SHA256[:], sealed)
 	m.PossibleDuplicate = duplicate != 0

@@ -16,8 +16,8 @@ type Store struct {
 	tells atomic.Bool // C1 is told of documents that came to an end
 }
 
-// TellC1 says whether work of kind Notify is entered, from now on, when an outgoing message has come to its end or needs
-// a person (OPS-009).
+// TellC1 says whether work of kind Notify is entered, from now on, when an outgoing message has come to its end or
+// needs a person (OPS-009).
 func (s *Store) TellC1(on bool) { s.tells.Store(on) }
 
 // Open returns the record in a database that was opened, which the Store closes with itself. It takes what the opening

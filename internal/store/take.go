@@ -10,10 +10,11 @@ import (
 )
 
 const takeJob = `UPDATE outbox SET owner = ?, ` + grant + `, token = token + 1, tries = tries + 1, unended = unended + 1
-	WHERE id = ? AND tenant = ? AND done = 0 AND ` + over + ` RETURNING ` + jobColumns
+	WHERE id = ? AND tenant = ? AND done = 0 AND held = 0 AND ` + over + `
+	RETURNING ` + jobColumns
 
 // Take leases the job of one message, due or not, for an operator who wants it done now. db.ErrConflict means that it
-// is done, given up, or held by a worker.
+// is done, given up, held by a worker, or held back by an operator.
 func (s *Store) Take(ctx context.Context, tenant string, kind Kind, messageID, owner string, lease time.Duration) (Job,
 	error,
 ) {

@@ -38,8 +38,8 @@ func (tx *Tx) move(m *Message, to State, set string, args []any, events ...Event
 // EventMark stands in the id of an event between the id of its message and its number.
 const EventMark = "."
 
-// tell enters the news of a state into the outbox, in the transaction of the state, so that neither is without the other
-// (OPS-009, CP-S8).
+// tell enters the news of a state into the outbox, in the transaction of the state, so that neither is without the
+// other (OPS-009, CP-S8).
 func (tx *Tx) tell(m *Message, seq int64) error {
 	if !tx.tells || m.Direction != Out || !slices.Contains(told, m.State) {
 		return nil

@@ -142,6 +142,17 @@ func testList(b *bench) {
 	want(b, "types of the future", len(types), 0)
 	_, err = b.Get(b.ctx, tenant, "nobody")
 	want(b, "get", err, db.ErrNotFound)
+	asked := []string{ids[2], "nobody", ids[0]}
+	for i := range 500 { // more than one query asks for
+		asked = append(asked, fmt.Sprint("nobody-", i))
+	}
+	many, err := b.Many(b.ctx, tenant, append(asked, ids[1]))
+	b.must(err)
+	want(b, "many", fmt.Sprint(len(many), many[ids[0]].ID, many[ids[1]].ID, many[ids[2]].State),
+		fmt.Sprint(3, ids[0], ids[1], store.Accepted))
+	many, err = b.Many(b.ctx, "other", ids)
+	b.must(err)
+	want(b, "many of another tenant", len(many), 0)
 }
 
 func must1[T any](v T, err error) T {

@@ -25,6 +25,9 @@ var sendTests = []test{
 	{"AS4-125 an attempt that another follows at once keeps its job", testHold},
 	{"REL-043 no message is SENT without a receipt", testNoReceipt},
 	{"REL-027 cancelling is impossible once an attempt may have arrived", testCancel},
+	{"REL-027 what is held is not tried, and its plan goes on with what was left", testHoldBack},
+	{"REL-027 a worker that has not begun loses what is held; one that has keeps it", testHoldClaimed},
+	{"what waits is found by what is known of it", testJobFilter},
 	{"REL-010 delivery from claim to DELIVERED", testDelivery},
 	{"REL-068 a dead delivery is listed and requeued", testDead},
 	{"REL-067 quarantine", testQuarantine},
@@ -459,6 +462,149 @@ func testCancel(b *bench) {
 	want(b, "cancel of what may have arrived", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), db.ErrConflict),
 		true)
 	want(b, "state", b.state(m.ID), store.RetryWait)
+}
+
+func testHoldBack(b *bench) {
+	m := b.submitted(1)
+	later := b.clock.Now().Add(time.Hour)
+	first := b.claimed(store.Send)
+	_, n, err := b.StartAttempt(b.ctx, first, start)
+	b.must(err)
+	b.must(b.FinishAttempt(b.ctx, first, n, store.Result{State: store.RetryWait, Retry: later}))
+	before, err := b.JobOf(b.ctx, tenant, store.Send, m.ID)
+	b.must(err)
+
+	b.must(b.Hold(b.ctx, tenant, m.ID, "kari", "asked to wait"))
+	since := b.clock.Now()
+	job, err := b.JobOf(b.ctx, tenant, store.Send, m.ID)
+	b.must(err)
+	want(b, "held", job.Held, store.Held{Since: since, Due: later, By: "kari", Why: "asked to wait"})
+	got, err := b.Get(b.ctx, tenant, m.ID)
+	b.must(err)
+	want(b, "message held since", got.Held, since)
+	want(b, "state", got.State, store.RetryWait)
+	b.clock.advance(30 * time.Hour) // longer than any plan
+	for name, fn := range map[string]func() error{
+		"claim": func() error {
+			jobs, err := b.Claim(b.ctx, store.Claim{Kind: store.Send, Owner: "w", Lease: lease, Limit: 9})
+			if len(jobs) == 0 {
+				return db.ErrConflict
+			}
+			return err
+		},
+		"take": func() error {
+			_, err := b.Take(b.ctx, tenant, store.Send, m.ID, "op", lease)
+			return err
+		},
+		"retry":      func() error { return b.Requeue(b.ctx, tenant, m.ID, "ola", "now") },
+		"hold again": func() error { return b.Hold(b.ctx, tenant, m.ID, "ola", "me, too") },
+	} {
+		want(b, name+" of what is held", errors.Is(fn(), db.ErrConflict), true)
+	}
+
+	b.must(b.Unhold(b.ctx, tenant, m.ID, "ola", "go on"))
+	job, err = b.JobOf(b.ctx, tenant, store.Send, m.ID)
+	b.must(err)
+	want(b, "held afterwards", job.Held, store.Held{})
+	want(b, "due, which was over", job.Due, b.clock.Now())
+	want(b, "begin of the plan", job.Begun, before.Begun.Add(30*time.Hour))
+	want(b, "attempts of the plan", job.Spent, before.Spent)
+	want(b, "released twice", errors.Is(b.Unhold(b.ctx, tenant, m.ID, "ola", "go on"), db.ErrConflict), true)
+	b.claimed(store.Send)
+
+	events, err := b.Timeline(b.ctx, tenant, m.ID)
+	b.must(err)
+	last := events[len(events)-2:]
+	want(b, "events", last[0].Kind+" "+last[0].Actor+" "+last[0].Detail+"; "+last[1].Kind+" "+last[1].Actor,
+		"held kari asked to wait; released ola")
+	rows, err := b.Audits(b.ctx, tenant, time.Time{}, time.Time{}, 10)
+	b.must(err)
+	want(b, "audit", rows[0].Actor+" "+rows[0].Action+", "+rows[1].Actor+" "+rows[1].Action, "kari held, ola released")
+
+	other := b.submitted(2)
+	b.must(b.Hold(b.ctx, tenant, other.ID, "kari", "wrong"))
+	b.must(b.Cancel(b.ctx, tenant, other.ID, "kari", "wrong indeed"))
+	got, err = b.Get(b.ctx, tenant, other.ID)
+	b.must(err)
+	want(b, "state of the cancelled", got.State, store.Cancelled)
+	want(b, "held, and cancelled", got.Held.IsZero(), true)
+	held, err := b.Jobs(b.ctx, tenant, store.JobFilter{Held: true})
+	b.must(err)
+	want(b, "held rows", len(held), 0)
+}
+
+func testHoldClaimed(b *bench) {
+	m := b.submitted(1)
+	job := b.claimed(store.Send)
+	b.must(b.Hold(b.ctx, tenant, m.ID, "kari", "wait"))
+	_, _, err := b.StartAttempt(b.ctx, job, start)
+	want(b, "attempt of what is held", err, store.ErrLeaseLost)
+	b.must(b.Unhold(b.ctx, tenant, m.ID, "kari", "go on"))
+	job = b.claimed(store.Send)
+	want(b, "starts without an end", job.Unended, 0) // REL-067: the worker that lost it did not crash
+	_, n, err := b.StartAttempt(b.ctx, job, start)
+	b.must(err)
+	want(b, "hold in flight", errors.Is(b.Hold(b.ctx, tenant, m.ID, "kari", "wait"), db.ErrConflict), true)
+	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.Unknown, Retry: b.clock.Now()}))
+	b.must(b.Hold(b.ctx, tenant, m.ID, "kari", "wait"))
+	want(b, "state", b.state(m.ID), store.Unknown)
+	want(b, "cancel of what may have arrived", errors.Is(b.Cancel(b.ctx, tenant, m.ID, "kari", ""), db.ErrConflict),
+		true)
+
+	in := b.accepted(2)
+	b.must(b.Hold(b.ctx, tenant, in.ID, "kari", "their system moves"))
+	jobs, err := b.Claim(b.ctx, store.Claim{Kind: store.Deliver, Owner: "w", Lease: lease, Limit: 9})
+	b.must(err)
+	want(b, "deliveries claimed", len(jobs), 0)
+	b.must(b.Unhold(b.ctx, tenant, in.ID, "kari", "it has moved"))
+	want(b, "delivery", b.claimed(store.Deliver).MessageID, in.ID)
+}
+
+func testJobFilter(b *bench) {
+	at := store.Start{Endpoint: "https://as4.example/as4", Lease: lease}
+	tried := func(n int, r store.Result) store.Message {
+		m := b.submitted(n)
+		job := b.claimed(store.Send)
+		_, k, err := b.StartAttempt(b.ctx, job, at)
+		b.must(err)
+		r.Retry = b.clock.Now().Add(time.Hour)
+		b.must(b.FinishAttempt(b.ctx, job, k, r))
+		return m
+	}
+	waits := tried(1, store.Result{State: store.RetryWait, Code: "RAVN-2204"})
+	odd := tried(2, store.Result{State: store.ReceiptInvalid})
+	dead := tried(3, store.Result{State: store.FailedPermanent, Code: "EBMS:0004", Detail: "no"})
+	ready := b.submitted(4)
+	for name, tc := range map[string]struct {
+		f    store.JobFilter
+		want []string
+	}{
+		"open":         {store.JobFilter{}, []string{ready.ID, waits.ID}},
+		"dead":         {store.JobFilter{Dead: true}, []string{dead.ID}},
+		"ended":        {store.JobFilter{Ended: true}, []string{odd.ID}},
+		"state":        {store.JobFilter{States: []store.State{store.RetryWait, store.Unknown}}, []string{waits.ID}},
+		"host":         {store.JobFilter{Lane: "AS4.example"}, []string{ready.ID, waits.ID}}, // probably, too
+		"no host":      {store.JobFilter{Lane: "as4"}, nil},
+		"code":         {store.JobFilter{Code: "RAVN-2204"}, []string{waits.ID}},
+		"code of dead": {store.JobFilter{Dead: true, Code: "RAVN-2204"}, nil},
+		"receiver":     {store.JobFilter{Receiver: strings.ToUpper(ready.Receiver)}, []string{ready.ID, waits.ID}},
+		"no receiver":  {store.JobFilter{Receiver: "0192:1"}, nil},
+		"kind":         {store.JobFilter{Kind: store.Deliver}, nil},
+		"older":        {store.JobFilter{Before: ready.Created}, nil},
+		"limit":        {store.JobFilter{Limit: 1}, []string{ready.ID}},
+	} {
+		jobs, err := b.Jobs(b.ctx, tenant, tc.f)
+		b.must(err)
+		var got []string
+		for _, j := range jobs {
+			got = append(got, j.MessageID)
+		}
+		want(b, name, strings.Join(got, " "), strings.Join(tc.want, " "))
+	}
+	b.must(b.Hold(b.ctx, tenant, waits.ID, "kari", "wait"))
+	jobs, err := b.Jobs(b.ctx, tenant, store.JobFilter{Held: true})
+	b.must(err)
+	want(b, "held", len(jobs) == 1 && jobs[0].MessageID == waits.ID, true)
 }
 
 func testDelivery(b *bench) {

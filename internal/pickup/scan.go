@@ -1,0 +1,219 @@
+package pickup
+
+import (
+	"container/heap"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// candidate is a file in the folder that may be a finished document.
+type candidate struct {
+	name string
+	info fs.FileInfo
+}
+
+// newestFirst is a heap of candidates with the newest on top, the first to be left out when there are too many.
+type newestFirst []candidate
+
+func (h newestFirst) Len() int           { return len(h) }
+func (h newestFirst) Less(i, j int) bool { return h[i].before(h[j]) > 0 }
+func (h newestFirst) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *newestFirst) Push(x any)        { *h = append(*h, x.(candidate)) }
+
+// Pop takes the newest away.
+func (h *newestFirst) Pop() any {
+	last := len(*h) - 1
+	x := (*h)[last]
+	*h = (*h)[:last]
+	return x
+}
+
+// before orders candidates by age.
+func (c candidate) before(d candidate) int {
+	if by := c.info.ModTime().Compare(d.info.ModTime()); by != 0 {
+		return by
+	}
+	return strings.Compare(c.name, d.name)
+}
+
+// candidates lists the oldest files of the folder that may be documents, oldest first, at most mostFiles (OPS-041).
+// Links, folders, other special files and empty files are none.
+func (r *round) candidates() ([]candidate, error) {
+	var oldest newestFirst
+	now := r.Now()
+	err := r.each(".", func(e fs.DirEntry) error {
+		if ignored(e.Name()) || !e.Type().IsRegular() {
+			return nil
+		}
+		if d := r.blocked[e.Name()]; d != nil && now.Before(d.until) {
+			return nil
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) || err == nil && (!info.Mode().IsRegular() || info.Size() == 0) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		heap.Push(&oldest, candidate{e.Name(), info})
+		if len(oldest) > mostFiles {
+			heap.Pop(&oldest)
+		}
+		return nil
+	})
+	slices.SortFunc(oldest, candidate.before)
+	return oldest, err
+}
+
+// each calls do for each entry of a folder, in no order.
+func (r *round) each(dir string, do func(fs.DirEntry) error) error {
+	f, err := r.root.Root.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	for {
+		list, err := f.ReadDir(1000)
+		for _, e := range list {
+			if err := do(e); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// sight is how a file was seen first, and since when it has been like that.
+type sight struct {
+	info  fs.FileInfo
+	since time.Time
+}
+
+// stands returns how much longer a file must stand still before it counts as finished (OPS-040). Only what was seen by
+// our own clock counts, because that of the file may be another machine's.
+func (r *round) stands(name string, info fs.FileInfo, next map[string]sight) time.Duration {
+	now := r.Now()
+	s, known := r.seen[name]
+	if !known || !os.SameFile(s.info, info) || s.info.Size() != info.Size() ||
+		!s.info.ModTime().Equal(info.ModTime()) {
+		s = sight{info, now}
+	}
+	next[name] = s
+	return s.since.Add(r.Settle).Sub(now)
+}
+
+// take moves the finished documents to Pending, and returns when the next one could be finished.
+func (r *round) take() (wait time.Duration, err error) {
+	list, err := r.candidates()
+	if err != nil {
+		return 0, err
+	}
+	wait = r.Scan
+	next := make(map[string]sight, len(list))
+	for _, c := range list {
+		left, err := r.left(c, next)
+		switch {
+		case err != nil:
+			return 0, err
+		case left > 0:
+			wait = min(wait, left)
+			continue
+		}
+		if err := r.claim(c.name); err != nil {
+			r.block(c.name, err)
+		}
+	}
+	r.seen = next
+	for name, d := range r.blocked { // what is gone, or was forgotten long ago
+		if r.Now().Sub(d.until) > mostDelay {
+			delete(r.blocked, name)
+		}
+	}
+	return wait, nil
+}
+
+// left is how long a document must still wait for itself and for its side file.
+func (r *round) left(c candidate, next map[string]sight) (time.Duration, error) {
+	left := r.stands(c.name, c.info, next)
+	side := sideOf(c.name)
+	info, err := r.root.Lstat(side)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return left, nil
+	case err != nil:
+		return 0, err
+	case !info.Mode().IsRegular():
+		return left, nil
+	}
+	return max(left, r.stands(side, info, next)), nil
+}
+
+// block leaves a file alone for a while that cannot be moved, and says so. It stays where it is.
+func (r *round) block(name string, err error) {
+	if errors.Is(err, fs.ErrNotExist) {
+		return // another node was faster, or somebody has taken it away
+	}
+	d := r.blocked[name]
+	if d == nil {
+		d = &delay{}
+		r.blocked[name] = d
+	}
+	d.push(r.Now(), r.Scan)
+	r.trouble(name, err)
+}
+
+var errLongName = errors.New("its name has more than 200 bytes")
+
+// claim moves a document to Pending. The rename decides which node has it. Its side file goes first: a document that is
+// in Pending is complete, and a side file that is there alone goes back (recover).
+func (r *round) claim(name string) error {
+	if len(name) > longestName {
+		return errLongName
+	}
+	pending, err := r.freePending(name)
+	if err != nil {
+		return err
+	}
+	at := filepath.Join(r.Pending, pending)
+	err = r.moveSide(sideOf(name), at+metaEnding)
+	if err != nil {
+		return err
+	}
+	r.hook("pickup.side")
+	if err := r.root.Rename(name, at); err != nil {
+		_ = r.root.Rename(at+metaEnding, sideOf(name)) // else recover does it
+		return err
+	}
+	r.hook("pickup.taken")
+	info, err := r.root.Lstat(at)
+	if err == nil { // else the next round finds it
+		r.open[pending] = &entry{name: pending, info: info}
+	}
+	return nil
+}
+
+// moveSide takes a side file along, if there is one.
+func (r *round) moveSide(from, to string) error {
+	info, err := r.root.Lstat(from)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+		return nil
+	}
+	if err == nil {
+		err = r.root.Rename(from, to)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
