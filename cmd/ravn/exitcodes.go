@@ -57,6 +57,8 @@ var exitCodes = map[string]string{
 		"not be read.",
 	"rules alarms":  "0 no alarm; 1 alarms; 2 wrong usage or configuration; 3 the record could not be read.",
 	"rules install": exitRules, "rules list": exitRules, "rules remove": exitRules,
+	"verify": "0 everything is as it must be; 1 something is not, and is named; 2 wrong usage or configuration; 3 " +
+		"the record could not\nbe read.",
 	"send": "0 the receipt is verified and stored; 1 refused, not registered, or the document cannot be read or is " +
 		"invalid; 2 wrong\nusage or configuration; 3 not sent now, or it is not known whether it arrived: ravn serve " +
 		"goes on.",

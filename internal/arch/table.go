@@ -48,6 +48,7 @@ var allowed = map[string]string{
 	"internal/explain":         "as4 as4/mime as4/wssec certs ebms sbdh xml/safe xml/dsig internal/fault",
 	"internal/ap": "as4 certs ebms peppol peppol/doctype reporting sbdh smp internal/backend " +
 		"internal/fault internal/queue internal/db internal/store internal/store/blob validation",
+	"internal/verify": "internal/store internal/store/blob",
 	"internal/pickup": "internal/ap internal/db internal/durable internal/fault internal/store peppol",
 	"internal/documents": "as4 certs peppol peppol/doctype sbdh internal/db internal/durable internal/explain " +
 		"internal/fault internal/store internal/store/blob validation",
@@ -56,7 +57,8 @@ var allowed = map[string]string{
 		"internal/backend internal/config internal/fault internal/pickup internal/queue internal/accounts " +
 		"internal/db " +
 		"internal/ledger internal/store internal/store/blob internal/db/postgres internal/db/sqlite " +
-		"internal/documents internal/notify reporting validation validation/core validation/pack internal/durable",
+		"internal/documents internal/notify internal/verify reporting validation validation/core validation/pack " +
+		"internal/durable",
 	"internal/setup": "peppol certs internal/fault certs/localca internal/durable",
 	"internal/bench": "",
 	"internal/accounts": "internal/fault internal/textfile internal/db internal/ledger peppol reporting " +
@@ -68,6 +70,7 @@ var allowed = map[string]string{
 	"internal/golden":          "",
 	"internal/mutants":         "",
 	"internal/testrun":         "",
+	"internal/sim":             "",
 	"internal/sweep":           "xml/safe xml/schematron",
 	"internal/store/blob":      "internal/db internal/store internal/durable",
 	"internal/db/postgres":     "internal/db",
@@ -83,6 +86,7 @@ var allowed = map[string]string{
 		"internal/db internal/store certs/localca testbed/sml testbed/smp internal/durable",
 	"cmd/ravn": "as4 certs peppol smp internal/ap internal/bench internal/documents internal/gendata " +
 		"internal/config internal/download internal/explain internal/fault internal/manual internal/textfile " +
+		"internal/verify " +
 		"internal/node internal/accounts internal/setup internal/db internal/ledger internal/store reporting testbed " +
 		"validation validation/core validation/pack internal/durable",
 }

@@ -1,7 +1,7 @@
 package fault
 
 // Codes. 1xxx: configuration and start. 2xxx: submission and sending. 3xxx: receiving and delivery. 4xxx: tools. 5xxx:
-// decisions about documents.
+// decisions about documents. 6xxx: keeping the record.
 const (
 	ConfigInvalid      Code = "RAVN-1001"
 	ConfigUnreadable   Code = "RAVN-1002"
@@ -75,6 +75,7 @@ const (
 	CustomersInvalid   Code = "RAVN-4007"
 	ReportDrift        Code = "RAVN-4008"
 	ActionImpossible   Code = "RAVN-5010"
+	RecordDiffers      Code = "RAVN-6004"
 )
 
 func row(c Code, b Blame, x Exit, en, enNext, nb, nbNext, nn, nnNext string) Entry {
@@ -492,4 +493,13 @@ var Table = []Entry{
 		"dokumentets tilstand tillater ikke det", "Se hva som er mulig; ravn documents show ID sier hva som er kjent",
 		"tilstanden til dokumentet tillèt ikkje det",
 		"Sjå kva som er mogleg; ravn documents show ID seier kva som er kjent"),
+	row(RecordDiffers, Ours, Negative, "the record or its payloads are not as they must be",
+		"Look at each message named, with ravn documents show, before anything is sent or removed by hand; then find "+
+			"out what wrote to database or folder besides ravn, or restore what is damaged",
+		"journalen eller innholdet er ikke som det skal være",
+		"Se på hver melding som er nevnt, med ravn documents show, før noe sendes eller fjernes for hånd; finn så "+
+			"ut hva annet enn ravn som har skrevet til database eller mappe, eller gjenopprett det som er skadet",
+		"journalen eller innhaldet er ikkje som det skal vere",
+		"Sjå på kvar melding som er nemnd, med ravn documents show, før noko blir sendt eller fjerna for hand; finn "+
+			"så ut kva anna enn ravn som har skrive til database eller mappe, eller gjenopprett det som er skadd"),
 }

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -93,6 +95,8 @@ type lasting struct {
 	succession succession
 	eye        eye // what is seen of the node from outside
 	ops        opsServer
+	upkeep     sync.Mutex   // held while the file of the checks is written
+	differs    atomic.Int64 // see Differences
 }
 
 // Open opens everything that a node needs, but does not listen or run anything yet. It begins with the checks of Check.
@@ -276,7 +280,7 @@ func (n *Node) Serve(ctx context.Context) error {
 func (n *Node) work() []func(context.Context) {
 	list := []func(context.Context){
 		n.tell, n.runner.Run, n.sender.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts,
-		n.keepDocuments, n.watchRecord, n.watchCounts,
+		n.keepDocuments, n.keepConserved, n.watchRecord, n.watchCounts,
 	}
 	for _, f := range n.pickups {
 		list = append(list, f.Run)

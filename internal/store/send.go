@@ -233,7 +233,7 @@ func (tx *Tx) start(m *Message, job Job, st Start) (n int, err error) {
 			return 0, err
 		}
 	}
-	if !job.Moving.IsZero() { // the receiver was found: its plan of attempts begins
+	if !job.Moving.IsZero() { // the receiver was found: its plan of attempts begins with this one (DISC-067)
 		if err := tx.updateHeld(job, foundJob, tx.Clock()); err != nil {
 			return 0, err
 		}
