@@ -10,8 +10,8 @@ import (
 	"github.com/ravn-ap/ravn/internal/durable"
 )
 
-// Event is news for C1, as a CloudEvent in JSON (OPS-009). After a crash the same event may be told again, with the same
-// ID: a notifier must make the repeat harmless.
+// Event is news for C1, as a CloudEvent in JSON (OPS-009). After a crash the same event may be told again, with the
+// same ID: a notifier must make the repeat harmless.
 type Event struct {
 	ID     string // stable
 	Tenant string // whose news it is
