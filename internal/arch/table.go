@@ -52,11 +52,13 @@ var allowed = map[string]string{
 	"internal/pickup": "internal/ap internal/db internal/durable internal/fault internal/store peppol",
 	"internal/documents": "as4 certs peppol peppol/doctype sbdh internal/db internal/durable internal/explain " +
 		"internal/fault internal/store internal/store/blob validation",
+	"internal/notify": "internal/backend internal/db internal/documents internal/queue internal/store",
 	"internal/node": "as4 as4/intake certs ebms internal/metrics peppol smp sml sbdh internal/alive internal/ap " +
 		"internal/backend internal/config internal/fault internal/pickup internal/queue internal/accounts " +
 		"internal/db " +
 		"internal/ledger internal/store internal/store/blob internal/db/postgres internal/db/sqlite " +
-		"internal/documents internal/verify reporting validation validation/core validation/pack internal/durable",
+		"internal/documents internal/notify internal/verify reporting validation validation/core validation/pack " +
+		"internal/durable",
 	"internal/setup": "peppol certs internal/fault certs/localca internal/durable",
 	"internal/bench": "",
 	"internal/accounts": "internal/fault internal/textfile internal/db internal/ledger peppol reporting " +

@@ -108,6 +108,10 @@ func (c *Config) checkPlaces(bad complain) {
 		strings.SplitN(strings.TrimPrefix(deliver, data)+"/", "/", 3)[1]) {
 		bad("deliver.folder", "%s belongs to the data folder itself: choose another", deliver)
 	}
+	if news := filepath.Clean(c.Path(c.Notify.Folder)); c.Notify.Folder != "" && (within(news, data) && slices.Contains(
+		dataParts, strings.SplitN(strings.TrimPrefix(news, data)+"/", "/", 3)[1]) || within(news, deliver)) {
+		bad("notify.folder", "%s belongs to the data folder or to deliver.folder: choose another", news)
+	}
 }
 
 // dataParts are the names in the data folder that are ours; "" is the folder itself.

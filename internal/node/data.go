@@ -80,7 +80,9 @@ func openFolders(ctx context.Context, cfg *config.Config, d *Data, blobs string,
 		return nil, fault.New(fault.FolderUnusable, err, "%s", blobs)
 	}
 	opts.Used = opts.Used || mine.Installation != "" // create no tables in an empty database: its address is a mistake
-	d.Store, err = openStore(ctx, cfg, dir, opts)
+	if d.Store, err = openStore(ctx, cfg, dir, opts); err == nil {
+		d.Store.TellC1(cfg.Notify.Folder != "")
+	}
 	switch {
 	case errors.Is(err, db.ErrEmpty):
 		return nil, fault.New(fault.WrongDatabase, err, "%s belongs to installation %s, and the database is empty",

@@ -67,6 +67,7 @@ type Node struct {
 	filled  string // of fillDocuments
 	runner  *queue.Runner
 	sender  *queue.Runner // of messages to other access points
+	teller  *queue.Runner // of news to C1; nil if nobody is told
 	pickups []*pickup.Folder
 	lines   lines // limits what strangers can make us log
 
@@ -228,7 +229,7 @@ func (n *Node) wire(in *inspection) {
 			Now: n.opts.Now,
 		},
 	}
-	n.sender = n.newSender()
+	n.sender, n.teller = n.newSender(), n.newTeller()
 }
 
 // Close gives back the jobs that this process still holds and closes the record.
@@ -278,7 +279,7 @@ func (n *Node) Serve(ctx context.Context) error {
 // work is what a node does beside answering requests. Each ends soon after its context.
 func (n *Node) work() []func(context.Context) {
 	list := []func(context.Context){
-		n.runner.Run, n.sender.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts,
+		n.tell, n.runner.Run, n.sender.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts,
 		n.keepDocuments, n.keepConserved, n.watchRecord, n.watchCounts,
 	}
 	for _, f := range n.pickups {
