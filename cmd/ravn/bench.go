@@ -95,7 +95,8 @@ func (c *cli) compareQueue(ctx context.Context, o bench.Options) error {
 	}
 	r.Ratio = r.Queue.MessagesPerSecond / r.Loop.MessagesPerSecond
 	return c.print(r, "%s, handed in → queue → second node → delivered: %.1f/s in %.1f s, handed in after %.1f ms "+
-		"(p50), %.1f ms (p99)\nCPU per message: sender %.2f ms, receiver %.2f ms; peak resident memory grew by %.1f MiB\n"+
+		"(p50), %.1f ms (p99)\nCPU per message: sender %.2f ms, receiver %.2f ms; peak resident memory grew by "+
+		"%.1f MiB\n"+
 		"closed loop: %.1f/s, sender %.2f ms, receiver %.2f ms\nqueue / closed loop: %.2f",
 		count(r.Queue.Messages, "message", "messages"), r.Queue.MessagesPerSecond, r.Queue.Seconds, r.Queue.P50,
 		r.Queue.P99, r.Queue.SendCPU, r.Queue.ReceiveCPU, r.Queue.PeakGrowth, r.Loop.MessagesPerSecond, r.Loop.SendCPU,

@@ -80,8 +80,9 @@ func waiting(t *testing.T, rows int) string {
 		l.End(jobs[0].ID)
 	}
 	slices.Sort(took)
+	after := resident(t)
 	return fmt.Sprintf("%8d waiting: the new message is claimed by the next claim, which takes %.2f ms (p50), %.2f ms "+
-		"(p99); memory grew by %.1f MiB to %.1f MiB", rows, ms(took[150]), ms(took[297]), resident(t)-before, resident(t))
+		"(p99); memory grew by %.1f MiB to %.1f MiB", rows, ms(took[150]), ms(took[297]), after-before, after)
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
