@@ -13,7 +13,7 @@ POSTGRES = if dir=$$(mktemp -d) && dsn=$$(internal/db/postgres/testserver.sh sta
 	export RAVN_TEST_POSTGRES=$$dsn; trap "internal/db/postgres/testserver.sh stop $$dir" EXIT; \
 	elif [ "$$RAVN_REQUIRE_TOOLS" = 1 ]; then echo "PostgreSQL is missing, and RAVN_REQUIRE_TOOLS=1 demands it"; exit 1; fi;
 
-.PHONY: build test check demo mutants interop interop-build bench bench-peers bench-reports bench-validation bench-checks
+.PHONY: build test check demo mutants simulate interop interop-build bench bench-peers bench-reports bench-validation bench-checks bench-queue
 .PHONY: crash conformance-validation sweep fuzz differential golden test-upgrade docs clean
 
 build: ## bin/ravn
@@ -38,6 +38,12 @@ demo: build ## a private Peppol network, one real message
 
 mutants: ## breaks the program in the places of internal/mutants/list.txt, one at a time; a test must fail each time. FIRST=20: only so many
 	go run ./internal/mutants $(if $(FIRST),-first $(FIRST))
+
+SEEDS ?= 100000
+BUGS ?= all
+simulate: ## SEEDS days of a sender and its access points under a fake clock, with faults of all kinds; then the bugs of internal/sim/bugs.txt, each of which must be found. BUGS=none: without them
+	RAVN_SIM_SEEDS=$(SEEDS) go test -count=1 -v -timeout 48h -run 'TestSeeds|REL025' ./internal/sim/
+	@[ "$(BUGS)" = none ] || RAVN_SIM_SEEDS=300 go run ./internal/mutants -limit 30m -why 'VIOLATED [^\n]*' internal/sim/bugs.txt
 
 interop-build: ## the Java peer and the judge of rules; needs a JDK and Maven
 	cd testbed/interop && mvn -q -B package
@@ -77,6 +83,10 @@ bench-checks: ## ten invoices of 57 MiB at once in a node: verdicts, time, and b
 ROWS ?= 1000000
 bench-reports: ## a month of ROWS exchanges in the record; the cost of counting
 	set -o pipefail; RAVN_BENCH_REPORTS=$(ROWS) go test -count=1 -p 1 -v -run 'TestBenchCounting|TestBenchAccounts' -timeout 60m ./internal/db/sqlite/ ./internal/accounts/ | grep -v '^=== \|^---\|^PASS\|^ok' | sed 's/^ *bench[a-z]*_test.go:[0-9]*: //'
+
+WAITING ?= 1000000
+bench-queue: ## claims beside 1,000, a tenth of WAITING and WAITING messages
+	set -o pipefail; RAVN_BENCH_QUEUE=$(WAITING) go test -count=1 -v -run TestBenchWaiting -timeout 60m ./internal/queue/ | grep -v '^=== \|^---\|^PASS\|^ok' | sed 's/^ *bench_test.go:[0-9]*: bench: *//'
 
 FUZZTIME ?= 60s
 fuzz: ## each fuzz target for FUZZTIME

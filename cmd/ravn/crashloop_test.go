@@ -152,7 +152,8 @@ func (l *loop) acquit() {
 		l.Fatal(err)
 	}
 	for _, m := range page.Found {
-		if err := s.Requeue(l.Context(), db.DefaultTenant, m.ID, "crash loop", "it was killed, not poison"); err != nil {
+		err := s.Requeue(l.Context(), db.DefaultTenant, m.ID, "crash loop", "it was killed, not poison")
+		if err != nil {
 			l.Fatal(err)
 		}
 	}

@@ -217,7 +217,8 @@ func (p *pair) stuck() string {
 		m, merr := s.Get(p.Context(), db.DefaultTenant, j.MessageID)
 		events, eerr := s.Timeline(p.Context(), db.DefaultTenant, j.MessageID)
 		err = errors.Join(err, merr, eerr)
-		fmt.Fprintf(&b, "%s %s of %s, due %s, held by %q until %s\n", m.ID, m.State, m.Created, j.Due, j.Owner, j.LeaseEnd)
+		fmt.Fprintf(&b, "%s %s of %s, due %s, held by %q until %s\n", m.ID, m.State, m.Created, j.Due, j.Owner,
+			j.LeaseEnd)
 		for _, e := range events[max(0, len(events)-4):] {
 			fmt.Fprintf(&b, "  %s %s %s→%s %s\n", e.At, e.Kind, e.From, e.To, e.Detail)
 		}

@@ -178,7 +178,7 @@ func (out *Outbound) send(ctx context.Context, job store.Job, m store.Message, p
 	out.attempted(sendErr)
 	out.Lanes.Report(store.LaneOf(peer.URL), reached(sendErr), out.Now().Sub(begin))
 	if job.Spent++; !job.Moving.IsZero() { // its plan began when the receiver was found
-		job.Begun = begin
+		job.Begun, job.Spent = begin, 1
 	}
 	res := out.result(ctx, job, m, ev, sendErr)
 	res.Message = &m

@@ -38,6 +38,7 @@ type Engine struct {
 	Snapshot   string // statement that starts a transaction of reads which all see one state
 	Clock      string // expression: the database's clock in microseconds
 	SkipLocked string // clause that makes a claim pass over rows that another claim holds
+	IndexedBy  string // clause that makes a query go along the index $1; "" leaves it to the planner
 	LockSchema string // statement that keeps other nodes from migrating at the same time; may be empty
 	Sign       string // statement by which a connection shows that its server lives; "" when that shows elsewhere
 	Dollar     bool   // placeholders are $1, $2 … instead of ?

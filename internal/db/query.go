@@ -4,14 +4,19 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 )
 
+// indexedBy names the index of a table for a planner that does not find it.
+var indexedBy = regexp.MustCompile(`\{indexed by (\w+)\}`)
+
 // text writes a query of the common subset in the dialect of the engine.
 func (e *Engine) text(query string) string {
 	query = strings.NewReplacer("{clock}", e.Clock, "{skip locked}", e.SkipLocked).Replace(query)
+	query = indexedBy.ReplaceAllString(query, e.IndexedBy)
 	if !e.Dollar {
 		return query
 	}

@@ -1,7 +1,7 @@
 // Mutants breaks the program in known places, one at a time, and checks that a test fails each time. A test that passes
 // with the line broken proves nothing.
 //
-//	go run ./internal/mutants [-first N] [-run TEXT] [-workers N] [LIST]
+//	go run ./internal/mutants [-first N] [-run TEXT] [-workers N] [-why PATTERN] [-limit DURATION] [LIST]
 //
 // LIST (internal/mutants/list.txt) says of each mutant what it breaks, the file, the text and its replacement, and
 // the tests that must notice:
@@ -13,7 +13,8 @@
 //	+ "synchronous(OFF)"
 //
 // The text may have several lines, each with its mark; it must stand in the file exactly once. A mutant whose text is
-// not found, that does not compile, or that survives fails the run, and so do tests that fail without one.
+// not found, that does not compile, or that survives fails the run, and so do tests that fail without one. With -why a
+// mutant is killed only by tests that say something that matches PATTERN, which is shown.
 package main
 
 import (
@@ -26,6 +27,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -36,18 +38,24 @@ func main() {
 	first := flag.Int("first", 0, "only the first N mutants of the list; 0 means all")
 	text := flag.String("run", "", "only mutants whose name has this text")
 	workers := flag.Int("workers", 2, "how many at the same time")
+	why := flag.String("why", "", "what the tests must say when they fail, a regular expression")
+	limit := flag.Duration("limit", 3*time.Minute, "ends tests that a mutant lets wait for ever")
 	flag.Parse()
 	list := "internal/mutants/list.txt"
 	if flag.NArg() > 0 {
 		list = flag.Arg(0)
 	}
-	if err := run(list, *first, *text, *workers); err != nil {
+	if err := run(list, *first, *text, *workers, *why, *limit); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
-func run(list string, first int, text string, workers int) error {
+func run(list string, first int, text string, workers int, why string, limit time.Duration) error {
+	reason, err := regexp.Compile(why)
+	if err != nil {
+		return err
+	}
 	b, err := os.ReadFile(list)
 	if err != nil {
 		return err
@@ -56,10 +64,11 @@ func run(list string, first int, text string, workers int) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range all { // also those that are not run today: a file that moved takes its mutants along
-		if err := m.checkText(); err != nil {
+	for i := range all { // also those that are not run today: a file that moved takes its mutants along
+		if err := all[i].checkText(); err != nil {
 			return err
 		}
+		all[i].limit = limit
 	}
 	if first > 0 {
 		all = all[:min(first, len(all))]
@@ -67,7 +76,7 @@ func run(list string, first int, text string, workers int) error {
 	if all = slices.DeleteFunc(all, func(m mutant) bool { return !strings.Contains(m.name, text) }); len(all) == 0 {
 		return errors.New("no mutant has that name")
 	}
-	return hunt(all, workers)
+	return hunt(all, workers, reason)
 }
 
 // mutant is one entry of the list.
@@ -75,6 +84,7 @@ type mutant struct {
 	name, file string
 	pkg, tests string // what must fail
 	old, new   string
+	limit      time.Duration // of its tests
 }
 
 func parse(text string) ([]mutant, error) {
@@ -129,7 +139,7 @@ func (m *mutant) checkText() error {
 }
 
 // hunt runs the mutants in copies of the project, one for each worker.
-func hunt(all []mutant, workers int) error {
+func hunt(all []mutant, workers int, why *regexp.Regexp) error {
 	dir, err := os.MkdirTemp("", "mutants-")
 	if err != nil {
 		return err
@@ -143,7 +153,7 @@ func hunt(all []mutant, workers int) error {
 		wg       sync.WaitGroup
 		mu       sync.Mutex
 		problems []error
-		sound    = map[string]error{} // tests without a mutant, by what is run
+		sound    = map[string]func() error{} // tests without a mutant, by what is run; each runs once
 		jobs     = make(chan mutant)
 	)
 	for n := range workers {
@@ -155,25 +165,22 @@ func hunt(all []mutant, workers int) error {
 			for m := range jobs {
 				key := m.pkg + " " + m.tests
 				mu.Lock()
-				base, known := sound[key]
-				mu.Unlock()
-				if !known {
-					if out, err := goTest(copied, shared, m); err != nil {
-						base = fmt.Errorf("%s fails without a mutant: %w\n%s", key, err, tail(out))
-					}
+				if sound[key] == nil {
+					sound[key] = sync.OnceValue(func() error { return m.passes(copied, shared) })
 				}
+				base := sound[key]
+				mu.Unlock()
+				said, err := "", base()
 				start := time.Now()
-				err := base
 				if err == nil {
-					err = m.try(copied, shared)
+					said, err = m.try(copied, shared, why)
 				}
 				mu.Lock()
-				sound[key] = base
 				if err != nil {
 					problems = append(problems, err)
 					fmt.Printf("SURVIVED %s: %v\n", m.name, err)
 				} else {
-					fmt.Printf("killed   %s (%.0f s)\n", m.name, time.Since(start).Seconds())
+					fmt.Printf("killed   %s (%.0f s)%s\n", m.name, time.Since(start).Seconds(), said)
 				}
 				mu.Unlock()
 			}
@@ -191,45 +198,58 @@ func hunt(all []mutant, workers int) error {
 	return nil
 }
 
-// try applies a mutant in a copy and takes it back. It returns nil if the tests fail with it.
-func (m *mutant) try(dir, shared string) error {
+// passes returns an error unless the tests pass without the mutant.
+func (m *mutant) passes(dir, shared string) error {
+	if out, err := goTest(dir, shared, *m); err != nil {
+		return fmt.Errorf("%s %s fails without a mutant: %w\n%s", m.pkg, m.tests, err, tail(out))
+	}
+	return nil
+}
+
+// try applies a mutant in a copy and takes it back. It returns no error if the tests fail with it, and which of their
+// words match why.
+func (m *mutant) try(dir, shared string, why *regexp.Regexp) (said string, err error) {
 	file := filepath.Join(dir, m.file)
 	good, err := os.ReadFile(file)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := os.WriteFile(file, []byte(strings.Replace(string(good), m.old, m.new, 1)), 0o600); err != nil {
-		return err
+		return "", err
 	}
 	defer func() { _ = os.WriteFile(file, good, 0o600) }() // a copy that nobody keeps
 	build := exec.Command("go", "build", "-trimpath", "-o", os.DevNull, "./"+filepath.Dir(m.file))
 	build.Dir = dir
 	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("it does not compile: %s", tail(out))
+		return "", fmt.Errorf("it does not compile: %s", tail(out))
 	}
 	out, err := goTest(dir, shared, *m)
 	if err == nil {
-		return errors.New("the tests pass with it")
+		return "", errors.New("the tests pass with it")
+	}
+	words := why.Find(out)
+	if words == nil {
+		return "", fmt.Errorf("the tests do not say %q: %s", why, tail(out))
 	}
 	// go test fails as well if it cannot run at all, which proves nothing.
 	failed := slices.ContainsFunc([]string{"--- FAIL", "panic: ", "FAIL\t"}, func(mark string) bool {
 		return bytes.Contains(out, []byte(mark))
 	})
 	if !failed {
-		return fmt.Errorf("no test failed: %w\n%s", err, tail(out))
+		return "", fmt.Errorf("no test failed: %w\n%s", err, tail(out))
 	}
-	return nil
+	if len(words) > 0 {
+		said = ": " + string(words)
+	}
+	return said, nil
 }
 
-// testLimit ends tests that a mutant lets wait for ever.
-const testLimit = 3 * time.Minute
-
 func goTest(dir, shared string, m mutant) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), testLimit+time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), m.limit+time.Minute)
 	defer cancel()
 	// Without vet: it may refuse a mutant that no test of ours notices.
 	cmd := exec.CommandContext(ctx, "go", "test", "-trimpath", "-vet=off", "-count=1",
-		"-timeout", testLimit.String(), "-run", m.tests, m.pkg)
+		"-timeout", m.limit.String(), "-run", m.tests, m.pkg)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "RAVN_SHARED="+shared)
 	out, err := cmd.CombinedOutput()

@@ -14,8 +14,8 @@ func TestParse(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []mutant{
-		{"REL-1 a b", "a/b.go", "./a", "TestA|TestB", "if x {\n\treturn", "if y {\n\treturn"},
-		{"c", "c.go", "./c", "T", "x", ""},
+		{"REL-1 a b", "a/b.go", "./a", "TestA|TestB", "if x {\n\treturn", "if y {\n\treturn", 0},
+		{"c", "c.go", "./c", "T", "x", "", 0},
 	}
 	if len(all) != 2 || all[0] != want[0] || all[1] != want[1] {
 		t.Errorf("got %+v", all)
@@ -54,5 +54,26 @@ func TestList(t *testing.T) {
 	}
 	if len(all) < 60 || len(rooms) < 20 {
 		t.Errorf("%d mutants in %d rooms", len(all), len(rooms))
+	}
+}
+
+// The bugs that the simulation must find are in the code, and enough of them (M10).
+func TestM10ListOfBugs(t *testing.T) {
+	t.Chdir("../..")
+	b, err := os.ReadFile("internal/sim/bugs.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := parse(string(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all {
+		if err := m.checkText(); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(all) < 20 {
+		t.Errorf("%d bugs", len(all))
 	}
 }

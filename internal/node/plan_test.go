@@ -31,10 +31,16 @@ type planned struct {
 	id     string
 }
 
-func openPlanned(t *testing.T) *planned {
+func openPlanned(t *testing.T) *planned { return openPlannedWith(t, "") }
+
+// openPlannedWith is openPlanned with more configuration. Such a node does not serve.
+func openPlannedWith(t *testing.T, more string) *planned {
 	t.Helper()
 	_, dir := testPKI(t)
-	from, to := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002")
+	from, to := newNodeWith(t, dir, "POP900001", more), newNode(t, dir, "POP900002")
+	if more != "" {
+		from.end(t)
+	}
 	p := &planned{tested: from, now: time.Now().Truncate(time.Second)}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { p.answer(w) }))
 	t.Cleanup(srv.Close)
@@ -241,6 +247,30 @@ func TestREL024PlanOfAHeldMessage(t *testing.T) {
 	after := h.is(t, "the first attempt failed", m.ID, store.RetryWait, time.Time{})
 	if wait := after.Due.Sub(h.now); after.Spent != 1 || wait < 48*time.Second || wait > 72*time.Second {
 		t.Errorf("%d attempts, the next after %s", after.Spent, wait)
+	}
+}
+
+// DISC-067, REL-024: the plan that begins when a receiver is found again counts its own attempts only.
+func TestREL024PlanAfterAnotherHold(t *testing.T) {
+	_, pki := testPKI(t)
+	to := newNode(t, pki, "POP900002")
+	dir := &changing{peer: as4.Peer{URL: "http://127.0.0.1:1/as4", Cert: to.peer().Cert}}
+	h := openHolder(t, nodeFile(t, pki, "POP900001", ""), dir, time.Now().Truncate(time.Second))
+	defer func() { _ = h.Close() }()
+	m, _ := h.submit(t)
+	for _, what := range []string{"held", "held once more"} {
+		for _, dir.err = range []error{lookupError(smp.UnknownToSMP), nil} {
+			h.now = h.now.Add(2 * time.Minute)
+			job, err := h.Store.Take(t.Context(), db.DefaultTenant, store.Send, m.ID, "me", time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.sendDue(t.Context(), job)
+		}
+		after := h.is(t, what, m.ID, store.RetryWait, time.Time{})
+		if wait := after.Due.Sub(h.now); after.Spent != 1 || wait < 48*time.Second || wait > 72*time.Second {
+			t.Errorf("%s, then found: %d attempts, the next after %s", what, after.Spent, wait)
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ type Lanes struct {
 
 	mu sync.Mutex
 	Tuning
-	jobs    map[string]entry // those under way here, by their ids
+	jobs    map[string]*entry // those under way here, by their ids
 	lanes   map[string]*lane
 	tenants map[string]*turn
 	places  int64     // that were given away
@@ -35,7 +35,10 @@ type Lanes struct {
 }
 
 // entry is a job that is under way.
-type entry struct{ lane, tenant string }
+type entry struct {
+	lane, tenant string
+	claims       int // more than one: its lease ran out while it was under way, and it was claimed again (REL-013)
+}
 
 // Tuning is what may be changed while the Lanes are in use, by Tune.
 type Tuning struct {
@@ -114,12 +117,16 @@ func (l *Lanes) closed(h store.Lane) bool {
 	return st != nil && st.open(now) && now.Sub(h.Due) < l.Expire
 }
 
-// enter counts a job that is under way in a lane.
+// enter counts a job that is under way in a lane, once however often it is claimed.
 func (l *Lanes) enter(id, name, tenant string) {
 	if l.jobs == nil {
-		l.jobs = map[string]entry{}
+		l.jobs = map[string]*entry{}
 	}
-	l.jobs[id] = entry{name, tenant}
+	if e := l.jobs[id]; e != nil {
+		e.claims++
+		return
+	}
+	l.jobs[id] = &entry{name, tenant, 1}
 	l.lane(name).running++
 	l.tenant(tenant).running++
 	l.pay(name, -1)
@@ -144,16 +151,18 @@ func (l *Lanes) lane(name string) *lane {
 func (l *Lanes) Admit(id, name string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	was, ok := l.jobs[id]
-	if !ok || was.lane == name { // an operator's own attempt is not held back
+	e := l.jobs[id]
+	if e == nil || e.lane == name { // an operator's own attempt is not held back
 		return true
 	}
-	l.pay(was.lane, 1)
+	l.pay(e.lane, 1)
 	if l.allowed(store.Lane{Name: name, Due: l.Now()}, false, 1) <= 0 || l.tokens(name, 1) <= 0 {
 		return false
 	}
-	l.leave(id)
-	l.enter(id, name, was.tenant)
+	l.lane(e.lane).running--
+	l.lane(name).running++
+	l.pay(name, -1)
+	e.lane = name
 	return true
 }
 
@@ -196,7 +205,11 @@ func (l *Lanes) End(id string) {
 }
 
 func (l *Lanes) leave(id string) {
-	if e, ok := l.jobs[id]; ok {
+	e := l.jobs[id]
+	if e == nil {
+		return
+	}
+	if e.claims--; e.claims == 0 {
 		delete(l.jobs, id)
 		l.lanes[e.lane].running--
 		l.tenants[e.tenant].running--

@@ -175,6 +175,32 @@ func TestREL025Admit(t *testing.T) {
 	}
 }
 
+// REL-013, REL-025: a job whose lease ran out while it was under way is claimed again and given back. It has one place
+// all the time, and none when it has ended.
+func TestREL025ClaimedAgain(t *testing.T) {
+	c := newClocked()
+	running := func() int { return c.lane("a").running }
+	c.enter("x", "", "")
+	if !c.Admit("x", "a") {
+		t.Fatal("there is room")
+	}
+	c.enter("x", "a", "")
+	again := running()
+	c.End("x") // given back
+	under := running()
+	c.End("x")
+	if again != 1 || under != 1 || running() != 0 || len(c.jobs) != 0 {
+		t.Errorf("claimed again: %d, given back: %d, ended: %d", again, under, running())
+	}
+	for range 5 {
+		c.Report("a", false, time.Second)
+	}
+	c.now = c.now.Add(time.Minute)
+	if got := c.claim(9, "a"); got != "a:1" {
+		t.Errorf("after a break: %q", got)
+	}
+}
+
 // REL-025: thousands of messages for an access point that does not answer hold up no message for another, wherever it
 // stands among them: counted in attempts, not in time.
 func TestREL025ThousandsForADeadOne(t *testing.T) {

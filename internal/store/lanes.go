@@ -52,16 +52,17 @@ const maxHeads = 10_000
 
 // dueLanes goes along outbox_turn from lane to lane and from tenant to tenant, and there, in each class, to the first
 // row that nobody holds: its cost is the number of lanes and tenants, not that of rows.
+// Left to itself SQLite looks for the next lane in all rows of outbox_due.
 const dueLanes = `WITH RECURSIVE lanes(lane) AS (
-		SELECT MIN(lane) FROM outbox WHERE kind = 'send' AND done = 0
+		SELECT MIN(lane) FROM outbox {indexed by outbox_turn} WHERE kind = 'send' AND done = 0
 		UNION ALL
-		SELECT (SELECT MIN(o.lane) FROM outbox o WHERE o.kind = 'send' AND o.done = 0 AND o.lane > lanes.lane)
-			FROM lanes WHERE lanes.lane IS NOT NULL),
+		SELECT (SELECT MIN(o.lane) FROM outbox o {indexed by outbox_turn}
+			WHERE o.kind = 'send' AND o.done = 0 AND o.lane > lanes.lane) FROM lanes WHERE lanes.lane IS NOT NULL),
 	turns(lane, tenant) AS (
-		SELECT lane, (SELECT MIN(o.tenant) FROM outbox o WHERE o.kind = 'send' AND o.done = 0 AND o.lane = lanes.lane)
-			FROM lanes WHERE lane IS NOT NULL
+		SELECT lane, (SELECT MIN(o.tenant) FROM outbox o {indexed by outbox_turn}
+			WHERE o.kind = 'send' AND o.done = 0 AND o.lane = lanes.lane) FROM lanes WHERE lane IS NOT NULL
 		UNION ALL
-		SELECT lane, (SELECT MIN(o.tenant) FROM outbox o
+		SELECT lane, (SELECT MIN(o.tenant) FROM outbox o {indexed by outbox_turn}
 			WHERE o.kind = 'send' AND o.done = 0 AND o.lane = turns.lane AND o.tenant > turns.tenant)
 			FROM turns WHERE turns.tenant IS NOT NULL),
 	classes(class) AS (VALUES (1), (2), (3), (4)),

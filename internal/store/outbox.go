@@ -228,7 +228,7 @@ const (
 	endJob   = `UPDATE outbox SET done = ?, dead = ?, lease_end = 0, token = token + 1, unended = 0, suspect = 0,
 		reason = ?` + held
 	movingJob = `UPDATE outbox SET moving_since = ?` + held
-	foundJob  = `UPDATE outbox SET moving_since = 0, begun = ` + db.Clock + held
+	foundJob  = `UPDATE outbox SET moving_since = 0, spent = 1, begun = ` + db.Clock + held
 )
 
 // updateHeld runs one of the statements above; ErrLeaseLost if the worker does not hold the job any more.

@@ -57,7 +57,7 @@ func Engine(path string) (db.Engine, error) {
 	return db.Engine{
 		Name: "sqlite", Write: write, Read: read, Writers: 1, Batch: 64, Gather: gather,
 		Begin: "BEGIN IMMEDIATE", Bytes: "BLOB", Clustered: " WITHOUT ROWID", Serial: "INTEGER PRIMARY KEY",
-		Snapshot: "BEGIN",
+		Snapshot: "BEGIN", IndexedBy: "INDEXED BY $1",
 		// The clock has milliseconds only; the next one is never too early for work entered in this one.
 		Clock:     "(CAST(unixepoch('subsec') * 1000000 AS INTEGER) + 1000)",
 		Boot:      boot,
