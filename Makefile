@@ -13,7 +13,7 @@ POSTGRES = if dir=$$(mktemp -d) && dsn=$$(internal/db/postgres/testserver.sh sta
 	export RAVN_TEST_POSTGRES=$$dsn; trap "internal/db/postgres/testserver.sh stop $$dir" EXIT; \
 	elif [ "$$RAVN_REQUIRE_TOOLS" = 1 ]; then echo "PostgreSQL is missing, and RAVN_REQUIRE_TOOLS=1 demands it"; exit 1; fi;
 
-.PHONY: build test check demo mutants simulate interop interop-build bench bench-peers bench-reports bench-validation bench-checks
+.PHONY: build test check demo mutants simulate interop interop-build bench bench-peers bench-reports bench-validation bench-checks bench-queue
 .PHONY: crash conformance-validation sweep fuzz differential golden test-upgrade docs clean
 
 build: ## bin/ravn
@@ -83,6 +83,10 @@ bench-checks: ## ten invoices of 57 MiB at once in a node: verdicts, time, and b
 ROWS ?= 1000000
 bench-reports: ## a month of ROWS exchanges in the record; the cost of counting
 	set -o pipefail; RAVN_BENCH_REPORTS=$(ROWS) go test -count=1 -p 1 -v -run 'TestBenchCounting|TestBenchAccounts' -timeout 60m ./internal/db/sqlite/ ./internal/accounts/ | grep -v '^=== \|^---\|^PASS\|^ok' | sed 's/^ *bench[a-z]*_test.go:[0-9]*: //'
+
+WAITING ?= 1000000
+bench-queue: ## claims beside 1,000, a tenth of WAITING and WAITING messages
+	set -o pipefail; RAVN_BENCH_QUEUE=$(WAITING) go test -count=1 -v -run TestBenchWaiting -timeout 60m ./internal/queue/ | grep -v '^=== \|^---\|^PASS\|^ok' | sed 's/^ *bench_test.go:[0-9]*: bench: *//'
 
 FUZZTIME ?= 60s
 fuzz: ## each fuzz target for FUZZTIME

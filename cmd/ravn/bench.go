@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
@@ -26,6 +27,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/setup"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
+	"github.com/ravn-ap/ravn/smp"
 	"github.com/ravn-ap/ravn/testbed"
 )
 
@@ -44,6 +46,9 @@ func (c *cli) bench() *cobra.Command {
 			if o.Size, err = parseSize(size); err != nil {
 				return err
 			}
+			if o.Queue {
+				return c.compareQueue(cmd.Context(), o)
+			}
 			res, err := c.runBench(cmd.Context(), o)
 			if err != nil {
 				return fault.New(fault.BenchFailed, err, "")
@@ -61,8 +66,41 @@ func (c *cli) bench() *cobra.Command {
 		"size of the document, like 10KiB, 100MiB, 1GiB (default: the demo's invoice)")
 	cmd.Flags().IntVar(&o.Count, "count", 0, "number of messages, instead of --seconds")
 	cmd.Flags().IntVar(&o.Workers, "workers", 16, "messages in progress at once")
+	cmd.Flags().BoolVar(&o.Queue, "queue", false, "hand documents in and let the queue send them, 10,000 without "+
+		"--count; the same number in the closed loop for comparison")
 	cmd.AddCommand(c.benchSend())
 	return cmd
+}
+
+// queueResult compares the queue with the closed loop, in which each document is sent by the command that hands it in.
+type queueResult struct {
+	Queue *bench.Result `json:"queue"` // the latencies are of handing in
+	Loop  *bench.Result `json:"closed_loop"`
+	Ratio float64       `json:"ratio"` // of messages per second
+}
+
+func (c *cli) compareQueue(ctx context.Context, o bench.Options) error {
+	if o.Count == 0 {
+		o.Count = 10_000
+	}
+	var r queueResult
+	var err error
+	o.Queue = false
+	if r.Loop, err = c.runBench(ctx, o); err == nil {
+		o.Queue = true
+		r.Queue, err = c.runBench(ctx, o)
+	}
+	if err != nil {
+		return fault.New(fault.BenchFailed, err, "")
+	}
+	r.Ratio = r.Queue.MessagesPerSecond / r.Loop.MessagesPerSecond
+	return c.print(r, "%s, handed in → queue → second node → delivered: %.1f/s in %.1f s, handed in after %.1f ms "+
+		"(p50), %.1f ms (p99)\nCPU per message: sender %.2f ms, receiver %.2f ms; peak resident memory grew by "+
+		"%.1f MiB\n"+
+		"closed loop: %.1f/s, sender %.2f ms, receiver %.2f ms\nqueue / closed loop: %.2f",
+		count(r.Queue.Messages, "message", "messages"), r.Queue.MessagesPerSecond, r.Queue.Seconds, r.Queue.P50,
+		r.Queue.P99, r.Queue.SendCPU, r.Queue.ReceiveCPU, r.Queue.PeakGrowth, r.Loop.MessagesPerSecond, r.Loop.SendCPU,
+		r.Loop.ReceiveCPU, r.Ratio)
 }
 
 // parseSize reads a size with a unit.
@@ -125,10 +163,21 @@ func (c *cli) runBench(ctx context.Context, o bench.Options) (*bench.Result, err
 		"--seconds", strconv.Itoa(o.Seconds), "--bytes", strconv.FormatInt(o.Size, 10), "--count",
 		strconv.Itoa(o.Count), "--workers", strconv.Itoa(o.Workers),
 	}
-	return bench.Run(ctx, o, bench.Commands{
+	if o.Queue {
+		args = append(args, "--queue")
+	}
+	res, err := bench.Run(ctx, o, bench.Commands{
 		Receiver: []string{"serve", "--config", b.Config}, Sender: args,
 		Ready: `"ready"`,
 	})
+	if err != nil {
+		return nil, err
+	}
+	inbox, err := os.ReadDir(filepath.Join(dir, "b", "inbox"))
+	if err == nil && len(inbox) < res.Messages {
+		err = fmt.Errorf("%d of %d messages were delivered", len(inbox), res.Messages)
+	}
+	return res, err
 }
 
 // raiseLimits allows documents of several GiB, and as many connections of one source as there are workers.
@@ -177,14 +226,23 @@ func (c *cli) benchSend() *cobra.Command {
 				return err
 			}
 			tuneGC()
-			n, err := node.Open(cmd.Context(), cfg, node.Options{Log: zerolog.Nop(), Command: true})
+			n, err := node.Open(cmd.Context(), cfg, node.Options{Log: zerolog.Nop(), Command: !o.Queue})
 			if err != nil {
 				return err
 			}
 			defer func() { _ = n.Close() }() // nothing is kept
-			send, err := benchMessage(n, peer, o.Size)
+			sub, err := benchDocument(o.Size)
 			if err != nil {
 				return err
+			}
+			send, sent := benchMessage(n, peer, sub), func(context.Context) error { return nil }
+			if o.Queue {
+				end, err := serveBeside(cmd.Context(), n, peer)
+				if err != nil {
+					return err
+				}
+				defer end()
+				send, sent = benchHandIn(n, sub), func(ctx context.Context) error { return allSent(ctx, n) }
 			}
 			// caches, connections, prepared statements; large documents are measured from the idle node on
 			if o.Size == 0 {
@@ -193,12 +251,15 @@ func (c *cli) benchSend() *cobra.Command {
 						return err
 					}
 				}
+				if err := sent(cmd.Context()); err != nil {
+					return err
+				}
 			}
 			fmt.Fprintln(c.out, "warm")
 			if _, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n'); err != nil {
 				return err
 			}
-			rep, err := bench.Loop(cmd.Context(), o, send)
+			rep, err := bench.Loop(cmd.Context(), o, send, sent)
 			if err != nil {
 				return err
 			}
@@ -212,32 +273,36 @@ func (c *cli) benchSend() *cobra.Command {
 	f.Int64Var(&o.Size, "bytes", 0, "")
 	f.IntVar(&o.Count, "count", 0, "")
 	f.IntVar(&o.Workers, "workers", 0, "")
+	f.BoolVar(&o.Queue, "queue", false, "")
 	return cmd
 }
 
-// benchMessage returns a function that sends one message: the demo's invoice, or noise of a size as BinaryContent.
-func benchMessage(n *node.Node, peer as4.Peer, size int64) (func(context.Context) error, error) {
-	var s ap.Submission
-	var err error
+// benchDocument is what is sent: the demo's invoice, or noise of a size as BinaryContent.
+func benchDocument(size int64) (s ap.Submission, err error) {
 	if s.From, err = peppol.ParseParticipant(testbed.Sender); err != nil {
-		return nil, err
+		return s, err
 	}
 	if s.To, err = peppol.ParseParticipant(testbed.Receiver); err != nil {
-		return nil, err
+		return s, err
 	}
 	s.Open = ap.Bytes(testbed.Invoice)
 	if size > 0 {
 		if s.DocType, err = peppol.ParseDocType(testbed.DocType); err != nil {
-			return nil, err
+			return s, err
 		}
 		if s.Process, err = peppol.ParseProcess(testbed.Process); err != nil {
-			return nil, err
+			return s, err
 		}
 		s.MimeType = "application/octet-stream"
 		s.Open = func() (io.ReadCloser, error) {
 			return io.NopCloser(io.LimitReader(rand.NewChaCha8([32]byte{1}), size)), nil
 		}
 	}
+	return s, nil
+}
+
+// benchMessage returns a function that sends one message.
+func benchMessage(n *node.Node, peer as4.Peer, s ap.Submission) func(context.Context) error {
 	return func(ctx context.Context) error {
 		m, job, err := n.Submit(ctx, s)
 		if err != nil {
@@ -245,5 +310,61 @@ func benchMessage(n *node.Node, peer as4.Peer, size int64) (func(context.Context
 		}
 		_, err = n.Attempt(ctx, m, job, peer)
 		return err
-	}, nil
+	}
+}
+
+// benchHandIn returns a function that hands one message in.
+func benchHandIn(n *node.Node, s ap.Submission) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, _, err := n.Outbound.Submit(ctx, s)
+		return err
+	}
+}
+
+// onePeer is a directory in which every receiver is at one access point: looking up is not measured.
+type onePeer smp.Endpoint
+
+func (p *onePeer) Endpoint(context.Context, peppol.ParticipantID, peppol.DocTypeID, peppol.ProcessID) (*smp.Endpoint,
+	error,
+) {
+	return (*smp.Endpoint)(p), nil
+}
+
+func (*onePeer) Forget(peppol.ParticipantID, peppol.DocTypeID) {}
+
+// serveBeside runs the server of a node until end is called.
+func serveBeside(ctx context.Context, n *node.Node, peer as4.Peer) (end func(), err error) {
+	n.Outbound.Directory = &onePeer{URL: peer.URL, Cert: peer.Cert}
+	if err := n.Listen(); err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = n.Serve(ctx) // what went wrong shows in the messages
+	}()
+	return func() { stop(); <-done }, nil
+}
+
+// allSent waits until the queue has nothing left to send. A message that was not sent is an error.
+func allSent(ctx context.Context, n *node.Node) error {
+	for {
+		for _, dead := range []bool{true, false} {
+			list, err := n.Store.Jobs(ctx, db.DefaultTenant, store.JobFilter{Kind: store.Send, Dead: dead, Limit: 1})
+			switch {
+			case err != nil:
+				return err
+			case len(list) > 0 && (dead || list[0].Spent > 0 && list[0].Reason != ""):
+				return fmt.Errorf("a message was not sent: %s", list[0].Reason)
+			case len(list) == 0 && !dead:
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
@@ -49,6 +50,12 @@ func (c *cli) lookup() *cobra.Command {
 	return cmd
 }
 
+// register is a directory that also lists what a participant can receive.
+type register interface {
+	ap.Directory
+	Lookup(ctx context.Context, r peppol.ParticipantID) (*smp.Group, error)
+}
+
 func (c *cli) runLookup(ctx context.Context, participant, docType, process string) error {
 	r, err := peppol.ParseParticipant(participant)
 	if err != nil {
@@ -70,7 +77,7 @@ func (c *cli) runLookup(ctx context.Context, participant, docType, process strin
 		return err
 	}
 	defer func() { _ = n.Close() }() // nothing was written
-	dir, ok := n.Outbound.Directory.(*smp.Client)
+	dir, ok := n.Outbound.Directory.(register)
 	if !ok {
 		return fault.New(fault.ConfigInvalid, nil, "discovery.zone: local has no SML zone of its own: name one")
 	}
@@ -94,7 +101,7 @@ func (c *cli) runLookup(ctx context.Context, participant, docType, process strin
 		f.Participant, f.SMP, f.URL, f.Seat, f.Subject, f.Status, f.NotAfter)
 }
 
-func (c *cli) lookupGroup(ctx context.Context, n *node.Node, dir *smp.Client, r peppol.ParticipantID) error {
+func (c *cli) lookupGroup(ctx context.Context, n *node.Node, dir register, r peppol.ParticipantID) error {
 	g, err := dir.Lookup(ctx, r)
 	if err != nil {
 		return c.lookupFailed(ctx, n, r, err)

@@ -99,7 +99,8 @@ func (c *cli) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&c.config, "config", "ravn.yaml", "configuration file")
 	for _, add := range []func() *cobra.Command{
 		c.serve, c.send, c.documents, c.types, c.queue, c.open, c.participants, c.certs, c.configCmd, c.quickstart,
-		c.version, c.lookup, c.demo, c.localnet, c.bench, c.validate, c.rules, c.report, c.customers, c.data,
+		c.version, c.lookup, c.demo, c.localnet, c.bench, c.validate, c.rules, c.report, c.customers, c.data, c.verify,
+		c.alerts,
 		c.gentestdata,
 	} {
 		root.AddCommand(add())

@@ -36,18 +36,42 @@ type sendFlags struct {
 	endpoint, endpointCert              string
 	resume                              string
 	again                               bool
+
+	tenant string
+	batch  bool
+	noWait bool
+	wait   time.Duration
+}
+
+// many reports whether a call is about many documents, or hands them over.
+func (f *sendFlags) many(args []string) bool {
+	if f.batch || f.noWait || f.wait > 0 || f.tenant != "" || len(args) > 1 {
+		return true
+	}
+	if len(args) == 1 {
+		info, err := os.Stat(args[0])
+		return err == nil && info.IsDir()
+	}
+	return false
 }
 
 func (c *cli) send() *cobra.Command {
 	var f sendFlags
 	cmd := &cobra.Command{
-		Use: "send --from ID --to ID FILE", Short: "Send a document, or a complete envelope",
+		Use: "send [FILE|FOLDER ...]", Short: "Send documents, or complete envelopes: one, many, a folder, a batch",
 		Long: "Send a business document (which is wrapped in an envelope) or a complete StandardBusinessDocument.\n" +
 			"The message is recorded before anything is sent, and one attempt is made. If that does not succeed,\n" +
 			"ravn serve sends the same bytes again by its plan (send.retry); ravn send --resume ID does so at once.\n" +
 			"Repeating the command is the same: a document that is not finished is found by its content, and is\n" +
-			"not sent a second time without --again.",
-		Args: cobra.MaximumNArgs(1),
+			"not sent a second time without --again. Sender, receiver, document type, process and country are read " +
+			"from\nthe document where it says them.\n\n" +
+			"Several files, a folder (its files *.xml), or --batch with one JSON object a line on standard input:\n" +
+			`  {"file":"a.xml","from":"…","to":"…","doctype":"…","process":"…","country":"…","key":"…","tenant":"…"}` +
+			"\nsend many, with a result line each and a summary; only file is needed. Each is handed in under a key: " +
+			"that of the line, or the\nhash of content and addressing. So a call that was interrupted is simply " +
+			"repeated: nothing is sent twice. While ravn serve\nruns on this data folder it sends what is handed in, " +
+			"and the command waits until each has its receipt, was given up, or has\nto wait for another attempt " +
+			"(with --wait: until the time is over). Else the command makes one attempt for each itself.",
 		RunE: func(cmd *cobra.Command, args []string) error { return c.runSend(cmd.Context(), &f, args) },
 	}
 	fl := cmd.Flags()
@@ -65,12 +89,16 @@ func (c *cli) send() *cobra.Command {
 	fl.StringVar(&f.resume, "resume", "", "send the stored bytes of this message again (id or MessageId)")
 	fl.BoolVar(&f.again, "again", false,
 		"send the document as a new message even if the record has the same one unfinished")
+	fl.StringVar(&f.tenant, "tenant", "", "whose document it is, one of tenants in the configuration")
+	fl.BoolVar(&f.batch, "batch", false, "read what to send from standard input, one JSON object a line")
+	fl.BoolVar(&f.noWait, "no-wait", false, "end when the documents are on record: ravn serve sends them")
+	fl.DurationVar(&f.wait, "wait", 0, "wait at most so long for the outcome, like 60s")
 	return cmd
 }
 
 func (c *cli) runSend(ctx context.Context, f *sendFlags, args []string) error {
-	if (f.resume == "") != (len(args) == 1) {
-		return badArgs("give a FILE, or --resume ID")
+	if err := f.check(args); err != nil {
+		return err
 	}
 	peer, err := f.peer()
 	if err != nil {
@@ -90,6 +118,9 @@ func (c *cli) runSend(ctx context.Context, f *sendFlags, args []string) error {
 		return err
 	}
 	defer func() { _ = n.Close() }() // what was committed is safe even if this fails
+	if f.many(args) {
+		return c.sendMany(ctx, n, f, peer, args)
+	}
 	if f.resume != "" {
 		m, err := n.FindOutgoing(ctx, f.resume)
 		if err != nil {
@@ -256,6 +287,23 @@ func (l *sendLine) checked() string {
 	l.Validation.File = "checked"
 	_ = l.Validation.WriteText(&b, fault.English) // a Builder takes everything
 	return "\n" + strings.TrimRight(b.String(), "\n")
+}
+
+// check looks at what was given.
+func (f *sendFlags) check(args []string) error {
+	switch {
+	case f.batch && (len(args) > 0 || f.resume != ""):
+		return badArgs("with --batch everything comes from standard input")
+	case f.resume != "" && (len(args) > 0 || f.many(nil)):
+		return badArgs("--resume is about one message")
+	case f.resume == "" && !f.batch && len(args) == 0:
+		return badArgs("give a FILE, or --resume ID")
+	case f.noWait && (f.wait != 0 || f.endpoint != ""):
+		return badArgs("--no-wait goes with neither --wait nor --endpoint: who sends later looks the receiver up")
+	case f.wait < 0:
+		return badArgs("--wait: want a time like 60s")
+	}
+	return nil
 }
 
 func (f *sendFlags) peer() (as4.Peer, error) {

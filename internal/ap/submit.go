@@ -87,15 +87,23 @@ func submitFault(err error) error {
 	return fault.New(fault.RecordUnreadable, err, "")
 }
 
-// SubmitHeld is Submit for a caller that sends at once: it also returns the job, already leased.
+// SubmitHeld is Submit for a caller that sends at once: it also returns the job, already leased. The job is zero if the
+// key was used before.
 func (out *Outbound) SubmitHeld(ctx context.Context, s Submission, owner string) (store.Message, store.Job, error) {
+	if s.Key != "" {
+		m, repeated, err := out.Store.Submitted(ctx, cmp.Or(s.Tenant, out.Tenant), s.Key, s.Content)
+		if err != nil || repeated {
+			return m, store.Job{}, submitFault(err)
+		}
+	}
 	sub, err := out.take(ctx, s)
 	if err != nil {
 		return store.Message{}, store.Job{}, err
 	}
+	sub.Key, sub.Digest = s.Key, s.Content
 	m, job, err := out.Store.SubmitHeld(ctx, cmp.Or(s.Tenant, out.Tenant), sub, owner, sendLease)
 	if err != nil {
-		return store.Message{}, store.Job{}, fault.New(fault.RecordUnreadable, err, "")
+		return store.Message{}, store.Job{}, submitFault(err)
 	}
 	return m, job, nil
 }

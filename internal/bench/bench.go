@@ -33,6 +33,7 @@ type Options struct {
 	Size    int64  // bytes of the document; 0 means the demo's invoice
 	Count   int    // number of messages; 0 means as many as fit into Seconds
 	Workers int    // messages in progress at once; 0 means 16
+	Queue   bool   // messages are handed in, and sent by the queue, instead of in the closed loop
 }
 
 // Result is what was measured. CPU is user and system time of the process, per message.

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// Loop sends in a closed loop: each worker sends its next message when it has the receipt of the last one.
-func Loop(ctx context.Context, o Options, send func(context.Context) error) (*Report, error) {
+// Loop sends in a closed loop: each worker sends its next message when send has returned. after, which may be nil, is
+// waited for at the end and counts like the sending.
+func Loop(ctx context.Context, o Options, send, after func(context.Context) error) (*Report, error) {
 	workers := o.Workers
 	if workers == 0 {
 		workers = 16
@@ -47,6 +48,9 @@ func Loop(ctx context.Context, o Options, send func(context.Context) error) (*Re
 		})
 	}
 	wg.Wait()
+	if after != nil && len(errs) == 0 {
+		errs = append(errs, after(ctx))
+	}
 	rep.Seconds, rep.CPU = time.Since(start).Seconds(), SelfCPU()-cpu
 	return rep, errors.Join(errs...)
 }

@@ -61,6 +61,7 @@ func (c *Config) Check() error {
 	c.checkPlan(bad)
 	c.checkPickup(bad)
 	c.checkOps(env, bad)
+	c.checkAlerts(env, bad)
 	c.checkChoices(bad)
 	for _, name := range c.unknown {
 		bad(name, "no key has this environment variable; docs/configuration.md lists them")
@@ -107,6 +108,10 @@ func (c *Config) checkPlaces(bad complain) {
 	if within(deliver, data) && slices.Contains(dataParts,
 		strings.SplitN(strings.TrimPrefix(deliver, data)+"/", "/", 3)[1]) {
 		bad("deliver.folder", "%s belongs to the data folder itself: choose another", deliver)
+	}
+	if news := filepath.Clean(c.Path(c.Notify.Folder)); c.Notify.Folder != "" && (within(news, data) && slices.Contains(
+		dataParts, strings.SplitN(strings.TrimPrefix(news, data)+"/", "/", 3)[1]) || within(news, deliver)) {
+		bad("notify.folder", "%s belongs to the data folder or to deliver.folder: choose another", news)
 	}
 }
 

@@ -98,6 +98,10 @@ type Config struct {
 		Hold    Duration `yaml:"hold,omitempty" doc:"How long a message is held if its receiver is registered in the SML, but not in the SMP that the SML names, as while a participant changes its provider. ravn serve looks the receiver up again every 15 minutes. 0: the message is given up at once." default:"24h"`
 	} `yaml:"send"`
 
+	Notify struct {
+		Folder string `yaml:"folder,omitempty" doc:"Folder for news of sent documents: a file <event id>.json, a CloudEvent, when one was sent, has failed, was cancelled or needs a person. With tenants, each has a folder in it. Empty: nobody is told."`
+	} `yaml:"notify,omitempty"`
+
 	Submit struct {
 		Folder  string         `yaml:"folder,omitempty" doc:"Pick-up folder of the tenant default: documents that are put there are sent (docs/operations.md). Its parts pending, done and failed are made in it. submit.folders has more settings and other tenants."`
 		Folders []PickupFolder `yaml:"folders,omitempty"`
@@ -124,6 +128,8 @@ type Config struct {
 		Listen string `yaml:"listen,omitempty" doc:"Address of a listener for those who watch the server, like 127.0.0.1:9445: /healthz (the process lives), /readyz (it takes messages) and /metrics (Prometheus), without TLS and without login. Empty: none."`
 		Public bool   `yaml:"public,omitempty" doc:"ops.listen may be an address that other machines can reach. It has no login: let only the machines through that watch."`
 	} `yaml:"ops,omitempty"`
+
+	Alerts Alerts `yaml:"alerts,omitempty"`
 
 	Log struct {
 		Level  string `yaml:"level,omitempty" doc:"debug, info, warn or error." default:"info"`

@@ -27,12 +27,31 @@ func (d *Desk) Show(ctx context.Context, name string) (*Document, error) {
 	return doc, err
 }
 
+// At returns a document as an event left it, with the time of the event.
+func (d *Desk) At(ctx context.Context, id string, seq int64) (*Document, time.Time, error) {
+	r, err := d.read(ctx, id)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	n := slices.IndexFunc(r.events, func(e store.Event) bool { return e.Seq == seq })
+	if n < 0 || r.events[n].To == "" {
+		return nil, time.Time{}, fmt.Errorf("%w: event %d of %s", db.ErrNotFound, seq, id)
+	}
+	r.events, r.State = r.events[:n+1], r.events[n].To
+	return r.document(), r.events[n].At, nil
+}
+
 // whole returns a document with its message.
 func (d *Desk) whole(ctx context.Context, id string) (*Document, *record, error) {
 	r, err := d.read(ctx, id)
 	if err != nil {
 		return nil, nil, fault.New(fault.RecordUnreadable, err, "")
 	}
+	return r.document(), r, nil
+}
+
+// document makes the shape of a record.
+func (r *record) document() *Document {
 	doc := document(&r.Found)
 	doc.Attempts, doc.Timeline = attemptsOf(r.attempts), timeline(r.events)
 	doc.Answers, doc.Certificates = answersOf(r), certificatesOf(r)
@@ -48,7 +67,7 @@ func (d *Desk) whole(ctx context.Context, id string) (*Document, *record, error)
 		doc.Held.By, doc.Held.Reason = h.By, h.Why
 	}
 	doc.Next = nextStep(&doc)
-	return &doc, r, nil
+	return &doc
 }
 
 // record is what the store has of a message.

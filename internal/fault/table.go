@@ -1,7 +1,7 @@
 package fault
 
 // Codes. 1xxx: configuration and start. 2xxx: submission and sending. 3xxx: receiving and delivery. 4xxx: tools. 5xxx:
-// decisions about documents.
+// decisions about documents. 6xxx: keeping the record.
 const (
 	ConfigInvalid      Code = "RAVN-1001"
 	ConfigUnreadable   Code = "RAVN-1002"
@@ -66,6 +66,8 @@ const (
 	ColumnsMissing     Code = "RAVN-3009"
 	NotYetKnown        Code = "RAVN-3010"
 	DeliveryConflict   Code = "RAVN-3105"
+	NoSuchAlert        Code = "RAVN-3301"
+	ChannelFailed      Code = "RAVN-3302"
 	CaptureUnreadable  Code = "RAVN-4001"
 	SignatureInvalid   Code = "RAVN-4002"
 	BenchFailed        Code = "RAVN-4003"
@@ -75,6 +77,7 @@ const (
 	CustomersInvalid   Code = "RAVN-4007"
 	ReportDrift        Code = "RAVN-4008"
 	ActionImpossible   Code = "RAVN-5010"
+	RecordDiffers      Code = "RAVN-6004"
 )
 
 func row(c Code, b Blame, x Exit, en, enNext, nb, nbNext, nn, nnNext string) Entry {
@@ -452,6 +455,15 @@ var Table = []Entry{
 		"Finn ut hvem som la det der. Ingenting er overskrevet, og det blir ikke forsøkt igjen",
 		"noko anna ligg der eit dokument skulle leverast, under same leverings-id",
 		"Finn ut kven som la det der. Ingenting er overskrive, og det blir ikkje forsøkt igjen"),
+	row(NoSuchAlert, Ours, Negative, "there is no such open alert", "See ravn alerts list",
+		"det finnes ikke noe slikt åpent varsel", "Se ravn alerts list",
+		"det finst ikkje noko slikt ope varsel", "Sjå ravn alerts list"),
+	row(ChannelFailed, Ours, Unsure, "an alert could not be sent on a channel",
+		"Correct the channel in alerts.channels or its server; what waits is sent again by itself",
+		"et varsel kunne ikke sendes på en kanal",
+		"Rett kanalen i alerts.channels eller tjeneren dens; det som venter, sendes igjen av seg selv",
+		"eit varsel kunne ikkje sendast på ein kanal",
+		"Rett kanalen i alerts.channels eller tenaren hans; det som ventar, blir sendt igjen av seg sjølv"),
 	row(CaptureUnreadable, Submitter, Negative, "the captured message cannot be read",
 		"Give a raw HTTP message with its headers, or only its body",
 		"den lagrede meldingen kan ikke leses", "Oppgi en rå HTTP-melding med hoder, eller bare kroppen",
@@ -492,4 +504,13 @@ var Table = []Entry{
 		"dokumentets tilstand tillater ikke det", "Se hva som er mulig; ravn documents show ID sier hva som er kjent",
 		"tilstanden til dokumentet tillèt ikkje det",
 		"Sjå kva som er mogleg; ravn documents show ID seier kva som er kjent"),
+	row(RecordDiffers, Ours, Negative, "the record or its payloads are not as they must be",
+		"Look at each message named, with ravn documents show, before anything is sent or removed by hand; then find "+
+			"out what wrote to database or folder besides ravn, or restore what is damaged",
+		"journalen eller innholdet er ikke som det skal være",
+		"Se på hver melding som er nevnt, med ravn documents show, før noe sendes eller fjernes for hånd; finn så "+
+			"ut hva annet enn ravn som har skrevet til database eller mappe, eller gjenopprett det som er skadet",
+		"journalen eller innhaldet er ikkje som det skal vere",
+		"Sjå på kvar melding som er nemnd, med ravn documents show, før noko blir sendt eller fjerna for hand; finn "+
+			"så ut kva anna enn ravn som har skrive til database eller mappe, eller gjenopprett det som er skadd"),
 }

@@ -89,8 +89,11 @@ const insertCounting = `INSERT INTO counting (tenant, direction, c2, message_id,
 		message_id) DO NOTHING`
 
 // Count writes the counting row of an exchange in the transaction of its receipt. A row that is there already is no
-// error: counting never makes an accept fail (D-11).
+// error: counting never makes an accept fail (D-11). Whose message it is does not matter: a provider reports the
+// traffic of all its tenants together, so the books are those of the default tenant.
 func (l *Ledger) Count(tx *db.Tx, x Exchange) error {
+	defer tx.SetTenant(tx.Tenant())
+	tx.SetTenant(db.DefaultTenant)
 	var ids [9]TermID
 	for i, t := range [...]Term{
 		{TermSeat, "", string(x.C2)},

@@ -238,6 +238,7 @@ func (n *Node) tidy(ctx context.Context) {
 	}
 	n.try(ctx, "payloads without a row", func(ctx context.Context) error { return n.data.collect(ctx, now) })
 	n.try(ctx, "rows without a payload", n.findLost)
+	n.try(ctx, "payloads", n.scrub)
 }
 
 // try does one step of the tidying with a time limit and logs its error.

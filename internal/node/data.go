@@ -80,7 +80,9 @@ func openFolders(ctx context.Context, cfg *config.Config, d *Data, blobs string,
 		return nil, fault.New(fault.FolderUnusable, err, "%s", blobs)
 	}
 	opts.Used = opts.Used || mine.Installation != "" // create no tables in an empty database: its address is a mistake
-	d.Store, err = openStore(ctx, cfg, dir, opts)
+	if d.Store, err = openStore(ctx, cfg, dir, opts); err == nil {
+		d.Store.TellC1(cfg.Notify.Folder != "")
+	}
 	switch {
 	case errors.Is(err, db.ErrEmpty):
 		return nil, fault.New(fault.WrongDatabase, err, "%s belongs to installation %s, and the database is empty",
@@ -150,21 +152,31 @@ func OpenStore(ctx context.Context, cfg *config.Config) (*store.Store, error) {
 // OpenDesk opens what is on record for who looks documents up or decides about them, beside a server or without one. It
 // makes no folder, file or table: where nothing was ever recorded that is what it says. close gives everything back.
 func OpenDesk(ctx context.Context, cfg *config.Config) (desk *documents.Desk, close func() error, err error) {
+	d, err := OpenRecord(ctx, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	return d.desk(time.Now), d.Store.Close, nil
+}
+
+// OpenRecord opens the record and its payloads as OpenDesk does.
+func OpenRecord(ctx context.Context, cfg *config.Config) (*Data, error) {
 	d := &Data{dir: cfg.Path(cfg.Data)}
 	blobs := filepath.Join(d.dir, "blobs")
 	if _, err := os.Stat(blobs); err != nil {
-		return nil, nil, nothingYet(err, d.dir)
+		return nil, nothingYet(err, d.dir)
 	}
 	if _, err := os.Stat(filepath.Join(d.dir, databaseName)); cfg.Database == "" && err != nil {
-		return nil, nil, nothingYet(err, d.dir)
+		return nil, nothingYet(err, d.dir)
 	}
-	if d, err = openFolders(ctx, cfg, d, blobs, db.Options{Used: true}, blob.Options{}); err != nil {
-		return nil, nil, err
+	d, err := openFolders(ctx, cfg, d, blobs, db.Options{Used: true}, blob.Options{})
+	if err != nil {
+		return nil, err
 	}
 	if err := d.meet(ctx, false); err != nil {
-		return nil, nil, errors.Join(err, d.Store.Close())
+		return nil, errors.Join(err, d.Store.Close())
 	}
-	return d.desk(time.Now), d.Store.Close, nil
+	return d, nil
 }
 
 // nothingYet tells a record that was never begun from one that cannot be read.
@@ -187,8 +199,7 @@ const inlineMax = 64 << 10
 // blobs reads and writes payloads in the folder, and small ones in the record.
 func (d *Data) blobs() blob.Store {
 	inline := func(ctx context.Context, messageID, name string) ([]byte, error) {
-		e, err := d.Store.Evidence(ctx, db.DefaultTenant, messageID, name)
-		return e.Bytes, err
+		return d.Store.Inline(ctx, messageID, name)
 	}
 	return &blob.Mixed{Large: d.Files, Max: inlineMax, Read: inline}
 }

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -65,6 +67,7 @@ type Node struct {
 	filled  string // of fillDocuments
 	runner  *queue.Runner
 	sender  *queue.Runner // of messages to other access points
+	teller  *queue.Runner // of news to C1; nil if nobody is told
 	pickups []*pickup.Folder
 	lines   lines // limits what strangers can make us log
 
@@ -92,6 +95,8 @@ type lasting struct {
 	succession succession
 	eye        eye // what is seen of the node from outside
 	ops        opsServer
+	upkeep     sync.Mutex   // held while the file of the checks is written
+	differs    atomic.Int64 // see Differences
 }
 
 // Open opens everything that a node needs, but does not listen or run anything yet. It begins with the checks of Check.
@@ -224,7 +229,7 @@ func (n *Node) wire(in *inspection) {
 			Now: n.opts.Now,
 		},
 	}
-	n.sender = n.newSender()
+	n.sender, n.teller = n.newSender(), n.newTeller()
 }
 
 // Close gives back the jobs that this process still holds and closes the record.
@@ -274,8 +279,9 @@ func (n *Node) Serve(ctx context.Context) error {
 // work is what a node does beside answering requests. Each ends soon after its context.
 func (n *Node) work() []func(context.Context) {
 	list := []func(context.Context){
-		n.runner.Run, n.sender.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts,
-		n.keepDocuments, n.watchRecord, n.watchCounts,
+		n.tell, n.runner.Run, n.sender.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts,
+		n.keepDocuments, n.keepConserved, n.watchRecord, n.watchCounts,
+		n.watchAlerts,
 	}
 	for _, f := range n.pickups {
 		list = append(list, f.Run)

@@ -99,6 +99,7 @@ func runNodeWith(t testing.TB, file string, opts Options) *tested {
 	go func() { tn.done <- n.Serve(ctx) }()
 	t.Cleanup(func() {
 		tn.end(t)
+		conserved(t, n)
 		if err := n.Close(); err != nil {
 			t.Errorf("close: %v", err)
 		}

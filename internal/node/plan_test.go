@@ -31,10 +31,16 @@ type planned struct {
 	id     string
 }
 
-func openPlanned(t *testing.T) *planned {
+func openPlanned(t *testing.T) *planned { return openPlannedWith(t, "") }
+
+// openPlannedWith is openPlanned with more configuration. Such a node does not serve.
+func openPlannedWith(t *testing.T, more string) *planned {
 	t.Helper()
 	_, dir := testPKI(t)
-	from, to := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002")
+	from, to := newNodeWith(t, dir, "POP900001", more), newNode(t, dir, "POP900002")
+	if more != "" {
+		from.end(t)
+	}
 	p := &planned{tested: from, now: time.Now().Truncate(time.Second)}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { p.answer(w) }))
 	t.Cleanup(srv.Close)

@@ -36,6 +36,22 @@ func (n *Node) Submit(ctx context.Context, s ap.Submission) (store.Message, stor
 	return n.Outbound.SubmitHeld(ctx, s, n.process.Name)
 }
 
+// HandIn accepts a document that ravn serve sends. repeated says that its key was used before.
+func (n *Node) HandIn(ctx context.Context, s ap.Submission) (m store.Message, repeated bool, err error) {
+	return n.Outbound.Submit(ctx, s)
+}
+
+// Served reports whether a server of this data folder is alive, which sends what is handed in.
+func (n *Node) Served() (bool, error) {
+	others, err := n.process.Others()
+	for _, who := range others {
+		if who.Server {
+			return true, err
+		}
+	}
+	return false, err
+}
+
 // Attempt makes the first attempt to send a message from Submit. If direct has a URL, it replaces the lookup.
 func (n *Node) Attempt(ctx context.Context, m store.Message, job store.Job, direct as4.Peer) (*as4.Evidence, error) {
 	return n.Outbound.AttemptMessage(ctx, job, m, direct)
@@ -69,6 +85,21 @@ func (n *Node) notNow(ctx context.Context, m store.Message) error {
 			job.LeaseEnd.UTC().Format(time.RFC3339))
 	}
 	return fault.New(fault.NotResumable, nil, "%s is %s", m.MessageID, m.State)
+}
+
+// HandedIn returns the outgoing message of a tenant with the same content that was neither given up nor cancelled, if
+// there is one: it is not to be sent a second time.
+func (n *Node) HandedIn(ctx context.Context, tenant string, content []byte) (m store.Message, found bool, err error) {
+	list, err := n.Store.ByContent(ctx, tenant, content)
+	if err != nil {
+		return m, false, fault.New(fault.RecordUnreadable, err, "")
+	}
+	for _, m := range list {
+		if m.State != store.FailedPermanent && m.State != store.Cancelled {
+			return m, true, nil
+		}
+	}
+	return m, false, nil
 }
 
 // Unfinished returns the outgoing message with the same content that has not reached a final state, if there is one. A

@@ -109,6 +109,13 @@ func (s *Store) Evidence(ctx context.Context, tenant, id, kind string) (Evidence
 		tenant, kind)
 }
 
+// Inline returns a payload that the record keeps itself, of whichever tenant its message is, or db.ErrNotFound.
+func (s *Store) Inline(ctx context.Context, messageID, name string) ([]byte, error) {
+	e, err := db.ReadOne(ctx, s.DB, "inline payload", scanEvidence, `SELECT kind, attempt, content_type, bytes
+		FROM evidence WHERE message_id = ? AND kind = ? ORDER BY attempt DESC LIMIT 1`, messageID, name)
+	return e.Bytes, err
+}
+
 // AllEvidence returns all pieces of a message, in the order of attempts.
 func (s *Store) AllEvidence(ctx context.Context, tenant, id string) ([]Evidence, error) {
 	return db.ReadAll(ctx, s.DB, "evidence", scanEvidence, evidenceOf+` ORDER BY attempt, kind`, id, tenant)
@@ -265,7 +272,7 @@ func (s *Store) BlobUses(ctx context.Context, keys []string) (map[string]BlobUse
 	for batch := range slices.Chunk(keys, blobBatch) {
 		ids := make([]any, blobBatch)
 		for i := range ids { // a short batch looks for its last one again
-			ids[i], _, _ = strings.Cut(batch[min(i, len(batch)-1)], ".")
+			ids[i], _, _ = cutKey(batch[min(i, len(batch)-1)])
 		}
 		known, err := db.ReadAll(ctx, s.DB, "blob uses", scanBlobKeys, messagesOf, ids...)
 		if err != nil {
@@ -276,7 +283,7 @@ func (s *Store) BlobUses(ctx context.Context, keys []string) (map[string]BlobUse
 			of[k.id] = k
 		}
 		for _, key := range batch {
-			id, _, ours := strings.Cut(key, ".")
+			id, _, ours := cutKey(key)
 			k, found := of[id]
 			switch {
 			case !ours || found && (k.payload == key || k.sealed == key):
@@ -289,6 +296,11 @@ func (s *Store) BlobUses(ctx context.Context, keys []string) (map[string]BlobUse
 		}
 	}
 	return uses, nil
+}
+
+// cutKey takes a key apart that BlobKey made.
+func cutKey(key string) (messageID, name string, ours bool) {
+	return strings.Cut(strings.TrimPrefix(key, InlineMark), ".")
 }
 
 // blobKeys are the keys that a message refers to.

@@ -27,16 +27,22 @@ type Submission struct {
 	Tasks    []Task     // work beside the sending
 }
 
-// SubmitHeld is Submit for a submitter who sends at once: the job of sending is his from the start.
+// SubmitHeld is Submit for a submitter who sends at once: the job of sending is his from the start. It is zero if the
+// key was used before for the same request: then m is the message of that time.
 func (s *Store) SubmitHeld(ctx context.Context, tenant string, sub Submission, owner string,
 	lease time.Duration,
 ) (m Message, job Job, err error) {
 	m = sub.Message
-	if m.ID == "" || m.MessageID == "" || sub.Key != "" || sub.Draft {
-		return m, job, errors.New("store: submit: ID and MessageID are required, a key or a draft is not possible")
+	if m.ID == "" || m.MessageID == "" || sub.Draft {
+		return m, job, errors.New("store: submit: ID and MessageID are required, a draft is not possible")
 	}
 	err = s.twice(ctx, tenant, func(tx *Tx) error {
-		if _, err := tx.submit(&m, &sub); err != nil {
+		earlier, err := tx.submit(&m, &sub)
+		if err != nil {
+			return err
+		}
+		if earlier != "" && earlier != m.ID {
+			m, err = tx.Get(earlier)
 			return err
 		}
 		if job, err = tx.enqueueHeld(Send, m.ID, hold{owner, lease, sub.Class}); err != nil {

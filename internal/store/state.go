@@ -78,6 +78,9 @@ var next = map[Direction]map[State][]State{
 	},
 }
 
+// told are the states of an outgoing message that C1 is told of: its ends, and those that need a person.
+var told = []State{Sent, FailedPermanent, Cancelled, UnknownAccepted, ReceiptInvalid, RecoveryHold, Quarantined}
+
 // CanMove tells whether a message of direction d may go from one state to the other.
 func CanMove(d Direction, from, to State) bool { return slices.Contains(next[d][from], to) }
 

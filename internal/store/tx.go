@@ -2,6 +2,8 @@ package store
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/ravn-ap/ravn/internal/db"
 )
@@ -30,7 +32,19 @@ func (tx *Tx) move(m *Message, to State, set string, args []any, events ...Event
 		return err
 	}
 	m.State, m.Version = to, m.Version+1
-	return nil
+	return tx.tell(m, last.Seq)
+}
+
+// EventMark stands in the id of an event between the id of its message and its number.
+const EventMark = "."
+
+// tell enters the news of a state into the outbox, in the transaction of the state, so that neither is without the
+// other (OPS-009, CP-S8).
+func (tx *Tx) tell(m *Message, seq int64) error {
+	if !tx.tells || m.Direction != Out || !slices.Contains(told, m.State) {
+		return nil
+	}
+	return tx.Enqueue(Task{Kind: Notify, MessageID: m.ID, Key: m.ID + EventMark + strconv.FormatInt(seq, 10)})
 }
 
 // Note adds an event that changes no state.

@@ -12,6 +12,7 @@ import (
 var laneTests = []test{
 	{"REL-025 work is claimed lane by lane", testLanes},
 	{"REL-025 work is claimed by tenant and class", testTurns},
+	{"OPS-009 the end of a message and its news are one", testNews},
 	{"REL-025 work that is given back to its lane was not begun", testRedirect},
 	{"REL-025 a message waits where the last one to its receiver went", testProbableLane},
 }
@@ -123,6 +124,42 @@ func testTurns(b *bench) {
 }
 
 func sorted(list ...string) []string { slices.Sort(list); return list }
+
+func testNews(b *bench) {
+	news := func() string {
+		jobs, err := b.Claim(b.ctx, store.Claim{Kind: store.Notify, Owner: "worker-1", Lease: lease, Limit: 9})
+		b.must(err)
+		return keys(jobs)
+	}
+	event := func(id string, to store.State) string {
+		list, err := b.Timeline(b.ctx, tenant, id)
+		b.must(err)
+		for _, e := range slices.Backward(list) {
+			if e.To == to {
+				return fmt.Sprint(id, ".", e.Seq)
+			}
+		}
+		return "none"
+	}
+	unheard := b.submitted(1)
+	b.must(b.Cancel(b.ctx, tenant, unheard.ID, "kari", ""))
+	want(b, "nobody is told", news(), "")
+	b.TellC1(true)
+	defer b.TellC1(false)
+	cancelled := b.submitted(2)
+	b.must(b.Cancel(b.ctx, tenant, cancelled.ID, "kari", ""))
+	want(b, "cancelled", news(), event(cancelled.ID, store.Cancelled))
+	m := b.submitted(3)
+	b.try(m.ID, sealedAs("one"), store.Result{State: store.RetryWait, Outcome: "later", Retry: b.clock.Now()})
+	want(b, "while it waits", news(), "")
+	b.try(m.ID, store.Start{Endpoint: "https://as4.example/in"}, store.Result{
+		State: store.FailedPermanent, Outcome: "refused",
+	})
+	want(b, "failed", news(), event(m.ID, store.FailedPermanent))
+	sent := b.submitted(4)
+	b.try(sent.ID, sealedAs("two"), store.Result{State: store.Sent, Outcome: "receipt", Evidence: receipt()})
+	want(b, "sent", news(), event(sent.ID, store.Sent))
+}
 
 func testRedirect(b *bench) {
 	m := b.submitted(1)

@@ -28,7 +28,7 @@ func Run(t *testing.T, create func(t *testing.T) Database) {
 		})
 	}
 	for _, group := range [][]test{
-		schemaTests, acceptTests, sendTests, outboxTests, laneTests, recordTests, searchTests,
+		schemaTests, acceptTests, sendTests, outboxTests, laneTests, recordTests, searchTests, conserveTests,
 		countTests, writerTests,
 	} {
 		for _, tc := range group {

@@ -1,0 +1,172 @@
+package node
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/ravn-ap/ravn/ebms"
+	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/internal/verify"
+)
+
+// conserved demands that a record is as it must be (I6).
+func conserved(t testing.TB, n *Node) {
+	t.Helper()
+	v := n.data.Verifier(func(f verify.Finding) error { t.Errorf("I6: %s", f); return nil })
+	_, _, err := v.Record(context.Background(), "", 0)
+	if err == nil {
+		_, _, err = v.Keys(context.Background(), store.Spot{}, 0)
+	}
+	if err != nil {
+		t.Errorf("I6: %v", err)
+	}
+}
+
+// REL-101: a server finds within a round what is wrong with a message that came lately, raises an alarm, and keeps it
+// for who asks.
+func TestREL101ConservationIsWatched(t *testing.T) {
+	n, log := watched(t)
+	key, _ := accepted(t, n.data, 0)
+	id, _, _ := strings.Cut(key, ".")
+	if err := n.conserve(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if got := raised(t, log); len(got) != 0 || n.Differences() != 0 {
+		t.Fatalf("raised %v, %d differences", got, n.Differences())
+	}
+	err := n.Store.Update(t.Context(), db.DefaultTenant, func(tx *store.Tx) error {
+		_, err := tx.Exec(`DELETE FROM outbox WHERE message_id = ?`, id)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // one pass ends, the next one begins
+		if err := n.conserve(t.Context(), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := raised(t, log); !slices.Contains(got, conservation) || n.Differences() == 0 {
+		t.Errorf("raised %v, %d differences", got, n.Differences())
+	}
+	u, err := n.data.Upkeep()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := verify.Finding{MessageID: id, State: store.Accepted, What: "it waits, and there is no work for it"}
+	if !slices.Contains(u.Record.Findings, want) {
+		t.Errorf("kept %v, want %v", u.Record.Findings, want)
+	}
+}
+
+// kept stores a message whose payload is a file, and returns that.
+func kept(t *testing.T, d *Data) (file string) {
+	t.Helper()
+	id := db.NewID()
+	w, err := d.Files.Create(t.Context(), store.BlobKey(id, "sbd"))
+	if err == nil {
+		_, err = w.Write([]byte("document " + id))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref, err := w.Commit()
+	if err == nil {
+		_, err = d.Store.Accept(t.Context(), db.DefaultTenant, store.Acceptance{
+			Message:  store.Message{ID: id, C2: "POP1", MessageID: id, Payload: ref},
+			Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, Bytes: []byte("r")}},
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := filepath.Glob(filepath.Join(d.dir, "blobs", "*", ref.Key))
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	return found[0]
+}
+
+// REL-003: all payloads are read within a pass that goes on where it stopped; a damaged and a missing one are found,
+// and the pass begins anew a week later.
+func TestREL003Scrub(t *testing.T) {
+	n, log := watched(t)
+	n.opts.Log = n.opts.Log.Level(zerolog.WarnLevel)
+	damaged, missing, _ := kept(t, n.data), kept(t, n.data), kept(t, n.data)
+	text, err := os.ReadFile(damaged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[len(text)-1] ^= 1
+	if err := os.WriteFile(damaged, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(missing); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	n.opts.Now = func() time.Time { return now }
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := n.scrub(ended); err != nil { // no time at all: it begins, and reads nothing
+		t.Fatal(err)
+	}
+	if u, err := n.data.Upkeep(); err != nil || u.Payloads.Began.IsZero() || !u.Payloads.Ended.IsZero() {
+		t.Errorf("begun without time: %+v %v", u.Payloads, err)
+	}
+	for range 2 { // the second one finds nothing to do
+		if err := n.scrub(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	u, err := n.data.Upkeep()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, f := range u.Payloads.Findings {
+		found = append(found, filepath.Base(f.Key)+" "+f.What)
+	}
+	slices.Sort(found)
+	want := []string{
+		filepath.Base(damaged) + " the payload is damaged: its SHA-256 is not the one on record",
+		filepath.Base(missing) + " the payload is missing",
+	}
+	slices.Sort(want)
+	if !slices.Equal(found, want) {
+		t.Errorf("found %q, want %q", found, want)
+	}
+	if p := u.Payloads; p.Read.Messages != 3 || p.Read.Payloads != 1 || p.Ended.IsZero() {
+		t.Errorf("%+v", p)
+	}
+	if got := raised(t, log); !slices.Equal(got, []string{"payload_damaged", "payload_damaged"}) {
+		t.Errorf("raised %v", got)
+	}
+	now = now.Add(scrubEvery)
+	if err := n.scrub(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := n.data.Upkeep(); err != nil || !again.Payloads.Began.Equal(now) || again.Payloads.LastWrong != 2 {
+		t.Errorf("a week later: %+v %v", again.Payloads, err)
+	}
+}
+
+// REL-101: after traffic in both directions the record is as it must be, on both sides.
+func TestREL101AfterTraffic(t *testing.T) {
+	_, dir := testPKI(t)
+	from, to := newNode(t, dir, "POP900001"), newNode(t, dir, "POP900002")
+	to.serve(t, c4, billing, process)
+	if _, err := from.postEnvelope(t, to.peer(), ebms.MessageID("m@a.example"), "instance"); err != nil {
+		t.Fatal(err)
+	}
+	to.inbox(t, 1)
+	conserved(t, to.Node)
+}
