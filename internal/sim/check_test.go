@@ -198,6 +198,9 @@ func (c *checker) outgoing(m *outgoing) {
 func (c *checker) events(m *outgoing, bad func(string, string, ...any)) {
 	var state store.State
 	for i, e := range m.events {
+		if e.Kind == store.EventAttempt && c.moved == 0 && c.holder(m.ID, e.At) != e.Actor {
+			bad("REL-013", "%s began an attempt when %s had its work", e.Actor, c.holder(m.ID, e.At))
+		}
 		if e.Seq != int64(i+1) {
 			bad("I6", "event %d has number %d", i+1, e.Seq)
 		}
@@ -212,6 +215,16 @@ func (c *checker) events(m *outgoing, bad func(string, string, ...any)) {
 	if state != m.State {
 		bad("I6", "its events end at %s", state)
 	}
+}
+
+// holder is who got the work of a message last before a time.
+func (c *checker) holder(id string, at time.Time) (process string) {
+	for _, k := range c.claims[id] {
+		if !k.at.After(at) {
+			process = k.process
+		}
+	}
+	return process
 }
 
 // attemptsAtMost is how many attempts the plans of a document can have.

@@ -92,6 +92,7 @@ func (w *world) submit(n *sender, d *document, atOnce bool) error {
 			return err
 		}
 		w.has(n, d, m.ID)
+		w.claimed(m.ID, n.name)
 		_, err = n.out.AttemptMessage(ctx, job, m, as4.Peer{})
 		w.note("%s: %s is sent at once: %s", n.name, d.name, short(err))
 		return nil
@@ -171,6 +172,7 @@ func (w *world) operate(d *document, k int) {
 		var job store.Job
 		if job, err = n.store.Take(ctx, m.Tenant, store.Send, m.ID, n.name, 20*time.Minute); err == nil {
 			w.decided(func() { d.takes++ })
+			w.claimed(m.ID, n.name)
 			_, err = n.out.Attempt(ctx, job, as4.Peer{})
 		}
 	}
@@ -245,10 +247,13 @@ func (w *world) plan(senders, peers []*host) {
 	}
 }
 
-// setClock sets the wall clock of all hosts (F-06).
+// setClock sets the wall clock of all hosts (F-06), who then look for work.
 func (w *world) setClock(by time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for _, n := range w.senders {
+		n.runner.Wake()
+	}
 	w.shift += by
 	w.moved += by.Abs()
 	w.life["clock set"]++

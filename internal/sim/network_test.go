@@ -91,6 +91,7 @@ func (l *link) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}()
 	res, err := kind.do(&trip{w: w, x: x, req: req, body: body, ctx: ctx, dice: w.dice("trip", x.doc, x.n)})
+	w.meanwhile(x)
 	p.wait() // a process that is stopped learns of the answer when it goes on
 	if p.isDead() {
 		err = errDead
@@ -100,6 +101,16 @@ func (l *link) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return res, nil
+}
+
+// meanwhile is what happens to hosts while a message is under way.
+func (w *world) meanwhile(x *passage) {
+	r := w.dice("meanwhile", x.doc, x.n)
+	if w.mild || w.isCalm() || r.IntN(60) > 0 {
+		return
+	}
+	w.setClock(between(r, -90*time.Minute, 90*time.Minute))
+	time.Sleep(between(r, time.Second, time.Minute))
 }
 
 // departs notes a message that enters the network, and checks what must be the same for all attempts (I7).
