@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -23,6 +24,7 @@ import (
 type Guard struct {
 	Local bool           // environment local
 	Deny  []netip.Prefix // further forbidden addresses, for example our own public ones
+	Ports []string       // allowed beside 443
 
 	// Resolve returns the addresses of a host; nil means the system's resolver.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
@@ -78,13 +80,18 @@ func (g *Guard) Check(u *url.URL) error {
 		return no("it has user information")
 	case u.Fragment != "" || u.RawFragment != "":
 		return no("it has a fragment")
-	case strings.HasSuffix(u.Host, ":") || !g.Local && u.Port() != "" && u.Port() != "443":
+	case strings.HasSuffix(u.Host, ":") || !g.Local && !g.allows(u.Port()):
 		return no("the port is not 443")
 	}
 	if why := g.badHost(u.Hostname()); why != "" {
 		return no(why)
 	}
 	return nil
+}
+
+// allows reports whether a port of another machine may be connected to.
+func (g *Guard) allows(port string) bool {
+	return port == "" || port == "443" || slices.Contains(g.Ports, port)
 }
 
 // badHost says what is wrong with a host. IP addresses are refused in every notation: software disagrees about what the
@@ -154,7 +161,7 @@ func (g *Guard) Control(_, address string, _ syscall.RawConn) error {
 	if err != nil {
 		return &ForbiddenError{address, "it is not an address"}
 	}
-	if !g.Local && ap.Port() != 443 {
+	if !g.Local && !g.allows(strconv.Itoa(int(ap.Port()))) {
 		return &ForbiddenError{address, "the port is not 443"}
 	}
 	return g.CheckAddr(ap.Addr())
@@ -239,6 +246,19 @@ func (g *Guard) Client(roots *x509.CertPool) *http.Client {
 		ForceAttemptHTTP2:      true,
 	}
 	return &http.Client{Transport: &guarded{g, t}, CheckRedirect: noRedirect}
+}
+
+// Inside returns a client for targets that an operator has named and that may be inside: no address is refused, and no
+// proxy is used. roots are as for Client.
+func Inside(roots *x509.CertPool) *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+			TLSHandshakeTimeout: handshakeTimeout, DisableCompression: true, MaxResponseHeaderBytes: 32 << 10,
+			IdleConnTimeout: idleTimeout, DialContext: (&net.Dialer{Timeout: connectTimeout}).DialContext,
+		},
+		CheckRedirect: noRedirect,
+	}
 }
 
 // AccessPoints returns a client like Client for posting to access points: it speaks HTTP/1.1 only, the one version with

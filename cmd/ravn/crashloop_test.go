@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/store"
 )
 
 // crashEnv is a number from the environment: make crash CYCLES=1000, and SEED to see a run again.
@@ -35,6 +36,7 @@ type loop struct {
 	*rand.Rand
 	processes [2]*victim // the sender, the receiver
 	kills     [2]int
+	acquitted int
 	put       map[string][]byte
 }
 
@@ -71,7 +73,12 @@ func TestCrashLoop(t *testing.T) {
 	}
 	l.receiver()
 	serveProcess(t, l.from) // anew, and with it its circuit breaker
-	l.drained(5 * time.Minute)
+	left := func() int { return len(l.names(".")) + len(l.names("pending")) }
+	for deadline := time.Now().Add(5 * time.Minute); left() > 0 && time.Now().Before(deadline); {
+		l.acquit() // the last start may still have put some into quarantine
+		time.Sleep(200 * time.Millisecond)
+	}
+	l.drained(time.Minute)
 	l.exactlyOnce(l.put)
 	l.consistent()
 	l.tally()
@@ -133,6 +140,26 @@ func (l *loop) strike() {
 	}
 }
 
+// acquit decides for those whose work was under way in one death after another, as an operator does: they were taken
+// for the cause and are in quarantine (REL-067), although it was us.
+func (l *loop) acquit() {
+	l.Helper()
+	s := openStore(l.T, l.from)
+	page, err := s.List(l.Context(), db.DefaultTenant, store.Filter{
+		Standings: []store.Standing{{Direction: store.Out, State: store.Quarantined}}, Limit: 100_000,
+	})
+	if err != nil {
+		l.Fatal(err)
+	}
+	for _, m := range page.Found {
+		err := s.Requeue(l.Context(), db.DefaultTenant, m.ID, "crash loop", "it was killed, not poison")
+		if err != nil {
+			l.Fatal(err)
+		}
+	}
+	l.acquitted += len(page.Found)
+}
+
 // consistent has both sides compare data folder and record (I6).
 func (l *loop) consistent() {
 	l.Helper()
@@ -158,5 +185,5 @@ func (l *loop) tally() {
 		}
 	}
 	l.Logf("%d documents, the sender was killed %d times, the receiver %d times; %d attempts, %d documents had more "+
-		"than one", len(l.put), l.kills[0], l.kills[1], attempts, repeated)
+		"than one, %d were in quarantine", len(l.put), l.kills[0], l.kills[1], attempts, repeated, l.acquitted)
 }

@@ -21,7 +21,15 @@ const (
 // exitCodes says for each command, by its path, what its exit codes mean (design.md §2). Commands whose help has a
 // longer text about them do not stand here.
 var exitCodes = map[string]string{
-	"bench": exitAlone, "bench send": exitAlone, "demo": exitAlone, "localnet": exitAlone, "gentestdata": exitAlone,
+	"alerts list": "0 nothing presses; 1 an alert of severity warn or page is open that nobody has acknowledged or " +
+		"silenced, or a channel\ncannot send; 2 wrong usage or configuration; 3 the record could not be read.",
+	"alerts ack": "0 done; 1 there is no such open alert; 2 wrong usage or configuration; 3 the record could not be " +
+		"written.",
+	"alerts silence": "0 done; 1 there is no such open alert; 2 wrong usage or configuration; 3 the record could not " +
+		"be written.",
+	"alerts test": "0 sent; 2 wrong usage or configuration; 3 a channel could not send.",
+	"bench":       exitAlone,
+	"bench send":  exitAlone, "demo": exitAlone, "localnet": exitAlone, "gentestdata": exitAlone,
 	"version": exitPrint, "config doc": exitPrint, "types": exitPrint, "rules core": exitPrint,
 	"participants add": exitRecord, "participants import": exitRecord, "participants remove": exitRecord,
 	"participants list": exitShown,

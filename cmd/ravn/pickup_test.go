@@ -201,9 +201,30 @@ func (p *pair) drained(limit time.Duration) {
 			return
 		}
 		if time.Now().After(deadline) {
-			p.Fatalf("still there: %q; on record %v; failed %q", left, outgoing(p.T, p.from), p.names("failed"))
+			p.Fatalf("still there: %q; failed %q; on record:\n%s", left, p.names("failed"), p.stuck())
 		}
 	}
+}
+
+// stuck says of the messages that have not been sent what they wait for.
+func (p *pair) stuck() string {
+	var b strings.Builder
+	s := openStore(p.T, p.from)
+	jobs, err := s.Jobs(p.Context(), db.DefaultTenant, store.JobFilter{Kind: store.Send, Limit: 20})
+	dead, derr := s.Jobs(p.Context(), db.DefaultTenant, store.JobFilter{Kind: store.Send, Dead: true, Limit: 20})
+	jobs, err = append(jobs, dead...), errors.Join(err, derr)
+	for _, j := range jobs {
+		m, merr := s.Get(p.Context(), db.DefaultTenant, j.MessageID)
+		events, eerr := s.Timeline(p.Context(), db.DefaultTenant, j.MessageID)
+		err = errors.Join(err, merr, eerr)
+		fmt.Fprintf(&b, "%s %s of %s, due %s, held by %q until %s\n", m.ID, m.State, m.Created, j.Due, j.Owner,
+			j.LeaseEnd)
+		for _, e := range events[max(0, len(events)-4):] {
+			fmt.Fprintf(&b, "  %s %s %s→%s %s\n", e.At, e.Kind, e.From, e.To, e.Detail)
+		}
+	}
+	fmt.Fprintf(&b, "%v", err)
+	return b.String()
 }
 
 // outcome is what is written beside a document that is over.

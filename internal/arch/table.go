@@ -39,6 +39,7 @@ var allowed = map[string]string{
 	"internal/manual":          "internal/fault",
 	"internal/download":        "smp",
 	"internal/metrics":         "ebms",
+	"internal/alert":           "internal/db internal/fault internal/retryafter",
 	"internal/config":          "peppol certs smp sml internal/fault internal/textfile internal/durable",
 	"internal/db":              "",
 	"internal/ledger":          "internal/db peppol",
@@ -53,7 +54,8 @@ var allowed = map[string]string{
 	"internal/documents": "as4 certs peppol peppol/doctype sbdh internal/db internal/durable internal/explain " +
 		"internal/fault internal/store internal/store/blob validation",
 	"internal/notify": "internal/backend internal/db internal/documents internal/queue internal/store",
-	"internal/node": "as4 as4/intake certs ebms internal/metrics peppol smp sml sbdh internal/alive internal/ap " +
+	"internal/node": "as4 as4/intake certs ebms internal/alert internal/metrics " +
+		"peppol smp sml sbdh internal/alive internal/ap " +
 		"internal/backend internal/config internal/fault internal/pickup internal/queue internal/accounts " +
 		"internal/db " +
 		"internal/ledger internal/store internal/store/blob internal/db/postgres internal/db/sqlite " +
@@ -84,7 +86,7 @@ var allowed = map[string]string{
 	"testbed/saxon":            "internal/golden testbed/interop",
 	"testbed": "as4 certs peppol internal/ap internal/config internal/node internal/setup " +
 		"internal/db internal/store certs/localca testbed/sml testbed/smp internal/durable",
-	"cmd/ravn": "as4 certs peppol smp internal/ap internal/bench internal/documents internal/gendata " +
+	"cmd/ravn": "internal/alert as4 certs peppol smp internal/ap internal/bench internal/documents internal/gendata " +
 		"internal/config internal/download internal/explain internal/fault internal/manual internal/textfile " +
 		"internal/verify " +
 		"internal/node internal/accounts internal/setup internal/db internal/ledger internal/store reporting testbed " +
@@ -101,6 +103,7 @@ var homes = map[string]string{
 	"golang.org/x/sys":                    "internal/db/sqlite",
 	"github.com/jackc/pgx":                "internal/db/postgres",
 	"github.com/prometheus":               "internal/metrics",
+	"github.com/wneessen/go-mail":         "internal/alert",
 	"github.com/rs/zerolog":               "internal/node cmd/ravn testbed",
 	"github.com/spf13/cobra":              "cmd/ravn",
 	"github.com/mattn/go-isatty":          "cmd/ravn",

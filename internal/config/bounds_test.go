@@ -90,14 +90,22 @@ func TestBounds(t *testing.T) {
 				continue // see below: other keys depend on it
 			}
 			lines := strings.Replace(inOrder, section+":\n", section+":\n  "+name+": "+value+"\n", 1)
-			if !strings.Contains(lines, name) {
+			shown := name
+			if rule, last, deep := strings.Cut(name, "."); deep {
+				lines += section + ":\n  " + rule + ":\n    " + last + ": " + value + "\n"
+				// warn is at most page
+				if other := map[string]string{"warn": "page", "page": "warn"}[last]; other != "" {
+					lines += "    " + other + ": " + value + "\n"
+				}
+				shown = "  " + last
+			} else if !strings.Contains(lines, name) {
 				lines += section + ":\n  " + name + ": " + value + "\n"
 			}
 			if f.path == "as4.connections" && n == b.Min {
 				lines = strings.Replace(lines, "as4:\n", "as4:\n  connections_per_source: 1\n", 1)
 			}
 			text := withMore(lines)
-			line := strings.Count(text[:strings.Index(text, "  "+name+":")], "\n") + 1
+			line := strings.Count(text[:strings.Index(text, "  "+shown+":")], "\n") + 1
 			_, err := checked(t, text, nil)
 			if want := fmt.Sprintf("%s (line %d): want ", f.path, line); fine != (err == "") ||
 				!fine && !strings.Contains(err, want) {

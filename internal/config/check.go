@@ -61,6 +61,7 @@ func (c *Config) Check() error {
 	c.checkPlan(bad)
 	c.checkPickup(bad)
 	c.checkOps(env, bad)
+	c.checkAlerts(env, bad)
 	c.checkChoices(bad)
 	for _, name := range c.unknown {
 		bad(name, "no key has this environment variable; docs/configuration.md lists them")

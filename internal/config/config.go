@@ -129,6 +129,8 @@ type Config struct {
 		Public bool   `yaml:"public,omitempty" doc:"ops.listen may be an address that other machines can reach. It has no login: let only the machines through that watch."`
 	} `yaml:"ops,omitempty"`
 
+	Alerts Alerts `yaml:"alerts,omitempty"`
+
 	Log struct {
 		Level  string `yaml:"level,omitempty" doc:"debug, info, warn or error." default:"info"`
 		Format string `yaml:"format,omitempty" doc:"json or console. Empty: console on a terminal, otherwise json."`

@@ -18,6 +18,7 @@ func Markdown() string {
 	describe(&b, "send.plans[].", reflect.TypeFor[Plan]())
 	describe(&b, "submit.folders[].", reflect.TypeFor[PickupFolder]())
 	describe(&b, "submit.folders[].defaults.", reflect.TypeFor[PickupDefaults]())
+	describe(&b, "alerts.channels[].", reflect.TypeFor[AlertChannel]())
 	return b.String()
 }
 

@@ -66,6 +66,8 @@ const (
 	ColumnsMissing     Code = "RAVN-3009"
 	NotYetKnown        Code = "RAVN-3010"
 	DeliveryConflict   Code = "RAVN-3105"
+	NoSuchAlert        Code = "RAVN-3301"
+	ChannelFailed      Code = "RAVN-3302"
 	CaptureUnreadable  Code = "RAVN-4001"
 	SignatureInvalid   Code = "RAVN-4002"
 	BenchFailed        Code = "RAVN-4003"
@@ -453,6 +455,15 @@ var Table = []Entry{
 		"Finn ut hvem som la det der. Ingenting er overskrevet, og det blir ikke forsøkt igjen",
 		"noko anna ligg der eit dokument skulle leverast, under same leverings-id",
 		"Finn ut kven som la det der. Ingenting er overskrive, og det blir ikkje forsøkt igjen"),
+	row(NoSuchAlert, Ours, Negative, "there is no such open alert", "See ravn alerts list",
+		"det finnes ikke noe slikt åpent varsel", "Se ravn alerts list",
+		"det finst ikkje noko slikt ope varsel", "Sjå ravn alerts list"),
+	row(ChannelFailed, Ours, Unsure, "an alert could not be sent on a channel",
+		"Correct the channel in alerts.channels or its server; what waits is sent again by itself",
+		"et varsel kunne ikke sendes på en kanal",
+		"Rett kanalen i alerts.channels eller tjeneren dens; det som venter, sendes igjen av seg selv",
+		"eit varsel kunne ikkje sendast på ein kanal",
+		"Rett kanalen i alerts.channels eller tenaren hans; det som ventar, blir sendt igjen av seg sjølv"),
 	row(CaptureUnreadable, Submitter, Negative, "the captured message cannot be read",
 		"Give a raw HTTP message with its headers, or only its body",
 		"den lagrede meldingen kan ikke leses", "Oppgi en rå HTTP-melding med hoder, eller bare kroppen",

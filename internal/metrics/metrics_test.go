@@ -24,7 +24,7 @@ var notYet = []string{
 	"ravn_http_request_duration_seconds", "ravn_http_requests_total", "ravn_log_dropped_total", "ravn_mls_age_seconds",
 	"ravn_mls_total", "ravn_rate_limited_total", "ravn_report_done", "ravn_report_due_timestamp_seconds",
 	"ravn_revocation_checks_total", "ravn_shared_degraded", "ravn_vault_last_anchor_timestamp_seconds",
-	"ravn_webhook_attempts_total", "ravn_alerts_open",
+	"ravn_webhook_attempts_total",
 }
 
 // OPS-080: names, types, labels and buckets are those of the table in operations.md, and nothing is named otherwise.
@@ -121,7 +121,7 @@ func full() *Metrics {
 			Work: map[string]Work{"send": {3, time.Minute}}, Breakers: map[string]int{"peer": 1}, Writes: 5, Commits: 4,
 			DiskFree:     map[string]uint64{"data": 1 << 30},
 			Certificates: []Certificate{{"ap", "POP000001", "01234567", time.Unix(1795262403, 0)}},
-			RulesAlarms:  2, ClockOffset: -time.Second,
+			Alerts:       map[string]int{"page": 1}, RulesAlarms: 2, ClockOffset: -time.Second,
 		}
 	})
 	m.Request("accepted", "", 200, time.Millisecond, 1000)
@@ -158,7 +158,7 @@ func TestOPS080Shown(t *testing.T) {
 		`ravn_send_age_seconds_bucket{status="sent",le="1500"} 0`,
 		`ravn_delivery_attempts_total{backend="folder",outcome="taken"} 1`,
 		`ravn_store_writes_total 5`, `ravn_store_commits_total 4`, `ravn_clock_offset_seconds -1`,
-		`ravn_rules_alarms 2`,
+		`ravn_rules_alarms 2`, `ravn_alerts_open{severity="page"} 1`,
 		`ravn_certificate_not_after_timestamp_seconds{fingerprint="01234567",seat="POP000001",use="ap"} ` +
 			`1.795262403e+09`,
 		`ravn_lookups_total{result="registered",source="cache"} 1`, `ravn_breakers_open{scope="peer"} 1`,

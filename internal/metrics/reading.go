@@ -82,6 +82,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for _, cert := range r.Certificates {
 		gauge(certificateEnd, float64(cert.NotAfter.Unix()), cert.Use, cert.Seat, cert.Fingerprint)
 	}
+	for severity, n := range r.Alerts {
+		gauge(alertsOpen, float64(n), severity)
+	}
 	gauge(rulesAlarms, float64(r.RulesAlarms))
 	gauge(clockOffset, r.ClockOffset.Seconds())
 	show(storeWrites, prometheus.CounterValue, float64(r.Writes))

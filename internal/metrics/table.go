@@ -59,6 +59,7 @@ const (
 	fsyncSeconds     = "ravn_fsync_duration_seconds"
 	diskFree         = "ravn_disk_free_bytes"
 	certificateEnd   = "ravn_certificate_not_after_timestamp_seconds"
+	alertsOpen       = "ravn_alerts_open"
 	rulesAlarms      = "ravn_rules_alarms"
 	clockOffset      = "ravn_clock_offset_seconds"
 )
@@ -91,6 +92,7 @@ var table = []Definition{
 	{fsyncSeconds, Histogram, []string{"what"}, "Time until a file or the names in a folder are on disk.", fast},
 	{diskFree, Gauge, []string{"volume"}, "Free space of the disk of a folder.", nil},
 	{certificateEnd, Gauge, []string{"use", "seat", "fingerprint"}, "End of a certificate, unix time.", nil},
+	{alertsOpen, Gauge, []string{"severity"}, "Open alerts.", nil},
 	{rulesAlarms, Gauge, nil, "Alarms about rule packs.", nil},
 	{clockOffset, Gauge, nil, "Clock of this machine minus that of the database.", nil},
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/alert"
 	"github.com/ravn-ap/ravn/internal/alive"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/db/postgres"
@@ -62,6 +63,7 @@ func inspect(ctx context.Context, cfg *config.Config, o CheckOptions) *inspectio
 	}
 	in.add(cfg.CheckFolders())
 	in.rules()
+	in.alerts()
 	in.database(ctx)
 	cfg.UnusedPlans(func(path, earlier string) {
 		in.remark(path, "it is the plan of no message: %s fits all that it fits", earlier)
@@ -230,6 +232,27 @@ func (in *inspection) rules() {
 			in.remark("validation.rules", "%v: documents are checked by the built-in rules only", err)
 		}
 	}
+}
+
+// alerts checks what the channels of alerts need from files (OPS-071).
+func (in *inspection) alerts() {
+	for i, ch := range in.cfg.Alerts.Channels {
+		secret, err := in.cfg.AlertSecret(i)
+		if err == nil && ch.Kind == config.WebhookChannel && ch.Secret+ch.SecretFile != "" {
+			if _, perr := alert.ParseSecret(secret); perr != nil {
+				err = in.cfg.AlertFault(i, secretKey(&ch), perr)
+			}
+		}
+		in.add(err)
+	}
+}
+
+// secretKey is the key that names the secret of a webhook.
+func secretKey(ch *config.AlertChannel) string {
+	if ch.SecretFile != "" {
+		return "secret_file"
+	}
+	return "secret"
 }
 
 // database checks the address of the database, and asks it with Connect.

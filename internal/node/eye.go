@@ -10,12 +10,14 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/ebms"
+	"github.com/ravn-ap/ravn/internal/alert"
 	"github.com/ravn-ap/ravn/internal/backend"
 	"github.com/ravn-ap/ravn/internal/metrics"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -32,10 +34,29 @@ type eye struct {
 	draining atomic.Bool
 	answers  atomic.Bool // the database answered when it was asked last
 	offset   atomic.Int64
-	rules    atomic.Int64 // alarms about rule packs
 	counted  atomic.Pointer[counted]
 	clock    clockwork
 	seen     sightings
+	unready  spell
+	alarms   atomic.Pointer[[]string] // about rule packs
+}
+
+// spell is how long something lasts.
+type spell struct {
+	mu    sync.Mutex
+	began time.Time
+}
+
+// since says since when it lasts, the zero time if it does not.
+func (s *spell) since(lasts bool, now time.Time) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !lasts {
+		s.began = time.Time{}
+	} else if s.began.IsZero() {
+		s.began = now
+	}
+	return s.began
 }
 
 // counted is what is counted over the whole record.
@@ -116,7 +137,7 @@ func (n *Node) reading() metrics.Reading {
 	r := metrics.Reading{
 		Ready: n.checks(), Messages: c.messages, Work: map[string]metrics.Work{},
 		Breakers: map[string]int{"peer": len(n.lanes.Broken())}, DiskFree: map[string]uint64{},
-		Certificates: c.certificates, Alerts: c.alerts, RulesAlarms: int(n.eye.rules.Load()),
+		Certificates: c.certificates, Alerts: c.alerts, RulesAlarms: n.ruleAlarms(),
 		ClockOffset: time.Duration(n.eye.offset.Load()),
 	}
 	for kind, b := range c.work {
@@ -130,6 +151,14 @@ func (n *Node) reading() metrics.Reading {
 		}
 	}
 	return r
+}
+
+// ruleAlarms is how many alarms about rule packs there are.
+func (n *Node) ruleAlarms() int {
+	if list := n.eye.alarms.Load(); list != nil {
+		return len(*list)
+	}
+	return 0
 }
 
 // volumes are the folders whose disks may become full.
@@ -185,8 +214,9 @@ func (n *Node) count(ctx context.Context) error {
 			c.work[kind] = store.Backlog{Kind: kind, Oldest: c.at}
 		}
 	}
+	c.alerts, err = (&alert.Book{DB: n.Store.DB}).Counts(ctx)
 	n.eye.counted.Store(c)
-	return nil
+	return err
 }
 
 // certificates are those whose end matters: all keys of ours, the TLS certificate, the CAs.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -113,7 +114,11 @@ func (n *Node) watchRules(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			n.opts.Log.Error().Err(err).Msg("rule alarms")
 		}
-		n.eye.rules.Store(int64(len(alarms)))
+		names := []string{}
+		for _, a := range alarms {
+			names = append(names, strings.TrimSpace(fmt.Sprintf("%s %s %s", a.Kind, a.Pack, a.Version)))
+		}
+		n.eye.alarms.Store(&names)
 		for _, a := range alarms {
 			n.logRuleAlarm(a)
 		}

@@ -3,6 +3,8 @@ package node
 import (
 	"sync"
 	"time"
+
+	"github.com/ravn-ap/ravn/internal/alert"
 )
 
 // sightings remembers what happened in the last hour, for the rules about how many of many. They are those of this
@@ -82,5 +84,27 @@ func (s *sightings) lookup(answered bool, now time.Time) {
 		s.failing = time.Time{}
 	case s.failing.IsZero():
 		s.failing = now
+	}
+}
+
+// Minutes that the rules look back.
+const (
+	sendMinutes    = 60
+	refusedMinutes = 10
+)
+
+// fill says what was seen.
+func (s *sightings) fill(f *alert.Facts, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	good, bad := s.sends.since(sendMinutes, now)
+	f.Sends = alert.Portion{Bad: bad, All: good + bad}
+	good, bad = s.all.since(refusedMinutes, now)
+	f.Refused = alert.Portion{Bad: bad, All: good + bad}
+	f.Refusals, f.LookupsFail = map[string]int64{}, s.failing
+	for seat, w := range s.peers {
+		if _, n := w.since(refusedMinutes, now); n > 0 {
+			f.Refusals[seat] = n
+		}
 	}
 }
