@@ -164,6 +164,9 @@ func (c *checker) outgoing(m *outgoing) {
 	if n := len(m.attempts); n > 0 && m.attempts[n-1].Ended.IsZero() {
 		bad("I6", "attempt %d never ended", n)
 	}
+	if len(wire) > len(m.attempts) {
+		bad("REL-022", "it was sent %d times, %d attempts are on record", len(wire), len(m.attempts))
+	}
 	if limit := c.attemptsAtMost(d); len(m.attempts) > limit {
 		bad("plan", "%d attempts, at most %d are in its plans", len(m.attempts), limit)
 	}
@@ -195,6 +198,9 @@ func (c *checker) outgoing(m *outgoing) {
 func (c *checker) events(m *outgoing, bad func(string, string, ...any)) {
 	var state store.State
 	for i, e := range m.events {
+		if e.Kind == store.EventAttempt && c.moved == 0 && c.holder(m.ID, e.At) != e.Actor {
+			bad("REL-013", "%s began an attempt when %s had its work", e.Actor, c.holder(m.ID, e.At))
+		}
 		if e.Seq != int64(i+1) {
 			bad("I6", "event %d has number %d", i+1, e.Seq)
 		}
@@ -209,6 +215,16 @@ func (c *checker) events(m *outgoing, bad func(string, string, ...any)) {
 	if state != m.State {
 		bad("I6", "its events end at %s", state)
 	}
+}
+
+// holder is who got the work of a message last before a time.
+func (c *checker) holder(id string, at time.Time) (process string) {
+	for _, k := range c.claims[id] {
+		if !k.at.After(at) {
+			process = k.process
+		}
+	}
+	return process
 }
 
 // attemptsAtMost is how many attempts the plans of a document can have.
@@ -260,8 +276,9 @@ func (c *checker) failedState(m *outgoing, wire []*passage, d *document, bad fun
 	default:
 		bad("truth", "code %s after %v: nobody refused it and its plan is not over ", m.FaultCode, since)
 	}
-	if anyOf(wire, func(x *passage) bool { return x.receipt && x.end > 0 && !x.process.isDead() && x.undisturbed }) {
-		c.count("failed although a receipt came")
+	there := slices.ContainsFunc(c.taken, func(in incoming) bool { return in.MessageID == m.MessageID })
+	if there && m.FaultCode != string(fault.GivenUpUnclear) {
+		bad("REL-027", "its code is %s, and an access point has it", m.FaultCode)
 	}
 }
 

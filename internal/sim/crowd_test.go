@@ -8,12 +8,16 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/golden"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
 // REL-025: thousands of documents wait for access points that do not answer, some of them at an unknown address; each
 // document for another one is sent within a second.
 func TestREL025HealthyBesideThousands(t *testing.T) {
+	if golden.Race {
+		t.Skip("it counts simulated time: left to the run without the race detector")
+	}
 	s, dir := newStock(t), t.TempDir()
 	var w *world
 	synctest.Test(t, func(*testing.T) {
@@ -24,7 +28,7 @@ func TestREL025HealthyBesideThousands(t *testing.T) {
 			faulty: 90 * time.Minute, far: 20 * time.Millisecond, down: []outage{{0, 0, 90 * time.Minute}},
 		}
 		var healthy []*document
-		if err := w.run(func([]*host, *host) { healthy = w.crowd(2_000) }); err != nil {
+		if err := w.run(func(_, _ []*host) { healthy = w.crowd(2_000) }); err != nil {
 			w.violate("run", "%v", err)
 		}
 		if err := w.checkSoon(healthy, time.Second); err != nil {

@@ -66,7 +66,7 @@ func (w *world) handIn(d *document) {
 	r := w.dice("submit", d.name)
 	for {
 		if n := w.aSender(r.IntN(1000)); n != nil {
-			d.tries++
+			w.decided(func() { d.tries++ })
 			err := w.submit(n, d, !d.keyed && !w.short && r.IntN(6) == 0)
 			if err == nil {
 				return
@@ -92,6 +92,7 @@ func (w *world) submit(n *sender, d *document, atOnce bool) error {
 			return err
 		}
 		w.has(n, d, m.ID)
+		w.claimed(m.ID, n.name)
 		_, err = n.out.AttemptMessage(ctx, job, m, as4.Peer{})
 		w.note("%s: %s is sent at once: %s", n.name, d.name, short(err))
 		return nil
@@ -171,6 +172,7 @@ func (w *world) operate(d *document, k int) {
 		var job store.Job
 		if job, err = n.store.Take(ctx, m.Tenant, store.Send, m.ID, n.name, 20*time.Minute); err == nil {
 			w.decided(func() { d.takes++ })
+			w.claimed(m.ID, n.name)
 			_, err = n.out.Attempt(ctx, job, as4.Peer{})
 		}
 	}
@@ -184,7 +186,7 @@ func (w *world) decided(fn func()) {
 }
 
 // plan draws who hands in what when, and all that happens to hosts, registers and clocks.
-func (w *world) plan(senders []*host, c3 *host) {
+func (w *world) plan(senders, peers []*host) {
 	r := w.dice("plan")
 	receivers := 1 + r.IntN(4)
 	for i := range receivers {
@@ -213,14 +215,18 @@ func (w *world) plan(senders []*host, c3 *host) {
 			from = between(r, time.Second, time.Minute) // many at once
 		}
 		w.at(from, func() { w.handIn(d) })
+		if d.keyed && r.IntN(3) == 0 { // C1 does it twice at once, with the same key
+			w.at(from, func() { w.handIn(d) })
+		}
 		for k := range r.IntN(4) {
-			w.at(from+between(r, time.Minute, 10*time.Hour), func() { w.operate(d, k) })
+			after := []time.Duration{20 * time.Minute, 2 * time.Hour, 10 * time.Hour}[r.IntN(3)]
+			w.at(from+between(r, time.Minute, after), func() { w.operate(d, k) })
 		}
 	}
 	if w.mild {
 		return
 	}
-	for _, h := range append(slices.Clone(senders), c3) {
+	for _, h := range append(slices.Clone(senders), peers...) {
 		for range r.IntN(4) {
 			when := between(r, time.Minute, w.faulty)
 			halt, long := r.IntN(2) == 0, between(r, time.Second, 40*time.Minute)
@@ -241,10 +247,13 @@ func (w *world) plan(senders []*host, c3 *host) {
 	}
 }
 
-// setClock sets the wall clock of all hosts (F-06).
+// setClock sets the wall clock of all hosts (F-06), who then look for work.
 func (w *world) setClock(by time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for _, n := range w.senders {
+		n.runner.Wake()
+	}
 	w.shift += by
 	w.moved += by.Abs()
 	w.life["clock set"]++

@@ -18,6 +18,19 @@ var faults = []mishap{
 	{"slow", 4, func(t *trip) (*http.Response, error) {
 		return t.given(t.through(between(t.dice, time.Second, timeout/2)))
 	}},
+	{"twice at once", 6, func(t *trip) (*http.Response, error) { // as by a proxy that repeats
+		t.w.wg.Go(func() {
+			if t.wait(t.w.far) == nil {
+				t.w.atPeer(t, 0)
+			}
+		})
+		t.w.wg.Go(func() {
+			if t.wait(t.w.far) == nil {
+				t.w.atPeer(t, 1)
+			}
+		})
+		return t.given(t.through(t.w.far))
+	}},
 	{"too late", 6, func(t *trip) (*http.Response, error) { return t.through(timeout + time.Minute) }},
 	{"silence", 4, func(t *trip) (*http.Response, error) { return nil, t.wait(time.Hour) }},
 	{"reset before", 5, func(t *trip) (*http.Response, error) { return nil, errReset }},

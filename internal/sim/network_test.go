@@ -91,6 +91,7 @@ func (l *link) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}()
 	res, err := kind.do(&trip{w: w, x: x, req: req, body: body, ctx: ctx, dice: w.dice("trip", x.doc, x.n)})
+	w.meanwhile(x)
 	p.wait() // a process that is stopped learns of the answer when it goes on
 	if p.isDead() {
 		err = errDead
@@ -100,6 +101,16 @@ func (l *link) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return res, nil
+}
+
+// meanwhile is what happens to hosts while a message is under way.
+func (w *world) meanwhile(x *passage) {
+	r := w.dice("meanwhile", x.doc, x.n)
+	if w.mild || w.isCalm() || r.IntN(60) > 0 {
+		return
+	}
+	w.setClock(between(r, -90*time.Minute, 90*time.Minute))
+	time.Sleep(between(r, time.Second, time.Minute))
 }
 
 // departs notes a message that enters the network, and checks what must be the same for all attempts (I7).
@@ -251,7 +262,8 @@ func (t *trip) through(after time.Duration) (*http.Response, error) {
 		return nil, err
 	}
 	answered := make(chan *http.Response, 1)
-	t.w.wg.Go(func() { answered <- t.w.atPeer(t) })
+	node := t.dice.IntN(1000)
+	t.w.wg.Go(func() { answered <- t.w.atPeer(t, node) })
 	select {
 	case res := <-answered:
 		if err := t.wait(t.latency() + after); err != nil {
@@ -267,8 +279,8 @@ func (t *trip) through(after time.Duration) (*http.Response, error) {
 }
 
 // atPeer is what the access point does. It is nil if the program there dies meanwhile.
-func (w *world) atPeer(t *trip) *http.Response {
-	n := w.peers()
+func (w *world) atPeer(t *trip, node int) *http.Response {
+	n := w.peers(node)
 	if n == nil {
 		return nil
 	}

@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,7 +64,7 @@ func (w *world) startPeers(p *process, before string) (_ program, err error) {
 		}
 	}
 	w.mu.Lock()
-	w.c3 = n
+	w.c3[p.name] = n
 	w.mu.Unlock()
 	return n, nil
 }
@@ -84,7 +87,9 @@ func (n *peers) add(i int) error {
 		Keys: in.Keys, Trust: w.trust, Handler: in, Seat: w.aps[i][0].Seat, Host: hostOf(i), Path: "/as4",
 		Spool: w.file("c3"), Now: w.wall,
 		// ids are those of messages: unique over all processes
-		NewID: func() string { return n.name[3:] + "-" + tenant + "-" + hex.EncodeToString(n.fresh()) },
+		NewID: func() string {
+			return strings.ReplaceAll(n.name, "#", "-") + "-" + tenant + "-" + hex.EncodeToString(n.fresh())
+		},
 	}
 	n.aps = append(n.aps, &accessPoint{rx, in})
 	return nil
@@ -117,7 +122,7 @@ func (n *peers) run(ctx context.Context) { n.runner.Run(ctx) }
 
 func (n *peers) leave() {
 	n.w.mu.Lock()
-	n.w.c3 = nil
+	delete(n.w.c3, n.name)
 	n.w.mu.Unlock()
 	if !n.isDead() {
 		if _, err := n.store.LeaveOwner(context.Background(), n.name); err != nil {
@@ -129,11 +134,15 @@ func (n *peers) leave() {
 	}
 }
 
-// peers returns the program of C3 that runs now, or nil.
-func (w *world) peers() *peers {
+// peers returns one of the processes of C3 that run now, or nil.
+func (w *world) peers(n int) *peers {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.c3
+	names := slices.Sorted(maps.Keys(w.c3))
+	if len(names) == 0 {
+		return nil
+	}
+	return w.c3[names[n%len(names)]]
 }
 
 // desk is what C4 has: a backend that knows repeats by their key (REL-010).
@@ -230,6 +239,10 @@ func (q *inquiry) Endpoint(ctx context.Context, r peppol.ParticipantID, _ peppol
 	dice := w.dice("lookup", doc, w.asks(doc))
 	wait := between(dice, time.Millisecond, w.far)
 	bad := !w.isCalm() && dice.Float64() < w.lookups
+	if !w.isCalm() && !w.mild && dice.IntN(30) == 0 { // between claim and attempt
+		w.wg.Go(func() { q.p.halt(between(dice, time.Minute, 30*time.Minute)) })
+		time.Sleep(time.Millisecond)
+	}
 	if bad && dice.IntN(3) == 0 {
 		wait = between(dice, time.Second, time.Minute)
 	}

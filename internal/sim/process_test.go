@@ -250,8 +250,9 @@ func (h *host) live(over context.Context, p *process, prog program) {
 	ended := make(chan struct{})
 	go func() { defer close(ended); prog.run(ctx) }()
 	var shutdown <-chan time.Time
-	if r := p.dice("shutdown"); r.IntN(6) == 0 && !h.w.isCalm() && !h.w.mild {
-		shutdown = time.After(between(r, 10*time.Minute, 8*time.Hour))
+	r := p.dice("shutdown")
+	if in := between(r, 10*time.Minute, 8*time.Hour); r.IntN(6) == 0 && h.w.elapsed()+in < h.w.faulty && !h.w.mild {
+		shutdown = time.After(in)
 	}
 	select {
 	case <-p.dead:

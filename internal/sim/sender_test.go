@@ -168,6 +168,20 @@ func (w *world) docOf(id string) string {
 	return ""
 }
 
+// claim is when a process got the work of a message.
+type claim struct {
+	at      time.Time
+	process string
+}
+
+// claimed notes that a process has the work of a message.
+func (w *world) claimed(id, process string) {
+	at := w.wall()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.claims[id] = append(w.claims[id], claim{at, process})
+}
+
 // spread is ap.Jitter with the dice of the run.
 func (n *sender) spread(d time.Duration) time.Duration {
 	r := n.dice("spread", n.w.elapsed())
@@ -181,6 +195,30 @@ func (n *sender) told(ctx context.Context, job store.Job, m store.Message, err e
 		return
 	}
 	n.w.note("%s: %s %s → %s: %s", n.name, m.ConversationID, m.State, now.State, short(err))
+	n.w.checkArrived(now)
+}
+
+// checkArrived checks that what an access point has does not count as certainly not sent: it could be cancelled, or go
+// to another access point (REL-027). An operator's decision to send again what was given up makes it so.
+func (w *world) checkArrived(m store.Message) {
+	if m.State != store.RetryWait {
+		return
+	}
+	w.mu.Lock()
+	there := ""
+	for i := range accessPoints {
+		if len(w.proof[m.MessageID+" "+hostOf(i)]) > 0 {
+			there = hostOf(i)
+		}
+	}
+	again := slices.ContainsFunc(w.docs, func(d *document) bool {
+		return d.name == m.ConversationID && slices.ContainsFunc(d.requeues,
+			func(q requeue) bool { return q.from != store.Unknown })
+	})
+	w.mu.Unlock()
+	if there != "" && !again {
+		w.violate("REL-027", "%s is %s, and %s has it", m.ConversationID, m.State, there)
+	}
 }
 
 func short(err error) string {
@@ -315,6 +353,7 @@ func (v *watch) ClaimLanes(ctx context.Context, c store.Claim, share func([]stor
 	defer v.mu.Unlock()
 	v.when = w.elapsed()
 	for _, j := range jobs {
+		w.claimed(j.MessageID, v.n.name)
 		if p := v.jobs[j.ID]; p != nil { // its lease ran out while it is under way
 			p.claims++
 		} else {

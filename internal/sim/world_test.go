@@ -92,7 +92,8 @@ type world struct {
 	wire      []*passage          // attempts that reached the network
 	proof     map[string][][]byte // the receipts that access points gave, by message id and host
 	senders   map[string]*sender  // processes that run, by name
-	c3        *peers              // likewise; nil while none runs
+	c3        map[string]*peers   // likewise
+	claims    map[string][]claim  // by message
 	serial    int
 	lasted    time.Duration   // the whole run
 	inquiries map[string]int  // of the register, by document
@@ -135,7 +136,7 @@ func newWorld(s *stock, seed uint64, dir string) *world {
 	w := &world{
 		stock: s, seed: seed, dir: dir, begun: time.Now(), proof: map[string][][]byte{}, life: map[string]int{},
 		senders: map[string]*sender{}, inquiries: map[string]int{}, dialled: map[string]int{},
-		denied:   map[string]bool{},
+		denied: map[string]bool{}, c3: map[string]*peers{}, claims: map[string][]claim{},
 		register: map[string][]entry{}, desk: desk{docs: map[string]*delivered{}, visits: map[string]int{}},
 	}
 	r := w.dice("settings")
