@@ -431,8 +431,10 @@ func TestOPS041TwoNodesOnOneFolder(t *testing.T) {
 		}
 	}
 	second.kill()
+	third := serveProcess(t, p.from) // whose start gives back what the dead one had under way
 	p.drained(time.Minute)
 	first.kill()
+	third.kill()
 	p.exactlyOnce(put)
 }
 

@@ -84,19 +84,16 @@ func (n *Node) Reload(cfg *config.Config, log zerolog.Logger) (next *Node, kept 
 	if err := errors.Join(in.bad...); err != nil {
 		return nil, nil, err
 	}
-	if err := cfg.MakePickups(); err != nil {
+	opts := n.opts
+	opts.Log = log
+	next = configured(cfg, in, opts, n.lasting)
+	if err := next.openPickups(s.ctx); err != nil {
 		return nil, nil, err
 	}
 	if err := n.noteReload(s.ctx, cfg.Changes(old.Config)); err != nil {
 		return nil, nil, err
 	}
-	opts := n.opts
-	opts.Log = log
-	next = configured(cfg, in, opts, n.lasting)
 	next.wire(in)
-	if err := next.openPickups(s.ctx); err != nil {
-		return nil, nil, err
-	}
 	if next.cert != nil {
 		next.cert.use(cfg.Path(cfg.AS4.TLSCert), cfg.Path(cfg.AS4.TLSKey), next.logReload)
 	}

@@ -135,6 +135,7 @@ func (r *round) submission(d *document, name string) (sub ap.Submission, err err
 	}
 	sub = ap.Submission{
 		Tenant: r.Tenant, Key: r.key(name, d.sum), Content: content(d.sum, text), Defaults: r.Defaults, Open: d.open,
+		Batch: true, // a folder may bring thousands at once
 	}
 	if text == nil {
 		return sub, nil
