@@ -133,6 +133,9 @@ func run[T any](c *conn, query string, do func() (T, error)) (T, error) {
 	if begin || !c.write {
 		c.p.wait()
 	}
+	if begin { // the disk takes its time; meanwhile others read
+		time.Sleep(between(c.p.dice("disk", c.p.w.elapsed()), 200*time.Microsecond, 3*time.Millisecond))
+	}
 	if c.p.isDead() {
 		return none, errDead
 	}

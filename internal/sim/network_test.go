@@ -106,7 +106,11 @@ func (l *link) RoundTrip(req *http.Request) (*http.Response, error) {
 // meanwhile is what happens to hosts while a message is under way.
 func (w *world) meanwhile(x *passage) {
 	r := w.dice("meanwhile", x.doc, x.n)
-	if w.mild || w.isCalm() || r.IntN(8) > 0 {
+	seldom := 8
+	if x.n == 1 { // what it does next depends on this one alone
+		seldom = 2
+	}
+	if w.mild || w.isCalm() || r.IntN(seldom) > 0 {
 		return
 	}
 	switch w.mood {
