@@ -280,7 +280,7 @@ func (c *checker) failedState(m *outgoing, wire []*passage, d *document, bad fun
 		bad("truth", "code %s after %v: nobody refused it and its plan is not over ", m.FaultCode, since)
 	}
 	there := slices.ContainsFunc(c.taken, func(in incoming) bool { return in.MessageID == m.MessageID })
-	if there && m.FaultCode != string(fault.GivenUpUnclear) {
+	if there && m.FaultCode != string(fault.GivenUpUnclear) && !c.cameTwice(m.ConversationID) {
 		bad("REL-027", "its code is %s, and an access point has it", m.FaultCode)
 	}
 }
@@ -290,7 +290,8 @@ func (c *checker) cancelledState(m *outgoing, d *document, wire []*passage, bad 
 		bad("truth", "nobody withdrew it")
 		return
 	}
-	if slices.ContainsFunc(c.taken, func(in incoming) bool { return in.MessageID == m.MessageID }) {
+	there := slices.ContainsFunc(c.taken, func(in incoming) bool { return in.MessageID == m.MessageID })
+	if there && !c.cameTwice(m.ConversationID) {
 		bad("REL-027", "an access point has it")
 	}
 	last := slices.Max(d.cancels)
@@ -353,7 +354,8 @@ func (c *checker) mayBeTwice(doc string, list []*incoming) bool {
 	if list[0].Tenant == list[1].Tenant {
 		return false
 	}
-	return d.takes > 0 || slices.ContainsFunc(d.requeues, func(q requeue) bool { return q.from != store.Unknown })
+	return c.cameTwice(doc) || d.takes > 0 ||
+		slices.ContainsFunc(d.requeues, func(q requeue) bool { return q.from != store.Unknown })
 }
 
 // office checks what C4 has (I2, I3).

@@ -19,6 +19,7 @@ var faults = []mishap{
 		return t.given(t.through(between(t.dice, time.Second, timeout/2)))
 	}},
 	{"twice at once", 6, func(t *trip) (*http.Response, error) { // as by a proxy that repeats
+		t.x.twice = true
 		t.w.wg.Go(func() {
 			if t.wait(t.w.far) == nil {
 				t.w.atPeer(t, 0)

@@ -38,6 +38,7 @@ type passage struct {
 	turned       bool // the answer says that the address is wrong
 	duplicate    bool // the answer says that it is there already
 	wrong        bool // the answer is a receipt for something else
+	twice        bool // it came to the access point more than once, which may have answered differently
 	retryAfter   time.Duration
 	undisturbed  bool // the process was well when it began
 	requestBytes []byte

@@ -198,6 +198,14 @@ func (n *sender) told(ctx context.Context, job store.Job, m store.Message, err e
 	n.w.checkArrived(now)
 }
 
+// cameTwice reports whether an attempt came to an access point more than once: it may have taken one copy and refused
+// the other, whose answer is what the sender knows.
+func (w *world) cameTwice(doc string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.ContainsFunc(w.wire, func(x *passage) bool { return x.doc == doc && x.twice })
+}
+
 // checkArrived checks that what an access point has does not count as certainly not sent: it could be cancelled, or go
 // to another access point (REL-027). An operator's decision to send again what was given up makes it so.
 func (w *world) checkArrived(m store.Message) {
@@ -216,7 +224,7 @@ func (w *world) checkArrived(m store.Message) {
 			func(q requeue) bool { return q.from != store.Unknown })
 	})
 	w.mu.Unlock()
-	if there != "" && !again {
+	if there != "" && !again && !w.cameTwice(m.ConversationID) {
 		w.violate("REL-027", "%s is %s, and %s has it", m.ConversationID, m.State, there)
 	}
 }
