@@ -207,6 +207,9 @@ func (c *checker) events(m *outgoing, bad func(string, string, ...any)) {
 		if e.To == "" {
 			continue
 		}
+		if e.From == store.FailedPermanent && e.Kind != store.EventRequeued {
+			bad("truth", "event %d %s takes it up again, and nobody said so", e.Seq, e.Kind)
+		}
 		if e.From != state {
 			bad("I6", "event %d %s begins at %s, where %s was", e.Seq, e.Kind, e.From, state)
 		}
@@ -377,22 +380,26 @@ func (c *checker) office() {
 
 // counted checks that what was sent and accepted is counted once (D-11).
 func (c *checker) counted() error {
-	sent := 0
+	sent, ids := 0, map[string]bool{} // one that is at two access points is counted once: their record is one
+	for _, in := range c.taken {
+		ids[in.MessageID] = true
+	}
 	for _, m := range c.sent {
 		if m.State == store.Sent {
 			sent++
 		}
 	}
 	for _, one := range []struct {
+		name string
 		s    *store.Store
 		want int
-	}{{c.c2, sent}, {c.c3, len(c.taken)}} {
+	}{{"c2", c.c2, sent}, {"c3", c.c3, len(ids)}} {
 		n, err := countRows(one.s)
 		if err != nil {
 			return err
 		}
 		if n != one.want {
-			c.violate("I6", "%d exchanges are counted, want %d", n, one.want)
+			c.violate("I6", "%d exchanges are counted in %s, want %d", n, one.name, one.want)
 		}
 	}
 	return nil

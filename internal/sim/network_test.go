@@ -106,11 +106,16 @@ func (l *link) RoundTrip(req *http.Request) (*http.Response, error) {
 // meanwhile is what happens to hosts while a message is under way.
 func (w *world) meanwhile(x *passage) {
 	r := w.dice("meanwhile", x.doc, x.n)
-	if w.mild || w.isCalm() || r.IntN(60) > 0 {
+	if w.mild || w.isCalm() || r.IntN(8) > 0 {
 		return
 	}
-	w.setClock(between(r, -90*time.Minute, 90*time.Minute))
-	time.Sleep(between(r, time.Second, time.Minute))
+	switch w.mood {
+	case clocksJump:
+		w.setClock(between(r, -90*time.Minute, 90*time.Minute))
+		time.Sleep(between(r, time.Second, time.Minute))
+	case sendersDie:
+		x.process.kill("while it waits for an answer")
+	}
 }
 
 // departs notes a message that enters the network, and checks what must be the same for all attempts (I7).

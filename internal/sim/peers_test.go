@@ -239,7 +239,7 @@ func (q *inquiry) Endpoint(ctx context.Context, r peppol.ParticipantID, _ peppol
 	dice := w.dice("lookup", doc, w.asks(doc))
 	wait := between(dice, time.Millisecond, w.far)
 	bad := !w.isCalm() && dice.Float64() < w.lookups
-	if !w.isCalm() && !w.mild && dice.IntN(30) == 0 { // between claim and attempt
+	if w.mood == sendersStop && !w.isCalm() && !w.mild && dice.IntN(8) == 0 { // between claim and attempt
 		w.wg.Go(func() { q.p.halt(between(dice, time.Minute, 30*time.Minute)) })
 		time.Sleep(time.Millisecond)
 	}

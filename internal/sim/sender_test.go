@@ -336,9 +336,16 @@ func (v *watch) ClaimLanes(ctx context.Context, c store.Claim, share func([]stor
 				open[h.Name] = true
 			}
 		}
-		list, given := share(heads), map[string]int{}
+		list, given, free := share(heads), map[string]int{}, c.Limit
 		for _, p := range list {
 			given[p.Lane] += p.Limit
+			free -= p.Limit
+		}
+		for name := range open {
+			if name != "" && free > 0 && given[name] == 0 && v.may(name) > 0 {
+				const text = "%s leaves %d places free, and %q, which may have %d, gets none"
+				w.violate("lanes", text, v.n.name, free, name, v.may(name))
+			}
 		}
 		for name, k := range given {
 			alone := len(open) == 1 && v.lane(name).until.IsZero()

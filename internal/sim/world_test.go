@@ -105,6 +105,7 @@ type world struct {
 // settings of a run are drawn before it.
 type settings struct {
 	mild    bool          // nothing happens to processes and records
+	mood    mood          // what happens to hosts more often than by chance
 	trouble float64       // share of attempts with which something happens
 	lookups float64       // share of lookups that fail
 	nodes   int           // processes of C2 at the same time
@@ -118,6 +119,16 @@ type settings struct {
 	far     time.Duration // the longest way through the network, there or back
 	down    []outage
 }
+
+// mood is what happens at the worst moments of a run.
+type mood int
+
+const (
+	_           mood = iota
+	clocksJump       // while a message is under way
+	sendersDie       // likewise
+	sendersStop      // between the claim and the attempt
+)
 
 // outage is a time in which an access point does not answer.
 type outage struct {
@@ -142,6 +153,7 @@ func newWorld(s *stock, seed uint64, dir string) *world {
 	r := w.dice("settings")
 	w.settings = settings{
 		mild:    r.IntN(4) == 0,
+		mood:    mood(r.IntN(4)),
 		trouble: []float64{0.2, 0.5, 0.8, 0.95}[r.IntN(4)],
 		lookups: []float64{0, 0.1, 0.4}[r.IntN(3)],
 		nodes:   1 + r.IntN(2),

@@ -299,7 +299,7 @@ func (s *Store) Bury(ctx context.Context, job Job, reason string) error {
 }
 
 // Quarantine ends a job that crashes its handler: the message it sends or delivers becomes QUARANTINED, with an event;
-// other work is given up, with an event (REL-067).
+// other work is given up, with an event (REL-067). An attempt that was under way may have arrived (REL-027).
 func (s *Store) Quarantine(ctx context.Context, job Job, reason string) error {
 	return s.Update(ctx, job.Tenant, func(tx *Tx) error {
 		if err := tx.Bury(job, reason); err != nil || job.MessageID == "" {
@@ -312,6 +312,11 @@ func (s *Store) Quarantine(ctx context.Context, job Job, reason string) error {
 		m, err := tx.Get(job.MessageID)
 		if err != nil {
 			return err
+		}
+		if working, interrupted := underWay(m.Direction); m.State == working {
+			if err := tx.interrupt(&m, interrupted); err != nil {
+				return err
+			}
 		}
 		return tx.Move(&m, Quarantined, ev)
 	})

@@ -711,4 +711,17 @@ func testQuarantine(b *bench) {
 	b.must(b.Quarantine(b.ctx, b.claimed(store.Report), "crashed twice"))
 	b.must(b.Requeue(b.ctx, tenant, m.ID, "ola", "fixed"))
 	want(b, "claims that never ended", b.claimed(store.Deliver).Unended, 0)
+
+	out := b.submitted(2)
+	_, _, err := b.StartAttempt(b.ctx, b.claimed(store.Send), sealedAs("one"))
+	b.must(err)
+	b.clock.advance(lease) // the worker vanished
+	b.must(b.Quarantine(b.ctx, b.claimed(store.Send), "crashed twice"))
+	attempts, err := b.Attempts(b.ctx, tenant, out.ID)
+	b.must(err)
+	want(b, "its attempt", fmt.Sprint(attempts[0].Outcome, attempts[0].Unclear, attempts[0].Ended.IsZero()),
+		fmt.Sprint(store.OutcomeInterrupted, true, false))
+	b.must(b.Requeue(b.ctx, tenant, out.ID, "ola", "fixed"))
+	err = b.Cancel(b.ctx, tenant, out.ID, "ola", "")
+	want(b, "REL-027 what may have arrived", errors.Is(err, db.ErrConflict), true)
 }
