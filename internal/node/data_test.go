@@ -79,16 +79,32 @@ func plant(t *testing.T, d *Data, key string, age time.Duration) string {
 func accepted(t *testing.T, d *Data, age time.Duration) (key, file string) {
 	t.Helper()
 	id := db.NewID()
-	key = store.BlobKey(id, "sbd")
-	file = plant(t, d, key, age)
-	_, err := d.Store.Accept(t.Context(), db.DefaultTenant, store.Acceptance{
-		Message:  store.Message{ID: id, C2: "POP1", MessageID: id, Payload: store.BlobRef{Key: key, Length: 9}},
-		Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, Bytes: []byte("r")}},
-	})
+	w, err := d.Files.Create(t.Context(), store.BlobKey(id, "sbd"))
+	if err == nil {
+		_, err = w.Write([]byte("document " + id))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return key, file
+	ref, err := w.Commit()
+	if err == nil {
+		_, err = d.Store.Accept(t.Context(), db.DefaultTenant, store.Acceptance{
+			Message:  store.Message{ID: id, C2: "POP1", MessageID: id, Payload: ref},
+			Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, Bytes: []byte("r")}},
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := filepath.Glob(filepath.Join(d.dir, "blobs", "*", ref.Key))
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	at := time.Now().Add(-age)
+	if err := os.Chtimes(found[0], at, at); err != nil {
+		t.Fatal(err)
+	}
+	return ref.Key, found[0]
 }
 
 func exists(file string) bool {
@@ -464,7 +480,7 @@ func TestREL007CollectorStops(t *testing.T) {
 func watched(t *testing.T) (*Node, *bytes.Buffer) {
 	t.Helper()
 	cfg, log := dataConfig(t), &bytes.Buffer{}
-	opts := Options{Log: zerolog.New(log), Now: time.Now, Hook: func(string) {}}
+	opts := Options{Log: zerolog.New(log).Level(zerolog.WarnLevel), Now: time.Now, Hook: func(string) {}}
 	n := &Node{lasting: &lasting{}, Config: cfg, opts: opts}
 	if err := n.openRecord(t.Context()); err != nil {
 		t.Fatal(err)

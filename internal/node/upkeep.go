@@ -181,6 +181,7 @@ func (n *Node) scrub(ctx context.Context) error {
 	p.begin(now)
 	v := n.data.Verifier(n.found(&p, "payload_damaged"))
 	v.Rate = scrubRate
+	v.Absent = func(context.Context) (bool, error) { return true, nil } // findLost tells of those every hour
 	next, read, all, verr := v.Payloads(ctx, p.After)
 	p.Read.Add(read)
 	if p.After = next; all {
