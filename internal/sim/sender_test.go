@@ -198,12 +198,23 @@ func (n *sender) told(ctx context.Context, job store.Job, m store.Message, err e
 	n.w.checkArrived(now)
 }
 
-// cameTwice reports whether an attempt came to an access point more than once: it may have taken one copy and refused
-// the other, whose answer is what the sender knows.
+// cameTwice reports whether an access point may have taken one copy of a document and refused another, whose answer is
+// what the sender knows: an attempt came there more than once, or it refused one after it had given no answer to an
+// earlier one.
 func (w *world) cameTwice(doc string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.ContainsFunc(w.wire, func(x *passage) bool { return x.doc == doc && x.twice })
+	silent := false
+	for _, x := range w.wire {
+		if x.doc != doc {
+			continue
+		}
+		if x.twice || silent && x.permanent {
+			return true
+		}
+		silent = silent || !x.receipt && !x.permanent
+	}
+	return false
 }
 
 // checkArrived checks that what an access point has does not count as certainly not sent: it could be cancelled, or go
