@@ -62,11 +62,17 @@ func (c *cli) serve() *cobra.Command {
 	}
 }
 
-// reloadOnHangup reloads the configuration of a server at each SIGHUP, until the returned function is called.
+// reloadOnHangup reloads the configuration of a server at each SIGHUP, until the returned function is called. One that
+// came while the server was starting is obeyed when it has begun.
 func (c *cli) reloadOnHangup(hup <-chan os.Signal, n *node.Node) (end func()) {
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
+		select {
+		case <-n.Begun():
+		case <-done:
+			return
+		}
 		for {
 			select {
 			case <-hup:
@@ -92,7 +98,7 @@ func (c *cli) reload(n *node.Node) {
 	}
 	switch {
 	case errors.Is(err, node.ErrNotServing):
-		log.Warn().Msg("not reloaded: the server is starting or ending")
+		log.Warn().Msg("not reloaded: the server is ending")
 		return
 	case err != nil:
 		for _, one := range flatten(err) {

@@ -114,7 +114,7 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) 
 	if err := errors.Join(in.bad...); err != nil {
 		return nil, err
 	}
-	n := configured(cfg, in, opts, &lasting{})
+	n := configured(cfg, in, opts, &lasting{succession: succession{begun: make(chan struct{})}})
 	n.newEye()
 	if err := n.show(); err != nil {
 		return nil, err

@@ -97,6 +97,7 @@ func runNodeWith(t testing.TB, file string, opts Options) *tested {
 	ctx, stop := context.WithCancel(context.Background())
 	tn := &tested{Node: n, Dir: filepath.Dir(file), Log: log, stop: stop, done: make(chan error, 1)}
 	go func() { tn.done <- n.Serve(ctx) }()
+	<-n.Begun()
 	t.Cleanup(func() {
 		tn.end(t)
 		conserved(t, n)

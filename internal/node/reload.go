@@ -20,6 +20,7 @@ import (
 // AS4 listener, which outlives them.
 type succession struct {
 	receiver atomic.Pointer[as4.Receiver]
+	begun    chan struct{} // closed when Serve has begun
 
 	mu   sync.Mutex
 	ctx  context.Context // of Serve; nil before it and after it
@@ -39,6 +40,7 @@ func (s *succession) begin(ctx context.Context, n *Node) {
 	defer s.mu.Unlock()
 	s.ctx = ctx
 	s.start(n)
+	close(s.begun)
 }
 
 // start starts the work of a node. What it has under way when it is ended may finish (REL-063).
@@ -63,6 +65,9 @@ func (s *succession) wait() {
 	s.mu.Unlock()
 	s.wg.Wait()
 }
+
+// Begun is closed when the server has begun to serve: from then on it can be reloaded.
+func (n *Node) Begun() <-chan struct{} { return n.succession.begun }
 
 // ErrNotServing means that the server has not begun to serve yet, or is ending.
 var ErrNotServing = errors.New("node: the server is not running")
