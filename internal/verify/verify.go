@@ -47,8 +47,8 @@ type Verifier struct {
 	Wait func(ctx context.Context, d time.Duration)
 }
 
-// page is how many rows are read together, mostUnread how many payloads in a row may fail to be read before the store as
-// a whole is held to be the reason.
+// page is how many rows are read together. When mostUnread payloads in a row cannot be read, the reason is held to be
+// the store as a whole.
 const (
 	page       = 500
 	mostUnread = 10
