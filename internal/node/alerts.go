@@ -140,7 +140,7 @@ const (
 	failedSpan   = time.Hour
 	lookBack     = 90 * 24 * time.Hour  // what got into its state before needs no alert any more
 	oldest       = 400 * 24 * time.Hour // documents that were handed in or came before are not looked for
-	moreThanEach = 51                  // one more than have alerts of their own
+	moreThanEach = 51                   // one more than have alerts of their own
 	mostWaiting  = 1000
 )
 

@@ -75,7 +75,7 @@ func (n *Node) newEye() {
 	n.eye.counted.Store(&counted{})
 	n.eye.clock.start(n.opts.Now())
 	n.eye.metrics = metrics.New(metrics.Build{Version: n.opts.Version, Commit: n.opts.Commit, Go: runtime.Version()},
-		func() metrics.Reading { return n.eye.current.Load().reading() })
+		func() metrics.Reading { return n.heir().reading() })
 }
 
 // committed is told of each commit of the record.

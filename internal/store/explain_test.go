@@ -172,8 +172,8 @@ func TestREL025ClaimsGoAlongTheirLane(t *testing.T) {
 }
 
 // workRows are rows of the outbox, half of them open, half given up.
-const workRows = `INSERT INTO outbox (id, tenant, kind, job_key, message_id, created, due, owner, lease_end, token, tries,
-	unended, done, dead, reason)
+const workRows = `INSERT INTO outbox (id, tenant, kind, job_key, message_id, created, due, owner, lease_end, token,
+	tries, unended, done, dead, reason)
 	WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
 	SELECT 'send/default/id' || i, 'default', CASE WHEN i % 5 = 0 THEN 'notify' ELSE 'send' END, 'id' || i, 'id' || i,
 		i, i, '', 0, 0, 0, 0, CASE WHEN i % 2 = 0 THEN 0 ELSE i END, i % 2, '' FROM n`

@@ -163,8 +163,8 @@ var endedOpen = []State{ReceiptInvalid, UnknownAccepted, RecoveryHold}
 // decided are the states of messages whose given up sending or delivery needs no decision any more.
 var decided = []State{Closed, Archived, Cancelled, Sent, Delivered}
 
-// Jobs returns rows of the outbox, the longest due first; of what was given up, the longest ago first. With a kind a page
-// costs what is in it, wherever in the list it is.
+// Jobs returns rows of the outbox, the longest due first; of what was given up, the longest ago first. With a kind a
+// page costs what is in it, wherever in the list it is.
 func (s *Store) Jobs(ctx context.Context, tenant string, f JobFilter) ([]Job, error) {
 	query, args := f.query(tenant)
 	return db.ReadAll(ctx, s.DB, "jobs", scanJob, query, args...)

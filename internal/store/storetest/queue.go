@@ -68,7 +68,7 @@ func testJobFilter(b *bench) {
 		"dead":             {store.JobFilter{Dead: true}, []string{dead.ID}},
 		"ended":            {store.JobFilter{Ended: true}, []string{odd.ID}},
 		"state":            {store.JobFilter{Kind: store.Send, States: held}, []string{waits.ID, bare.ID}},
-		"host":             {store.JobFilter{Lane: "AS4.example"}, []string{ready.ID, waits.ID, bare.ID}}, // probably, too
+		"host":             {store.JobFilter{Lane: "AS4.example"}, []string{ready.ID, waits.ID, bare.ID}}, // probably
 		"no host":          {store.JobFilter{Lane: "as4"}, nil},
 		"code":             {store.JobFilter{Code: "RAVN-2204"}, []string{waits.ID}},
 		"code of a state":  {store.JobFilter{Code: "RAVN-2204", Uncoded: held}, []string{waits.ID, bare.ID}},
