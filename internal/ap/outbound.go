@@ -454,8 +454,10 @@ func (out *Outbound) result(ctx context.Context, job store.Job, m store.Message,
 	switch se.Outcome {
 	case as4.Refused:
 		res.State, res.Refused = store.FailedPermanent, se.Answer != nil && se.Answer.Signer != nil
-	case as4.Later, as4.NotSent:
+	case as4.Later:
 		res.State = store.RetryWait
+	case as4.NotSent: // no answer has a code: the record says what stopped it as the operator reads it
+		res.State, res.Code = store.RetryWait, string(notSentFault(err).Code)
 	case as4.TurnedAway:
 		if res.State = store.RetryWait; out.turnedAway(ctx, job, m) >= mostTurnedAway {
 			res.State = store.FailedPermanent
@@ -584,7 +586,7 @@ func (out *Outbound) sendFault(ctx context.Context, m store.Message, err error) 
 
 // notSentFault tells a guard's refusal, which is the register's fault, and a failure of our own proxy from a connection
 // that failed.
-func notSentFault(err error) error {
+func notSentFault(err error) *fault.Error {
 	if proxyFailed(err) {
 		return fault.New(fault.ProxyFailed, err, "")
 	}

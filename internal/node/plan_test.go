@@ -316,6 +316,10 @@ func TestREL025EachAnswersForItself(t *testing.T) {
 	if _, err := from.Outbound.AttemptDue(t.Context(), job, m); codeOf(err) != fault.PeerNotReached {
 		t.Errorf("got %v", err)
 	}
+	if m, err := from.Store.Get(t.Context(), db.DefaultTenant, m.ID); err != nil || m.State != store.RetryWait ||
+		m.FaultCode != string(fault.PeerNotReached) { // API-055: the record keeps what stopped it
+		t.Errorf("%v: %s, %q", err, m.State, m.FaultCode)
+	}
 	want := store.LaneOf(old.URL()) + " true, 127.0.0.1:1 false"
 	if got := strings.Join(*said, ", "); got != want {
 		t.Errorf("said %q, want %q", got, want)
