@@ -102,8 +102,8 @@ func TestOPS009NewsInTheQueue(t *testing.T) {
 	if got := names(list); got != m.ID+" "+news.Event {
 		t.Fatalf("given up: %s", got)
 	}
-	if news = list[1]; !slices.Equal(news.Actions, []documents.Action{documents.Retry}) || news.Reason != "it crashed" ||
-		!news.GivenUp {
+	if news = list[1]; !slices.Equal(news.Actions, []documents.Action{documents.Retry}) || !news.GivenUp ||
+		news.Reason != "it crashed" {
 		t.Errorf("given up: %+v", news)
 	}
 	if list, _ = o.work(documents.WorkQuery{Code: "EBMS:0004"}); names(list) != m.ID {
@@ -113,7 +113,8 @@ func TestOPS009NewsInTheQueue(t *testing.T) {
 		if got := o.PossibleNews(t.Context(), action, news.Event); got.OK != ok || (got.Reason == "") != ok {
 			t.Errorf("possible: %+v", got)
 		}
-		if got := o.DoNews(t.Context(), action, news.Event, "kari", "mended"); got.OK != ok || (got.Reason == "") != ok {
+		got := o.DoNews(t.Context(), action, news.Event, "kari", "mended")
+		if got.OK != ok || (got.Reason == "") != ok {
 			t.Errorf("done: %+v", got)
 		}
 	}
@@ -170,8 +171,8 @@ func TestAPI058QueueFilters(t *testing.T) {
 	}
 }
 
-// API-058: what would be done is what is done: an attempt that may have arrived, or somebody who holds it, is in the way
-// of both.
+// API-058: what would be done is what is done: an attempt that may have arrived, or somebody who holds it, is in the
+// way of both.
 func TestAPI058PossibleIsWhatIsDone(t *testing.T) {
 	o := newOffice(t)
 	unclear, held := o.submitted("1"), o.submitted("2")

@@ -27,8 +27,8 @@ func (d *Desk) Show(ctx context.Context, name string) (*Document, error) {
 	return doc, err
 }
 
-// At returns a document as an event left it, with the time of the event. What its evidence and its work would say is not
-// in it.
+// At returns a document as an event left it, with the time of the event. What its evidence and its work would say is
+// not in it.
 func (d *Desk) At(ctx context.Context, id string, seq int64) (*Document, time.Time, error) {
 	r, err := d.history(ctx, id)
 	if err != nil {
