@@ -19,6 +19,10 @@ import (
 	"github.com/ravn-ap/ravn/internal/fault"
 )
 
+func disk(free, total, need uint64) []DiskFact {
+	return []DiskFact{{Volume: "data", Free: free, Total: total, Need: need}}
+}
+
 // The rules that the configuration knows are those that there are.
 func TestRulesOfTheConfiguration(t *testing.T) {
 	var names []string
@@ -57,12 +61,12 @@ func TestOPS070EveryRule(t *testing.T) {
 			func(f *Facts) { f.Differences = map[string]int64{"in": -3} }, "conservation page in",
 		},
 		"disk warn": {
-			func(f *Facts) { f.Disks = []DiskFact{{Volume: "data", Free: 26, Total: 100, Need: 2}} },
-			func(f *Facts) { f.Disks = []DiskFact{{Volume: "data", Free: 25, Total: 100, Need: 2}} }, "disk warn n1 data",
+			func(f *Facts) { f.Disks = disk(26, 100, 2) },
+			func(f *Facts) { f.Disks = disk(25, 100, 2) }, "disk warn n1 data",
 		},
 		"disk page": {
-			func(f *Facts) { f.Disks = []DiskFact{{Volume: "data", Free: 30, Total: 100, Need: 30}} },
-			func(f *Facts) { f.Disks = []DiskFact{{Volume: "data", Free: 10, Total: 100, Need: 2}} }, "disk page n1 data",
+			func(f *Facts) { f.Disks = disk(30, 100, 30) },
+			func(f *Facts) { f.Disks = disk(10, 100, 2) }, "disk page n1 data",
 		},
 		"disk silent": {
 			func(f *Facts) { f.Disks = []DiskFact{{Volume: "data"}} },
@@ -70,7 +74,7 @@ func TestOPS070EveryRule(t *testing.T) {
 		},
 		"disk need": {
 			func(*Facts) {},
-			func(f *Facts) { f.Disks = []DiskFact{{Volume: "data", Free: 80, Total: 100, Need: 81}} }, "disk page n1 data",
+			func(f *Facts) { f.Disks = disk(80, 100, 81) }, "disk page n1 data",
 		},
 		"certificate info": {
 			func(f *Facts) { f.Certificates = []CertificateFact{{"key", "0123456789", 91, false, false}} },

@@ -93,8 +93,8 @@ type claim struct {
 	failures int
 }
 
-// Deliver sends what waits on a channel, if it is time and no other node does, and reports whether that ended something:
-// it was sent, or refused. After another error the plan says when there is another attempt.
+// Deliver sends what waits on a channel, if it is time and no other node does, and reports whether that ended
+// something: it was sent, or refused. After another error the plan says when there is another attempt.
 func (b *Book) Deliver(ctx context.Context, c *Channel, owner string) (ended bool, err error) {
 	list, err := db.ReadAll(ctx, b.DB, "waiting notices", scanNotice, waiting, c.Name, c.AtOnce)
 	if err != nil || len(list) == 0 {

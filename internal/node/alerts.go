@@ -91,7 +91,8 @@ func (n *Node) watchAlerts(ctx context.Context) {
 // alertEngine makes what keeps the alerts of this node.
 func (n *Node) alertEngine(book *alert.Book) *alert.Engine {
 	return &alert.Engine{
-		Book: book, Thresholds: thresholds(n.Config), Facts: n.facts, Record: n.recordFacts, Owner: n.process.Name, Now: n.opts.Now,
+		Book: book, Thresholds: thresholds(n.Config), Facts: n.facts, Record: n.recordFacts,
+		Owner: n.process.Name, Now: n.opts.Now,
 		Changed: n.logAlert, Failed: n.trouble,
 	}
 }

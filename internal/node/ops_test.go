@@ -309,8 +309,8 @@ func TestOPS080ListenerOfThoseWhoWatch(t *testing.T) {
 	}
 }
 
-// OPS-080: a CA that stands among the anchors of access points and of SMPs is shown once: a scrape with two series of one
-// name is none.
+// OPS-080: a CA that stands among the anchors of access points and of SMPs is shown once: a scrape with two series of
+// one name is none.
 func TestOPS080SharedCA(t *testing.T) {
 	a, b := metrics.Certificate{Use: "ca", Fingerprint: "a"}, metrics.Certificate{Use: "ca", Fingerprint: "b"}
 	if got := once([]metrics.Certificate{a, b, a}); !slices.Equal(got, []metrics.Certificate{a, b}) {
