@@ -57,8 +57,8 @@ type WorkQuery struct {
 // MaxWork is how much work a query finds at most, in each of its parts.
 const MaxWork = 100_000
 
-// shortly is how long due work may lie before it is said to wait: until then it has its turn by itself.
-const shortly = 10 * time.Second
+// Shortly is how long due work may lie before it is said to wait: until then it has its turn by itself.
+const Shortly = 10 * time.Second
 
 // filters are the parts of a query in the order in which they are shown: what was given up, what has ended and waits
 // for a person, what is open.
@@ -158,7 +158,7 @@ func (d *Desk) work(ctx context.Context, j *store.Job) (Work, error) {
 	if !j.LeaseEnd.IsZero() {
 		w.Owner = j.Owner
 	}
-	w.Waits = !w.Due.IsZero() && w.Owner == "" && now.Sub(w.Due) > shortly
+	w.Waits = !w.Due.IsZero() && w.Owner == "" && now.Sub(w.Due) > Shortly
 	m, err := d.Store.Get(ctx, d.Tenant, j.MessageID)
 	if errors.Is(err, db.ErrNotFound) {
 		return w, nil
