@@ -39,7 +39,8 @@ func TestREL063ABatchEndsAtASignal(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = cmd.Process.Kill() }) // standard input stays open until then
+		guard := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() }) // standard input stays open
+		defer guard.Stop()
 		line, _ := json.Marshal(batchLine{File: invoice})
 		if _, err := in.Write(append(line, '\n')); err != nil {
 			t.Fatal(err)
