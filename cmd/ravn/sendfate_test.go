@@ -77,7 +77,8 @@ func TestREL027TheWordOfEachState(t *testing.T) {
 		m := tc.m
 		m.ID, m.Direction = "ID-1", store.Out
 		f := fateOf(&m)
-		if f.word != tc.word || f.exit != tc.exit || !strings.Contains(f.text, tc.says) || (f.text == "") != (f.exit == 0) {
+		if f.word != tc.word || f.exit != tc.exit || !strings.Contains(f.text, tc.says) ||
+			(f.text == "") != (f.exit == 0) {
 			t.Errorf("%s: %s, exit %d: %s", name, f.word, f.exit, f.text)
 		}
 		if f.word == "attention" && strings.Contains(f.text, "anew") {
@@ -158,7 +159,8 @@ func TestREL027ABatchRunAgainGoesToNoOtherAccessPoint(t *testing.T) {
 	first, other := newGateway(t), newGateway(t)
 	ours := filepath.Join(filepath.Dir(from), "cert.pem") // of another seat
 	run := func(g *gateway, cert string, more ...string) (string, int) {
-		out, _, code := call(t, append(append([]string{"--json", "--config", from, "send"}, g.args(cert)...), more...)...)
+		args := append([]string{"--json", "--config", from, "send"}, g.args(cert)...)
+		out, _, code := call(t, append(args, more...)...)
 		return out, code
 	}
 	if out, code := run(first, cert, "--wait", "1s", invoice); code != 3 {

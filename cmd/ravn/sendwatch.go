@@ -51,7 +51,8 @@ func (w *crowd) look(ctx context.Context, list []sendResult) (rest []sendResult)
 	case ctx.Err() != nil || !w.until.IsZero() && now.After(w.until):
 		left = "it is on record, and ravn serve goes on by its plan"
 	case len(list) > 0 && w.deserted(now):
-		left = "it is on record, but no server runs on this data folder: start ravn serve, or run the same command again"
+		left = "it is on record, but no server runs on this data folder: start ravn serve, or run the same " +
+			"command again"
 	}
 	found, err := w.states(ctx, list)
 	for _, r := range list {
@@ -85,9 +86,9 @@ func (w *crowd) look(ctx context.Context, list []sendResult) (rest []sendResult)
 	return rest
 }
 
-// waitsFor says why a message has to wait for longer than its turn takes, "" if it has not. still is set when no message
-// of the run has moved for a while: then what has not begun is kept back, as when its access point is left alone
-// because it failed.
+// waitsFor says why a message has to wait for longer than its turn takes, "" if it has not. still is set when no
+// message of the run has moved for a while: then what has not begun is kept back, as when its access point is left
+// alone because it failed.
 func waitsFor(m *store.Message, still bool) string {
 	switch {
 	case !m.Held.IsZero():
