@@ -33,7 +33,7 @@ var decisions = []decision{
 			"delivered under the same delivery id. A message that may have arrived stays UNKNOWN. A received " +
 			"document is delivered by\n" +
 			"ravn serve, and a message to another access point sent: its plan of attempts begins anew. What is held " +
-			"is released first.",
+			"is released first. News for C1 that were given up are told again; their document is not sent.",
 		" and due now",
 	},
 	{
@@ -63,11 +63,15 @@ type decideFlags struct {
 	workFlags
 	reason           string
 	all, yes, dryRun bool
+	most             int // documents in one run
 }
+
+// mostPicked is how many documents a decision is about in one run, so that memory has a bound.
+const mostPicked = 100_000
 
 // decide makes the command of a decision, which stands below documents and below queue.
 func (c *cli) decide(d decision) *cobra.Command {
-	var f decideFlags
+	f := decideFlags{most: mostPicked}
 	cmd := &cobra.Command{
 		Use: string(d.action) + " [ID ...] --reason TEXT", Short: d.short,
 		Long: d.long + "\n\nID is its id, MessageId or InstanceIdentifier. Instead of ids, filters select among " +
@@ -75,7 +79,8 @@ func (c *cli) decide(d decision) *cobra.Command {
 			"the number is shown, and a confirmation asked for: on a terminal by\na question, else by --yes. Each is " +
 			"one transition, audited with your name and the reason; what changed meanwhile is skipped, and\nsaid.\n\n" +
 			"Exit codes: 0 done; 1 not found, or of several some were skipped; 2 wrong use, configuration, or a " +
-			"state that does not allow\nit; 3 could not tell now.",
+			"state that does not allow\nit; 3 could not tell now, or more than 100,000 are selected: how many are " +
+			"left is said.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(cmd, args); err != nil {
 				return err
@@ -111,7 +116,6 @@ func (f *decideFlags) check(cmd *cobra.Command, args []string) error {
 	case !cmd.Flags().Changed("reason") && !f.dryRun:
 		return badArgs("--reason is needed, for the audit trail")
 	}
-	f.q.Limit = documents.MaxWork
 	if f.dryRun && f.reason == "" {
 		return nil
 	}
@@ -120,73 +124,120 @@ func (f *decideFlags) check(cmd *cobra.Command, args []string) error {
 	return err
 }
 
-// picked is a document that a decision is about.
+// picked is a document that a decision is about, or news of one.
 type picked struct {
 	desk *documents.Desk
-	id   string
+	name string // documents.Work.Name
+	news bool
+}
+
+// possible says what the decision would do.
+func (p picked) possible(ctx context.Context, action documents.Action) documents.Outcome {
+	if p.news {
+		return p.desk.PossibleNews(ctx, action, p.name)
+	}
+	return p.desk.Possible(ctx, action, p.name)
+}
+
+// do carries the decision out.
+func (p picked) do(ctx context.Context, action documents.Action, reason string) documents.Outcome {
+	if p.news {
+		return p.desk.DoNews(ctx, action, p.name, actor(), reason)
+	}
+	return p.desk.Do(ctx, action, p.name, actor(), reason)
 }
 
 func (c *cli) runDecision(ctx context.Context, d decision, f *decideFlags, desks []*documents.Desk,
 	args []string,
 ) error {
-	list, err := pick(ctx, d.action, f, desks, args)
+	list, left, err := pick(ctx, d.action, f, desks, args)
 	switch {
 	case err != nil:
 		return err
 	case len(list) == 0:
 		return c.print(summary{Summary: true, Action: d.action}, "there is nothing to %s", d.action)
-	case len(args) == 1 && !f.dryRun:
-		doc, err := list[0].desk.Act(ctx, d.action, list[0].id, actor(), f.reason)
+	case len(args) == 1 && !f.dryRun && !list[0].news:
+		doc, err := list[0].desk.Act(ctx, d.action, list[0].name, actor(), f.reason)
 		if err != nil {
 			return err
 		}
 		return c.print(doc, "%s is %s%s", doc.ID, doc.State, d.done)
 	case f.dryRun:
-		return c.each(ctx, d, true, list, func(ctx context.Context, p picked) documents.Outcome {
-			return p.desk.Possible(ctx, d.action, p.id)
+		return c.each(ctx, d, true, list, left, func(ctx context.Context, p picked) documents.Outcome {
+			return p.possible(ctx, d.action)
 		})
 	}
-	if err := c.confirm(d.action, len(list), f.yes); err != nil {
+	if err := c.confirm(d.action, len(list), left, f.yes); err != nil {
 		return err
 	}
-	return c.each(ctx, d, false, list, func(ctx context.Context, p picked) documents.Outcome {
-		return p.desk.Do(ctx, d.action, p.id, actor(), f.reason)
+	return c.each(ctx, d, false, list, left, func(ctx context.Context, p picked) documents.Outcome {
+		return p.do(ctx, d.action, f.reason)
 	})
 }
 
-// pick finds the documents that are named, or that filters select and the action is possible for.
+// pick finds the documents that are named, or that filters select and the action is possible for: so many as are
+// decided about in one run, and how many are left.
 func pick(ctx context.Context, action documents.Action, f *decideFlags, desks []*documents.Desk, args []string,
-) (list []picked, err error) {
-	for _, name := range args {
-		desk, id, err := whose(ctx, desks, name)
-		if err != nil {
-			return nil, err
-		}
-		if p := (picked{desk, id}); !slices.Contains(list, p) {
-			list = append(list, p)
-		}
+) (list []picked, left int, err error) {
+	if len(args) > 0 {
+		list, err = pickNamed(ctx, desks, args)
+		return list, 0, err
 	}
+	seen := map[picked]bool{}
 	for _, desk := range desks {
-		if len(args) > 0 {
-			break
-		}
-		err := desk.Queue(ctx, f.q, func(w documents.Work) error {
-			if slices.Contains(w.Actions, action) {
-				list = append(list, picked{desk, w.ID})
+		_, err := desk.Queue(ctx, f.q, func(w documents.Work) error {
+			p := picked{desk, w.Name(), w.Event != ""}
+			switch {
+			case !slices.Contains(w.Actions, action) || seen[p]:
+			case len(list) == f.most:
+				left++
+			default:
+				list, seen[p] = append(list, p), true
 			}
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return nil, 0, err
+		}
+	}
+	return list, left, nil
+}
+
+// pickNamed finds the documents that are named, and the news.
+func pickNamed(ctx context.Context, desks []*documents.Desk, names []string) (list []picked, err error) {
+	for _, name := range names {
+		p := picked{news: true}
+		if p.desk, p.name, err = whose(ctx, desks, name); err != nil {
+			if p.desk, p.name = whoseNews(ctx, desks, name), name; p.desk == nil {
+				return nil, err
+			}
+		} else {
+			p.news = false
+		}
+		if !slices.Contains(list, p) {
+			list = append(list, p)
 		}
 	}
 	return list, nil
 }
 
+// whoseNews finds the tenant of news; nil if there are none, or nobody can tell.
+func whoseNews(ctx context.Context, desks []*documents.Desk, name string) *documents.Desk {
+	for _, d := range desks {
+		if is, err := d.IsNews(ctx, name); err == nil && is {
+			return d
+		}
+	}
+	return nil
+}
+
 // confirm shows how many documents it is about, and asks.
-func (c *cli) confirm(action documents.Action, n int, yes bool) error {
-	if yes || n == 1 {
+func (c *cli) confirm(action documents.Action, n, left int, yes bool) error {
+	if yes || n == 1 && left == 0 {
 		return nil
+	}
+	if left > 0 {
+		fmt.Fprintf(c.err, "%d are selected; %d of them are left for another run.\n", n+left, left)
 	}
 	if !terminal(c.in) {
 		return badArgs("%s of %d documents: without a terminal --yes is needed", action, n)
@@ -223,11 +274,12 @@ type summary struct {
 	Left    int              `json:"left"` // not looked at
 }
 
-// each does something with every document, batch by batch, prints what became of each, and a summary.
-func (c *cli) each(ctx context.Context, d decision, dry bool, list []picked,
+// each does something with every document, batch by batch, prints what became of each, and a summary. left more are
+// selected.
+func (c *cli) each(ctx context.Context, d decision, dry bool, list []picked, left int,
 	do func(context.Context, picked) documents.Outcome,
 ) error {
-	s := summary{Summary: true, Action: d.action, DryRun: dry, Left: len(list)}
+	s := summary{Summary: true, Action: d.action, DryRun: dry, Left: len(list) + left}
 	done := "done"
 	if dry {
 		done = "would be done"
@@ -245,12 +297,12 @@ func (c *cli) each(ctx context.Context, d decision, dry bool, list []picked,
 			}
 		}
 	}
-	left := ""
+	rest := ""
 	if s.Left > 0 {
 		c.exit = max(c.exit, fault.Unsure)
-		left = fmt.Sprintf(", %d not looked at", s.Left)
+		rest = fmt.Sprintf(", %d not looked at", s.Left)
 	}
-	return c.print(s, "%s: %d %s, %d skipped, %d failed%s", d.action, s.Done, done, s.Skipped, s.Failed, left)
+	return c.print(s, "%s: %d %s, %d skipped, %d failed%s", d.action, s.Done, done, s.Skipped, s.Failed, rest)
 }
 
 func (s *summary) count(o *documents.Outcome) {

@@ -46,7 +46,8 @@ var exitCodes = map[string]string{
 	"lookup": "0 it is registered; 1 it is not, or its metadata cannot be trusted; 2 wrong usage or " +
 		"configuration; 3 it could not be\nlooked up now, which says nothing about the receiver.",
 	"queue list": "0 nothing needs a decision; 1 something was given up or quarantined and needs one, for " +
-		"example ravn queue retry; 2 wrong\nusage or configuration; 3 the record could not be read.",
+		"example ravn queue retry; 2 wrong\nusage or configuration; 3 the record could not be read, or there is more " +
+		"than --limit shows.",
 	"quickstart": "0 written; 2 wrong usage, or what would be written fails its own check; nothing is left " +
 		"behind then.",
 	"report archive": exitShown, "report rows": exitShown,

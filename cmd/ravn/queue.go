@@ -38,7 +38,7 @@ func (f *workFlags) add(cmd *cobra.Command) {
 	fl.StringVar(&f.q.Host, "host", "", "host of the access point that it goes to, with the port if it has one")
 	fl.StringVar(&f.q.Code, "code", "", "code of what stopped it last, like RAVN-2202 or EBMS:0004")
 	fl.DurationVar(&f.q.Older, "older", 0, "entered at least so long ago, like 2h")
-	fl.StringVar(&f.q.Kind, "kind", "", "kind of work: send or deliver")
+	fl.StringVar(&f.q.Kind, "kind", "", "kind of work: send, deliver or notify (news for C1)")
 	fl.BoolVar(&f.q.Held, "held", false, "only what an operator holds back")
 	fl.StringVar(&f.tenant, "tenant", "", "only of this tenant (default: of all)")
 }
@@ -68,10 +68,10 @@ func (c *cli) queueList() *cobra.Command {
 		Use: "list", Short: "List what is waiting or in progress, and what was given up", Args: cobra.NoArgs,
 		Long: "Lists first what was given up or is in quarantine, then what waits for a person, then what waits or " +
 			"is in progress, with its age,\nthe next attempt, the attempts so far, whose fault it is, where it goes " +
-			"and what was recorded last. All filters must hold.",
+			"and what was recorded last. All filters must hold.\nNews for C1 (kind notify) are named by their event.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if f.q.Limit < 1 {
-				return badArgs("--limit: want 1 to %d", documents.MaxWork)
+			if f.q.Limit < 0 {
+				return badArgs("--limit: want 1 or more")
 			}
 			return c.withDeskOf(cmd.Context(), func(cfg *config.Config, d *documents.Desk) error {
 				desks, err := f.desks(cfg, d)
@@ -79,19 +79,21 @@ func (c *cli) queueList() *cobra.Command {
 					return err
 				}
 				list := workList{c: c, hold: time.Duration(cfg.Send.Hold), tenants: len(cfg.Tenants) > 0}
+				more := false
 				for _, d := range desks {
-					if err := d.Queue(cmd.Context(), f.q, list.show); err != nil {
+					over, err := d.Queue(cmd.Context(), f.q, list.show)
+					if more = more || over; err != nil {
 						return err
 					}
 				}
-				return nil
+				return list.end(more)
 			})
 		},
 	}
 	f.add(cmd)
 	cmd.Flags().BoolVar(&f.q.GivenUp, "given-up", false,
 		"only what was given up, is in quarantine or waits for a person")
-	cmd.Flags().IntVar(&f.q.Limit, "limit", 1000, "how many rows at most, of each kind")
+	cmd.Flags().IntVar(&f.q.Limit, "limit", 0, "how many rows at most, of each of the three parts (default: all)")
 	return cmd
 }
 
@@ -117,8 +119,26 @@ func (l *workList) show(w documents.Work) error {
 		}
 	}
 	text := strings.Join(l.parts(&w), "; ")
-	return l.c.print(w, workLine, w.ID, w.Kind, w.State, age(w.Age), next(&w), fmt.Sprint(w.Attempts),
+	return l.c.print(w, workLine, w.Name(), w.Kind, w.State, age(w.Age), next(&w), fmt.Sprint(w.Attempts),
 		cmp.Or(string(w.Blame), "-"), text)
+}
+
+// unshown is the last line of a list that is not whole.
+type unshown struct {
+	More bool `json:"more"` // true
+}
+
+// end says that there is more than the limit lets through.
+func (l *workList) end(more bool) error {
+	if !more {
+		return nil
+	}
+	l.c.exit = fault.Unsure
+	if l.c.json {
+		return l.c.print(unshown{true}, "")
+	}
+	_, err := fmt.Fprintln(l.c.err, "There is more than --limit shows.")
+	return err
 }
 
 // next says when work is tried.
@@ -150,8 +170,11 @@ func (l *workList) parts(w *documents.Work) (list []string) {
 		add(true, "held since %s by %s: %s", w.Held.Since.UTC().Format(time.RFC3339), w.Held.By, w.Held.Reason)
 	}
 	if !w.Moving.IsZero() {
-		add(true, "its receiver is in no SMP since %s, looked up until %s", w.Moving.UTC().Format(time.RFC3339),
-			w.Moving.Add(l.hold).UTC().Format(time.RFC3339))
+		until := ", looked up until " + w.Moving.Add(l.hold).UTC().Format(time.RFC3339)
+		if w.Held != nil { // that end moves with the hold
+			until = ""
+		}
+		add(true, "its receiver is in no SMP since %s%s", w.Moving.UTC().Format(time.RFC3339), until)
 	}
 	add(w.Reason != "", "%s", w.Reason)
 	return list
@@ -174,7 +197,7 @@ func age(d time.Duration) string {
 type shownWork struct {
 	documents.Work
 	Pauses   []string            `json:"plan_waits,omitempty"` // between attempts, then hourly
-	GiveUp   time.Time           `json:"plan_ends,omitzero"`   // of a message to be sent
+	GiveUp   time.Time           `json:"plan_ends,omitzero"`   // of a message to be sent; zero while it is held
 	Next     string              `json:"next"`                 // what to do, in a sentence
 	Document *documents.Document `json:"document"`
 }
@@ -237,7 +260,9 @@ func (c *cli) showWork(ctx context.Context, cfg *config.Config, d *documents.Des
 		for _, d := range waits {
 			s.Pauses = append(s.Pauses, d.String())
 		}
-		s.GiveUp = w.Begun.Add(giveUp)
+		if w.Held == nil { // else it moves with the hold
+			s.GiveUp = w.Begun.Add(giveUp)
+		}
 	}
 	return c.print(s, "%s", strings.Join(s.lines(time.Duration(cfg.Send.Hold)), "\n"))
 }
@@ -253,8 +278,12 @@ func (s *shownWork) lines(hold time.Duration) (list []string) {
 	line("where", "%s", strings.Join(l.parts(&s.Work), "; "))
 	line("attempt", "%s", s.when())
 	if s.Pauses != nil && s.Document.Status == documents.Pending {
-		line("plan", "%d attempts since %s; waits %s, then 1h, ±20 %%; until %s", s.Attempts,
-			s.Begun.UTC().Format(time.RFC3339), strings.Join(s.Pauses, " "), s.GiveUp.UTC().Format(time.RFC3339))
+		until := "its end waits for the release"
+		if s.Held == nil {
+			until = "until " + s.GiveUp.UTC().Format(time.RFC3339)
+		}
+		line("plan", "%d attempts since %s; waits %s, then 1h, ±20 %%; %s", s.Attempts,
+			s.Begun.UTC().Format(time.RFC3339), strings.Join(s.Pauses, " "), until)
 	}
 	for _, a := range s.Document.Attempts {
 		line(fmt.Sprintf("  %d", a.N), "%s  %s  %s %s", a.Started.UTC().Format(time.RFC3339),

@@ -2,12 +2,16 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"io"
+	"math"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -18,17 +22,17 @@ import (
 	"github.com/ravn-ap/ravn/testbed"
 )
 
-// mute is an access point that takes a message and never answers.
+// mute is an access point that takes a message, or the beginning of one, and never answers.
 type mute struct {
 	*httptest.Server
 	got chan struct{}
 }
 
-func newMute(t *testing.T) *mute {
+func newMute(t *testing.T, most int64) *mute {
 	m := &mute{got: make(chan struct{}, 10)}
 	done := make(chan struct{})
 	m.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.CopyN(io.Discard, r.Body, most)
 		m.got <- struct{}{}
 		<-done
 	}))
@@ -46,7 +50,12 @@ type interrupted struct {
 
 func sendToMute(t *testing.T, args []string, cert string) *interrupted {
 	t.Helper()
-	s := &interrupted{mute: newMute(t)}
+	return sendTo(t, newMute(t, math.MaxInt64), args, cert)
+}
+
+func sendTo(t *testing.T, m *mute, args []string, cert string) *interrupted {
+	t.Helper()
+	s := &interrupted{mute: m}
 	s.cmd = command(nil, append([]string{"--json"},
 		append(args, "--endpoint", s.mute.URL+"/as4", "--endpoint-cert", cert)...)...)
 	s.cmd.Stdout = &s.out
@@ -146,6 +155,48 @@ func TestREL027InterruptedSend(t *testing.T) {
 	same(t, "after signals", outgoing(t, from), store.Sent, store.Sent, store.Sent)
 	if got := delivered(t, to, 3); len(got) != 3 {
 		t.Errorf("delivered: %v", got)
+	}
+}
+
+// CP-S5, CP-S6: the sender is killed when a part of the body has left, or all of it and no answer has come. The attempt
+// is closed as interrupted, the message counts as one that may have arrived, and the same message goes on.
+func TestCrashWhileSending(t *testing.T) {
+	random := rand.NewChaCha8([32]byte{1})
+	for id, most := range map[string]int64{"CP-S5": 1000, "CP-S6": math.MaxInt64} {
+		t.Run(id, func(t *testing.T) {
+			from, to, cert, invoice := twoNodes(t)
+			receiver := serveProcess(t, to)
+			text := bytes.Clone(testbed.Invoice)
+			for noise := make([]byte, 30<<10); len(text) < 16<<20; { // more than sockets take
+				_, _ = random.Read(noise)
+				text = append(text, "<!--"+base64.StdEncoding.EncodeToString(noise)+"-->\n"...)
+			}
+			if err := os.WriteFile(invoice, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			send := []string{"--config", from, "send", "--from", testbed.Sender, "--to", testbed.Receiver, invoice}
+			s := sendTo(t, newMute(t, most), send, cert)
+			if code := s.end(t, syscall.SIGKILL); code == 0 {
+				t.Error("it ended well")
+			}
+			before := messageOf(t, from, s.id)
+			out, errs, code := call(t, "--config", from, "send", "--resume", s.id, "--endpoint", receiver.url,
+				"--endpoint-cert", cert)
+			if code != 0 || !strings.Contains(out, "UNKNOWN since") {
+				t.Errorf("exit %d\n%s%s", code, out, errs)
+			}
+			got := delivered(t, to, 1)
+			sent := messageOf(t, from, s.id)
+			isWhole(t, filepath.Join(filepath.Dir(to), "inbox", got[0]), sent)
+			if len(got) != 1 || sent.MessageID != before.MessageID {
+				t.Errorf("delivered %v as %s, it was %s", got, sent.MessageID, before.MessageID)
+			}
+			list, err := openStore(t, from).Attempts(t.Context(), db.DefaultTenant, s.id)
+			if err != nil || len(list) != 2 || list[0].Outcome != store.OutcomeInterrupted ||
+				list[1].Outcome != "receipt" {
+				t.Errorf("attempts %+v, %v", list, err)
+			}
+		})
 	}
 }
 

@@ -86,7 +86,7 @@ func (out *Outbound) AttemptMessage(ctx context.Context, job store.Job, m store.
 func (out *Outbound) attemptAt(ctx context.Context, job store.Job, m store.Message, peer as4.Peer,
 	elsewhere bool,
 ) (*as4.Evidence, error) {
-	ev, held, err := out.send(ctx, job, m, peer, elsewhere)
+	ev, held, err := out.send(ctx, &job, m, peer, elsewhere)
 	if !held {
 		return ev, err
 	}
@@ -94,11 +94,26 @@ func (out *Outbound) attemptAt(ctx context.Context, job store.Job, m store.Messa
 	if m, err = out.Store.Get(ctx, m.Tenant, m.ID); err != nil {
 		return nil, errors.Join(refusal, err)
 	}
-	if peer, err = out.moved(ctx, m, peer, refusal); err != nil {
+	if peer, err = out.moved(ctx, m, peer, refusal); err == nil {
+		err = onlyThere(m, peer)
+	}
+	if err != nil {
 		return nil, out.unsent(ctx, job, m, err)
 	}
-	ev, _, err = out.send(ctx, job, m, peer, false)
+	ev, _, err = out.send(ctx, &job, m, peer, false)
 	return ev, err
+}
+
+// onlyThere refuses an access point other than the one that may have the message already: the document could be there
+// twice (REL-027).
+func onlyThere(m store.Message, peer as4.Peer) error {
+	if !mayHaveArrived(m) {
+		return nil
+	}
+	if to, _ := certs.Seat(peer.Cert); to != m.C3 {
+		return fault.New(fault.PeerUnreachable, nil, "it may be at %s; the register now names %s", m.C3, to)
+	}
+	return nil
 }
 
 // AttemptDue is AttemptMessage for a message whose turn has come by itself. What may have arrived at one access point
@@ -109,10 +124,8 @@ func (out *Outbound) AttemptDue(ctx context.Context, job store.Job, m store.Mess
 		return nil, out.unsent(ctx, job, m, errors.New("its turn came after the end of its plan"))
 	}
 	peer, err := out.peer(ctx, m, as4.Peer{})
-	if err == nil && mayHaveArrived(m) {
-		if to, _ := certs.Seat(peer.Cert); to != m.C3 {
-			err = fault.New(fault.PeerUnreachable, nil, "it may be at %s; the register now names %s", m.C3, to)
-		}
+	if err == nil {
+		err = onlyThere(m, peer)
 	}
 	if err != nil {
 		return nil, out.unsent(ctx, job, m, err)
@@ -151,20 +164,20 @@ func reached(err error) bool {
 }
 
 // send makes one attempt at one access point. If that does not serve the receiver and elsewhere is set, held is true:
-// the caller still holds the message and may try another access point.
-func (out *Outbound) send(ctx context.Context, job store.Job, m store.Message, peer as4.Peer,
+// the caller still holds the message and may try another access point. job is what is on record of its plan afterwards.
+func (out *Outbound) send(ctx context.Context, job *store.Job, m store.Message, peer as4.Peer,
 	elsewhere bool,
 ) (ev *as4.Evidence, held bool, err error) {
 	began := time.Now()
 	sealed, err := out.seal(ctx, m, peer)
 	if err != nil {
-		return nil, false, out.unsent(ctx, job, m, err)
+		return nil, false, out.unsent(ctx, *job, m, err)
 	}
 	out.step("seal", began)
-	begun, n, err := out.Store.StartAttempt(ctx, job,
+	begun, n, err := out.Store.StartAttempt(ctx, *job,
 		store.Start{Endpoint: peer.URL, Fingerprint: certs.Fingerprint(peer.Cert), Lease: sendLease, Sealed: sealed})
 	if err != nil {
-		return nil, false, out.unsent(ctx, job, m, err)
+		return nil, false, out.unsent(ctx, *job, m, err)
 	}
 	m = begun
 	if sealed != nil {
@@ -178,14 +191,14 @@ func (out *Outbound) send(ctx context.Context, job store.Job, m store.Message, p
 	out.attempted(sendErr)
 	out.Lanes.Report(store.LaneOf(peer.URL), reached(sendErr), out.Now().Sub(begin))
 	if job.Spent++; !job.Moving.IsZero() { // its plan began when the receiver was found
-		job.Begun, job.Spent = begin, 1
+		job.Begun, job.Spent, job.Moving = begin, 1, time.Time{}
 	}
-	res := out.result(ctx, job, m, ev, sendErr)
+	res := out.result(ctx, *job, m, ev, sendErr)
 	res.Message = &m
 	if held = elsewhere && notServiced(sendErr); held {
 		res.State, res.Hold = store.RetryWait, sendLease
 	}
-	if err := out.Store.FinishAttempt(context.WithoutCancel(ctx), job, n, res); err != nil {
+	if err := out.Store.FinishAttempt(context.WithoutCancel(ctx), *job, n, res); err != nil {
 		return ev, false, errors.Join(sendErr, err)
 	}
 	if sendErr != nil {
@@ -441,8 +454,10 @@ func (out *Outbound) result(ctx context.Context, job store.Job, m store.Message,
 	switch se.Outcome {
 	case as4.Refused:
 		res.State, res.Refused = store.FailedPermanent, se.Answer != nil && se.Answer.Signer != nil
-	case as4.Later, as4.NotSent:
+	case as4.Later:
 		res.State = store.RetryWait
+	case as4.NotSent: // no answer has a code: the record says what stopped it as the operator reads it
+		res.State, res.Code = store.RetryWait, string(notSentFault(err).Code)
 	case as4.TurnedAway:
 		if res.State = store.RetryWait; out.turnedAway(ctx, job, m) >= mostTurnedAway {
 			res.State = store.FailedPermanent
@@ -571,7 +586,7 @@ func (out *Outbound) sendFault(ctx context.Context, m store.Message, err error) 
 
 // notSentFault tells a guard's refusal, which is the register's fault, and a failure of our own proxy from a connection
 // that failed.
-func notSentFault(err error) error {
+func notSentFault(err error) *fault.Error {
 	if proxyFailed(err) {
 		return fault.New(fault.ProxyFailed, err, "")
 	}

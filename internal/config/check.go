@@ -438,16 +438,23 @@ func (c *Config) folders() [4]struct{ key, dir string } {
 func (c *Config) Folders() (data, blobs, spool, deliver string, err error) {
 	list := c.folders()
 	for _, f := range list {
-		if err := durable.MkdirAll(f.dir, 0o700); err != nil {
+		if err := makeFolder(f.dir, 0o700); err != nil {
 			return "", "", "", "", c.Fault(fault.FolderUnusable, err, f.key, "%s", f.dir)
 		}
-		probe, err := durable.Create(durable.OS{}, f.dir, "probe", 0o600)
-		if err != nil {
-			return "", "", "", "", c.Fault(fault.FolderUnusable, err, f.key, "%s", f.dir)
-		}
-		probe.Discard()
 	}
 	return list[0].dir, list[1].dir, list[2].dir, list[3].dir, nil
+}
+
+// makeFolder makes a folder, if it is not there, and sees whether files can be made in it.
+func makeFolder(dir string, mode fs.FileMode) error {
+	if err := durable.MkdirAll(dir, mode); err != nil {
+		return err
+	}
+	probe, err := durable.Create(durable.OS{}, dir, "probe", 0o600)
+	if err == nil {
+		probe.Discard()
+	}
+	return err
 }
 
 // CheckFolders says whether Folders can make and use the folders, without making anything.

@@ -306,16 +306,14 @@ func (p *Pickup) make() error {
 	return os.Remove(name)
 }
 
-// CheckPickups says whether MakePickups can make and use the pick-up folders, without making anything.
-func (c *Config) CheckPickups() error { return c.eachPickup((*Pickup).usable) }
+// identity tells apart what make makes.
+func (p *Pickup) identity() string { return strings.Join(append(p.parts(), p.Dir), "\x00") }
 
-// MakePickups makes the pick-up folders and their parts.
-func (c *Config) MakePickups() error { return c.eachPickup((*Pickup).make) }
-
-func (c *Config) eachPickup(do func(*Pickup) error) error {
+// CheckPickups says whether MakeNew can make and use the pick-up folders, without making anything.
+func (c *Config) CheckPickups() error {
 	var all []error
 	for _, p := range c.Pickups() {
-		if err := do(&p); p.Dir != "" && err != nil {
+		if err := p.usable(); p.Dir != "" && err != nil {
 			all = append(all, c.Fault(fault.FolderUnusable, err, p.Key, "%s", p.Dir))
 		}
 	}

@@ -94,7 +94,7 @@ func TestOPS040PickupFoldersAreChecked(t *testing.T) {
 	if _, err := os.Stat(dir + "/out"); err == nil {
 		t.Error("the check has made it")
 	}
-	if err := c.MakePickups(); err != nil {
+	if err := c.MakeNew(&Config{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, part := range []string{".", "pending", "done", "failed"} {
@@ -114,7 +114,7 @@ func TestOPS040PickupFoldersAreChecked(t *testing.T) {
 		if err := spoil(); err != nil {
 			t.Fatal(err)
 		}
-		for _, err := range []error{c.CheckPickups(), c.MakePickups()} {
+		for _, err := range []error{c.CheckPickups(), c.MakeNew(&Config{})} {
 			if err == nil || !strings.Contains(err.Error(), "RAVN-1006") ||
 				!strings.Contains(err.Error(), "submit.folder (line 12)") {
 				t.Errorf("%s: %v", what, err)

@@ -3,12 +3,15 @@ package config
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/ravn-ap/ravn/internal/fault"
 )
 
 // needRestart are the keys that a running server cannot change (OPS-122).
@@ -25,6 +28,34 @@ func (c *Config) Keep(old *Config) (kept []string) {
 		return nil
 	})
 	return kept
+}
+
+// MakeNew makes the folders for documents and news that c names and old does not. One that both name is not made: if it
+// is gone its disk may not be mounted, and what uses it says so.
+func (c *Config) MakeNew(old *Config) error {
+	known := map[string]bool{"": true, old.Path(old.Deliver.Folder): true, old.Path(old.Notify.Folder): true}
+	for _, p := range old.Pickups() {
+		known[p.identity()] = true
+	}
+	var all []error
+	note := func(err error, key, dir string) {
+		if err != nil {
+			all = append(all, c.Fault(fault.FolderUnusable, err, key, "%s", dir))
+		}
+	}
+	for key, dir := range map[string]string{
+		"deliver.folder": c.Path(c.Deliver.Folder), "notify.folder": c.Path(c.Notify.Folder),
+	} {
+		if !known[dir] {
+			note(makeFolder(dir, 0o750), key, dir)
+		}
+	}
+	for _, p := range c.Pickups() {
+		if p.Dir != "" && !known[p.identity()] {
+			note(p.make(), p.Key, p.Dir)
+		}
+	}
+	return errors.Join(all...)
 }
 
 // Changes lists the keys whose values differ from those of old, with the new value, or a hash of it if it is secret or

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -53,5 +55,60 @@ func TestOPS122Keep(t *testing.T) {
 	}
 	if next.Environment != "test" || next.AS4.Listen != "127.0.0.1:1" || next.Host != "b" {
 		t.Errorf("%s %s %s", next.Environment, next.AS4.Listen, next.Host)
+	}
+}
+
+// OPS-122: a reload makes the folders that are new. One that the server had is not made again: if it is gone, its disk
+// may not be mounted.
+func TestOPS122MakeNew(t *testing.T) {
+	dir := t.TempDir()
+	read := func(deliver, notify, dialect string) *Config {
+		c, err := Parse([]byte("deliver:\n  folder: "+deliver+"\nnotify:\n  folder: "+notify+
+			"\nsubmit:\n  folders:\n  - folder: out\n    dialect: "+dialect+"\n"), dir, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	there := func(name string) bool {
+		info, err := os.Stat(filepath.Join(dir, name))
+		return err == nil && info.IsDir()
+	}
+	first := read("in", "news", DialectRavn)
+	if err := first.MakeNew(&Config{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"in", "news", "out/pending", "out/done", "out/failed"} {
+		if !there(name) {
+			t.Errorf("%s was not made at the start", name)
+		}
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := read("in", "news", DialectRavn).MakeNew(first); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"in", "news", "out/pending", "out/done", "out/failed"} {
+		if there(name) {
+			t.Errorf("%s was made again", name)
+		}
+	}
+	next := read("in2", "news2", DialectPhoss)
+	if err := next.MakeNew(first); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"in2", "news2", "out/success"} {
+		if !there(name) {
+			t.Errorf("%s is new and was not made", name)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := read("file", "news", DialectRavn).MakeNew(first)
+	if err == nil || !strings.Contains(err.Error(), "RAVN-1006") ||
+		!strings.Contains(err.Error(), "deliver.folder (line 2)") {
+		t.Errorf("a file in place of a folder: %v", err)
 	}
 }

@@ -230,12 +230,18 @@ func ways(value string) []way {
 
 // foundByID returns a document by its id, or db.ErrNotFound.
 func (d *Desk) foundByID(ctx context.Context, id string) (*store.Found, error) {
+	f, _, err := d.tried(ctx, id)
+	return f, err
+}
+
+// tried returns a document by its id with its attempts, or db.ErrNotFound.
+func (d *Desk) tried(ctx context.Context, id string) (*store.Found, []store.Attempt, error) {
 	m, err := d.Store.Get(ctx, d.Tenant, id)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	attempts, err := d.Store.Attempts(ctx, d.Tenant, id)
-	return &store.Found{Message: m, Attempts: len(attempts), Reached: reached(&m, attempts)}, err
+	return &store.Found{Message: m, Attempts: len(attempts), Reached: reached(&m, attempts)}, attempts, err
 }
 
 // reached reports whether the next one has a message for sure.

@@ -1,9 +1,12 @@
 package documents
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/db"
@@ -16,7 +19,8 @@ import (
 type Work struct {
 	Tenant    string        `json:"tenant"`
 	Kind      store.Kind    `json:"kind"`
-	ID        string        `json:"id"` // of the document; "" for other work
+	Event     string        `json:"event,omitempty"` // of news: what of the document is told to C1
+	ID        string        `json:"id"`              // of the document; "" for other work
 	MessageID string        `json:"message_id,omitempty"`
 	State     store.State   `json:"state,omitempty"`
 	Receiver  string        `json:"receiver,omitempty"`
@@ -41,36 +45,47 @@ type Work struct {
 	DocumentType string `json:"-"`
 }
 
+// Name is what a decision about the work is given: news are not their document.
+func (w *Work) Name() string { return cmp.Or(w.Event, w.ID) }
+
 // WorkQuery says which work is wanted. Empty fields want all; all must hold.
 type WorkQuery struct {
 	Kind     string
 	States   string // separated by commas
 	Receiver string
-	Host     string // of the access point
-	Code     string
+	Host     string        // of the access point
+	Code     string        // as Work.Code has it
 	Older    time.Duration // entered at least so long ago
 	Held     bool
 	GivenUp  bool // only what was given up or waits for a decision
-	Limit    int  // of each part; 0 means 1000
+	Limit    int  // of each part; 0 means all
 }
 
-// MaxWork is how much work a query finds at most, in each of its parts.
-const MaxWork = 100_000
+// queuePage is how many rows are read at a time.
+const queuePage = 500
+
+// kinds are those of store in the order of a list.
+var kinds = []store.Kind{store.Send, store.Deliver, store.Notify, store.MLS, store.Report}
+
+// moves reports whether work of a kind sends or delivers its document: only then is what is known of the document known
+// of the work.
+func moves(kind store.Kind) bool { return kind == store.Send || kind == store.Deliver }
+
+// part is one of the parts of a query, kind by kind: so each page of it costs the same (store.Jobs).
+type part struct {
+	filter store.JobFilter
+	kinds  []store.Kind
+}
 
 // shortly is how long due work may lie before it is said to wait: until then it has its turn by itself.
 const shortly = 10 * time.Second
 
-// filters are the parts of a query in the order in which they are shown: what was given up, what has ended and waits
-// for a person, what is open.
-func (q *WorkQuery) filters(now time.Time) ([]store.JobFilter, error) {
-	f := store.JobFilter{
-		Kind: store.Kind(q.Kind), Held: q.Held, Lane: q.Host, Code: q.Code, Limit: q.Limit,
-	}
-	if f.Limit == 0 {
-		f.Limit = 1000
-	}
-	if f.Limit < 1 || f.Limit > MaxWork {
-		return nil, fault.New(fault.BadArguments, nil, "limit: want 1 to %d", MaxWork)
+// parts are those of a query in the order in which they are shown: what was given up, what has ended and waits for a
+// person, what is open.
+func (q *WorkQuery) parts(now time.Time) ([]part, error) {
+	f := store.JobFilter{Held: q.Held, Lane: q.Host}
+	if q.Limit < 0 {
+		return nil, fault.New(fault.BadArguments, nil, "limit: want 1 or more")
 	}
 	if q.Older > 0 {
 		f.Before = now.Add(-q.Older)
@@ -89,39 +104,131 @@ func (q *WorkQuery) filters(now time.Time) ([]store.JobFilter, error) {
 		}
 		f.Receiver = id.Value()
 	}
-	if err := checkTexts(q.Kind, q.Host, q.Code); err != nil {
+	wanted, err := q.kinds()
+	if err == nil {
+		f.Code, f.Uncoded, err = codeOf(q.Code)
+	}
+	if err = cmp.Or(err, checkTexts(q.Host)); err != nil {
 		return nil, err
+	}
+	if f.Code != "" {
+		wanted = slices.DeleteFunc(wanted, func(k store.Kind) bool { return !moves(k) })
 	}
 	dead, ended := f, f
 	dead.Dead, ended.Ended = true, true
-	if q.GivenUp {
-		return []store.JobFilter{dead, ended}, nil
+	list := []part{{dead, wanted}, {ended, slices.DeleteFunc(slices.Clone(wanted), notSending)}}
+	if !q.GivenUp {
+		list = append(list, part{f, wanted})
 	}
-	return []store.JobFilter{dead, ended, f}, nil
+	return list, nil
 }
 
-// Queue calls yield with the work that a query wants, until that returns an error.
-func (d *Desk) Queue(ctx context.Context, q WorkQuery, yield func(Work) error) error {
-	list, err := q.filters(d.Now())
+func notSending(k store.Kind) bool { return k != store.Send }
+
+// kinds are those that a query wants.
+func (q *WorkQuery) kinds() ([]store.Kind, error) {
+	if q.Kind == "" {
+		return slices.Clone(kinds), nil
+	}
+	k := store.Kind(strings.ToLower(q.Kind))
+	if !slices.Contains(kinds, k) {
+		var words []string
+		for _, k := range kinds {
+			words = append(words, string(k))
+		}
+		return nil, unknown("kind", q.Kind, words)
+	}
+	return []store.Kind{k}, nil
+}
+
+// otherCode is the code of another access point, known to us or not (AS4-098).
+var otherCode = regexp.MustCompile(`^EBMS:\d{4}$`)
+
+// codeOf returns a code as the record has it, and the states that have it without a record of it (see stopped).
+func codeOf(name string) (code string, uncoded []store.State, err error) {
+	code = strings.ToUpper(name)
+	if _, ours := fault.Find(fault.Code(code)); code != "" && !ours && !otherCode.MatchString(code) {
+		words := []string{"EBMS: with four digits"}
+		for _, entry := range fault.Table {
+			words = append(words, string(entry.Code))
+		}
+		return "", nil, unknown("code", name, words)
+	}
+	for state, c := range stopped {
+		if string(c) == code {
+			uncoded = append(uncoded, state)
+		}
+	}
+	slices.Sort(uncoded)
+	return code, uncoded, nil
+}
+
+// Queue calls yield with the work that a query wants, until that returns an error, and reports whether the limit left
+// more. It reads page by page: work whose turn comes meanwhile may be seen twice.
+func (d *Desk) Queue(ctx context.Context, q WorkQuery, yield func(Work) error) (more bool, err error) {
+	list, err := q.parts(d.Now())
 	if err != nil {
-		return err
+		return false, err
 	}
-	for _, f := range list {
-		jobs, err := d.Store.Jobs(ctx, d.Tenant, f)
-		if err != nil {
-			return fault.New(fault.RecordUnreadable, err, "")
+	for _, p := range list {
+		over, err := d.part(ctx, p, q.Limit, yield)
+		if more = more || over; err != nil {
+			return more, err
 		}
-		for i := range jobs {
-			w, err := d.work(ctx, &jobs[i])
+	}
+	return more, nil
+}
+
+// part is Queue for one part.
+func (d *Desk) part(ctx context.Context, p part, limit int, yield func(Work) error) (more bool, err error) {
+	f, n := p.filter, 0
+	f.Limit = queuePage
+	for _, f.Kind = range p.kinds {
+		for f.After = nil; ; {
+			jobs, list, err := d.page(ctx, f)
 			if err != nil {
-				return err
+				return false, err
 			}
-			if err := yield(w); err != nil {
-				return err
+			for i := range list {
+				if n++; limit > 0 && n > limit {
+					return true, nil
+				}
+				if err := yield(list[i]); err != nil {
+					return false, err
+				}
 			}
+			if len(jobs) < f.Limit {
+				break
+			}
+			f.After = &jobs[len(jobs)-1]
 		}
 	}
-	return nil
+	return false, nil
+}
+
+// page reads a page of the queue, with all its documents at once.
+func (d *Desk) page(ctx context.Context, f store.JobFilter) (jobs []store.Job, list []Work, err error) {
+	if jobs, err = d.Store.Jobs(ctx, d.Tenant, f); err != nil {
+		return nil, nil, fault.New(fault.RecordUnreadable, err, "")
+	}
+	var ids []string
+	for i := range jobs {
+		if jobs[i].MessageID != "" {
+			ids = append(ids, jobs[i].MessageID)
+		}
+	}
+	found, err := d.Store.Many(ctx, d.Tenant, ids)
+	if err != nil {
+		return nil, nil, fault.New(fault.RecordUnreadable, err, "")
+	}
+	for i := range jobs {
+		w := d.work(&jobs[i])
+		if m, ok := found[jobs[i].MessageID]; ok {
+			w.of(&jobs[i], &m)
+		}
+		list = append(list, w)
+	}
+	return jobs, list, nil
 }
 
 // WorkOf returns the work of a document.
@@ -141,10 +248,13 @@ func (d *Desk) WorkOf(ctx context.Context, id string) (Work, error) {
 	if err != nil {
 		return Work{}, fault.New(fault.RecordUnreadable, err, "")
 	}
-	return d.work(ctx, &job)
+	w := d.work(&job)
+	w.of(&job, &m)
+	return w, nil
 }
 
-func (d *Desk) work(ctx context.Context, j *store.Job) (Work, error) {
+// work is what a row of the outbox says of work.
+func (d *Desk) work(j *store.Job) Work {
 	now := d.Now()
 	w := Work{
 		Tenant: j.Tenant, Kind: j.Kind, ID: j.MessageID, Created: j.Created, Age: now.Sub(j.Created),
@@ -159,15 +269,23 @@ func (d *Desk) work(ctx context.Context, j *store.Job) (Work, error) {
 		w.Owner = j.Owner
 	}
 	w.Waits = !w.Due.IsZero() && w.Owner == "" && now.Sub(w.Due) > shortly
-	m, err := d.Store.Get(ctx, d.Tenant, j.MessageID)
-	if errors.Is(err, db.ErrNotFound) {
-		return w, nil
+	if j.Kind == store.Notify {
+		w.Event = j.Key
 	}
-	if err != nil {
-		return w, fault.New(fault.RecordUnreadable, err, "")
-	}
-	doc := document(&store.Found{Message: m})
+	return w
+}
+
+// of completes the work of a job by its document. News and statuses are work of their own: what is known of the
+// document, and may be done with it, is not known of them.
+func (w *Work) of(j *store.Job, m *store.Message) {
+	doc := document(&store.Found{Message: *m})
 	w.MessageID, w.State, w.Receiver, w.DocumentType = m.MessageID, m.State, m.Receiver, doc.DocumentType
+	if !moves(j.Kind) {
+		if j.Kind == store.Notify && j.Dead {
+			w.Actions = []Action{Retry}
+		}
+		return
+	}
 	w.Actions = doc.Actions
 	if doc.Held != nil {
 		w.Held = &Held{Since: j.Held.Since, By: j.Held.By, Reason: j.Held.Why}
@@ -175,62 +293,4 @@ func (d *Desk) work(ctx context.Context, j *store.Job) (Work, error) {
 	if p := doc.Problem; p != nil {
 		w.Code, w.Blame = p.Code, p.Blame
 	}
-	return w, nil
-}
-
-// Outcome is what became of an action on one document.
-type Outcome struct {
-	Tenant string      `json:"tenant"`
-	ID     string      `json:"id"`
-	Action Action      `json:"action"`
-	OK     bool        `json:"ok"`
-	State  store.State `json:"state,omitempty"`  // afterwards
-	Reason string      `json:"reason,omitempty"` // why it was skipped
-	Err    error       `json:"-"`                // set if the record could not be read or written
-}
-
-// Possible reports what an action on a document would do, without doing it.
-func (d *Desk) Possible(ctx context.Context, action Action, id string) Outcome {
-	doc, err := d.Show(ctx, id)
-	if err != nil {
-		return d.outcome(action, id, err)
-	}
-	o := Outcome{Tenant: d.Tenant, ID: id, Action: action, State: doc.State, OK: slices.Contains(doc.Actions, action)}
-	if !o.OK {
-		o.Reason = skipped(doc)
-	}
-	return o
-}
-
-// skipped says why nothing was done with a document.
-func skipped(doc *Document) string {
-	return "it is " + string(doc.State) + doc.hindrance() + "; possible: " + possible(doc.Actions)
-}
-
-func (d *Desk) outcome(action Action, id string, err error) Outcome {
-	return Outcome{Tenant: d.Tenant, ID: id, Action: action, Reason: fault.Plain(err), Err: err}
-}
-
-// Do carries out a decision about a document by its id, in one transition that is audited. One whose state does not
-// allow it, perhaps because it changed meanwhile, is left as it is; the outcome says why.
-func (d *Desk) Do(ctx context.Context, action Action, id, actor, reason string) Outcome {
-	x, err := find(action)
-	if err != nil {
-		return d.outcome(action, id, err)
-	}
-	if err = x.do(d.Store, ctx, d.Tenant, id, actor, reason); isConflict(err) {
-		doc, err := d.Show(ctx, id)
-		if err != nil {
-			return d.outcome(action, id, err)
-		}
-		return Outcome{Tenant: d.Tenant, ID: id, Action: action, State: doc.State, Reason: skipped(doc)}
-	}
-	m, gerr := d.get(ctx, id)
-	if err != nil {
-		return d.outcome(action, id, fault.New(fault.RecordUnreadable, err, ""))
-	}
-	if gerr != nil {
-		return d.outcome(action, id, gerr)
-	}
-	return Outcome{Tenant: d.Tenant, ID: id, Action: action, OK: true, State: m.State}
 }

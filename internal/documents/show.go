@@ -27,9 +27,10 @@ func (d *Desk) Show(ctx context.Context, name string) (*Document, error) {
 	return doc, err
 }
 
-// At returns a document as an event left it, with the time of the event.
+// At returns a document as an event left it, with the time of the event. What its evidence and its work would say is
+// not in it.
 func (d *Desk) At(ctx context.Context, id string, seq int64) (*Document, time.Time, error) {
-	r, err := d.read(ctx, id)
+	r, err := d.history(ctx, id)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -79,37 +80,75 @@ type record struct {
 	job      store.Job // its work; zero when there is none
 }
 
-func (d *Desk) read(ctx context.Context, id string) (r *record, err error) {
-	f, err := d.foundByID(ctx, id)
+// history reads what happened to a message.
+func (d *Desk) history(ctx context.Context, id string) (*record, error) {
+	f, attempts, err := d.tried(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	r = &record{Found: *f}
-	if r.attempts, err = d.Store.Attempts(ctx, d.Tenant, id); err != nil {
-		return nil, err
-	}
-	if r.events, err = d.Store.Timeline(ctx, d.Tenant, id); err != nil {
+	r := &record{Found: *f, attempts: attempts}
+	r.events, err = d.Store.Timeline(ctx, d.Tenant, id)
+	return r, err
+}
+
+func (d *Desk) read(ctx context.Context, id string) (r *record, err error) {
+	if r, err = d.history(ctx, id); err != nil {
 		return nil, err
 	}
 	if r.evidence, err = d.Store.AllEvidence(ctx, d.Tenant, id); err != nil {
 		return r, err
 	}
-	kind := store.Deliver
-	if r.Direction == store.Out {
-		kind = store.Send
-	}
-	if r.job, err = d.Store.JobOf(ctx, d.Tenant, kind, id); errors.Is(err, db.ErrNotFound) {
-		err = nil
-	}
+	r.job, err = d.jobOf(ctx, &r.Message)
 	return r, err
 }
 
-// stop completes the problem by the event that tells of it, and takes back an action that an attempt forbids.
-func (doc *Document) stop(r *record) {
-	unclear := slices.ContainsFunc(r.attempts, func(a store.Attempt) bool { return a.Unclear })
+// jobOf returns the work of a message; zero when there is none.
+func (d *Desk) jobOf(ctx context.Context, m *store.Message) (store.Job, error) {
+	kind := store.Deliver
+	if m.Direction == store.Out {
+		kind = store.Send
+	}
+	job, err := d.Store.JobOf(ctx, d.Tenant, kind, m.ID)
+	if errors.Is(err, db.ErrNotFound) {
+		return store.Job{}, nil
+	}
+	return job, err
+}
+
+// brief returns of a document what a decision depends on: its state, what is possible, who holds it.
+func (d *Desk) brief(ctx context.Context, id string) (*Document, error) {
+	f, attempts, err := d.tried(ctx, id)
+	if errors.Is(err, db.ErrNotFound) {
+		return nil, fault.New(fault.NoSuchMessage, nil, "%s", id)
+	}
+	if err != nil {
+		return nil, fault.New(fault.RecordUnreadable, err, "")
+	}
+	doc := document(f)
+	doc.Attempts = attemptsOf(attempts)
+	doc.forbid(attempts)
+	if doc.Held != nil {
+		job, err := d.jobOf(ctx, &f.Message)
+		if err != nil {
+			return nil, fault.New(fault.RecordUnreadable, err, "")
+		}
+		doc.Held.By = job.Held.By
+	}
+	return &doc, nil
+}
+
+// forbid takes back an action that an attempt forbids, and reports whether one may have arrived.
+func (doc *Document) forbid(attempts []store.Attempt) (unclear bool) {
+	unclear = slices.ContainsFunc(attempts, func(a store.Attempt) bool { return a.Unclear })
 	if unclear {
 		doc.Actions = slices.DeleteFunc(doc.Actions, func(a Action) bool { return a == Cancel })
 	}
+	return unclear
+}
+
+// stop completes the problem by the event that tells of it.
+func (doc *Document) stop(r *record) {
+	unclear := doc.forbid(r.attempts)
 	ev, ok := store.LastStop(r.events)
 	if doc.Problem = problem(doc, ev.Code(), unclear); doc.Problem != nil && ok {
 		doc.Problem.Detail, doc.Problem.At = ev.Detail, ev.At

@@ -74,7 +74,7 @@ var table = []Definition{
 	{as4InFlight, Gauge, nil, "Requests at the AS4 endpoint that are under way.", nil},
 	{messages, Gauge, []string{"direction", "state"}, "Messages on record.", nil},
 	{outboxOpen, Gauge, []string{"kind"}, "Open work in the outbox.", nil},
-	{outboxOldest, Gauge, []string{"kind"}, "Age of the oldest open work in the outbox.", nil},
+	{outboxOldest, Gauge, []string{"kind"}, "Age of the oldest open work in the outbox that is not kept back.", nil},
 	{sendAttempts, Counter, []string{"outcome", "code"}, "Attempts to send, by how they ended.", nil},
 	{sendSeconds, Histogram, []string{"step"}, "Time that steps of sending take.", fast},
 	{sendAge, Histogram, []string{"status"}, "Time from handing a document in to its end.", long},

@@ -138,8 +138,9 @@ func (n *Node) logAlert(c alert.Change) {
 // Spans that the rules look back.
 const (
 	failedSpan   = time.Hour
-	lookBack     = 90 * 24 * time.Hour // documents that were handed in or came before need no alert any more
-	moreThanEach = 51                  // one more than have alerts of their own
+	lookBack     = 90 * 24 * time.Hour  // what got into its state before needs no alert any more
+	oldest       = 400 * 24 * time.Hour // documents that were handed in or came before are not looked for
+	moreThanEach = 51                   // one more than have alerts of their own
 	mostWaiting  = 1000
 )
 
@@ -207,7 +208,7 @@ func (n *Node) backlogFacts(ctx context.Context, f *alert.Facts, now time.Time) 
 		return err
 	}
 	for _, b := range list {
-		fact := alert.Backlog{Open: b.Open, Oldest: now.Sub(b.Oldest)}
+		fact := alert.Backlog{Open: b.Waiting, Oldest: b.Age(now)}
 		switch b.Kind {
 		case store.Send:
 			f.Unsent = fact
@@ -229,22 +230,27 @@ func (n *Node) backlogFacts(ctx context.Context, f *alert.Facts, now time.Time) 
 func (n *Node) documentFacts(ctx context.Context, f *alert.Facts, now time.Time) error {
 	var all []error
 	for _, tenant := range append([]string{db.DefaultTenant}, n.Config.Tenants...) {
-		in := func(d store.Direction, s store.State, list *[]alert.Document, since time.Time) {
-			found, err := n.Store.LatestIn(ctx, tenant, d, s, now.Add(-lookBack), moreThanEach)
+		add := func(list *[]alert.Document, found []store.InState, err error) {
 			all = append(all, err)
 			for _, m := range found {
-				if !m.Updated.Before(since) {
-					*list = append(*list, alert.Document{Tenant: m.Tenant, ID: m.ID, Code: m.Code})
-				}
+				*list = append(*list, alert.Document{Tenant: m.Tenant, ID: m.ID, Code: m.Code})
 			}
 		}
-		in(store.Out, store.FailedPermanent, &f.Failed, now.Add(-failedSpan))
-		in(store.In, store.Dead, &f.Dead, time.Time{})
-		for _, s := range []store.State{store.UnknownAccepted, store.ReceiptInvalid, store.RecoveryHold} {
-			in(store.Out, s, &f.Attention, time.Time{})
+		givenUp := func(kind store.Kind, s store.State, list *[]alert.Document, span time.Duration) {
+			found, err := n.Store.GivenUp(ctx, tenant, kind, s, now.Add(-span), moreThanEach)
+			add(list, found, err)
 		}
-		in(store.Out, store.Quarantined, &f.Quarantined, time.Time{})
-		in(store.In, store.Quarantined, &f.Quarantined, time.Time{})
+		in := func(d store.Direction, s store.State, list *[]alert.Document) {
+			found, err := n.Store.LatestIn(ctx, tenant, d, s, now.Add(-oldest), now.Add(-lookBack), moreThanEach)
+			add(list, found, err)
+		}
+		givenUp(store.Send, store.FailedPermanent, &f.Failed, failedSpan)
+		givenUp(store.Deliver, store.Dead, &f.Dead, lookBack)
+		for _, s := range []store.State{store.UnknownAccepted, store.ReceiptInvalid, store.RecoveryHold} {
+			in(store.Out, s, &f.Attention)
+		}
+		in(store.Out, store.Quarantined, &f.Quarantined)
+		in(store.In, store.Quarantined, &f.Quarantined)
 	}
 	return errors.Join(all...)
 }

@@ -133,6 +133,8 @@ func TestOPS070Facts(t *testing.T) {
 	if err := h.Store.Quarantine(t.Context(), job, "it crashed"); err != nil {
 		t.Fatal(err)
 	}
+	h.age(t, given.ID, 100*24*time.Hour) // an operator held it that long: that it failed is news all the same
+	h.age(t, m.ID, 100*24*time.Hour)
 	now := time.Now()
 	for range 3 {
 		h.eye.seen.request("refused", "POP000007", now)
@@ -159,7 +161,7 @@ func TestOPS070Facts(t *testing.T) {
 	if got := ids(f.Quarantined); len(got) != 1 || !strings.HasPrefix(got[0], "default "+m.ID) {
 		t.Errorf("quarantined: %v", got)
 	}
-	if f.Unsent.Open != 1 || f.Unsent.Oldest < 0 || waiting.ID == "" {
+	if f.Unsent.Open != 1 || f.Unsent.Oldest < 0 {
 		t.Errorf("unsent: %+v", f.Unsent)
 	}
 	if f.Refused != (alert.Portion{Bad: 3, All: 4}) || f.Refusals["POP000007"] != 3 ||
@@ -168,10 +170,26 @@ func TestOPS070Facts(t *testing.T) {
 		f.NotReadySince.IsZero() || len(f.Disks) != 2 || len(f.Certificates) == 0 {
 		t.Errorf("%+v", f)
 	}
+	if err := h.Store.Hold(t.Context(), db.DefaultTenant, waiting.ID, "kari", "asked to wait"); err != nil {
+		t.Fatal(err)
+	}
 	h.eye.seen.lookup(true, now)
 	h.eye.answers.Store(true)
-	if f, err = h.facts(t.Context()); err != nil || !f.LookupsFail.IsZero() || f.Storage != "" || len(f.NotReady) > 0 {
+	if f, err = h.facts(t.Context()); err != nil || !f.LookupsFail.IsZero() || f.Storage != "" || len(f.NotReady) > 0 ||
+		f.Unsent != (alert.Backlog{}) { // what is kept back is not late
 		t.Errorf("%v %+v", err, f)
+	}
+}
+
+// age makes a document one that was handed in earlier.
+func (h *holder) age(t *testing.T, id string, by time.Duration) {
+	t.Helper()
+	err := h.Store.Update(t.Context(), db.DefaultTenant, func(tx *store.Tx) error {
+		_, err := tx.Exec(`UPDATE message SET created = created - ? WHERE id = ?`, by.Microseconds(), id)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -75,7 +75,7 @@ func (n *Node) newEye() {
 	n.eye.counted.Store(&counted{})
 	n.eye.clock.start(n.opts.Now())
 	n.eye.metrics = metrics.New(metrics.Build{Version: n.opts.Version, Commit: n.opts.Commit, Go: runtime.Version()},
-		func() metrics.Reading { return n.eye.current.Load().reading() })
+		func() metrics.Reading { return n.heir().reading() })
 }
 
 // committed is told of each commit of the record.
@@ -141,7 +141,7 @@ func (n *Node) reading() metrics.Reading {
 		ClockOffset: time.Duration(n.eye.offset.Load()),
 	}
 	for kind, b := range c.work {
-		r.Work[string(kind)] = metrics.Work{Open: b.Open, Oldest: max(0, now.Sub(b.Oldest))}
+		r.Work[string(kind)] = metrics.Work{Open: b.Open, Oldest: b.Age(now)}
 	}
 	stats := n.Store.Stats()
 	r.Writes, r.Commits = stats.Writes, stats.Commits
@@ -211,7 +211,7 @@ func (n *Node) count(ctx context.Context) error {
 	}
 	for _, kind := range []store.Kind{store.Send, store.Deliver} { // there is always such work, or might be
 		if _, ok := c.work[kind]; !ok {
-			c.work[kind] = store.Backlog{Kind: kind, Oldest: c.at}
+			c.work[kind] = store.Backlog{Kind: kind}
 		}
 	}
 	c.alerts, err = (&alert.Book{DB: n.Store.DB}).Counts(ctx)

@@ -53,7 +53,8 @@ func (n *Node) URL() string {
 func (n *Node) newGate() *intake.Gate {
 	all, source := n.limits()
 	return &intake.Gate{
-		All: all, Source: source, Proxies: n.Config.TrustedProxies(), Closed: n.connectionClosed, Now: n.opts.Now,
+		All: all, Source: source, Proxies: n.Config.TrustedProxies(), Now: n.opts.Now,
+		Closed: func(c intake.Closing) { n.heir().connectionClosed(c) },
 	}
 }
 

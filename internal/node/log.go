@@ -192,9 +192,10 @@ const (
 
 // Write logs one line.
 func (l httpLog) Write(b []byte) (int, error) {
+	n := l.n.heir()
 	text := strings.TrimSuffix(string(b), "\n")
 	if rest, ok := strings.CutPrefix(text, handshakeLine); ok {
-		l.handshake(rest)
+		n.logHandshake(rest)
 		return len(b), nil
 	}
 	line, stack, _ := strings.Cut(text, "\n")
@@ -202,8 +203,8 @@ func (l httpLog) Write(b []byte) (int, error) {
 	if strings.HasPrefix(text, panicLine) {
 		kind = "panic"
 	}
-	if l.n.lines.troubles.allow(kind, firstBytes(line[strings.LastIndex(line, ": ")+1:], maxText)) {
-		ev := l.n.opts.Log.Error().Str("error", clean(line))
+	if n.lines.troubles.allow(kind, firstBytes(line[strings.LastIndex(line, ": ")+1:], maxText)) {
+		ev := n.opts.Log.Error().Str("error", clean(line))
 		if stack != "" {
 			ev = ev.Str("stack", firstBytes(stack, maxStack))
 		}
@@ -212,9 +213,9 @@ func (l httpLog) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// handshake logs a failed handshake: "192.0.2.1:4711: why". A client that connects and sends nothing is a port scan or
-// a health check. A connection that we closed ourselves has been logged already.
-func (l httpLog) handshake(text string) {
+// logHandshake logs a failed handshake, "192.0.2.1:4711: why". A client that connects and sends nothing is a port scan
+// or a health check. A connection that we closed ourselves has been logged already.
+func (n *Node) logHandshake(text string) {
 	remote, why, _ := strings.Cut(text, ": ")
 	if _, cause, ok := strings.Cut(why, "->"); ok { // read tcp ours->theirs: cause
 		_, why, _ = strings.Cut(cause, ": ")
@@ -227,8 +228,8 @@ func (l httpLog) handshake(text string) {
 		level = zerolog.DebugLevel
 	}
 	source := intake.SourceOf(remote).String()
-	if l.n.lines.strangers.allow("tls handshake "+clean(why), source) {
-		l.n.opts.Log.WithLevel(level).Str("remote", clean(remote)).Str("source", source).Str("cause", clean(why)).
+	if n.lines.strangers.allow("tls handshake "+clean(why), source) {
+		n.opts.Log.WithLevel(level).Str("remote", clean(remote)).Str("source", source).Str("cause", clean(why)).
 			Msg("tls handshake failed")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -156,6 +157,45 @@ func TestAS4125NotServiced(t *testing.T) {
 	envelope := string(serving.inbox(t, 1)[moved.MessageID])
 	if moved.InstanceID == "" || !strings.Contains(envelope, "<sh:InstanceIdentifier>"+moved.InstanceID+"<") {
 		t.Errorf("SBDH-009: the envelope of %s is not the one that was submitted: %.2000s", moved.MessageID, envelope)
+	}
+}
+
+// REL-027: what may have arrived at one access point goes to no other, also when the first one says later that it does
+// not serve the receiver: nobody signed that. What certainly did not arrive moves on.
+func TestREL027NoMoveAfterASilence(t *testing.T) {
+	notServiced := strings.NewReplacer("EBMS:0101", "EBMS:0004", `refToMessageInError="%[1]s"/>`,
+		`refToMessageInError="%[1]s"><eb:ErrorDetail>PEPPOL:NOT_SERVICED</eb:ErrorDetail></eb:Error>`).Replace(refusal)
+	for first, want := range map[int]store.State{
+		http.StatusBadGateway:         store.Unknown, // it may have arrived
+		http.StatusServiceUnavailable: store.Sent,
+	} {
+		t.Run(http.StatusText(first), func(t *testing.T) {
+			p := openPlanned(t)
+			_, dir := testPKI(t)
+			serving := newNode(t, dir, "POP900004")
+			serving.serve(t, c4, billing, process)
+			p.then = serving.peer()
+			p.answer = status(first)
+			if _, _, err := p.attempt(t); err == nil {
+				t.Fatal("the first attempt got through")
+			}
+			p.answer = func(w http.ResponseWriter) {
+				w.Header().Set("Content-Type", as4.ContentTypeSignal)
+				m, _ := p.Store.Get(t.Context(), db.DefaultTenant, p.id)
+				_, _ = fmt.Fprintf(w, notServiced, m.MessageID)
+			}
+			state, _, err := p.attempt(t)
+			if state != want || p.forgotten != 1 {
+				t.Errorf("it is %s, looked up afresh %d times, %v; want %s", state, p.forgotten, err, want)
+			}
+			arrived := len(entries(t, serving.Config.Path(serving.Config.Deliver.Folder)))
+			if want == store.Unknown && arrived != 0 {
+				t.Errorf("%d documents went to the other one", arrived)
+			}
+			if want == store.Sent {
+				serving.inbox(t, 1)
+			}
+		})
 	}
 }
 

@@ -123,10 +123,16 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) 
 		return nil, errors.Join(err, n.process.Leave())
 	}
 	n.buryDead(ctx)
-	n.wire(in)
-	if err := n.openPickups(ctx); err != nil {
-		return nil, errors.Join(err, n.Close())
+	if !opts.Command {
+		err := cfg.MakeNew(&config.Config{})
+		if err == nil {
+			err = n.openPickups(ctx)
+		}
+		if err != nil {
+			return nil, errors.Join(err, n.Close())
+		}
 	}
+	n.wire(in)
 	return n, nil
 }
 
@@ -171,7 +177,7 @@ func (n *Node) openRecord(ctx context.Context) (err error) {
 		Hook: n.opts.Hook, Server: !n.opts.Command, Committed: n.committed,
 	},
 		blob.Options{Hook: n.opts.Hook, Synced: n.eye.metrics.Fsync, Rescued: func(key string) {
-			n.failure(fault.New(fault.PayloadRescued, nil, "%s", key)).Msg("payload rescued")
+			n.heir().failure(fault.New(fault.PayloadRescued, nil, "%s", key)).Msg("payload rescued")
 		}}, true)
 	if err != nil {
 		return err
@@ -261,19 +267,29 @@ func (n *Node) Serve(ctx context.Context) error {
 	select {
 	case err = <-served:
 		err = fault.New(fault.ListenFailed, err, "%s", n.Config.AS4.Listen)
-		n.failure(err).Msg("the listener failed, the server stops")
+		n.heir().failure(err).Msg("the listener failed, the server stops")
 		cancel()
 		err = errors.Join(err, n.shutdown(ctx, srv)) // running requests finish as at any other stop
 	case <-ctx.Done():
-		n.opts.Log.Info().Str("reason", context.Cause(ctx).Error()).Msg("stopping")
+		n.heir().opts.Log.Info().Str("reason", context.Cause(ctx).Error()).Msg("stopping")
 		err = n.shutdown(ctx, srv)
 		if serr := <-served; !errors.Is(serr, http.ErrServerClosed) {
 			err = errors.Join(err, serr)
 		}
 	}
 	n.succession.wait()
-	n.logTolerated()
+	n.heir().logTolerated()
 	return err
+}
+
+// finishBefore gives the work that a reload leaves behind all its time, until a channel is closed because the server is
+// to end: then it has REL-063's.
+func (n *Node) finishBefore(end <-chan struct{}) {
+	for _, r := range []*queue.Runner{n.runner, n.sender, n.teller} {
+		if r != nil {
+			r.Ending = end
+		}
+	}
 }
 
 // work is what a node does beside answering requests. Each ends soon after its context.

@@ -86,7 +86,7 @@ type readiness struct {
 // answerReady says which checks fail, and no more (API-080).
 func (n *Node) answerReady(w http.ResponseWriter, _ *http.Request) {
 	noStore(w, "application/json")
-	a := readiness{Failed: append([]string{}, n.eye.current.Load().failing()...)}
+	a := readiness{Failed: append([]string{}, n.heir().failing()...)}
 	if a.Ready = len(a.Failed) == 0; !a.Ready {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}

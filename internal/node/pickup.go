@@ -17,11 +17,8 @@ import (
 // openPickups makes the pick-up folders of a server (OPS-040).
 func (n *Node) openPickups(ctx context.Context) error {
 	list := n.Config.Pickups()
-	if n.opts.Command || len(list) == 0 {
+	if len(list) == 0 {
 		return nil
-	}
-	if err := n.Config.MakePickups(); err != nil {
-		return err
 	}
 	who, err := n.Store.Installation(ctx)
 	if err != nil {

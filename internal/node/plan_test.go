@@ -274,6 +274,28 @@ func TestREL024PlanAfterAnotherHold(t *testing.T) {
 	}
 }
 
+// AS4-125, DISC-067: a message that was held for longer than a plan is found, and refused: it has failed for that, and
+// not because its plan were over.
+func TestAS4125RefusedAfterAHold(t *testing.T) {
+	_, pki := testPKI(t)
+	to := newNode(t, pki, "POP900002") // which does not serve the receiver
+	dir := &changing{err: lookupError(smp.UnknownToSMP)}
+	h := openHolder(t, nodeFile(t, pki, "POP900001", "send:\n  hold: 72h\n"), dir, time.Now().Truncate(time.Second))
+	defer func() { _ = h.Close() }()
+	m, _ := h.submit(t)
+	h.now = h.now.Add(30 * time.Hour)
+	dir.err, dir.peer = nil, to.peer()
+	job, err := h.Store.Take(t.Context(), db.DefaultTenant, store.Send, m.ID, "me", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.sendDue(t.Context(), job)
+	if m, err = h.Store.Get(t.Context(), db.DefaultTenant, m.ID); err != nil || m.State != store.FailedPermanent ||
+		m.FaultCode != string(fault.PeerRefused) {
+		t.Errorf("it is %s with %s, %v", m.State, m.FaultCode, err)
+	}
+}
+
 // reports are what was said of access points.
 type reports []string
 
@@ -293,6 +315,10 @@ func TestREL025EachAnswersForItself(t *testing.T) {
 	m, job := from.taken(t)
 	if _, err := from.Outbound.AttemptDue(t.Context(), job, m); codeOf(err) != fault.PeerNotReached {
 		t.Errorf("got %v", err)
+	}
+	if m, err := from.Store.Get(t.Context(), db.DefaultTenant, m.ID); err != nil || m.State != store.RetryWait ||
+		m.FaultCode != string(fault.PeerNotReached) { // API-055: the record keeps what stopped it
+		t.Errorf("%v: %s, %q", err, m.State, m.FaultCode)
 	}
 	want := store.LaneOf(old.URL()) + " true, 127.0.0.1:1 false"
 	if got := strings.Join(*said, ", "); got != want {

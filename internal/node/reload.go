@@ -47,6 +47,7 @@ func (s *succession) begin(ctx context.Context, n *Node) {
 func (s *succession) start(n *Node) {
 	ctx, end := context.WithCancel(s.ctx)
 	s.node, s.end = n, end
+	n.finishBefore(s.ctx.Done())
 	n.eye.current.Store(n)
 	var work sync.WaitGroup
 	for _, do := range n.work() {
@@ -65,6 +66,9 @@ func (s *succession) wait() {
 	s.mu.Unlock()
 	s.wg.Wait()
 }
+
+// heir is the node that serves: n, or the one of the last reload. What outlives a reload logs through it.
+func (n *Node) heir() *Node { return n.eye.current.Load() }
 
 // Begun is closed when the server has begun to serve: from then on it can be reloaded.
 func (n *Node) Begun() <-chan struct{} { return n.succession.begun }
@@ -87,6 +91,9 @@ func (n *Node) Reload(cfg *config.Config, log zerolog.Logger) (next *Node, kept 
 	kept = cfg.Keep(old.Config)
 	in := inspect(s.ctx, cfg, CheckOptions{Now: n.opts.Now(), Server: true})
 	if err := errors.Join(in.bad...); err != nil {
+		return nil, nil, err
+	}
+	if err := cfg.MakeNew(old.Config); err != nil {
 		return nil, nil, err
 	}
 	opts := n.opts

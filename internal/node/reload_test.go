@@ -9,11 +9,13 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/ravn-ap/ravn/as4/intake"
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/certs/localca"
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
@@ -217,5 +219,42 @@ func TestOPS122ReloadOfNoServer(t *testing.T) {
 	n.done <- nil // for the end of the test
 	if _, _, err := n.reloaded(t); err != ErrNotServing {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What outlives a reload logs as the new configuration says, and what the old node has under way may finish until the
+// server ends.
+func TestOPS122WhatOutlivesAReload(t *testing.T) {
+	_, dir := testPKI(t)
+	n := newNode(t, dir, "POP900001")
+	rewrite(t, n.Config.Path("ravn.yaml"), "host: ", "notify:\n  folder: news\nhost: ")
+	cfg, err := config.Load(n.Config.Path("ravn.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := &logged{}
+	next, _, err := n.Reload(cfg, zerolog.New(log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ending := n.succession.ctx.Done()
+	for _, r := range []*queue.Runner{n.runner, n.sender, next.runner, next.sender, next.teller} {
+		if r.Ending != ending {
+			t.Errorf("%v: work is cut off at a reload", r.Work)
+		}
+	}
+	if _, err := (httpLog{n.Node}).Write([]byte("http: TLS handshake error from 192.0.2.1:1: no\n")); err != nil {
+		t.Fatal(err)
+	}
+	n.gate.Closed(intake.Closing{Why: &intake.Error{Kind: intake.Connections}})
+	before := n.Log.text()
+	n.end(t)
+	for _, text := range []string{"tls handshake failed", "connection closed", "stopping"} {
+		if len(log.lines(t, text)) != 1 {
+			t.Errorf("%q is not in the new log", text)
+		}
+	}
+	if after := n.Log.text(); after != before {
+		t.Errorf("the old log goes on: %s", strings.TrimPrefix(after, before))
 	}
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/ravn-ap/ravn/internal/backend"
 	"github.com/ravn-ap/ravn/internal/documents"
-	"github.com/ravn-ap/ravn/internal/durable"
 	"github.com/ravn-ap/ravn/internal/notify"
 	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -21,11 +20,6 @@ func (n *Node) newTeller() *queue.Runner {
 	n.Store.TellC1(dir != "")
 	if dir == "" {
 		return nil
-	}
-	if !n.opts.Command {
-		if err := durable.MkdirAll(dir, 0o750); err != nil { // later, its news wait
-			n.trouble("the folder for news cannot be made", err)
-		}
 	}
 	w := &notify.Worker{
 		Desk: func(tenant string) *documents.Desk {

@@ -36,7 +36,8 @@ type Upkeep struct {
 	Record   Pass `json:"record"`
 	Keys     Pass `json:"keys"`
 
-	Recent time.Time `json:"recent"` // when what was entered lately was last compared
+	Recent      time.Time `json:"recent"` // when what was entered lately was last compared
+	RecentWrong int       `json:"recent_wrong"`
 }
 
 // Pass is one look at everything of a kind, bit by bit.
@@ -127,7 +128,8 @@ func (n *Node) keepConserved(ctx context.Context) {
 }
 
 // conserve compares what was entered lately and the next part of the rest. What is wrong with a recent message is found
-// by each round until it is mended, and kept in the pass that finds it.
+// by each round until it is mended, and kept in the pass that finds it. What was found is kept also when the round was
+// cut short.
 func (n *Node) conserve(ctx context.Context, now time.Time) error {
 	n.upkeep.Lock()
 	defer n.upkeep.Unlock()
@@ -136,38 +138,56 @@ func (n *Node) conserve(ctx context.Context, now time.Time) error {
 		n.trouble("the progress of the checks cannot be read", err)
 		u = Upkeep{}
 	}
+	for _, compare := range []func(context.Context, *Upkeep, time.Time) error{
+		n.compareRecent, n.compareRecord, n.compareKeys,
+	} {
+		if err = compare(ctx, &u, now); err != nil {
+			break
+		}
+	}
+	n.differs.Store(u.differences())
+	return errors.Join(err, n.data.saveUpkeep(&u))
+}
+
+// differences is how many messages the last checks found that are not as they must be.
+func (u *Upkeep) differences() int64 {
+	return int64(max(u.RecentWrong, u.Record.Wrong, u.Record.LastWrong) + max(u.Keys.Wrong, u.Keys.LastWrong))
+}
+
+func (n *Node) compareRecent(ctx context.Context, u *Upkeep, now time.Time) error {
 	var recent Pass
 	v := n.data.Verifier(n.found(&recent, conservation))
-	if _, _, err := v.Record(ctx, db.FirstID(time.Now().Add(-recentSpan)), recentRows); err != nil {
-		return err
+	_, _, err := v.Record(ctx, db.FirstID(time.Now().Add(-recentSpan)), recentRows)
+	if err == nil {
+		u.Recent, u.RecentWrong = now, recent.Wrong
 	}
-	u.Recent = now
+	return err
+}
 
+func (n *Node) compareRecord(ctx context.Context, u *Upkeep, now time.Time) error {
 	u.Record.begin(now)
-	v.Found = n.found(&u.Record, conservation)
+	v := n.data.Verifier(n.found(&u.Record, conservation))
 	next, rows, err := v.Record(ctx, u.Record.After, restRows)
-	if u.Record.Rows += int64(rows); err != nil {
-		return err
-	}
-	if u.Record.After = next; next == "" {
+	u.Record.Rows, u.Record.After = u.Record.Rows+int64(rows), next
+	if err == nil && next == "" {
 		u.Record.end(now)
 	}
+	return err
+}
 
+func (n *Node) compareKeys(ctx context.Context, u *Upkeep, now time.Time) error {
 	u.Keys.begin(now)
-	v.Found = n.found(&u.Keys, conservation)
+	v := n.data.Verifier(n.found(&u.Keys, conservation))
 	var spot store.Spot
 	if u.Keys.Spot != nil {
 		spot = *u.Keys.Spot
 	}
-	after, rows, err := v.Keys(ctx, spot, restRows)
-	if u.Keys.Rows += int64(rows); err != nil {
-		return err
-	}
-	if u.Keys.Spot = &after; after == (store.Spot{}) {
+	next, rows, err := v.Keys(ctx, spot, restRows)
+	u.Keys.Rows, u.Keys.Spot = u.Keys.Rows+int64(rows), &next
+	if err == nil && next == (store.Spot{}) {
 		u.Keys.end(now)
 	}
-	n.differs.Store(int64(max(recent.Wrong, u.Record.Wrong, u.Record.LastWrong) + max(u.Keys.Wrong, u.Keys.LastWrong)))
-	return n.data.saveUpkeep(&u)
+	return err
 }
 
 // scrub reads payloads until its context ends or all were read, and begins anew a week after it began (REL-003).

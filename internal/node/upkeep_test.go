@@ -2,12 +2,15 @@ package node
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/internal/db"
@@ -62,6 +65,68 @@ func TestREL101ConservationIsWatched(t *testing.T) {
 	want := verify.Finding{MessageID: id, State: store.Accepted, What: "it waits, and there is no work for it"}
 	if !slices.Contains(u.Record.Findings, want) {
 		t.Errorf("kept %v, want %v", u.Record.Findings, want)
+	}
+}
+
+// REL-101: what a round found is kept also when it is cut short.
+func TestREL101CutShort(t *testing.T) {
+	n, _ := watched(t)
+	key, _ := accepted(t, n.data, 0)
+	id, _, _ := strings.Cut(key, ".")
+	err := n.Store.Update(t.Context(), db.DefaultTenant, func(tx *store.Tx) error {
+		_, err := tx.Exec(`DELETE FROM outbox WHERE message_id = ?`, id)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	told := 0
+	n.opts.Log = n.opts.Log.Hook(zerolog.HookFunc(func(_ *zerolog.Event, level zerolog.Level, _ string) {
+		if level == zerolog.ErrorLevel {
+			if told++; told == 2 { // the first one is told by the look at what came lately
+				cancel()
+			}
+		}
+	}))
+	if err := n.conserve(ctx, time.Now()); err == nil {
+		t.Fatal("the round was not cut short")
+	}
+	u, err := n.data.Upkeep()
+	if err != nil || u.RecentWrong != 1 || u.Record.Wrong != 1 || !u.Record.Ended.IsZero() || n.Differences() != 1 {
+		t.Errorf("kept %+v, %d differences, %v", u, n.Differences(), err)
+	}
+}
+
+// REL-003: a payload that the disk does not give is a finding, and the next ones are read. When none can be read any
+// more the round ends with an error, and the next round goes on behind them.
+func TestREL003Unreadable(t *testing.T) {
+	n, log := watched(t)
+	const bad = 12
+	for i := range bad + 1 {
+		_, file := accepted(t, n.data, 0)
+		if i == 1 { // one among those that cannot be read
+			continue
+		}
+		if err := errors.Join(os.Remove(file), os.Symlink(file, file)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := n.scrub(t.Context()); err == nil || !strings.Contains(err.Error(), "10 payloads in a row") {
+		t.Errorf("a store that gives nothing: %v", err)
+	}
+	if err := n.scrub(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	u, err := n.data.Upkeep()
+	if p := u.Payloads; err != nil || p.Ended.IsZero() || p.Wrong != bad || p.Read.Payloads != 1 {
+		t.Errorf("%+v %v", p, err)
+	}
+	if f := u.Payloads.Findings[0]; !strings.HasPrefix(f.What, "the payload cannot be read: ") {
+		t.Errorf("found %q", f.What)
+	}
+	if got := raised(t, log); !slices.Contains(got, "payload_damaged") {
+		t.Errorf("raised %v", got)
 	}
 }
 

@@ -88,7 +88,11 @@ type Runner struct {
 	Poll    time.Duration // between two looks for work without a Wake
 	Lease   time.Duration // how long a job stays ours without being extended
 	Timeout time.Duration // for one job; one that takes longer counts as a crash
-	Grace   time.Duration // how long jobs may go on after Run's context has ended
+	Grace   time.Duration // how long jobs may go on after Run's context has ended, or from Ending on
+
+	// Ending is closed when the process is to end. If it is set, jobs that are under way when Run's context ends go on
+	// until they are done or their Timeout is over, and Grace begins here. nil means that the end of the context is it.
+	Ending <-chan struct{}
 
 	// A job is quarantined instead of started again after MaxCrashes starts without an end for which nothing else can
 	// be blamed, or after MaxStarts starts in a row without an end. A process that dies leaves all its jobs without an
@@ -151,9 +155,9 @@ func def[T cmp.Ordered](field *T, value T) {
 // one (REL-063). Leases of jobs that were cut off simply expire.
 func (r *Runner) Run(ctx context.Context) {
 	r.init()
-	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx by Grace
+	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx
 	defer stop()
-	context.AfterFunc(ctx, func() { time.AfterFunc(r.Grace, stop) })
+	go r.cutOff(ctx, work, stop)
 	r.admit(work)
 	defer r.wg.Wait()
 	defer r.dismiss()
@@ -164,6 +168,26 @@ func (r *Runner) Run(ctx context.Context) {
 	}
 	slices.Sort(s.kinds)
 	s.run(ctx, work)
+}
+
+// cutOff stops the work when Grace is over, unless it has ended before.
+func (r *Runner) cutOff(ctx, work context.Context, stop func()) {
+	ending := r.Ending
+	if ending == nil {
+		ending = ctx.Done()
+	}
+	select {
+	case <-work.Done():
+		return
+	case <-ending:
+	}
+	grace := time.NewTimer(r.Grace)
+	defer grace.Stop()
+	select {
+	case <-work.Done():
+	case <-grace.C:
+		stop()
+	}
 }
 
 // admit lets jobs come through Reserve and sets their context.

@@ -44,13 +44,13 @@ func fill(t *testing.T, s *Store, then ...string) {
 	}
 }
 
-func onSQLite(t *testing.T) planOf {
+func onSQLite(t *testing.T, more ...string) planOf {
 	file := filepath.Join(t.TempDir(), "ravn.db")
 	s, err := Open(sqlite.Open(t.Context(), file, db.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	fill(t, s)
+	fill(t, s, more...)
 	t.Cleanup(func() { _ = s.Close() })
 	return func(t *testing.T, query string, args ...any) string {
 		scan := func(row db.Row) (line string, err error) {
@@ -66,7 +66,7 @@ func onSQLite(t *testing.T) planOf {
 	}
 }
 
-func onPostgres(t *testing.T) planOf {
+func onPostgres(t *testing.T, more ...string) planOf {
 	dsn := os.Getenv("RAVN_TEST_POSTGRES")
 	if dsn == "" {
 		golden.Missing(t, "RAVN_REQUIRE_TOOLS", "PostgreSQL is not installed", "RAVN_TEST_POSTGRES is not set")
@@ -91,7 +91,7 @@ func onPostgres(t *testing.T) planOf {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fill(t, s, "ANALYZE message") // the server does so by itself from time to time
+	fill(t, s, append(more, "ANALYZE message", "ANALYZE outbox")...) // the server does so by itself from time to time
 	t.Cleanup(func() { _ = s.Close(); admin("DROP SCHEMA " + name + " CASCADE"); _ = eng.Write.Close() })
 	return func(t *testing.T, query string, args ...any) string {
 		scan := func(row db.Row) (line string, err error) { err = row.Scan(&line); return line, err }
@@ -105,7 +105,7 @@ func onPostgres(t *testing.T) planOf {
 
 // Each way of a list goes along its index, and so does the search of the worker for rows without details.
 func TestAPI057EachWayHasItsIndex(t *testing.T) {
-	for name, open := range map[string]func(*testing.T) planOf{"sqlite": onSQLite, "postgres": onPostgres} {
+	for name, open := range map[string]func(*testing.T, ...string) planOf{"sqlite": onSQLite, "postgres": onPostgres} {
 		t.Run(name, func(t *testing.T) {
 			plan := open(t)
 			for index, f := range map[string]Filter{
@@ -148,7 +148,7 @@ func TestAPI057EachWayHasItsIndex(t *testing.T) {
 
 // REL-025: what is claimed is found by its lane, tenant and class, so that the number of waiting rows does not count.
 func TestREL025ClaimsGoAlongTheirLane(t *testing.T) {
-	for name, open := range map[string]func(*testing.T) planOf{"sqlite": onSQLite, "postgres": onPostgres} {
+	for name, open := range map[string]func(*testing.T, ...string) planOf{"sqlite": onSQLite, "postgres": onPostgres} {
 		t.Run(name, func(t *testing.T) {
 			plan := open(t)
 			over := []any{0, "", 0}
@@ -166,6 +166,50 @@ func TestREL025ClaimsGoAlongTheirLane(t *testing.T) {
 					strings.Contains(p, "Filter: ((kind = 'send'::text) AND (done = 0) AND (due") {
 					t.Errorf("%s:\n%s", what, p)
 				}
+			}
+		})
+	}
+}
+
+// workRows are rows of the outbox, half of them open, half given up.
+const workRows = `INSERT INTO outbox (id, tenant, kind, job_key, message_id, created, due, owner, lease_end, token,
+	tries, unended, done, dead, reason)
+	WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+	SELECT 'send/default/id' || i, 'default', CASE WHEN i % 5 = 0 THEN 'notify' ELSE 'send' END, 'id' || i, 'id' || i,
+		i, i, '', 0, 0, 0, 0, CASE WHEN i % 2 = 0 THEN 0 ELSE i END, i % 2, '' FROM n`
+
+// API-058: a page of the queue goes along an index in the order of the list, so that it costs the same wherever it
+// lies. OPS-070: what was given up lately is found by when that was.
+func TestAPI058PagesGoAlongAnIndex(t *testing.T) {
+	for name, open := range map[string]func(*testing.T, ...string) planOf{"sqlite": onSQLite, "postgres": onPostgres} {
+		t.Run(name, func(t *testing.T) {
+			plan := open(t, workRows)
+			after := &Job{ID: "send/default/x", Due: db.FromMicros(1), Done: db.FromMicros(1)}
+			check := func(what, index, p string) {
+				// of so few rows PostgreSQL may sort those that the index gives
+				if !strings.Contains(p, index) || strings.Contains(p, "SCAN outbox\n") ||
+					strings.Contains(p, "Seq Scan") || strings.Contains(p, "TEMP B-TREE FOR ORDER BY") {
+					t.Errorf("%s:\n%s", what, p)
+				}
+			}
+			for what, f := range map[string]JobFilter{
+				"outbox_due":  {},
+				"outbox_dead": {Dead: true},
+			} {
+				for _, f.Kind = range []Kind{Send, Notify} {
+					for _, f.Code = range []string{"", "RAVN-2204"} {
+						f.Uncoded, f.After = []State{RetryWait}, after
+						query, args := f.query("default")
+						if f.Code == "" || name == "sqlite" { // so few messages PostgreSQL would rather join
+							check(what+" "+string(f.Kind)+" "+f.Code, what, plan(t, query, args...))
+						}
+					}
+				}
+			}
+			check("given up", "outbox_dead", plan(t, givenUp, "default", "send", 1, "FAILED_PERMANENT", 51))
+			check("waiting", "outbox_turn", plan(t, waiting, "as4.example", 1000))
+			if p := plan(t, latestIn, "default", "out", "DEAD", 1, 1, 51); !strings.Contains(p, "message_state") {
+				t.Errorf("latest:\n%s", p)
 			}
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ravn-ap/ravn/internal/db"
 )
@@ -82,6 +83,19 @@ func (s *Store) Requeue(ctx context.Context, tenant, id, actor, reason string) e
 			return err
 		}
 		return tx.Audit(db.Audit{Actor: actor, Action: EventRequeued, MessageID: id, Detail: reason})
+	})
+}
+
+// RequeueNews makes news due at once that were given up, by their key: the one of their event (OPS-009). Their message
+// stays as it is. The decision is audited.
+func (s *Store) RequeueNews(ctx context.Context, tenant, key, actor, reason string) error {
+	return s.Update(ctx, tenant, func(tx *Tx) error {
+		id, _, _ := strings.Cut(key, EventMark)
+		err := tx.one(reopenJob+` AND dead = 1`, tx.Clock(), tx.Clock(), reason, jobID(tenant, Notify, key), tenant)
+		if err != nil {
+			return err
+		}
+		return tx.Audit(db.Audit{Actor: actor, Action: EventRequeued, MessageID: id, Detail: key + ": " + reason})
 	})
 }
 

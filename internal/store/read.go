@@ -151,21 +151,41 @@ type JobFilter struct {
 
 	States   []State // of the message
 	Receiver string  // in any case
-	Code     string  // of what stopped it last
+	Code     string  // of what stopped the message of Send or Deliver work last
+	Uncoded  []State // in these that is Code, if the record has none
 	Before   time.Time
+	After    *Job // only what comes after it in the same list
 }
 
 // endedOpen are the states of outgoing messages whose work has ended and that are not at an end.
 var endedOpen = []State{ReceiptInvalid, UnknownAccepted, RecoveryHold}
 
-// decided are the states of messages whose given up work needs no decision any more.
+// decided are the states of messages whose given up sending or delivery needs no decision any more.
 var decided = []State{Closed, Archived, Cancelled, Sent, Delivered}
 
-// Jobs returns rows of the outbox, the longest due first.
+// Jobs returns rows of the outbox, the longest due first; of what was given up, the longest ago first. With a kind a
+// page costs what is in it, wherever in the list it is.
 func (s *Store) Jobs(ctx context.Context, tenant string, f JobFilter) ([]Job, error) {
-	where, args := f.conditions(tenant)
-	return db.ReadAll(ctx, s.DB, "jobs", scanJob, `SELECT `+jobColumns+` FROM outbox WHERE `+where+
-		` ORDER BY due, id LIMIT ?`, append(args, cmp.Or(f.Limit, 100))...)
+	query, args := f.query(tenant)
+	return db.ReadAll(ctx, s.DB, "jobs", scanJob, query, args...)
+}
+
+func (f *JobFilter) query(tenant string) (query string, args []any) {
+	order, where := "due", ""
+	if f.Dead {
+		order = "done"
+	}
+	where, args = f.conditions(tenant)
+	if f.After != nil {
+		at := db.Micros(f.After.Due)
+		if f.Dead {
+			at = db.Micros(f.After.Done)
+		}
+		where += " AND " + order + " >= ? AND (" + order + " > ? OR id > ?)"
+		args = append(args, at, at, f.After.ID)
+	}
+	return `SELECT ` + jobColumns + ` FROM outbox WHERE ` + where + ` ORDER BY ` + order + `, id LIMIT ?`,
+		append(args, cmp.Or(f.Limit, 100))
 }
 
 func (f *JobFilter) conditions(tenant string) (where string, args []any) {
@@ -176,13 +196,18 @@ func (f *JobFilter) conditions(tenant string) (where string, args []any) {
 		and(`id IN (SELECT 'send/' || e.tenant || '/' || e.id FROM message e WHERE e.tenant = ? AND e.direction = 'out'
 			AND e.state IN (`+db.Placeholders(len(endedOpen))+`)) AND done <> 0`,
 			append([]any{tenant}, texts(endedOpen)...)...)
-	case f.Dead:
-		and("dead = 1")
+	case f.Dead: // news of what was sent or cancelled are still to be told
+		and(`dead = 1 AND NOT (kind IN ('send', 'deliver') AND EXISTS (SELECT 1 FROM message m
+			WHERE m.id = outbox.message_id AND m.tenant = outbox.tenant
+				AND m.state IN (`+db.Placeholders(len(decided))+`)))`, texts(decided)...)
 	default:
 		and("done = 0")
 	}
 	if f.Kind != "" {
 		and("kind = ?", string(f.Kind))
+	}
+	if f.Code != "" && f.Kind != Send && f.Kind != Deliver {
+		and("kind IN ('send', 'deliver')")
 	}
 	if f.Moving {
 		and("moving_since <> 0")
@@ -196,14 +221,9 @@ func (f *JobFilter) conditions(tenant string) (where string, args []any) {
 	if !f.Before.IsZero() {
 		and("created < ?", db.Micros(f.Before))
 	}
-	cond, more := f.ofMessage()
-	if cond != "" {
+	if cond, more := f.ofMessage(); cond != "" {
 		and(`EXISTS (SELECT 1 FROM message m WHERE m.id = outbox.message_id AND m.tenant = outbox.tenant`+cond+
 			`)`, more...)
-	}
-	if f.Dead {
-		and(`NOT EXISTS (SELECT 1 FROM message m WHERE m.id = outbox.message_id AND m.tenant = outbox.tenant
-			AND m.state IN (`+db.Placeholders(len(decided))+`))`, texts(decided)...)
 	}
 	return where, args
 }
@@ -217,7 +237,11 @@ func (f *JobFilter) ofMessage() (cond string, args []any) {
 	if f.Receiver != "" {
 		and("LOWER(m.receiver) = ?", strings.ToLower(f.Receiver))
 	}
-	if f.Code != "" {
+	switch {
+	case f.Code != "" && len(f.Uncoded) > 0:
+		and("(m.fault_code = ? OR m.fault_code = '' AND m.state IN ("+db.Placeholders(len(f.Uncoded))+"))",
+			append([]any{f.Code}, texts(f.Uncoded)...)...)
+	case f.Code != "":
 		and("m.fault_code = ?", f.Code)
 	}
 	return cond, args
@@ -232,21 +256,37 @@ func texts(states []State) (list []any) {
 
 // Backlog is the open work of a kind.
 type Backlog struct {
-	Kind   Kind
-	Open   int64
-	Oldest time.Time // when the oldest open row was entered (REL-100)
+	Kind    Kind
+	Open    int64
+	Waiting int64     // of these, what is not kept back: by an operator, or because no SMP knows the receiver
+	Oldest  time.Time // when the oldest of Waiting was entered (REL-100); zero when there is none
+}
+
+// Age is how old the oldest waiting work is, 0 when there is none.
+func (b Backlog) Age(now time.Time) time.Duration {
+	if b.Oldest.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(b.Oldest))
+}
+
+// backlogOf is what is counted of open work. What is kept back on purpose is not late.
+const (
+	backlogOf = `SELECT kind, COUNT(*), COUNT(CASE WHEN ` + notKept + ` THEN 1 END),
+		COALESCE(MIN(CASE WHEN ` + notKept + ` THEN created END), 0) FROM outbox `
+	notKept = `held = 0 AND moving_since = 0`
+)
+
+func scanBacklog(row db.Row) (b Backlog, err error) {
+	var oldest int64
+	err = row.Scan((*string)(&b.Kind), &b.Open, &b.Waiting, &oldest)
+	b.Oldest = db.FromMicros(oldest)
+	return b, err
 }
 
 // Backlogs returns the open work by kind.
 func (s *Store) Backlogs(ctx context.Context, tenant string) ([]Backlog, error) {
-	scan := func(row db.Row) (b Backlog, err error) {
-		var oldest int64
-		err = row.Scan((*string)(&b.Kind), &b.Open, &oldest)
-		b.Oldest = db.FromMicros(oldest)
-		return b, err
-	}
-	return db.ReadAll(ctx, s.DB, "backlogs", scan, `SELECT kind, COUNT(*), MIN(created) FROM outbox WHERE tenant = ?
-		AND done = 0
+	return db.ReadAll(ctx, s.DB, "backlogs", scanBacklog, backlogOf+`WHERE tenant = ? AND done = 0
 		GROUP BY kind ORDER BY kind`, tenant)
 }
 

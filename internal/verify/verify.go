@@ -47,11 +47,15 @@ type Verifier struct {
 	Wait func(ctx context.Context, d time.Duration)
 }
 
-// page is how many rows are read together.
-const page = 500
+// page is how many rows are read together. When mostUnread payloads in a row cannot be read, the reason is held to be
+// the store as a whole.
+const (
+	page       = 500
+	mostUnread = 10
+)
 
 // Record looks at up to limit messages that follow one in the order of their ids, 0 meaning all. It returns how many
-// there were and the message after which to go on, "" at the end.
+// there were and the message after which to go on, "" at the end. With an error it is the last one that was looked at.
 func (v *Verifier) Record(ctx context.Context, after string, limit int) (next string, rows int, err error) {
 	for limit == 0 || rows < limit {
 		bad, n, last, err := v.Store.Conserved(ctx, after, take(limit, rows))
@@ -60,8 +64,11 @@ func (v *Verifier) Record(ctx context.Context, after string, limit int) (next st
 				err = v.Found(Finding{MessageID: bad[i].MessageID, State: bad[i].State, What: bad[i].What})
 			}
 		}
-		if err != nil || n == 0 {
-			return "", rows, err
+		if err != nil {
+			return after, rows, err
+		}
+		if n == 0 {
+			return "", rows, nil
 		}
 		rows, after = rows+n, last
 	}
@@ -77,8 +84,11 @@ func (v *Verifier) Keys(ctx context.Context, after store.Spot, limit int) (next 
 				err = v.Found(Finding{MessageID: bad[i].MessageID, What: bad[i].What})
 			}
 		}
-		if err != nil || n == 0 {
-			return store.Spot{}, rows, err
+		if err != nil {
+			return after, rows, err
+		}
+		if n == 0 {
+			return store.Spot{}, rows, nil
 		}
 		rows, after = rows+n, last
 	}
@@ -105,9 +115,11 @@ func (r *Read) Add(o Read) {
 }
 
 // Payloads reads the payloads of the messages that follow one in the order of their ids, until ctx ends or all are read
-// (REL-003). It returns whether all are, and if not, the message after which to go on. That ctx ended is no error.
+// (REL-003). It returns whether all are, and if not, the message after which to go on. That ctx ended is no error. One
+// that the disk does not give is a finding; when many in a row are, the round ends with an error.
 func (v *Verifier) Payloads(ctx context.Context, after string) (next string, read Read, all bool, err error) {
 	begin := time.Now()
+	unread := 0
 	for ctx.Err() == nil {
 		list, err := v.Store.Payloads(ctx, after, page)
 		if ctx.Err() != nil {
@@ -117,28 +129,38 @@ func (v *Verifier) Payloads(ctx context.Context, after string) (next string, rea
 			return after, read, err == nil, err
 		}
 		for _, p := range list {
-			if err := v.message(ctx, p, &read); ctx.Err() != nil {
+			err := v.message(ctx, p, &read, &unread)
+			if ctx.Err() != nil {
 				return after, read, false, nil // it is read again
-			} else if err != nil {
-				return after, read, false, err
 			}
 			after = p.MessageID
+			if err != nil {
+				return after, read, false, err
+			}
 			v.pace(ctx, begin, read.Bytes)
 		}
 	}
 	return after, read, false, nil
 }
 
-// message reads the payloads of a message.
-func (v *Verifier) message(ctx context.Context, p store.Payloads, read *Read) error {
+// message reads the payloads of a message. unread counts those in a row that the store did not give.
+func (v *Verifier) message(ctx context.Context, p store.Payloads, read *Read, unread *int) error {
 	for _, ref := range p.Refs {
 		err := blob.Verify(ctx, v.Blobs, ref)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err == nil {
-			read.Payloads, read.Bytes = read.Payloads+1, read.Bytes+ref.Length
+			read.Payloads, read.Bytes, *unread = read.Payloads+1, read.Bytes+ref.Length, 0
 			continue
 		}
 		if err := v.damaged(ctx, p, ref, err); err != nil {
 			return err
+		}
+		if errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrCorrupt) {
+			*unread = 0
+		} else if *unread++; *unread >= mostUnread {
+			return fmt.Errorf("verify: %d payloads in a row cannot be read: %w", *unread, err)
 		}
 	}
 	read.Messages++
@@ -148,9 +170,6 @@ func (v *Verifier) message(ctx context.Context, p store.Payloads, read *Read) er
 // damaged reports a payload that cannot be read, unless it has been replaced meanwhile or lies elsewhere.
 func (v *Verifier) damaged(ctx context.Context, p store.Payloads, ref store.BlobRef, cause error) error {
 	missing := errors.Is(cause, blob.ErrNotFound)
-	if !missing && !errors.Is(cause, blob.ErrCorrupt) {
-		return fmt.Errorf("verify: %s: %w", ref.Key, cause)
-	}
 	uses, err := v.Store.BlobUses(ctx, []string{ref.Key})
 	if err != nil || uses[ref.Key] != store.BlobUsed {
 		return err
@@ -160,9 +179,12 @@ func (v *Verifier) damaged(ctx context.Context, p store.Payloads, ref store.Blob
 			return err
 		}
 	}
-	what := "the payload is missing"
+	what := "the payload cannot be read: " + cause.Error()
 	var c *blob.CorruptError
-	if errors.As(cause, &c) {
+	switch {
+	case missing:
+		what = "the payload is missing"
+	case errors.As(cause, &c):
 		what = "the payload is damaged: " + c.Reason
 	}
 	return v.Found(Finding{MessageID: p.MessageID, State: p.State, Key: ref.Key, What: what})

@@ -181,7 +181,7 @@ func testOrder(b *bench) {
 	want(b, "order", order, "120")
 	backlog, err := b.Backlogs(b.ctx, tenant)
 	b.must(err)
-	want(b, "backlog", backlog[0], store.Backlog{Kind: store.Report, Open: 4, Oldest: now})
+	want(b, "backlog", backlog[0], store.Backlog{Kind: store.Report, Open: 4, Waiting: 4, Oldest: now})
 }
 
 func testDatabaseClock(b *bench) {

@@ -27,7 +27,6 @@ var sendTests = []test{
 	{"REL-027 cancelling is impossible once an attempt may have arrived", testCancel},
 	{"REL-027 what is held is not tried, and its plan goes on with what was left", testHoldBack},
 	{"REL-027 a worker that has not begun loses what is held; one that has keeps it", testHoldClaimed},
-	{"what waits is found by what is known of it", testJobFilter},
 	{"REL-010 delivery from claim to DELIVERED", testDelivery},
 	{"REL-068 a dead delivery is listed and requeued", testDead},
 	{"REL-067 quarantine", testQuarantine},
@@ -577,53 +576,6 @@ func testHoldClaimed(b *bench) {
 	want(b, "deliveries claimed", len(jobs), 0)
 	b.must(b.Unhold(b.ctx, tenant, in.ID, "kari", "it has moved"))
 	want(b, "delivery", b.claimed(store.Deliver).MessageID, in.ID)
-}
-
-func testJobFilter(b *bench) {
-	at := store.Start{Endpoint: "https://as4.example/as4", Lease: lease}
-	tried := func(n int, r store.Result) store.Message {
-		m := b.submitted(n)
-		job := b.claimed(store.Send)
-		_, k, err := b.StartAttempt(b.ctx, job, at)
-		b.must(err)
-		r.Retry = b.clock.Now().Add(time.Hour)
-		b.must(b.FinishAttempt(b.ctx, job, k, r))
-		return m
-	}
-	waits := tried(1, store.Result{State: store.RetryWait, Code: "RAVN-2204"})
-	odd := tried(2, store.Result{State: store.ReceiptInvalid})
-	dead := tried(3, store.Result{State: store.FailedPermanent, Code: "EBMS:0004", Detail: "no"})
-	ready := b.submitted(4)
-	for name, tc := range map[string]struct {
-		f    store.JobFilter
-		want []string
-	}{
-		"open":         {store.JobFilter{}, []string{ready.ID, waits.ID}},
-		"dead":         {store.JobFilter{Dead: true}, []string{dead.ID}},
-		"ended":        {store.JobFilter{Ended: true}, []string{odd.ID}},
-		"state":        {store.JobFilter{States: []store.State{store.RetryWait, store.Unknown}}, []string{waits.ID}},
-		"host":         {store.JobFilter{Lane: "AS4.example"}, []string{ready.ID, waits.ID}}, // probably, too
-		"no host":      {store.JobFilter{Lane: "as4"}, nil},
-		"code":         {store.JobFilter{Code: "RAVN-2204"}, []string{waits.ID}},
-		"code of dead": {store.JobFilter{Dead: true, Code: "RAVN-2204"}, nil},
-		"receiver":     {store.JobFilter{Receiver: strings.ToUpper(ready.Receiver)}, []string{ready.ID, waits.ID}},
-		"no receiver":  {store.JobFilter{Receiver: "0192:1"}, nil},
-		"kind":         {store.JobFilter{Kind: store.Deliver}, nil},
-		"older":        {store.JobFilter{Before: ready.Created}, nil},
-		"limit":        {store.JobFilter{Limit: 1}, []string{ready.ID}},
-	} {
-		jobs, err := b.Jobs(b.ctx, tenant, tc.f)
-		b.must(err)
-		var got []string
-		for _, j := range jobs {
-			got = append(got, j.MessageID)
-		}
-		want(b, name, strings.Join(got, " "), strings.Join(tc.want, " "))
-	}
-	b.must(b.Hold(b.ctx, tenant, waits.ID, "kari", "wait"))
-	jobs, err := b.Jobs(b.ctx, tenant, store.JobFilter{Held: true})
-	b.must(err)
-	want(b, "held", len(jobs) == 1 && jobs[0].MessageID == waits.ID, true)
 }
 
 func testDelivery(b *bench) {

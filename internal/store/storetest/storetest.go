@@ -29,7 +29,7 @@ func Run(t *testing.T, create func(t *testing.T) Database) {
 	}
 	for _, group := range [][]test{
 		schemaTests, acceptTests, sendTests, outboxTests, laneTests, recordTests, searchTests, conserveTests,
-		countTests, writerTests,
+		countTests, writerTests, queueTests,
 	} {
 		for _, tc := range group {
 			t.Run(tc.name, func(t *testing.T) {
