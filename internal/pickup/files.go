@@ -128,7 +128,7 @@ func linkless(err error) bool {
 		errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EMLINK)
 }
 
-// moveOver is move without links: a file that nobody else can make holds the name until the rename. It says for whom.
+// moveOver is move without links: a file that nobody else can make holds the name until the rename, and says for whom.
 func (f files) moveOver(from, to string) error {
 	held, err := f.Create(to, 0o600)
 	if errors.Is(err, fs.ErrExist) && f.heldFor(from, to) {
@@ -148,8 +148,8 @@ func (f files) moveOver(from, to string) error {
 	return durable.SyncDir(f, filepath.Dir(to))
 }
 
-// heldFor reports whether moveOver has made, before a crash, a file that holds a name for another one. No document has its text: it is
-// no XML. What is beside a document is its own, so an empty side file there was about to hold the name.
+// heldFor reports whether moveOver has made, before a crash, a file that holds a name for another one. No document has
+// its text: it is no XML. What is beside a document is its own, so an empty side file there was about to hold the name.
 func (f files) heldFor(from, name string) bool {
 	info, err := f.Lstat(name)
 	if err != nil || info.Size() != int64(len(from)) {
