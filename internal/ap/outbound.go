@@ -69,8 +69,8 @@ func (out *Outbound) Attempt(ctx context.Context, job store.Job, direct as4.Peer
 	return out.AttemptMessage(ctx, job, m, direct)
 }
 
-// AttemptMessage is Attempt for a caller that already has the message. If the access point does not serve the receiver
-// and a new lookup names another one, a second attempt follows at once (AS4-125).
+// AttemptMessage is Attempt for a caller that already has the message. If the access point refuses it, and a new lookup
+// names another one or another certificate, a second attempt follows at once (REL-023, AS4-125).
 func (out *Outbound) AttemptMessage(ctx context.Context, job store.Job, m store.Message,
 	direct as4.Peer,
 ) (*as4.Evidence, error) {
@@ -81,8 +81,8 @@ func (out *Outbound) AttemptMessage(ctx context.Context, job store.Job, m store.
 	return out.attemptAt(ctx, job, m, peer, direct.URL == "" && out.Directory != nil)
 }
 
-// attemptAt makes an attempt at an access point, and if elsewhere is set, and it does not serve the receiver, one at
-// another.
+// attemptAt makes an attempt at an access point, and if elsewhere is set, and it refuses the message, one at where the
+// receiver is now.
 func (out *Outbound) attemptAt(ctx context.Context, job store.Job, m store.Message, peer as4.Peer,
 	elsewhere bool,
 ) (*as4.Evidence, error) {
@@ -203,7 +203,7 @@ func (out *Outbound) send(ctx context.Context, job *store.Job, m store.Message, 
 	}
 	res := out.result(ctx, *job, m, ev, sendErr)
 	res.Message = &m
-	if held = elsewhere && notServiced(sendErr); held {
+	if held = elsewhere && mayBeElsewhere(sendErr); held {
 		res.State, res.Hold = store.RetryWait, sendLease
 	}
 	if err := out.Store.FinishAttempt(context.WithoutCancel(ctx), *job, n, res); err != nil {
@@ -216,14 +216,24 @@ func (out *Outbound) send(ctx context.Context, job *store.Job, m store.Message, 
 	return ev, false, nil
 }
 
-// notServiced reports whether the other side refused a message because it does not serve the receiver (AS4-124).
-func notServiced(err error) bool {
+// mayBeElsewhere reports whether the other side refused a message for good with a code after which the receiver is
+// looked up afresh: it may have moved, or the certificate that was addressed has been replaced (REL-023).
+func mayBeElsewhere(err error) bool {
 	var se *as4.SendError
-	return errors.As(err, &se) && se.Outcome == as4.Refused && se.Signal != nil && se.Signal.IsNotServiced()
+	if !errors.As(err, &se) || se.Outcome != as4.Refused || se.Signal == nil {
+		return false
+	}
+	switch se.Signal.Code {
+	case ebms.CodeValueNotRecognized, ebms.CodeValueInconsistent, ebms.CodeMimeInconsistency, ebms.CodeInvalidHeader,
+		ebms.CodeProcessingModeMismatch, ebms.CodeFailedAuthentication, ebms.CodeFailedDecryption,
+		ebms.CodePolicyNoncompliance, ebms.CodeDecompressionFailure:
+		return true
+	}
+	return se.Signal.IsNotServiced()
 }
 
-// moved looks the receiver up again, bypassing the cache, after the access point that was tried does not serve it. If
-// the lookup names the same one again, the refusal stands (AS4-125).
+// moved looks the receiver up again, bypassing the cache, after the access point that was tried refused a message. If
+// the lookup names the same one with the same certificate, the refusal stands (REL-023, AS4-125).
 func (out *Outbound) moved(ctx context.Context, m store.Message, tried as4.Peer, refusal error) (as4.Peer, error) {
 	h, err := storedHeader(m)
 	if err != nil {
@@ -473,9 +483,36 @@ func (out *Outbound) result(ctx context.Context, job store.Job, m store.Message,
 	case as4.BadReceipt:
 		res.State = store.ReceiptInvalid
 	case as4.DuplicateThere:
-		res.State = store.UnknownAccepted
+		if res.State = store.UnknownAccepted; out.refusedBefore(ctx, m) {
+			res.State = store.Unknown
+		}
 	}
 	return res
+}
+
+// refusedBefore reports whether every earlier attempt of a message was answered with an ebMS error, or did not leave.
+// Then none was accepted, and an access point that says it has the message remembers one that it did not take, as phase4
+// does for ten minutes: it is asked again by the plan.
+func (out *Outbound) refusedBefore(ctx context.Context, m store.Message) bool {
+	list, err := out.Store.Attempts(context.WithoutCancel(ctx), m.Tenant, m.ID)
+	if err != nil {
+		return false // then a person decides
+	}
+	for _, a := range list {
+		if a.Ended.IsZero() {
+			continue // the one that is under way
+		}
+		switch as4.Outcome(a.Outcome) {
+		case as4.NotSent:
+		case as4.Later, as4.Refused, as4.DuplicateThere:
+			if !strings.HasPrefix(a.Code, "EBMS:") { // only HTTP, which may come from something before it
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // answerEvidence returns an answer, byte for byte, as it is stored (AS4-106, REL-044).
@@ -586,8 +623,12 @@ func (out *Outbound) sendFault(ctx context.Context, m store.Message, err error) 
 		return fault.New(fault.PeerLater, err, "%s", detail)
 	case as4.Later:
 		return fault.New(fault.PeerLater, err, "%s", detail)
-	case as4.BadReceipt, as4.DuplicateThere:
+	case as4.BadReceipt:
 		return fault.New(fault.ReceiptInvalid, err, "%s", detail)
+	case as4.DuplicateThere:
+		if m.State == store.UnknownAccepted {
+			return fault.New(fault.ReceiptInvalid, err, "%s", detail)
+		}
 	}
 	return fault.New(fault.PeerUnreachable, err, "%s", detail)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/certs/localca"
+	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
@@ -160,11 +161,90 @@ func TestAS4125NotServiced(t *testing.T) {
 	}
 }
 
+// answers makes the other access point answer with an ebMS error, unsigned.
+func (p *planned) answers(t *testing.T, code ebms.Code, detail string) {
+	answer := strings.NewReplacer("EBMS:0101", string(code), `refToMessageInError="%[1]s"/>`,
+		`refToMessageInError="%[1]s"><eb:ErrorDetail>`+detail+`</eb:ErrorDetail></eb:Error>`).Replace(refusal)
+	p.answer = func(w http.ResponseWriter) {
+		w.Header().Set("Content-Type", as4.ContentTypeSignal)
+		m, err := p.Store.Get(t.Context(), db.DefaultTenant, p.id)
+		if err != nil {
+			t.Error(err)
+		}
+		_, _ = fmt.Fprintf(w, answer, m.MessageID)
+	}
+}
+
+// REL-023: after each code that refuses for good the receiver is looked up afresh, once, and the document goes to where
+// it is now. Other errors say nothing about that.
+func TestREL023FreshLookup(t *testing.T) {
+	p := openPlanned(t)
+	_, dir := testPKI(t)
+	serving := newNode(t, dir, "POP900004")
+	serving.serve(t, c4, billing, process)
+	p.then = serving.peer()
+	for _, c := range []struct {
+		code   ebms.Code
+		detail string
+		state  store.State
+	}{
+		{"EBMS:0001", "", store.Sent},
+		{"EBMS:0003", "", store.Sent},
+		{"EBMS:0004", ebms.NotServicedDetail, store.Sent},
+		{"EBMS:0007", "", store.Sent},
+		{"EBMS:0009", "", store.Sent},
+		{"EBMS:0010", "", store.Sent},
+		{"EBMS:0101", "", store.Sent},
+		{"EBMS:0102", "", store.Sent},
+		{"EBMS:0103", "", store.Sent},
+		{"EBMS:0303", "", store.Sent},
+		{"EBMS:0004", "it is not valid", store.FailedPermanent},
+		{"EBMS:4001", "", store.FailedPermanent},
+		{"EBMS:0202", "", store.RetryWait},
+	} {
+		p.forgotten = 0
+		m, job := p.taken(t)
+		p.id = m.ID
+		p.answers(t, c.code, c.detail)
+		_, err := p.Attempt(t.Context(), m, job, as4.Peer{})
+		if state := p.state(t, m.ID); state != c.state || (p.forgotten == 1) != (c.state == store.Sent) {
+			t.Errorf("%s %s: %s, %d fresh lookups, %v", c.code, c.detail, state, p.forgotten, err)
+		}
+	}
+	serving.inbox(t, 10)
+}
+
+// AS4-126: an access point that says it has a message already has it, if an earlier attempt may have arrived. If it
+// refused each of them, it remembers what it did not take, and is asked again.
+func TestAS4126DuplicateOfWhatWasRefused(t *testing.T) {
+	p := openPlanned(t)
+	for _, c := range []struct {
+		first func()
+		want  store.State
+		code  fault.Code
+	}{
+		{func() { p.answers(t, ebms.CodeDeliveryFailure, "") }, store.Unknown, fault.PeerUnreachable},
+		{func() { p.answer = status(502) }, store.UnknownAccepted, fault.ReceiptInvalid},
+		{func() { p.answer = status(503) }, store.UnknownAccepted, fault.ReceiptInvalid}, // by whom?
+	} {
+		p.id = ""
+		m, job := p.taken(t)
+		p.id = m.ID
+		c.first()
+		if _, err := p.Attempt(t.Context(), m, job, as4.Peer{}); err == nil {
+			t.Fatal("it was taken")
+		}
+		p.answers(t, ebms.CodeOther, "a duplicate")
+		state, _, err := p.attempt(t)
+		if state != c.want || codeOf(err) != c.code {
+			t.Errorf("%s, %v; want %s", state, err, c.want)
+		}
+	}
+}
+
 // REL-027: what may have arrived at one access point goes to no other, also when the first one says later that it does
 // not serve the receiver: nobody signed that. What certainly did not arrive moves on.
 func TestREL027NoMoveAfterASilence(t *testing.T) {
-	notServiced := strings.NewReplacer("EBMS:0101", "EBMS:0004", `refToMessageInError="%[1]s"/>`,
-		`refToMessageInError="%[1]s"><eb:ErrorDetail>PEPPOL:NOT_SERVICED</eb:ErrorDetail></eb:Error>`).Replace(refusal)
 	for first, want := range map[int]store.State{
 		http.StatusBadGateway:         store.Unknown, // it may have arrived
 		http.StatusServiceUnavailable: store.Sent,
@@ -179,11 +259,7 @@ func TestREL027NoMoveAfterASilence(t *testing.T) {
 			if _, _, err := p.attempt(t); err == nil {
 				t.Fatal("the first attempt got through")
 			}
-			p.answer = func(w http.ResponseWriter) {
-				w.Header().Set("Content-Type", as4.ContentTypeSignal)
-				m, _ := p.Store.Get(t.Context(), db.DefaultTenant, p.id)
-				_, _ = fmt.Fprintf(w, notServiced, m.MessageID)
-			}
+			p.answers(t, ebms.CodeOther, ebms.NotServicedDetail)
 			state, _, err := p.attempt(t)
 			if state != want || p.forgotten != 1 {
 				t.Errorf("it is %s, looked up afresh %d times, %v; want %s", state, p.forgotten, err, want)

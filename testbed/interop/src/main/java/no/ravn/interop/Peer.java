@@ -153,6 +153,7 @@ public final class Peer {
       case "receiver.start" -> receivers::start;
       case "receiver.stop" -> receivers::stop;
       case "receiver.list" -> receivers::list;
+      case "receiver.forget" -> cmd -> receivers.forget();
       case "send" -> sender::send;
       case "c14n" -> Crypto::c14n;
       case "gcm.open" -> Crypto::gcmOpen;

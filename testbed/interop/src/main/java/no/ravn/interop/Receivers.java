@@ -21,6 +21,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.OffsetDateTime;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -154,6 +155,14 @@ final class Receivers {
     o.addProperty("count", all.size());
     o.add("received", all);
     o.add("refused", r.refused());
+    return o;
+  }
+
+  /** Makes phase4 forget which messages it has seen, as it does by itself ten minutes later. */
+  synchronized JsonObject forget() {
+    JsonObject o = new JsonObject();
+    o.addProperty("forgotten", MetaAS4Manager.getIncomingDuplicateMgr()
+        .evictAllItemsBefore(OffsetDateTime.now().plusMinutes(1)).size());
     return o;
   }
 
