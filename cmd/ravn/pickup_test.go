@@ -351,7 +351,7 @@ func TestOPS041CrashPointsOfPickup(t *testing.T) {
 	put := map[string][]byte{}
 	for i, point := range []string{
 		"pickup.side", "pickup.taken", "pickup.noted", "pickup.noted>db.before_commit", "pickup.noted>db.committed",
-		"pickup.handed_in", "pickup.decided", "pickup.moved", "pickup.receipt", "pickup.outcome",
+		"pickup.handed_in", "pickup.decided", "pickup.linked", "pickup.moved", "pickup.receipt", "pickup.outcome",
 	} {
 		s := serveProcess(t, p.from, "RAVN_FAILPOINT="+point)
 		name := fmt.Sprintf("a%d", i)

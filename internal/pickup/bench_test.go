@@ -45,7 +45,7 @@ func (o *outbox) submit(_ context.Context, s ap.Submission) (m store.Message, re
 	if o.refuse != nil {
 		return m, false, o.refuse
 	}
-	if id, ok := o.byKey[s.Key]; ok {
+	if id, ok := o.byKey[s.Tenant+" "+s.Key]; ok {
 		return o.messages[id], true, nil
 	}
 	r, err := s.Open()
@@ -57,18 +57,21 @@ func (o *outbox) submit(_ context.Context, s ap.Submission) (m store.Message, re
 		return m, false, fault.New(fault.DocumentUnreadable, err, "")
 	}
 	id := fmt.Sprintf("id-%d", len(o.subs)+1)
-	m = store.Message{ID: id, MessageID: id + "@ap", InstanceID: "i-" + id, State: store.Ready, Created: time.Now()}
+	m = store.Message{
+		Tenant: s.Tenant, ID: id, MessageID: id + "@ap", InstanceID: "i-" + id, State: store.Ready,
+		Created: time.Now(),
+	}
 	o.subs, o.texts = append(o.subs, s), append(o.texts, string(text))
-	o.byKey[s.Key], o.messages[id] = id, m
+	o.byKey[s.Tenant+" "+s.Key], o.messages[id] = id, m
 	return m, false, nil
 }
 
-func (o *outbox) Many(_ context.Context, _ string, ids []string) (map[string]store.Message, error) {
+func (o *outbox) Many(_ context.Context, tenant string, ids []string) (map[string]store.Message, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	found := map[string]store.Message{}
 	for _, id := range ids {
-		if m, ok := o.messages[id]; ok {
+		if m, ok := o.messages[id]; ok && m.Tenant == tenant {
 			found[id] = m
 		}
 	}
@@ -170,7 +173,7 @@ func (b *bench) files() map[string]string {
 	b.Helper()
 	all := map[string]string{}
 	err := filepath.WalkDir(b.Dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() || d.Name() == lockName {
+		if err != nil || !d.Type().IsRegular() || d.Name() == lockName || strings.HasPrefix(d.Name(), ".ravn-") {
 			return err
 		}
 		text, err := os.ReadFile(path)

@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -28,9 +27,23 @@ import (
 type entry struct {
 	name  string // in Pending
 	info  fs.FileInfo
-	m     store.Message // ID is "" before it was handed in
+	m     store.Message // ID is "" before it was handed in; only that and State are set after a restart
 	delay delay         // until it is looked at again
 	shown status        // what its status file says; the zero value if that is not known
+
+	// under which it was begun, whatever the configuration says now; the path as the key has it
+	tenant, path string
+}
+
+// enter makes the entry of a document in Pending. What its status file says was begun, and goes on as it began: another
+// tenant or path would make a second message of it (OPS-041).
+func (r *round) enter(name string, info fs.FileInfo, st status) *entry {
+	e := &entry{name: name, info: info, tenant: r.Tenant, path: r.pathOf(name)}
+	if st.Path != "" {
+		e.tenant, e.path = st.Tenant, st.Path
+	}
+	e.m.ID, e.m.State = st.ID, store.State(st.State)
+	return e
 }
 
 // handIn hands in the documents of Pending that have no message yet. Those that a crash left are among them: their key
@@ -103,7 +116,7 @@ func (r *round) submit(ctx context.Context, e *entry) error {
 		return &refused{fault.New(fault.DocumentTooLarge, nil, "%d bytes, the limit is %d", e.info.Size(), r.MaxBytes)}
 	}
 	d := &document{round: r, at: filepath.Join(r.Pending, e.name)}
-	sub, err := r.submission(d, e.name)
+	sub, err := r.submission(d, e)
 	if err != nil {
 		return err
 	}
@@ -122,8 +135,8 @@ func (r *round) submit(ctx context.Context, e *entry) error {
 }
 
 // submission makes one of a document and its side file.
-func (r *round) submission(d *document, name string) (sub ap.Submission, err error) {
-	text, err := r.readSide(name)
+func (r *round) submission(d *document, e *entry) (sub ap.Submission, err error) {
+	text, err := r.readSide(e.name)
 	if errors.Is(err, fs.ErrPermission) {
 		err = &refused{sideFault("%v", bare(err))}
 	}
@@ -134,7 +147,7 @@ func (r *round) submission(d *document, name string) (sub ap.Submission, err err
 		return sub, err
 	}
 	sub = ap.Submission{
-		Tenant: r.Tenant, Key: r.key(name, d.sum), Content: content(d.sum, text), Defaults: r.Defaults, Open: d.open,
+		Tenant: e.tenant, Key: e.key(d.sum), Content: content(d.sum, text), Defaults: r.Defaults, Open: d.open,
 		Batch: true, // a folder may bring thousands at once
 	}
 	if text == nil {
@@ -142,7 +155,7 @@ func (r *round) submission(d *document, name string) (sub ap.Submission, err err
 	}
 	s, err := parseSide(text)
 	if err == nil {
-		err = s.apply(&sub, originalName(name), r.Ours)
+		err = s.apply(&sub, originalName(e.name), r.Ours)
 	}
 	if err != nil {
 		return sub, &refused{err}
@@ -151,12 +164,15 @@ func (r *round) submission(d *document, name string) (sub ap.Submission, err err
 }
 
 // key is the idempotency key of a document: where it was put, and what it is (OPS-040).
-func (r *round) key(name string, sum []byte) string {
+func (e *entry) key(sum []byte) string { return "folder:" + e.path + ":" + hex.EncodeToString(sum) }
+
+// pathOf is where a document in Pending was put, as text.
+func (r *round) pathOf(name string) string {
 	path := filepath.Join(r.Dir, originalName(name))
 	if !utf8.ValidString(path) {
 		path = strconv.QuoteToASCII(path)
 	}
-	return "folder:" + path + ":" + hex.EncodeToString(sum)
+	return path
 }
 
 // content is the digest of what was handed in: the document and what its side file says of it.
@@ -180,7 +196,7 @@ var errChanged = errors.New("it was changed while it was read")
 
 // measure takes the digest of the document.
 func (d *document) measure() error {
-	f, err := d.openRegular(d.at)
+	f, err := d.root.openRegular(d.at)
 	if err != nil {
 		return d.unreadable(err)
 	}
@@ -203,7 +219,7 @@ func (d *document) unreadable(err error) error {
 
 // open opens the document; reading it to the end makes sure that it is still the same.
 func (d *document) open() (io.ReadCloser, error) {
-	f, err := d.openRegular(d.at)
+	f, err := d.root.openRegular(d.at)
 	if err != nil {
 		d.fail(err)
 		return nil, err
@@ -255,28 +271,6 @@ func (d *document) verdict(err error) error {
 		return &refused{err}
 	}
 	return err
-}
-
-var errSpecial = errors.New("it is no ordinary file")
-
-// openRegular opens a file and follows no link.
-func (r *round) openRegular(name string) (*os.File, error) {
-	info, err := r.root.Lstat(name)
-	if err != nil {
-		return nil, err
-	}
-	f, err := r.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	opened, err := f.Stat()
-	if err == nil && (!opened.Mode().IsRegular() || !os.SameFile(info, opened)) {
-		err = errSpecial
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
 }
 
 // due reports whether it is time to look at a message again: the longer it takes, the more rarely.

@@ -16,6 +16,7 @@ const (
 	statusEnding  = ".status.json"
 	outcomeEnding = ".json"
 	receiptEnding = ".receipt.xml"
+	takingEnding  = ".taking" // of a hidden file: somebody is about to take the document
 )
 
 // longestName leaves room for endings and numbers within the 255 bytes that a name may have.
@@ -68,6 +69,8 @@ func isDocument(name string) bool { return !ignored(name) }
 // mostNames is how many names of one form are tried.
 const mostNames = 100_000
 
+var errNoName = errors.New("no name is free")
+
 // freePending is a name in Pending that is free, with those of the files beside it.
 func (r *round) freePending(name string) (string, error) {
 	for k := range mostNames {
@@ -76,22 +79,40 @@ func (r *round) freePending(name string) (string, error) {
 			return free, err
 		}
 	}
-	return "", errors.New("no name is free")
+	return "", errNoName
 }
 
-// freeTarget is a name in Done or Failed that is free, with those of the files beside it: NAME-1.xml if NAME.xml is
-// taken (OPS-041).
-func (r *round) freeTarget(dir, name string) (string, error) {
-	stem, ext := split(name)
-	free := name
-	for k := 1; k < mostNames; k++ {
+// freeTarget is a name in Done or Failed that is free for a document, with those of the files beside it: NAME-1.xml if
+// NAME.xml is taken (OPS-041).
+func (r *round) freeTarget(dir, name, from string) (string, error) {
+	for k := range mostNames {
+		free := targetName(name, k)
+		if free == "" {
+			continue
+		}
 		taken, err := r.taken(dir, free, "", metaEnding, outcomeEnding, receiptEnding)
-		if err != nil || !taken {
+		if err != nil || !taken || r.root.heldFor(from, filepath.Join(dir, free)) {
 			return free, err
 		}
-		free = fmt.Sprintf("%s-%d%s", stem, k, ext)
 	}
-	return "", errors.New("no name is free")
+	return "", errNoName
+}
+
+// targetName is the k-th name in Done or Failed for a document. "" says that it has none, because it would look like a
+// file beside another document: like the receipt of a, if it is a.receipt.xml, or if it is a.metadata, whose outcome
+// would have the name of the side file of a.
+func targetName(name string, k int) string {
+	stem, ext := split(name)
+	lower, side := strings.ToLower(name), strings.TrimSuffix(metaEnding, outcomeEnding)
+	switch ours := strings.HasSuffix(lower, receiptEnding) || strings.HasSuffix(lower, side); {
+	case k == 0 && ours:
+		return ""
+	case k == 0:
+		return name
+	case strings.HasSuffix(lower, side):
+		return fmt.Sprintf("%s-%d", name, k)
+	}
+	return fmt.Sprintf("%s-%d%s", stem, k, ext)
 }
 
 // taken reports whether one of the names of a document and the files beside it is taken.

@@ -1,11 +1,12 @@
 package pickup
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -41,6 +42,8 @@ type status struct {
 	Next         string `json:"next"`
 	Updated      string `json:"updated"`
 	Installation string `json:"installation"` // whose record it is
+	Tenant       string `json:"tenant"`       // under which it is handed in, and
+	Path         string `json:"path"`         // where it was put then, as its key has it; "" in files of an older program
 
 	// what is about to be published, and where the document is moved for it: after a crash between the two the rest
 	// follows
@@ -97,7 +100,7 @@ func (s status) same(t status) bool {
 		if s.State == string(store.Sending) || s.State == string(store.Ready) {
 			s.State = string(store.Submitted)
 		}
-		s.Updated, s.SourceFile, s.Installation = "", "", ""
+		s.Updated, s.SourceFile, s.Installation, s.Tenant, s.Path = "", "", "", "", ""
 		return s
 	}
 	return quiet(s) == quiet(t)
@@ -108,31 +111,29 @@ func (r *round) note(e *entry, st status) error {
 	if e.shown.State != "" && st.same(e.shown) {
 		return nil
 	}
-	if err := r.writeStatus(e.name, st); err != nil {
+	if err := r.writeStatus(e, st); err != nil {
 		return err
 	}
 	e.shown = st
 	return nil
 }
 
-func (r *round) writeStatus(name string, st status) error {
-	st.SourceFile, st.Installation = originalName(name), r.Installation
+// writeStatus writes the status file of a document: it says as well under what the document was begun.
+func (r *round) writeStatus(e *entry, st status) error {
+	st.SourceFile, st.Installation, st.Tenant, st.Path = originalName(e.name), r.Installation, e.tenant, e.path
 	st.Updated = stamp(r.Now())
-	return r.writeJSON(r.Pending, name+statusEnding, st)
+	text, err := textOf(st)
+	if err != nil {
+		return err
+	}
+	return r.root.write(r.Pending, e.name+statusEnding, text)
 }
 
 // readStatus reads the status file of a document. One that is missing or cannot be understood says nothing.
 func (r *round) readStatus(name string) (st status, err error) {
-	f, err := r.openRegular(filepath.Join(r.Pending, name+statusEnding))
-	if errors.Is(err, fs.ErrNotExist) {
-		return st, nil
-	}
+	text, err := r.root.read(filepath.Join(r.Pending, name+statusEnding), 1<<20)
 	if err != nil {
-		return st, err
-	}
-	text, err := io.ReadAll(io.LimitReader(f, 1<<20))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return st, err
+		return st, skipGone(err)
 	}
 	if json.Unmarshal(text, &st) != nil {
 		return status{}, nil
@@ -140,28 +141,10 @@ func (r *round) readStatus(name string) (st status, err error) {
 	return st, nil
 }
 
-func (r *round) writeJSON(dir, name string, v any) error {
+// textOf is a file that says something.
+func textOf(v any) ([]byte, error) {
 	text, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	return r.write(dir, name, append(text, '\n'))
-}
-
-// write makes a file appear complete, and makes it last.
-func (r *round) write(dir, name string, text []byte) error {
-	t, err := durable.Create(r.root, dir, "pickup", 0o640)
-	if err != nil {
-		return err
-	}
-	defer t.Discard()
-	if _, err := t.Write(text); err != nil {
-		return err
-	}
-	if err := t.Publish(filepath.Join(dir, name)); err != nil {
-		return err
-	}
-	return durable.SyncDir(r.root, dir)
+	return append(text, '\n'), err
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
@@ -169,23 +152,34 @@ func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 // settle looks what became of the messages, and moves away the documents for which that is final.
 func (r *round) settle(ctx context.Context) error {
 	now := r.Now()
-	var due []*entry
-	var ids []string
+	due := map[string][]*entry{} // by tenant: some may have been begun under another one
 	for _, e := range r.open {
 		if e.due(now) {
-			due, ids = append(due, e), append(ids, e.m.ID)
+			due[e.tenant] = append(due[e.tenant], e)
 		}
 	}
-	if len(ids) == 0 {
-		return nil
+	for tenant, list := range due {
+		if err := r.settleOf(ctx, tenant, list); err != nil {
+			return err
+		}
 	}
-	found, err := r.Record.Many(ctx, r.Tenant, ids)
+	return nil
+}
+
+// settleOf is settle for documents of a tenant.
+func (r *round) settleOf(ctx context.Context, tenant string, due []*entry) error {
+	now := r.Now()
+	ids := make([]string, len(due))
+	for i, e := range due {
+		ids[i] = e.m.ID
+	}
+	found, err := r.Record.Many(ctx, tenant, ids)
 	if err != nil {
 		return err
 	}
 	for _, e := range due {
 		m, ok := found[e.m.ID]
-		if !ok {
+		if !ok { // it may have been sent all the same: nothing is handed in again
 			err = fault.New(fault.NoSuchMessage, nil, "%s", e.m.ID)
 		} else {
 			err = r.look(ctx, e, m)
@@ -217,12 +211,12 @@ func (r *round) look(ctx context.Context, e *entry, m store.Message) error {
 	var receipt []byte
 	out := Outcome{Success: is == arrived}
 	if is == arrived {
-		piece, err := r.Record.Evidence(ctx, r.Tenant, m.ID, store.EvidenceReceipt)
+		piece, err := r.Record.Evidence(ctx, e.tenant, m.ID, store.EvidenceReceipt)
 		if err != nil && !errors.Is(err, db.ErrNotFound) {
 			return err
 		}
 		receipt = piece.Bytes
-	} else if err := r.whyNot(ctx, m, &out); err != nil {
+	} else if err := r.whyNot(ctx, e.tenant, m, &out); err != nil {
 		return err
 	}
 	out.InstanceID, out.MessageID, out.Status, out.ID = m.InstanceID, m.MessageID, string(m.State), m.ID
@@ -239,12 +233,12 @@ func (r *round) look(ctx context.Context, e *entry, m store.Message) error {
 
 // whyNot says why a message was given up, and what to do. What may have arrived must not be handed in again (REL-027,
 // design.md §3), so nothing here advises that.
-func (r *round) whyNot(ctx context.Context, m store.Message, out *Outcome) error {
-	events, err := r.Record.Timeline(ctx, r.Tenant, m.ID)
+func (r *round) whyNot(ctx context.Context, tenant string, m store.Message, out *Outcome) error {
+	events, err := r.Record.Timeline(ctx, tenant, m.ID)
 	if err != nil {
 		return err
 	}
-	attempts, err := r.Record.Attempts(ctx, r.Tenant, m.ID)
+	attempts, err := r.Record.Attempts(ctx, tenant, m.ID)
 	if err != nil {
 		return err
 	}
@@ -290,44 +284,75 @@ func (r *round) refusal(e *entry, err error) Outcome {
 
 // finish moves a document and what belongs to it to where it ends. What is about to happen is written down first, so
 // that after a crash the next round does the rest (conclude). The outcome file comes last: when it is there, all is.
-func (r *round) finish(e *entry, out Outcome, receipt []byte) (err error) {
+func (r *round) finish(e *entry, out Outcome, receipt []byte) error {
 	out.SourceFile, out.Processed = originalName(e.name), stamp(r.Now())
 	st := waiting(e.m)
-	st.State, st.Outcome, st.Target = out.Status, &out, deleted
-	if !out.Success || r.Keep > 0 {
-		dir := r.Failed
-		if out.Success {
-			dir = r.Done
-		}
-		name, err := r.freeTarget(dir, out.SourceFile)
-		if err != nil {
-			return err
-		}
-		st.Target = filepath.Join(dir, name)
-	}
-	if err := r.writeStatus(e.name, st); err != nil {
+	st.State, st.Outcome = out.Status, &out
+	if err := r.still(e); err != nil {
 		return err
 	}
-	e.shown = status{} // whatever comes now, the status file must be written anew
-	r.hook("pickup.decided")
-	at := filepath.Join(r.Pending, e.name)
-	if st.Target == deleted {
-		err = r.remove(at)
-	} else {
-		err = r.root.Rename(at, st.Target)
-	}
-	if err != nil {
+	if err := r.away(e, &st); err != nil {
 		return err
 	}
 	r.hook("pickup.moved")
 	return r.publish(e.name, st, receipt)
 }
 
+var errReplaced = errors.New("another file has its name in pending now")
+
+// still makes sure that a document in Pending is the one that is meant.
+func (r *round) still(e *entry) error {
+	info, err := r.root.Lstat(filepath.Join(r.Pending, e.name))
+	if err == nil && !os.SameFile(info, e.info) {
+		err = errReplaced
+	}
+	return err
+}
+
+// away moves a document out of Pending, and writes down before where to. If another one has got the name meanwhile, it
+// takes the next one (OPS-041).
+func (r *round) away(e *entry, st *status) error {
+	e.shown = status{} // whatever comes now, the status file must be written anew
+	at := filepath.Join(r.Pending, e.name)
+	for range mostNames {
+		err := r.aim(e, st)
+		if err == nil {
+			err = r.writeStatus(e, *st)
+		}
+		if err != nil {
+			return err
+		}
+		r.hook("pickup.decided")
+		if st.Target == deleted {
+			return r.root.remove(at)
+		}
+		if err = r.root.move(at, st.Target); !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	return errNoName
+}
+
+// aim chooses where a document ends.
+func (r *round) aim(e *entry, st *status) (err error) {
+	dir := r.Failed
+	if st.Outcome.Success {
+		dir = r.Done
+	}
+	if st.Target = deleted; st.Outcome.Success && r.Keep == 0 {
+		return nil
+	}
+	name, err := r.freeTarget(dir, originalName(e.name), filepath.Join(r.Pending, e.name))
+	st.Target = filepath.Join(dir, name)
+	return err
+}
+
 // conclude does the rest for a document that was moved just before a crash.
 func (r *round) conclude(ctx context.Context, name string, st status) error {
 	var receipt []byte
 	if st.Outcome != nil && st.Outcome.Success {
-		piece, err := r.Record.Evidence(ctx, r.Tenant, st.ID, store.EvidenceReceipt)
+		tenant := cmp.Or(st.Tenant, r.Tenant)
+		piece, err := r.Record.Evidence(ctx, tenant, st.ID, store.EvidenceReceipt)
 		if err != nil && !errors.Is(err, db.ErrNotFound) {
 			return err
 		}
@@ -340,30 +365,34 @@ func (r *round) conclude(ctx context.Context, name string, st status) error {
 func (r *round) publish(name string, st status, receipt []byte) error {
 	meta := filepath.Join(r.Pending, name+metaEnding)
 	if st.Target == deleted || st.Outcome == nil {
-		if err := r.remove(meta); err != nil {
+		if err := r.root.remove(meta); err != nil {
 			return err
 		}
-		return r.remove(filepath.Join(r.Pending, name+statusEnding))
+		return r.root.remove(filepath.Join(r.Pending, name+statusEnding))
 	}
-	if err := skipGone(r.root.Rename(meta, st.Target+metaEnding)); err != nil {
+	if err := skipGone(r.root.move(meta, st.Target+metaEnding)); err != nil {
 		return err
 	}
 	dir, base := filepath.Split(st.Target)
 	dir = filepath.Clean(dir)
 	if receipt != nil {
-		if err := r.write(dir, base+receiptEnding, receipt); err != nil {
+		if err := r.root.add(dir, base+receiptEnding, receipt, sameReceipt(receipt)); err != nil {
 			return err
 		}
 	}
 	r.hook("pickup.receipt")
-	if err := r.writeJSON(dir, base+outcomeEnding, st.Outcome); err != nil {
+	text, err := textOf(st.Outcome)
+	if err != nil {
+		return err
+	}
+	if err := r.root.add(dir, base+outcomeEnding, text, sameOutcome(st.Outcome)); err != nil {
 		return err
 	}
 	r.hook("pickup.outcome")
 	if err := durable.SyncDir(r.root, r.Pending); err != nil {
 		return err
 	}
-	return r.remove(filepath.Join(r.Pending, name+statusEnding))
+	return r.root.remove(filepath.Join(r.Pending, name+statusEnding))
 }
 
 // clean deletes from Done what was kept long enough, once an hour. Only what has an outcome file is ours.
@@ -387,7 +416,7 @@ func (r *round) clean() error {
 	})
 	for _, base := range old {
 		for _, ending := range []string{"", metaEnding, receiptEnding, outcomeEnding} { // the outcome last
-			err = errors.Join(err, r.remove(filepath.Join(r.Done, base+ending)))
+			err = errors.Join(err, r.root.remove(filepath.Join(r.Done, base+ending)))
 		}
 	}
 	for _, dir := range []string{r.Pending, r.Done, r.Failed} {

@@ -38,15 +38,18 @@ type Folder struct {
 	Submit         Submit
 	Record         Record
 	Now            func() time.Time
-	Hook           func(point string) // crash points
-	Tell           func(Note)         // what happened; called from several goroutines
-	Parallel       int                // documents that are handed in at once; 0 means 4
-	watch          *watch             // nil while the folder cannot be watched
-	seen           map[string]sight   // of files in Dir that are not taken yet
-	open           map[string]*entry  // by name in Pending
-	blocked        map[string]*delay  // of files that could not be moved, by name in Dir
-	cleaned        time.Time          // when Done was last looked through
-	foreignersTold map[string]bool    // files of another installation, which were told of
+	Hook           func(point string)   // crash points
+	Tell           func(Note)           // what happened; called from several goroutines
+	Parallel       int                  // documents that are handed in at once; 0 means 4
+	watch          *watch               // nil while the folder cannot be watched
+	seen           map[string]sight     // of files in Dir that are not taken yet
+	open           map[string]*entry    // by name in Pending
+	blocked        map[string]*delay    // of files that could not be moved, by name in Dir
+	cleaned        time.Time            // when Done was last looked through
+	foreignersTold map[string]bool      // files of another installation, which were told of
+	takings        map[string]time.Time // since when another node has been taking a file, by name in Dir
+
+	tap func(op, name string) error // of a test: called before each operation on the folder
 }
 
 // Submit hands a document in; ap.Outbound has it.
@@ -108,7 +111,7 @@ func (f *Folder) Run(ctx context.Context) {
 
 func (f *Folder) init() {
 	f.seen, f.open, f.blocked = map[string]sight{}, map[string]*entry{}, map[string]*delay{}
-	f.foreignersTold = map[string]bool{}
+	f.foreignersTold, f.takings = map[string]bool{}, map[string]time.Time{}
 }
 
 // sleep waits until the next round is due, or a new file wakes it.
@@ -132,8 +135,9 @@ func (f *Folder) sleep(ctx context.Context, wait time.Duration) {
 // round is one pass over the folder. The handles of it end with it: the folder may be another one next time.
 type round struct {
 	*Folder
-	root durable.Root
-	end  time.Time
+	root   files
+	end    time.Time
+	locked bool // no other node works on the folder meanwhile
 }
 
 // round looks through the folder once, and returns how long the next time may wait.
@@ -142,7 +146,7 @@ func (f *Folder) round(ctx context.Context) (wait time.Duration, err error) {
 	if err != nil {
 		return 0, err
 	}
-	r := &round{Folder: f, root: durable.Root{Root: dir}, end: f.Now().Add(roundLimit)}
+	r := &round{Folder: f, root: files{durable.Root{Root: dir}, f.tap, f.hook}, end: f.Now().Add(roundLimit)}
 	defer func() { err = errors.Join(err, dir.Close()) }()
 	if err := r.parts(); err != nil {
 		return 0, err
@@ -198,9 +202,13 @@ func (r *round) lock() (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Lock(); errors.Is(err, durable.ErrLocked) {
+	if err = r.root.before("lock", name); err == nil {
+		err = f.Lock()
+	}
+	if errors.Is(err, durable.ErrLocked) {
 		return nil, f.Close()
 	}
+	r.locked = err == nil
 	return func() { _ = f.Close() }, nil // which only gives the lock back
 }
 

@@ -15,6 +15,9 @@ func (r *round) recover(ctx context.Context) error {
 	beside := map[string]bool{} // names of documents with a status or side file
 	err := r.each(r.Pending, func(e fs.DirEntry) error {
 		name := e.Name()
+		if strings.HasSuffix(name, takingEnding) && r.locked { // nobody takes anything now
+			return r.root.remove(filepath.Join(r.Pending, name))
+		}
 		for _, ending := range []string{statusEnding, metaEnding} {
 			if of, ok := strings.CutSuffix(name, ending); ok {
 				beside[of] = true
@@ -35,23 +38,16 @@ func (r *round) recover(ctx context.Context) error {
 	}
 	for name := range beside {
 		if docs[name] == nil {
-			if err := r.widow(ctx, name); err != nil {
-				return err
+			if err := r.widow(ctx, name); err != nil && ctx.Err() == nil {
+				r.trouble(originalName(name), err) // it keeps no other file waiting
 			}
 		}
 	}
-	return r.meet(docs)
-}
-
-func skipGone(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+	return r.meet(ctx, docs)
 }
 
 // meet brings what this process knows of Pending up to date.
-func (r *round) meet(docs map[string]fs.FileInfo) error {
+func (r *round) meet(ctx context.Context, docs map[string]fs.FileInfo) error {
 	for name, e := range r.open {
 		if info := docs[name]; info == nil || !os.SameFile(info, e.info) {
 			delete(r.open, name)
@@ -65,16 +61,46 @@ func (r *round) meet(docs map[string]fs.FileInfo) error {
 		if err != nil {
 			return err
 		}
-		if st.Installation != "" && st.Installation != r.Installation {
-			if !r.foreignersTold[name] {
-				r.foreignersTold[name] = true
-				r.trouble(name, errForeign)
-			}
+		if r.foreign(name, st) {
 			continue
 		}
-		r.open[name] = &entry{name: name, info: info}
+		moved, err := r.halfMoved(ctx, name, st)
+		if err != nil {
+			return err
+		}
+		if !moved {
+			r.open[name] = r.enter(name, info, st)
+		}
 	}
 	return nil
+}
+
+// foreign reports whether a status file is another installation's, and says so once.
+func (r *round) foreign(name string, st status) bool {
+	if st.Installation == "" || st.Installation == r.Installation {
+		return false
+	}
+	if !r.foreignersTold[name] {
+		r.foreignersTold[name] = true
+		r.trouble(name, errForeign)
+	}
+	return true
+}
+
+// halfMoved goes on with a document that a crash has left both its name in Pending and the one where it ends.
+func (r *round) halfMoved(ctx context.Context, name string, st status) (bool, error) {
+	if st.Target == "" || st.Target == deleted {
+		return false, nil
+	}
+	at := filepath.Join(r.Pending, name)
+	same, err := r.root.same(at, st.Target)
+	if err != nil || !same {
+		return false, err
+	}
+	if err := r.root.remove(at); err != nil {
+		return false, err
+	}
+	return true, r.conclude(ctx, name, st)
 }
 
 var errForeign = errors.New("another installation, with another database, works on a file in this folder")
@@ -86,19 +112,42 @@ func (r *round) widow(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	if r.foreign(name, st) {
+		return nil
+	}
 	if st.Target != "" {
-		return r.conclude(ctx, name, st)
+		arrived, err := r.reached(st.Target)
+		if err != nil {
+			return err
+		}
+		if arrived {
+			return r.conclude(ctx, name, st)
+		}
+		r.trouble(originalName(name), errVanished)
 	}
 	meta := filepath.Join(r.Pending, name+metaEnding)
 	if st.State == "" { // it is only a side file, which goes back to its document
-		back := sideOf(originalName(name))
-		if taken, err := r.taken(".", back, ""); err != nil {
+		busy, err := r.busy(originalName(name))
+		if err != nil || busy {
 			return err
-		} else if !taken {
-			return skipGone(r.root.Rename(meta, back))
 		}
+		if err := r.root.move(meta, sideOf(originalName(name))); !errors.Is(err, fs.ErrExist) {
+			return skipGone(err)
+		} // else somebody has put a newer one there
 	}
-	return errors.Join(r.remove(meta), r.remove(filepath.Join(r.Pending, name+statusEnding)))
+	return errors.Join(r.root.remove(meta), r.root.remove(filepath.Join(r.Pending, name+statusEnding)))
 }
 
-func (r *round) remove(name string) error { return skipGone(r.root.Remove(name)) }
+var errVanished = errors.New("it is neither in pending nor where it was about to be moved: somebody took it away")
+
+// reached reports whether a document is where it was to be moved. Only then it is over.
+func (r *round) reached(target string) (bool, error) {
+	if target == deleted {
+		return true, nil
+	}
+	info, err := r.root.Lstat(target)
+	if err != nil {
+		return false, skipGone(err)
+	}
+	return info.Mode().IsRegular() && info.Size() > 0, nil
+}

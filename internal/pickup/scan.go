@@ -73,7 +73,7 @@ func (r *round) candidates() ([]candidate, error) {
 
 // each calls do for each entry of a folder, in no order.
 func (r *round) each(dir string, do func(fs.DirEntry) error) error {
-	f, err := r.root.Root.Open(dir)
+	f, err := r.root.list(dir)
 	if err != nil {
 		return err
 	}
@@ -175,12 +175,62 @@ func (r *round) block(name string, err error) {
 
 var errLongName = errors.New("its name has more than 200 bytes")
 
-// claim moves a document to Pending. The rename decides which node has it. Its side file goes first: a document that is
-// in Pending is complete, and a side file that is there alone goes back (recover).
+// claim moves a document to Pending.
 func (r *round) claim(name string) error {
 	if len(name) > longestName {
 		return errLongName
 	}
+	busy, err := r.begin(name)
+	if err != nil || busy {
+		return err
+	}
+	err = r.bring(name)
+	delete(r.takings, name)
+	return errors.Join(err, r.root.remove(r.taking(name)))
+}
+
+// taking is the name of the file in Pending that a node makes while it takes a document, so that no other node takes
+// the same one: not its side file either, and not its name in Pending. It matters where a file system has no locks.
+func (r *round) taking(name string) string { return filepath.Join(r.Pending, "."+name+takingEnding) }
+
+// takingLimit is how long another node may need for that, by our own clock. After that it is dead.
+const takingLimit = time.Minute
+
+// begin makes the file that says that a document is taken. busy says that another node is at it.
+func (r *round) begin(name string) (busy bool, err error) {
+	f, err := r.root.Create(r.taking(name), 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		busy, err = r.busy(name)
+		if r.locked || err != nil || busy {
+			return busy, err
+		}
+		// what a dead node has left: it goes, and whoever makes it anew next time has it
+		delete(r.takings, name)
+		return true, r.root.remove(r.taking(name))
+	}
+	if err != nil {
+		return false, err
+	}
+	return false, f.Close()
+}
+
+// busy reports whether another node may be taking a document. Who has the lock of the folder is alone: a file that says
+// so is what a crash has left.
+func (r *round) busy(name string) (bool, error) {
+	_, err := r.root.Lstat(r.taking(name))
+	if err != nil || r.locked {
+		return false, skipGone(err)
+	}
+	if r.takings[name].IsZero() {
+		r.takings[name] = r.Now()
+	}
+	return r.Now().Sub(r.takings[name]) < takingLimit, nil
+}
+
+// bring moves a document to Pending. It is renamed and not linked: whatever is put into the folder under its name
+// between the two steps would be lost. Its side file goes first: a document that is in Pending is complete, and a side
+// file that is there alone goes back (recover).
+func (r *round) bring(name string) error {
 	pending, err := r.freePending(name)
 	if err != nil {
 		return err
@@ -192,13 +242,13 @@ func (r *round) claim(name string) error {
 	}
 	r.hook("pickup.side")
 	if err := r.root.Rename(name, at); err != nil {
-		_ = r.root.Rename(at+metaEnding, sideOf(name)) // else recover does it
+		_ = r.root.move(at+metaEnding, sideOf(name)) // else recover does it
 		return err
 	}
 	r.hook("pickup.taken")
 	info, err := r.root.Lstat(at)
 	if err == nil { // else the next round finds it
-		r.open[pending] = &entry{name: pending, info: info}
+		r.open[pending] = r.enter(pending, info, status{})
 	}
 	return nil
 }

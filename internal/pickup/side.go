@@ -38,7 +38,7 @@ var members = []string{
 
 // readSide reads the side file of a document in Pending; nil if it has none.
 func (r *round) readSide(name string) ([]byte, error) {
-	f, err := r.openRegular(filepath.Join(r.Pending, name+metaEnding))
+	f, err := r.root.openRegular(filepath.Join(r.Pending, name+metaEnding))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
