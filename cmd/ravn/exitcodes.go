@@ -68,10 +68,10 @@ var exitCodes = map[string]string{
 	"rules install": exitRules, "rules list": exitRules, "rules remove": exitRules,
 	"verify": "0 everything is as it must be; 1 something is not, and is named; 2 wrong usage or configuration; 3 " +
 		"the record could not\nbe read.",
-	"send": "0 the receipt is verified and stored, or with --no-wait the document is on record; of many the highest " +
-		"of all; 1 refused, not registered, or the document cannot be read or is " +
-		"invalid; 2 wrong\nusage or configuration; 3 not sent now, or it is not known whether it arrived: ravn serve " +
-		"goes on.",
+	"send": "0 the receipt is verified and stored, or with --no-wait the document is on record; of many the " +
+		"highest of\nall; 1 it certainly did not arrive: refused, not registered, given up, cancelled, or the " +
+		"document cannot be\nread or is invalid; 2 wrong usage or configuration; 3 not sent now, or it may have " +
+		"arrived; the text says\nwhat happens next.",
 }
 
 // addExitCodes puts the exit codes at the end of the help of each command.

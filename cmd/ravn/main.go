@@ -45,6 +45,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if !errors.As(err, &shown) {
 		c.fail(err)
 	}
+	if f := (*fateError)(nil); errors.As(err, &f) {
+		return int(f.exit)
+	}
 	return int(fault.ExitOf(err))
 }
 

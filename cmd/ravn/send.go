@@ -55,23 +55,27 @@ func (f *sendFlags) many(args []string) bool {
 	return false
 }
 
+// sendHelp is the help of send.
+const sendHelp = `Send a business document (which is wrapped in an envelope) or a complete StandardBusinessDocument.
+The message is recorded before anything is sent, and one attempt is made. If that does not succeed, ravn serve sends
+the same bytes again by its plan (send.retry); ravn send --resume ID does so at once. Repeating the command is the
+same: a document that arrived, may have arrived or is still to be sent is found by its content, and is not sent a
+second time without --again. Sender, receiver, document type, process and country are read from the document where it
+says them.
+
+Several files, a folder (its files *.xml), or --batch with one JSON object a line on standard input:
+  {"file":"a.xml","from":"…","to":"…","doctype":"…","process":"…","country":"…","key":"…","tenant":"…"}
+send many, with a result line each and a summary; only file is needed. Each is handed in under a key: that of the
+line, or the hash of content and addressing. So a call that was interrupted is simply repeated: nothing is sent twice.
+"failed" certainly did not arrive; "attention" may have arrived, and says what to do. While ravn serve runs on this
+data folder it sends what is handed in, and the command waits until each has its receipt, was given up, or has to wait
+for another attempt (with --wait: until the time is over). Else the command makes one attempt for each itself.`
+
 func (c *cli) send() *cobra.Command {
 	var f sendFlags
 	cmd := &cobra.Command{
 		Use: "send [FILE|FOLDER ...]", Short: "Send documents, or complete envelopes: one, many, a folder, a batch",
-		Long: "Send a business document (which is wrapped in an envelope) or a complete StandardBusinessDocument.\n" +
-			"The message is recorded before anything is sent, and one attempt is made. If that does not succeed,\n" +
-			"ravn serve sends the same bytes again by its plan (send.retry); ravn send --resume ID does so at once.\n" +
-			"Repeating the command is the same: a document that is not finished is found by its content, and is\n" +
-			"not sent a second time without --again. Sender, receiver, document type, process and country are read " +
-			"from\nthe document where it says them.\n\n" +
-			"Several files, a folder (its files *.xml), or --batch with one JSON object a line on standard input:\n" +
-			`  {"file":"a.xml","from":"…","to":"…","doctype":"…","process":"…","country":"…","key":"…","tenant":"…"}` +
-			"\nsend many, with a result line each and a summary; only file is needed. Each is handed in under a key: " +
-			"that of the line, or the\nhash of content and addressing. So a call that was interrupted is simply " +
-			"repeated: nothing is sent twice. While ravn serve\nruns on this data folder it sends what is handed in, " +
-			"and the command waits until each has its receipt, was given up, or has\nto wait for another attempt " +
-			"(with --wait: until the time is over). Else the command makes one attempt for each itself.",
+		Long: sendHelp,
 		RunE: func(cmd *cobra.Command, args []string) error { return c.runSend(cmd.Context(), &f, args) },
 	}
 	fl := cmd.Flags()
@@ -88,7 +92,7 @@ func (c *cli) send() *cobra.Command {
 	fl.StringVar(&f.endpointCert, "endpoint-cert", "", "PEM file with its certificate")
 	fl.StringVar(&f.resume, "resume", "", "send the stored bytes of this message again (id or MessageId)")
 	fl.BoolVar(&f.again, "again", false,
-		"send the document as a new message even if the record has the same one unfinished")
+		"send the document as a new message even if the record has the same one")
 	fl.StringVar(&f.tenant, "tenant", "", "whose document it is, one of tenants in the configuration")
 	fl.BoolVar(&f.batch, "batch", false, "read what to send from standard input, one JSON object a line")
 	fl.BoolVar(&f.noWait, "no-wait", false, "end when the documents are on record: ravn serve sends them")
@@ -126,18 +130,18 @@ func (c *cli) runSend(ctx context.Context, f *sendFlags, args []string) error {
 		if err != nil {
 			return err
 		}
-		return c.resume(ctx, n, m, peer)
+		return c.resume(ctx, n, m, func() error { _, err := n.Send(ctx, m, peer); return err })
 	}
 	sub, err := f.submission(args[0])
 	if err != nil {
 		return err
 	}
-	m, found, err := n.Unfinished(ctx, sub.Content)
+	m, found, err := n.HandedIn(ctx, db.DefaultTenant, sub.Content)
 	if err != nil {
 		return err
 	}
 	if found && !f.again {
-		return c.resume(ctx, n, m, peer)
+		return c.resume(ctx, n, m, func() error { _, err := n.Repeat(ctx, m, peer); return err })
 	}
 	_, err = c.submit(ctx, n, sub, peer)
 	return err
@@ -154,14 +158,18 @@ func (c *cli) submit(ctx context.Context, n *node.Node, sub ap.Submission, peer 
 	return m, c.attempt(ctx, n, m, func() error { _, err := n.Attempt(ctx, m, job, peer); return err })
 }
 
-// resume sends the stored bytes again, unless the message already has its receipt.
-func (c *cli) resume(ctx context.Context, n *node.Node, m store.Message, peer as4.Peer) error {
-	if m.State == store.Sent || m.State == store.Closed {
-		return c.print(newSendLine("finished", m),
-			"MessageId %s\nid        %s\n%s: it has its receipt since %s; nothing was sent now",
+// resume makes another attempt for a message on record, unless it is at an end.
+func (c *cli) resume(ctx context.Context, n *node.Node, m store.Message, send func() error) error {
+	switch f := fateOf(&m); {
+	case f.word == resultSent:
+		l := newSendLine("finished", m)
+		l.Result = f.word
+		return c.print(l, "MessageId %s\nid        %s\n%s: it has its receipt since %s; nothing was sent now",
 			m.MessageID, m.ID, m.State, m.Accepted.Format(time.RFC3339))
+	case !f.pending():
+		return c.finished(newSendLine("finished", m), "MessageId "+m.MessageID+"\nid        "+m.ID, f)
 	}
-	return c.attempt(ctx, n, m, func() error { _, err := n.Send(ctx, m, peer); return err })
+	return c.attempt(ctx, n, m, send)
 }
 
 // attempt prints what is to be sent before it sends anything, so that the ids are known if it is interrupted, makes one
@@ -182,37 +190,35 @@ func (c *cli) attempt(ctx context.Context, n *node.Node, m store.Message, send f
 		return err
 	}
 	begin := time.Now()
-	sendErr := send()
+	sendErr := cancelled(ctx, send())
 	l.Event, l.Validation, l.Duration = "finished", nil, time.Since(begin).Milliseconds()
-	if sendErr == nil {
-		l.State = string(store.Sent)
+	f, err := l.outcome(context.WithoutCancel(ctx), n, begin)
+	if err != nil {
+		c.warn(err) // what the attempt says is known all the same
+		if f = (fate{word: resultWaiting, exit: fault.Unsure}); sendErr == nil {
+			f, l.State = fate{word: resultSent}, string(store.Sent)
+		}
 	}
-	if err := l.outcome(context.WithoutCancel(ctx), n, begin); err != nil {
-		c.warn(err) // the outcome is known all the same
+	head := "duration  " + (time.Duration(l.Duration) * time.Millisecond).String()
+	if l.Endpoint != "" {
+		head = "endpoint  " + l.Endpoint + "\n" + head
 	}
-	return c.finished(l, sendErr)
+	return c.finished(l, head, f.because(sendErr))
 }
 
-// finished prints the outcome of an attempt.
-func (c *cli) finished(l sendLine, sendErr error) error {
-	took := "duration  " + (time.Duration(l.Duration) * time.Millisecond).String()
-	if l.Endpoint != "" {
-		took = "endpoint  " + l.Endpoint + "\n" + took
+// finished prints the outcome, and returns it as an error unless the message has its receipt.
+func (c *cli) finished(l sendLine, head string, f fate) error {
+	l.Result, l.OK, l.Error, l.Code = f.word, f.exit == fault.OK, f.text, string(f.code)
+	if l.OK {
+		return c.print(l, "%s\n%s: the receipt is verified and stored", head, l.State)
 	}
-	if sendErr == nil {
-		return c.print(l, "%s\n%s: the receipt is verified and stored", took, l.State)
-	}
-	l.OK, l.Error = false, fault.Plain(sendErr)
-	if code, ok := faultCode(sendErr); ok {
-		l.Code = string(code)
-	}
-	if err := c.print(l, "%s\n%s", took, l.State); err != nil {
+	if err := c.print(l, "%s\n%s: %s", head, l.State, f.word); err != nil {
 		return err
 	}
 	if c.json {
-		return &shownError{sendErr}
+		return &shownError{f.err()}
 	}
-	return sendErr
+	return f.err()
 }
 
 // findings returns the report on a document that was kept with its message, nil if it was not checked.
@@ -241,6 +247,7 @@ type sendLine struct {
 	DocType    string `json:"document_type"`
 	Process    string `json:"process"`
 	State      string `json:"state"`
+	Result     string `json:"result,omitempty"` // of what is finished: a word of many, such as "attention"
 
 	Validation *validation.Report `json:"validation,omitempty"` // kept by validation.outgoing: report
 
@@ -260,14 +267,14 @@ func newSendLine(event string, m store.Message) sendLine {
 }
 
 // outcome reads state and endpoint from the record after an attempt that began at a time.
-func (l *sendLine) outcome(ctx context.Context, n *node.Node, begin time.Time) error {
+func (l *sendLine) outcome(ctx context.Context, n *node.Node, begin time.Time) (fate, error) {
 	m, err := n.Store.Get(ctx, db.DefaultTenant, l.ID)
 	if err != nil {
-		return fault.New(fault.RecordUnreadable, err, "")
+		return fate{}, fault.New(fault.RecordUnreadable, err, "")
 	}
 	list, err := n.Store.Attempts(ctx, db.DefaultTenant, l.ID)
 	if err != nil {
-		return fault.New(fault.RecordUnreadable, err, "")
+		return fate{}, fault.New(fault.RecordUnreadable, err, "")
 	}
 	l.State = string(m.State)
 	for _, a := range list {
@@ -275,7 +282,7 @@ func (l *sendLine) outcome(ctx context.Context, n *node.Node, begin time.Time) e
 			l.Endpoint = a.Endpoint
 		}
 	}
-	return nil
+	return fateOf(&m), nil
 }
 
 // checked is the report on the document as people read it, "" if it was not checked.
@@ -331,10 +338,13 @@ func (f *sendFlags) submission(file string) (ap.Submission, error) {
 		return s, badArgs("--text needs --mime-type")
 	}
 	s.Open = func() (io.ReadCloser, error) { return os.Open(file) }
-	if _, err := os.Stat(file); err != nil {
+	info, err := os.Stat(file)
+	if err != nil {
 		return s, fault.New(fault.BadArguments, err, "")
 	}
-	var err error
+	if !info.Mode().IsRegular() { // it is read more than once
+		return s, badArgs("%s is not a file", file)
+	}
 	parse := func(flag, text string, set func() error) {
 		if text == "" || err != nil {
 			return

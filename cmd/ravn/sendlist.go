@@ -39,19 +39,24 @@ func (c *cli) sendItems(ctx context.Context, f *sendFlags, args []string) (<-cha
 	return yielding(ctx, func(yield func(sendItem) bool) { readBatch(c.in, f, yield) }), nil
 }
 
-// yielding runs a producer beside its consumers, which are never far behind.
+// yielding runs a producer beside its consumers, which are never far behind. When ctx ends, the channel stays open: it
+// is closed only when everything was consumed.
 func yielding(ctx context.Context, produce func(yield func(sendItem) bool)) <-chan sendItem {
 	items := make(chan sendItem)
 	go func() {
-		defer close(items)
+		cut := false
 		produce(func(it sendItem) bool {
 			select {
 			case items <- it:
 				return true
 			case <-ctx.Done():
+				cut = true
 				return false
 			}
 		})
+		if !cut {
+			close(items)
+		}
 	}()
 	return items
 }
@@ -71,7 +76,8 @@ func filesOf(args []string) (files []string, err error) {
 		var own []string
 		for _, e := range entries {
 			finished := strings.EqualFold(filepath.Ext(e.Name()), ".xml") && !strings.HasPrefix(e.Name(), ".")
-			if e.Type().IsRegular() && finished {
+			// a link may lead nowhere: then that is its result
+			if finished && (e.Type().IsRegular() || e.Type()&os.ModeSymlink != 0) {
 				own = append(own, filepath.Join(arg, e.Name()))
 			}
 		}
@@ -133,7 +139,13 @@ func (it *sendItem) read(line []byte) {
 	var l batchLine
 	dec := json.NewDecoder(bytes.NewReader(line))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&l); err != nil || dec.More() {
+	err := dec.Decode(&l)
+	if err == nil {
+		if _, end := dec.Token(); end != io.EOF { // More would take a closing bracket for the end
+			err = errors.New("there is more behind it")
+		}
+	}
+	if err != nil {
 		it.err = badArgs("want one JSON object with file, from, to, doctype, process, country, key, tenant: %v", err)
 		return
 	}

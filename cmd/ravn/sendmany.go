@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/as4"
+	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/node"
@@ -24,7 +25,8 @@ const (
 	resultSent      = "sent"      // its receipt is verified and stored
 	resultSubmitted = "submitted" // on record; with --no-wait nobody looked further
 	resultWaiting   = "waiting"   // on record; ravn serve goes on by its plan
-	resultFailed    = "failed"    // on record, and given up or in need of a decision
+	resultFailed    = "failed"    // on record, given up or cancelled: it certainly did not arrive
+	resultAttention = "attention" // on record, in need of a decision: it may have arrived
 	resultRefused   = "refused"   // not on record
 	resultAlready   = "already"   // it was handed in before, and nothing was to be done
 )
@@ -48,7 +50,8 @@ type sendResult struct {
 	Code       fault.Code  `json:"code,omitempty"`
 	Error      string      `json:"error,omitempty"`
 
-	exit fault.Exit
+	exit  fault.Exit
+	cause error // of refused
 }
 
 // sendSummary is the last line.
@@ -57,6 +60,8 @@ type sendSummary struct {
 	Documents int            `json:"documents"`
 	Results   map[string]int `json:"results"`
 	Seconds   float64        `json:"seconds"`
+
+	Interrupted bool `json:"interrupted,omitempty"` // not all documents were looked at
 }
 
 // sendWorkers is how many documents are handed in, and sent, at the same time: what comes together shares a commit.
@@ -70,10 +75,16 @@ type crowd struct {
 	peer  as4.Peer
 	own   bool // the attempts are made here
 	until time.Time
+	now   func() time.Time
+
+	asked time.Time // by watch: when it was asked whether a server runs
+	moved time.Time // by watch: when one of the documents did
 
 	mu      sync.Mutex
 	summary sendSummary
-	failed  error // to write the results
+	failed  error                    // to write the results
+	busy    map[string]chan struct{} // closed when nobody works on this content any more
+	taken   map[string]bool          // messages that a line of this run is about, by id
 }
 
 // sendMany sends documents with one result line each. One that cannot be sent does not stop the others.
@@ -89,8 +100,10 @@ func (c *cli) sendMany(ctx context.Context, n *node.Node, f *sendFlags, peer as4
 	w := &crowd{
 		c: c, n: n, f: f, peer: peer, own: !f.noWait && (!served || peer.URL != ""),
 		summary: sendSummary{Summary: true, Results: map[string]int{}},
+		now:     time.Now, busy: map[string]chan struct{}{}, taken: map[string]bool{},
 	}
 	begin := time.Now()
+	w.asked, w.moved = begin, begin
 	if f.wait > 0 {
 		w.until = begin.Add(f.wait)
 	}
@@ -99,15 +112,7 @@ func (c *cli) sendMany(ctx context.Context, n *node.Node, f *sendFlags, peer as4
 	go func() { defer close(watched); w.watch(ctx, waiting) }()
 	var workers sync.WaitGroup
 	for range sendWorkers {
-		workers.Go(func() {
-			for it := range items {
-				if r := w.one(ctx, &it); r.Result != "" {
-					w.result(r)
-				} else {
-					waiting <- r
-				}
-			}
-		})
+		workers.Go(func() { w.work(ctx, items, waiting) })
 	}
 	workers.Wait()
 	close(waiting)
@@ -116,10 +121,64 @@ func (c *cli) sendMany(ctx context.Context, n *node.Node, f *sendFlags, peer as4
 	if w.failed != nil {
 		return w.failed
 	}
-	if ctx.Err() != nil {
+	if w.summary.Interrupted {
 		c.exit = fault.Unsure
 	}
 	return w.sum(time.Since(begin))
+}
+
+// work takes documents until there are no more, or ctx ends: standard input may be idle then.
+func (w *crowd) work(ctx context.Context, items <-chan sendItem, waiting chan<- sendResult) {
+	for {
+		select {
+		case <-ctx.Done():
+			w.interrupted()
+			return
+		case it, more := <-items:
+			if !more {
+				return
+			}
+			r := w.one(ctx, &it)
+			switch {
+			case ctx.Err() != nil && r.cancelled(ctx):
+				w.interrupted() // nothing is said against the document
+			case r.Result != "":
+				w.result(r)
+			default:
+				waiting <- r
+			}
+		}
+	}
+}
+
+func (w *crowd) interrupted() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.summary.Interrupted = true
+}
+
+// alone waits until no other worker has a document with the same content, and keeps them away until done is called: the
+// second one then finds what became of the first.
+func (w *crowd) alone(content string) (done func()) {
+	mine := make(chan struct{})
+	for {
+		w.mu.Lock()
+		theirs := w.busy[content]
+		if theirs == nil {
+			w.busy[content] = mine
+		}
+		w.mu.Unlock()
+		if theirs == nil {
+			break
+		}
+		<-theirs
+	}
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.busy, content)
+		close(mine)
+	}
 }
 
 // one hands a document in and, if that is done here, sends it. A result without a word is one to wait for.
@@ -136,6 +195,7 @@ func (w *crowd) one(ctx context.Context, it *sendItem) sendResult {
 		return r.refused(err)
 	}
 	sub.Tenant, sub.Batch = it.flags.tenant, true
+	defer w.alone(string(sub.Content) + sub.Tenant)()
 	if sub.Key = it.key; sub.Key == "" && !it.flags.again {
 		sub.Key = "file:" + hex.EncodeToString(sub.Content)
 		m, found, err := w.n.HandedIn(ctx, cmp.Or(sub.Tenant, db.DefaultTenant), sub.Content)
@@ -147,70 +207,72 @@ func (w *crowd) one(ctx context.Context, it *sendItem) sendResult {
 		}
 	}
 	r.Key = sub.Key
-	if !w.own {
-		m, repeated, err := w.n.HandIn(ctx, sub)
-		switch {
-		case err != nil:
-			return r.refused(err)
-		case repeated:
-			return w.again(ctx, r.of(&m), m)
-		case w.f.noWait:
-			return r.of(&m).ended(resultSubmitted)
-		}
-		return r.of(&m)
-	}
-	sub.AtOnce = &w.peer
-	m, job, err := w.n.Submit(ctx, sub)
-	switch {
-	case err != nil:
+	m, job, repeated, err := w.handIn(ctx, sub)
+	if err != nil {
 		return r.refused(err)
-	case job.ID == "":
-		return w.again(ctx, r.of(&m), m)
-	}
-	_, err = w.n.Attempt(ctx, m, job, w.peer)
-	return w.tried(ctx, r.of(&m), err)
-}
-
-// again goes on with a document that was handed in before: what waits is sent as by ravn send --resume, with the same
-// bytes.
-func (w *crowd) again(ctx context.Context, r sendResult, m store.Message) sendResult {
-	r.State = m.State
-	if _, done := ending(m.State); done || w.f.noWait {
-		return r.ended(resultAlready)
-	}
-	if !w.own {
-		return r
-	}
-	_, err := w.n.Send(ctx, m, w.peer)
-	return w.tried(ctx, r, err)
-}
-
-// tried says how an attempt ended.
-func (w *crowd) tried(ctx context.Context, r sendResult, err error) sendResult {
-	m, gerr := w.n.Store.Get(context.WithoutCancel(ctx), cmp.Or(r.Tenant, db.DefaultTenant), r.ID)
-	if gerr != nil {
-		return r.refused(fault.New(fault.RecordUnreadable, gerr, ""))
 	}
 	r = r.of(&m)
-	word, done := ending(m.State)
-	if !done {
-		word = resultWaiting
+	if repeated {
+		return w.again(ctx, r, m)
 	}
-	if err != nil {
-		r = r.because(err)
+	w.took(m.ID)
+	switch {
+	case w.own:
+		_, err = w.n.Attempt(ctx, m, job, w.peer)
+		return w.outcome(ctx, r, err)
+	case w.f.noWait:
+		return r.met(fate{word: resultSubmitted})
 	}
-	return r.ended(word)
+	return r
 }
 
-// ending is the result that a state means, if it is one.
-func ending(s store.State) (string, bool) {
-	switch s {
-	case store.Sent, store.Closed:
-		return resultSent, true
-	case store.Submitted, store.Ready, store.Sending, store.RetryWait, store.Unknown:
-		return "", false
+// handIn records a document; if it is sent here, it is held for that.
+func (w *crowd) handIn(ctx context.Context, sub ap.Submission) (m store.Message, job store.Job, repeated bool,
+	err error,
+) {
+	if w.own {
+		sub.AtOnce = &w.peer
+		m, job, err = w.n.Submit(ctx, sub)
+		return m, job, err == nil && job.ID == "", err
 	}
-	return resultFailed, true
+	m, repeated, err = w.n.HandIn(ctx, sub)
+	return m, job, repeated, err
+}
+
+// again goes on with a document that was handed in before: what waits is sent with the same bytes. The outcome of what
+// this run handed in is said in the line that did.
+func (w *crowd) again(ctx context.Context, r sendResult, m store.Message) sendResult {
+	f := fateOf(&m)
+	switch {
+	case !f.pending():
+		f.word = resultAlready
+		return r.met(f)
+	case w.f.noWait, w.took(m.ID):
+		return r.met(fate{word: resultAlready})
+	case !w.own:
+		return r
+	}
+	_, err := w.n.Repeat(ctx, m, w.peer)
+	return w.outcome(ctx, r, err)
+}
+
+// took reports whether a line of this run went on with a message before, and notes that one does.
+func (w *crowd) took(id string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before := w.taken[id]
+	w.taken[id] = true
+	return before
+}
+
+// outcome says how an attempt ended.
+func (w *crowd) outcome(ctx context.Context, r sendResult, err error) sendResult {
+	m, gerr := w.n.Store.Get(context.WithoutCancel(ctx), cmp.Or(r.Tenant, db.DefaultTenant), r.ID)
+	if gerr != nil {
+		return r.unreadable(gerr)
+	}
+	f := fateOf(&m)
+	return r.of(&m).met(f.because(err))
 }
 
 func (r sendResult) of(m *store.Message) sendResult {
@@ -220,90 +282,28 @@ func (r sendResult) of(m *store.Message) sendResult {
 	return r
 }
 
-func (r sendResult) because(err error) sendResult {
-	r.Error, r.exit = fault.Plain(err), fault.ExitOf(err)
-	r.Code, _ = faultCode(err)
+func (r sendResult) refused(err error) sendResult {
+	r.cause = err
+	f := fate{word: resultRefused, exit: fault.ExitOf(err)}
+	return r.met(f.because(err))
+}
+
+// cancelled reports whether a document was not recorded only because ctx ended.
+func (r *sendResult) cancelled(ctx context.Context) bool {
+	code, _ := faultCode(cancelled(ctx, r.cause))
+	return r.Result == resultRefused && code == fault.Cancelled
+}
+
+// unreadable is the result of a message on record whose state is not known now.
+func (r sendResult) unreadable(err error) sendResult {
+	f := fate{word: resultWaiting, exit: fault.Unsure}
+	return r.met(f.because(fault.New(fault.RecordUnreadable, err, "")))
+}
+
+func (r sendResult) met(f fate) sendResult {
+	r.Result, r.exit, r.OK = f.word, f.exit, f.exit == fault.OK
+	r.Error, r.Code = f.text, f.code
 	return r
-}
-
-func (r sendResult) refused(err error) sendResult { return r.because(err).ended(resultRefused) }
-
-func (r sendResult) ended(word string) sendResult {
-	r.Result = word
-	switch word {
-	case resultSent, resultSubmitted:
-		r.OK, r.exit, r.Error, r.Code = true, fault.OK, "", ""
-	case resultWaiting:
-		r.exit = fault.Unsure
-	case resultFailed:
-		r.exit = max(r.exit, fault.Negative)
-	case resultAlready:
-		end, _ := ending(r.State)
-		if r.OK = end != resultFailed; !r.OK {
-			r.exit = fault.Negative
-		}
-	}
-	return r
-}
-
-// mostWatched is how many documents are waited for at the same time, and watchEvery how often they are looked at.
-const (
-	mostWatched = 10_000
-	watchEvery  = 500 * time.Millisecond
-)
-
-// watch looks at documents that a server sends until they are at an end, have to wait for another attempt, or the time
-// is over.
-func (w *crowd) watch(ctx context.Context, waiting <-chan sendResult) {
-	var list []sendResult
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
-	for waiting != nil || len(list) > 0 {
-		in := waiting
-		if len(list) >= mostWatched { // who hands in waits
-			in = nil
-		}
-		select {
-		case r, ok := <-in:
-			if ok {
-				list = append(list, r)
-			} else {
-				waiting = nil
-			}
-		case <-tick.C:
-			list = w.look(ctx, list)
-			w.progress(false)
-		}
-	}
-}
-
-// look returns the documents that are still waited for.
-func (w *crowd) look(ctx context.Context, list []sendResult) (rest []sendResult) {
-	over := ctx.Err() != nil || !w.until.IsZero() && time.Now().After(w.until)
-	for _, r := range list {
-		m, err := w.n.Store.Get(context.WithoutCancel(ctx), cmp.Or(r.Tenant, db.DefaultTenant), r.ID)
-		if err != nil {
-			w.result(r.because(fault.New(fault.RecordUnreadable, err, "")).ended(resultWaiting))
-			continue
-		}
-		r.State = m.State
-		word, done := ending(m.State)
-		later := w.until.IsZero() && (m.State == store.RetryWait || m.State == store.Unknown || !m.Held.IsZero())
-		switch {
-		case done:
-			if word == resultFailed {
-				r.Code, r.Error = fault.Code(m.FaultCode), "see: ravn documents show "+m.ID
-			}
-			w.result(r.ended(word))
-		case over || later:
-			r.Error, r.Code = "it is on record, and ravn serve goes on by its plan: ravn queue show "+m.ID,
-				fault.Code(m.FaultCode)
-			w.result(r.ended(resultWaiting))
-		default:
-			rest = append(rest, r)
-		}
-	}
-	return rest
 }
 
 // result prints the line of a document.
@@ -346,7 +346,7 @@ func (w *crowd) showProgress(end bool) {
 func (s *sendSummary) text() string {
 	text := ""
 	for _, word := range []string{
-		resultSent, resultSubmitted, resultWaiting, resultFailed, resultRefused, resultAlready,
+		resultSent, resultSubmitted, resultWaiting, resultAttention, resultFailed, resultRefused, resultAlready,
 	} {
 		if n := s.Results[word]; n > 0 || word == resultSent {
 			text += fmt.Sprintf(", %d %s", n, word)
@@ -358,12 +358,15 @@ func (s *sendSummary) text() string {
 // sum prints the summary.
 func (w *crowd) sum(took time.Duration) error {
 	w.summary.Seconds = took.Seconds()
-	if w.summary.Documents == 0 {
+	if w.summary.Documents == 0 && !w.summary.Interrupted {
 		return errors.Join(badArgs("there is no document"), w.failed)
 	}
 	again := ""
 	if w.summary.Results[resultWaiting] > 0 {
 		again = "; what waits is on record: ravn serve goes on, and the same command again doubles nothing"
+	}
+	if w.summary.Interrupted {
+		again += "; interrupted: not all documents were looked at, and the same command again goes on"
 	}
 	return w.c.print(w.summary, "%d documents in %v: %s%s", w.summary.Documents, took.Round(time.Millisecond),
 		w.summary.text(), again)

@@ -111,7 +111,7 @@ func onlyThere(m store.Message, peer as4.Peer) error {
 		return nil
 	}
 	if to, _ := certs.Seat(peer.Cert); to != m.C3 {
-		return fault.New(fault.PeerUnreachable, nil, "it may be at %s; the register now names %s", m.C3, to)
+		return fault.New(fault.PeerUnreachable, nil, "it may be at %s, and would now go to %s", m.C3, to)
 	}
 	return nil
 }
@@ -119,11 +119,19 @@ func onlyThere(m store.Message, peer as4.Peer) error {
 // AttemptDue is AttemptMessage for a message whose turn has come by itself. What may have arrived at one access point
 // goes to no other one unasked: the document could be there twice (REL-027).
 func (out *Outbound) AttemptDue(ctx context.Context, job store.Job, m store.Message) (*as4.Evidence, error) {
+	return out.AttemptAgain(ctx, job, m, as4.Peer{})
+}
+
+// AttemptAgain is AttemptDue for a message that was handed in once more. Nobody decided about the message that there
+// is, so direct, which replaces the lookup if it has a URL, brings it to no other access point either.
+func (out *Outbound) AttemptAgain(ctx context.Context, job store.Job, m store.Message,
+	direct as4.Peer,
+) (*as4.Evidence, error) {
 	// what is old is not sent unasked, not even once
 	if job.Moving.IsZero() && out.Now().After(out.planOf(m).ends(job)) {
 		return nil, out.unsent(ctx, job, m, errors.New("its turn came after the end of its plan"))
 	}
-	peer, err := out.peer(ctx, m, as4.Peer{})
+	peer, err := out.peer(ctx, m, direct)
 	if err == nil {
 		err = onlyThere(m, peer)
 	}
@@ -137,7 +145,7 @@ func (out *Outbound) AttemptDue(ctx context.Context, job store.Job, m store.Mess
 		}
 		return nil, ErrNotNow
 	}
-	return out.attemptAt(ctx, job, m, peer, out.Directory != nil)
+	return out.attemptAt(ctx, job, m, peer, direct.URL == "" && out.Directory != nil)
 }
 
 // Lanes keeps messages away from access points that fail or have enough (REL-025).

@@ -64,6 +64,12 @@ func problem(d *Document, code string, unclear bool) *Problem {
 	return p
 }
 
+// ProblemOf says what stopped a message, nil if nothing did; it asks the record for nothing more.
+func ProblemOf(m *store.Message) *Problem {
+	d := document(&store.Found{Message: *m, Reached: !m.Accepted.IsZero()})
+	return d.Problem
+}
+
 // nextStep says what to do about a document that nothing stopped.
 func nextStep(d *Document) string {
 	switch {

@@ -77,8 +77,8 @@ type part struct {
 	kinds  []store.Kind
 }
 
-// shortly is how long due work may lie before it is said to wait: until then it has its turn by itself.
-const shortly = 10 * time.Second
+// Shortly is how long due work may lie before it is said to wait: until then it has its turn by itself.
+const Shortly = 10 * time.Second
 
 // parts are those of a query in the order in which they are shown: what was given up, what has ended and waits for a
 // person, what is open.
@@ -268,7 +268,7 @@ func (d *Desk) work(j *store.Job) Work {
 	if !j.LeaseEnd.IsZero() {
 		w.Owner = j.Owner
 	}
-	w.Waits = !w.Due.IsZero() && w.Owner == "" && now.Sub(w.Due) > shortly
+	w.Waits = !w.Due.IsZero() && w.Owner == "" && now.Sub(w.Due) > Shortly
 	if j.Kind == store.Notify {
 		w.Event = j.Key
 	}

@@ -59,14 +59,62 @@ func (n *Node) Attempt(ctx context.Context, m store.Message, job store.Job, dire
 
 // Send makes one attempt to send a message now, whether or not it is due. If direct has a URL, it replaces the lookup.
 func (n *Node) Send(ctx context.Context, m store.Message, direct as4.Peer) (*as4.Evidence, error) {
-	job, err := n.Store.Take(ctx, m.Tenant, store.Send, m.ID, n.process.Name, takeLease)
-	if errors.Is(err, db.ErrConflict) {
-		return nil, n.notNow(ctx, m)
-	}
+	job, err := n.take(ctx, m)
 	if err != nil {
+		return nil, err
+	}
+	ev, err := n.Outbound.Attempt(ctx, job, direct)
+	return ev, n.known(ctx, m, err)
+}
+
+// Repeat is Send for a message that was handed in once more. Nobody decided about the one that there is, so what holds
+// for due ones holds for it: what may have arrived at one access point goes to no other one (REL-027), and its plan is
+// respected.
+func (n *Node) Repeat(ctx context.Context, m store.Message, direct as4.Peer) (*as4.Evidence, error) {
+	job, err := n.take(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	if m, err = n.Store.Get(ctx, m.Tenant, m.ID); err != nil {
 		return nil, fault.New(fault.RecordUnreadable, err, "")
 	}
-	return n.Outbound.Attempt(ctx, job, direct)
+	ev, err := n.Outbound.AttemptAgain(ctx, job, m, direct) // REL-027
+	return ev, n.known(ctx, m, err)
+}
+
+// known gives the error of an attempt the code of what is known of the message, where that is more than the attempt
+// itself says: that it was given up, or that an earlier one may have arrived (REL-027).
+func (n *Node) known(ctx context.Context, m store.Message, err error) error {
+	if errors.Is(err, ap.ErrNotNow) {
+		return fault.New(fault.PeerLater, err, "")
+	}
+	after, gerr := n.Store.Get(context.WithoutCancel(ctx), m.Tenant, m.ID)
+	if err == nil || gerr != nil {
+		return err
+	}
+	code := fault.Code("")
+	switch over := fault.Code(after.FaultCode); {
+	case after.State == store.FailedPermanent && (over == fault.GivenUp || over == fault.GivenUpUnclear):
+		code = over
+	case after.State == store.Unknown && fault.ExitOf(err) == fault.Negative:
+		code = fault.PeerUnreachable
+	}
+	if f := (*fault.Error)(nil); code == "" || errors.As(err, &f) && f.Code == code {
+		return err
+	}
+	return fault.New(code, err, "")
+}
+
+// take leases the job of a message, or says why it cannot be sent now.
+func (n *Node) take(ctx context.Context, m store.Message) (store.Job, error) {
+	job, err := n.Store.Take(ctx, m.Tenant, store.Send, m.ID, n.process.Name, takeLease)
+	if errors.Is(err, db.ErrConflict) {
+		return job, n.notNow(ctx, m)
+	}
+	if err != nil {
+		return job, fault.New(fault.RecordUnreadable, err, "")
+	}
+	return job, nil
 }
 
 // notNow says why a message cannot be sent now: another live process is working on it, or there is nothing to do. It is
@@ -87,34 +135,20 @@ func (n *Node) notNow(ctx context.Context, m store.Message) error {
 	return fault.New(fault.NotResumable, nil, "%s is %s", m.MessageID, m.State)
 }
 
-// HandedIn returns the outgoing message of a tenant with the same content that was neither given up nor cancelled, if
-// there is one: it is not to be sent a second time.
+// HandedIn returns the outgoing message of a tenant with the same content, if there is one that arrived, may have
+// arrived, or is still to be sent: it is not to be sent a second time. A caller that was interrupted before it learned
+// the id can find its message with it (REL-020).
 func (n *Node) HandedIn(ctx context.Context, tenant string, content []byte) (m store.Message, found bool, err error) {
 	list, err := n.Store.ByContent(ctx, tenant, content)
 	if err != nil {
 		return m, false, fault.New(fault.RecordUnreadable, err, "")
 	}
 	for _, m := range list {
-		if m.State != store.FailedPermanent && m.State != store.Cancelled {
+		certainlyNot := m.State == store.Cancelled ||
+			m.State == store.FailedPermanent && m.FaultCode != string(fault.GivenUpUnclear) // REL-027
+		if !certainlyNot {
 			return m, true, nil
 		}
 	}
-	return m, false, nil
-}
-
-// Unfinished returns the outgoing message with the same content that has not reached a final state, if there is one. A
-// caller that was interrupted before it learned the id can find its message with it (REL-020).
-func (n *Node) Unfinished(ctx context.Context, content []byte) (m store.Message, found bool, err error) {
-	list, err := n.Store.ByContent(ctx, db.DefaultTenant, content)
-	if err != nil {
-		return m, false, fault.New(fault.RecordUnreadable, err, "")
-	}
-	for _, m := range list {
-		switch m.State {
-		case store.Sent, store.Closed, store.FailedPermanent, store.Cancelled:
-		default:
-			return m, true, nil
-		}
-	}
-	return m, false, nil
+	return store.Message{}, false, nil
 }
