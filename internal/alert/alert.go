@@ -1,7 +1,6 @@
 // Package alert turns what is wrong with an installation into alerts that somebody gets (OPS-070 to OPS-072): rules
-// over
-// facts of the record and of the nodes, one open alert for each thing that is wrong, and channels that tell people and
-// programs. Nodes that share a record share the alerts: each says what it sees, one of them sends.
+// over facts of the record and of the nodes, one open alert for each thing that is wrong, and channels that tell people
+// and programs. Nodes that share a record share the alerts: each says what it sees, one of them sends.
 //
 // A text names counts, ids, codes and hosts, and never content, participants or secrets.
 package alert

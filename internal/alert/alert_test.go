@@ -1,18 +1,27 @@
 package alert
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
 )
+
+func disk(free, total, need uint64) []DiskFact {
+	return []DiskFact{{Volume: "data", Free: free, Total: total, Need: need}}
+}
 
 // The rules that the configuration knows are those that there are.
 func TestRulesOfTheConfiguration(t *testing.T) {
@@ -52,16 +61,20 @@ func TestOPS070EveryRule(t *testing.T) {
 			func(f *Facts) { f.Differences = map[string]int64{"in": -3} }, "conservation page in",
 		},
 		"disk warn": {
-			func(f *Facts) { f.Disks = []DiskFact{{"data", 26, 100, 2}} },
-			func(f *Facts) { f.Disks = []DiskFact{{"data", 25, 100, 2}} }, "disk warn n1 data",
+			func(f *Facts) { f.Disks = disk(26, 100, 2) },
+			func(f *Facts) { f.Disks = disk(25, 100, 2) }, "disk warn n1 data",
 		},
 		"disk page": {
-			func(f *Facts) { f.Disks = []DiskFact{{"data", 30, 100, 30}} },
-			func(f *Facts) { f.Disks = []DiskFact{{"data", 10, 100, 2}} }, "disk page n1 data",
+			func(f *Facts) { f.Disks = disk(30, 100, 30) },
+			func(f *Facts) { f.Disks = disk(10, 100, 2) }, "disk page n1 data",
+		},
+		"disk silent": {
+			func(f *Facts) { f.Disks = []DiskFact{{Volume: "data"}} },
+			func(f *Facts) { f.Disks = []DiskFact{{Volume: "data", Silent: true}} }, "disk page n1 data",
 		},
 		"disk need": {
 			func(*Facts) {},
-			func(f *Facts) { f.Disks = []DiskFact{{"data", 80, 100, 81}} }, "disk page n1 data",
+			func(f *Facts) { f.Disks = disk(80, 100, 81) }, "disk page n1 data",
 		},
 		"certificate info": {
 			func(f *Facts) { f.Certificates = []CertificateFact{{"key", "0123456789", 91, false, false}} },
@@ -189,6 +202,57 @@ func TestOPS070ManyDocuments(t *testing.T) {
 	list := limits.Judge(&Facts{Dead: docs(1000, "")}, time.Now())
 	if len(list) != maxDocuments+1 || list[maxDocuments].Key != "more" || list[0].Message != "doc-0" {
 		t.Errorf("%d conditions", len(list))
+	}
+}
+
+// OPS-070: where there are more documents than have an alert of their own, those that fall out of the list stay open;
+// what could not be read is not over either.
+func TestOPS070NotKnownToBeOver(t *testing.T) {
+	w := newWorld(t.TempDir() + "/ravn.db")
+	n := w.node(t, "n1")
+	open := func() (keys []string) {
+		t.Helper()
+		list, err := n.Book.Open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range list {
+			keys = append(keys, list[i].Key)
+		}
+		slices.Sort(keys)
+		return keys
+	}
+	n.facts.Dead, n.facts.Attention = docs(maxDocuments, ""), docs(1, "")
+	n.Turn(t.Context())
+	w.pass(10 * time.Minute)
+	n.Turn(t.Context())
+	before := open()
+	n.facts.Dead = append([]Document{{ID: "newer"}}, n.facts.Dead...)
+	n.facts.Attention = nil
+	n.record = errDown
+	for range 3 {
+		w.pass(5 * time.Minute)
+		n.Turn(t.Context())
+	}
+	want := slices.Sorted(slices.Values(append(slices.Clone(before), moreKey, "newer")))
+	if got := open(); len(before) != maxDocuments+1 || !slices.Equal(got, want) {
+		t.Errorf("open %v, want %v", got, want)
+	}
+	if n.failed = slices.Compact(n.failed); len(n.failed) != 1 || !strings.Contains(n.failed[0], errDown.Error()) {
+		t.Errorf("told %q", n.failed)
+	}
+	n.record = nil
+	n.Turn(t.Context())
+	want = slices.DeleteFunc(want, func(key string) bool { return key == "doc-0" }) // of attention
+	want = slices.Sorted(slices.Values(append(want, "doc-0")))                      // of the dead
+	if got := open(); !slices.Equal(got, want) {
+		t.Errorf("with more than %d: open %v, want %v", maxDocuments, got, want)
+	}
+	n.facts.Dead = n.facts.Dead[:1]
+	w.pass(5 * time.Minute)
+	n.Turn(t.Context())
+	if got := open(); !slices.Equal(got, []string{"newer"}) {
+		t.Errorf("at the end: open %v", got)
 	}
 }
 
@@ -516,6 +580,80 @@ func TestREL002ToldWithoutTheRecord(t *testing.T) {
 	after(time.Minute, text)
 }
 
+// REL-002, OPS-070: a record that answers nothing at all is told of too, and a channel that did not take it is told at
+// the next look. A slow channel keeps nobody from looking.
+func TestREL002RecordThatHangs(t *testing.T) {
+	down, up := &outbox{fail: errDown}, &outbox{}
+	synctest.Test(t, func(t *testing.T) {
+		hangs := make(chan struct{})
+		e := &Engine{
+			Book: &Book{CloseAfter: time.Minute, Channels: []Channel{
+				{Name: "down", MinSeverity: Info, AtOnce: 1, Sender: down},
+				{Name: "up", MinSeverity: Info, AtOnce: 1, Sender: up},
+			}},
+			Thresholds: defaults(), Now: time.Now, Facts: func() *Facts { return &Facts{Node: "n1"} },
+			Record:  func(context.Context, *Facts) error { <-hangs; return nil }, // whatever its context says
+			Changed: func(Change) {}, Failed: func(string, error) {},
+		}
+		for range 5 {
+			e.look(t.Context())
+			time.Sleep(Every)
+		}
+		const text = "[ravn page] store_failed: server n1 cannot write to the record: it does not answer"
+		if got := up.take(); !slices.Equal(got, []string{text}) {
+			t.Errorf("up: %q", got)
+		}
+		down.fail = nil
+		e.look(t.Context())
+		if got := down.take(); !slices.Equal(got, []string{text}) {
+			t.Errorf("down, and up again: %q", got)
+		}
+		if got := up.take(); len(got) > 0 {
+			t.Errorf("told again: %q", got)
+		}
+		close(hangs)
+		synctest.Wait()
+		if e.record.busy.Load() {
+			t.Error("what hung is held to hang still")
+		}
+	})
+}
+
+// API-094: a notice that the other side will never take ends at once, and those behind it are sent.
+func TestAPI094RefusedNoticeEnds(t *testing.T) {
+	var got []string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		word := "taken"
+		if strings.Contains(string(body), "send_failed") {
+			word = "refused"
+			w.WriteHeader(http.StatusUnprocessableEntity)
+		}
+		got = append(got, word)
+	}))
+	defer srv.Close()
+	w := newWorld(t.TempDir() + "/ravn.db")
+	n := w.node(t, "n1", Channel{Name: "hook", MinSeverity: Info, AtOnce: 1, Sender: &Webhook{
+		URL: srv.URL, Secret: Secret("a secret of more than 24 bytes"), HTTP: srv.Client(), Now: w.now,
+	}})
+	n.facts.Failed, n.facts.Dead = docs(2, ""), docs(1, "")
+	n.Turn(t.Context())
+	if !slices.Equal(got, []string{"refused", "refused", "taken"}) {
+		t.Errorf("at the other side: %q", got)
+	}
+	w.pass(time.Hour)
+	n.Turn(t.Context())
+	if len(got) != 3 {
+		t.Errorf("sent again: %q", got)
+	}
+	if len(n.failed) != 2 || !strings.Contains(n.failed[0], "HTTP 422") {
+		t.Errorf("told: %q", n.failed)
+	}
+}
+
 // OPS-071: a text says what, since when, how many, whose fault and what to do.
 func TestOPS071Text(t *testing.T) {
 	at := newWorld("").at
@@ -570,7 +708,7 @@ func TestOPS15Canaries(t *testing.T) {
 	evil := "x " + canary + "\r\nBcc: evil@example.org\x1b[31m\u202e" + strings.Repeat("y", 1000)
 	at := newWorld("").at
 	f := &Facts{
-		Node: evil, NotReady: []string{evil}, Storage: evil, Disks: []DiskFact{{evil, 0, 100, 0}},
+		Node: evil, NotReady: []string{evil}, Storage: evil, Disks: []DiskFact{{Volume: evil, Total: 100}},
 		Certificates: []CertificateFact{{evil, evil, 1, false, true}}, Failed: []Document{{"default", "doc", evil}},
 		Sends: Portion{50, 50}, Unsent: Backlog{1, 99 * time.Hour}, Peers: []PeerFact{{evil, time.Time{}, 100}},
 		LookupsFail: at.Add(-time.Hour), Refusals: map[string]int64{evil: 100}, RuleAlarms: []string{evil},

@@ -44,7 +44,7 @@ const (
 	openAlert = `INSERT INTO alert (` + columns + `) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, 0, '', ?, ?)
 		ON CONFLICT DO NOTHING`
 	tellAlert   = `UPDATE alert SET severity = ?, told = ? WHERE id = ?`
-	closeAlert  = `UPDATE alert SET closed = ? WHERE closed = 0 AND seen <= ? RETURNING ` + columns
+	closeAlert  = `UPDATE alert SET closed = ? WHERE closed = 0 AND seen <= ?`
 	lastSilence = `SELECT silenced_until, silenced_why FROM alert WHERE tenant = ? AND rule = ? AND alert_key = ?
 		AND silenced_until > ? ORDER BY silenced_until DESC LIMIT 1`
 )
@@ -76,7 +76,7 @@ func (b *Book) See(ctx context.Context, list []Condition, mayClose bool) (change
 		if !mayClose {
 			return nil
 		}
-		over, err := db.ChangeAll(tx, scan, closeAlert, db.Micros(now), db.Micros(now.Add(-b.CloseAfter)))
+		over, err := b.close(tx, list, now)
 		for i := range over {
 			if err = b.tell(tx, &over[i], closed, now); err != nil {
 				return err
@@ -86,6 +86,18 @@ func (b *Book) See(ctx context.Context, list []Condition, mayClose bool) (change
 		return err
 	})
 	return changes, err
+}
+
+// close closes what was not seen for a while. Where there are more documents than have an alert of their own, the rule
+// does not say which of them are over.
+func (b *Book) close(tx *db.Tx, list []Condition, now time.Time) ([]Alert, error) {
+	query, args := closeAlert, []any{db.Micros(now), db.Micros(now.Add(-b.CloseAfter))}
+	for i := range list {
+		if list[i].Key == moreKey {
+			query, args = query+" AND rule <> ?", append(args, string(list[i].Rule))
+		}
+	}
+	return db.ChangeAll(tx, scan, query+" RETURNING "+columns, args...)
 }
 
 // see records one condition.

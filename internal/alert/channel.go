@@ -38,6 +38,16 @@ func (l *Later) Error() string { return l.Err.Error() }
 // Unwrap returns the cause.
 func (l *Later) Unwrap() error { return l.Err }
 
+// Refused is an error of a Sender whose other side will not take these notices, however often they are sent.
+type Refused struct{ Err error }
+
+func (r *Refused) Error() string { return r.Err.Error() }
+
+// Unwrap returns the cause.
+func (r *Refused) Unwrap() error { return r.Err }
+
+func refused(err error) bool { r := (*Refused)(nil); return errors.As(err, &r) }
+
 // wants reports whether an alert is told on the channel.
 func (c *Channel) wants(a *Alert) bool {
 	return !c.MinSeverity.Above(a.Severity) && (c.Rules == nil || slices.Contains(c.Rules, a.Rule)) &&
@@ -83,9 +93,9 @@ type claim struct {
 	failures int
 }
 
-// Deliver sends what waits on a channel, if it is time and no other node does, and reports whether it sent something.
-// After an error the plan says when there is another attempt.
-func (b *Book) Deliver(ctx context.Context, c *Channel, owner string) (sent bool, err error) {
+// Deliver sends what waits on a channel, if it is time and no other node does, and reports whether that ended
+// something: it was sent, or refused. After another error the plan says when there is another attempt.
+func (b *Book) Deliver(ctx context.Context, c *Channel, owner string) (ended bool, err error) {
 	list, err := db.ReadAll(ctx, b.DB, "waiting notices", scanNotice, waiting, c.Name, c.AtOnce)
 	if err != nil || len(list) == 0 {
 		return false, err
@@ -107,7 +117,7 @@ func (b *Book) Deliver(ctx context.Context, c *Channel, owner string) (sent bool
 	if err := b.finish(context.WithoutCancel(ctx), c, held, list, failure); err != nil {
 		return false, errors.Join(failure, err)
 	}
-	return failure == nil && len(list) > 0, failure
+	return len(list) > 0 && (failure == nil || refused(failure)), failure
 }
 
 // claim takes a channel; nil if it is not its time, or another node has it.
@@ -154,12 +164,16 @@ func (b *Book) finish(ctx context.Context, c *Channel, held *claim, list []Notic
 		if since == 0 {
 			since = db.Micros(now)
 		}
-		// what has waited for the whole plan is given up
-		old := slices.DeleteFunc(slices.Clone(list), func(n Notice) bool { return now.Sub(n.At) < planSpan() })
-		if err := end(tx, old, now, 1); err != nil {
+		// what has waited for the whole plan is given up, and what is refused at once
+		due := now.Add(pause(failures, failure))
+		over := func(n Notice) bool { return now.Sub(n.At) >= planSpan() }
+		if refused(failure) {
+			over, due = func(Notice) bool { return true }, now
+		}
+		list = slices.DeleteFunc(slices.Clone(list), func(n Notice) bool { return !over(n) })
+		if err := end(tx, list, now, 1); err != nil {
 			return err
 		}
-		due := now.Add(pause(failures, failure))
 		_, err = tx.Exec(freeChannel, db.Micros(due), db.Micros(now), failures, since, plain(failure.Error()), c.Name,
 			held.token)
 		return err

@@ -131,6 +131,7 @@ type Facts struct {
 type DiskFact struct {
 	Volume            string
 	Free, Total, Need uint64 // Need: below it no messages are taken
+	Silent            bool   // it does not say how full it is
 }
 
 // CertificateFact is a certificate that ends.
@@ -163,8 +164,12 @@ type PeerFact struct {
 	Waiting int64
 }
 
-// maxDocuments is how many documents have an alert of their own, of one rule.
-const maxDocuments = 50
+// maxDocuments is how many documents have an alert of their own, of one rule. moreKey is the key of the alert for the
+// others.
+const (
+	maxDocuments = 50
+	moreKey      = "more"
+)
 
 // Judge returns what is wrong.
 func (t *Thresholds) Judge(f *Facts, now time.Time) []Condition {
@@ -199,6 +204,13 @@ func (t *Thresholds) node(f *Facts, now time.Time) (list []Condition) {
 
 func (t *Thresholds) disks(f *Facts, _ time.Time) (list []Condition) {
 	for _, d := range f.Disks {
+		if d.Silent {
+			list = append(list, Condition{
+				Rule: Disk, Key: f.Node + " " + d.Volume, Severity: Page, Count: 1,
+				What: fmt.Sprintf("the disk of folder %s on %s does not answer", d.Volume, f.Node),
+			})
+			continue
+		}
 		if d.Total == 0 {
 			continue
 		}
@@ -329,7 +341,7 @@ func each(rule Rule, severity Severity, what string, docs []Document) (list []Co
 	for i, d := range docs {
 		if i == maxDocuments {
 			return append(list, Condition{
-				Rule: rule, Key: "more", Severity: severity, Count: int64(len(docs) - maxDocuments),
+				Rule: rule, Key: moreKey, Severity: severity, Count: int64(len(docs) - maxDocuments),
 				What: what + fmt.Sprintf("; there are more than %d such documents", maxDocuments),
 			})
 		}

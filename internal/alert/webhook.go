@@ -93,6 +93,11 @@ func (w *Webhook) post(ctx context.Context, n *Notice) error {
 		return nil
 	}
 	err = fmt.Errorf("alert: webhook: HTTP %d", res.StatusCode)
+	switch res.StatusCode { // others may be about the endpoint, which can be mended
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
+		http.StatusUnprocessableEntity:
+		return &Refused{err}
+	}
 	if after := retryafter.Read(res.Header, now); after > 0 {
 		return &Later{after, err}
 	}

@@ -122,6 +122,7 @@ func (o *outbox) take() (list []string) {
 type node struct {
 	*Engine
 	facts   Facts
+	record  error // to read the rest of them
 	changes []string
 	failed  []string
 }
@@ -142,11 +143,20 @@ func (w *world) node(t *testing.T, name string, channels ...Channel) *node {
 	n.Engine = &Engine{
 		Book:       &Book{DB: w.open(t), CloseAfter: 5 * time.Minute, Channels: channels, Host: "ap.example.org"},
 		Thresholds: defaults(), Owner: name, Now: w.now,
-		Facts:   func(context.Context) (*Facts, error) { f := n.facts; return &f, nil },
+		Facts:   func() *Facts { f := n.facts; return &f },
+		Record:  func(context.Context, *Facts) error { return n.record },
 		Changed: func(c Change) { n.changes = append(n.changes, fmt.Sprint(c.Became, " ", c.Rule, " ", c.Severity)) },
 		Failed:  func(what string, err error) { n.failed = append(n.failed, what+": "+err.Error()) },
 	}
 	return n
+}
+
+// Turn looks once and sends what waits.
+func (n *node) Turn(ctx context.Context) {
+	n.look(ctx)
+	for i := range n.Book.Channels {
+		n.deliver(ctx, &n.Book.Channels[i])
+	}
 }
 
 // takeChanges returns what was logged since the last call.

@@ -57,7 +57,7 @@ func TestOPS071AlertsAreChecked(t *testing.T) {
 			"alerts.send_delayed.warn (line 2): want at most alerts.send_delayed.page",
 		},
 		{"alerts:\n  disk: {warn: 101}\n", "alerts.disk.warn (line 2): want 1 to 100, have 101"},
-		{"alerts:\n  close_after: -1s\n", "alerts.close_after (line 2): want 0s to 1h"},
+		{"alerts:\n  close_after: -1s\n", "alerts.close_after (line 2): want 1m to 1h"},
 	} {
 		cfg, err := Parse([]byte(c[0]), "/", nil)
 		if err != nil {

@@ -22,7 +22,7 @@ var bounds = map[string]Bound{
 	"deliver.lease":              {int64(time.Second), int64(time.Hour)},
 	"validation.room_bytes":      {16 << 20, 1 << 40},
 	// below the time that the queue allows for a delivery
-	"alerts.close_after":             {0, int64(time.Hour)},
+	"alerts.close_after":             {int64(time.Minute), int64(time.Hour)},
 	"alerts.not_ready.after":         {0, int64(time.Hour)},
 	"alerts.disk.warn":               {1, 100},
 	"alerts.disk.page":               {1, 100},

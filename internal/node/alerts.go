@@ -91,7 +91,8 @@ func (n *Node) watchAlerts(ctx context.Context) {
 // alertEngine makes what keeps the alerts of this node.
 func (n *Node) alertEngine(book *alert.Book) *alert.Engine {
 	return &alert.Engine{
-		Book: book, Thresholds: thresholds(n.Config), Facts: n.facts, Owner: n.process.Name, Now: n.opts.Now,
+		Book: book, Thresholds: thresholds(n.Config), Facts: n.facts, Record: n.recordFacts,
+		Owner: n.process.Name, Now: n.opts.Now,
 		Changed: n.logAlert, Failed: n.trouble,
 	}
 }
@@ -144,8 +145,8 @@ const (
 	mostWaiting  = 1000
 )
 
-// facts is what this node knows, for the rules. What the record says is the same for all nodes.
-func (n *Node) facts(ctx context.Context) (*alert.Facts, error) {
+// facts is what this node knows by itself, for the rules.
+func (n *Node) facts() *alert.Facts {
 	now := n.opts.Now()
 	f := &alert.Facts{
 		Node: hostName(), ClockOffset: time.Duration(n.eye.offset.Load()),
@@ -165,7 +166,13 @@ func (n *Node) facts(ctx context.Context) (*alert.Facts, error) {
 	if alarms := n.eye.alarms.Load(); alarms != nil {
 		f.RuleAlarms = *alarms
 	}
-	return f, errors.Join(n.backlogFacts(ctx, f, now), n.documentFacts(ctx, f, now))
+	return f
+}
+
+// recordFacts adds what the record says. That is the same for all nodes.
+func (n *Node) recordFacts(ctx context.Context, f *alert.Facts) error {
+	now := n.opts.Now()
+	return errors.Join(n.backlogFacts(ctx, f, now), n.documentFacts(ctx, f, now))
 }
 
 func hostName() string {
@@ -191,7 +198,8 @@ func (n *Node) diskFacts(f *alert.Facts) {
 	for volume, dir := range n.volumes() {
 		free, total, err := n.opts.DiskSpace(dir)
 		if err != nil {
-			continue // readiness says so
+			f.Disks = append(f.Disks, alert.DiskFact{Volume: volume, Silent: true})
+			continue
 		}
 		d := alert.DiskFact{Volume: volume, Free: free, Total: total}
 		if volume == "data" {

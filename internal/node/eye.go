@@ -233,7 +233,18 @@ func (n *Node) certificates() (list []metrics.Certificate) {
 			})
 		}
 	}
-	return slices.CompactFunc(list, func(a, b metrics.Certificate) bool { return a == b })
+	return once(list)
+}
+
+// once leaves one of those that a scrape could not tell apart, as of a CA that stands in two files of anchors.
+func once(list []metrics.Certificate) []metrics.Certificate {
+	seen := map[[3]string]bool{}
+	return slices.DeleteFunc(list, func(c metrics.Certificate) bool {
+		name := [3]string{c.Use, c.Seat, c.Fingerprint}
+		again := seen[name]
+		seen[name] = true
+		return again
+	})
 }
 
 // observed counts a request at the AS4 endpoint.

@@ -6,7 +6,6 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/ravn-ap/ravn/as4"
@@ -110,16 +109,6 @@ func (n *Node) watchHealth(ctx context.Context) {
 		_ = n.ready() // which logs a change
 		n.lines.sweep()
 	}
-}
-
-// diskSpace returns the free space and the size of the disk of a folder, in bytes.
-func diskSpace(dir string) (free, total uint64, err error) {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(dir, &st); err != nil {
-		return 0, 0, err
-	}
-	block := uint64(st.Bsize)
-	return st.Bavail * block, st.Blocks * block, nil
 }
 
 // diskRoom demands need bytes of free space, but never more than a tenth of the disk (REL-060, REL-074).

@@ -45,8 +45,8 @@ func TestGateFollowsTheConfiguration(t *testing.T) {
 // free, but room for one message.
 func TestSpoolRoom(t *testing.T) {
 	// one that runs reads its configuration
-	n := &Node{lasting: &lasting{spool: t.TempDir()}, Config: &config.Config{}, opts: Options{DiskSpace: diskSpace}}
-	free, _, err := diskSpace(n.spool)
+	n := &Node{lasting: &lasting{spool: t.TempDir()}, Config: &config.Config{}, opts: Options{DiskSpace: statfs}}
+	free, _, err := statfs(n.spool)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,8 +108,9 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Node, error) 
 		opts.Hook = func(string) {}
 	}
 	if opts.DiskSpace == nil {
-		opts.DiskSpace = diskSpace
+		opts.DiskSpace = statfs
 	}
+	opts.DiskSpace = (&disks{ask: opts.DiskSpace}).space
 	in := inspect(ctx, cfg, CheckOptions{Now: opts.Now(), Server: !opts.Command})
 	if err := errors.Join(in.bad...); err != nil {
 		return nil, err

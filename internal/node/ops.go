@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log"
 	"net"
 	"net/http"
@@ -34,9 +35,10 @@ func (n *Node) listenOps() error {
 	n.ops.listener = &limited{Listener: l, places: make(chan struct{}, maxWatchers)}
 	n.ops.server = &http.Server{
 		Handler: n.opsHandler(), ErrorLog: log.New(httpLog{n}, "", 0), ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
 		MaxHeaderBytes: 8 << 10,
 	}
+	n.ops.server.SetKeepAlivesEnabled(false) // who watches comes now and then, and would hold a place meanwhile
 	return nil
 }
 
@@ -54,7 +56,14 @@ func (n *Node) serveOps() (end func()) {
 		return func() {}
 	}
 	served := make(chan error, 1)
-	go func() { served <- n.ops.server.Serve(n.ops.listener) }()
+	go func() {
+		err := n.ops.server.Serve(n.ops.listener)
+		if !errors.Is(err, http.ErrServerClosed) {
+			n.heir().failure(fault.New(fault.ListenFailed, err, "%s", n.OpsAddr())).
+				Msg("nobody can watch this server any more: its listener failed")
+		}
+		served <- err
+	}()
 	return func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()

@@ -20,6 +20,7 @@ import (
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/golden"
+	"github.com/ravn-ap/ravn/internal/metrics"
 	"github.com/ravn-ap/ravn/peppol"
 )
 
@@ -283,6 +284,37 @@ func TestOPS080SeriesOfPeers(t *testing.T) {
 		if !strings.Contains(text, fmt.Sprintf(`ravn_as4_requests_total{code="http_%d",outcome=%q}`, status, outcome)) {
 			t.Errorf("no %s", outcome)
 		}
+	}
+}
+
+// OPS-080: a connection ends with its answer, so that those who watch leave their places to others; and when nobody can
+// watch any more, the log says so.
+func TestOPS080ListenerOfThoseWhoWatch(t *testing.T) {
+	_, pki := testPKI(t)
+	n := newNodeWith(t, pki, "POP900001", opsLines)
+	res, err := http.Get("http://" + n.OpsAddr() + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil || !res.Close {
+		t.Errorf("the connection stays open: %v", err)
+	}
+	if err := n.ops.listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	n.end(t)
+	const text = "nobody can watch this server any more: its listener failed"
+	if got := n.Log.lines(t, text); len(got) != 1 || got[0]["code"] != "RAVN-1007" {
+		t.Errorf("log: %v", got)
+	}
+}
+
+// OPS-080: a CA that stands among the anchors of access points and of SMPs is shown once: a scrape with two series of
+// one name is none.
+func TestOPS080SharedCA(t *testing.T) {
+	a, b := metrics.Certificate{Use: "ca", Fingerprint: "a"}, metrics.Certificate{Use: "ca", Fingerprint: "b"}
+	if got := once([]metrics.Certificate{a, b, a}); !slices.Equal(got, []metrics.Certificate{a, b}) {
+		t.Errorf("%v", got)
 	}
 }
 
