@@ -137,7 +137,8 @@ func TestREL027WhatMayHaveArrivedIsNotSentAnew(t *testing.T) {
 	} {
 		out, errs, code := call(t, args...)
 		if code != 3 || !strings.Contains(out+errs, "RAVN-2208") || !strings.Contains(out, id) ||
-			strings.Contains(out, "failed") || strings.Contains(out+errs, "anew") {
+			!strings.Contains(out, "attention") || strings.Contains(out, "failed") ||
+			strings.Contains(out+errs, "anew") {
 			t.Errorf("%s: exit %d: %s%s", name, code, out, errs)
 		}
 	}
