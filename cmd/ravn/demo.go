@@ -82,7 +82,7 @@ func (c *cli) localnet() *cobra.Command {
 				"b":     n.B.URL(),
 				"inbox": n.B.Config.Path(n.B.Config.Deliver.Folder), "send": send,
 			}, "SML zone   %s at %s\nSMP        %s\nA          %s  serves %s\nB          %s  serves %s\n"+
-				"inbox of B %s\n\nSend an invoice:\n  %s\n\nStop with Ctrl-C.",
+				"inbox of B %s\n\nSend an invoice (once more: with --again):\n  %s\n\nStop with Ctrl-C.",
 				n.SML.Zone(), n.SML.Addr(), n.SMP.URL(), n.A.URL(), testbed.Sender, n.B.URL(), testbed.Receiver,
 				n.B.Config.Path(n.B.Config.Deliver.Folder), send); err != nil {
 				return errors.Join(err, n.Close())

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 )
@@ -31,6 +32,20 @@ func TestExitCodesStandInEachHelp(t *testing.T) {
 	for path := range exitCodes {
 		if cmd, _, err := root.Find(strings.Fields(path)); err != nil || cmd.CommandPath() != "ravn "+path {
 			t.Errorf("exit codes of %q, which is no command", path)
+		}
+	}
+}
+
+// The help of send fits into 120 columns: it is read in a terminal.
+func TestSendHelpFits(t *testing.T) {
+	out, _, _ := call(t, "send", "--help")
+	text, _, _ := strings.Cut(out, "Usage:")
+	if !strings.Contains(text, "Exit codes:") {
+		t.Fatalf("no exit codes in %q", text)
+	}
+	for line := range strings.Lines(text) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 120 {
+			t.Errorf("%d columns: %s", n, line)
 		}
 	}
 }

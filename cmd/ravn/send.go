@@ -163,7 +163,7 @@ func (c *cli) resume(ctx context.Context, n *node.Node, m store.Message, send fu
 	switch f := fateOf(&m); {
 	case f.word == resultSent:
 		l := newSendLine("finished", m)
-		l.Result = f.word
+		l.Result = resultAlready
 		return c.print(l, "MessageId %s\nid        %s\n%s: it has its receipt since %s; nothing was sent now",
 			m.MessageID, m.ID, m.State, m.Accepted.Format(time.RFC3339))
 	case !f.pending():

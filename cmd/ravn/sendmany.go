@@ -28,7 +28,7 @@ const (
 	resultFailed    = "failed"    // on record, given up or cancelled: it certainly did not arrive
 	resultAttention = "attention" // on record, in need of a decision: it may have arrived
 	resultRefused   = "refused"   // not on record
-	resultAlready   = "already"   // it was handed in before, and nothing was to be done
+	resultAlready   = "already"   // handed in before, and nothing is to be done; or by another line of this run
 )
 
 // sendResult is the line of one document of many.
@@ -243,12 +243,14 @@ func (w *crowd) handIn(ctx context.Context, sub ap.Submission) (m store.Message,
 // this run handed in is said in the line that did.
 func (w *crowd) again(ctx context.Context, r sendResult, m store.Message) sendResult {
 	f := fateOf(&m)
-	switch {
-	case !f.pending():
+	switch before := w.took(m.ID); {
+	case f.pending() && (before || w.f.noWait):
+		return r.met(fate{word: resultAlready})
+	case before || f.word == resultSent:
 		f.word = resultAlready
 		return r.met(f)
-	case w.f.noWait, w.took(m.ID):
-		return r.met(fate{word: resultAlready})
+	case !f.pending():
+		return r.met(f)
 	case !w.own:
 		return r
 	}
@@ -363,7 +365,7 @@ func (w *crowd) sum(took time.Duration) error {
 	}
 	again := ""
 	if w.summary.Results[resultWaiting] > 0 {
-		again = "; what waits is on record: ravn serve goes on, and the same command again doubles nothing"
+		again = "; what waits is on record for ravn serve, and the same command again doubles nothing"
 	}
 	if w.summary.Interrupted {
 		again += "; interrupted: not all documents were looked at, and the same command again goes on"

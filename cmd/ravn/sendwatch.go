@@ -45,22 +45,13 @@ func (w *crowd) watch(ctx context.Context, waiting <-chan sendResult) {
 
 // look returns the documents that are still waited for.
 func (w *crowd) look(ctx context.Context, list []sendResult) (rest []sendResult) {
+	if len(list) == 0 {
+		return nil
+	}
 	now := w.now()
-	left := ""
-	switch {
-	case ctx.Err() != nil || !w.until.IsZero() && now.After(w.until):
-		left = "it is on record, and ravn serve goes on by its plan"
-	case len(list) > 0 && w.deserted(now):
-		left = "it is on record, but no server runs on this data folder: start ravn serve, or run the same " +
-			"command again"
-	}
+	left := w.left(ctx, now)
 	found, err := w.states(ctx, list)
-	for _, r := range list {
-		if m, ok := found[r.ID]; ok && (m.State != r.State || m.State == store.Sending) {
-			w.moved = now
-		}
-	}
-	still := now.Sub(w.moved) > documents.Shortly
+	still := w.still(now, list, found)
 	for _, r := range list {
 		m, ok := found[r.ID]
 		if !ok {
@@ -70,7 +61,7 @@ func (w *crowd) look(ctx context.Context, list []sendResult) (rest []sendResult)
 		r.State = m.State
 		f := fateOf(&m)
 		text := left
-		if text == "" && f.pending() && w.until.IsZero() {
+		if text == "" && w.until.IsZero() {
 			text = waitsFor(&m, still)
 		}
 		switch {
@@ -84,6 +75,28 @@ func (w *crowd) look(ctx context.Context, list []sendResult) (rest []sendResult)
 		}
 	}
 	return rest
+}
+
+// left says why nothing is waited for any more, "" if it is.
+func (w *crowd) left(ctx context.Context, now time.Time) string {
+	switch {
+	case ctx.Err() != nil || !w.until.IsZero() && now.After(w.until):
+		return "it is on record, and ravn serve goes on by its plan"
+	case w.deserted(now):
+		return "it is on record, but no server runs on this data folder: start ravn serve, or run the same " +
+			"command again"
+	}
+	return ""
+}
+
+// still reports whether none of the documents has moved for a while.
+func (w *crowd) still(now time.Time, list []sendResult, found map[string]store.Message) bool {
+	for _, r := range list {
+		if m, ok := found[r.ID]; ok && (m.State != r.State || m.State == store.Sending) {
+			w.moved = now
+		}
+	}
+	return now.Sub(w.moved) > documents.Shortly
 }
 
 // waitsFor says why a message has to wait for longer than its turn takes, "" if it has not. still is set when no

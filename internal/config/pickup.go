@@ -192,7 +192,9 @@ func (c *Config) checkPickupPlace(i int, bad complain) {
 	if p.Dir == "" {
 		return
 	}
-	others := []struct{ key, dir string }{{"data", c.Data}, {"deliver.folder", c.Deliver.Folder}}
+	others := []struct{ key, dir string }{
+		{"data", c.Data}, {"deliver.folder", c.Deliver.Folder}, {"notify.folder", c.Notify.Folder},
+	}
 	for _, other := range pickups[:i] {
 		others = append(others, struct{ key, dir string }{other.Key, other.Dir})
 	}

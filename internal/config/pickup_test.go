@@ -69,6 +69,15 @@ func TestOPS040PickupsAreChecked(t *testing.T) {
 			"folder: " + dir + "/x\n  folders: [{folder: " + dir + "/link/x, tenant: acme}]",
 			dir + "/link/x and submit.folder (line 12), " + dir + "/x, must not lie in each other",
 		},
+		{
+			"folder: a\nnotify: {folder: a/news}",
+			"submit.folder (line 12): /a and notify.folder (line 13), /a/news, must not lie in each other",
+		},
+		{
+			"folder: news/out\nnotify: {folder: news}",
+			"submit.folder (line 12): /news/out and notify.folder (line 13), /news, must not lie in each other",
+		},
+		{"folder: f/x", "submit.folder (line 12): /f/x and deliver.folder (line 10), /f, must not lie in each other"},
 		{"folder: a\n  folders: [{folder: a/b, tenant: acme}]", "submit.folders[0] (line 13): /a/b and submit.folder " +
 			"(line 12), /a, must not lie in each other"},
 	} {

@@ -20,6 +20,7 @@ type Reading struct {
 	Alerts       map[string]int    // open ones by severity
 	RulesAlarms  int               //
 	ClockOffset  time.Duration     //
+	Differences  map[string]int64  // of the record from what it must be, by direction (REL-101)
 }
 
 // State is where messages are.
@@ -84,6 +85,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for severity, n := range r.Alerts {
 		gauge(alertsOpen, float64(n), severity)
+	}
+	for direction, n := range r.Differences {
+		gauge(differences, float64(n), direction)
 	}
 	gauge(rulesAlarms, float64(r.RulesAlarms))
 	gauge(clockOffset, r.ClockOffset.Seconds())

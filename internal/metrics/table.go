@@ -58,6 +58,7 @@ const (
 	commitSeconds    = "ravn_store_commit_duration_seconds"
 	fsyncSeconds     = "ravn_fsync_duration_seconds"
 	diskFree         = "ravn_disk_free_bytes"
+	differences      = "ravn_conservation_difference"
 	certificateEnd   = "ravn_certificate_not_after_timestamp_seconds"
 	alertsOpen       = "ravn_alerts_open"
 	rulesAlarms      = "ravn_rules_alarms"
@@ -91,6 +92,7 @@ var table = []Definition{
 	{commitSeconds, Histogram, nil, "Time that commits take.", fast},
 	{fsyncSeconds, Histogram, []string{"what"}, "Time until a file or the names in a folder are on disk.", fast},
 	{diskFree, Gauge, []string{"volume"}, "Free space of the disk of a folder.", nil},
+	{differences, Gauge, []string{"direction"}, "Messages that the record does not have as it must.", nil},
 	{certificateEnd, Gauge, []string{"use", "seat", "fingerprint"}, "End of a certificate, unix time.", nil},
 	{alertsOpen, Gauge, []string{"severity"}, "Open alerts.", nil},
 	{rulesAlarms, Gauge, nil, "Alarms about rule packs.", nil},

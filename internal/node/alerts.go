@@ -264,4 +264,4 @@ func (n *Node) documentFacts(ctx context.Context, f *alert.Facts, now time.Time)
 }
 
 // differences is what the conservation check found lately (REL-101).
-func (n *Node) differences() map[string]int64 { return map[string]int64{"record": n.differs.Load()} }
+func (n *Node) differences() map[string]int64 { return map[string]int64{"record": n.Differences()} }

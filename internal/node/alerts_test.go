@@ -143,7 +143,7 @@ func TestOPS070Facts(t *testing.T) {
 	h.eye.seen.lookup(false, now.Add(-time.Minute))
 	h.eye.seen.lookup(false, now)
 	h.eye.seen.send(false, now)
-	h.differs.Store(2)
+	h.differs.in.Store(2)
 	h.eye.answers.Store(false)
 	f := h.facts()
 	if err := h.recordFacts(t.Context(), f); err != nil {

@@ -482,6 +482,7 @@ func watched(t *testing.T) (*Node, *bytes.Buffer) {
 	cfg, log := dataConfig(t), &bytes.Buffer{}
 	opts := Options{Log: zerolog.New(log).Level(zerolog.WarnLevel), Now: time.Now, Hook: func(string) {}}
 	n := &Node{lasting: &lasting{}, Config: cfg, opts: opts}
+	n.eye.current.Store(n)
 	if err := n.openRecord(t.Context()); err != nil {
 		t.Fatal(err)
 	}

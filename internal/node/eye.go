@@ -139,6 +139,7 @@ func (n *Node) reading() metrics.Reading {
 		Breakers: map[string]int{"peer": len(n.lanes.Broken())}, DiskFree: map[string]uint64{},
 		Certificates: c.certificates, Alerts: c.alerts, RulesAlarms: n.ruleAlarms(),
 		ClockOffset: time.Duration(n.eye.offset.Load()),
+		Differences: n.differs.byDirection(),
 	}
 	for kind, b := range c.work {
 		r.Work[string(kind)] = metrics.Work{Open: b.Open, Oldest: b.Age(now)}

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -95,8 +94,8 @@ type lasting struct {
 	succession succession
 	eye        eye // what is seen of the node from outside
 	ops        opsServer
-	upkeep     sync.Mutex   // held while the file of the checks is written
-	differs    atomic.Int64 // see Differences
+	upkeep     sync.Mutex // held while the file of the checks is written
+	differs    differs    // see Differences
 }
 
 // Open opens everything that a node needs, but does not listen or run anything yet. It begins with the checks of Check.

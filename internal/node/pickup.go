@@ -85,7 +85,7 @@ func (n *Node) logPickup(p *config.Pickup, note pickup.Note) {
 		about(n.opts.Log.Error()).Str("code", code).
 			Msg("a document of the pick-up folder waits for an operator's decision: ravn documents show")
 	case pickup.Trouble:
-		if n.lines.troubles.allow("pick-up "+p.Dir+note.File, code) {
+		if n.lines.troubles.allow("pick-up "+p.Dir+note.Key, code) {
 			about(n.failure(note.Err)).Msg("trouble with a pick-up folder: it is tried again")
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/db"
@@ -38,6 +39,7 @@ type Upkeep struct {
 
 	Recent      time.Time `json:"recent"` // when what was entered lately was last compared
 	RecentWrong int       `json:"recent_wrong"`
+	RecentOut   int       `json:"recent_wrong_out"` // of these, messages to other access points
 }
 
 // Pass is one look at everything of a kind, bit by bit.
@@ -50,7 +52,9 @@ type Pass struct {
 	Rows      int64            `json:"rows"`
 	Read      verify.Read      `json:"read"`
 	Wrong     int              `json:"wrong"`
+	Out       int              `json:"wrong_out"`          // of Wrong, messages to other access points
 	LastWrong int              `json:"last_wrong"`         // of the pass before
+	LastOut   int              `json:"last_wrong_out"`     // of the pass before
 	Findings  []verify.Finding `json:"findings,omitempty"` // some of Wrong
 }
 
@@ -59,13 +63,16 @@ func (p *Pass) begin(now time.Time) {
 	if !p.Began.IsZero() && p.Ended.IsZero() {
 		return
 	}
-	*p = Pass{Began: now, Previous: p.Ended, LastWrong: p.Wrong}
+	*p = Pass{Began: now, Previous: p.Ended, LastWrong: p.Wrong, LastOut: p.Out}
 }
 
 func (p *Pass) end(now time.Time) { p.Ended, p.After, p.Spot = now, "", nil }
 
 // note keeps a finding.
 func (p *Pass) note(f verify.Finding) {
+	if f.Direction == store.Out {
+		p.Out++
+	}
 	if p.Wrong++; len(p.Findings) < mostFindings {
 		p.Findings = append(p.Findings, f)
 	}
@@ -145,13 +152,19 @@ func (n *Node) conserve(ctx context.Context, now time.Time) error {
 			break
 		}
 	}
-	n.differs.Store(u.differences())
+	in, out := u.differences()
+	n.differs.in.Store(in)
+	n.differs.out.Store(out)
 	return errors.Join(err, n.data.saveUpkeep(&u))
 }
 
-// differences is how many messages the last checks found that are not as they must be.
-func (u *Upkeep) differences() int64 {
-	return int64(max(u.RecentWrong, u.Record.Wrong, u.Record.LastWrong) + max(u.Keys.Wrong, u.Keys.LastWrong))
+// differences is how many messages of each direction the last checks found that are not as they must be. Keys are those
+// of received ones.
+func (u *Upkeep) differences() (in, out int64) {
+	out = int64(max(u.RecentOut, u.Record.Out, u.Record.LastOut))
+	in = int64(max(u.RecentWrong-u.RecentOut, u.Record.Wrong-u.Record.Out, u.Record.LastWrong-u.Record.LastOut) +
+		max(u.Keys.Wrong, u.Keys.LastWrong))
+	return in, out
 }
 
 func (n *Node) compareRecent(ctx context.Context, u *Upkeep, now time.Time) error {
@@ -159,7 +172,7 @@ func (n *Node) compareRecent(ctx context.Context, u *Upkeep, now time.Time) erro
 	v := n.data.Verifier(n.found(&recent, conservation))
 	_, _, err := v.Record(ctx, db.FirstID(time.Now().Add(-recentSpan)), recentRows)
 	if err == nil {
-		u.Recent, u.RecentWrong = now, recent.Wrong
+		u.Recent, u.RecentWrong, u.RecentOut = now, recent.Wrong, recent.Out
 	}
 	return err
 }
@@ -224,5 +237,12 @@ func (n *Node) readUpkeep() (Upkeep, error) {
 	return n.data.Upkeep()
 }
 
+// differs is how many messages are not as the record must have them.
+type differs struct{ in, out atomic.Int64 }
+
+func (d *differs) byDirection() map[string]int64 {
+	return map[string]int64{string(store.In): d.in.Load(), string(store.Out): d.out.Load()}
+}
+
 // Differences is how many messages the last checks of the record found that are not as they must be (REL-101).
-func (n *Node) Differences() int64 { return n.differs.Load() }
+func (n *Node) Differences() int64 { return n.differs.in.Load() + n.differs.out.Load() }

@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,9 +64,41 @@ func TestREL101ConservationIsWatched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := verify.Finding{MessageID: id, State: store.Accepted, What: "it waits, and there is no work for it"}
+	want := verify.Finding{
+		MessageID: id, Direction: store.In, State: store.Accepted, What: "it waits, and there is no work for it",
+	}
 	if !slices.Contains(u.Record.Findings, want) {
 		t.Errorf("kept %v, want %v", u.Record.Findings, want)
+	}
+}
+
+// OPS-080: what is wrong with the record is a metric, by direction.
+func TestOPS080Differences(t *testing.T) {
+	n, _ := watched(t)
+	key, _ := accepted(t, n.data, 0)
+	in, _, _ := strings.Cut(key, ".")
+	var ids []any
+	for i := range 2 {
+		m, _, err := n.Store.Submit(t.Context(), db.DefaultTenant, store.Submission{Message: store.Message{
+			ID: db.NewID(), MessageID: fmt.Sprint(i, "@x"),
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, m.ID)
+	}
+	err := n.Store.Update(t.Context(), db.DefaultTenant, func(tx *store.Tx) error {
+		_, err := tx.Exec(`DELETE FROM outbox WHERE message_id IN (?, ?, ?)`, append(ids, in)...)
+		return err
+	})
+	if err == nil {
+		err = n.conserve(t.Context(), time.Now())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := n.differs.byDirection(); !maps.Equal(got, map[string]int64{"in": 1, "out": 2}) || n.Differences() != 3 {
+		t.Errorf("%v, in all %d", got, n.Differences())
 	}
 }
 

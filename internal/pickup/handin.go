@@ -33,6 +33,9 @@ type entry struct {
 
 	// under which it was begun, whatever the configuration says now; the path as the key has it
 	tenant, path string
+
+	over bool // it is no longer in Pending
+	rest bool // something is left to do in Pending, or it is not as it was: look through it
 }
 
 // enter makes the entry of a document in Pending. What its status file says was begun, and goes on as it began: another
@@ -76,7 +79,7 @@ func (r *round) waiting() (list []*entry) {
 		}
 	}
 	slices.SortFunc(list, func(a, b *entry) int {
-		return candidate{a.name, a.info}.before(candidate{b.name, b.info})
+		return candidate{name: a.name, info: a.info}.before(candidate{name: b.name, info: b.info})
 	})
 	return list
 }

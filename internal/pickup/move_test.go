@@ -11,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -88,7 +89,7 @@ func TestOPS041SideInTheWay(t *testing.T) {
 		if err := os.Remove(filepath.Join(b.Dir, "done/a.xml"+ending)); err != nil {
 			t.Fatal(err)
 		}
-		b.turn(b.Scan)
+		b.turn(time.Minute)
 		all := b.has("concluded", "done/a.xml", "done/a.xml.metadata.json", "done/a.xml.receipt.xml",
 			"done/a.xml.json", "pending/b.xml", "pending/b.xml.status.json")
 		if all["done/a.xml.receipt.xml"] != "receipt of id-1" || outcomeIn(t, all["done/a.xml.json"]).ID != "id-1" {

@@ -275,7 +275,7 @@ func (r *round) refusal(e *entry, err error) Outcome {
 		out.Details = strings.TrimSpace(strings.TrimSuffix(coded.Error(), advice))
 		switch coded.Code { // their advice is for the command line
 		case fault.BadArguments, fault.DocumentUnknown, fault.PartyMissing, fault.CountryMissing:
-			out.Next = "Nothing was sent. Say it in a side file, " + sideOf(originalName(e.name)) +
+			out.Next = "Nothing was sent. Say it in a side file, " + originalName(e.name) + sideEnding +
 				", or in the defaults of the folder, and put the document into the folder again."
 		}
 	}
@@ -288,14 +288,19 @@ func (r *round) finish(e *entry, out Outcome, receipt []byte) error {
 	out.SourceFile, out.Processed = originalName(e.name), stamp(r.Now())
 	st := waiting(e.m)
 	st.State, st.Outcome = out.Status, &out
-	if err := r.still(e); err != nil {
-		return err
+	err := r.still(e)
+	if err == nil {
+		r.mark()
+		err = r.away(e, &st)
 	}
-	if err := r.away(e, &st); err != nil {
-		return err
+	if err == nil {
+		e.over = true
+		r.hook("pickup.moved")
+		err = r.publish(e.name, st, receipt)
 	}
-	r.hook("pickup.moved")
-	return r.publish(e.name, st, receipt)
+	// what is gone or was replaced is looked at anew; what cannot be moved now is tried again
+	e.rest = err != nil && (e.over || errors.Is(err, errReplaced) || errors.Is(err, fs.ErrNotExist))
+	return err
 }
 
 var errReplaced = errors.New("another file has its name in pending now")
@@ -398,10 +403,9 @@ func (r *round) publish(name string, st status, receipt []byte) error {
 // clean deletes from Done what was kept long enough, once an hour. Only what has an outcome file is ours.
 func (r *round) clean() error {
 	now := r.Now()
-	if r.Keep == 0 || now.Sub(r.cleaned) < cleanEvery {
+	if now.Sub(r.cleaned) < cleanEvery {
 		return nil
 	}
-	r.cleaned = now
 	var old []string
 	err := r.each(r.Done, func(e fs.DirEntry) error {
 		base, ok := strings.CutSuffix(e.Name(), outcomeEnding)
@@ -409,11 +413,14 @@ func (r *round) clean() error {
 			return nil
 		}
 		info, err := e.Info()
-		if err == nil && now.Sub(info.ModTime()) > r.Keep {
+		if err == nil && (r.Keep == 0 || now.Sub(info.ModTime()) > r.Keep) {
 			old = append(old, base)
 		}
 		return skipGone(err)
 	})
+	if len(old) < mostFiles { // else the next round goes on
+		r.cleaned = now
+	}
 	for _, base := range old {
 		for _, ending := range []string{"", metaEnding, receiptEnding, outcomeEnding} { // the outcome last
 			err = errors.Join(err, r.root.remove(filepath.Join(r.Done, base+ending)))

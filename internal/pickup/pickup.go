@@ -7,12 +7,16 @@ package pickup
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"regexp"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/ap"
@@ -49,6 +53,8 @@ type Folder struct {
 	foreignersTold map[string]bool      // files of another installation, which were told of
 	takings        map[string]time.Time // since when another node has been taking a file, by name in Dir
 
+	last looked // when Pending was looked through last, and how it was then
+
 	tap func(op, name string) error // of a test: called before each operation on the folder
 }
 
@@ -78,6 +84,7 @@ type Note struct {
 	Message store.Message // ID is "" if there is none
 	Again   bool          // handed in before, under the same name with the same content
 	File    string        // that is in trouble, without long numbers; "" for the whole folder
+	Key     string        // tells the file from others whose File is the same
 	Err     error
 }
 
@@ -111,6 +118,7 @@ func (f *Folder) Run(ctx context.Context) {
 
 func (f *Folder) init() {
 	f.seen, f.open, f.blocked = map[string]sight{}, map[string]*entry{}, map[string]*delay{}
+	f.last, f.cleaned = looked{}, time.Time{}
 	f.foreignersTold, f.takings = map[string]bool{}, map[string]time.Time{}
 }
 
@@ -137,7 +145,9 @@ type round struct {
 	*Folder
 	root   files
 	end    time.Time
-	locked bool // no other node works on the folder meanwhile
+	lockOn *os.File  // the file that is locked
+	locked bool      // no other node works on the folder meanwhile
+	marked sync.Once // that Pending was changed
 }
 
 // round looks through the folder once, and returns how long the next time may wait.
@@ -157,6 +167,15 @@ func (f *Folder) round(ctx context.Context) (wait time.Duration, err error) {
 	}
 	defer unlock()
 	f.rewatch()
+	if wait, err = r.work(ctx); f.Now().After(r.end) {
+		wait = 0
+	}
+	r.remember(err)
+	return wait, err
+}
+
+// work is a round under the lock of the folder.
+func (r *round) work(ctx context.Context) (wait time.Duration, err error) {
 	if err := r.recover(ctx); err != nil {
 		return 0, err
 	}
@@ -167,9 +186,6 @@ func (f *Folder) round(ctx context.Context) (wait time.Duration, err error) {
 	}
 	if err == nil {
 		err = r.clean()
-	}
-	if f.Now().After(r.end) {
-		wait = 0
 	}
 	return wait, err
 }
@@ -195,20 +211,17 @@ const lockName = ".lock"
 // another node has it. On a file system without locks the renames alone decide which node takes a file.
 func (r *round) lock() (unlock func(), err error) {
 	name := filepath.Join(r.Pending, lockName)
-	f, err := r.root.Create(name, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		f, err = r.root.Open(name)
-	}
+	f, err := r.root.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600) // NFS locks only what may be written
 	if err != nil {
 		return nil, err
 	}
 	if err = r.root.before("lock", name); err == nil {
-		err = f.Lock()
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	}
 	if errors.Is(err, durable.ErrLocked) {
 		return nil, f.Close()
 	}
-	r.locked = err == nil
+	r.lockOn, r.locked = f, err == nil
 	return func() { _ = f.Close() }, nil // which only gives the lock back
 }
 
@@ -253,7 +266,12 @@ func (f *Folder) trouble(file string, err error) {
 	if !errors.As(err, &coded) {
 		err = fault.New(fault.PickupBlocked, bare(err), "%s", f.Dir)
 	}
-	f.tell(Note{What: Trouble, File: masked(file), Err: err})
+	note := Note{What: Trouble, File: masked(file), Err: err}
+	if file != "" {
+		sum := sha256.Sum256([]byte(file))
+		note.Key = hex.EncodeToString(sum[:8])
+	}
+	f.tell(note)
 }
 
 // bare is an error without the names of files.
@@ -269,25 +287,21 @@ func bare(err error) error {
 	return err
 }
 
-// masked is the name of a file for the log: long numbers in it may be those of persons.
+// masked is the name of a file for the log: long numbers in it may be those of persons, also if they are written in
+// parts, 010203-12345 or 010203 12345.
 func masked(name string) string {
-	var b strings.Builder
-	digits := ""
-	flush := func() {
-		if len(digits) > 8 {
-			digits = "*"
+	return numbers.ReplaceAllStringFunc(name, func(number string) string {
+		digits := 0
+		for _, c := range number {
+			if c >= '0' && c <= '9' {
+				digits++
+			}
 		}
-		b.WriteString(digits)
-		digits = ""
-	}
-	for _, c := range name {
-		if c >= '0' && c <= '9' {
-			digits += string(c)
-			continue
+		if digits > 8 {
+			return "*"
 		}
-		flush()
-		b.WriteRune(c)
-	}
-	flush()
-	return b.String()
+		return number
+	})
 }
+
+var numbers = regexp.MustCompile(`\d(?:[-. ]*\d)*`)

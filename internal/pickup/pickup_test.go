@@ -304,6 +304,17 @@ func TestOPS040Keep(t *testing.T) {
 	}
 	b.turn(b.Scan)
 	b.has("deleted at once", "failed/b.xml", "failed/b.xml.json")
+
+	b = newBench(t)
+	b.put("a.xml", "<a/>")
+	b.settled()
+	b.out.becomes("id-1", store.Sent, "")
+	b.turn(b.Scan)
+	b.put("done/note.txt", "of a person")
+	b.Keep = 0
+	b.init() // a restart with another configuration
+	b.turn(0)
+	b.has("nothing is kept any more", "done/note.txt")
 }
 
 // OPS-041: a folder that is gone is told of and taken up again when it is back.
@@ -366,7 +377,9 @@ func TestOPS041Oldest(t *testing.T) {
 // No name leads out of the folder, and no name of a person gets into a log.
 func TestMasked(t *testing.T) {
 	for name, want := range map[string]string{
-		"invoice-12345678901.xml": "invoice-*.xml", "0192-991825827 2026-11.xml": "0192-* 2026-11.xml", "a": "a",
+		"invoice-12345678901.xml": "invoice-*.xml", "0192-991825827 2026-11.xml": "*.xml", "a": "a",
+		"a 010203-12345.xml": "a *.xml", "01 02 03 123.45": "*", "a-2026-11-30.xml": "a-2026-11-30.xml",
+		"12-a-3456789.xml": "12-a-3456789.xml",
 	} {
 		if got := masked(name); got != want {
 			t.Errorf("%q: %q, want %q", name, got, want)

@@ -11,9 +11,14 @@ import (
 
 // recover looks at what is in Pending: documents, among them those that a crash left, and what a crash left of them.
 func (r *round) recover(ctx context.Context) error {
+	changed, err := r.changed()
+	if err != nil || !changed {
+		return err
+	}
+	r.last.stale = true // until all of it was done
 	docs := map[string]fs.FileInfo{}
 	beside := map[string]bool{} // names of documents with a status or side file
-	err := r.each(r.Pending, func(e fs.DirEntry) error {
+	err = r.each(r.Pending, func(e fs.DirEntry) error {
 		name := e.Name()
 		if strings.HasSuffix(name, takingEnding) && r.locked { // nobody takes anything now
 			return r.root.remove(filepath.Join(r.Pending, name))
@@ -27,8 +32,8 @@ func (r *round) recover(ctx context.Context) error {
 		if !isDocument(name) {
 			return nil
 		}
-		info, err := e.Info()
-		if err == nil {
+		info, err := r.root.Lstat(filepath.Join(r.Pending, name))
+		if err == nil && info.Mode().IsRegular() {
 			docs[name] = info
 		}
 		return skipGone(err)
@@ -36,14 +41,25 @@ func (r *round) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	failed := false
 	for name := range beside {
 		if docs[name] == nil {
 			if err := r.widow(ctx, name); err != nil && ctx.Err() == nil {
+				failed = true
 				r.trouble(originalName(name), err) // it keeps no other file waiting
 			}
 		}
 	}
-	return r.meet(ctx, docs)
+	if err := r.meet(ctx, docs); err != nil {
+		return err
+	}
+	r.last.at, r.last.stale = r.Now(), false
+	if failed {
+		r.last.retry.push(r.Now(), r.Scan)
+	} else {
+		r.last.retry = delay{}
+	}
+	return nil
 }
 
 // meet brings what this process knows of Pending up to date.
@@ -97,6 +113,7 @@ func (r *round) halfMoved(ctx context.Context, name string, st status) (bool, er
 	if err != nil || !same {
 		return false, err
 	}
+	r.mark()
 	if err := r.root.remove(at); err != nil {
 		return false, err
 	}
@@ -115,6 +132,7 @@ func (r *round) widow(ctx context.Context, name string) error {
 	if r.foreign(name, st) {
 		return nil
 	}
+	r.mark()
 	if st.Target != "" {
 		arrived, err := r.reached(st.Target)
 		if err != nil {
@@ -131,11 +149,33 @@ func (r *round) widow(ctx context.Context, name string) error {
 		if err != nil || busy {
 			return err
 		}
-		if err := r.root.move(meta, sideOf(originalName(name))); !errors.Is(err, fs.ErrExist) {
-			return skipGone(err)
+		back, err := r.sideBack(originalName(name))
+		if err != nil {
+			return err
+		}
+		if back != "" {
+			if err := r.root.move(meta, back); !errors.Is(err, fs.ErrExist) {
+				return skipGone(err)
+			}
 		} // else somebody has put a newer one there
 	}
 	return errors.Join(r.root.remove(meta), r.root.remove(filepath.Join(r.Pending, name+statusEnding)))
+}
+
+// sideBack is the name in the folder for a side file whose document was not taken: the one that no other document may
+// have. It is "" if there is a newer one.
+func (r *round) sideBack(name string) (string, error) {
+	side, _, err := r.sideFile(name)
+	if err != nil || side == name+sideEnding {
+		return "", err
+	}
+	if side != "" {
+		shared, err := r.shared([]candidate{{name: name, side: side}})
+		if err != nil || shared[side] < 2 {
+			return "", err
+		}
+	}
+	return name + sideEnding, nil
 }
 
 var errVanished = errors.New("it is neither in pending nor where it was about to be moved: somebody took it away")

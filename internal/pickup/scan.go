@@ -14,8 +14,10 @@ import (
 
 // candidate is a file in the folder that may be a finished document.
 type candidate struct {
-	name string
-	info fs.FileInfo
+	name     string
+	info     fs.FileInfo
+	side     string // its side file, "" if it has none
+	sideInfo fs.FileInfo
 }
 
 // newestFirst is a heap of candidates with the newest on top, the first to be left out when there are too many.
@@ -61,7 +63,7 @@ func (r *round) candidates() ([]candidate, error) {
 		if err != nil {
 			return err
 		}
-		heap.Push(&oldest, candidate{e.Name(), info})
+		heap.Push(&oldest, candidate{name: e.Name(), info: info})
 		if len(oldest) > mostFiles {
 			heap.Pop(&oldest)
 		}
@@ -121,16 +123,20 @@ func (r *round) take() (wait time.Duration, err error) {
 	}
 	wait = r.Scan
 	next := make(map[string]sight, len(list))
+	shared, err := r.sides(list)
+	if err != nil {
+		return 0, err
+	}
 	for _, c := range list {
-		left, err := r.left(c, next)
-		switch {
-		case err != nil:
-			return 0, err
-		case left > 0:
+		if left := r.left(c, next); left > 0 {
 			wait = min(wait, left)
 			continue
 		}
-		if err := r.claim(c.name); err != nil {
+		err := errShared
+		if shared[c.side] < 2 {
+			err = r.claim(c)
+		}
+		if err != nil {
 			r.block(c.name, err)
 		}
 	}
@@ -144,19 +150,66 @@ func (r *round) take() (wait time.Duration, err error) {
 }
 
 // left is how long a document must still wait for itself and for its side file.
-func (r *round) left(c candidate, next map[string]sight) (time.Duration, error) {
+func (r *round) left(c candidate, next map[string]sight) time.Duration {
 	left := r.stands(c.name, c.info, next)
-	side := sideOf(c.name)
-	info, err := r.root.Lstat(side)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return left, nil
-	case err != nil:
-		return 0, err
-	case !info.Mode().IsRegular():
-		return left, nil
+	if c.side == "" {
+		return left
 	}
-	return max(left, r.stands(side, info, next)), nil
+	return max(left, r.stands(c.side, c.sideInfo, next))
+}
+
+// sideFile finds the side file of a document in the folder: that of its whole name, else that of its name without
+// extension. It returns "" if there is none.
+func (r *round) sideFile(name string) (string, fs.FileInfo, error) {
+	for _, side := range []string{name + sideEnding, sideOf(name)} {
+		info, err := r.root.Lstat(side)
+		if err == nil && info.Mode().IsRegular() {
+			return side, info, nil
+		}
+		if err := skipGone(err); err != nil {
+			return "", nil, err
+		}
+	}
+	return "", nil, nil
+}
+
+var errShared = errors.New("its side file may be that of another document as well: " +
+	"name it like the document, with .json after the extension")
+
+// sides finds the side files of documents, and says of how many documents in the folder each is.
+func (r *round) sides(list []candidate) (shared map[string]int, err error) {
+	for i := range list {
+		if list[i].side, list[i].sideInfo, err = r.sideFile(list[i].name); err != nil {
+			return nil, err
+		}
+	}
+	return r.shared(list)
+}
+
+// shared says of how many documents in the folder each of the side files is.
+func (r *round) shared(list []candidate) (map[string]int, error) {
+	count := map[string]int{}
+	for _, c := range list {
+		if c.side != "" {
+			count[c.side] = 0
+		}
+	}
+	if len(count) == 0 {
+		return count, nil
+	}
+	return count, r.each(".", func(e fs.DirEntry) error {
+		name := e.Name()
+		_, whole := count[name+sideEnding]
+		_, stem := count[sideOf(name)]
+		if ignored(name) || !e.Type().IsRegular() || !whole && !stem {
+			return nil
+		}
+		side, _, err := r.sideFile(name)
+		if _, asked := count[side]; asked {
+			count[side]++
+		}
+		return err
+	})
 }
 
 // block leaves a file alone for a while that cannot be moved, and says so. It stays where it is.
@@ -176,7 +229,8 @@ func (r *round) block(name string, err error) {
 var errLongName = errors.New("its name has more than 200 bytes")
 
 // claim moves a document to Pending.
-func (r *round) claim(name string) error {
+func (r *round) claim(c candidate) error {
+	name := c.name
 	if len(name) > longestName {
 		return errLongName
 	}
@@ -184,7 +238,7 @@ func (r *round) claim(name string) error {
 	if err != nil || busy {
 		return err
 	}
-	err = r.bring(name)
+	err = r.bring(c)
 	delete(r.takings, name)
 	return errors.Join(err, r.root.remove(r.taking(name)))
 }
@@ -230,31 +284,39 @@ func (r *round) busy(name string) (bool, error) {
 // bring moves a document to Pending. It is renamed and not linked: whatever is put into the folder under its name
 // between the two steps would be lost. Its side file goes first: a document that is in Pending is complete, and a side
 // file that is there alone goes back (recover).
-func (r *round) bring(name string) error {
-	pending, err := r.freePending(name)
+func (r *round) bring(c candidate) error {
+	pending, err := r.freePending(c.name)
 	if err != nil {
 		return err
 	}
 	at := filepath.Join(r.Pending, pending)
-	err = r.moveSide(sideOf(name), at+metaEnding)
+	r.mark()
+	err = r.moveSide(c.side, at+metaEnding)
 	if err != nil {
 		return err
 	}
 	r.hook("pickup.side")
-	if err := r.root.Rename(name, at); err != nil {
-		_ = r.root.move(at+metaEnding, sideOf(name)) // else recover does it
+	if err := r.root.Rename(c.name, at); err != nil {
+		if c.side != "" && r.root.move(at+metaEnding, c.side) != nil {
+			r.last.stale = true // recover does it
+		}
 		return err
 	}
 	r.hook("pickup.taken")
 	info, err := r.root.Lstat(at)
-	if err == nil { // else the next round finds it
-		r.open[pending] = r.enter(pending, info, status{})
+	if err != nil {
+		r.last.stale = true // the next round finds it
+		return nil
 	}
+	r.open[pending] = r.enter(pending, info, status{})
 	return nil
 }
 
 // moveSide takes a side file along, if there is one.
 func (r *round) moveSide(from, to string) error {
+	if from == "" {
+		return nil
+	}
 	info, err := r.root.Lstat(from)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
 		return nil

@@ -11,6 +11,7 @@ import (
 // one that is said to have been accepted without a sign of it.
 type Breach struct {
 	MessageID string // Message.ID
+	Direction Direction
 	State     State  // "" when there is no such message
 	What      string // in plain words
 }
@@ -55,7 +56,7 @@ func (s *Store) Conserved(ctx context.Context, after string, limit int) (
 	list, err := db.ReadAll(ctx, s.DB, "conservation", scanStanding, standings, after, limit)
 	for i := range list {
 		if what := list[i].breaches(); what != nil {
-			bad = append(bad, Breach{list[i].id, list[i].state, strings.Join(what, "; ")})
+			bad = append(bad, Breach{list[i].id, list[i].direction, list[i].state, strings.Join(what, "; ")})
 		}
 		last = list[i].id
 	}
@@ -115,7 +116,7 @@ func (s *Store) Strays(ctx context.Context, after Spot, limit int) (bad []Breach
 	list, err := db.ReadAll(ctx, s.DB, "strays", scan, strays, after.Tenant, after.Seat, after.MessageID, limit)
 	for _, k := range list {
 		if last = k.Spot; k.found == "" {
-			bad = append(bad, Breach{k.ref, "", "it was accepted, and it is not in the record"})
+			bad = append(bad, Breach{k.ref, In, "", "it was accepted, and it is not in the record"})
 		}
 	}
 	return bad, len(list), last, err

@@ -15,10 +15,11 @@ import (
 
 // Finding is something that is wrong.
 type Finding struct {
-	MessageID string      `json:"id"`    // Message.ID
-	State     store.State `json:"state"` // "" when there is no such message
-	Key       string      `json:"payload,omitempty"`
-	What      string      `json:"what"`
+	MessageID string          `json:"id"`                  // Message.ID
+	State     store.State     `json:"state"`               // "" when there is no such message
+	Direction store.Direction `json:"direction,omitempty"` // "" when it is about a payload
+	Key       string          `json:"payload,omitempty"`
+	What      string          `json:"what"`
 }
 
 func (f Finding) String() string {
@@ -61,7 +62,9 @@ func (v *Verifier) Record(ctx context.Context, after string, limit int) (next st
 		bad, n, last, err := v.Store.Conserved(ctx, after, take(limit, rows))
 		for i := range bad {
 			if err == nil {
-				err = v.Found(Finding{MessageID: bad[i].MessageID, State: bad[i].State, What: bad[i].What})
+				err = v.Found(Finding{
+					MessageID: bad[i].MessageID, Direction: bad[i].Direction, State: bad[i].State, What: bad[i].What,
+				})
 			}
 		}
 		if err != nil {
@@ -81,7 +84,7 @@ func (v *Verifier) Keys(ctx context.Context, after store.Spot, limit int) (next 
 		bad, n, last, err := v.Store.Strays(ctx, after, take(limit, rows))
 		for i := range bad {
 			if err == nil {
-				err = v.Found(Finding{MessageID: bad[i].MessageID, What: bad[i].What})
+				err = v.Found(Finding{MessageID: bad[i].MessageID, Direction: bad[i].Direction, What: bad[i].What})
 			}
 		}
 		if err != nil {

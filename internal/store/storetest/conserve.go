@@ -68,7 +68,9 @@ func testBreaches(b *bench) {
 		b.must(err)
 		bad := b.breaches()
 		want(b, "breaches", len(bad), i+1)
-		want(b, tc.spoil, bad[i], store.Breach{MessageID: m.ID, State: m.State, What: tc.what})
+		want(b, tc.spoil, bad[i], store.Breach{
+			MessageID: m.ID, Direction: m.Direction, State: m.State, What: tc.what,
+		})
 	}
 }
 
@@ -103,7 +105,7 @@ func testConserved(b *bench) {
 	bad := b.breaches()
 	want(b, "given up", len(bad), 1)
 	want(b, "given up", bad[0], store.Breach{
-		MessageID: dead.ID, State: store.Dead, What: "it is given up, and its work is not",
+		MessageID: dead.ID, Direction: store.In, State: store.Dead, What: "it is given up, and its work is not",
 	})
 }
 
@@ -113,7 +115,9 @@ func testStrays(b *bench) {
 		m := b.accepted(i)
 		if i%2 == 1 {
 			b.spoil(`DELETE FROM message WHERE id = ?`, m.ID)
-			gone = append(gone, store.Breach{MessageID: m.ID, What: "it was accepted, and it is not in the record"})
+			gone = append(gone, store.Breach{
+				MessageID: m.ID, Direction: store.In, What: "it was accepted, and it is not in the record",
+			})
 		}
 	}
 	var found []store.Breach
