@@ -491,8 +491,8 @@ func (out *Outbound) result(ctx context.Context, job store.Job, m store.Message,
 }
 
 // refusedBefore reports whether every earlier attempt of a message was answered with an ebMS error, or did not leave.
-// Then none was accepted, and an access point that says it has the message remembers one that it did not take, as phase4
-// does for ten minutes: it is asked again by the plan.
+// Then none was accepted, and an access point that says it has the message remembers one that it did not take, as
+// phase4 does for ten minutes: it is asked again by the plan.
 func (out *Outbound) refusedBefore(ctx context.Context, m store.Message) bool {
 	list, err := out.Store.Attempts(context.WithoutCancel(ctx), m.Tenant, m.ID)
 	if err != nil {

@@ -206,7 +206,7 @@ type failureRow struct {
 	name    string
 	script  []answer
 	timeout time.Duration // of an attempt; 0: long
-	forget  int           // before this attempt, counted from 0, phase4 forgets which messages it has seen; 0: it does not
+	forget  int           // 0, or before which attempt, from 0, phase4 forgets which messages it has seen
 	renewed bool          // the register names another certificate from the first fresh lookup on
 	want    []outcome
 	fresh   int // lookups that were made afresh
@@ -226,7 +226,8 @@ func failures() (rows []failureRow) {
 	// phase4 remembers the MessageId of what it did not take, and calls the repeat a duplicate for ten minutes
 	for _, code := range temporaryCodes {
 		rows = append(rows, failureRow{
-			name: code + ", a duplicate that is none, then a receipt", script: []answer{{to: code}, taken, taken, taken},
+			name: code + ", a duplicate that is none, then a receipt",
+			script: []answer{{to: code}, taken, taken, taken},
 			forget: 3,
 			want:   []outcome{later(time.Minute), unclear(2 * time.Minute), unclear(5 * time.Minute), sent}, copies: 1,
 		})
@@ -239,10 +240,12 @@ func failures() (rows []failureRow) {
 	}
 	for _, status := range []int{301, 302, 307, 400, 401, 403, 404, 405, 415} {
 		rows = append(rows, failureRow{
-			name: http.StatusText(status) + ", then a receipt", script: []answer{{status: status}, {status: status}, taken},
+			name: http.StatusText(status) + ", then a receipt",
+			script: []answer{{status: status}, {status: status}, taken},
 			want: []outcome{later(time.Minute), later(2 * time.Minute), sent}, fresh: 2, copies: 1,
 		}, failureRow{
-			name: http.StatusText(status) + " for good", script: []answer{{status: status}, {status: status}, {status: status}},
+			name: http.StatusText(status) + " for good",
+			script: []answer{{status: status}, {status: status}, {status: status}},
 			want: []outcome{later(time.Minute), later(2 * time.Minute), refused}, fresh: 3,
 		})
 	}
@@ -254,15 +257,18 @@ func failures() (rows []failureRow) {
 		},
 		failureRow{
 			name:   "500 in place of the receipt: phase4 says it has the message",
-			script: []answer{{to: "phase4", status: 500}, taken}, want: []outcome{unclear(time.Minute), there}, copies: 1,
+			script: []answer{{to: "phase4", status: 500}, taken},
+			want: []outcome{unclear(time.Minute), there}, copies: 1,
 		},
 		failureRow{
 			name:   "200 and nothing in place of the receipt: phase4 says it has the message",
-			script: []answer{{to: "phase4", status: 200}, taken}, want: []outcome{unclear(time.Minute), there}, copies: 1,
+			script: []answer{{to: "phase4", status: 200}, taken},
+			want: []outcome{unclear(time.Minute), there}, copies: 1,
 		},
 		failureRow{
 			name:   "the receipt is late: phase4 says it has the message",
-			script: []answer{{to: "late"}, taken}, timeout: 2 * time.Second, want: []outcome{unclear(time.Minute), there}, copies: 1,
+			script: []answer{{to: "late"}, taken}, timeout: 2 * time.Second,
+			want: []outcome{unclear(time.Minute), there}, copies: 1,
 		},
 		failureRow{
 			name:   "the receipt comes with 500",
@@ -270,7 +276,8 @@ func failures() (rows []failureRow) {
 		},
 		failureRow{
 			name:   "another certificate: the old one cannot be opened any more",
-			script: []answer{{to: "renewed"}, {to: "renewed"}}, renewed: true, want: []outcome{sent}, fresh: 1, copies: 1,
+			script: []answer{{to: "renewed"}, {to: "renewed"}}, renewed: true,
+			want: []outcome{sent}, fresh: 1, copies: 1,
 		},
 		failureRow{
 			name:   "another certificate, which the register does not know yet",
