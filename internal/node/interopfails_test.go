@@ -226,7 +226,7 @@ func failures() (rows []failureRow) {
 	// phase4 remembers the MessageId of what it did not take, and calls the repeat a duplicate for ten minutes
 	for _, code := range temporaryCodes {
 		rows = append(rows, failureRow{
-			name: code + ", a duplicate that is none, then a receipt",
+			name:   code + ", a duplicate that is none, then a receipt",
 			script: []answer{{to: code}, taken, taken, taken},
 			forget: 3,
 			want:   []outcome{later(time.Minute), unclear(2 * time.Minute), unclear(5 * time.Minute), sent}, copies: 1,
@@ -240,13 +240,13 @@ func failures() (rows []failureRow) {
 	}
 	for _, status := range []int{301, 302, 307, 400, 401, 403, 404, 405, 415} {
 		rows = append(rows, failureRow{
-			name: http.StatusText(status) + ", then a receipt",
+			name:   http.StatusText(status) + ", then a receipt",
 			script: []answer{{status: status}, {status: status}, taken},
-			want: []outcome{later(time.Minute), later(2 * time.Minute), sent}, fresh: 2, copies: 1,
+			want:   []outcome{later(time.Minute), later(2 * time.Minute), sent}, fresh: 2, copies: 1,
 		}, failureRow{
-			name: http.StatusText(status) + " for good",
+			name:   http.StatusText(status) + " for good",
 			script: []answer{{status: status}, {status: status}, {status: status}},
-			want: []outcome{later(time.Minute), later(2 * time.Minute), refused}, fresh: 3,
+			want:   []outcome{later(time.Minute), later(2 * time.Minute), refused}, fresh: 3,
 		})
 	}
 	there := outcome{state: store.UnknownAccepted, code: fault.ReceiptInvalid}
@@ -258,12 +258,12 @@ func failures() (rows []failureRow) {
 		failureRow{
 			name:   "500 in place of the receipt: phase4 says it has the message",
 			script: []answer{{to: "phase4", status: 500}, taken},
-			want: []outcome{unclear(time.Minute), there}, copies: 1,
+			want:   []outcome{unclear(time.Minute), there}, copies: 1,
 		},
 		failureRow{
 			name:   "200 and nothing in place of the receipt: phase4 says it has the message",
 			script: []answer{{to: "phase4", status: 200}, taken},
-			want: []outcome{unclear(time.Minute), there}, copies: 1,
+			want:   []outcome{unclear(time.Minute), there}, copies: 1,
 		},
 		failureRow{
 			name:   "the receipt is late: phase4 says it has the message",
