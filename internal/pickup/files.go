@@ -135,10 +135,11 @@ func (f files) moveOver(from, to string) error {
 		err = f.Rename(from, to)
 	} else if err == nil {
 		_, err = io.WriteString(held, from)
-		if err = errors.Join(err, held.Close()); err == nil {
-			err = f.Rename(from, to)
+		if err = errors.Join(err, held.Close()); err != nil {
+			return errors.Join(err, f.remove(to))
 		}
-		if err != nil {
+		// a network may say that a rename failed which was done
+		if err = f.Rename(from, to); err != nil && f.heldFor(from, to) {
 			return errors.Join(err, f.remove(to))
 		}
 	}

@@ -321,6 +321,27 @@ func TestOPS041BegunUnderAnother(t *testing.T) {
 	}
 }
 
+// OPS-041: where a file can have no second name, and a rename is done although it is said to have failed, as over a
+// network, the file is not removed.
+func TestOPS041RenameThatLied(t *testing.T) {
+	b := newBench(t)
+	b.out.refuse = errInvalid
+	lies := 1
+	b.tap = func(op, name string) error {
+		if err := noLinks(op, name); err != nil || op != "rename" || name != "failed/a.xml" || lies == 0 {
+			return err
+		}
+		lies--
+		return errors.Join(os.Rename(filepath.Join(b.Dir, "pending/a.xml"), filepath.Join(b.Dir, name)), syscall.ENOENT)
+	}
+	b.put("a.xml", "<ours/>")
+	b.settled()
+	b.turn(b.Scan)
+	if all := b.files(); all["failed/a.xml"] != "<ours/>" || lies != 0 {
+		t.Errorf("left: %q", all)
+	}
+}
+
 // OPS-041: a document counts as concluded only if it is where it was to be moved.
 func TestOPS041ConcludedOnlyIfThere(t *testing.T) {
 	b := newBench(t)
