@@ -225,8 +225,9 @@ func (p *patience) do(ctx context.Context, limit time.Duration, call func(ctx co
 	done := make(chan error, 1)
 	go func() {
 		defer cancel()
-		defer p.busy.Store(false)
-		done <- call(ctx)
+		err := call(ctx)
+		p.busy.Store(false) // before its end is known: the next call may follow at once
+		done <- err
 	}()
 	grace := time.NewTimer(limit + time.Second) // most calls obey their context
 	defer grace.Stop()
