@@ -172,7 +172,8 @@ func reached(err error) bool {
 }
 
 // send makes one attempt at one access point. If that refuses the message for good and elsewhere is set, held is true:
-// the caller still holds the message and may try where the receiver is now. job is what is on record of its plan afterwards.
+// the caller still holds the message and may try where the receiver is now. job is what is on record of its plan
+// afterwards.
 func (out *Outbound) send(ctx context.Context, job *store.Job, m store.Message, peer as4.Peer,
 	elsewhere bool,
 ) (ev *as4.Evidence, held bool, err error) {
