@@ -2,6 +2,7 @@ package node
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,10 +12,10 @@ import (
 // is asked, and is believed again when it answers.
 func TestREL060DiskThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hangs, asked := make(chan struct{}), 0
+		hangs, asked := make(chan struct{}), atomic.Int64{}
 		d := &disks{ask: func(dir string) (uint64, uint64, error) {
 			if dir == "slow" {
-				asked++
+				asked.Add(1)
 				<-hangs
 			}
 			return 1, 2, nil
@@ -25,8 +26,8 @@ func TestREL060DiskThatHangs(t *testing.T) {
 				t.Errorf("%v after %s, want %s", err, time.Since(began), want)
 			}
 		}
-		if free, total, err := d.space("fast"); free != 1 || total != 2 || err != nil || asked != 1 {
-			t.Errorf("%d of %d: %v; asked %d times", free, total, err, asked)
+		if free, total, err := d.space("fast"); free != 1 || total != 2 || err != nil || asked.Load() != 1 {
+			t.Errorf("%d of %d: %v; asked %d times", free, total, err, asked.Load())
 		}
 		close(hangs)
 		synctest.Wait()
