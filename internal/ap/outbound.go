@@ -205,7 +205,7 @@ func (out *Outbound) send(ctx context.Context, job *store.Job, m store.Message, 
 	res := out.result(ctx, *job, m, ev, sendErr)
 	res.Message = &m
 	if held = elsewhere && mayBeElsewhere(sendErr); held {
-		res.State, res.Hold = store.RetryWait, sendLease
+		res.State, res.Hold, res.Over = store.RetryWait, sendLease, nil // a plan that is over ends with the answer
 	}
 	if err := out.Store.FinishAttempt(context.WithoutCancel(ctx), *job, n, res); err != nil {
 		return ev, false, errors.Join(sendErr, err)
@@ -543,7 +543,11 @@ func (out *Outbound) unsent(ctx context.Context, job store.Job, m store.Message,
 	}
 	why.GiveUp, why.Reason = fault.ExitOf(cause) == fault.Negative, cause.Error()
 	plan := out.planOf(m)
-	if why.Moving.IsZero() && !why.Retry.Before(plan.ends(job)) { // a hold has an end of its own
+	refusal := (*as4.SendError)(nil)
+	switch {
+	case errors.As(cause, &refusal): // it stands: if it settles nothing, the plan goes on after this attempt
+		why.Retry, why.Over = out.next(job, m, 0)
+	case why.Moving.IsZero() && !why.Retry.Before(plan.ends(job)): // a hold has an end of its own
 		why.Over = plan.over(job)
 	}
 	err := out.Store.NotSent(context.WithoutCancel(ctx), job, why)

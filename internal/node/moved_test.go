@@ -214,6 +214,29 @@ func TestREL023FreshLookup(t *testing.T) {
 	serving.inbox(t, 10)
 }
 
+// REL-023, REL-024: a refusal that nobody signed settles nothing about a message that may have arrived: it waits as its
+// plan says, which counts the attempt. A clear one ends it as refused, also where the plan ends.
+func TestREL023RefusalThatStands(t *testing.T) {
+	p := openPlanned(t)
+	p.answer = status(502)
+	if state, wait, _ := p.attempt(t); state != store.Unknown || wait != time.Minute {
+		t.Errorf("at first %s for %s", state, wait)
+	}
+	p.answers(t, ebms.CodeFailedAuthentication, "")
+	if state, wait, err := p.attempt(t); state != store.Unknown || wait != 2*time.Minute || p.forgotten != 1 {
+		t.Errorf("refused: %s for %s, %d fresh lookups, %v", state, wait, p.forgotten, err)
+	}
+	m, job := p.taken(t)
+	p.id, p.now = m.ID, p.now.Add(24*time.Hour-time.Second)
+	if _, err := p.Attempt(t.Context(), m, job, as4.Peer{}); codeOf(err) != fault.PeerRefused {
+		t.Error(err)
+	}
+	m, err := p.Store.Get(t.Context(), db.DefaultTenant, m.ID)
+	if err != nil || m.State != store.FailedPermanent || m.FaultCode != string(fault.PeerRefused) {
+		t.Errorf("at the end of its plan: %s %s, %v", m.State, m.FaultCode, err)
+	}
+}
+
 // AS4-126: an access point that says it has a message already has it, if an earlier attempt may have arrived. If it
 // refused each of them, it remembers what it did not take, and is asked again.
 func TestAS4126DuplicateOfWhatWasRefused(t *testing.T) {

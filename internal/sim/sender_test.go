@@ -13,7 +13,6 @@ import (
 
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/certs"
-	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/queue"
@@ -283,10 +282,15 @@ func (n *sender) checkWait(ctx context.Context, job store.Job, before time.Time)
 	switch {
 	case last.Outcome == string(as4.NotSent):
 		asked = 0
-	case strings.Contains(last.Detail, ebms.NotServicedDetail), last.Outcome == store.OutcomeInterrupted:
-		return // it looked for another access point at once, or does not know whether the attempt is on record
+	case last.Outcome == string(as4.Refused) && !strings.Contains(now.Reason, "send: refused"):
+		return // its receiver was looked up afresh at once, in vain or for another access point
+	case last.Outcome == store.OutcomeInterrupted:
+		return // it is not known whether the attempt is on record
 	}
 	least, most := max(wait*8/10, asked), max(wait*12/10, asked)
+	if last.Outcome == string(as4.Refused) {
+		most += time.Hour // a lookup came after the answer, and the process may have stood still in it
+	}
 	took := last.Ended.Sub(last.Started)
 	if got := now.Due.Sub(last.Ended); got < least-time.Minute && got < least-took || got > most+time.Second {
 		const text = "%s: after attempt %d of its plan it waits %v, want %v to %v"

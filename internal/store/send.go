@@ -361,10 +361,10 @@ func (s *Store) NotSent(ctx context.Context, job Job, why NotSent) error {
 		switch {
 		case why.Quarantine:
 			to, err = Quarantined, tx.Bury(job, why.Reason)
+		case why.GiveUp && !unclear:
+			to, err = FailedPermanent, tx.Bury(job, why.Reason)
 		case why.Over != nil:
 			why.Reason = why.Over(unclear, why.Reason)
-			to, err = FailedPermanent, tx.Bury(job, why.Reason)
-		case why.GiveUp && !unclear:
 			to, err = FailedPermanent, tx.Bury(job, why.Reason)
 		default:
 			err = tx.wait(job, why, unclear)
