@@ -539,7 +539,7 @@ func TestPKI027Certs(t *testing.T) {
 		}
 		out, errs, code := brief(t, "--config", file, "certs")
 		if code != tc.code || !strings.Contains(out, tc.use) || !strings.Contains(out, tc.text) ||
-			strings.Contains(out, "-29") {
+			strings.Contains(out, "-29 days") {
 			t.Errorf("%q: exit %d\n%s%s", tc.more, code, out, errs)
 		}
 	}
