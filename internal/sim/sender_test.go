@@ -288,14 +288,27 @@ func (n *sender) checkWait(ctx context.Context, job store.Job, before time.Time)
 		return // it is not known whether the attempt is on record
 	}
 	least, most := max(wait*8/10, asked), max(wait*12/10, asked)
-	if last.Outcome == string(as4.Refused) {
-		most += time.Hour // a lookup came after the answer, and the process may have stood still in it
-	}
 	took := last.Ended.Sub(last.Started)
-	if got := now.Due.Sub(last.Ended); got < least-time.Minute && got < least-took || got > most+time.Second {
+	got := now.Due.Sub(n.settled(ctx, last, job))
+	if got < least-time.Minute && got < least-took || got > most+time.Second {
 		const text = "%s: after attempt %d of its plan it waits %v, want %v to %v"
 		w.violate("plan", text, m.ConversationID, spent, got, least, most)
 	}
+}
+
+// settled is when it was known what becomes of a message after an attempt: at its end, or, if it was refused, when its
+// receiver had been looked up afresh.
+func (n *sender) settled(ctx context.Context, last store.Attempt, job store.Job) time.Time {
+	events, err := n.store.Timeline(ctx, job.Tenant, job.MessageID)
+	if err != nil || last.Outcome != string(as4.Refused) {
+		return last.Ended
+	}
+	for _, e := range slices.Backward(events) {
+		if e.Kind == store.EventNotSent && !e.At.Before(last.Ended) {
+			return e.At
+		}
+	}
+	return last.Ended
 }
 
 // watch stands between the queue and the record, and between ap.Outbound and the lanes, and checks what is let through.
