@@ -110,7 +110,7 @@ func (r *Run) attributeValue(a *safe.Attr, t *simple, v *constraint) {
 	switch {
 	case bad != nil:
 		r.report(bad.code, "the value of the attribute "+a.Name.String()+" is not allowed: "+bad.msg, bad.expected)
-	case r.scope.wantKey && key != v.key:
+	case r.scope.wantKey && t.typed(key) != v.key:
 		r.report(v.code,
 			"the value of the attribute "+a.Name.String()+" is not the fixed one "+quote(v.text), []string{v.text})
 	}

@@ -21,7 +21,7 @@ func builtins() map[string]*typ {
 		return s
 	}
 	t["anyType"] = newAnyType()
-	anyText := &primitive{valid: always, free: true}
+	anyText := &primitive{name: "string", valid: always, free: true}
 	anySimple := add("anySimpleType", t["anyType"], &simple{prim: anyText, facets: noFacets})
 	for name, p := range primitives {
 		p.name = name

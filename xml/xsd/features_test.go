@@ -189,6 +189,40 @@ func TestDifferentialFeatures(t *testing.T) {
 	t.Logf("%d documents, errors: %v", n, codes)
 }
 
+// TestDifferentialDefaults: every element with a default or fixed value, empty and with every type that xsi:type may
+// name, by this package and by Xerces.
+func TestDifferentialDefaults(t *testing.T) {
+	j := startJudge(t)
+	s, err := Load(os.DirFS("testdata/features"), "features.xsd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := filepath.Abs("testdata/features/features.xsd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWriter(nil, s.parts)
+	open := `<f:root xmlns:f="urn:f" xmlns:n3="urn:f" xmlns:n4="urn:f" xmlns:n5="urn:o" xmlns:n6="urn:x" ` +
+		`xmlns:xs="` + nsXSD + `" xmlns:xsi="` + nsXSI + `"><f:fixed>`
+	var found []string
+	for _, p := range s.parts.types[qname{"urn:f", "fixed"}].particle.kids {
+		for _, kind := range append(sorted(s.parts.types), nil) {
+			for _, content := range []string{"", p.elem.value.text, " ", "<!-- empty -->", "<f:a/>"} {
+				attr := ""
+				if kind != nil {
+					attr = ` xsi:type="` + w.name(kind.name) + `"`
+				}
+				doc := open + "<f:" + p.elem.name.local + attr + ">" + content + "</f:" + p.elem.name.local + "></f:fixed></f:root>"
+				for _, e := range compareWith(t, j, s, file, []byte(doc)) {
+					found = append(found, e.Code)
+				}
+			}
+		}
+	}
+	slices.Sort(found)
+	t.Logf("errors found: %v", slices.Compact(found))
+}
+
 // TestFeatures: what each feature of the schema allows and what not, without a second opinion.
 func TestFeatures(t *testing.T) {
 	s, err := Load(os.DirFS("testdata/features"), "features.xsd")
@@ -227,6 +261,15 @@ func TestFeatures(t *testing.T) {
 		{`<fixed><number>2</number></fixed>`, "cvc-elt.5.2.2.2.2"},
 		{`<fixed><blend>other</blend></fixed>`, "cvc-elt.5.2.2.2.1"},
 		{`<fixed><blend><a/></blend></fixed>`, "cvc-elt.5.2.2.1"},
+		{`<fixed><number xsi:type="amount"/></fixed>`, ""},
+		{`<fixed><text xsi:type="shorter"/></fixed>`, "cvc-elt.5.1.1"},
+		{`<fixed><blendGiven xsi:type="textualTree"/></fixed>`, "cvc-elt.5.1.1"},
+		{`<fixed><blendGiven xsi:type="textualNone"/></fixed>`, "cvc-elt.5.1.1"},
+		{`<fixed><blendGiven xsi:type="textualMust"/></fixed>`, "cvc-complex-type.2.4.b"},
+		{`<fixed><moneyGiven xsi:type="narrowMoney" currency="EUR"/></fixed>`, "cvc-elt.5.1.1"},
+		{`<fixed><refsGiven/></fixed>`, "cvc-id.1"},
+		{`<fixed><unionFixed xsi:type="xs:int">5</unionFixed></fixed>`, ""},
+		{`<fixed><anySimpleFixed xsi:type="xs:float">5</anySimpleFixed></fixed>`, "cvc-elt.5.2.2.2.2"},
 		{`<fixed number="6.0"/>`, ""},
 		{`<fixed number="7"/>`, "cvc-complex-type.3.1"},
 		{`<attrs one="1" o:mark="2024-01-01" any="x" f:global="1" xml:lang="nb"/>`, ""},

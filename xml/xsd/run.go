@@ -271,7 +271,10 @@ func (r *Run) close() {
 
 // checkContent checks the content of an element that ends (XML Schema Part 1, §3.3.4 clause 5 and §3.4.4 clause 2).
 func (r *Run) checkContent(f *frame) {
-	t := f.typ
+	t, v := f.typ, f.constraint()
+	if v != nil && !f.kids && !f.text {
+		r.checkDefault(f, v)
+	}
 	switch t.kind {
 	case simpleType, simpleContent:
 		r.checkText(f)
@@ -291,15 +294,38 @@ func (r *Run) checkContent(f *frame) {
 		r.report("cvc-complex-type.2.4.b",
 			"the content of "+f.name.String()+" is not complete: "+oneOf(names)+" is expected", names)
 	}
-	if v := f.constraint(); v != nil && v.fixed && (f.kids || f.text) {
+	if v != nil && v.fixed {
 		switch {
 		case f.kids:
 			r.report("cvc-elt.5.2.2.1",
 				"the element "+f.name.String()+" has a fixed value and must have no child elements", nil)
-		case string(r.value.buf) != v.text:
+		case t.kind == mixed && f.text && string(r.value.buf) != v.text:
 			r.report("cvc-elt.5.2.2.2.1",
 				"the content of "+f.name.String()+" is not the fixed one "+quote(v.text), []string{v.text})
 		}
+	}
+}
+
+// checkDefault checks the default or fixed value that an element without content takes (XML Schema Part 1, §3.3.4
+// clause 5.1). It is valid against the declared type, but xsi:type may name another one, and a reference in it must find
+// its ID. Mixed content that must have elements is found incomplete with the rest of the content. The value is taken as
+// it is written in the schema, as XML Schema 1.1 does, not in the canonical form of 1.0: the two differ only for a type
+// in xsi:type with a pattern of its own.
+func (r *Run) checkDefault(f *frame, v *constraint) {
+	why := "the type " + f.typ.name.local + " has no text"
+	switch f.typ.kind {
+	case mixed:
+		return
+	case simpleType, simpleContent:
+		_, bad := f.typ.simple.check([]byte(v.text), &scope{prefix: r.prefix, ids: &r.ids})
+		if bad == nil {
+			return
+		}
+		why = bad.msg
+	}
+	if f.typ != f.elem.typ && f.typ.derives(f.elem.typ, 0) { // that it does not derive has been reported
+		r.report("cvc-elt.5.1.1", "the value "+quote(v.text)+" that the schema gives the element "+f.name.String()+
+			", which is empty, is not allowed in the type that xsi:type names: "+why, nil)
 	}
 }
 
@@ -323,13 +349,13 @@ func (r *Run) checkText(f *frame) {
 	}
 	v := f.constraint()
 	if v != nil && !f.text {
-		return // the default or fixed value, which is valid
+		return // checkDefault has looked at the value that it takes
 	}
 	key, bad := r.value.check(f, &r.scope)
 	switch {
 	case bad != nil:
 		r.report(bad.code, "the value of "+f.name.String()+" is not allowed: "+bad.msg, bad.expected)
-	case v != nil && v.fixed && key != v.key:
+	case v != nil && v.fixed && f.typ.simple.typed(key) != v.key:
 		r.report("cvc-elt.5.2.2.2.2",
 			"the value of "+f.name.String()+" is not the fixed one "+quote(v.text), []string{v.text})
 	}

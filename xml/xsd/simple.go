@@ -142,6 +142,15 @@ func (s *simple) check(raw []byte, sc *scope) (key string, bad *violation) {
 	return key, bad
 }
 
+// typed returns the key of a value of s for comparison with values of other types, which xsi:type may bring: values of
+// different primitive types are different. The key of a union's value is so already.
+func (s *simple) typed(key string) string {
+	if s.prim == nil {
+		return key
+	}
+	return s.prim.name + " " + key
+}
+
 // identify records the IDs and references in a valid value.
 func (s *simple) identify(v []byte, sc *scope) (bad *violation) {
 	if s.item == nil {
@@ -202,8 +211,8 @@ func (s *simple) checkUnion(raw []byte, sc *scope) (string, *violation) {
 		if bad := s.facets.checkPatterns(v); bad != nil {
 			return "", bad
 		}
-		if m.prim != nil && inner.wantKey {
-			key = m.prim.name + " " + key // values of different primitive types are different
+		if inner.wantKey {
+			key = m.typed(key)
 		}
 		return key, s.facets.check(s, v, key, -1)
 	}

@@ -337,7 +337,7 @@ func checkElementValue(e *element, f *file, n safe.Node) error {
 	case simpleType, simpleContent:
 		return f.keyOf(n, e.value, e.typ.simple)
 	case mixed:
-		e.value.key = e.value.text
+		e.value.key = builtin["string"].simple.typed(e.value.text)
 		return nil
 	}
 	return f.fail(n, "a default or fixed value for content that has no text")
@@ -350,7 +350,7 @@ func (f *file) keyOf(n safe.Node, v *constraint, t *simple) error {
 	if bad != nil {
 		return f.fail(n, "the default or fixed value "+quote(v.text)+" is not valid: "+bad.msg)
 	}
-	v.key = key
+	v.key = t.typed(key)
 	return nil
 }
 
