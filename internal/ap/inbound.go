@@ -25,11 +25,12 @@ import (
 // Inbound is C3: it stores verified messages and delivers them to C4. It implements as4.Handler.
 type Inbound struct {
 	Core
-	Backend   backend.Backend
-	Check     Check                            // of documents before delivery; the receipt was sent long before (D-10)
-	Lease     time.Duration                    // of a delivery; the queue extends it while the work runs
-	Queue     *queue.Runner                    // runs Forward; accepts deliveries that start right after acceptance
-	Delivered func(m store.Message, err error) // called after each delivery; may be nil
+	Backend backend.Backend
+	Check   Check         // of documents before delivery; the receipt was sent long before (D-10)
+	Lease   time.Duration // of a delivery; the queue extends it while the work runs
+	Queue   *queue.Runner // runs Forward; accepts deliveries that start right after acceptance
+
+	Delivered func(store.Message, backend.Outcome) // called after each attempt; may be nil
 
 	// Alone reports whether Blobs holds all payloads of the record, so that a missing one is lost. Otherwise another
 	// node may have it. nil means yes.
@@ -200,17 +201,13 @@ func (in *Inbound) Forward(ctx context.Context, job store.Job) queue.Outcome {
 func (in *Inbound) finish(ctx context.Context, job store.Job, m store.Message, n int) queue.Outcome {
 	in.hook("deliver.claimed")
 	began := time.Now()
-	res := store.Result{State: store.Delivered, Outcome: "delivered"}
-	rep, report, err := in.deliver(ctx, m)
+	rep, report, out := in.deliver(ctx, m, n)
 	in.hook("deliver.done")
-	if err != nil {
-		err = storedFault(m, err)
-		res = in.failedDelivery(ctx, err, n)
-	}
-	in.delivered(began, err)
+	res := in.result(ctx, out, n)
+	in.delivered(began, out)
 	res.Message, res.Evidence, res.Verdict = &m, report, verdict(rep)
 	if in.Delivered != nil {
-		in.Delivered(m, err)
+		in.Delivered(m, out)
 	}
 	// The delivery has happened and must be recorded even while the server stops: otherwise it would happen twice.
 	if err := in.Store.FinishAttempt(context.WithoutCancel(ctx), job, n, res); err != nil {
@@ -245,23 +242,38 @@ func isStoredFault(err error) bool {
 // elsewhereTries is after how many attempts, about a day, a missing payload that another node may have counts as lost.
 const elsewhereTries = 30
 
-func (in *Inbound) failedDelivery(ctx context.Context, err error, n int) store.Result {
-	res := store.Result{
-		State: store.DeliveryFailed, Outcome: "failed", Detail: err.Error(), Retry: in.Now().Add(deliverBackoff(n)),
+// result is what attempt n leaves in the record (OPS-004).
+func (in *Inbound) result(ctx context.Context, out backend.Outcome, n int) store.Result {
+	if out.Delivered() {
+		return store.Result{State: store.Delivered, Outcome: "delivered", Detail: reference(out)}
 	}
+	wait := max(deliverBackoff(n), min(out.RetryAfter, backend.MostRetryAfter))
+	res := store.Result{State: store.DeliveryFailed, Outcome: "failed", Retry: in.Now().Add(wait)}
+	res.Detail = reason(out.Err)
 	var coded *fault.Error
-	if errors.As(err, &coded) {
+	if errors.As(out.Err, &coded) {
 		res.Code = string(coded.Code)
 		res.Detail = strings.TrimPrefix(res.Detail, res.Code+": ")
 	}
-	var permanent *backend.Permanent
-	switch {
+	switch err := out.Err; {
 	case errors.Is(err, blob.ErrCorrupt), errors.Is(err, blob.ErrNotFound) && (n >= elsewhereTries || in.alone(ctx)):
 		res.State = store.Quarantined // REL-003: never delivered
-	case errors.As(err, &permanent):
+	case out.Final():
 		res.State = store.Dead // REL-011
 	}
 	return res
+}
+
+// reference says what C4 told of a document that it has.
+func reference(out backend.Outcome) string {
+	var all []string
+	if out.Class == backend.Already {
+		all = append(all, "it was there before")
+	}
+	if out.Reference != "" {
+		all = append(all, "reference "+out.Reference)
+	}
+	return strings.Join(all, ", ")
 }
 
 // alone calls Alone; an error counts as no, because a payload must not be given up by mistake.
@@ -273,28 +285,47 @@ func (in *Inbound) alone(ctx context.Context) bool {
 	return yes && err == nil
 }
 
-// deliver checks the document and hands it to C4 together with the findings, which never hold it up.
-func (in *Inbound) deliver(ctx context.Context, m store.Message) (*validation.Report, []store.Evidence, error) {
+// deliver checks the document and hands it to C4, in attempt n, together with the findings, which never hold it up.
+func (in *Inbound) deliver(ctx context.Context, m store.Message, n int) (*validation.Report, []store.Evidence,
+	backend.Outcome,
+) {
 	req := validation.Request{DocType: m.DocType, Process: m.Process, On: in.Now()}
 	rep, err := in.checked(ctx, &in.Check, string(store.In), req, m.Payload.Length,
 		func() (io.ReadCloser, error) { return in.open(ctx, m.Payload) })
-	if err != nil {
-		return nil, nil, err
+	var report []store.Evidence
+	if err == nil {
+		report, err = reportEvidence(rep)
 	}
-	report, err := reportEvidence(rep)
 	if err != nil {
-		return nil, nil, err
-	}
-	r, err := in.open(ctx, m.Payload)
-	if err != nil {
-		return nil, nil, err
+		return nil, nil, backend.Ended(storedFault(m, err))
 	}
 	meta := metadata(m)
+	meta.Attempt = n
 	if len(report) > 0 {
 		meta.Validation = report[0].Bytes
 	}
-	err = in.Backend.Deliver(ctx, backend.Delivery{ID: m.ID, Payload: r, Metadata: meta})
-	return rep, report, errors.Join(err, r.Close())
+	return rep, report, in.hand(ctx, m, meta)
+}
+
+// hand gives a document to the backend. What the payload itself lacks comes before what the backend says.
+func (in *Inbound) hand(ctx context.Context, m store.Message, meta backend.Metadata) backend.Outcome {
+	r, err := in.open(ctx, m.Payload)
+	if err != nil {
+		return backend.Ended(storedFault(m, err))
+	}
+	defer func() { _ = r.Close() }() // it was only read
+	out := in.Backend.Deliver(ctx, backend.Delivery{ID: m.ID, Payload: r, Metadata: meta})
+	switch {
+	case out.Delivered():
+		out.Err = nil
+	case out.Class == backend.Conflict:
+		out.Err = fault.New(fault.DeliveryConflict, out.Err, "%s", m.ID)
+	case out.Err == nil:
+		out.Err = errors.New("ap: the backend says nothing about why it did not take the document")
+	default:
+		out.Err = storedFault(m, out.Err)
+	}
+	return out
 }
 
 // metadata describes a message for C4. The delivery id is the id of the message and never changes, so that C4 can
@@ -307,7 +338,7 @@ func metadata(m store.Message) backend.Metadata {
 		DocType:  m.DocTypeScheme + "::" + m.DocType, Process: m.ProcessScheme + "::" + m.Process,
 		CountryC1: m.CountryC1, MLSTo: m.MLSTo, MLSType: m.MLSType, Accepted: m.Accepted,
 		Length: m.Payload.Length, SHA256: hex.EncodeToString(m.Payload.SHA256[:]), Payload: backend.PayloadName,
-		PossibleDuplicate: m.PossibleDuplicate,
+		PossibleDuplicate: m.PossibleDuplicate, Tenant: m.Tenant, DocumentNumber: m.DocumentNumber, Domain: m.Domain,
 	}
 }
 

@@ -45,12 +45,13 @@ var allowed = map[string]string{
 	"internal/ledger":          "internal/db peppol",
 	"internal/store":           "internal/db internal/ledger peppol",
 	"internal/queue":           "internal/db internal/store",
-	"internal/backend":         "internal/durable internal/fault",
+	"internal/backend":         "internal/durable",
 	"internal/explain":         "as4 as4/mime as4/wssec certs ebms sbdh xml/safe xml/dsig internal/fault",
 	"internal/ap": "as4 certs ebms peppol peppol/doctype reporting sbdh smp internal/backend " +
 		"internal/fault internal/queue internal/db internal/store internal/store/blob validation",
-	"internal/verify": "internal/store internal/store/blob",
-	"internal/pickup": "internal/ap internal/db internal/durable internal/fault internal/store peppol",
+	"internal/backend/backendtest": "internal/backend",
+	"internal/verify":              "internal/store internal/store/blob",
+	"internal/pickup":              "internal/ap internal/db internal/durable internal/fault internal/store peppol",
 	"internal/documents": "as4 certs peppol peppol/doctype sbdh internal/db internal/durable internal/explain " +
 		"internal/fault internal/store internal/store/blob validation",
 	"internal/notify": "internal/backend internal/db internal/documents internal/queue internal/store",

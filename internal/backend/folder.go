@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/ravn-ap/ravn/internal/durable"
-	"github.com/ravn-ap/ravn/internal/fault"
 )
 
 // Folder delivers into a folder: one subfolder per document, named after the delivery id, with the envelope and
@@ -56,17 +55,17 @@ func (f *Folder) Name() string { return "folder" }
 func (f *Folder) fs() durable.FS { return cmp.Or[durable.FS](f.FS, durable.OS{}) }
 
 // Deliver writes the document. If ctx ends before the document has its name, nothing appears.
-func (f *Folder) Deliver(ctx context.Context, d Delivery) error {
+func (f *Folder) Deliver(ctx context.Context, d Delivery) Outcome {
 	final := filepath.Join(f.Dir, d.ID)
-	err := f.repeat(ctx, final, d)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return err
+	out := f.repeat(ctx, final, d)
+	if !errors.Is(out.Err, fs.ErrNotExist) {
+		return out
 	}
-	err = f.deliver(ctx, final, d)
+	err := f.deliver(ctx, final, d)
 	if errors.Is(err, fs.ErrExist) { // another attempt was faster
 		return f.repeat(ctx, final, d)
 	}
-	return err
+	return Ended(err)
 }
 
 func (f *Folder) deliver(ctx context.Context, final string, d Delivery) error {
@@ -150,35 +149,38 @@ func (f *Folder) sync() error {
 }
 
 // repeat ends the delivery of a document that was delivered before. It compares the delivered bytes, not their
-// metadata. Different content under the same id raises an alarm and ends the attempts. fs.ErrNotExist means that it was
-// not delivered.
-func (f *Folder) repeat(ctx context.Context, final string, d Delivery) error {
+// metadata. Different content under the same id is a conflict. fs.ErrNotExist means that it was not delivered.
+func (f *Folder) repeat(ctx context.Context, final string, d Delivery) Outcome {
 	file, err := f.fs().Open(filepath.Join(final, PayloadName))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		taken, terr := f.fs().Open(final)
 		if terr != nil {
-			return terr
+			return Ended(terr)
 		}
-		return errors.Join(conflict(d, "there is no %s", PayloadName), taken.Close())
+		_ = taken.Close() // it was only to see what is there
+		return conflict("there is no %s", PayloadName)
 	}
 	if err != nil {
-		return err
+		return Ended(err)
 	}
 	sum := sha256.New()
 	n, err := io.Copy(sum, &stoppable{ctx, file})
 	if err = errors.Join(err, file.Close()); err != nil {
-		return err
+		return Ended(err)
 	}
 	if !d.Metadata.is(n, sum.Sum(nil)) {
-		return conflict(d, "there are %d bytes with SHA-256 %x, to be delivered are %d with %s",
+		return conflict("there are %d bytes with SHA-256 %x, to be delivered are %d with %s",
 			n, sum.Sum(nil), d.Metadata.Length, d.Metadata.SHA256)
 	}
-	return f.sync()
+	if err := f.sync(); err != nil {
+		return Ended(err)
+	}
+	return Outcome{Class: Already}
 }
 
-// conflict is the error for a delivery id that is taken by something else.
-func conflict(d Delivery, format string, args ...any) error {
-	return &Permanent{fault.New(fault.DeliveryConflict, fmt.Errorf(format, args...), "%s", d.ID)}
+// conflict is the outcome for a delivery id that is taken by something else.
+func conflict(format string, args ...any) Outcome {
+	return Outcome{Class: Conflict, Err: fmt.Errorf(format, args...)}
 }
 
 // Sweep removes what attempts left that died before they published (CP-R12).

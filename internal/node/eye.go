@@ -282,13 +282,12 @@ func (n *Node) ended(m *store.Message) {
 }
 
 // handedOver counts an attempt to deliver that was the last.
-func (n *Node) handedOver(m *store.Message, err error) {
-	var permanent *backend.Permanent
+func (n *Node) handedOver(m *store.Message, out backend.Outcome) {
 	age := n.opts.Now().Sub(m.Accepted)
 	switch {
-	case err == nil:
+	case out.Delivered():
 		n.eye.metrics.Ended(false, "delivered", age)
-	case errors.As(err, &permanent):
+	case out.Final():
 		n.eye.metrics.Ended(false, "dead", age)
 	}
 }

@@ -2,7 +2,9 @@ package node
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/backend"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/queue"
@@ -60,7 +63,9 @@ func received(t *testing.T, n *Node) (store.Message, string) {
 		t.Fatal(err)
 	}
 	m, err := n.Store.Accept(t.Context(), db.DefaultTenant, store.Acceptance{
-		Message:  store.Message{ID: id, C2: "POP1", MessageID: id, Payload: ref},
+		Message: store.Message{
+			ID: id, C2: "POP1", MessageID: id, Payload: ref, Domain: "eGov", DocumentNumber: "4711",
+		},
 		Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, Bytes: []byte("r")}},
 	})
 	if err != nil {
@@ -175,5 +180,69 @@ func TestREL003PayloadOfAnotherNode(t *testing.T) {
 	if got := raised(t, log); len(got) != 30 || slices.ContainsFunc(got,
 		func(s string) bool { return s != "payload_missing" }) {
 		t.Errorf("alarms %q", got)
+	}
+}
+
+// answers is a backend that answers the same each time, and reads what it gets.
+type answers struct {
+	out  backend.Outcome
+	last backend.Metadata
+}
+
+func (a *answers) Name() string { return "answers" }
+
+func (a *answers) Deliver(_ context.Context, d backend.Delivery) backend.Outcome {
+	a.last = d.Metadata
+	if _, err := io.Copy(io.Discard, d.Payload); err != nil {
+		return backend.Ended(err)
+	}
+	return a.out
+}
+
+// REL-011: what each class of outcome makes of a message. One that nobody knows is no success.
+func TestOPS004Classes(t *testing.T) {
+	no := errors.New("the office says no")
+	of := func(c backend.Class, err error, after time.Duration) backend.Outcome {
+		return backend.Outcome{Class: c, Err: err, RetryAfter: after}
+	}
+	for name, tc := range map[string]struct {
+		out   backend.Outcome
+		state store.State
+		code  string
+		wait  time.Duration // at least, and at most a minute more
+	}{
+		"taken":      {of(backend.Taken, nil, 0), store.Delivered, "", 0},
+		"already":    {of(backend.Already, nil, 0), store.Delivered, "", 0},
+		"conflict":   {of(backend.Conflict, no, 0), store.Dead, "RAVN-3105", 0},
+		"permanent":  {of(backend.Permanent, no, 0), store.Dead, "", 0},
+		"retry":      {of(backend.Retry, no, 0), store.DeliveryFailed, "", 30 * time.Second},
+		"unknown":    {of("maybe", no, 0), store.DeliveryFailed, "", 30 * time.Second},
+		"silent":     {of("", nil, 0), store.DeliveryFailed, "", 30 * time.Second},
+		"later":      {of(backend.Retry, no, 20*time.Minute), store.DeliveryFailed, "", 20 * time.Minute},
+		"much later": {of(backend.Retry, no, 5*time.Hour), store.DeliveryFailed, "", time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, _ := idleNode(t)
+			m, _ := received(t, n)
+			office := &answers{out: tc.out}
+			n.Inbound.Backend = office
+			before := n.opts.Now()
+			if state, code := tryDelivery(t, n, m); state != tc.state || code != tc.code {
+				t.Errorf("%s, %s", state, code)
+			}
+			jobs, err := n.Store.Jobs(t.Context(), db.DefaultTenant, store.JobFilter{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tc.state == store.DeliveryFailed && (len(jobs) != 1 || jobs[0].Due.Sub(before) < tc.wait-time.Second ||
+				jobs[0].Due.Sub(before) > tc.wait+time.Minute) {
+				t.Errorf("due: %+v", jobs)
+			}
+			// OPS-008
+			if meta := office.last; meta.Tenant != db.DefaultTenant || meta.Attempt != 1 || meta.Domain != "eGov" ||
+				meta.DocumentNumber != "4711" {
+				t.Errorf("metadata %+v", meta)
+			}
+		})
 	}
 }
