@@ -25,10 +25,13 @@ import (
 // Inbound is C3: it stores verified messages and delivers them to C4. It implements as4.Handler.
 type Inbound struct {
 	Core
-	Backend backend.Backend
-	Check   Check         // of documents before delivery; the receipt was sent long before (D-10)
-	Lease   time.Duration // of a delivery; the queue extends it while the work runs
-	Queue   *queue.Runner // runs Forward; accepts deliveries that start right after acceptance
+	Check Check         // of documents before delivery; the receipt was sent long before (D-10)
+	Lease time.Duration // of a delivery; the queue extends it while the work runs
+	Queue *queue.Runner // runs Forward; accepts deliveries that start right after acceptance
+
+	// Route says where a document goes, or that no route matches it. It is asked at acceptance and again before every
+	// attempt, and must not wait for anything (OPS-003).
+	Route func(*store.Message) (Destination, bool)
 
 	Delivered func(store.Message, backend.Outcome) // called after each attempt; may be nil
 
@@ -36,6 +39,12 @@ type Inbound struct {
 	// node may have it. nil means yes.
 	Alone func(ctx context.Context) (bool, error)
 	Hook  func(point string) // called at "deliver.claimed" and "deliver.done"; tests end the process there
+}
+
+// Destination is where a route leads.
+type Destination struct {
+	Route   string // its name
+	Backend backend.Backend
 }
 
 // place is a payload being written to the blob store.
@@ -116,21 +125,27 @@ func (in *Inbound) Accept(ctx context.Context, m *as4.Inbound) error {
 	return err
 }
 
-// store commits an acceptance. If the queue has a place, the same commit starts the delivery, which saves claiming it
-// and then runs beside the request; otherwise the delivery waits in the outbox (D-10).
+// store commits an acceptance. If the queue has a place and there is a route, the same commit starts the delivery,
+// which saves claiming it and then runs beside the request; otherwise the delivery waits in the outbox (D-10). A
+// message without a route is accepted like any other (OPS-002).
 func (in *Inbound) store(ctx context.Context, a store.Acceptance) error {
-	place := in.Queue.Reserve()
+	a.Message.Tenant = in.Tenant
+	to, ok := in.Route(&a.Message)
+	var place *queue.Place
+	if ok {
+		place = in.Queue.Reserve()
+	}
 	if place == nil {
 		_, err := in.Store.Accept(ctx, in.Tenant, a)
 		return err
 	}
 	m, job, n, err := in.Store.AcceptHeld(ctx, in.Tenant, a, in.Queue.Owner,
-		store.Start{Endpoint: in.Backend.Name(), Lease: in.Lease})
+		store.Start{Endpoint: to.Backend.Name(), Lease: in.Lease})
 	if err != nil || job.ID == "" {
 		place.Free()
 		return err
 	}
-	place.Do(job, func(ctx context.Context, job store.Job) queue.Outcome { return in.finish(ctx, job, m, n) })
+	place.Do(job, func(ctx context.Context, job store.Job) queue.Outcome { return in.finish(ctx, job, m, n, to) })
 	return nil
 }
 
@@ -183,28 +198,50 @@ func deliverBackoff(n int) time.Duration {
 	return min(time.Minute<<min(n-1, 6), time.Hour)
 }
 
-// Forward delivers one accepted message to C4: it records an attempt, reads the payload, checking its hash, and records
-// the outcome together with the end of the job in one commit (REL-010, REL-003). It is the queue's work for
-// store.Deliver.
+// Forward delivers one accepted message to C4: it looks up its route, records an attempt, reads the payload, checking
+// its hash, and records the outcome together with the end of the job in one commit (REL-010, REL-003). It is the
+// queue's work for store.Deliver.
 func (in *Inbound) Forward(ctx context.Context, job store.Job) queue.Outcome {
-	m, n, err := in.Store.StartAttempt(ctx, job, store.Start{Endpoint: in.Backend.Name(), Lease: in.Lease})
+	m, err := in.Store.Get(ctx, job.Tenant, job.MessageID)
+	if err != nil {
+		return queue.Retry(deliverBackoff(1), err.Error())
+	}
+	to, ok := in.Route(&m) // OPS-003: as the routes are now
+	if !ok {
+		return in.unrouted(ctx, job)
+	}
+	m, n, err := in.Store.StartAttempt(ctx, job, store.Start{Endpoint: to.Backend.Name(), Lease: in.Lease})
 	switch {
 	case errors.Is(err, db.ErrConflict), errors.Is(err, store.ErrTransition):
 		return queue.Dead(err.Error()) // the message is in a state in which it is not delivered
 	case err != nil:
 		return queue.Retry(deliverBackoff(1), err.Error())
 	}
-	return in.finish(ctx, job, m, n)
+	return in.finish(ctx, job, m, n, to)
+}
+
+// unrouted lets a message wait for which there is no route. That uses no attempt of its plan and is no crash (OPS-002).
+// The server makes it due as soon as its routes have changed.
+func (in *Inbound) unrouted(ctx context.Context, job store.Job) queue.Outcome {
+	due := in.Now().Add(Jitter(pauseAfter(in.Now().Sub(job.Created))))
+	err := in.Store.NotDelivered(ctx, job, due, fault.New(fault.NoRoute, nil, "").Error())
+	switch {
+	case errors.Is(err, store.ErrTransition):
+		return queue.Dead(err.Error())
+	case err != nil:
+		return queue.Retry(deliverBackoff(1), err.Error())
+	}
+	return queue.AlreadyEnded()
 }
 
 // finish delivers the message of attempt n and records the outcome.
-func (in *Inbound) finish(ctx context.Context, job store.Job, m store.Message, n int) queue.Outcome {
+func (in *Inbound) finish(ctx context.Context, job store.Job, m store.Message, n int, to Destination) queue.Outcome {
 	in.hook("deliver.claimed")
 	began := time.Now()
-	rep, report, out := in.deliver(ctx, m, n)
+	rep, report, out := in.deliver(ctx, m, n, to)
 	in.hook("deliver.done")
 	res := in.result(ctx, out, n)
-	in.delivered(began, out)
+	in.delivered(to, began, out)
 	res.Message, res.Evidence, res.Verdict = &m, report, verdict(rep)
 	if in.Delivered != nil {
 		in.Delivered(m, out)
@@ -286,8 +323,8 @@ func (in *Inbound) alone(ctx context.Context) bool {
 }
 
 // deliver checks the document and hands it to C4, in attempt n, together with the findings, which never hold it up.
-func (in *Inbound) deliver(ctx context.Context, m store.Message, n int) (*validation.Report, []store.Evidence,
-	backend.Outcome,
+func (in *Inbound) deliver(ctx context.Context, m store.Message, n int, to Destination) (*validation.Report,
+	[]store.Evidence, backend.Outcome,
 ) {
 	req := validation.Request{DocType: m.DocType, Process: m.Process, On: in.Now()}
 	rep, err := in.checked(ctx, &in.Check, string(store.In), req, m.Payload.Length,
@@ -300,21 +337,22 @@ func (in *Inbound) deliver(ctx context.Context, m store.Message, n int) (*valida
 		return nil, nil, backend.Ended(storedFault(m, err))
 	}
 	meta := metadata(m)
-	meta.Attempt = n
+	meta.Attempt, meta.Route = n, to.Route
 	if len(report) > 0 {
 		meta.Validation = report[0].Bytes
 	}
-	return rep, report, in.hand(ctx, m, meta)
+	return rep, report, in.hand(ctx, m, meta, to.Backend)
 }
 
 // hand gives a document to the backend. What the payload itself lacks comes before what the backend says.
-func (in *Inbound) hand(ctx context.Context, m store.Message, meta backend.Metadata) backend.Outcome {
+func (in *Inbound) hand(ctx context.Context, m store.Message, meta backend.Metadata, to backend.Backend,
+) backend.Outcome {
 	r, err := in.open(ctx, m.Payload)
 	if err != nil {
 		return backend.Ended(storedFault(m, err))
 	}
 	defer func() { _ = r.Close() }() // it was only read
-	out := in.Backend.Deliver(ctx, backend.Delivery{ID: m.ID, Payload: r, Metadata: meta})
+	out := to.Deliver(ctx, backend.Delivery{ID: m.ID, Payload: r, Metadata: meta})
 	switch {
 	case out.Delivered():
 		out.Err = nil

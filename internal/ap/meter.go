@@ -46,7 +46,7 @@ func (c *Core) attempted(err error) {
 }
 
 // delivered tells the meter how an attempt to deliver ended: with one of the classes of OPS-004.
-func (in *Inbound) delivered(began time.Time, out backend.Outcome) {
+func (in *Inbound) delivered(to Destination, began time.Time, out backend.Outcome) {
 	if in.Meter == nil {
 		return
 	}
@@ -54,7 +54,7 @@ func (in *Inbound) delivered(began time.Time, out backend.Outcome) {
 	if !out.Final() {
 		class = backend.Retry
 	}
-	in.Meter.Delivery(in.Backend.Name(), string(class), time.Since(began))
+	in.Meter.Delivery(to.Backend.Name(), string(class), time.Since(began))
 }
 
 // checked is Check.document, of which the meter is told.

@@ -40,7 +40,8 @@ var allowed = map[string]string{
 	"internal/download":        "smp",
 	"internal/metrics":         "ebms",
 	"internal/alert":           "internal/db internal/fault internal/retryafter",
-	"internal/config":          "peppol certs smp sml internal/fault internal/textfile internal/durable",
+	"internal/config": "peppol certs smp sml internal/fault internal/routes internal/textfile " +
+		"internal/durable",
 	"internal/db":              "",
 	"internal/ledger":          "internal/db peppol",
 	"internal/store":           "internal/db internal/ledger peppol",
@@ -49,6 +50,7 @@ var allowed = map[string]string{
 	"internal/explain":         "as4 as4/mime as4/wssec certs ebms sbdh xml/safe xml/dsig internal/fault",
 	"internal/ap": "as4 certs ebms peppol peppol/doctype reporting sbdh smp internal/backend " +
 		"internal/fault internal/queue internal/db internal/store internal/store/blob validation",
+	"internal/routes":              "peppol",
 	"internal/backend/backendtest": "internal/backend",
 	"internal/verify":              "internal/store internal/store/blob",
 	"internal/pickup":              "internal/ap internal/db internal/durable internal/fault internal/store peppol",
@@ -61,7 +63,7 @@ var allowed = map[string]string{
 		"internal/db " +
 		"internal/ledger internal/store internal/store/blob internal/db/postgres internal/db/sqlite " +
 		"internal/documents internal/notify internal/verify reporting validation validation/core validation/pack " +
-		"internal/durable",
+		"internal/durable internal/routes",
 	"internal/setup": "peppol certs internal/fault certs/localca internal/durable",
 	"internal/bench": "",
 	"internal/accounts": "internal/fault internal/textfile internal/db internal/ledger peppol reporting " +

@@ -38,6 +38,7 @@ type Metadata struct {
 	Payload           string    `json:"payload"` // name of the file with the whole envelope (SBD)
 	PossibleDuplicate bool      `json:"possible_duplicate,omitempty"`
 	Tenant            string    `json:"tenant"`
+	Route             string    `json:"route"`                     // that led here
 	Attempt           int       `json:"attempt"`                   // 1 is the first; another one may have brought it before
 	DocumentNumber    string    `json:"document_number,omitempty"` // as the document bears it, if it was read
 	Domain            string    `json:"domain"`                    // eProcurement, eGov or payment

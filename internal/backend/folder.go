@@ -23,8 +23,9 @@ import (
 // attempt writes under a name of its own, so that two at once, after an expired lease, cannot disturb each other before
 // the rename. A repeat finds the subfolder, compares the document in it, and changes nothing (REL-012).
 type Folder struct {
-	Dir string
-	FS  durable.FS // nil means the operating system's
+	Called string // its name; "" means folder
+	Dir    string
+	FS     durable.FS // nil means the operating system's
 
 	turn  sync.Mutex // held while Dir is synced
 	mu    sync.Mutex
@@ -49,8 +50,8 @@ const (
 	fileMode   = 0o640
 )
 
-// Name returns "folder".
-func (f *Folder) Name() string { return "folder" }
+// Name returns the name of the backend.
+func (f *Folder) Name() string { return cmp.Or(f.Called, "folder") }
 
 func (f *Folder) fs() durable.FS { return cmp.Or[durable.FS](f.FS, durable.OS{}) }
 

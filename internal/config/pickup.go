@@ -192,11 +192,12 @@ func (c *Config) checkPickupPlace(i int, bad complain) {
 	if p.Dir == "" {
 		return
 	}
-	others := []struct{ key, dir string }{
-		{"data", c.Data}, {"deliver.folder", c.Deliver.Folder}, {"notify.folder", c.Notify.Folder},
+	others := []keyed{{"data", c.Data}, {"notify.folder", c.Notify.Folder}}
+	for _, t := range c.Targets() {
+		others = append(others, keyed{t.Key, t.Dir})
 	}
 	for _, other := range pickups[:i] {
-		others = append(others, struct{ key, dir string }{other.Key, other.Dir})
+		others = append(others, keyed{other.Key, other.Dir})
 	}
 	for _, o := range others {
 		if o.dir == "" {

@@ -164,7 +164,16 @@ func (n *Node) ruleAlarms() int {
 
 // volumes are the folders whose disks may become full.
 func (n *Node) volumes() map[string]string {
-	return map[string]string{"data": n.spool, "deliver": n.inbox.Dir}
+	all := map[string]string{"data": n.spool}
+	for name, t := range n.targets {
+		if n.Config.Deliver.Folder != "" {
+			name = "deliver"
+		} else {
+			name = "backend " + name
+		}
+		all[name] = t.Dir
+	}
+	return all
 }
 
 // Counting reads an index of all messages. So it takes at most a hundredth of the time, and at least countEvery lies

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/ap"
 	"github.com/ravn-ap/ravn/internal/backend"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/db"
@@ -34,17 +35,23 @@ func idleNode(t *testing.T) (*Node, *bytes.Buffer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := config.Load(w.Config)
+	log := &bytes.Buffer{}
+	return openIdle(t, w.Config, zerolog.New(log)), log
+}
+
+// openIdle opens the node of a configuration.
+func openIdle(t *testing.T, file string, log zerolog.Logger) *Node {
+	t.Helper()
+	cfg, err := config.Load(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := &bytes.Buffer{}
-	n, err := Open(t.Context(), cfg, Options{Log: zerolog.New(log)})
+	n, err := Open(t.Context(), cfg, Options{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = n.Close() })
-	return n, log
+	return n
 }
 
 // received stores a message of 100 kB for C4, and returns it with the file of its payload.
@@ -114,7 +121,7 @@ func TestREL003Undelivered(t *testing.T) {
 			return errors.Join(err, os.WriteFile(file, bytes.ToUpper(text), 0o600))
 		}, store.Quarantined, "RAVN-3003", "payload_damaged"},
 		"REL-012 something else there": {func(n *Node, m store.Message, _ string) error {
-			dir := filepath.Join(n.inbox.Dir, m.ID)
+			dir := filepath.Join(n.targets["folder"].Dir, m.ID)
 			return errors.Join(os.Mkdir(dir, 0o700),
 				os.WriteFile(filepath.Join(dir, "document.xml"), []byte("half"), 0o600))
 		}, store.Dead, "RAVN-3105", "delivery_conflict"},
@@ -225,7 +232,9 @@ func TestOPS004Classes(t *testing.T) {
 			n, _ := idleNode(t)
 			m, _ := received(t, n)
 			office := &answers{out: tc.out}
-			n.Inbound.Backend = office
+			n.Inbound.Route = func(*store.Message) (ap.Destination, bool) {
+				return ap.Destination{Route: "all", Backend: office}, true
+			}
 			before := n.opts.Now()
 			if state, code := tryDelivery(t, n, m); state != tc.state || code != tc.code {
 				t.Errorf("%s, %s", state, code)
@@ -239,9 +248,9 @@ func TestOPS004Classes(t *testing.T) {
 				t.Errorf("due: %+v", jobs)
 			}
 			// OPS-008
-			if meta := office.last; meta.Tenant != db.DefaultTenant || meta.Attempt != 1 || meta.Domain != "eGov" ||
-				meta.DocumentNumber != "4711" {
-				t.Errorf("metadata %+v", meta)
+			if got := office.last; got.Tenant != db.DefaultTenant || got.Attempt != 1 || got.Route != "all" ||
+				got.Domain != "eGov" || got.DocumentNumber != "4711" {
+				t.Errorf("metadata %+v", got)
 			}
 		})
 	}

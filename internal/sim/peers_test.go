@@ -81,7 +81,7 @@ func (n *peers) add(i int) error {
 			Tenant: tenant, Store: n.store, Blobs: files, Trust: w.trust,
 			Keys: func() *certs.Keyring { return keys }, Now: w.wall,
 		},
-		Backend: &office{w: w, p: n.process, tenant: tenant}, Lease: time.Minute, Queue: n.runner,
+		Route: (&office{w: w, p: n.process, tenant: tenant}).route, Lease: time.Minute, Queue: n.runner,
 	}
 	rx := &as4.Receiver{
 		Keys: in.Keys, Trust: w.trust, Handler: in, Seat: w.aps[i][0].Seat, Host: hostOf(i), Path: "/as4",
@@ -166,6 +166,12 @@ type office struct {
 }
 
 func (o *office) Name() string { return "office" }
+
+// route leads to the office. For some documents nobody has thought of a route, until calm comes (OPS-002).
+func (o *office) route(m *store.Message) (ap.Destination, bool) {
+	forgotten := o.w.dice("route", o.tenant, m.ConversationID).IntN(12) == 0 && !o.w.isCalm()
+	return ap.Destination{Route: "office", Backend: o}, !forgotten
+}
 
 // Deliver takes a document, or fails before or after it did (F-18).
 func (o *office) Deliver(ctx context.Context, d backend.Delivery) backend.Outcome {

@@ -1,0 +1,118 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/ravn-ap/ravn/internal/routes"
+)
+
+// routed is a configuration whose delivery is described in lines from 4 on.
+func routed(delivery string) string {
+	return withMore("as4:\n  listen: 127.0.0.1:1\n  plain: true\n# delivery\n" + delivery + "tenants: [acme]\n")
+}
+
+const twoBackends = `backends:
+- {name: erp, kind: folder, folder: erp}
+- {name: archive, kind: folder, folder: archive}
+routes:
+- {name: invoices, match: {receiver: "0192:810418052", document_type: "*::Invoice##*"}, to: erp}
+- name: acme
+  match: {tenant: acme}
+  to: archive
+- {name: rest, match: {}, to: archive}
+`
+
+// OPS-001: backends and routes of the file; the short form is one backend with one route for everything.
+func TestOPS001BackendsAndRoutes(t *testing.T) {
+	long, bad := checked(t, routed(twoBackends), nil)
+	if bad != "" {
+		t.Fatal(bad)
+	}
+	got := fmt.Sprint(long.Targets(), long.RouteTable().Routes())
+	if want := "[{backends[0].folder erp /erp} {backends[1].folder archive /archive}] " +
+		"[{invoices { 0192:810418052  *::Invoice##*   } erp} {acme {acme      } archive} " +
+		"{rest {      } archive}]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	short, bad := checked(t, withMore(inOrder), nil)
+	if bad != "" {
+		t.Fatal(bad)
+	}
+	got = fmt.Sprint(short.Targets(), short.RouteTable().Routes())
+	if want := "[{deliver.folder folder /f}] [{default {      } folder}]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if _, ok := short.RouteTable().Find(routes.Document{}); !ok {
+		t.Error("the short form is not for everything")
+	}
+}
+
+// OPS-001, OPS-002: what could not work, or not be told apart, is refused with its line.
+func TestOPS002RoutesAreChecked(t *testing.T) {
+	const erp, all = "backends:\n- {name: erp, kind: folder, folder: a}\n", "routes:\n- {name: r, match: {}, to: erp}\n"
+	for _, tc := range []struct{ delivery, want string }{
+		{"", "RAVN-1001: the configuration is wrong: deliver.folder: a folder is needed, or backends and routes"},
+		{"deliver: {folder: f}\n" + erp + all, "deliver.folder (line 10): it stands for one backend"},
+		{"deliver: {folder: f}\n" + all, "deliver.folder (line 10): it stands for one backend"},
+		{all, "backends: there are routes and no backend"},
+		{erp, "routes: there are backends and no route"},
+		{erp + "- {name: erp, kind: folder, folder: b}\n" + all, "RAVN-1016: the routes of received documents are not " +
+			"clear: backends[1].name (line 12): there is a backend erp already: backends[0].name (line 11)"},
+		{erp + all + "- {name: r, match: {}, to: erp}\n", "RAVN-1016: the routes of received documents are not clear: " +
+			"routes[1].name (line 14): there is a route r already: routes[0].name (line 13)"},
+		{erp + "routes:\n- {name: r, match: {}, to: epr}\n", "RAVN-1016: the routes of received documents are not " +
+			`clear: routes[0].to (line 13): there is no backend "epr", only erp (line 10)`},
+		{
+			"backends:\n- {name: erp, kind: webhook, folder: a}\n" + all,
+			`backends[0].kind (line 11): want one of the kinds that are offered: folder; have "webhook"`,
+		},
+		{"backends:\n- {name: erp, folder: a}\n" + all, "backends[0].kind: want one of the kinds"},
+		{"backends:\n- {name: erp, kind: folder}\n" + all, "backends[0].folder: a folder is needed"},
+		{"backends:\n- {name: E R P, kind: folder, folder: a}\n" + all, "backends[0].name (line 11): want small"},
+		{"backends:\n- {name: erp, kind: folder, folder: d/blobs/x}\n" + all, "/d/blobs/x belongs to the data folder"},
+		{
+			erp + "- {name: b, kind: folder, folder: a/b}\n" + all,
+			"backends[1].folder (line 12): /a/b and backends[0].folder (line 11), /a, must not lie in each other",
+		},
+		{erp + "routes:\n- {name: r, to: erp}\n", "routes[0] (line 13): say which documents take the route"},
+		{erp + "routes:\n- {name: r, match: , to: erp}\n", "routes[0] (line 13): say which documents take the route"},
+		{
+			erp + "routes:\n- {name: r, match: {receiver: 810418052}, to: erp}\n",
+			"routes[0].match.receiver (line 13): ",
+		},
+		{
+			erp + "routes:\n- {name: r, match: {tenant: beta}, to: erp}\n",
+			`routes[0].match.tenant (line 13): "beta" is not among the tenants`,
+		},
+		{erp + all + "notify: {folder: a/news}\n", "notify.folder (line 14): /a/news belongs to backends[0].folder"},
+		{erp + all + "submit: {folder: a/out}\n", "/a/out and backends[0].folder (line 11), /a, must not lie in each"},
+	} {
+		if _, bad := checked(t, routed(tc.delivery), nil); !strings.Contains(bad, tc.want) {
+			t.Errorf("%s: got %q, want %q", tc.delivery, bad, tc.want)
+		}
+	}
+	for _, key := range []string{"priority: 1", "match: {recever: x}"} {
+		_, err := Parse([]byte(routed(erp+"routes:\n- {name: r, to: erp, "+key+"}\n")), "/", nil)
+		if err == nil || !strings.Contains(err.Error(), "line 13") {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
+// OPS-002: what nothing can reach is said.
+func TestOPS002UnusedDelivery(t *testing.T) {
+	c, bad := checked(t, routed("backends:\n- {name: a, kind: folder, folder: a}\n- {name: b, kind: folder, folder: b}\n"+
+		"routes:\n- {name: all, match: {receiver: \"*\"}, to: a}\n- {name: one, match: {receiver: \"0192:1\"}, to: a}\n"), nil)
+	if bad != "" {
+		t.Fatal(bad)
+	}
+	var got []string
+	c.UnusedDelivery(func(path, problem string) { got = append(got, path+": "+problem) })
+	want := "[routes[1]: it is the route of no document: routes[0] (line 14) matches all that it matches " +
+		"backends[1].folder: no route leads to backend b]"
+	if fmt.Sprint(got) != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
