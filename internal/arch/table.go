@@ -42,12 +42,12 @@ var allowed = map[string]string{
 	"internal/alert":           "internal/db internal/fault internal/retryafter",
 	"internal/config": "peppol certs smp sml internal/fault internal/routes internal/textfile " +
 		"internal/durable",
-	"internal/db":              "",
-	"internal/ledger":          "internal/db peppol",
-	"internal/store":           "internal/db internal/ledger peppol",
-	"internal/queue":           "internal/db internal/store",
-	"internal/backend":         "internal/durable",
-	"internal/explain":         "as4 as4/mime as4/wssec certs ebms sbdh xml/safe xml/dsig internal/fault",
+	"internal/db":      "",
+	"internal/ledger":  "internal/db peppol",
+	"internal/store":   "internal/db internal/ledger peppol",
+	"internal/queue":   "internal/db internal/store",
+	"internal/backend": "internal/durable",
+	"internal/explain": "as4 as4/mime as4/wssec certs ebms sbdh xml/safe xml/dsig internal/fault",
 	"internal/ap": "as4 certs ebms peppol peppol/doctype reporting sbdh smp internal/backend " +
 		"internal/fault internal/queue internal/db internal/store internal/store/blob validation",
 	"internal/routes":              "peppol",
