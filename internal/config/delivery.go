@@ -139,7 +139,8 @@ func (c *Config) checkBackends(bad, confused complain) {
 		c.checkName(key, "backend", b.Name, first, bad, confused)
 		switch {
 		case !slices.Contains(kinds, b.Kind):
-			bad(at(key, "kind"), "want one of the kinds that are offered: %s; have %q", strings.Join(kinds, ", "), b.Kind)
+			const text = "want one of the kinds that are offered: %s; have %q"
+			bad(at(key, "kind"), text, strings.Join(kinds, ", "), b.Kind)
 		case b.Folder == "":
 			bad(at(key, "folder"), "a folder is needed")
 		}
@@ -154,7 +155,8 @@ func (c *Config) checkBackends(bad, confused complain) {
 		}
 		for _, other := range targets[:i] { // what one backend makes there another one must not take for its own
 			if other.Dir != "" && (within(t.Dir, other.Dir) || within(other.Dir, t.Dir)) {
-				bad(t.Key, "%s and %s%s, %s, must not lie in each other", t.Dir, other.Key, c.Where(other.Key), other.Dir)
+				const text = "%s and %s%s, %s, must not lie in each other"
+				bad(t.Key, text, t.Dir, other.Key, c.Where(other.Key), other.Dir)
 			}
 		}
 	}

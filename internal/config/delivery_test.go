@@ -58,10 +58,10 @@ func TestOPS002RoutesAreChecked(t *testing.T) {
 		{"deliver: {folder: f}\n" + all, "deliver.folder (line 10): it stands for one backend"},
 		{all, "backends: there are routes and no backend"},
 		{erp, "routes: there are backends and no route"},
-		{erp + "- {name: erp, kind: folder, folder: b}\n" + all, "RAVN-1016: the routes of received documents are not " +
-			"clear: backends[1].name (line 12): there is a backend erp already: backends[0].name (line 11)"},
-		{erp + all + "- {name: r, match: {}, to: erp}\n", "RAVN-1016: the routes of received documents are not clear: " +
-			"routes[1].name (line 14): there is a route r already: routes[0].name (line 13)"},
+		{erp + "- {name: erp, kind: folder, folder: b}\n" + all, "RAVN-1016: the routes of received documents are " +
+			"not clear: backends[1].name (line 12): there is a backend erp already: backends[0].name (line 11)"},
+		{erp + all + "- {name: r, match: {}, to: erp}\n", "RAVN-1016: the routes of received documents are not " +
+			"clear: routes[1].name (line 14): there is a route r already: routes[0].name (line 13)"},
 		{erp + "routes:\n- {name: r, match: {}, to: epr}\n", "RAVN-1016: the routes of received documents are not " +
 			`clear: routes[0].to (line 13): there is no backend "epr", only erp (line 10)`},
 		{
@@ -103,8 +103,9 @@ func TestOPS002RoutesAreChecked(t *testing.T) {
 
 // OPS-002: what nothing can reach is said.
 func TestOPS002UnusedDelivery(t *testing.T) {
-	c, bad := checked(t, routed("backends:\n- {name: a, kind: folder, folder: a}\n- {name: b, kind: folder, folder: b}\n"+
-		"routes:\n- {name: all, match: {receiver: \"*\"}, to: a}\n- {name: one, match: {receiver: \"0192:1\"}, to: a}\n"), nil)
+	c, bad := checked(t, routed("backends:\n- {name: a, kind: folder, folder: a}\n"+
+		"- {name: b, kind: folder, folder: b}\nroutes:\n- {name: all, match: {receiver: \"*\"}, to: a}\n"+
+		"- {name: one, match: {receiver: \"0192:1\"}, to: a}\n"), nil)
 	if bad != "" {
 		t.Fatal(bad)
 	}

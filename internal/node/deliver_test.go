@@ -49,7 +49,8 @@ func (n *tested) awaitState(t *testing.T, messageID string, state store.State, c
 func TestOPS002RoutesLead(t *testing.T) {
 	_, pki := testPKI(t)
 	from := newNode(t, pki, "POP900001")
-	to := runNode(t, withRoutes(t, pki, "POP900002", "- {name: orders, match: {document_type: '*::Order##*'}, to: rest}\n"+
+	to := runNode(t, withRoutes(t, pki, "POP900002", "- {name: orders, match: {document_type: '*::Order##*'}, "+
+		"to: rest}\n"+
 		"- {name: invoices, match: {receiver: '"+c4+"', document_type: '*::Invoice##*', c2: POP900001}, to: erp}\n"+
 		"- {name: all, match: {}, to: rest}\n"))
 	to.serve(t, c4, billing, process)
@@ -75,7 +76,8 @@ func TestOPS002RoutesLead(t *testing.T) {
 func TestOPS003ARouteThatComesLater(t *testing.T) {
 	_, pki := testPKI(t)
 	from := newNode(t, pki, "POP900001")
-	to := runNode(t, withRoutes(t, pki, "POP900002", "- {name: others, match: {receiver: '0192:991825827'}, to: rest}\n"))
+	to := runNode(t, withRoutes(t, pki, "POP900002", "- {name: others, match: {receiver: '0192:991825827'}, "+
+		"to: rest}\n"))
 	to.serve(t, c4, billing, process)
 	if _, err := from.postEnvelope(t, to.peer(), ebms.MessageID("m1@a.example"), "1"); err != nil {
 		t.Fatal(err)

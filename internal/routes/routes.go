@@ -10,7 +10,8 @@ import (
 	"github.com/ravn-ap/ravn/peppol"
 )
 
-// Match is what a route says of the documents that it is for. In each member * stands for any characters; "" is for all.
+// Match is what a route says of the documents that it is for. In each member * stands for any characters; "" is for
+// all.
 type Match struct {
 	Tenant, Receiver, Sender, DocType, Process, Domain, C2 string
 }
