@@ -352,7 +352,8 @@ func (in *Inbound) hand(ctx context.Context, m store.Message, meta backend.Metad
 		return backend.Ended(storedFault(m, err))
 	}
 	defer func() { _ = r.Close() }() // it was only read
-	out := to.Deliver(ctx, backend.Delivery{ID: m.ID, Payload: r, Metadata: meta})
+	receipt := func(ctx context.Context) ([]byte, error) { return in.receipt(ctx, m) }
+	out := to.Deliver(ctx, backend.Delivery{ID: m.ID, Payload: r, Metadata: meta, Receipt: receipt})
 	switch {
 	case out.Delivered():
 		out.Err = nil
@@ -364,6 +365,20 @@ func (in *Inbound) hand(ctx context.Context, m store.Message, meta backend.Metad
 		out.Err = storedFault(m, out.Err)
 	}
 	return out
+}
+
+// receipt returns the receipt that C2 got first. Those for repeats belong to later events.
+func (in *Inbound) receipt(ctx context.Context, m store.Message) ([]byte, error) {
+	pieces, err := in.Store.AllEvidence(ctx, m.Tenant, m.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range pieces {
+		if e.Kind == store.EvidenceReceipt && e.Attempt == 0 {
+			return e.Bytes, nil
+		}
+	}
+	return nil, errors.New("ap: the receipt of a message is missing")
 }
 
 // metadata describes a message for C4. The delivery id is the id of the message and never changes, so that C4 can

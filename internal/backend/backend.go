@@ -15,6 +15,9 @@ type Delivery struct {
 	ID       string // stable: the idempotency key
 	Payload  io.Reader
 	Metadata Metadata
+
+	// Receipt returns the receipt that C2 got, the same each time. It may be nil for a backend that does not ask.
+	Receipt func(context.Context) ([]byte, error)
 }
 
 // Metadata goes with a delivered document (OPS-008). Members are added, never changed or taken away.
@@ -35,7 +38,7 @@ type Metadata struct {
 	Accepted          time.Time `json:"accepted"`
 	Length            int64     `json:"length"`
 	SHA256            string    `json:"sha256"`
-	Payload           string    `json:"payload"` // name of the file with the whole envelope (SBD)
+	Payload           string    `json:"payload"` // name of the file with the whole envelope (SBD); a folder sets it
 	PossibleDuplicate bool      `json:"possible_duplicate,omitempty"`
 	Tenant            string    `json:"tenant"`
 	Route             string    `json:"route"`                     // that led here

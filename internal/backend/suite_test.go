@@ -14,35 +14,67 @@ import (
 	"github.com/ravn-ap/ravn/internal/durable"
 )
 
-// folderC4 is a folder as C4 sees it.
-type folderC4 struct{ dir string }
+// folderC4 is a folder of a layout as C4 sees it.
+type folderC4 struct {
+	dir    string
+	layout backend.Layout
+}
 
-func (c *folderC4) Backend() backend.Backend { return &backend.Folder{Dir: c.dir} }
+func (c *folderC4) folder(fsys durable.FS) *backend.Folder {
+	return &backend.Folder{
+		Dir: c.dir, Layout: c.layout, Pattern: "{receiver-value}_{delivery-id}", FS: fsys,
+	}
+}
+
+func (c *folderC4) Backend() backend.Backend { return c.folder(nil) }
 
 func (c *folderC4) Dying(n int) (backend.Backend, func() bool) {
 	mortal := &mortalFS{dies: int64(n)}
-	return &backend.Folder{Dir: c.dir, FS: mortal}, func() bool { return mortal.step.Load() >= mortal.dies }
+	return c.folder(mortal), func() bool { return mortal.step.Load() >= mortal.dies }
+}
+
+// endings are those of the documents of each layout, below the folder.
+var endings = map[backend.Layout]string{
+	backend.LayoutRavn: "/document.xml", backend.LayoutFlat: ".xml", backend.LayoutPerTransaction: "/sbd.xml",
+	backend.LayoutOxalis: "_ap.example.org.doc.xml",
+}
+
+// befores are what stands before the id of a delivery.
+var befores = map[backend.Layout]string{
+	backend.LayoutFlat: "0192_810418052_", backend.LayoutPerTransaction: "0192_810418052_",
+	backend.LayoutOxalis: "0192_810418052/0192_991825827/",
 }
 
 func (c *folderC4) Got(t testing.TB) map[string]backendtest.Got {
 	t.Helper()
-	entries, err := os.ReadDir(c.dir)
+	got := map[string]backendtest.Got{}
+	err := filepath.WalkDir(c.dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if strings.HasPrefix(e.Name(), ".") && path != c.dir {
+			if e.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		name, ok := strings.CutSuffix(strings.TrimPrefix(path, c.dir+"/"), endings[c.layout])
+		if !ok {
+			return nil
+		}
+		id, ok := strings.CutPrefix(name, befores[c.layout])
+		if !ok {
+			t.Errorf("there is %s", path)
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		got[id] = backendtest.Read(t, f)
+		return f.Close()
+	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	got := map[string]backendtest.Got{}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") {
-			continue
-		}
-		f, err := os.Open(filepath.Join(c.dir, e.Name(), backend.PayloadName))
-		if err != nil {
-			t.Fatal(err)
-		}
-		got[e.Name()] = backendtest.Read(t, f)
-		if err := f.Close(); err != nil {
-			t.Fatal(err)
-		}
 	}
 	return got
 }
@@ -107,5 +139,9 @@ func (f mortalFile) Write(p []byte) (n int, err error) {
 func (f mortalFile) Sync() error { return f.m.live(f.File.Sync) }
 
 func TestOPS004Folder(t *testing.T) {
-	backendtest.Run(t, func(t testing.TB) backendtest.C4 { return &folderC4{t.TempDir()} })
+	for _, layout := range backend.Layouts {
+		t.Run(string(layout), func(t *testing.T) {
+			backendtest.Run(t, func(t testing.TB) backendtest.C4 { return &folderC4{t.TempDir(), layout} })
+		})
+	}
 }

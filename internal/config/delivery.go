@@ -2,7 +2,9 @@ package config
 
 import (
 	"fmt"
+	"io/fs"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -14,6 +16,11 @@ type Backend struct {
 	Name   string `yaml:"name" doc:"Name of the backend, which routes, attempts and metrics use: small letters, digits and hyphens."`
 	Kind   string `yaml:"kind" doc:"folder. Others are not offered yet."`
 	Folder string `yaml:"folder,omitempty" doc:"folder: where the documents are put, like deliver.folder."`
+
+	Layout   string `yaml:"layout,omitempty" doc:"folder: ravn (<delivery id>/document.xml and metadata.json), flat (NAME.xml and NAME.json), per-transaction (NAME/sbd.xml and metadata.json), both as phoss-ap has them, or oxalis (<receiver>/<sender>/<message id>.doc.xml and .receipt.dat)." default:"ravn"`
+	Pattern  string `yaml:"pattern,omitempty" doc:"folder: NAME in the layouts flat and per-transaction. It may have {datetime}, {incoming-id}, {sbdh-instance-id}, {receiver-id}, {receiver-value}, {sender-id}, {sender-value}, {doctype-id}, {process-id} and {delivery-id}. Without incoming-id or delivery-id, which are the same, the end of that is appended." default:"{delivery-id}"`
+	Mode     int    `yaml:"mode,omitempty" doc:"folder: permissions of the files in octal, within the umask; whoever may read the files may enter the folders." default:"0640"`
+	Metadata string `yaml:"metadata,omitempty" doc:"folder: members of the metadata: ravn or phoss (those of phoss-ap)." default:"ravn"`
 }
 
 // Route says for which documents a backend is (OPS-002).
@@ -54,6 +61,11 @@ type Target struct {
 	Key  string // in the configuration
 	Name string
 	Dir  string // absolute
+
+	Layout  string      // "" for the default
+	Pattern string      // "" for the default
+	Mode    fs.FileMode // 0 for the default
+	Phoss   bool        // metadata have phoss-ap's members
 }
 
 // backends returns the backends as they were written, with their keys. The short form is one with nothing else said.
@@ -72,7 +84,10 @@ func (c *Config) backends() (list []Backend, keys []string) {
 func (c *Config) Targets() (all []Target) {
 	list, keys := c.backends()
 	for i, b := range list {
-		t := Target{Key: at(keys[i], "folder"), Name: b.Name}
+		t := Target{
+			Key: at(keys[i], "folder"), Name: b.Name, Layout: b.Layout, Pattern: b.Pattern,
+			Mode: fs.FileMode(b.Mode), Phoss: b.Metadata == metadataPhoss,
+		}
 		if b.Folder != "" { // otherwise Check refuses it
 			t.Dir = filepath.Clean(c.Path(b.Folder))
 		}
@@ -144,6 +159,7 @@ func (c *Config) checkBackends(bad, confused complain) {
 		case b.Folder == "":
 			bad(at(key, "folder"), "a folder is needed")
 		}
+		b.checkFiles(key, bad)
 	}
 	targets := c.Targets()
 	for i, t := range targets {
@@ -159,6 +175,49 @@ func (c *Config) checkBackends(bad, confused complain) {
 				bad(t.Key, text, t.Dir, other.Key, c.Where(other.Key), other.Dir)
 			}
 		}
+	}
+}
+
+// Layouts lists the layouts of folders; a test of package node compares them with those of package backend.
+func Layouts() []string { return []string{"ravn", "flat", "per-transaction", "oxalis"} }
+
+// Placeholders lists what the pattern of a backend may name; a test of package node compares it with package backend.
+func Placeholders() []string {
+	return []string{
+		"{datetime}", "{delivery-id}", "{doctype-id}", "{incoming-id}", "{process-id}", "{receiver-id}",
+		"{receiver-value}", "{sbdh-instance-id}", "{sender-id}", "{sender-value}",
+	}
+}
+
+const metadataPhoss = "phoss"
+
+// placeholder is what looks like one.
+var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
+
+// checkFiles checks what is said of the files in a folder.
+func (b *Backend) checkFiles(key string, bad complain) {
+	named := b.Layout == "flat" || b.Layout == "per-transaction"
+	if b.Layout != "" && !slices.Contains(Layouts(), b.Layout) {
+		bad(at(key, "layout"), "want %s, have %q", strings.Join(Layouts(), ", "), b.Layout)
+	} else if b.Pattern != "" && !named {
+		bad(at(key, "pattern"), "only the layouts flat and per-transaction have names of its form")
+	}
+	for _, p := range placeholder.FindAllString(b.Pattern, -1) {
+		if !slices.Contains(Placeholders(), p) {
+			bad(at(key, "pattern"), "there is no %s: want some of %s", p, strings.Join(Placeholders(), " "))
+		}
+	}
+	if strings.ContainsAny(placeholder.ReplaceAllString(b.Pattern, ""), `{}/\`) {
+		bad(at(key, "pattern"), "want a name without braces that stand alone and without / or \\, have %q", b.Pattern)
+	}
+	if b.Mode != 0 && (b.Mode&0o600 != 0o600 || b.Mode&^0o666 != 0) {
+		bad(at(key, "mode"), "want 0600 to 0666, like 0640, have %#o", b.Mode)
+	}
+	switch {
+	case b.Metadata != "" && b.Metadata != "ravn" && b.Metadata != metadataPhoss:
+		bad(at(key, "metadata"), "want ravn or phoss, have %q", b.Metadata)
+	case b.Metadata != "" && b.Layout == "oxalis":
+		bad(at(key, "metadata"), "the layout oxalis has no metadata")
 	}
 }
 

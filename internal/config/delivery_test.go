@@ -31,7 +31,8 @@ func TestOPS001BackendsAndRoutes(t *testing.T) {
 		t.Fatal(bad)
 	}
 	got := fmt.Sprint(long.Targets(), long.RouteTable().Routes())
-	if want := "[{backends[0].folder erp /erp} {backends[1].folder archive /archive}] " +
+	if want := "[{backends[0].folder erp /erp   ---------- false} " +
+		"{backends[1].folder archive /archive   ---------- false}] " +
 		"[{invoices { 0192:810418052  *::Invoice##*   } erp} {acme {acme      } archive} " +
 		"{rest {      } archive}]"; got != want {
 		t.Errorf("%s, want %s", got, want)
@@ -41,7 +42,7 @@ func TestOPS001BackendsAndRoutes(t *testing.T) {
 		t.Fatal(bad)
 	}
 	got = fmt.Sprint(short.Targets(), short.RouteTable().Routes())
-	if want := "[{deliver.folder folder /f}] [{default {      } folder}]"; got != want {
+	if want := "[{deliver.folder folder /f   ---------- false}] [{default {      } folder}]"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	if _, ok := short.RouteTable().Find(routes.Document{}); !ok {
@@ -115,5 +116,37 @@ func TestOPS002UnusedDelivery(t *testing.T) {
 		"backends[1].folder: no route leads to backend b]"
 	if fmt.Sprint(got) != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// OPS-010: what is said of the files of a folder.
+func TestOPS010FilesAreChecked(t *testing.T) {
+	text := func(more string) string {
+		return routed("backends:\n- {name: erp, kind: folder, folder: a, " + more +
+			"}\nroutes:\n- {name: r, match: {}, to: erp}\n")
+	}
+	const all = "layout: flat, mode: 0660, pattern: \"{datetime}_{sender-value}\", metadata: phoss"
+	c, bad := checked(t, text(all), nil)
+	const want = "[{backends[0].folder erp /a flat {datetime}_{sender-value} -rw-rw---- true}]"
+	if got := fmt.Sprint(c.Targets()); bad != "" || got != want {
+		t.Errorf("%s, %s", got, bad)
+	}
+	for more, want := range map[string]string{
+		"layout: tree":               `backends[0].layout (line 11): want ravn, flat, per-transaction, oxalis`,
+		"layout: oxalis, pattern: x": "backends[0].pattern (line 11): only the layouts",
+		"pattern: x":                 "backends[0].pattern (line 11): only the layouts",
+		"layout: flat, pattern: \"{reciever-id}\"":   "backends[0].pattern (line 11): there is no {reciever-id}",
+		"layout: flat, pattern: \"{delivery-id\"":    "backends[0].pattern (line 11): want a name without braces",
+		"layout: flat, pattern: \"a/{delivery-id}\"": "backends[0].pattern (line 11): want a name without braces",
+		"mode: 0440":                      `backends[0].mode (line 11): want 0600 to 0666, like 0640, have 0440`,
+		"mode: 0755":                      "backends[0].mode (line 11): want 0600 to 0666",
+		"mode: 640":                       "backends[0].mode (line 11): want 0600 to 0666",
+		"mode: -1":                        "backends[0].mode (line 11): want 0600 to 0666",
+		"metadata: json":                  "backends[0].metadata (line 11): want ravn or phoss",
+		"layout: oxalis, metadata: phoss": "backends[0].metadata (line 11): the layout oxalis has no metadata",
+	} {
+		if _, bad := checked(t, text(more), nil); !strings.Contains(bad, want) {
+			t.Errorf("%s: got %q, want %q", more, bad, want)
+		}
 	}
 }

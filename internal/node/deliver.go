@@ -20,7 +20,10 @@ import (
 func targets(cfg *config.Config) map[string]*backend.Folder {
 	all := map[string]*backend.Folder{}
 	for _, t := range cfg.Targets() {
-		all[t.Name] = &backend.Folder{Called: t.Name, Dir: t.Dir}
+		all[t.Name] = &backend.Folder{
+			Called: t.Name, Dir: t.Dir, Layout: backend.Layout(t.Layout), Pattern: t.Pattern, Mode: t.Mode,
+			Phoss: t.Phoss,
+		}
 	}
 	return all
 }

@@ -3,6 +3,7 @@ package node
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/ravn-ap/ravn/ebms"
 	"github.com/ravn-ap/ravn/internal/alert"
+	"github.com/ravn-ap/ravn/internal/backend"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -157,5 +159,53 @@ func TestOPS002CheckRemarks(t *testing.T) {
 	if len(got) != 2 || !strings.Contains(got[1], "routes[2]") || !strings.Contains(got[1], "routes[1] (line ") ||
 		!strings.Contains(got[0], "tenant default, "+c4+": no route can match a document of type "+billing) {
 		t.Errorf("%q", got)
+	}
+}
+
+// OPS-010: what the configuration allows is what folders know.
+func TestOPS010NamesAgree(t *testing.T) {
+	var layouts []string
+	for _, l := range backend.Layouts {
+		layouts = append(layouts, string(l))
+	}
+	if !slices.Equal(layouts, config.Layouts()) || !slices.Equal(backend.Placeholders(), config.Placeholders()) {
+		t.Errorf("backend has %q, %q", layouts, backend.Placeholders())
+	}
+}
+
+// OPS-010: a node delivers in the layout of its backend, with the receipt that C2 got.
+func TestOPS010NodeDelivers(t *testing.T) {
+	_, pki := testPKI(t)
+	file := withRoutes(t, pki, "POP900002", "- {name: all, match: {}, to: erp}\n")
+	rewrite(t, file, "folder: erp", "folder: erp, layout: oxalis, mode: 0600")
+	n := openIdle(t, file, zerolog.Nop())
+	m, _ := received(t, n)
+	if _, err := n.Store.Repeat(t.Context(), db.DefaultTenant, m.ID, []byte("digests"), []store.Evidence{
+		{Kind: store.EvidenceReceipt, Bytes: []byte("that of a repeat")},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if state, _ := tryDelivery(t, n, m); state != store.Delivered {
+		t.Fatal(state)
+	}
+	var got []string
+	err := filepath.WalkDir(n.targets["erp"].Dir, func(path string, e os.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			var info os.FileInfo
+			info, err = e.Info()
+			got = append(got, filepath.Base(path)+" "+info.Mode().String())
+		}
+		return err
+	})
+	want := []string{m.ID + ".doc.xml -rw-------", m.ID + ".receipt.dat -rw-------"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v, want %q", got, err, want)
+	}
+	receipts, err := filepath.Glob(filepath.Join(n.targets["erp"].Dir, "*", "*", "*.dat"))
+	if err != nil || len(receipts) != 1 {
+		t.Fatal(receipts, err)
+	}
+	if text, err := os.ReadFile(receipts[0]); err != nil || string(text) != "r" {
+		t.Errorf("the receipt is %q, %v", text, err)
 	}
 }

@@ -89,8 +89,16 @@ func describe(id string, length int64, sum string) backend.Metadata {
 	}
 }
 
+// delivery is one whose receipt is its own.
+func delivery(id string, payload io.Reader, m backend.Metadata) backend.Delivery {
+	return backend.Delivery{
+		ID: id, Payload: payload, Metadata: m,
+		Receipt: func(context.Context) ([]byte, error) { return []byte("receipt of " + id), nil },
+	}
+}
+
 func deliver(ctx context.Context, b backend.Backend, id, content string) backend.Outcome {
-	return b.Deliver(ctx, backend.Delivery{ID: id, Payload: strings.NewReader(content), Metadata: Of(id, content)})
+	return b.Deliver(ctx, delivery(id, strings.NewReader(content), Of(id, content)))
 }
 
 // want fails unless an outcome has the class, and an error only if C4 does not have the document.
@@ -193,9 +201,7 @@ func atOnce(t *testing.T, c C4, contents [2]string) (outs [2]backend.Outcome) {
 		b := c.Backend()
 		done[i] = make(chan backend.Outcome, 1)
 		go func() {
-			done[i] <- b.Deliver(t.Context(), backend.Delivery{
-				ID: id(1), Payload: readers[i], Metadata: Of(id(1), contents[i]),
-			})
+			done[i] <- b.Deliver(t.Context(), delivery(id(1), readers[i], Of(id(1), contents[i])))
 		}()
 	}
 	for i := range done {
@@ -220,9 +226,7 @@ func damaged(t *testing.T, c C4) {
 		"nothing":      strings.NewReader(""),
 		"late failure": io.MultiReader(strings.NewReader(whole), failing{broken}),
 	} {
-		o := c.Backend().Deliver(t.Context(), backend.Delivery{
-			ID: id(1), Payload: payload, Metadata: Of(id(1), whole),
-		})
+		o := c.Backend().Deliver(t.Context(), delivery(id(1), payload, Of(id(1), whole)))
 		if want(t, o, backend.Retry); strings.Contains(name, "fail") && !errors.Is(o.Err, broken) {
 			t.Errorf("%s: %v", name, o.Err)
 		}
@@ -255,7 +259,7 @@ func cancelled(t *testing.T, c C4) {
 		if after == 0 {
 			cancel()
 		}
-		o := c.Backend().Deliver(ctx, backend.Delivery{ID: id(n), Payload: src, Metadata: Of(id(n), whole)})
+		o := c.Backend().Deliver(ctx, delivery(id(n), src, Of(id(n), whole)))
 		cancel()
 		if want(t, o, backend.Retry); !errors.Is(o.Err, context.Canceled) {
 			t.Errorf("after %d bytes: %v", after, o.Err)
@@ -317,9 +321,7 @@ func large(t *testing.T, c C4) {
 	var most atomic.Uint64
 	src := io.TeeReader(zeros(size), &watch{most: &most})
 	for _, class := range []backend.Class{backend.Taken, backend.Already} {
-		o := c.Backend().Deliver(t.Context(), backend.Delivery{
-			ID: id(1), Payload: src, Metadata: describe(id(1), size, sum.SHA256),
-		})
+		o := c.Backend().Deliver(t.Context(), delivery(id(1), src, describe(id(1), size, sum.SHA256)))
 		want(t, o, class)
 	}
 	if got := c.Got(t)[id(1)]; got != sum {
