@@ -1,6 +1,7 @@
 package ap
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -33,6 +34,8 @@ type Inbound struct {
 	// attempt, and must not wait for anything (OPS-003).
 	Route func(*store.Message) (Destination, bool)
 
+	Spread func(time.Duration) time.Duration // changes each wait a little, like Jitter; nil leaves them as they are
+
 	Delivered func(store.Message, backend.Outcome) // called after each attempt; may be nil
 
 	// Alone reports whether Blobs holds all payloads of the record, so that a missing one is lost. Otherwise another
@@ -45,6 +48,16 @@ type Inbound struct {
 type Destination struct {
 	Route   string // its name
 	Backend backend.Backend
+	Plan    Plan          // of its attempts; a GiveUp of 0 means that there is always another one (OPS-005)
+	Timeout time.Duration // for one attempt, and a second more for each MiB; 0 means DefaultDeliverTimeout
+}
+
+// DefaultDeliverTimeout is that of OPS-006.
+const DefaultDeliverTimeout = time.Minute
+
+// DeliverTimeout is the time for an attempt to deliver a document of a size.
+func DeliverTimeout(timeout time.Duration, size int64) time.Duration {
+	return cmp.Or(timeout, DefaultDeliverTimeout) + time.Duration(size>>20)*time.Second
 }
 
 // place is a payload being written to the blob store.
@@ -193,9 +206,14 @@ func events(m *as4.Inbound) []store.Event {
 	return list
 }
 
-// deliverBackoff is the pause after the n-th failed delivery, at most an hour.
-func deliverBackoff(n int) time.Duration {
-	return min(time.Minute<<min(n-1, 6), time.Hour)
+// recordPause is the pause after the record could not be read or written.
+const recordPause = time.Minute
+
+func (in *Inbound) spread(d time.Duration) time.Duration {
+	if in.Spread == nil {
+		return d
+	}
+	return in.Spread(d)
 }
 
 // Forward delivers one accepted message to C4: it looks up its route, records an attempt, reads the payload, checking
@@ -204,7 +222,7 @@ func deliverBackoff(n int) time.Duration {
 func (in *Inbound) Forward(ctx context.Context, job store.Job) queue.Outcome {
 	m, err := in.Store.Get(ctx, job.Tenant, job.MessageID)
 	if err != nil {
-		return queue.Retry(deliverBackoff(1), err.Error())
+		return queue.Retry(recordPause, err.Error())
 	}
 	to, ok := in.Route(&m) // OPS-003: as the routes are now
 	if !ok {
@@ -215,21 +233,22 @@ func (in *Inbound) Forward(ctx context.Context, job store.Job) queue.Outcome {
 	case errors.Is(err, db.ErrConflict), errors.Is(err, store.ErrTransition):
 		return queue.Dead(err.Error()) // the message is in a state in which it is not delivered
 	case err != nil:
-		return queue.Retry(deliverBackoff(1), err.Error())
+		return queue.Retry(recordPause, err.Error())
 	}
+	job.Spent++
 	return in.finish(ctx, job, m, n, to)
 }
 
 // unrouted lets a message wait for which there is no route. That uses no attempt of its plan and is no crash (OPS-002).
 // The server makes it due as soon as its routes have changed.
 func (in *Inbound) unrouted(ctx context.Context, job store.Job) queue.Outcome {
-	due := in.Now().Add(Jitter(pauseAfter(in.Now().Sub(job.Created))))
+	due := in.Now().Add(in.spread(pauseAfter(in.Now().Sub(job.Created))))
 	err := in.Store.NotDelivered(ctx, job, due, fault.New(fault.NoRoute, nil, "").Error())
 	switch {
 	case errors.Is(err, store.ErrTransition):
 		return queue.Dead(err.Error())
 	case err != nil:
-		return queue.Retry(deliverBackoff(1), err.Error())
+		return queue.Retry(recordPause, err.Error())
 	}
 	return queue.AlreadyEnded()
 }
@@ -240,7 +259,7 @@ func (in *Inbound) finish(ctx context.Context, job store.Job, m store.Message, n
 	began := time.Now()
 	rep, report, out := in.deliver(ctx, m, n, to)
 	in.hook("deliver.done")
-	res := in.result(ctx, out, n)
+	res := in.result(ctx, out, job, n, to.Plan)
 	in.delivered(to, began, out)
 	res.Message, res.Evidence, res.Verdict = &m, report, verdict(rep)
 	if in.Delivered != nil {
@@ -248,7 +267,7 @@ func (in *Inbound) finish(ctx context.Context, job store.Job, m store.Message, n
 	}
 	// The delivery has happened and must be recorded even while the server stops: otherwise it would happen twice.
 	if err := in.Store.FinishAttempt(context.WithoutCancel(ctx), job, n, res); err != nil {
-		return queue.Retry(deliverBackoff(1), err.Error())
+		return queue.Retry(recordPause, err.Error())
 	}
 	return queue.AlreadyEnded()
 }
@@ -279,13 +298,17 @@ func isStoredFault(err error) bool {
 // elsewhereTries is after how many attempts, about a day, a missing payload that another node may have counts as lost.
 const elsewhereTries = 30
 
-// result is what attempt n leaves in the record (OPS-004).
-func (in *Inbound) result(ctx context.Context, out backend.Outcome, n int) store.Result {
+// result is what attempt n leaves in the record (OPS-004), and when the next one is (OPS-005).
+func (in *Inbound) result(ctx context.Context, out backend.Outcome, job store.Job, n int, plan Plan) store.Result {
 	if out.Delivered() {
 		return store.Result{State: store.Delivered, Outcome: "delivered", Detail: reference(out)}
 	}
-	wait := max(deliverBackoff(n), min(out.RetryAfter, backend.MostRetryAfter))
+	wait := max(in.spread(plan.wait(job.Spent)), min(out.RetryAfter, backend.MostRetryAfter))
 	res := store.Result{State: store.DeliveryFailed, Outcome: "failed", Retry: in.Now().Add(wait)}
+	over := plan.GiveUp > 0 && res.Retry.After(plan.ends(job)) && !out.Final()
+	if over {
+		out.Err = fault.New(fault.DeliveryDead, out.Err, "%d attempts in %s", job.Spent, plan.GiveUp)
+	}
 	res.Detail = reason(out.Err)
 	var coded *fault.Error
 	if errors.As(out.Err, &coded) {
@@ -295,8 +318,8 @@ func (in *Inbound) result(ctx context.Context, out backend.Outcome, n int) store
 	switch err := out.Err; {
 	case errors.Is(err, blob.ErrCorrupt), errors.Is(err, blob.ErrNotFound) && (n >= elsewhereTries || in.alone(ctx)):
 		res.State = store.Quarantined // REL-003: never delivered
-	case out.Final():
-		res.State = store.Dead // REL-011
+	case out.Final(), over:
+		res.State = store.Dead // REL-011, OPS-005
 	}
 	return res
 }
@@ -341,11 +364,11 @@ func (in *Inbound) deliver(ctx context.Context, m store.Message, n int, to Desti
 	if len(report) > 0 {
 		meta.Validation = report[0].Bytes
 	}
-	return rep, report, in.hand(ctx, m, meta, to.Backend)
+	return rep, report, in.hand(ctx, m, meta, to)
 }
 
 // hand gives a document to the backend. What the payload itself lacks comes before what the backend says.
-func (in *Inbound) hand(ctx context.Context, m store.Message, meta backend.Metadata, to backend.Backend,
+func (in *Inbound) hand(ctx context.Context, m store.Message, meta backend.Metadata, to Destination,
 ) backend.Outcome {
 	r, err := in.open(ctx, m.Payload)
 	if err != nil {
@@ -353,7 +376,9 @@ func (in *Inbound) hand(ctx context.Context, m store.Message, meta backend.Metad
 	}
 	defer func() { _ = r.Close() }() // it was only read
 	receipt := func(ctx context.Context) ([]byte, error) { return in.receipt(ctx, m) }
-	out := to.Deliver(ctx, backend.Delivery{ID: m.ID, Payload: r, Metadata: meta, Receipt: receipt})
+	limited, cancel := context.WithTimeout(ctx, DeliverTimeout(to.Timeout, m.Payload.Length))
+	defer cancel()
+	out := to.Backend.Deliver(limited, backend.Delivery{ID: m.ID, Payload: r, Metadata: meta, Receipt: receipt})
 	switch {
 	case out.Delivered():
 		out.Err = nil
@@ -361,6 +386,9 @@ func (in *Inbound) hand(ctx context.Context, m store.Message, meta backend.Metad
 		out.Err = fault.New(fault.DeliveryConflict, out.Err, "%s", m.ID)
 	case out.Err == nil:
 		out.Err = errors.New("ap: the backend says nothing about why it did not take the document")
+	case ctx.Err() == nil && errors.Is(out.Err, context.DeadlineExceeded):
+		const text = "the backend did not take the document in %s: %w"
+		out.Err = fmt.Errorf(text, DeliverTimeout(to.Timeout, m.Payload.Length), out.Err)
 	default:
 		out.Err = storedFault(m, out.Err)
 	}

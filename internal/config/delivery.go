@@ -1,12 +1,14 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ravn-ap/ravn/internal/routes"
 )
@@ -21,6 +23,10 @@ type Backend struct {
 	Pattern  string `yaml:"pattern,omitempty" doc:"folder: NAME in the layouts flat and per-transaction. It may have {datetime}, {incoming-id}, {sbdh-instance-id}, {receiver-id}, {receiver-value}, {sender-id}, {sender-value}, {doctype-id}, {process-id} and {delivery-id}. Without incoming-id or delivery-id, which are the same, the end of that is appended." default:"{delivery-id}"`
 	Mode     int    `yaml:"mode,omitempty" doc:"folder: permissions of the files in octal, within the umask; whoever may read the files may enter the folders." default:"0640"`
 	Metadata string `yaml:"metadata,omitempty" doc:"folder: members of the metadata: ravn or phoss (those of phoss-ap)." default:"ravn"`
+
+	Retry   []string `yaml:"retry,omitempty" doc:"Waits between the attempts to deliver a document, like 1m; each is spread by a fifth. After the last one there is an attempt every hour. Left out: 1m, 2m, 4m, 8m, 16m, 32m."`
+	GiveUp  string   `yaml:"give_up_after,omitempty" doc:"How long after it came a document is tried again, like 12h or 5d, at least 1m. After that it is given up, with an alert. 0: never." default:"5d"`
+	Timeout string   `yaml:"timeout,omitempty" doc:"Time for one attempt, 1s to 1h, and a second more for each MiB of the document." default:"60s"`
 }
 
 // Route says for which documents a backend is (OPS-002).
@@ -66,7 +72,24 @@ type Target struct {
 	Pattern string      // "" for the default
 	Mode    fs.FileMode // 0 for the default
 	Phoss   bool        // metadata have phoss-ap's members
+
+	Retry   []time.Duration // waits between attempts (OPS-005)
+	GiveUp  time.Duration   // 0 means never
+	Timeout time.Duration   // for one attempt, without what the size of the document adds
 }
+
+// usualRetry are the waits of a backend that names none.
+var usualRetry = []string{"1m", "2m", "4m", "8m", "16m", "32m"}
+
+// Bounds of the times of a backend.
+const (
+	usualGiveUp  = "5d"
+	minGiveUp    = time.Minute
+	maxGiveUp    = 3650 * 24 * time.Hour
+	usualTimeout = "60s"
+	minDeliver   = time.Second
+	maxDeliver   = time.Hour
+)
 
 // backends returns the backends as they were written, with their keys. The short form is one with nothing else said.
 func (c *Config) backends() (list []Backend, keys []string) {
@@ -88,6 +111,12 @@ func (c *Config) Targets() (all []Target) {
 			Key: at(keys[i], "folder"), Name: b.Name, Layout: b.Layout, Pattern: b.Pattern,
 			Mode: fs.FileMode(b.Mode), Phoss: b.Metadata == metadataPhoss,
 		}
+		if b.Retry == nil {
+			b.Retry = usualRetry
+		}
+		t.Retry = waitsOf(b.Retry)
+		t.GiveUp, _ = parseTime(cmp.Or(b.GiveUp, usualGiveUp)) // Check has refused what is none
+		t.Timeout, _ = parseTime(cmp.Or(b.Timeout, usualTimeout))
 		if b.Folder != "" { // otherwise Check refuses it
 			t.Dir = filepath.Clean(c.Path(b.Folder))
 		}
@@ -160,6 +189,7 @@ func (c *Config) checkBackends(bad, confused complain) {
 			bad(at(key, "folder"), "a folder is needed")
 		}
 		b.checkFiles(key, bad)
+		b.checkTimes(key, bad)
 	}
 	targets := c.Targets()
 	for i, t := range targets {
@@ -218,6 +248,17 @@ func (b *Backend) checkFiles(key string, bad complain) {
 		bad(at(key, "metadata"), "want ravn or phoss, have %q", b.Metadata)
 	case b.Metadata != "" && b.Layout == "oxalis":
 		bad(at(key, "metadata"), "the layout oxalis has no metadata")
+	}
+}
+
+func (b *Backend) checkTimes(key string, bad complain) {
+	checkWaits(at(key, "retry"), b.Retry, bad)
+	d, err := parseTime(cmp.Or(b.GiveUp, usualGiveUp))
+	if err != nil || d != 0 && d < minGiveUp || d > maxGiveUp {
+		bad(at(key, "give_up_after"), "want 0, or 1m to 3650d, have %q", b.GiveUp)
+	}
+	if d, err := parseTime(cmp.Or(b.Timeout, usualTimeout)); err != nil || d < minDeliver || d > maxDeliver {
+		bad(at(key, "timeout"), "want 1s to 1h, have %q", b.Timeout)
 	}
 }
 

@@ -24,13 +24,22 @@ routes:
 - {name: rest, match: {}, to: archive}
 `
 
+// files are the backends without what is said of attempts.
+func files(c *Config) (list []string) {
+	for _, t := range c.Targets() {
+		list = append(list, fmt.Sprintf("{%s %s %s %s %s %v %t}", t.Key, t.Name, t.Dir, t.Layout, t.Pattern, t.Mode,
+			t.Phoss))
+	}
+	return list
+}
+
 // OPS-001: backends and routes of the file; the short form is one backend with one route for everything.
 func TestOPS001BackendsAndRoutes(t *testing.T) {
 	long, bad := checked(t, routed(twoBackends), nil)
 	if bad != "" {
 		t.Fatal(bad)
 	}
-	got := fmt.Sprint(long.Targets(), long.RouteTable().Routes())
+	got := fmt.Sprint(files(long), long.RouteTable().Routes())
 	if want := "[{backends[0].folder erp /erp   ---------- false} " +
 		"{backends[1].folder archive /archive   ---------- false}] " +
 		"[{invoices { 0192:810418052  *::Invoice##*   } erp} {acme {acme      } archive} " +
@@ -41,7 +50,7 @@ func TestOPS001BackendsAndRoutes(t *testing.T) {
 	if bad != "" {
 		t.Fatal(bad)
 	}
-	got = fmt.Sprint(short.Targets(), short.RouteTable().Routes())
+	got = fmt.Sprint(files(short), short.RouteTable().Routes())
 	if want := "[{deliver.folder folder /f   ---------- false}] [{default {      } folder}]"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
@@ -128,7 +137,7 @@ func TestOPS010FilesAreChecked(t *testing.T) {
 	const all = "layout: flat, mode: 0660, pattern: \"{datetime}_{sender-value}\", metadata: phoss"
 	c, bad := checked(t, text(all), nil)
 	const want = "[{backends[0].folder erp /a flat {datetime}_{sender-value} -rw-rw---- true}]"
-	if got := fmt.Sprint(c.Targets()); bad != "" || got != want {
+	if got := fmt.Sprint(files(c)); bad != "" || got != want {
 		t.Errorf("%s, %s", got, bad)
 	}
 	for more, want := range map[string]string{
@@ -148,5 +157,39 @@ func TestOPS010FilesAreChecked(t *testing.T) {
 		if _, bad := checked(t, text(more), nil); !strings.Contains(bad, want) {
 			t.Errorf("%s: got %q, want %q", more, bad, want)
 		}
+	}
+}
+
+// OPS-005: the plan of each backend; what it does not say is usual.
+func TestOPS005Plans(t *testing.T) {
+	text := func(more string) string {
+		return routed("backends:\n- {name: erp, kind: folder, folder: a, " + more +
+			"}\nroutes:\n- {name: r, match: {}, to: erp}\n")
+	}
+	for more, want := range map[string]string{
+		"layout: ravn": "[1m0s 2m0s 4m0s 8m0s 16m0s 32m0s] 120h0m0s 1m0s",
+		"retry: [5s, 24h], give_up_after: 12h, timeout: 90s": "[5s 24h0m0s] 12h0m0s 1m30s",
+		"retry: [], give_up_after: 0":                        "[] 0s 1m0s",
+	} {
+		c, bad := checked(t, text(more), nil)
+		plan := c.Targets()[0]
+		if got := fmt.Sprint(plan.Retry, plan.GiveUp, plan.Timeout); bad != "" || got != want {
+			t.Errorf("%s: %s, %s, want %s", more, got, bad, want)
+		}
+	}
+	for more, want := range map[string]string{
+		"retry: [1m, 0s]":     "backends[0].retry[1] (line 11): want 1s to 24h, have 0s",
+		"give_up_after: 5s":   `backends[0].give_up_after (line 11): want 0, or 1m to 3650d, have "5s"`,
+		"give_up_after: soon": `backends[0].give_up_after (line 11): want 0, or 1m to 3650d, have "soon"`,
+		"timeout: 0s":         `backends[0].timeout (line 11): want 1s to 1h, have "0s"`,
+		"timeout: 2h":         `backends[0].timeout (line 11): want 1s to 1h, have "2h"`,
+	} {
+		if _, bad := checked(t, text(more), nil); !strings.Contains(bad, want) {
+			t.Errorf("%s: got %q, want %q", more, bad, want)
+		}
+	}
+	short, bad := checked(t, withMore(inOrder), nil)
+	if got := short.Targets()[0].GiveUp.String(); bad != "" || got != "120h0m0s" {
+		t.Errorf("deliver.folder gives up after %s, %s", got, bad)
 	}
 }

@@ -122,6 +122,11 @@ func (f *PickupFolder) time(name, text string) (time.Duration, error) {
 	if text == "" {
 		text = map[string]string{"scan": "2s", "settle": "2s", "keep": "30d"}[name]
 	}
+	return parseTime(text)
+}
+
+// parseTime reads a duration, which may be in days.
+func parseTime(text string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		if n, err := strconv.Atoi(days); err == nil && n > -10_000 && n < 10_000 {
 			return time.Duration(n) * 24 * time.Hour, nil

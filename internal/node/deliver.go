@@ -11,21 +11,42 @@ import (
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/routes"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/peppol"
 )
 
+// target is a backend with what the configuration says of attempts to deliver to it.
+type target struct {
+	*backend.Folder
+	plan    ap.Plan
+	timeout time.Duration
+}
+
 // targets makes the backends of a configuration (OPS-001).
-func targets(cfg *config.Config) map[string]*backend.Folder {
-	all := map[string]*backend.Folder{}
+func targets(cfg *config.Config) map[string]*target {
+	all := map[string]*target{}
 	for _, t := range cfg.Targets() {
-		all[t.Name] = &backend.Folder{
-			Called: t.Name, Dir: t.Dir, Layout: backend.Layout(t.Layout), Pattern: t.Pattern, Mode: t.Mode,
-			Phoss: t.Phoss,
+		all[t.Name] = &target{
+			&backend.Folder{
+				Called: t.Name, Dir: t.Dir, Layout: backend.Layout(t.Layout), Pattern: t.Pattern, Mode: t.Mode,
+				Phoss: t.Phoss,
+			},
+			ap.Plan{Waits: t.Retry, GiveUp: t.GiveUp},
+			t.Timeout,
 		}
 	}
 	return all
+}
+
+// longestDelivery is how long checking and delivering the largest document may take, before that counts as a crash.
+func (n *Node) longestDelivery() time.Duration {
+	var longest time.Duration
+	for _, t := range n.targets {
+		longest = max(longest, ap.DeliverTimeout(t.timeout, n.Config.AS4.MaxSize))
+	}
+	return max(queue.DefaultTimeout, longest+time.Duration(n.Config.Validation.Timeout)+time.Minute)
 }
 
 // route returns where a received document goes (OPS-003).
@@ -37,7 +58,8 @@ func (n *Node) route(m *store.Message) (ap.Destination, bool) {
 	if !ok {
 		return ap.Destination{}, false
 	}
-	return ap.Destination{Route: r.Name, Backend: n.targets[r.To]}, true
+	t := n.targets[r.To]
+	return ap.Destination{Route: r.Name, Backend: t.Folder, Plan: t.plan, Timeout: t.timeout}, true
 }
 
 // hurryUnrouted makes the documents due that wait for a route: with this configuration there may be one (OPS-003).

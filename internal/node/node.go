@@ -18,7 +18,6 @@ import (
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/alive"
 	"github.com/ravn-ap/ravn/internal/ap"
-	"github.com/ravn-ap/ravn/internal/backend"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/db/sqlite"
@@ -63,9 +62,9 @@ type Node struct {
 
 	opts    Options
 	routes  *routes.Table
-	targets map[string]*backend.Folder // for received documents, by name
-	cursor  string                     // of findLost
-	filled  string                     // of fillDocuments
+	targets map[string]*target // for received documents, by name
+	cursor  string             // of findLost
+	filled  string             // of fillDocuments
 	runner  *queue.Runner
 	sender  *queue.Runner // of messages to other access points
 	teller  *queue.Runner // of news to C1; nil if nobody is told
@@ -215,11 +214,12 @@ func (n *Node) wire(in *inspection) {
 	lease := time.Duration(n.Config.Deliver.Lease)
 	n.routes, n.targets = n.Config.RouteTable(), targets(n.Config)
 	n.Inbound = &ap.Inbound{
-		Core: core, Lease: lease, Route: n.route, Delivered: n.logDelivery, Alone: n.data.alone, Hook: n.opts.Hook,
+		Core: core, Lease: lease, Route: n.route, Spread: ap.Jitter,
+		Delivered: n.logDelivery, Alone: n.data.alone, Hook: n.opts.Hook,
 	}
 	n.runner = &queue.Runner{
 		Store: n.Store, Work: map[store.Kind]queue.Work{store.Deliver: n.Inbound.Forward}, Owner: n.process.Name,
-		Now: n.opts.Now, Lease: lease,
+		Now: n.opts.Now, Lease: lease, Timeout: n.longestDelivery(),
 		OnError: n.logJob,
 	}
 	n.Inbound.Queue = n.runner

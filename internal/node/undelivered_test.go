@@ -233,7 +233,9 @@ func TestOPS004Classes(t *testing.T) {
 			m, _ := received(t, n)
 			office := &answers{out: tc.out}
 			n.Inbound.Route = func(*store.Message) (ap.Destination, bool) {
-				return ap.Destination{Route: "all", Backend: office}, true
+				return ap.Destination{Route: "all", Backend: office, Plan: ap.Plan{Waits: []time.Duration{
+					time.Minute, 2 * time.Minute,
+				}}}, true
 			}
 			before := n.opts.Now()
 			if state, code := tryDelivery(t, n, m); state != tc.state || code != tc.code {
@@ -253,5 +255,75 @@ func TestOPS004Classes(t *testing.T) {
 				t.Errorf("metadata %+v", got)
 			}
 		})
+	}
+}
+
+// OPS-005: the waits of a backend's plan, then an hour each, until its end; after that the message is DEAD with
+// RAVN-3008 and what happened last. Without an end there is always another attempt.
+func TestOPS005Plan(t *testing.T) {
+	for _, giveUp := range []time.Duration{3 * time.Hour, 0} {
+		n, _ := idleNode(t)
+		m, _ := received(t, n)
+		now := time.Now()
+		n.Inbound.Now, n.Inbound.Spread = func() time.Time { return now }, nil
+		office := &answers{out: backend.Outcome{Class: backend.Retry, Err: errors.New("the office is closed")}}
+		n.Inbound.Route = func(*store.Message) (ap.Destination, bool) {
+			plan := ap.Plan{Waits: []time.Duration{time.Minute, 7 * time.Minute}, GiveUp: giveUp}
+			return ap.Destination{Backend: office, Plan: plan}, true
+		}
+		for i, want := range []time.Duration{time.Minute, 7 * time.Minute, time.Hour, time.Hour} {
+			if state, _ := tryDelivery(t, n, m); state != store.DeliveryFailed {
+				t.Fatalf("attempt %d: %s", i+1, state)
+			}
+			job, err := n.Store.JobOf(t.Context(), db.DefaultTenant, store.Deliver, m.ID)
+			if wait := job.Due.Sub(now).Round(time.Second); err != nil || wait != want {
+				t.Errorf("attempt %d: the next one is in %v, %v, want %v", i+1, wait, err, want)
+			}
+			now = job.Due
+		}
+		state, code := tryDelivery(t, n, m)
+		if giveUp == 0 {
+			if state != store.DeliveryFailed {
+				t.Errorf("without an end: %s, %s", state, code)
+			}
+			continue
+		}
+		got, err := n.Store.Get(t.Context(), db.DefaultTenant, m.ID)
+		attempts, aerr := n.Store.Attempts(t.Context(), db.DefaultTenant, m.ID)
+		if err := errors.Join(err, aerr); err != nil {
+			t.Fatal(err)
+		}
+		if last := attempts[len(attempts)-1].Detail; state != store.Dead || code != "RAVN-3008" ||
+			got.FaultCode != "RAVN-3008" || !strings.Contains(last, "5 attempts in 3h0m0s") ||
+			!strings.Contains(last, "the office is closed") {
+			t.Errorf("%s, %s, %s", state, code, last)
+		}
+	}
+}
+
+// hangs is a backend that takes nothing until its time is over.
+type hangs struct{ answers }
+
+func (hangs) Deliver(ctx context.Context, _ backend.Delivery) backend.Outcome {
+	<-ctx.Done()
+	return backend.Ended(ctx.Err())
+}
+
+// OPS-005: an attempt ends when its time is over, and there is another one.
+func TestOPS005Timeout(t *testing.T) {
+	n, _ := idleNode(t)
+	m, _ := received(t, n)
+	n.Inbound.Route = func(*store.Message) (ap.Destination, bool) {
+		return ap.Destination{Backend: &hangs{}, Timeout: 50 * time.Millisecond}, true
+	}
+	if state, _ := tryDelivery(t, n, m); state != store.DeliveryFailed {
+		t.Error(state)
+	}
+	attempts, err := n.Store.Attempts(t.Context(), db.DefaultTenant, m.ID)
+	if err != nil || len(attempts) != 1 || !strings.Contains(attempts[0].Detail, "did not take the document in 50ms") {
+		t.Errorf("%+v, %v", attempts, err)
+	}
+	if got := ap.DeliverTimeout(0, 100<<20); got != 160*time.Second {
+		t.Errorf("100 MiB have %v", got)
 	}
 }

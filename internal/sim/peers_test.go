@@ -170,7 +170,9 @@ func (o *office) Name() string { return "office" }
 // route leads to the office. For some documents nobody has thought of a route, until calm comes (OPS-002).
 func (o *office) route(m *store.Message) (ap.Destination, bool) {
 	forgotten := o.w.dice("route", o.tenant, m.ConversationID).IntN(12) == 0 && !o.w.isCalm()
-	return ap.Destination{Route: "office", Backend: o}, !forgotten
+	return ap.Destination{Route: "office", Backend: o, Plan: ap.Plan{Waits: []time.Duration{
+		time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 16 * time.Minute, 32 * time.Minute,
+	}}}, !forgotten
 }
 
 // Deliver takes a document, or fails before or after it did (F-18).

@@ -9,8 +9,8 @@ import (
 )
 
 // NotDelivered ends the turn of a received message without an attempt, as when there is no route for it (OPS-002): its
-// state stays, nothing of its plan is used, and the claim counts as one that ended (REL-067). An attempt that a
-// vanished worker left open is closed as interrupted. The reason is told once, however often it is the same.
+// state stays, its plan begins when it has its turn, and the claim counts as one that ended (REL-067). An attempt that
+// a vanished worker left open is closed as interrupted. The reason is told once, however often it is the same.
 // ErrTransition means that the message is not to be delivered.
 func (s *Store) NotDelivered(ctx context.Context, job Job, due time.Time, reason string) error {
 	return s.Update(ctx, job.Tenant, func(tx *Tx) error {
@@ -27,6 +27,9 @@ func (s *Store) NotDelivered(ctx context.Context, job Job, due time.Time, reason
 		}
 		if !CanMove(m.Direction, m.State, Delivering) {
 			return fmt.Errorf("%w: message %s is %s", ErrTransition, m.ID, m.State)
+		}
+		if err := tx.updateHeld(job, replanJob, tx.Clock()); err != nil {
+			return err
 		}
 		if err := tx.Release(job, due, reason); err != nil || told {
 			return err

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -51,6 +52,9 @@ func testNotDelivered(b *bench) {
 	job = b.claimed(store.Deliver)
 	b.must(b.NotDelivered(b.ctx, job, b.clock.Now(), why))
 	want(b, "state", b.state(m.ID), store.DeliveryFailed)
+	waits, err := b.JobOf(b.ctx, tenant, store.Deliver, m.ID)
+	b.must(err)
+	want(b, "OPS-005 its plan begins anew", fmt.Sprint(waits.Spent, " ", waits.Begun.Equal(b.clock.Now())), "0 true")
 	want(b, "with an old claim", errors.Is(b.NotDelivered(b.ctx, job, b.clock.Now(), why), store.ErrLeaseLost), true)
 	job = b.claimed(store.Deliver)
 	_, n, err := b.StartAttempt(b.ctx, job, store.Start{Endpoint: "folder", Lease: lease})
