@@ -27,7 +27,7 @@ type answer struct {
 	Optimized *answer  `json:"optimized"`
 }
 
-// plain replaces a type that we do not have: xs:anyURI, which fn:namespace-uri gives, counts as xs:string.
+// plain replaces a type whose items are strings with us: those of fn:namespace-uri are written as xs:string.
 func (a *answer) plain() *answer {
 	for i, s := range a.Items {
 		if uri, ok := strings.CutPrefix(s, "xs:anyURI "); ok {
