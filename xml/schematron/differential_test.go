@@ -361,5 +361,8 @@ func mutation(r *rand.Rand, d *safe.Doc) (doc, what string) {
 			strings.ToLower(old), old + "Z", old + "+01:00", strings.Map(nextDigit, old),
 		})
 	}
+	if strings.HasPrefix(v, "-") && strings.Trim(v, "-0.") == "" { // Saxon compares minus zero in its own way
+		return "", ""
+	}
 	return doc[:from+start+1] + v + "</" + name + ">" + doc[to:], fmt.Sprintf("%s %q", name, v)
 }
