@@ -28,6 +28,7 @@ const (
 	DeliveryDelayed   Rule = "delivery_delayed"
 	DeliveryDead      Rule = "delivery_dead"
 	Attention         Rule = "attention"
+	NoRoute           Rule = "no_route"
 	Poison            Rule = "poison"
 	Clock             Rule = "clock"
 	RulePacks         Rule = "rules"
@@ -72,9 +73,13 @@ var guides = map[Rule]guide{
 	DeliveryDelayed: {fault.Ours, "See to the place of delivery; ravn queue list says why each document waits"},
 	DeliveryDead:    {fault.Ours, "ravn documents show ID says why; then ravn documents retry ID or discard ID"},
 	Attention:       {fault.Ours, "ravn documents show ID says what is known and what is possible"},
-	Poison:          {fault.Ours, "ravn documents show ID says what is known; report it as a bug in the program"},
-	Clock:           {fault.Ours, "See to the time service of the machine"},
-	RulePacks:       {fault.Ours, "ravn rules alarms shows them all"},
+	NoRoute: {
+		fault.Ours,
+		"Add a route for them, see ravn routes test, and run ravn config reload: then they are delivered",
+	},
+	Poison:    {fault.Ours, "ravn documents show ID says what is known; report it as a bug in the program"},
+	Clock:     {fault.Ours, "See to the time service of the machine"},
+	RulePacks: {fault.Ours, "ravn rules alarms shows them all"},
 }
 
 // Rules lists all rules by name.
@@ -118,6 +123,7 @@ type Facts struct {
 	LookupsFail   time.Time        // since when no lookup is answered; zero: they are
 	Refused       Portion          // of the last ten minutes
 	Refusals      map[string]int64 // by seat, of the last ten minutes
+	Unrouted      []Stuck
 	Dead          []Document
 	Attention     []Document
 	Quarantined   []Document
@@ -150,6 +156,12 @@ type Portion struct{ Bad, All int64 }
 
 // above reports whether more than so many per cent are bad.
 func (p Portion) above(percent int64) bool { return p.Bad*100 > p.All*percent }
+
+// Stuck are documents of a tenant that wait for the same thing; ID is one of them.
+type Stuck struct {
+	Tenant, ID string
+	Documents  int64
+}
 
 // Backlog is work that waits.
 type Backlog struct {
@@ -332,6 +344,13 @@ func (t *Thresholds) receiving(f *Facts, _ time.Time) (list []Condition) {
 
 func (t *Thresholds) documents(f *Facts, _ time.Time) (list []Condition) {
 	list = each(DeliveryDead, Warn, "a received document was given up: it is not delivered", f.Dead)
+	for _, s := range f.Unrouted {
+		list = append(list, Condition{
+			Rule: NoRoute, Key: s.Tenant, Tenant: s.Tenant, Severity: Warn, Count: s.Documents, Code: fault.NoRoute,
+			Message: s.ID, What: fmt.Sprintf("no route matches %d received documents of tenant %s: they wait",
+				s.Documents, s.Tenant),
+		})
+	}
 	list = append(list, each(Attention, Warn, "a document needs a decision", f.Attention)...)
 	return append(list, each(Poison, Page, "a document is in quarantine", f.Quarantined)...)
 }

@@ -1,6 +1,7 @@
 package ap
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -25,16 +26,38 @@ import (
 // Inbound is C3: it stores verified messages and delivers them to C4. It implements as4.Handler.
 type Inbound struct {
 	Core
-	Backend   backend.Backend
-	Check     Check                            // of documents before delivery; the receipt was sent long before (D-10)
-	Lease     time.Duration                    // of a delivery; the queue extends it while the work runs
-	Queue     *queue.Runner                    // runs Forward; accepts deliveries that start right after acceptance
-	Delivered func(m store.Message, err error) // called after each delivery; may be nil
+	Check Check         // of documents before delivery; the receipt was sent long before (D-10)
+	Lease time.Duration // of a delivery; the queue extends it while the work runs
+	Queue *queue.Runner // runs Forward; accepts deliveries that start right after acceptance
+
+	// Route says where a document goes, or that no route matches it. It is asked at acceptance and again before every
+	// attempt, and must not wait for anything (OPS-003).
+	Route func(*store.Message) (Destination, bool)
+
+	Spread func(time.Duration) time.Duration // changes each wait a little, like Jitter; nil leaves them as they are
+
+	Delivered func(store.Message, backend.Outcome) // called after each attempt; may be nil
 
 	// Alone reports whether Blobs holds all payloads of the record, so that a missing one is lost. Otherwise another
 	// node may have it. nil means yes.
 	Alone func(ctx context.Context) (bool, error)
 	Hook  func(point string) // called at "deliver.claimed" and "deliver.done"; tests end the process there
+}
+
+// Destination is where a route leads.
+type Destination struct {
+	Route   string // its name
+	Backend backend.Backend
+	Plan    Plan          // of its attempts; a GiveUp of 0 means that there is always another one (OPS-005)
+	Timeout time.Duration // for one attempt, and a second more for each MiB; 0 means DefaultDeliverTimeout
+}
+
+// DefaultDeliverTimeout is that of OPS-006.
+const DefaultDeliverTimeout = time.Minute
+
+// DeliverTimeout is the time for an attempt to deliver a document of a size.
+func DeliverTimeout(timeout time.Duration, size int64) time.Duration {
+	return cmp.Or(timeout, DefaultDeliverTimeout) + time.Duration(size>>20)*time.Second
 }
 
 // place is a payload being written to the blob store.
@@ -115,21 +138,27 @@ func (in *Inbound) Accept(ctx context.Context, m *as4.Inbound) error {
 	return err
 }
 
-// store commits an acceptance. If the queue has a place, the same commit starts the delivery, which saves claiming it
-// and then runs beside the request; otherwise the delivery waits in the outbox (D-10).
+// store commits an acceptance. If the queue has a place and there is a route, the same commit starts the delivery,
+// which saves claiming it and then runs beside the request; otherwise the delivery waits in the outbox (D-10). A
+// message without a route is accepted like any other (OPS-002).
 func (in *Inbound) store(ctx context.Context, a store.Acceptance) error {
-	place := in.Queue.Reserve()
+	a.Message.Tenant = in.Tenant
+	to, ok := in.Route(&a.Message)
+	var place *queue.Place
+	if ok {
+		place = in.Queue.Reserve()
+	}
 	if place == nil {
 		_, err := in.Store.Accept(ctx, in.Tenant, a)
 		return err
 	}
 	m, job, n, err := in.Store.AcceptHeld(ctx, in.Tenant, a, in.Queue.Owner,
-		store.Start{Endpoint: in.Backend.Name(), Lease: in.Lease})
+		store.Start{Endpoint: to.Backend.Name(), Lease: in.Lease})
 	if err != nil || job.ID == "" {
 		place.Free()
 		return err
 	}
-	place.Do(job, func(ctx context.Context, job store.Job) queue.Outcome { return in.finish(ctx, job, m, n) })
+	place.Do(job, func(ctx context.Context, job store.Job) queue.Outcome { return in.finish(ctx, job, m, n, to) })
 	return nil
 }
 
@@ -177,44 +206,68 @@ func events(m *as4.Inbound) []store.Event {
 	return list
 }
 
-// deliverBackoff is the pause after the n-th failed delivery, at most an hour.
-func deliverBackoff(n int) time.Duration {
-	return min(time.Minute<<min(n-1, 6), time.Hour)
+// recordPause is the pause after the record could not be read or written.
+const recordPause = time.Minute
+
+func (in *Inbound) spread(d time.Duration) time.Duration {
+	if in.Spread == nil {
+		return d
+	}
+	return in.Spread(d)
 }
 
-// Forward delivers one accepted message to C4: it records an attempt, reads the payload, checking its hash, and records
-// the outcome together with the end of the job in one commit (REL-010, REL-003). It is the queue's work for
-// store.Deliver.
+// Forward delivers one accepted message to C4: it looks up its route, records an attempt, reads the payload, checking
+// its hash, and records the outcome together with the end of the job in one commit (REL-010, REL-003). It is the
+// queue's work for store.Deliver.
 func (in *Inbound) Forward(ctx context.Context, job store.Job) queue.Outcome {
-	m, n, err := in.Store.StartAttempt(ctx, job, store.Start{Endpoint: in.Backend.Name(), Lease: in.Lease})
+	m, err := in.Store.Get(ctx, job.Tenant, job.MessageID)
+	if err != nil {
+		return queue.Retry(recordPause, err.Error())
+	}
+	to, ok := in.Route(&m) // OPS-003: as the routes are now
+	if !ok {
+		return in.unrouted(ctx, job)
+	}
+	m, n, err := in.Store.StartAttempt(ctx, job, store.Start{Endpoint: to.Backend.Name(), Lease: in.Lease})
 	switch {
 	case errors.Is(err, db.ErrConflict), errors.Is(err, store.ErrTransition):
 		return queue.Dead(err.Error()) // the message is in a state in which it is not delivered
 	case err != nil:
-		return queue.Retry(deliverBackoff(1), err.Error())
+		return queue.Retry(recordPause, err.Error())
 	}
-	return in.finish(ctx, job, m, n)
+	job.Spent++
+	return in.finish(ctx, job, m, n, to)
+}
+
+// unrouted lets a message wait for which there is no route. That uses no attempt of its plan and is no crash (OPS-002).
+// The server makes it due as soon as its routes have changed.
+func (in *Inbound) unrouted(ctx context.Context, job store.Job) queue.Outcome {
+	due := in.Now().Add(in.spread(pauseAfter(in.Now().Sub(job.Created))))
+	err := in.Store.NotDelivered(ctx, job, due, fault.New(fault.NoRoute, nil, "").Error())
+	switch {
+	case errors.Is(err, store.ErrTransition):
+		return queue.Dead(err.Error())
+	case err != nil:
+		return queue.Retry(recordPause, err.Error())
+	}
+	return queue.AlreadyEnded()
 }
 
 // finish delivers the message of attempt n and records the outcome.
-func (in *Inbound) finish(ctx context.Context, job store.Job, m store.Message, n int) queue.Outcome {
+func (in *Inbound) finish(ctx context.Context, job store.Job, m store.Message, n int, to Destination) queue.Outcome {
 	in.hook("deliver.claimed")
 	began := time.Now()
-	res := store.Result{State: store.Delivered, Outcome: "delivered"}
-	rep, report, err := in.deliver(ctx, m)
+	rep, report, out := in.deliver(ctx, m, n, to)
 	in.hook("deliver.done")
-	if err != nil {
-		err = storedFault(m, err)
-		res = in.failedDelivery(ctx, err, n)
-	}
-	in.delivered(began, err)
+	res := in.result(ctx, out, job, n, to.Plan)
+	in.delivered(to, began, out)
 	res.Message, res.Evidence, res.Verdict = &m, report, verdict(rep)
 	if in.Delivered != nil {
-		in.Delivered(m, err)
+		in.Delivered(m, out)
 	}
 	// The delivery has happened and must be recorded even while the server stops: otherwise it would happen twice.
 	if err := in.Store.FinishAttempt(context.WithoutCancel(ctx), job, n, res); err != nil {
-		return queue.Retry(deliverBackoff(1), err.Error())
+		return queue.Retry(recordPause, err.Error())
 	}
 	return queue.AlreadyEnded()
 }
@@ -245,23 +298,42 @@ func isStoredFault(err error) bool {
 // elsewhereTries is after how many attempts, about a day, a missing payload that another node may have counts as lost.
 const elsewhereTries = 30
 
-func (in *Inbound) failedDelivery(ctx context.Context, err error, n int) store.Result {
-	res := store.Result{
-		State: store.DeliveryFailed, Outcome: "failed", Detail: err.Error(), Retry: in.Now().Add(deliverBackoff(n)),
+// result is what attempt n leaves in the record (OPS-004), and when the next one is (OPS-005).
+func (in *Inbound) result(ctx context.Context, out backend.Outcome, job store.Job, n int, plan Plan) store.Result {
+	if out.Delivered() {
+		return store.Result{State: store.Delivered, Outcome: "delivered", Detail: reference(out)}
 	}
+	wait := max(in.spread(plan.wait(job.Spent)), min(out.RetryAfter, backend.MostRetryAfter))
+	res := store.Result{State: store.DeliveryFailed, Outcome: "failed", Retry: in.Now().Add(wait)}
+	over := plan.GiveUp > 0 && res.Retry.After(plan.ends(job)) && !out.Final()
+	if over {
+		out.Err = fault.New(fault.DeliveryDead, out.Err, "%d attempts in %s", job.Spent, plan.GiveUp)
+	}
+	res.Detail = reason(out.Err)
 	var coded *fault.Error
-	if errors.As(err, &coded) {
+	if errors.As(out.Err, &coded) {
 		res.Code = string(coded.Code)
 		res.Detail = strings.TrimPrefix(res.Detail, res.Code+": ")
 	}
-	var permanent *backend.Permanent
-	switch {
+	switch err := out.Err; {
 	case errors.Is(err, blob.ErrCorrupt), errors.Is(err, blob.ErrNotFound) && (n >= elsewhereTries || in.alone(ctx)):
 		res.State = store.Quarantined // REL-003: never delivered
-	case errors.As(err, &permanent):
-		res.State = store.Dead // REL-011
+	case out.Final(), over:
+		res.State = store.Dead // REL-011, OPS-005
 	}
 	return res
+}
+
+// reference says what C4 told of a document that it has.
+func reference(out backend.Outcome) string {
+	var all []string
+	if out.Class == backend.Already {
+		all = append(all, "it was there before")
+	}
+	if out.Reference != "" {
+		all = append(all, "reference "+out.Reference)
+	}
+	return strings.Join(all, ", ")
 }
 
 // alone calls Alone; an error counts as no, because a payload must not be given up by mistake.
@@ -273,28 +345,68 @@ func (in *Inbound) alone(ctx context.Context) bool {
 	return yes && err == nil
 }
 
-// deliver checks the document and hands it to C4 together with the findings, which never hold it up.
-func (in *Inbound) deliver(ctx context.Context, m store.Message) (*validation.Report, []store.Evidence, error) {
+// deliver checks the document and hands it to C4, in attempt n, together with the findings, which never hold it up.
+func (in *Inbound) deliver(ctx context.Context, m store.Message, n int, to Destination) (*validation.Report,
+	[]store.Evidence, backend.Outcome,
+) {
 	req := validation.Request{DocType: m.DocType, Process: m.Process, On: in.Now()}
 	rep, err := in.checked(ctx, &in.Check, string(store.In), req, m.Payload.Length,
 		func() (io.ReadCloser, error) { return in.open(ctx, m.Payload) })
-	if err != nil {
-		return nil, nil, err
+	var report []store.Evidence
+	if err == nil {
+		report, err = reportEvidence(rep)
 	}
-	report, err := reportEvidence(rep)
 	if err != nil {
-		return nil, nil, err
-	}
-	r, err := in.open(ctx, m.Payload)
-	if err != nil {
-		return nil, nil, err
+		return nil, nil, backend.Ended(storedFault(m, err))
 	}
 	meta := metadata(m)
+	meta.Attempt, meta.Route = n, to.Route
 	if len(report) > 0 {
 		meta.Validation = report[0].Bytes
 	}
-	err = in.Backend.Deliver(ctx, backend.Delivery{ID: m.ID, Payload: r, Metadata: meta})
-	return rep, report, errors.Join(err, r.Close())
+	return rep, report, in.hand(ctx, m, meta, to)
+}
+
+// hand gives a document to the backend. What the payload itself lacks comes before what the backend says.
+func (in *Inbound) hand(ctx context.Context, m store.Message, meta backend.Metadata, to Destination,
+) backend.Outcome {
+	r, err := in.open(ctx, m.Payload)
+	if err != nil {
+		return backend.Ended(storedFault(m, err))
+	}
+	defer func() { _ = r.Close() }() // it was only read
+	receipt := func(ctx context.Context) ([]byte, error) { return in.receipt(ctx, m) }
+	limited, cancel := context.WithTimeout(ctx, DeliverTimeout(to.Timeout, m.Payload.Length))
+	defer cancel()
+	out := to.Backend.Deliver(limited, backend.Delivery{ID: m.ID, Payload: r, Metadata: meta, Receipt: receipt})
+	switch {
+	case out.Delivered():
+		out.Err = nil
+	case out.Class == backend.Conflict:
+		out.Err = fault.New(fault.DeliveryConflict, out.Err, "%s", m.ID)
+	case out.Err == nil:
+		out.Err = errors.New("ap: the backend says nothing about why it did not take the document")
+	case ctx.Err() == nil && errors.Is(out.Err, context.DeadlineExceeded):
+		const text = "the backend did not take the document in %s: %w"
+		out.Err = fmt.Errorf(text, DeliverTimeout(to.Timeout, m.Payload.Length), out.Err)
+	default:
+		out.Err = storedFault(m, out.Err)
+	}
+	return out
+}
+
+// receipt returns the receipt that C2 got first. Those for repeats belong to later events.
+func (in *Inbound) receipt(ctx context.Context, m store.Message) ([]byte, error) {
+	pieces, err := in.Store.AllEvidence(ctx, m.Tenant, m.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range pieces {
+		if e.Kind == store.EvidenceReceipt && e.Attempt == 0 {
+			return e.Bytes, nil
+		}
+	}
+	return nil, errors.New("ap: the receipt of a message is missing")
 }
 
 // metadata describes a message for C4. The delivery id is the id of the message and never changes, so that C4 can
@@ -307,7 +419,7 @@ func metadata(m store.Message) backend.Metadata {
 		DocType:  m.DocTypeScheme + "::" + m.DocType, Process: m.ProcessScheme + "::" + m.Process,
 		CountryC1: m.CountryC1, MLSTo: m.MLSTo, MLSType: m.MLSType, Accepted: m.Accepted,
 		Length: m.Payload.Length, SHA256: hex.EncodeToString(m.Payload.SHA256[:]), Payload: backend.PayloadName,
-		PossibleDuplicate: m.PossibleDuplicate,
+		PossibleDuplicate: m.PossibleDuplicate, Tenant: m.Tenant, DocumentNumber: m.DocumentNumber, Domain: m.Domain,
 	}
 }
 

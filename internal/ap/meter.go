@@ -8,7 +8,6 @@ import (
 
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/internal/backend"
-	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/validation"
 )
 
@@ -19,14 +18,6 @@ type Meter interface {
 	Delivery(backend, outcome string, took time.Duration)     // an attempt to deliver
 	Validation(direction, verdict string, took time.Duration) // a check of a document
 }
-
-// Outcomes of a delivery (OPS-004).
-const (
-	deliveryTaken     = "taken"
-	deliveryConflict  = "conflict"
-	deliveryPermanent = "permanent"
-	deliveryRetry     = "retry"
-)
 
 // step tells the meter how long a step of sending took that began at the given time.
 func (c *Core) step(name string, began time.Time) {
@@ -54,23 +45,16 @@ func (c *Core) attempted(err error) {
 	c.Meter.Attempt(outcome, code, status)
 }
 
-// delivered tells the meter how an attempt to deliver ended.
-func (in *Inbound) delivered(began time.Time, err error) {
+// delivered tells the meter how an attempt to deliver ended: with one of the classes of OPS-004.
+func (in *Inbound) delivered(to Destination, began time.Time, out backend.Outcome) {
 	if in.Meter == nil {
 		return
 	}
-	outcome := deliveryTaken
-	var permanent *backend.Permanent
-	var coded *fault.Error
-	switch {
-	case errors.As(err, &coded) && coded.Code == fault.DeliveryConflict:
-		outcome = deliveryConflict
-	case errors.As(err, &permanent):
-		outcome = deliveryPermanent
-	case err != nil:
-		outcome = deliveryRetry
+	class := out.Class
+	if !out.Final() {
+		class = backend.Retry
 	}
-	in.Meter.Delivery(in.Backend.Name(), outcome, time.Since(began))
+	in.Meter.Delivery(to.Backend.Name(), string(class), time.Since(began))
 }
 
 // checked is Check.document, of which the meter is told.

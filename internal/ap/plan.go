@@ -65,8 +65,11 @@ func (out *Outbound) next(job store.Job, m store.Message, asked time.Duration) (
 // pause is the time until the next look at a message that could not be tried, as when a register does not answer: the
 // longer that lasts, the longer, because each look is an event on record and a question to the register.
 func (out *Outbound) pause(job store.Job) time.Duration {
-	return out.Spread(min(max(out.Now().Sub(job.Begun)/8, leastPause), mostPause))
+	return out.Spread(pauseAfter(out.Now().Sub(job.Begun)))
 }
+
+// pauseAfter is the pause of what could not be tried for so long.
+func pauseAfter(waited time.Duration) time.Duration { return min(max(waited/8, leastPause), mostPause) }
 
 // mostTurnedAway is how often an access point may answer with an HTTP status that says that something is wrong with the
 // address, before the message has failed (REL-023).

@@ -40,17 +40,20 @@ var allowed = map[string]string{
 	"internal/download":        "smp",
 	"internal/metrics":         "ebms",
 	"internal/alert":           "internal/db internal/fault internal/retryafter",
-	"internal/config":          "peppol certs smp sml internal/fault internal/textfile internal/durable",
-	"internal/db":              "",
-	"internal/ledger":          "internal/db peppol",
-	"internal/store":           "internal/db internal/ledger peppol",
-	"internal/queue":           "internal/db internal/store",
-	"internal/backend":         "internal/durable internal/fault",
-	"internal/explain":         "as4 as4/mime as4/wssec certs ebms sbdh xml/safe xml/dsig internal/fault",
+	"internal/config": "peppol certs smp sml internal/fault internal/routes internal/textfile " +
+		"internal/durable",
+	"internal/db":      "",
+	"internal/ledger":  "internal/db peppol",
+	"internal/store":   "internal/db internal/ledger peppol",
+	"internal/queue":   "internal/db internal/store",
+	"internal/backend": "internal/durable",
+	"internal/explain": "as4 as4/mime as4/wssec certs ebms sbdh xml/safe xml/dsig internal/fault",
 	"internal/ap": "as4 certs ebms peppol peppol/doctype reporting sbdh smp internal/backend " +
 		"internal/fault internal/queue internal/db internal/store internal/store/blob validation",
-	"internal/verify": "internal/store internal/store/blob",
-	"internal/pickup": "internal/ap internal/db internal/durable internal/fault internal/store peppol",
+	"internal/routes":              "peppol",
+	"internal/backend/backendtest": "internal/backend",
+	"internal/verify":              "internal/store internal/store/blob",
+	"internal/pickup":              "internal/ap internal/db internal/durable internal/fault internal/store peppol",
 	"internal/documents": "as4 certs peppol peppol/doctype sbdh internal/db internal/durable internal/explain " +
 		"internal/fault internal/store internal/store/blob validation",
 	"internal/notify": "internal/backend internal/db internal/documents internal/queue internal/store",
@@ -60,7 +63,7 @@ var allowed = map[string]string{
 		"internal/db " +
 		"internal/ledger internal/store internal/store/blob internal/db/postgres internal/db/sqlite " +
 		"internal/documents internal/notify internal/verify reporting validation validation/core validation/pack " +
-		"internal/durable",
+		"internal/durable internal/routes",
 	"internal/setup": "peppol certs internal/fault certs/localca internal/durable",
 	"internal/bench": "",
 	"internal/accounts": "internal/fault internal/textfile internal/db internal/ledger peppol reporting " +

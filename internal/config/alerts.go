@@ -89,8 +89,8 @@ const (
 func AlertRules() []string {
 	return []string{
 		"attention", "certificate_expiry", "clock", "conservation", "delivery_dead", "delivery_delayed", "disk",
-		"not_ready", "peer_down", "poison", "receive_errors", "rules", "send_delayed", "send_failed", "smp_down",
-		"store_failed",
+		"no_route", "not_ready", "peer_down", "poison", "receive_errors", "rules", "send_delayed", "send_failed",
+		"smp_down", "store_failed",
 	}
 }
 

@@ -50,6 +50,9 @@ func (c *Config) Check() error {
 		bad("country", "%q is not an ISO 3166-1 code in capitals", c.Country)
 	}
 	c.checkPlaces(bad)
+	c.checkDelivery(bad, func(path, format string, args ...any) {
+		all = append(all, c.Fault(fault.RoutesConfused, nil, path, format, args...))
+	})
 	c.checkBounds(bad)
 	c.checkKeys(bad)
 	c.checkCerts(env, bad)
@@ -92,26 +95,24 @@ func (c *Config) checkChoices(bad complain) {
 	}
 }
 
-// checkPlaces checks the two folders. What is delivered must not lie among the payloads, where what no row knows is
+// checkPlaces checks the folders. What is delivered must not lie among the payloads, where what no row knows is
 // removed.
 func (c *Config) checkPlaces(bad complain) {
 	if c.Data == "" {
 		bad("data", "a folder is needed")
 	}
-	if c.Deliver.Folder == "" {
-		bad("deliver.folder", "a folder is needed")
-	}
-	if c.Data == "" || c.Deliver.Folder == "" {
+	if c.Notify.Folder == "" {
 		return
 	}
-	data, deliver := filepath.Clean(c.Path(c.Data)), filepath.Clean(c.Path(c.Deliver.Folder))
-	if within(deliver, data) && slices.Contains(dataParts,
-		strings.SplitN(strings.TrimPrefix(deliver, data)+"/", "/", 3)[1]) {
-		bad("deliver.folder", "%s belongs to the data folder itself: choose another", deliver)
+	news := filepath.Clean(c.Path(c.Notify.Folder))
+	for _, t := range c.Targets() {
+		if t.Dir != "" && within(news, t.Dir) {
+			bad("notify.folder", "%s belongs to %s: choose another", news, t.Key)
+			return
+		}
 	}
-	if news := filepath.Clean(c.Path(c.Notify.Folder)); c.Notify.Folder != "" && (within(news, data) && slices.Contains(
-		dataParts, strings.SplitN(strings.TrimPrefix(news, data)+"/", "/", 3)[1]) || within(news, deliver)) {
-		bad("notify.folder", "%s belongs to the data folder or to deliver.folder: choose another", news)
+	if c.inData(news) {
+		bad("notify.folder", "%s belongs to the data folder: choose another", news)
 	}
 }
 
@@ -423,26 +424,28 @@ func (c *Config) TLSRoots() (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// folders are the folders of the server, with the keys that name them.
-func (c *Config) folders() [4]struct{ key, dir string } {
+// keyed is a folder with the key that names it.
+type keyed struct{ key, dir string }
+
+// folders are those of the server: data, its parts blobs and spool, and then those for received documents.
+func (c *Config) folders() []keyed {
 	data := c.Path(c.Data)
-	return [...]struct{ key, dir string }{
-		{"data", data},
-		{"data", filepath.Join(data, "blobs")},
-		{"data", filepath.Join(data, "spool")},
-		{"deliver.folder", c.Path(c.Deliver.Folder)},
+	list := []keyed{{"data", data}, {"data", filepath.Join(data, "blobs")}, {"data", filepath.Join(data, "spool")}}
+	for _, t := range c.Targets() {
+		list = append(list, keyed{t.Key, t.Dir})
 	}
+	return list
 }
 
-// Folders makes the folders of the server and returns them: data with its parts, and the delivery folder.
-func (c *Config) Folders() (data, blobs, spool, deliver string, err error) {
+// Folders makes the folders of the server: those for received documents, and data with its parts, which it returns.
+func (c *Config) Folders() (data, blobs, spool string, err error) {
 	list := c.folders()
 	for _, f := range list {
 		if err := makeFolder(f.dir, 0o700); err != nil {
-			return "", "", "", "", c.Fault(fault.FolderUnusable, err, f.key, "%s", f.dir)
+			return "", "", "", c.Fault(fault.FolderUnusable, err, f.key, "%s", f.dir)
 		}
 	}
-	return list[0].dir, list[1].dir, list[2].dir, list[3].dir, nil
+	return list[0].dir, list[1].dir, list[2].dir, nil
 }
 
 // makeFolder makes a folder, if it is not there, and sees whether files can be made in it.

@@ -83,9 +83,12 @@ type Config struct {
 	} `yaml:"sbdh,omitempty"`
 
 	Deliver struct {
-		Folder string   `yaml:"folder" doc:"Folder for received documents, each in a folder of its own with payload and metadata.json."`
+		Folder string   `yaml:"folder,omitempty" doc:"Folder for received documents, each in a folder of its own with payload and metadata.json. It is short for a backend named folder with one route, default, for everything; backends and routes stand instead of it."`
 		Lease  Duration `yaml:"lease,omitempty" doc:"Lease of a delivery. After a crash, a document that was being delivered waits that long." default:"1m"`
-	} `yaml:"deliver"`
+	} `yaml:"deliver,omitempty"`
+
+	Backends []Backend `yaml:"backends,omitempty"`
+	Routes   []Route   `yaml:"routes,omitempty"`
 
 	Send struct {
 		Timeout Duration `yaml:"timeout,omitempty" doc:"Time limit for one attempt, from connecting to the end of the answer." default:"5m"`

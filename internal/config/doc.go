@@ -15,6 +15,9 @@ func Markdown() string {
 		return nil
 	})
 	describe(&b, "keys[].", reflect.TypeFor[Key]())
+	describe(&b, "backends[].", reflect.TypeFor[Backend]())
+	describe(&b, "routes[].", reflect.TypeFor[Route]())
+	describe(&b, "routes[].match.", reflect.TypeFor[RouteMatch]())
 	describe(&b, "send.plans[].", reflect.TypeFor[Plan]())
 	describe(&b, "submit.folders[].", reflect.TypeFor[PickupFolder]())
 	describe(&b, "submit.folders[].defaults.", reflect.TypeFor[PickupDefaults]())

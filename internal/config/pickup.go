@@ -122,6 +122,11 @@ func (f *PickupFolder) time(name, text string) (time.Duration, error) {
 	if text == "" {
 		text = map[string]string{"scan": "2s", "settle": "2s", "keep": "30d"}[name]
 	}
+	return parseTime(text)
+}
+
+// parseTime reads a duration, which may be in days.
+func parseTime(text string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		if n, err := strconv.Atoi(days); err == nil && n > -10_000 && n < 10_000 {
 			return time.Duration(n) * 24 * time.Hour, nil
@@ -192,11 +197,12 @@ func (c *Config) checkPickupPlace(i int, bad complain) {
 	if p.Dir == "" {
 		return
 	}
-	others := []struct{ key, dir string }{
-		{"data", c.Data}, {"deliver.folder", c.Deliver.Folder}, {"notify.folder", c.Notify.Folder},
+	others := []keyed{{"data", c.Data}, {"notify.folder", c.Notify.Folder}}
+	for _, t := range c.Targets() {
+		others = append(others, keyed{t.Key, t.Dir})
 	}
 	for _, other := range pickups[:i] {
-		others = append(others, struct{ key, dir string }{other.Key, other.Dir})
+		others = append(others, keyed{other.Key, other.Dir})
 	}
 	for _, o := range others {
 		if o.dir == "" {

@@ -1,10 +1,12 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/ravn-ap/ravn/internal/routes"
 	"github.com/ravn-ap/ravn/peppol"
 )
 
@@ -57,47 +59,11 @@ func planKey(i int, key string) string { return fmt.Sprintf("send.plans[%d].%s",
 
 // fits reports whether a plan is for the messages of a tenant with a document type, scheme::value.
 func (p Plan) fits(tenant, docType string) bool {
-	return (p.Tenant == "" || p.Tenant == tenant) && like(p.pattern(), docType)
+	return (p.Tenant == "" || p.Tenant == tenant) && routes.Like(p.pattern(), docType)
 }
 
-// pattern is what document types, scheme::value, are compared with. One without a scheme is for all schemes if it has
-// a *, and else for that which is meant if none is named.
-func (p Plan) pattern() string {
-	if p.DocumentType == "" {
-		return "*"
-	}
-	if strings.HasPrefix(p.DocumentType, "*") {
-		return p.DocumentType
-	}
-	for _, scheme := range []string{peppol.SchemeBusdox, peppol.SchemeWildcard} {
-		if strings.HasPrefix(p.DocumentType, scheme+"::") {
-			return p.DocumentType
-		}
-	}
-	if strings.Contains(p.DocumentType, "*") {
-		return "*::" + p.DocumentType
-	}
-	return peppol.SchemeBusdox + "::" + p.DocumentType
-}
-
-// like reports whether a text is what a pattern says, in which each * stands for any characters.
-func like(pattern, text string) bool {
-	parts := strings.Split(pattern, "*")
-	last := len(parts) - 1
-	if last == 0 {
-		return text == pattern
-	}
-	text, ok := strings.CutPrefix(text, parts[0])
-	if !ok {
-		return false
-	}
-	for _, part := range parts[1:last] { // the leftmost place of each leaves most to the others
-		if _, text, ok = strings.Cut(text, part); !ok {
-			return false
-		}
-	}
-	return strings.HasSuffix(text, parts[last])
-}
+// pattern is what document types, scheme::value, are compared with.
+func (p Plan) pattern() string { return cmp.Or(routes.DocTypePattern(p.DocumentType), "*") }
 
 func (c *Config) checkPlan(bad complain) {
 	checkWaits("send.retry", c.Send.Retry, bad)
@@ -147,7 +113,7 @@ func (c *Config) UnusedPlans(found func(path, earlier string)) {
 	for i, p := range c.Send.Plans {
 		for j, q := range c.Send.Plans[:i] {
 			// a * of p is taken as a character that only a * of q stands for
-			if (q.Tenant == "" || q.Tenant == p.Tenant) && like(q.pattern(), p.pattern()) {
+			if (q.Tenant == "" || q.Tenant == p.Tenant) && routes.Like(q.pattern(), p.pattern()) {
 				path := fmt.Sprintf("send.plans[%d]", j)
 				found(fmt.Sprintf("send.plans[%d]", i), path+c.Where(path))
 				break

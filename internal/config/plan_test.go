@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ravn-ap/ravn/internal/routes"
 )
 
 // AS4-121: the waits between attempts are what the file or the environment says, and by default those of D-12.
@@ -160,8 +162,8 @@ func TestLike(t *testing.T) {
 		{"ab", "abc", false},
 		{"*Invoice##*", "s::Invoice##x", true},
 	} {
-		if got := like(x.pattern, x.text); got != x.want {
-			t.Errorf("like(%q, %q) = %t", x.pattern, x.text, got)
+		if got := routes.Like(x.pattern, x.text); got != x.want {
+			t.Errorf("Like(%q, %q) = %t", x.pattern, x.text, got)
 		}
 	}
 }

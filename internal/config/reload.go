@@ -33,7 +33,10 @@ func (c *Config) Keep(old *Config) (kept []string) {
 // MakeNew makes the folders for documents and news that c names and old does not. One that both name is not made: if it
 // is gone its disk may not be mounted, and what uses it says so.
 func (c *Config) MakeNew(old *Config) error {
-	known := map[string]bool{"": true, old.Path(old.Deliver.Folder): true, old.Path(old.Notify.Folder): true}
+	known := map[string]bool{"": true, old.Path(old.Notify.Folder): true}
+	for _, t := range old.Targets() {
+		known[t.Dir] = true
+	}
 	for _, p := range old.Pickups() {
 		known[p.identity()] = true
 	}
@@ -43,11 +46,12 @@ func (c *Config) MakeNew(old *Config) error {
 			all = append(all, c.Fault(fault.FolderUnusable, err, key, "%s", dir))
 		}
 	}
-	for key, dir := range map[string]string{
-		"deliver.folder": c.Path(c.Deliver.Folder), "notify.folder": c.Path(c.Notify.Folder),
-	} {
-		if !known[dir] {
-			note(makeFolder(dir, 0o750), key, dir)
+	if dir := c.Path(c.Notify.Folder); !known[dir] {
+		note(makeFolder(dir, 0o750), "notify.folder", dir)
+	}
+	for _, t := range c.Targets() {
+		if !known[t.Dir] {
+			note(makeFolder(t.Dir, 0o750), t.Key, t.Dir)
 		}
 	}
 	for _, p := range c.Pickups() {

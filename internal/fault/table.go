@@ -18,6 +18,7 @@ const (
 	FolderNotEmpty     Code = "RAVN-1013"
 	RulesUnusable      Code = "RAVN-1014"
 	DatabaseVersion    Code = "RAVN-1015"
+	RoutesConfused     Code = "RAVN-1016"
 	ConfigKept         Code = "RAVN-1017"
 	WrongDatabase      Code = "RAVN-1019"
 	NothingRecorded    Code = "RAVN-1020"
@@ -66,6 +67,7 @@ const (
 	ColumnsMissing     Code = "RAVN-3009"
 	NotYetKnown        Code = "RAVN-3010"
 	DeliveryConflict   Code = "RAVN-3105"
+	NoRoute            Code = "RAVN-3106"
 	NoSuchAlert        Code = "RAVN-3301"
 	ChannelFailed      Code = "RAVN-3302"
 	CaptureUnreadable  Code = "RAVN-4001"
@@ -160,6 +162,12 @@ var Table = []Entry{
 		"Bruk samme program som serveren; stopp serveren først ved en oppgradering",
 		"databasen er av ein annan versjon enn dette programmet",
 		"Bruk same program som serveren; stopp serveren først ved ei oppgradering"),
+	row(RoutesConfused, Ours, Usage, "the routes of received documents are not clear",
+		"Give each backend and each route a name of its own, and lead each route to a backend that there is",
+		"rutene for mottatte dokumenter er ikke entydige",
+		"Gi hver backend og hver rute sitt eget navn, og led hver rute til en backend som finnes",
+		"rutene for mottekne dokument er ikkje eintydige",
+		"Gje kvar backend og kvar rute sitt eige namn, og lei kvar rute til ein backend som finst"),
 	row(ConfigKept, Ours, Usage, "the changed configuration is wrong: the server goes on with the one it has",
 		"Correct the file, check it with ravn config check, and reload again",
 		"den endrede konfigurasjonen er feil: serveren fortsetter med den den har",
@@ -455,6 +463,12 @@ var Table = []Entry{
 		"Finn ut hvem som la det der. Ingenting er overskrevet, og det blir ikke forsøkt igjen",
 		"noko anna ligg der eit dokument skulle leverast, under same leverings-id",
 		"Finn ut kven som la det der. Ingenting er overskrive, og det blir ikkje forsøkt igjen"),
+	row(NoRoute, Ours, Unsure, "no route leads to a place for a received document: it is safe and waits",
+		"Add a route for it, see ravn routes test, and run ravn config reload: then it is delivered by itself",
+		"ingen rute fører til et sted for et mottatt dokument: det er trygt og venter",
+		"Legg til en rute for det, se ravn routes test, og kjør ravn config reload: da leveres det av seg selv",
+		"inga rute fører til ein stad for eit motteke dokument: det er trygt og ventar",
+		"Legg til ei rute for det, sjå ravn routes test, og køyr ravn config reload: då blir det levert av seg sjølv"),
 	row(NoSuchAlert, Ours, Negative, "there is no such open alert", "See ravn alerts list",
 		"det finnes ikke noe slikt åpent varsel", "Se ravn alerts list",
 		"det finst ikkje noko slikt ope varsel", "Sjå ravn alerts list"),

@@ -13,6 +13,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/alert"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/smp"
 )
@@ -172,7 +173,7 @@ func (n *Node) facts() *alert.Facts {
 // recordFacts adds what the record says. That is the same for all nodes.
 func (n *Node) recordFacts(ctx context.Context, f *alert.Facts) error {
 	now := n.opts.Now()
-	return errors.Join(n.backlogFacts(ctx, f, now), n.documentFacts(ctx, f, now))
+	return errors.Join(n.backlogFacts(ctx, f, now), n.routeFacts(ctx, f), n.documentFacts(ctx, f, now))
 }
 
 func hostName() string {
@@ -232,6 +233,15 @@ func (n *Node) backlogFacts(ctx context.Context, f *alert.Facts, now time.Time) 
 		f.Peers = append(f.Peers, alert.PeerFact{Host: clean(lane), Since: since, Waiting: waits})
 	}
 	return nil
+}
+
+// routeFacts says what waits for a route.
+func (n *Node) routeFacts(ctx context.Context, f *alert.Facts) error {
+	list, err := n.Store.StuckFor(ctx, store.Deliver, string(fault.NoRoute), mostWaiting)
+	for _, s := range list {
+		f.Unrouted = append(f.Unrouted, alert.Stuck{Tenant: s.Tenant, ID: s.MessageID, Documents: s.Messages})
+	}
+	return err
 }
 
 // documentFacts lists the documents that need somebody.

@@ -65,6 +65,7 @@ func inspect(ctx context.Context, cfg *config.Config, o CheckOptions) *inspectio
 	in.rules()
 	in.alerts()
 	in.database(ctx)
+	cfg.UnusedDelivery(func(path, problem string) { in.remark(path, "%s", problem) })
 	cfg.UnusedPlans(func(path, earlier string) {
 		in.remark(path, "it is the plan of no message: %s fits all that it fits", earlier)
 	})
@@ -264,6 +265,10 @@ func (in *inspection) database(ctx context.Context) {
 		}
 	}
 	if in.opts.Connect {
-		in.add(connect(ctx, in.cfg))
+		ready, err := connect(ctx, in.cfg)
+		in.add(err)
+		if ready {
+			in.add(in.unrouted(ctx))
+		}
 	}
 }

@@ -231,7 +231,7 @@ func (n *Node) keepData(ctx context.Context) {
 func (n *Node) tidy(ctx context.Context) {
 	now := n.opts.Now()
 	n.try(ctx, "temporary files", func(context.Context) error {
-		return errors.Join(n.data.Files.Sweep(now), n.inbox.Sweep(now))
+		return errors.Join(n.data.Files.Sweep(now), n.sweepTargets(now))
 	})
 	if !n.try(ctx, "data folder", n.data.mark) {
 		return // nothing is removed unless the database is certainly the right one

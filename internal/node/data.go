@@ -60,7 +60,7 @@ func OpenData(ctx context.Context, cfg *config.Config) (*Data, error) {
 }
 
 func openStrangers(ctx context.Context, cfg *config.Config, opts db.Options, files blob.Options) (*Data, error) {
-	dir, blobs, spool, _, err := cfg.Folders()
+	dir, blobs, spool, err := cfg.Folders()
 	if err != nil {
 		return nil, err
 	}
@@ -107,9 +107,9 @@ func openStore(ctx context.Context, cfg *config.Config, dir string, opts db.Opti
 }
 
 // connect asks the configured database whether this program and the data folder can work with it, and changes nothing.
-func connect(ctx context.Context, cfg *config.Config) error {
+// ready says that it can be opened as it is.
+func connect(ctx context.Context, cfg *config.Config) (ready bool, err error) {
 	var seen db.Seen
-	var err error
 	dir := cfg.Path(cfg.Data)
 	if cfg.Database != "" {
 		seen, err = postgres.Look(ctx, cfg.Database)
@@ -117,27 +117,27 @@ func connect(ctx context.Context, cfg *config.Config) error {
 		seen, err = sqlite.Look(ctx, filepath.Join(dir, databaseName))
 	}
 	if err != nil {
-		return cfg.Fault(fault.DatabaseUnusable, err, "database", "it does not answer as it should")
+		return false, cfg.Fault(fault.DatabaseUnusable, err, "database", "it does not answer as it should")
 	}
 	known, err := db.Schema()
 	if err != nil {
-		return err
+		return false, err
 	}
 	if seen.Oldest > known {
-		return cfg.Fault(fault.DatabaseVersion, nil, "database", "it has schema %d, this program knows %d", seen.Schema,
-			known)
+		return false, cfg.Fault(fault.DatabaseVersion, nil, "database", "it has schema %d, this program knows %d",
+			seen.Schema, known)
 	}
 	mine, err := (&Data{dir: dir}).identity()
 	if err != nil {
-		return cfg.Fault(fault.FolderUnusable, err, "data", "%s", dir)
+		return false, cfg.Fault(fault.FolderUnusable, err, "data", "%s", dir)
 	}
 	if seen.Schema != 0 && seen.Schema != known || mine.Installation == "" {
-		return nil // its first start brings it up to date, or makes them belong together
+		return false, nil // its first start brings it up to date, or makes them belong together
 	}
 	if reason := mine.strangerTo(&seen.Installation); reason != "" {
-		return cfg.Fault(fault.WrongDatabase, nil, "data", "%s: %s", dir, reason)
+		return false, cfg.Fault(fault.WrongDatabase, nil, "data", "%s: %s", dir, reason)
 	}
-	return nil
+	return true, nil
 }
 
 // OpenStore opens the record alone, for commands that need nothing else.

@@ -21,7 +21,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/rs/zerolog"
 
-	"github.com/ravn-ap/ravn/internal/backend"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/fault"
@@ -145,7 +144,7 @@ func TestConnect(t *testing.T) {
 	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if err := connect(t.Context(), cfg); code(err) != fault.DatabaseUnusable {
+	if _, err := connect(t.Context(), cfg); code(err) != fault.DatabaseUnusable {
 		t.Errorf("a file that is no database: %v", err)
 	}
 	if after, err := os.ReadFile(file); err != nil || string(after) != text {
@@ -161,7 +160,7 @@ func TestConnect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = connect(t.Context(), remote)
+	_, err = connect(t.Context(), remote)
 	if code(err) != fault.DatabaseUnusable || !strings.Contains(err.Error(), "database (line 2)") ||
 		strings.Contains(err.Error(), "geheim") {
 		t.Errorf("a server that is not there: %v", err)
@@ -221,12 +220,12 @@ func TestREL007WrongDatabaseIsRefused(t *testing.T) {
 			if d = dataOf(t, cfg); d.mark(t.Context()) != nil || d.Store.Close() != nil {
 				t.Fatal("not marked")
 			}
-			if err := connect(t.Context(), cfg); err != nil {
+			if _, err := connect(t.Context(), cfg); err != nil {
 				t.Errorf("config check --connect before: %v", err)
 			}
 			tc.spoil(t, record, older)
 			was, before := exists(record), listing(t, d.dir)
-			if err := connect(t.Context(), cfg); code(err) != fault.WrongDatabase {
+			if _, err := connect(t.Context(), cfg); code(err) != fault.WrongDatabase {
 				t.Errorf("config check --connect got %v", err)
 			}
 			if after := listing(t, d.dir); !slices.Equal(before, after) {
@@ -487,7 +486,7 @@ func watched(t *testing.T) (*Node, *bytes.Buffer) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = n.Store.Close() })
-	n.inbox = &backend.Folder{Dir: cfg.Path(cfg.Deliver.Folder)}
+	n.targets = targets(cfg)
 	return n, log
 }
 

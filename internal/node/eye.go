@@ -164,7 +164,16 @@ func (n *Node) ruleAlarms() int {
 
 // volumes are the folders whose disks may become full.
 func (n *Node) volumes() map[string]string {
-	return map[string]string{"data": n.spool, "deliver": n.inbox.Dir}
+	all := map[string]string{"data": n.spool}
+	for name, t := range n.targets {
+		if n.Config.Deliver.Folder != "" {
+			name = "deliver"
+		} else {
+			name = "backend " + name
+		}
+		all[name] = t.Dir
+	}
+	return all
 }
 
 // Counting reads an index of all messages. So it takes at most a hundredth of the time, and at least countEvery lies
@@ -282,13 +291,12 @@ func (n *Node) ended(m *store.Message) {
 }
 
 // handedOver counts an attempt to deliver that was the last.
-func (n *Node) handedOver(m *store.Message, err error) {
-	var permanent *backend.Permanent
+func (n *Node) handedOver(m *store.Message, out backend.Outcome) {
 	age := n.opts.Now().Sub(m.Accepted)
 	switch {
-	case err == nil:
+	case out.Delivered():
 		n.eye.metrics.Ended(false, "delivered", age)
-	case errors.As(err, &permanent):
+	case out.Final():
 		n.eye.metrics.Ended(false, "dead", age)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/ravn-ap/ravn/as4"
 	"github.com/ravn-ap/ravn/as4/intake"
 	"github.com/ravn-ap/ravn/ebms"
+	"github.com/ravn-ap/ravn/internal/backend"
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/store"
@@ -162,11 +163,11 @@ func (n *Node) connectionClosed(c intake.Closing) {
 	}
 }
 
-// logDelivery logs the end of a delivery.
-func (n *Node) logDelivery(m store.Message, err error) {
-	n.handedOver(&m, err)
-	if err != nil {
-		n.failure(err).Str("dir", "in").Str("tx", m.ID).Str("message_id", m.MessageID).Msg("delivery failed")
+// logDelivery logs the end of an attempt to deliver.
+func (n *Node) logDelivery(m store.Message, out backend.Outcome) {
+	n.handedOver(&m, out)
+	if !out.Delivered() {
+		n.failure(out.Err).Str("dir", "in").Str("tx", m.ID).Str("message_id", m.MessageID).Msg("delivery failed")
 		return
 	}
 	n.opts.Log.Info().Str("dir", "in").Str("tx", m.ID).Str("message_id", m.MessageID).Msg("delivered")

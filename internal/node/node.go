@@ -18,7 +18,6 @@ import (
 	"github.com/ravn-ap/ravn/certs"
 	"github.com/ravn-ap/ravn/internal/alive"
 	"github.com/ravn-ap/ravn/internal/ap"
-	"github.com/ravn-ap/ravn/internal/backend"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/db/sqlite"
@@ -26,6 +25,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/fault"
 	"github.com/ravn-ap/ravn/internal/pickup"
 	"github.com/ravn-ap/ravn/internal/queue"
+	"github.com/ravn-ap/ravn/internal/routes"
 	"github.com/ravn-ap/ravn/internal/store"
 	"github.com/ravn-ap/ravn/internal/store/blob"
 	"github.com/ravn-ap/ravn/peppol"
@@ -61,9 +61,10 @@ type Node struct {
 	Remarks  []string // of the checks of the configuration
 
 	opts    Options
-	inbox   *backend.Folder
-	cursor  string // of findLost
-	filled  string // of fillDocuments
+	routes  *routes.Table
+	targets map[string]*target // for received documents, by name
+	cursor  string             // of findLost
+	filled  string             // of fillDocuments
 	runner  *queue.Runner
 	sender  *queue.Runner // of messages to other access points
 	teller  *queue.Runner // of news to C1; nil if nobody is told
@@ -147,7 +148,7 @@ func configured(cfg *config.Config, in *inspection, opts Options, l *lasting) *N
 // show registers this process in the data folder, before anything there is opened, and warns about another server that
 // uses the folder. Two servers on one folder are allowed, but rarely intended.
 func (n *Node) show() error {
-	data, _, _, _, err := n.Config.Folders()
+	data, _, _, err := n.Config.Folders()
 	if err != nil {
 		return err
 	}
@@ -211,13 +212,14 @@ func (n *Node) wire(in *inspection) {
 		Meter: n.eye.metrics, Uncounted: n.Config.Env() == certs.Test,
 	}
 	lease := time.Duration(n.Config.Deliver.Lease)
-	n.inbox = &backend.Folder{Dir: n.Config.Path(n.Config.Deliver.Folder)}
+	n.routes, n.targets = n.Config.RouteTable(), targets(n.Config)
 	n.Inbound = &ap.Inbound{
-		Core: core, Lease: lease, Backend: n.inbox, Delivered: n.logDelivery, Alone: n.data.alone, Hook: n.opts.Hook,
+		Core: core, Lease: lease, Route: n.route, Spread: ap.Jitter,
+		Delivered: n.logDelivery, Alone: n.data.alone, Hook: n.opts.Hook,
 	}
 	n.runner = &queue.Runner{
 		Store: n.Store, Work: map[store.Kind]queue.Work{store.Deliver: n.Inbound.Forward}, Owner: n.process.Name,
-		Now: n.opts.Now, Lease: lease,
+		Now: n.opts.Now, Lease: lease, Timeout: n.longestDelivery(),
 		OnError: n.logJob,
 	}
 	n.Inbound.Queue = n.runner
@@ -297,7 +299,7 @@ func (n *Node) work() []func(context.Context) {
 	list := []func(context.Context){
 		n.tell, n.runner.Run, n.sender.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts,
 		n.keepDocuments, n.keepConserved, n.watchRecord, n.watchCounts,
-		n.watchAlerts,
+		n.watchAlerts, n.hurryUnrouted,
 	}
 	for _, f := range n.pickups {
 		list = append(list, f.Run)

@@ -2,7 +2,9 @@ package node
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +15,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ravn-ap/ravn/certs"
+	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/backend"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/db"
 	"github.com/ravn-ap/ravn/internal/queue"
@@ -31,17 +35,23 @@ func idleNode(t *testing.T) (*Node, *bytes.Buffer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := config.Load(w.Config)
+	log := &bytes.Buffer{}
+	return openIdle(t, w.Config, zerolog.New(log)), log
+}
+
+// openIdle opens the node of a configuration.
+func openIdle(t *testing.T, file string, log zerolog.Logger) *Node {
+	t.Helper()
+	cfg, err := config.Load(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := &bytes.Buffer{}
-	n, err := Open(t.Context(), cfg, Options{Log: zerolog.New(log)})
+	n, err := Open(t.Context(), cfg, Options{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = n.Close() })
-	return n, log
+	return n
 }
 
 // received stores a message of 100 kB for C4, and returns it with the file of its payload.
@@ -60,7 +70,9 @@ func received(t *testing.T, n *Node) (store.Message, string) {
 		t.Fatal(err)
 	}
 	m, err := n.Store.Accept(t.Context(), db.DefaultTenant, store.Acceptance{
-		Message:  store.Message{ID: id, C2: "POP1", MessageID: id, Payload: ref},
+		Message: store.Message{
+			ID: id, C2: "POP1", MessageID: id, Payload: ref, Domain: "eGov", DocumentNumber: "4711",
+		},
 		Evidence: []store.Evidence{{Kind: store.EvidenceReceipt, Bytes: []byte("r")}},
 	})
 	if err != nil {
@@ -109,7 +121,7 @@ func TestREL003Undelivered(t *testing.T) {
 			return errors.Join(err, os.WriteFile(file, bytes.ToUpper(text), 0o600))
 		}, store.Quarantined, "RAVN-3003", "payload_damaged"},
 		"REL-012 something else there": {func(n *Node, m store.Message, _ string) error {
-			dir := filepath.Join(n.inbox.Dir, m.ID)
+			dir := filepath.Join(n.targets["folder"].Dir, m.ID)
 			return errors.Join(os.Mkdir(dir, 0o700),
 				os.WriteFile(filepath.Join(dir, "document.xml"), []byte("half"), 0o600))
 		}, store.Dead, "RAVN-3105", "delivery_conflict"},
@@ -175,5 +187,143 @@ func TestREL003PayloadOfAnotherNode(t *testing.T) {
 	if got := raised(t, log); len(got) != 30 || slices.ContainsFunc(got,
 		func(s string) bool { return s != "payload_missing" }) {
 		t.Errorf("alarms %q", got)
+	}
+}
+
+// answers is a backend that answers the same each time, and reads what it gets.
+type answers struct {
+	out  backend.Outcome
+	last backend.Metadata
+}
+
+func (a *answers) Name() string { return "answers" }
+
+func (a *answers) Deliver(_ context.Context, d backend.Delivery) backend.Outcome {
+	a.last = d.Metadata
+	if _, err := io.Copy(io.Discard, d.Payload); err != nil {
+		return backend.Ended(err)
+	}
+	return a.out
+}
+
+// REL-011: what each class of outcome makes of a message. One that nobody knows is no success.
+func TestOPS004Classes(t *testing.T) {
+	no := errors.New("the office says no")
+	of := func(c backend.Class, err error, after time.Duration) backend.Outcome {
+		return backend.Outcome{Class: c, Err: err, RetryAfter: after}
+	}
+	for name, tc := range map[string]struct {
+		out   backend.Outcome
+		state store.State
+		code  string
+		wait  time.Duration // at least, and at most a minute more
+	}{
+		"taken":      {of(backend.Taken, nil, 0), store.Delivered, "", 0},
+		"already":    {of(backend.Already, nil, 0), store.Delivered, "", 0},
+		"conflict":   {of(backend.Conflict, no, 0), store.Dead, "RAVN-3105", 0},
+		"permanent":  {of(backend.Permanent, no, 0), store.Dead, "", 0},
+		"retry":      {of(backend.Retry, no, 0), store.DeliveryFailed, "", 30 * time.Second},
+		"unknown":    {of("maybe", no, 0), store.DeliveryFailed, "", 30 * time.Second},
+		"silent":     {of("", nil, 0), store.DeliveryFailed, "", 30 * time.Second},
+		"later":      {of(backend.Retry, no, 20*time.Minute), store.DeliveryFailed, "", 20 * time.Minute},
+		"much later": {of(backend.Retry, no, 5*time.Hour), store.DeliveryFailed, "", time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, _ := idleNode(t)
+			m, _ := received(t, n)
+			office := &answers{out: tc.out}
+			n.Inbound.Route = func(*store.Message) (ap.Destination, bool) {
+				return ap.Destination{Route: "all", Backend: office, Plan: ap.Plan{Waits: []time.Duration{
+					time.Minute, 2 * time.Minute,
+				}}}, true
+			}
+			before := n.opts.Now()
+			if state, code := tryDelivery(t, n, m); state != tc.state || code != tc.code {
+				t.Errorf("%s, %s", state, code)
+			}
+			jobs, err := n.Store.Jobs(t.Context(), db.DefaultTenant, store.JobFilter{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tc.state == store.DeliveryFailed && (len(jobs) != 1 || jobs[0].Due.Sub(before) < tc.wait-time.Second ||
+				jobs[0].Due.Sub(before) > tc.wait+time.Minute) {
+				t.Errorf("due: %+v", jobs)
+			}
+			// OPS-008
+			if got := office.last; got.Tenant != db.DefaultTenant || got.Attempt != 1 || got.Route != "all" ||
+				got.Domain != "eGov" || got.DocumentNumber != "4711" {
+				t.Errorf("metadata %+v", got)
+			}
+		})
+	}
+}
+
+// OPS-005: the waits of a backend's plan, then an hour each, until its end; after that the message is DEAD with
+// RAVN-3008 and what happened last. Without an end there is always another attempt.
+func TestOPS005Plan(t *testing.T) {
+	for _, giveUp := range []time.Duration{3 * time.Hour, 0} {
+		n, _ := idleNode(t)
+		m, _ := received(t, n)
+		now := time.Now()
+		n.Inbound.Now, n.Inbound.Spread = func() time.Time { return now }, nil
+		office := &answers{out: backend.Outcome{Class: backend.Retry, Err: errors.New("the office is closed")}}
+		n.Inbound.Route = func(*store.Message) (ap.Destination, bool) {
+			plan := ap.Plan{Waits: []time.Duration{time.Minute, 7 * time.Minute}, GiveUp: giveUp}
+			return ap.Destination{Backend: office, Plan: plan}, true
+		}
+		for i, want := range []time.Duration{time.Minute, 7 * time.Minute, time.Hour, time.Hour} {
+			if state, _ := tryDelivery(t, n, m); state != store.DeliveryFailed {
+				t.Fatalf("attempt %d: %s", i+1, state)
+			}
+			job, err := n.Store.JobOf(t.Context(), db.DefaultTenant, store.Deliver, m.ID)
+			if wait := job.Due.Sub(now).Round(time.Second); err != nil || wait != want {
+				t.Errorf("attempt %d: the next one is in %v, %v, want %v", i+1, wait, err, want)
+			}
+			now = job.Due
+		}
+		state, code := tryDelivery(t, n, m)
+		if giveUp == 0 {
+			if state != store.DeliveryFailed {
+				t.Errorf("without an end: %s, %s", state, code)
+			}
+			continue
+		}
+		got, err := n.Store.Get(t.Context(), db.DefaultTenant, m.ID)
+		attempts, aerr := n.Store.Attempts(t.Context(), db.DefaultTenant, m.ID)
+		if err := errors.Join(err, aerr); err != nil {
+			t.Fatal(err)
+		}
+		if last := attempts[len(attempts)-1].Detail; state != store.Dead || code != "RAVN-3008" ||
+			got.FaultCode != "RAVN-3008" || !strings.Contains(last, "5 attempts in 3h0m0s") ||
+			!strings.Contains(last, "the office is closed") {
+			t.Errorf("%s, %s, %s", state, code, last)
+		}
+	}
+}
+
+// hangs is a backend that takes nothing until its time is over.
+type hangs struct{ answers }
+
+func (hangs) Deliver(ctx context.Context, _ backend.Delivery) backend.Outcome {
+	<-ctx.Done()
+	return backend.Ended(ctx.Err())
+}
+
+// OPS-005: an attempt ends when its time is over, and there is another one.
+func TestOPS005Timeout(t *testing.T) {
+	n, _ := idleNode(t)
+	m, _ := received(t, n)
+	n.Inbound.Route = func(*store.Message) (ap.Destination, bool) {
+		return ap.Destination{Backend: &hangs{}, Timeout: 50 * time.Millisecond}, true
+	}
+	if state, _ := tryDelivery(t, n, m); state != store.DeliveryFailed {
+		t.Error(state)
+	}
+	attempts, err := n.Store.Attempts(t.Context(), db.DefaultTenant, m.ID)
+	if err != nil || len(attempts) != 1 || !strings.Contains(attempts[0].Detail, "did not take the document in 50ms") {
+		t.Errorf("%+v, %v", attempts, err)
+	}
+	if got := ap.DeliverTimeout(0, 100<<20); got != 160*time.Second {
+		t.Errorf("100 MiB have %v", got)
 	}
 }

@@ -86,7 +86,7 @@ func (s *Store) AcceptHeld(ctx context.Context, tenant string, a Acceptance, own
 		if err != nil {
 			return err
 		}
-		if job, err = tx.enqueueHeld(Deliver, m.ID, hold{owner: owner, lease: st.Lease}); err != nil {
+		if job, err = tx.enqueueHeld(Deliver, m.ID, hold{owner: owner, lease: st.Lease, spent: 1}); err != nil {
 			return err
 		}
 		if n, err = tx.addAttempt(&m, st); err != nil {

@@ -132,6 +132,7 @@ const (
 	EventSealed            = "sealed"
 	EventAttempt           = "attempt"
 	EventNotSent           = "not_sent"
+	EventNotDelivered      = "not_delivered"
 	EventInterrupted       = "interrupted"
 	EventQuarantined       = "quarantined"
 	EventCancelled         = "cancelled"
@@ -144,7 +145,7 @@ const (
 // Stops reports whether an event kept its message from its goal, or says why it has not got there.
 func (e *Event) Stops() bool {
 	switch e.Kind {
-	case EventNotSent, EventInterrupted, EventQuarantined:
+	case EventNotSent, EventNotDelivered, EventInterrupted, EventQuarantined:
 		return true
 	case EventRequeued:
 		return false

@@ -85,11 +85,12 @@ type hold struct {
 	owner string
 	lease time.Duration
 	class Class
+	spent int // attempts that begin with it
 }
 
 const insertHeld = `INSERT INTO outbox (id, tenant, kind, job_key, message_id, args, created, due, class, owner,
-	lease_end, lease_boot, lease_ticks, token, tries, unended, done, dead, reason)
-	VALUES (?, ?, ?, ?, ?, NULL, ?, ` + db.Clock + `, ?, ?, ` + db.Clock + ` + ?, ?, ?, 1, 1, 1, 0, 0, '')
+	lease_end, lease_boot, lease_ticks, spent, token, tries, unended, done, dead, reason)
+	VALUES (?, ?, ?, ?, ?, NULL, ?, ` + db.Clock + `, ?, ?, ` + db.Clock + ` + ?, ?, ?, ?, 1, 1, 1, 0, 0, '')
 	ON CONFLICT (id) DO NOTHING`
 
 // enqueueHeld enters the work of a message that has just been created. A row that is there comes from the same write,
@@ -98,12 +99,12 @@ func (tx *Tx) enqueueHeld(kind Kind, messageID string, h hold) (Job, error) {
 	j := Job{
 		ID: jobID(tx.Tenant(), kind, messageID), Tenant: tx.Tenant(), Kind: kind, Key: messageID, MessageID: messageID,
 		Created: tx.Now(), Begun: tx.Now(), Due: tx.Now(), Owner: h.owner, LeaseEnd: tx.Now().Add(h.lease), Token: 1,
-		Tries: 1, Class: cmp.Or(h.class, Documents),
+		Tries: 1, Spent: h.spent, Class: cmp.Or(h.class, Documents),
 	}
 	args := []any{
 		j.ID, j.Tenant, string(kind), j.Key, messageID, db.Micros(tx.Now()), tx.Clock(), int(j.Class), h.owner,
 	}
-	_, err := tx.Exec(insertHeld, append(args, tx.lease(h.lease)...)...)
+	_, err := tx.Exec(insertHeld, append(append(args, tx.lease(h.lease)...), h.spent)...)
 	return j, err
 }
 
@@ -229,6 +230,7 @@ const (
 		reason = ?` + held
 	movingJob = `UPDATE outbox SET moving_since = ?` + held
 	foundJob  = `UPDATE outbox SET moving_since = 0, spent = 1, begun = ` + db.Clock + held
+	replanJob = `UPDATE outbox SET spent = 0, begun = ` + db.Clock + held
 )
 
 // updateHeld runs one of the statements above; ErrLeaseLost if the worker does not hold the job any more.

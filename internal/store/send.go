@@ -45,7 +45,7 @@ func (s *Store) SubmitHeld(ctx context.Context, tenant string, sub Submission, o
 			m, err = tx.Get(earlier)
 			return err
 		}
-		if job, err = tx.enqueueHeld(Send, m.ID, hold{owner, lease, sub.Class}); err != nil {
+		if job, err = tx.enqueueHeld(Send, m.ID, hold{owner: owner, lease: lease, class: sub.Class}); err != nil {
 			return err
 		}
 		return tx.Enqueue(sub.Tasks...)

@@ -212,7 +212,8 @@ func TestDifferentialDefaults(t *testing.T) {
 				if kind != nil {
 					attr = ` xsi:type="` + w.name(kind.name) + `"`
 				}
-				doc := open + "<f:" + p.elem.name.local + attr + ">" + content + "</f:" + p.elem.name.local + "></f:fixed></f:root>"
+				name := "f:" + p.elem.name.local
+				doc := open + "<" + name + attr + ">" + content + "</" + name + "></f:fixed></f:root>"
 				for _, e := range compareWith(t, j, s, file, []byte(doc)) {
 					found = append(found, e.Code)
 				}

@@ -307,10 +307,10 @@ func (r *Run) checkContent(f *frame) {
 }
 
 // checkDefault checks the default or fixed value that an element without content takes (XML Schema Part 1, §3.3.4
-// clause 5.1). It is valid against the declared type, but xsi:type may name another one, and a reference in it must find
-// its ID. Mixed content that must have elements is found incomplete with the rest of the content. The value is taken as
-// it is written in the schema, as XML Schema 1.1 does, not in the canonical form of 1.0: the two differ only for a type
-// in xsi:type with a pattern of its own.
+// clause 5.1). It is valid against the declared type, but xsi:type may name another one, and a reference in it must
+// find its ID. Mixed content that must have elements is found incomplete with the rest of the content. The value is
+// taken as it is written in the schema, as XML Schema 1.1 does, not in the canonical form of 1.0: the two differ only
+// for a type in xsi:type with a pattern of its own.
 func (r *Run) checkDefault(f *frame, v *constraint) {
 	why := "the type " + f.typ.name.local + " has no text"
 	switch f.typ.kind {

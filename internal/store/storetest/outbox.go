@@ -26,6 +26,7 @@ var outboxTests = []test{
 	{"REL-067 a claim whose work was not begun is no crash", testGiveBack},
 	{"REL-028 a natural key is entered once", testNaturalKey},
 	{"REL-010 the job of one message is taken before it is due", testTake},
+	{"OPS-002 a turn without a route is no attempt and no crash", testNotDelivered},
 }
 
 // report enters a job without a message.

@@ -1,0 +1,128 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/ravn-ap/ravn/internal/ap"
+	"github.com/ravn-ap/ravn/internal/backend"
+	"github.com/ravn-ap/ravn/internal/config"
+	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/fault"
+	"github.com/ravn-ap/ravn/internal/queue"
+	"github.com/ravn-ap/ravn/internal/routes"
+	"github.com/ravn-ap/ravn/internal/store"
+	"github.com/ravn-ap/ravn/peppol"
+)
+
+// target is a backend with what the configuration says of attempts to deliver to it.
+type target struct {
+	*backend.Folder
+	plan    ap.Plan
+	timeout time.Duration
+}
+
+// targets makes the backends of a configuration (OPS-001).
+func targets(cfg *config.Config) map[string]*target {
+	all := map[string]*target{}
+	for _, t := range cfg.Targets() {
+		all[t.Name] = &target{
+			&backend.Folder{
+				Called: t.Name, Dir: t.Dir, Layout: backend.Layout(t.Layout), Pattern: t.Pattern, Mode: t.Mode,
+				Phoss: t.Phoss,
+			},
+			ap.Plan{Waits: t.Retry, GiveUp: t.GiveUp},
+			t.Timeout,
+		}
+	}
+	return all
+}
+
+// longestDelivery is how long checking and delivering the largest document may take, before that counts as a crash.
+func (n *Node) longestDelivery() time.Duration {
+	var longest time.Duration
+	for _, t := range n.targets {
+		longest = max(longest, ap.DeliverTimeout(t.timeout, n.Config.AS4.MaxSize))
+	}
+	return max(queue.DefaultTimeout, longest+time.Duration(n.Config.Validation.Timeout)+time.Minute)
+}
+
+// route returns where a received document goes (OPS-003).
+func (n *Node) route(m *store.Message) (ap.Destination, bool) {
+	r, ok := n.routes.Find(routes.Document{
+		Tenant: m.Tenant, Receiver: m.Receiver, Sender: m.Sender, DocType: m.DocTypeScheme + "::" + m.DocType,
+		Process: m.ProcessScheme + "::" + m.Process, Domain: m.Domain, C2: string(m.C2),
+	})
+	if !ok {
+		return ap.Destination{}, false
+	}
+	t := n.targets[r.To]
+	return ap.Destination{Route: r.Name, Backend: t.Folder, Plan: t.plan, Timeout: t.timeout}, true
+}
+
+// hurryUnrouted makes the documents due that wait for a route: with this configuration there may be one (OPS-003).
+func (n *Node) hurryUnrouted(ctx context.Context) {
+	if n.try(ctx, "documents without a route", func(ctx context.Context) error {
+		return n.Store.Hurry(ctx, store.Deliver, string(fault.NoRoute))
+	}) {
+		n.runner.Wake()
+	}
+}
+
+// mostUnrouted is how many participants without a route a check names.
+const mostUnrouted = 20
+
+// unrouted remarks on participants who are served for a document type that no route can be the route of (OPS-002).
+func (in *inspection) unrouted(ctx context.Context) (err error) {
+	s, err := openStore(ctx, in.cfg, in.cfg.Path(in.cfg.Data), db.Options{Used: true})
+	if err != nil {
+		return in.cfg.Fault(fault.DatabaseUnusable, err, "database", "it cannot be read")
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	table := in.cfg.RouteTable()
+	left := 0
+	for _, tenant := range append([]string{db.DefaultTenant}, in.cfg.Tenants...) {
+		entries, err := s.ListServed(ctx, tenant, peppol.ParticipantID{})
+		if err != nil {
+			return in.cfg.Fault(fault.RecordUnreadable, err, "database", "who is served")
+		}
+		said := map[string]bool{}
+		for _, e := range entries {
+			if said[e.Participant.Key()] || table.Could(served(tenant, &e)) {
+				continue
+			}
+			said[e.Participant.Key()] = true
+			if left++; left <= mostUnrouted {
+				in.remark("routes", "tenant %s, %s: no route can match a document of type %s: it would wait", tenant,
+					e.Participant.Value(), e.DocType)
+			}
+		}
+	}
+	if left > mostUnrouted {
+		in.remark("routes", "so it is with %d other participants", left-mostUnrouted)
+	}
+	return nil
+}
+
+// served is what is known of the documents of an entry. Which types one with a * stands for is not known.
+func served(tenant string, e *store.Served) routes.Document {
+	d := routes.Document{
+		Tenant: tenant, Receiver: e.Participant.Value(), DocType: e.DocType.String(), Process: e.Process.String(),
+		Domain: e.Domain,
+	}
+	if strings.Contains(d.DocType, "*") {
+		d.DocType = ""
+	}
+	return d
+}
+
+// sweepTargets removes what dead attempts left in the folders of backends (CP-R12).
+func (n *Node) sweepTargets(now time.Time) error {
+	var all []error
+	for _, t := range n.targets {
+		all = append(all, t.Sweep(now))
+	}
+	return errors.Join(all...)
+}
