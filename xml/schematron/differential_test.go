@@ -83,7 +83,7 @@ func TestDifferentialDocuments(t *testing.T) {
 	var cases []mutatedCase
 	var lines []any
 	for i := range n {
-		sch := files[i%len(files)]
+		sch := files[i*len(files)/n] // ordered: the judge remembers the rule files of last time
 		c := mutatedCase{Sch: filepath.Join(rules, sch), name: sch, file: pick(r, docs[sch])}
 		c.Doc, c.how = mutated(t, r, string(golden.Read(t, "rules/"+c.file)))
 		cases = append(cases, c)
@@ -360,6 +360,9 @@ func mutation(r *rand.Rand, d *safe.Doc) (doc, what string) {
 			old[:len(old)/2] + "<!--c-->" + old[len(old)/2:], "-" + old, old + "0", old + ".005", old + old,
 			strings.ToLower(old), old + "Z", old + "+01:00", strings.Map(nextDigit, old),
 		})
+	}
+	if strings.HasPrefix(v, "-") && strings.Trim(v, "-0.") == "" { // Saxon compares minus zero in its own way
+		return "", ""
 	}
 	return doc[:from+start+1] + v + "</" + name + ">" + doc[to:], fmt.Sprintf("%s %q", name, v)
 }

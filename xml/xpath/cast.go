@@ -129,6 +129,12 @@ func castNumber(v Item, to Type) (Item, string) {
 }
 
 func castTemporal(v Item, to Type) (Item, string) {
+	switch { // a duration keeps the part that the other type has too, and they have none in common
+	case v.Type == Months && to == Duration:
+		return timeItem(to, &temporal{}), ""
+	case v.Type == Duration && to == Months:
+		return timeItem(to, &temporal{}), ""
+	}
 	if v.Type == DateTime && (to == Date || to == Time) {
 		w := *v.when
 		if to == Date {

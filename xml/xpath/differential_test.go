@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/big"
 	"regexp"
 	"slices"
 	"strconv"
@@ -26,7 +27,7 @@ type answer struct {
 	Optimized *answer  `json:"optimized"`
 }
 
-// plain replaces a type that we do not have: xs:anyURI, which fn:namespace-uri gives, counts as xs:string.
+// plain replaces a type whose items are strings with us: those of fn:namespace-uri are written as xs:string.
 func (a *answer) plain() *answer {
 	for i, s := range a.Items {
 		if uri, ok := strings.CutPrefix(s, "xs:anyURI "); ok {
@@ -51,12 +52,46 @@ func (a *answer) String() string {
 
 func (a *answer) same(b *answer) bool { return a.Error == b.Error && slices.Equal(a.Items, b.Items) }
 
-// alike is same without the difference between an integer and a decimal: both engines give integers for some
-// quotients, but not for all the same.
+// alike is same without the difference between an integer and a decimal, and without digits behind the eighteenth of a
+// fraction: both engines give integers for some quotients, but not for all the same, and Saxon writes more digits where
+// the divisor came out of a rounding with zeros at its end.
 func (a *answer) alike(b *answer) bool {
-	decimal := func(s string) string { return strings.Replace(s, "xs:integer ", "xs:decimal ", 1) }
-	return a.Error == "" && b.Error == "" &&
-		slices.EqualFunc(a.Items, b.Items, func(s, t string) bool { return decimal(s) == decimal(t) })
+	return a.Error == "" && b.Error == "" && slices.EqualFunc(a.Items, b.Items, func(s, t string) bool {
+		x, y := decimalItem(s), decimalItem(t)
+		if x == nil || y == nil {
+			return s == t
+		}
+		d := new(big.Rat).Sub(x, y)
+		return d.Abs(d).Cmp(big.NewRat(1, 1e18)) < 0
+	})
+}
+
+// decimalItem reads an item that is a decimal or an integer; nil if it is neither.
+func decimalItem(s string) *big.Rat {
+	kind, text, _ := strings.Cut(s, " ")
+	if kind != "xs:integer" && kind != "xs:decimal" {
+		return nil
+	}
+	v, _ := new(big.Rat).SetString(text)
+	return v
+}
+
+func TestAlike(t *testing.T) {
+	for _, tc := range []struct {
+		a, b string
+		want bool
+	}{
+		{"xs:integer 2", "xs:decimal 2", true},
+		{"xs:decimal -0.000666666666666667", "xs:decimal -0.00066666666666666667", true},
+		{"xs:decimal 0.1", "xs:decimal 0.10000000000000001", false},
+		{"xs:decimal 0.1", "xs:double 0.1", false},
+		{"xs:string 2", "xs:string 2", true},
+	} {
+		a, b := answer{Items: []string{tc.a}}, answer{Items: []string{tc.b}}
+		if got := a.alike(&b); got != tc.want {
+			t.Errorf("%s and %s: %v, want %v", tc.a, tc.b, got, tc.want)
+		}
+	}
 }
 
 // question is a case: an expression or a pattern at a node of a document.
@@ -216,7 +251,7 @@ func tally(t *testing.T, asked []*question, want []answer) {
 			}
 			continue
 		case q.got.alike(w):
-			kind, ok = "an integer for a decimal", true
+			kind, ok = "an integer for a decimal, or other digits", true
 		case w.Optimized != nil && q.got.same(w.Optimized):
 			kind, ok = "judge with its optimizer only", true
 		case q.got.Error == "" && w.Error == "" && reference.MatchString(q.Expr):

@@ -160,9 +160,6 @@ func extreme(x *code, better ordering) *code {
 				case nan || relation(&v, &best) == better:
 					best = v
 				}
-				if nan {
-					return
-				}
 			}
 			if floating != NoType && best.Type != floating {
 				best = realItem(floating, best.double())

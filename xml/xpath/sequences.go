@@ -44,12 +44,21 @@ var sequenceFunctions = map[string]map[int]builder{
 		2: func(a []*code) *code { return subsequence(a[0], a[1], nil) },
 		3: func(a []*code) *code { return subsequence(a[0], a[1], a[2]) },
 	},
-	"zero-or-one":   {1: func(a []*code) *code { return counted(a[0], 0, 1, codeZeroOrOne) }},
-	"one-or-more":   {1: func(a []*code) *code { return counted(a[0], 1, math.MaxInt, codeOneOrMore) }},
-	"exactly-one":   {1: func(a []*code) *code { return counted(a[0], 1, 1, codeExactlyOne) }},
-	"name":          {1: ofNode((*xdm.Tree).Written)},
-	"local-name":    {1: ofNode(func(t *xdm.Tree, n xdm.Node) string { return t.Name(n).Local })},
-	"namespace-uri": {1: ofNode(func(t *xdm.Tree, n xdm.Node) string { return t.Name(n).Space })},
+	"zero-or-one": {1: func(a []*code) *code { return counted(a[0], 0, 1, codeZeroOrOne) }},
+	"one-or-more": {1: func(a []*code) *code { return counted(a[0], 1, math.MaxInt, codeOneOrMore) }},
+	"exactly-one": {1: func(a []*code) *code { return counted(a[0], 1, 1, codeExactlyOne) }},
+	"name":        {1: ofNode((*xdm.Tree).Written)},
+	"local-name":  {1: ofNode(func(t *xdm.Tree, n xdm.Node) string { return t.Name(n).Local })},
+	"namespace-uri": {1: func(a []*code) *code {
+		name := ofNode(func(t *xdm.Tree, n xdm.Node) string { return t.Name(n).Space })(a)
+		c := fromAtom(String, func(f *Evaluation) (Item, bool) {
+			v, ok := name.atom(f)
+			v.sub = anyURI
+			return v, ok
+		})
+		c.one = true
+		return c
+	}},
 	"root": {1: func(a []*code) *code {
 		return fromPush(NodeT, func(f *Evaluation) {
 			mark := len(f.st)

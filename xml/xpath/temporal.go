@@ -61,7 +61,7 @@ func parseDate(s string) (*temporal, bool) {
 	return t, t.date(s)
 }
 
-// date reads year, month and day.
+// date reads year, month and day. There is a year 0, as XML Schema 1.1 has it.
 func (t *temporal) date(s string) bool {
 	neg := strings.HasPrefix(s, "-")
 	if neg {
@@ -78,7 +78,7 @@ func (t *temporal) date(s string) bool {
 	if neg {
 		t.year = -t.year
 	}
-	return ok[0] && ok[1] && ok[2] && t.year != 0 && t.month >= 1 && t.month <= 12 &&
+	return ok[0] && ok[1] && ok[2] && t.month >= 1 && t.month <= 12 &&
 		t.day >= 1 && t.day <= daysIn(t.year, t.month)
 }
 
@@ -220,9 +220,6 @@ func parseMonths(s string) (*temporal, bool) {
 // day is the last of its year and (153*(m-3)+2)/5 is how many days lie before month m.
 func days(year, month, day int) int64 {
 	y, m := int64(year), int64(month)
-	if y < 0 {
-		y++ // there is no year 0
-	}
 	if m <= 2 {
 		y--
 		m += 12
@@ -347,16 +344,9 @@ func (t *temporal) months() string {
 // (XML Schema Part 2 §E.1).
 func (t *temporal) plusMonths(months int) *temporal {
 	out := *t
-	year := t.year
-	if year < 0 {
-		year++ // there is no year 0
-	}
-	n := year*12 + t.month - 1 + months
+	n := t.year*12 + t.month - 1 + months
 	out.month = (n%12+12)%12 + 1
 	out.year = (n - (out.month - 1)) / 12
-	if out.year <= 0 {
-		out.year--
-	}
 	out.day = min(t.day, daysIn(out.year, out.month))
 	return &out
 }

@@ -155,6 +155,7 @@ final class Rules {
     final JsonObject result = new JsonObject();
     final JsonArray found = new JsonArray();
     int fired;
+    private boolean svrl; // the report is one
     private StringBuilder path; // of an Error, as stylesheets write it that are older than SVRL
 
     @Override
@@ -174,12 +175,13 @@ final class Rules {
 
     @Override
     public void startElement(String uri, String local, String name, Attributes attrs) {
-      if (local.equals("Xpath")) {
+      if (local.equals("Xpath") && !svrl) { // in SVRL an Error is what no reader of it looks at
         path = new StringBuilder();
       }
       if (!uri.equals(SVRL)) {
         return;
       }
+      svrl = true;
       switch (local) {
         case "fired-rule" -> {
           fired++;
