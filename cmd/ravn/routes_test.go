@@ -40,7 +40,8 @@ func TestOPS007RoutesAndBackends(t *testing.T) {
 		{
 			"routes test --receiver 0192:810418052 --sender 0192:991825827 --doctype billing", 0,
 			"have busdox-docid-qns::urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice##urn:" +
-				"cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0::2.1\nroute invoices, to backend erp\n",
+				"cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:" +
+				"billing:3.0::2.1\nroute invoices, to backend erp\n",
 		},
 		{"routes test --receiver 0192:810418052 --sender 0192:991825827 --send", 0, "to backend erp, which works\n"},
 		{"routes test --receiver 0192:810418052", 1, "not invoices: it wants sender 0192:*, have none\nno route"},
