@@ -147,6 +147,7 @@ func TestREL001OrderSeenByTheKernel(t *testing.T) {
 	const (
 		walWrite = `pwrite64\(\d+<[^>]*ravn\.db-wal>`
 		walSync  = `f(data)?sync\(\d+<[^>]*ravn\.db-wal>`
+		named    = `renameat2?\(\d+<[^>]*inbox>, "\.ravn-[^/"]*", \d+<[^>]*inbox>, "[0-9a-f-]{36}"` // within the folder
 	)
 	got := readTrace(t, log)
 	got.order(t, "acceptance",
@@ -159,13 +160,13 @@ func TestREL001OrderSeenByTheKernel(t *testing.T) {
 	got.order(t, "delivery",
 		ends(`write\(\d+<[^>]*inbox/\.ravn-[^/]*/document\.xml>`),
 		ends(`fsync\(\d+<[^>]*inbox/\.ravn-[^/]*/document\.xml>`),
-		ends(`renameat2?\(.*inbox/\.ravn-[^/"]*".*inbox/[0-9a-f-]{36}"`), ends(`fsync\(\d+<[^>]*inbox>`),
+		ends(named), ends(`fsync\(\d+<[^>]*inbox>`),
 		ends(walWrite), ends(walSync))
 	got.order(t, "metadata of the delivery",
 		ends(`write\(\d+<[^>]*inbox/\.ravn-[^/]*/metadata\.json>`),
 		ends(`fsync\(\d+<[^>]*inbox/\.ravn-[^/]*/metadata\.json>`),
 		ends(`fsync\(\d+<[^>]*inbox/\.ravn-[^/>]*>`), // the new folder, with both names
-		ends(`renameat2?\(.*inbox/\.ravn-[^/"]*".*inbox/[0-9a-f-]{36}"`))
+		ends(named))
 	readTrace(t, sender).order(t, "REL-022 the attempt before the network",
 		ends(`fsync\(\d+<[^>]*data/blobs/[0-9a-f]{2}>`), ends(walWrite), ends(walSync), // taken over
 		ends(walWrite), ends(walSync), // sealed, attempt 1
