@@ -10,6 +10,7 @@ import (
 const (
 	exitRecord = "0 done; 2 wrong usage or configuration; 3 the record could not be read or written."
 	exitShown  = "0 shown; 2 wrong usage or configuration; 3 the record could not be read."
+	exitConfig = "0 shown; 2 wrong usage or configuration."
 	exitPrint  = "0 shown; 2 wrong usage."
 	exitRules  = "0 done; 2 wrong usage, or the rules cannot be used."
 	exitGroup  = "0 this help; 2 there is no such command."
@@ -28,8 +29,12 @@ var exitCodes = map[string]string{
 	"alerts silence": "0 done; 1 there is no such open alert; 2 wrong usage or configuration; 3 the record could not " +
 		"be written.",
 	"alerts test": "0 sent; 2 wrong usage or configuration; 3 a channel could not send.",
-	"bench":       exitAlone,
-	"bench send":  exitAlone, "demo": exitAlone, "localnet": exitAlone, "gentestdata": exitAlone,
+	"routes list": exitConfig, "backends list": exitConfig,
+	"routes test": "0 a route matches, and with --send its backend works; 1 no route matches; 2 wrong usage or " +
+		"configuration, or with\n--send the backend does not work.",
+	"backends test": "0 it works; 2 it does not, or wrong usage or configuration.",
+	"bench":         exitAlone,
+	"bench send":    exitAlone, "demo": exitAlone, "localnet": exitAlone, "gentestdata": exitAlone,
 	"version": exitPrint, "config doc": exitPrint, "types": exitPrint, "rules core": exitPrint,
 	"participants add": exitRecord, "participants import": exitRecord, "participants remove": exitRecord,
 	"participants list": exitShown,

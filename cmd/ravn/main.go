@@ -103,7 +103,7 @@ func (c *cli) root() *cobra.Command {
 	for _, add := range []func() *cobra.Command{
 		c.serve, c.send, c.documents, c.types, c.queue, c.open, c.participants, c.certs, c.configCmd, c.quickstart,
 		c.version, c.lookup, c.demo, c.localnet, c.bench, c.validate, c.rules, c.report, c.customers, c.data, c.verify,
-		c.alerts,
+		c.alerts, c.routes, c.backends,
 		c.gentestdata,
 	} {
 		root.AddCommand(add())

@@ -91,7 +91,7 @@ var allowed = map[string]string{
 		"internal/db internal/store certs/localca testbed/sml testbed/smp internal/durable",
 	"cmd/ravn": "internal/alert as4 certs peppol smp internal/ap internal/bench internal/documents internal/gendata " +
 		"internal/config internal/download internal/explain internal/fault internal/manual internal/textfile " +
-		"internal/verify " +
+		"internal/verify internal/routes " +
 		"internal/node internal/accounts internal/setup internal/db internal/ledger internal/store reporting testbed " +
 		"validation validation/core validation/pack internal/durable",
 }

@@ -281,4 +281,36 @@ func failAtEach(t *testing.T, layout Layout, flt faultfs.Fault) {
 	}
 }
 
+// OPS-007: a probe says which step fails, and leaves nothing.
+func TestOPS007Probe(t *testing.T) {
+	for _, layout := range Layouts {
+		seen := map[string]bool{}
+		for n := 1; ; n++ {
+			ffs := &faultfs.FS{Fault: faultfs.Faults[0], At: n}
+			f := &Folder{Dir: t.TempDir(), Layout: layout, FS: ffs}
+			err := f.Probe()
+			if ffs.Failed() == "" {
+				if err != nil || len(tree(t, f.Dir)) != 0 {
+					t.Errorf("%s: %v, left %q", layout, err, tree(t, f.Dir))
+				}
+				break
+			}
+			if err == nil && ffs.Failed() != "remove" && ffs.Failed() != "close" {
+				t.Errorf("%s: %s failed, and it is in order", layout, ffs.Failed())
+			}
+			if err != nil {
+				step, _, _ := strings.Cut(err.Error(), ":")
+				seen[step] = true
+			}
+		}
+		if len(seen) < 5 {
+			t.Errorf("%s: %v", layout, seen)
+		}
+	}
+	gone := &Folder{Dir: filepath.Join(t.TempDir(), "gone")}
+	if err := gone.Probe(); !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "opening the folder") {
+		t.Error(err)
+	}
+}
+
 var _ durable.FS = sideFirst{}

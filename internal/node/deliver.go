@@ -62,6 +62,18 @@ func (n *Node) route(m *store.Message) (ap.Destination, bool) {
 	return ap.Destination{Route: r.Name, Backend: t.Folder, Plan: t.plan, Timeout: t.timeout}, true
 }
 
+// ProbeBackend tries the backend of a checked configuration with a probe (OPS-007).
+func ProbeBackend(cfg *config.Config, name string) error {
+	t, ok := targets(cfg)[name]
+	if !ok {
+		return fault.New(fault.BadArguments, nil, "there is no backend %q: ravn backends list shows them", name)
+	}
+	if err := t.Probe(); err != nil {
+		return fault.New(fault.FolderUnusable, err, "backend %s, %s", name, t.Dir)
+	}
+	return nil
+}
+
 // hurryUnrouted makes the documents due that wait for a route: with this configuration there may be one (OPS-003).
 func (n *Node) hurryUnrouted(ctx context.Context) {
 	if n.try(ctx, "documents without a route", func(ctx context.Context) error {

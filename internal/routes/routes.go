@@ -96,6 +96,22 @@ func inScheme(text string, schemes ...string) string {
 	return schemes[0] + "::" + text
 }
 
+// Member is a member that a match names.
+type Member struct {
+	Name    string // in a configuration
+	Pattern string // as documents are compared with it
+}
+
+// Members returns the members that a match names.
+func (m Match) Members() (list []Member) {
+	for i, p := range m.pattern() {
+		if p != "" {
+			list = append(list, Member{names[i], p})
+		}
+	}
+	return list
+}
+
 // Like reports whether a text is what a pattern says, in which each * stands for any characters.
 func Like(pattern, text string) bool {
 	first, rest, wild := strings.Cut(pattern, "*")
