@@ -36,7 +36,7 @@ type Inbound struct {
 
 	Spread func(time.Duration) time.Duration // changes each wait a little, like Jitter; nil leaves them as they are
 
-	Delivered func(store.Message, backend.Outcome) // called after each attempt; may be nil
+	Delivered func(store.Message, backend.Outcome) // called after each attempt; Final before DELIVERED and DEAD
 
 	// Alone reports whether Blobs holds all payloads of the record, so that a missing one is lost. Otherwise another
 	// node may have it. nil means yes.
@@ -259,8 +259,8 @@ func (in *Inbound) finish(ctx context.Context, job store.Job, m store.Message, n
 	began := time.Now()
 	rep, report, out := in.deliver(ctx, m, n, to)
 	in.hook("deliver.done")
-	res := in.result(ctx, out, job, n, to.Plan)
 	in.delivered(to, began, out)
+	res, out := in.result(ctx, out, job, n, to.Plan)
 	res.Message, res.Evidence, res.Verdict = &m, report, verdict(rep)
 	if in.Delivered != nil {
 		in.Delivered(m, out)
@@ -298,15 +298,17 @@ func isStoredFault(err error) bool {
 // elsewhereTries is after how many attempts, about a day, a missing payload that another node may have counts as lost.
 const elsewhereTries = 30
 
-// result is what attempt n leaves in the record (OPS-004), and when the next one is (OPS-005).
-func (in *Inbound) result(ctx context.Context, out backend.Outcome, job store.Job, n int, plan Plan) store.Result {
+// result is what attempt n leaves in the record (OPS-004), and when the next one is (OPS-005). The outcome at the end of
+// a plan becomes a final one.
+func (in *Inbound) result(ctx context.Context, out backend.Outcome, job store.Job, n int, plan Plan,
+) (store.Result, backend.Outcome) {
 	if out.Delivered() {
-		return store.Result{State: store.Delivered, Outcome: "delivered", Detail: reference(out)}
+		return store.Result{State: store.Delivered, Outcome: "delivered", Detail: reference(out)}, out
 	}
 	wait := max(in.spread(plan.wait(job.Spent)), min(out.RetryAfter, backend.MostRetryAfter))
 	res := store.Result{State: store.DeliveryFailed, Outcome: "failed", Retry: in.Now().Add(wait)}
-	over := plan.GiveUp > 0 && res.Retry.After(plan.ends(job)) && !out.Final()
-	if over {
+	if plan.GiveUp > 0 && res.Retry.After(plan.ends(job)) && !out.Final() {
+		out.Class = backend.Permanent
 		out.Err = fault.New(fault.DeliveryDead, out.Err, "%d attempts in %s", job.Spent, plan.GiveUp)
 	}
 	res.Detail = reason(out.Err)
@@ -318,10 +320,10 @@ func (in *Inbound) result(ctx context.Context, out backend.Outcome, job store.Jo
 	switch err := out.Err; {
 	case errors.Is(err, blob.ErrCorrupt), errors.Is(err, blob.ErrNotFound) && (n >= elsewhereTries || in.alone(ctx)):
 		res.State = store.Quarantined // REL-003: never delivered
-	case out.Final(), over:
+	case out.Final():
 		res.State = store.Dead // REL-011, OPS-005
 	}
-	return res
+	return res, out
 }
 
 // reference says what C4 told of a document that it has.
