@@ -108,10 +108,10 @@ type Runner struct {
 	direct chan struct{} // places for jobs that come through Reserve
 
 	mu      sync.Mutex
-	work    context.Context               // for jobs that come through Reserve; nil while Run does not accept any
-	running map[string]context.CancelFunc // cancels the work, by id of the job
-	single  bool                          // one job at a time, see schedule.claim
-	wg      sync.WaitGroup                // jobs that came through Reserve
+	work    context.Context // for jobs that come through Reserve; nil while Run does not accept any
+	running map[string]*run // by id of the job
+	single  bool            // one job at a time, see schedule.claim
+	wg      sync.WaitGroup  // jobs that came through Reserve
 }
 
 // Wake makes the Runner look for due work at once. It never blocks and may be called before Run.
@@ -126,7 +126,7 @@ func (r *Runner) Wake() {
 func (r *Runner) init() {
 	r.once.Do(func() {
 		r.wake = make(chan struct{}, 1)
-		r.running = map[string]context.CancelFunc{}
+		r.running = map[string]*run{}
 		def(&r.Limit, DefaultLimit)
 		r.direct = make(chan struct{}, r.Limit)
 		def(&r.Poll, DefaultPoll)
@@ -382,22 +382,51 @@ func (r *Runner) runJob(ctx context.Context, job store.Job, work Work) {
 	}
 }
 
-// begin records that a job is running, until end is called. If it is running already, its lease has expired, because it
-// was claimed again: then that work is cancelled, since its outcome would not be accepted (REL-013), and end is nil.
+// run is a job that is running here.
+type run struct {
+	stop  context.CancelFunc // cancels the work
+	ended chan struct{}
+}
+
+// handOver is how long a job that was claimed waits for the work of an earlier claim to return, which has given it back.
+const handOver = time.Second
+
+// begin records that a job is running, until end is called. If it is running already and does not return soon, its
+// lease has expired, because it was claimed again: then that work is cancelled, since its outcome would not be accepted
+// (REL-013), and end is nil.
 func (r *Runner) begin(ctx context.Context, id string) (_ context.Context, end func()) {
+	late := time.NewTimer(handOver)
+	defer late.Stop()
+	for {
+		earlier, ctx, end := r.enter(ctx, id)
+		if earlier == nil {
+			return ctx, end
+		}
+		select {
+		case <-earlier.ended:
+		case <-late.C:
+			earlier.stop()
+			return ctx, nil
+		}
+	}
+}
+
+// enter records that a job is running, unless it is running already.
+func (r *Runner) enter(ctx context.Context, id string) (earlier *run, _ context.Context, end func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if stop := r.running[id]; stop != nil {
-		stop()
-		return ctx, nil
+	if earlier := r.running[id]; earlier != nil {
+		return earlier, ctx, nil
 	}
 	ctx, stop := context.WithCancel(ctx)
-	r.running[id] = stop
-	return ctx, func() {
+	now := &run{stop, make(chan struct{})}
+	r.running[id] = now
+	return nil, ctx, func() {
 		stop()
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		delete(r.running, id)
+		close(now.ended)
 	}
 }
 

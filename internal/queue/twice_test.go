@@ -277,6 +277,48 @@ func TestWake(t *testing.T) {
 	})
 }
 
+// Work gives its job back itself, as for a target that takes no more, and another turn comes before it has returned:
+// the job is run again as soon as it has, and the lease was never lost.
+func TestREL013AJobThatWasGivenBackHasItsTurnAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &outbox{free: true, job: store.Job{ID: "report/default/a", Kind: store.Report}}
+		var count atOnce
+		var again time.Time
+		told := &reported{}
+		r := &queue.Runner{Store: o, OnError: told.add}
+		r.Work = reports(func(ctx context.Context, job store.Job) queue.Outcome {
+			start := count.enter()
+			defer count.leave()
+			if start > 1 {
+				again = time.Now()
+				return queue.Done()
+			}
+			if err := o.Release(ctx, job, time.Time{}, "no place"); err != nil {
+				t.Error(err)
+			}
+			r.Wake()
+			time.Sleep(100 * time.Millisecond)
+			if ctx.Err() != nil {
+				t.Error("it was told to stop")
+			}
+			return queue.AlreadyEnded()
+		})
+		begun := time.Now()
+		stop := start(t, r)
+		time.Sleep(time.Minute)
+		stop()
+		if starts, most := count.seen(); most != 1 || starts != 2 || again.Sub(begun) != 100*time.Millisecond {
+			t.Errorf("the job ran %d times, %d at once, again after %v", starts, most, again.Sub(begun))
+		}
+		if want := []string{"claim 1", "release 1", "claim 3", "complete 3"}; !slices.Equal(o.log, want) {
+			t.Errorf("%q", o.log)
+		}
+		if len(told.errs) > 0 {
+			t.Errorf("told of %v", told.errs)
+		}
+	})
+}
+
 // A job that came by Reserve and is under way is not run a second time either.
 func TestREL013AJobByReserveIsNotRunTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
