@@ -39,7 +39,8 @@ func (c *cli) configCheck() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.checkConfig(cmd.Context(), connect) },
 	}
 	cmd.Flags().BoolVar(&connect, "connect", false,
-		"also ask the database whether it belongs to the data folder and has a version that can be used")
+		"also try each backend with a hidden probe, and ask the database whether it belongs to the data folder "+
+			"and has\na version that can be used")
 	return cmd
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -26,7 +27,7 @@ import (
 type CheckOptions struct {
 	Now     time.Time
 	Server  bool // what only a server needs, too: the listener
-	Connect bool // the database is asked
+	Connect bool // the database is asked, and backends are tried
 }
 
 // Check returns everything for which a node would not start, or would not work, each as a *fault.Error with key and
@@ -65,6 +66,9 @@ func inspect(ctx context.Context, cfg *config.Config, o CheckOptions) *inspectio
 	in.rules()
 	in.alerts()
 	in.database(ctx)
+	if o.Connect {
+		in.backends()
+	}
 	cfg.UnusedDelivery(func(path, problem string) { in.remark(path, "%s", problem) })
 	cfg.UnusedPlans(func(path, earlier string) {
 		in.remark(path, "it is the plan of no message: %s fits all that it fits", earlier)
@@ -254,6 +258,20 @@ func secretKey(ch *config.AlertChannel) string {
 		return "secret_file"
 	}
 	return "secret"
+}
+
+// backends tries each backend with a probe (OPS-007). A folder that is not there yet is made when the server starts,
+// and that it can be made has been checked.
+func (in *inspection) backends() {
+	all := targets(in.cfg)
+	for _, t := range in.cfg.Targets() {
+		if _, err := os.Stat(t.Dir); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := all[t.Name].Probe(); err != nil {
+			in.add(in.cfg.Fault(fault.FolderUnusable, err, t.Key, "backend %s, %s", t.Name, t.Dir))
+		}
+	}
 }
 
 // database checks the address of the database, and asks it with Connect.

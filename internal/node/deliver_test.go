@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -159,6 +160,44 @@ func TestOPS002CheckRemarks(t *testing.T) {
 	if len(got) != 2 || !strings.Contains(got[1], "routes[2]") || !strings.Contains(got[1], "routes[1] (line ") ||
 		!strings.Contains(got[0], "tenant default, "+c4+": no route can match a document of type "+billing) {
 		t.Errorf("%q", got)
+	}
+}
+
+// OPS-007: a check that connects tries each backend, and leaves nothing there; one that does not touches none. What
+// fails is named with its place.
+func TestOPS007CheckConnects(t *testing.T) {
+	_, pki := testPKI(t)
+	file := withRoutes(t, pki, "POP900002", "- {name: all, match: {}, to: erp}\n- {name: none, match: {}, to: rest}\n")
+	n := openIdle(t, file, zerolog.Nop())
+	long := time.Now().Add(-time.Hour)
+	touched := func() (list []bool) {
+		for _, name := range []string{"erp", "rest"} {
+			info, err := os.Stat(n.targets[name].Dir)
+			left, lerr := os.ReadDir(n.targets[name].Dir)
+			if err := errors.Join(err, lerr, os.Chtimes(n.targets[name].Dir, long, long)); err != nil || len(left) > 0 {
+				t.Fatal(left, err)
+			}
+			list = append(list, !info.ModTime().Equal(long))
+		}
+		return list
+	}
+	touched()
+	for _, connect := range []bool{false, true} {
+		if _, err := Check(t.Context(), n.Config, CheckOptions{Now: time.Now(), Connect: connect}); err != nil {
+			t.Fatal(err)
+		}
+		if got := touched(); !slices.Equal(got, []bool{connect, connect}) {
+			t.Errorf("connect %t: the folders were touched: %v", connect, got)
+		}
+	}
+	rewrite(t, file, "folder: rest", "folder: /proc/self/task") // in which nobody can make a file
+	cfg, err := config.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Check(t.Context(), cfg, CheckOptions{Now: time.Now(), Connect: true})
+	if err == nil || !strings.Contains(err.Error(), "backends[1].folder") {
+		t.Errorf("%v", err)
 	}
 }
 
