@@ -298,8 +298,8 @@ func isStoredFault(err error) bool {
 // elsewhereTries is after how many attempts, about a day, a missing payload that another node may have counts as lost.
 const elsewhereTries = 30
 
-// result is what attempt n leaves in the record (OPS-004), and when the next one is (OPS-005). The outcome at the end of
-// a plan becomes a final one.
+// result is what attempt n leaves in the record (OPS-004), and when the next one is (OPS-005). The outcome at the end
+// of a plan becomes a final one.
 func (in *Inbound) result(ctx context.Context, out backend.Outcome, job store.Job, n int, plan Plan,
 ) (store.Result, backend.Outcome) {
 	if out.Delivered() {

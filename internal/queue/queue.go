@@ -392,8 +392,8 @@ type run struct {
 const handOver = time.Second
 
 // begin records that a job is running, until end is called. If it is running already and does not return soon, its
-// lease has expired, because it was claimed again: then that work is cancelled, since its outcome would not be accepted
-// (REL-013), and end is nil.
+// lease has expired, because it was claimed again: then that work is cancelled, since its outcome would not be
+// accepted (REL-013), and end is nil.
 func (r *Runner) begin(ctx context.Context, id string) (_ context.Context, end func()) {
 	late := time.NewTimer(handOver)
 	defer late.Stop()
