@@ -388,7 +388,8 @@ type run struct {
 	ended chan struct{}
 }
 
-// handOver is how long a job that was claimed waits for the work of an earlier claim to return, which has given it back.
+// handOver is how long a job that was claimed waits for the work of an earlier claim to return, which has given it
+// back.
 const handOver = time.Second
 
 // begin records that a job is running, until end is called. If it is running already and does not return soon, its
