@@ -187,6 +187,60 @@ func TestOPS041NodesWithoutLocks(t *testing.T) {
 	}
 }
 
+// OPS-041: without locks a node finds the side file of a document in pending, and the other one brings the document
+// before it has looked whether anybody is at it: the side file stays with its document.
+func TestOPS041SideFileOfADocumentThatComes(t *testing.T) {
+	const side = `{"conversation_id": "c1"}`
+	b := newBench(t)
+	b.put("a.xml", "<a/>")
+	b.put("pending/a.xml.metadata.json", side)
+	b.tap = func(op, name string) error {
+		switch {
+		case op == "lock":
+			return syscall.ENOLCK
+		case op == "lstat" && strings.HasSuffix(name, takingEnding):
+			err := os.Rename(filepath.Join(b.Dir, "a.xml"), filepath.Join(b.Dir, "pending/a.xml"))
+			return skipGone(err)
+		}
+		return nil
+	}
+	b.settled()
+	b.settled()
+	if len(b.out.subs) != 1 || b.out.subs[0].Conversation != "c1" {
+		t.Errorf("handed in: %+v", b.out.subs)
+	}
+	b.has("handed in", "pending/a.xml", "pending/a.xml.metadata.json", "pending/a.xml.status.json")
+}
+
+// OPS-041: a document that the listing of pending has missed keeps its status and side files.
+func TestOPS041TheListingMissesADocument(t *testing.T) {
+	b := newBench(t)
+	b.put("a.xml", "<a/>")
+	b.put("a.json", `{"conversation_id": "c1"}`)
+	b.settled()
+	want := b.has("handed in", "pending/a.xml", "pending/a.xml.metadata.json", "pending/a.xml.status.json")
+	at, away := filepath.Join(b.Dir, "pending/a.xml"), filepath.Join(t.TempDir(), "a.xml")
+	if err := os.Rename(at, away); err != nil {
+		t.Fatal(err)
+	}
+	other := b.node(b.Dir)
+	other.tap = func(op, name string) error {
+		if op == "lock" {
+			return syscall.ENOLCK
+		}
+		if op == "lstat" && name == filepath.Join("pending", "a.xml") { // after the listing
+			return skipGone(os.Rename(away, at))
+		}
+		return nil
+	}
+	if _, err := other.round(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := b.files(); !maps.Equal(got, want) {
+		t.Errorf("there is %q, want %q", got, want)
+	}
+}
+
 var errDead = errors.New("the process is dead")
 
 // OPS-041, REL-020: the process dies before any one of its operations on the folder, and goes on in the same folder, or

@@ -125,6 +125,10 @@ var errForeign = errors.New("another installation, with another database, works 
 // widow tidies up files in Pending whose document is not there: it was moved just before a crash, it was about to be
 // taken, or somebody has taken it away.
 func (r *round) widow(ctx context.Context, name string) error {
+	// A listing may miss what another node renames meanwhile. Whoever moves a document on says so in its status first.
+	if here, err := r.taken(r.Pending, name, ""); err != nil || here {
+		return err
+	}
 	st, err := r.readStatus(name)
 	if err != nil {
 		return err
@@ -148,6 +152,9 @@ func (r *round) widow(ctx context.Context, name string) error {
 		busy, err := r.busy(originalName(name))
 		if err != nil || busy {
 			return err
+		}
+		if taken, err := r.taken(r.Pending, name, "", statusEnding); err != nil || taken {
+			return err // another node has brought the document meanwhile
 		}
 		back, err := r.sideBack(originalName(name))
 		if err != nil {
