@@ -29,6 +29,7 @@ type Inbound struct {
 	Check Check         // of documents before delivery; the receipt was sent long before (D-10)
 	Lease time.Duration // of a delivery; the queue extends it while the work runs
 	Queue *queue.Runner // runs Forward; accepts deliveries that start right after acceptance
+	Lanes DeliverLanes  // of backends: the Store of Queue; required
 
 	// Route says where a document goes, or that no route matches it. It is asked at acceptance and again before every
 	// attempt, and must not wait for anything (OPS-003).
@@ -42,6 +43,13 @@ type Inbound struct {
 	// node may have it. nil means yes.
 	Alone func(ctx context.Context) (bool, error)
 	Hook  func(point string) // called at "deliver.claimed" and "deliver.done"; tests end the process there
+}
+
+// DeliverLanes keeps documents away from backends that fail or have enough (OPS-006).
+type DeliverLanes interface {
+	Lanes
+	Begin(job, lane, tenant string) bool // for a job that nobody has claimed
+	End(job string)
 }
 
 // Destination is where a route leads.
@@ -145,21 +153,37 @@ func (in *Inbound) store(ctx context.Context, a store.Acceptance) error {
 	a.Message.Tenant = in.Tenant
 	to, ok := in.Route(&a.Message)
 	var place *queue.Place
+	id := store.DeliverJob(in.Tenant, a.Message.ID)
 	if ok {
-		place = in.Queue.Reserve()
+		a.Lane = to.Backend.Name()
+		place = in.reserve(id, a.Lane)
 	}
 	if place == nil {
 		_, err := in.Store.Accept(ctx, in.Tenant, a)
 		return err
 	}
 	m, job, n, err := in.Store.AcceptHeld(ctx, in.Tenant, a, in.Queue.Owner,
-		store.Start{Endpoint: to.Backend.Name(), Lease: in.Lease})
+		store.Start{Endpoint: a.Lane, Lease: in.Lease})
 	if err != nil || job.ID == "" {
+		in.Lanes.End(id)
 		place.Free()
 		return err
 	}
-	place.Do(job, func(ctx context.Context, job store.Job) queue.Outcome { return in.finish(ctx, job, m, n, to) })
+	place.Do(job, func(ctx context.Context, job store.Job) queue.Outcome {
+		defer in.Lanes.End(id)
+		return in.finish(ctx, job, m, n, to)
+	})
 	return nil
+}
+
+// reserve returns a place for a delivery to a backend, or nil if the queue or the backend has none.
+func (in *Inbound) reserve(id, lane string) *queue.Place {
+	place := in.Queue.Reserve()
+	if place != nil && !in.Lanes.Begin(id, lane, in.Tenant) {
+		place.Free()
+		return nil
+	}
+	return place
 }
 
 // acceptance returns the message as it is stored (SBDH-048, D-25).
@@ -220,6 +244,7 @@ func (in *Inbound) spread(d time.Duration) time.Duration {
 // its hash, and records the outcome together with the end of the job in one commit (REL-010, REL-003). It is the
 // queue's work for store.Deliver.
 func (in *Inbound) Forward(ctx context.Context, job store.Job) queue.Outcome {
+	defer in.Lanes.End(job.ID)
 	m, err := in.Store.Get(ctx, job.Tenant, job.MessageID)
 	if err != nil {
 		return queue.Retry(recordPause, err.Error())
@@ -227,6 +252,12 @@ func (in *Inbound) Forward(ctx context.Context, job store.Job) queue.Outcome {
 	to, ok := in.Route(&m) // OPS-003: as the routes are now
 	if !ok {
 		return in.unrouted(ctx, job)
+	}
+	if lane := to.Backend.Name(); !in.Lanes.Admit(job.ID, lane) {
+		if err := in.Store.Redirect(context.WithoutCancel(ctx), job, lane); err != nil {
+			return queue.Retry(recordPause, err.Error())
+		}
+		return queue.AlreadyEnded()
 	}
 	m, n, err := in.Store.StartAttempt(ctx, job, store.Start{Endpoint: to.Backend.Name(), Lease: in.Lease})
 	switch {
@@ -380,7 +411,11 @@ func (in *Inbound) hand(ctx context.Context, m store.Message, meta backend.Metad
 	receipt := func(ctx context.Context) ([]byte, error) { return in.receipt(ctx, m) }
 	limited, cancel := context.WithTimeout(ctx, DeliverTimeout(to.Timeout, m.Payload.Length))
 	defer cancel()
+	began := in.Now()
 	out := to.Backend.Deliver(limited, backend.Delivery{ID: m.ID, Payload: r, Metadata: meta, Receipt: receipt})
+	if ctx.Err() == nil || out.Final() { // else it was cut off by us
+		in.Lanes.Report(to.Backend.Name(), out.Final() || isStoredFault(storedFault(m, out.Err)), in.Now().Sub(began))
+	}
 	switch {
 	case out.Delivered():
 		out.Err = nil

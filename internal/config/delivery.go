@@ -24,9 +24,12 @@ type Backend struct {
 	Mode     int    `yaml:"mode,omitempty" doc:"folder: permissions of the files in octal, within the umask; whoever may read the files may enter the folders." default:"0640"`
 	Metadata string `yaml:"metadata,omitempty" doc:"folder: members of the metadata: ravn or phoss (those of phoss-ap)." default:"ravn"`
 
-	Retry   []string `yaml:"retry,omitempty" doc:"Waits between the attempts to deliver a document, like 1m; each is spread by a fifth. After the last one there is an attempt every hour. Left out: 1m, 2m, 4m, 8m, 16m, 32m."`
-	GiveUp  string   `yaml:"give_up_after,omitempty" doc:"How long after it came a document is tried again, like 12h or 5d, at least 1m. After that it is given up, with an alert. 0: never." default:"5d"`
-	Timeout string   `yaml:"timeout,omitempty" doc:"Time for one attempt, 1s to 1h, and a second more for each MiB of the document." default:"60s"`
+	Retry       []string `yaml:"retry,omitempty" doc:"Waits between the attempts to deliver a document, like 1m; each is spread by a fifth. After the last one there is an attempt every hour. Left out: 1m, 2m, 4m, 8m, 16m, 32m."`
+	GiveUp      string   `yaml:"give_up_after,omitempty" doc:"How long after it came a document is tried again, like 12h or 5d, at least 1m. After that it is given up, with an alert. 0: never." default:"5d"`
+	Concurrency *int     `yaml:"concurrency,omitempty" doc:"How many documents are delivered here at the same time, 1 to 1000." default:"8"`
+	Rate        int      `yaml:"rate,omitempty" doc:"Documents per second at most. 0: any number." default:"0"`
+
+	Timeout string `yaml:"timeout,omitempty" doc:"Time for one attempt, 1s to 1h, and a second more for each MiB of the document." default:"60s"`
 }
 
 // Route says for which documents a backend is (OPS-002).
@@ -76,6 +79,9 @@ type Target struct {
 	Retry   []time.Duration // waits between attempts (OPS-005)
 	GiveUp  time.Duration   // 0 means never
 	Timeout time.Duration   // for one attempt, without what the size of the document adds
+
+	Concurrency int // documents at the same time (OPS-006)
+	Rate        int // documents per second; 0 means any number
 }
 
 // usualRetry are the waits of a backend that names none.
@@ -89,13 +95,20 @@ const (
 	usualTimeout = "60s"
 	minDeliver   = time.Second
 	maxDeliver   = time.Hour
+
+	usualConcurrency = 8
+	shortConcurrency = 32 // of deliver.folder, which shares with nobody
+	maxConcurrency   = 1000
+	maxRate          = 100_000
 )
 
 // backends returns the backends as they were written, with their keys. The short form is one with nothing else said.
 func (c *Config) backends() (list []Backend, keys []string) {
 	if c.Deliver.Folder != "" {
-		list, keys = append(list, Backend{Name: shortBackend, Kind: KindFolder, Folder: c.Deliver.Folder}),
-			append(keys, "deliver")
+		places := shortConcurrency
+		list, keys = append(list, Backend{
+			Name: shortBackend, Kind: KindFolder, Folder: c.Deliver.Folder, Concurrency: &places,
+		}), append(keys, "deliver")
 	}
 	for i, b := range c.Backends {
 		list, keys = append(list, b), append(keys, fmt.Sprintf("backends[%d]", i))
@@ -117,6 +130,10 @@ func (c *Config) Targets() (all []Target) {
 		t.Retry = waitsOf(b.Retry)
 		t.GiveUp, _ = parseTime(cmp.Or(b.GiveUp, usualGiveUp)) // Check has refused what is none
 		t.Timeout, _ = parseTime(cmp.Or(b.Timeout, usualTimeout))
+		t.Concurrency, t.Rate = usualConcurrency, b.Rate
+		if b.Concurrency != nil {
+			t.Concurrency = *b.Concurrency
+		}
 		if b.Folder != "" { // otherwise Check refuses it
 			t.Dir = filepath.Clean(c.Path(b.Folder))
 		}
@@ -190,6 +207,7 @@ func (c *Config) checkBackends(bad, confused complain) {
 		}
 		b.checkFiles(key, bad)
 		b.checkTimes(key, bad)
+		b.checkLimits(key, bad)
 	}
 	targets := c.Targets()
 	for i, t := range targets {
@@ -259,6 +277,15 @@ func (b *Backend) checkTimes(key string, bad complain) {
 	}
 	if d, err := parseTime(cmp.Or(b.Timeout, usualTimeout)); err != nil || d < minDeliver || d > maxDeliver {
 		bad(at(key, "timeout"), "want 1s to 1h, have %q", b.Timeout)
+	}
+}
+
+func (b *Backend) checkLimits(key string, bad complain) {
+	if n := b.Concurrency; n != nil && (*n < 1 || *n > maxConcurrency) {
+		bad(at(key, "concurrency"), "want 1 to %d, have %d", maxConcurrency, *n)
+	}
+	if b.Rate < 0 || b.Rate > maxRate {
+		bad(at(key, "rate"), "want 0 to %d, have %d", maxRate, b.Rate)
 	}
 }
 

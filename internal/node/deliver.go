@@ -22,6 +22,7 @@ type target struct {
 	*backend.Folder
 	plan    ap.Plan
 	timeout time.Duration
+	limits  queue.Limits
 }
 
 // targets makes the backends of a configuration (OPS-001).
@@ -35,9 +36,49 @@ func targets(cfg *config.Config) map[string]*target {
 			},
 			ap.Plan{Waits: t.Retry, GiveUp: t.GiveUp},
 			t.Timeout,
+			queue.Limits{Places: t.Concurrency, Rate: t.Rate},
 		}
 	}
 	return all
+}
+
+// newDeliverer makes the worker that delivers to backends. There are as many places as all of them may have, so that
+// none waits for another, however slow that is (OPS-006); one that fails is left alone for a while (OPS-005).
+func (n *Node) newDeliverer() *queue.Runner {
+	if n.places == nil {
+		n.places = &queue.Lanes{LaneStore: n.Store, Now: n.opts.Now}
+	}
+	r := &queue.Runner{
+		Store: n.places, Work: map[store.Kind]queue.Work{store.Deliver: n.Inbound.Forward}, Owner: n.process.Name,
+		Now: n.opts.Now, Lease: n.Inbound.Lease, Timeout: n.longestDelivery(),
+		OnError: n.logJob,
+	}
+	own := map[string]queue.Limits{}
+	shortest := neverGivenUp
+	for name, t := range n.targets {
+		own[name] = t.limits
+		r.Limit += t.limits.Places
+		if t.plan.GiveUp > 0 {
+			shortest = min(shortest, t.plan.GiveUp)
+		}
+	}
+	n.places.Tune(queue.Tuning{
+		PerLane: queue.DefaultLimit, Own: own, Fixed: true, Expire: shortest, Wake: r.Wake, Changed: n.logBackend,
+	})
+	return r
+}
+
+// neverGivenUp is longer than any delivery waits.
+const neverGivenUp = 100 * 365 * 24 * time.Hour
+
+// logBackend says that a backend is left alone for a while, or served again.
+func (n *Node) logBackend(name string, open time.Time) {
+	if open.IsZero() {
+		n.opts.Log.Info().Str("backend", name).Msg("a backend that failed takes documents again")
+		return
+	}
+	n.opts.Log.Warn().Str("backend", name).Time("until", open).
+		Msg("a backend failed five times in a row: its documents wait")
 }
 
 // longestDelivery is how long checking and delivering the largest document may take, before that counts as a crash.

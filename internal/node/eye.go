@@ -136,7 +136,8 @@ func (n *Node) reading() metrics.Reading {
 	c, now := n.eye.counted.Load(), n.opts.Now()
 	r := metrics.Reading{
 		Ready: n.checks(), Messages: c.messages, Work: map[string]metrics.Work{},
-		Breakers: map[string]int{"peer": len(n.lanes.Broken())}, DiskFree: map[string]uint64{},
+		Breakers:     map[string]int{"peer": len(n.lanes.Broken()), "backend": len(n.places.Broken())},
+		DiskFree:     map[string]uint64{},
 		Certificates: c.certificates, Alerts: c.alerts, RulesAlarms: n.ruleAlarms(),
 		ClockOffset: time.Duration(n.eye.offset.Load()),
 		Differences: n.differs.byDirection(),

@@ -90,6 +90,7 @@ type lasting struct {
 	cert       *reloading   // of the listener; nil without TLS
 	gate       *intake.Gate // limits what strangers may hold at the AS4 endpoint
 	lanes      *queue.Lanes // what is known of other access points
+	places     *queue.Lanes // what is known of backends
 	health     health
 	tolerated  tolerances
 	succession succession
@@ -211,18 +212,13 @@ func (n *Node) wire(in *inspection) {
 		Keys: func() *certs.Keyring { return n.Keys }, Now: n.opts.Now,
 		Meter: n.eye.metrics, Uncounted: n.Config.Env() == certs.Test,
 	}
-	lease := time.Duration(n.Config.Deliver.Lease)
 	n.routes, n.targets = n.Config.RouteTable(), targets(n.Config)
 	n.Inbound = &ap.Inbound{
-		Core: core, Lease: lease, Route: n.route, Spread: ap.Jitter,
+		Core: core, Lease: time.Duration(n.Config.Deliver.Lease), Route: n.route, Spread: ap.Jitter,
 		Delivered: n.logDelivery, Alone: n.data.alone, Hook: n.opts.Hook,
 	}
-	n.runner = &queue.Runner{
-		Store: n.Store, Work: map[store.Kind]queue.Work{store.Deliver: n.Inbound.Forward}, Owner: n.process.Name,
-		Now: n.opts.Now, Lease: lease, Timeout: n.longestDelivery(),
-		OnError: n.logJob,
-	}
-	n.Inbound.Queue = n.runner
+	n.runner = n.newDeliverer()
+	n.Inbound.Queue, n.Inbound.Lanes = n.runner, n.places
 	n.openRules()
 	client, directory := n.network(in.guard, in.roots)
 	n.Outbound = &ap.Outbound{

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -300,6 +302,133 @@ func TestOPS005Plan(t *testing.T) {
 			!strings.Contains(last, "the office is closed") || !final {
 			t.Errorf("%s, %s, %s, told as the last: %t", state, code, last, final)
 		}
+	}
+}
+
+// eventually waits until something is so.
+func eventually(t *testing.T, so func() bool) {
+	t.Helper()
+	for range 3000 {
+		if so() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("it did not come to that")
+}
+
+// slow is a backend that takes nothing until it may.
+type slow struct {
+	may       chan struct{}
+	now, most atomic.Int64
+}
+
+func (*slow) Name() string { return "slow" }
+
+func (s *slow) Deliver(ctx context.Context, _ backend.Delivery) backend.Outcome {
+	s.most.Store(max(s.most.Load(), s.now.Add(1)))
+	defer s.now.Add(-1)
+	select {
+	case <-s.may:
+		return backend.Outcome{Class: backend.Taken}
+	case <-ctx.Done():
+		return backend.Ended(ctx.Err())
+	}
+}
+
+// OPS-006: documents for a backend that takes none for a long time have as many places as they may, and one for another
+// backend is delivered at once.
+func TestOPS006ASlowBackendHoldsUpNobody(t *testing.T) {
+	n, _ := idleNode(t)
+	n.Inbound.Delivered = nil // its log is for one at a time
+	lazy, quick := &slow{may: make(chan struct{})}, &answers{out: backend.Outcome{Class: backend.Taken}}
+	var urgent atomic.Value
+	n.Inbound.Route = func(m *store.Message) (ap.Destination, bool) {
+		if m.ID == urgent.Load() {
+			return ap.Destination{Backend: quick}, true
+		}
+		return ap.Destination{Backend: lazy, Timeout: time.Hour}, true
+	}
+	n.places.Own["slow"] = queue.Limits{Places: 3}
+	var all []store.Message
+	for range 40 {
+		m, _ := received(t, n)
+		all = append(all, m)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { n.runner.Run(ctx) })
+	eventually(t, func() bool { return lazy.now.Load() == 3 })
+	last, _ := received(t, n)
+	urgent.Store(last.ID)
+	n.runner.Wake()
+	state := func(m store.Message) store.State {
+		m, err := n.Store.Get(t.Context(), m.Tenant, m.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.State
+	}
+	eventually(t, func() bool { return state(last) == store.Delivered })
+	close(lazy.may)
+	eventually(t, func() bool {
+		n.runner.Wake()
+		return !slices.ContainsFunc(all, func(m store.Message) bool { return state(m) != store.Delivered })
+	})
+	stop()
+	wg.Wait()
+	if most := lazy.most.Load(); most != 3 {
+		t.Errorf("%d at the same time", most)
+	}
+	for _, m := range all { // waiting for a place is no attempt and no crash
+		job, err := n.Store.JobOf(t.Context(), m.Tenant, store.Deliver, m.ID)
+		if err != nil || job.Spent != 1 || job.Unended != 0 || job.Lane != "slow" {
+			t.Errorf("%+v, %v", job, err)
+		}
+	}
+}
+
+// OPS-005: a backend that fails five times in a row is left alone for a minute. What waits for it uses no attempt.
+func TestOPS005BreakerOfABackend(t *testing.T) {
+	n, log := idleNode(t)
+	now := time.Now()
+	n.opts.Now = func() time.Time { return now }
+	n.places.Now = n.opts.Now
+	office := &answers{out: backend.Outcome{Class: backend.Retry, Err: errors.New("the office is closed")}}
+	n.Inbound.Route = func(*store.Message) (ap.Destination, bool) {
+		return ap.Destination{Backend: office, Plan: ap.Plan{Waits: []time.Duration{time.Minute}}}, true
+	}
+	claim := func() (list []store.Job) {
+		c := store.Claim{Kind: store.Deliver, Owner: "test", Lease: time.Hour, Limit: 100}
+		list, err := n.places.Claim(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	for range 8 {
+		received(t, n)
+	}
+	spent := 0
+	for _, job := range claim() { // their backend is not known yet
+		if out := n.Inbound.Forward(t.Context(), job); out != queue.AlreadyEnded() {
+			t.Errorf("%+v", out)
+		}
+		job, err := n.Store.JobOf(t.Context(), job.Tenant, store.Deliver, job.MessageID)
+		if err != nil || job.Lane != office.Name() {
+			t.Errorf("%+v, %v", job, err)
+		}
+		spent += job.Spent
+	}
+	if spent != 5 || !strings.Contains(log.String(), "failed five times in a row") {
+		t.Errorf("%d attempts: %s", spent, log.String())
+	}
+	if list := claim(); len(list) != 0 {
+		t.Errorf("%d are claimed for a backend that is left alone", len(list))
+	}
+	now = now.Add(61 * time.Second)
+	if list := claim(); len(list) != 1 {
+		t.Errorf("%d are let through to see", len(list))
 	}
 }
 

@@ -26,25 +26,26 @@ func (b *bucket) fill(rate int, now time.Time) {
 // tokens is how many messages may go to a lane now by its rate. If fewer than wanted, the Runner is woken when the next
 // one may.
 func (l *Lanes) tokens(name string, wanted int) int {
-	if l.Rate <= 0 || name == "" {
+	rate := l.limits(name).Rate
+	if rate <= 0 || name == "" {
 		return wanted
 	}
 	b := &l.lane(name).bucket
-	b.fill(l.Rate, l.Now())
+	b.fill(rate, l.Now())
 	if n := int(b.tokens); n >= wanted {
 		return wanted
 	}
 	whole := float64(int(max(b.tokens, 0)))
-	l.wakeIn(time.Duration((whole + 1 - b.tokens) / float64(l.Rate) * float64(time.Second)))
+	l.wakeIn(time.Duration((whole + 1 - b.tokens) / float64(rate) * float64(time.Second)))
 	return int(whole)
 }
 
 // pay takes the token of a message that is to go to a lane, or gives it back: n is -1 or 1.
 func (l *Lanes) pay(name string, n float64) {
-	if l.Rate > 0 && name != "" {
+	if rate := l.limits(name).Rate; rate > 0 && name != "" {
 		b := &l.lane(name).bucket
-		b.fill(l.Rate, l.Now())
-		b.tokens = min(b.tokens+n, float64(l.Rate))
+		b.fill(rate, l.Now())
+		b.tokens = min(b.tokens+n, float64(rate))
 	}
 }
 

@@ -15,9 +15,10 @@ type LaneStore interface {
 	ClaimLanes(ctx context.Context, c store.Claim, share func([]store.Lane) []store.Portion) ([]store.Job, error)
 }
 
-// Lanes shares the workers of a Runner among the targets of its jobs, such as access points, so that a dead or slow one
-// holds up nobody but itself (REL-025). It is the Store of that Runner. The lane of a job whose target is not known yet
-// is "": its worker finds the target and then calls Admit.
+// Lanes shares the workers of a Runner among the targets of its jobs, such as access points or backends, so that a dead
+// or slow one holds up nobody but itself (REL-025, OPS-006). It is the Store of that Runner. The lane of a job whose
+// target is not known yet is "": its worker finds the target and then calls Admit. A job that was not claimed, because
+// it comes through Reserve, asks Begin.
 type Lanes struct {
 	LaneStore
 	Now func() time.Time // required
@@ -44,9 +45,25 @@ type entry struct {
 type Tuning struct {
 	PerLane int                               // jobs of a lane at the same time while others wait; required
 	Rate    int                               // messages per second to a lane; 0: any number
+	Own     map[string]Limits                 // of lanes for which others than PerLane and Rate hold
+	Fixed   bool                              // a lane has no more places when nobody else waits either
 	Expire  time.Duration                     // what has been due that long is let through to be given up
 	Wake    func()                            // makes the Runner claim again; required
 	Changed func(name string, open time.Time) // a breaker opened until then, or closed (zero); required
+}
+
+// Limits are those of a lane.
+type Limits struct {
+	Places int // like Tuning.PerLane
+	Rate   int // like Tuning.Rate
+}
+
+// limits returns those of a lane.
+func (l *Lanes) limits(name string) Limits {
+	if own, ok := l.Own[name]; ok {
+		return own
+	}
+	return Limits{l.PerLane, l.Rate}
 }
 
 // Tune changes the tuning. What is known of targets stays.
@@ -91,9 +108,10 @@ func bit(b bool) int {
 // allowed is how many more jobs of a lane may begin now. alone says that no other lane has due work.
 func (l *Lanes) allowed(h store.Lane, alone bool, places int) int {
 	st := l.lanes[h.Name]
+	alone = alone && !l.Fixed
 	switch {
 	case st == nil && (alone || h.Name != ""):
-		return min(places, max(l.PerLane, bit(alone)*places))
+		return min(places, max(l.limits(h.Name).Places, bit(alone)*places))
 	case st == nil:
 		return (places + 1) / 2
 	case h.Name == "": // half of the workers look targets up, or all if there is nothing else
@@ -108,7 +126,7 @@ func (l *Lanes) allowed(h store.Lane, alone bool, places int) int {
 	case alone && st.failures == 0 && st.mean < quick:
 		return places
 	}
-	return max(l.PerLane-st.running, 0)
+	return max(l.limits(h.Name).Places-st.running, 0)
 }
 
 // closed reports whether no job of a lane may begin now.
@@ -163,6 +181,21 @@ func (l *Lanes) Admit(id, name string) bool {
 	l.lane(name).running++
 	l.pay(name, -1)
 	e.lane = name
+	return true
+}
+
+// Begin reports whether a job of a target that was not claimed may begin now, and counts it as under way if so: its
+// worker calls End. A target that fails gets none this way: what waits for it was there before.
+func (l *Lanes) Begin(id, name, tenant string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	st := l.lanes[name]
+	alone := st == nil || st.running == len(l.jobs)
+	if st != nil && st.failures > 0 || l.allowed(store.Lane{Name: name, Due: l.Now()}, alone, 1) <= 0 ||
+		l.tokens(name, 1) <= 0 {
+		return false
+	}
+	l.enter(id, name, tenant)
 	return true
 }
 

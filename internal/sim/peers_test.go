@@ -28,6 +28,7 @@ type peers struct {
 	*process
 	store  *store.Store
 	runner *queue.Runner
+	lanes  *queue.Lanes
 	aps    []*accessPoint
 }
 
@@ -53,11 +54,18 @@ func (w *world) startPeers(p *process, before string) (_ program, err error) {
 			return nil, err
 		}
 	}
+	n.lanes = &queue.Lanes{LaneStore: n.store, Now: w.wall}
 	n.runner = &queue.Runner{
-		Store: n.store, Work: map[store.Kind]queue.Work{store.Deliver: n.deliver}, Owner: p.name, Now: w.wall,
+		Store: n.lanes, Work: map[store.Kind]queue.Work{store.Deliver: n.deliver}, Owner: p.name, Now: w.wall,
 		Poll:    w.poll,
 		OnError: func(job store.Job, err error) { w.note("%s: %v", p.name, err) },
 	}
+	n.lanes.Tune(queue.Tuning{
+		PerLane: 8, Expire: w.giveUp, Wake: n.runner.Wake, Changed: func(lane string, open time.Time) {
+			w.note("%s: breaker of %s: %s", p.name, lane, until(w, open))
+			time.AfterFunc(open.Sub(w.wall())+time.Second, n.runner.Wake)
+		},
+	})
 	for i := range accessPoints {
 		if err := n.add(i); err != nil {
 			return nil, err
@@ -81,7 +89,7 @@ func (n *peers) add(i int) error {
 			Tenant: tenant, Store: n.store, Blobs: files, Trust: w.trust,
 			Keys: func() *certs.Keyring { return keys }, Now: w.wall,
 		},
-		Route: (&office{w: w, p: n.process, tenant: tenant}).route, Lease: time.Minute, Queue: n.runner,
+		Route: (&office{w: w, p: n.process, tenant: tenant}).route, Lease: time.Minute, Queue: n.runner, Lanes: n.lanes,
 	}
 	rx := &as4.Receiver{
 		Keys: in.Keys, Trust: w.trust, Handler: in, Seat: w.aps[i][0].Seat, Host: hostOf(i), Path: "/as4",

@@ -20,6 +20,7 @@ type Acceptance struct {
 	Events   []Event    // what happened before, such as the end of reading and of verification; oldest first
 	Count    bool       // write a counting row; false for reports about traffic (TSR, EUSR), which are never counted
 	Tasks    []Task     // work beside the delivery
+	Lane     string     // of the delivery: the backend, "" if there is no route
 }
 
 // Accept stores a received message in one transaction: record, duplicate key, evidence, events, counting row and the
@@ -42,7 +43,7 @@ func (s *Store) Accept(ctx context.Context, tenant string, a Acceptance) (Messag
 		if err != nil {
 			return err
 		}
-		return tx.Enqueue(append([]Task{{Kind: Deliver, MessageID: m.ID}}, a.Tasks...)...)
+		return tx.Enqueue(append([]Task{{Kind: Deliver, MessageID: m.ID, Lane: a.Lane}}, a.Tasks...)...)
 	})
 	return m, err
 }
@@ -86,7 +87,8 @@ func (s *Store) AcceptHeld(ctx context.Context, tenant string, a Acceptance, own
 		if err != nil {
 			return err
 		}
-		if job, err = tx.enqueueHeld(Deliver, m.ID, hold{owner: owner, lease: st.Lease, spent: 1}); err != nil {
+		h := hold{owner: owner, lease: st.Lease, lane: a.Lane, spent: 1}
+		if job, err = tx.enqueueHeld(Deliver, m.ID, h); err != nil {
 			return err
 		}
 		if n, err = tx.addAttempt(&m, st); err != nil {

@@ -149,25 +149,27 @@ func TestAPI057EachWayHasItsIndex(t *testing.T) {
 // REL-025: what is claimed is found by its lane, tenant and class, so that the number of waiting rows does not count.
 func TestREL025ClaimsGoAlongTheirLane(t *testing.T) {
 	for name, open := range map[string]func(*testing.T, ...string) planOf{"sqlite": onSQLite, "postgres": onPostgres} {
-		t.Run(name, func(t *testing.T) {
-			plan := open(t)
-			over := []any{0, "", 0}
-			for what, p := range map[string]string{
-				"lanes": plan(t, dueLanes, append(append([]any{0}, over...), 10)...),
-				"claim": plan(t, claimLane,
-					append(append([]any{"me", 0, 0, "", 0, "lane", "acme", 2, 0}, over...), 10)...),
-				"newest": plan(t, claimNewest,
-					append(append([]any{"me", 0, 0, "", 0, "lane", "acme", 2, 0}, over...), 10)...),
-			} {
-				if !strings.Contains(p, "outbox_turn") || strings.Contains(p, "outbox_due") ||
-					strings.Contains(p, "SCAN outbox\n") ||
-					strings.Contains(p, "SCAN o\n") || strings.Contains(p, "Seq Scan on outbox") ||
-					strings.Contains(p, "TEMP B-TREE FOR ORDER BY") || strings.Contains(p, "Sort  (") ||
-					strings.Contains(p, "Filter: ((kind = 'send'::text) AND (done = 0) AND (due") {
-					t.Errorf("%s:\n%s", what, p)
-				}
-			}
-		})
+		for kind, index := range map[Kind]string{Send: "outbox_turn", Deliver: "outbox_deliver"} {
+			t.Run(name+"/"+string(kind), func(t *testing.T) { alongTheirLane(t, open(t), kind, index) })
+		}
+	}
+}
+
+func alongTheirLane(t *testing.T, plan planOf, kind Kind, index string) {
+	over := []any{0, "", 0}
+	claim := append(append([]any{"me", 0, 0, "", 0, "lane", "acme", 2, 0}, over...), 10)
+	for what, p := range map[string]string{
+		"lanes":  plan(t, turns[kind].due, append(append([]any{0}, over...), 10)...),
+		"claim":  plan(t, turns[kind].claim, claim...),
+		"newest": plan(t, turns[kind].newest, claim...),
+	} {
+		if !strings.Contains(p, index) || strings.Contains(p, "outbox_due") ||
+			strings.Contains(p, "SCAN outbox\n") ||
+			strings.Contains(p, "SCAN o\n") || strings.Contains(p, "Seq Scan on outbox") ||
+			strings.Contains(p, "TEMP B-TREE FOR ORDER BY") || strings.Contains(p, "Sort  (") ||
+			strings.Contains(p, "Filter: ((kind = '"+string(kind)+"'::text) AND (done = 0) AND (due") {
+			t.Errorf("%s:\n%s", what, p)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -23,7 +24,7 @@ const (
 
 // Lane is a target with due work of a tenant and a class.
 type Lane struct {
-	Name   string // the address; "" for work whose target is not known
+	Name   string // the address or the backend; "" for work whose target is not known
 	Tenant string
 	Class  Class
 	Due    time.Time // of the work that has been due longest
@@ -50,24 +51,41 @@ type Portion struct {
 // maxHeads bounds how many lanes, tenants and classes are looked at in a claim.
 const maxHeads = 10_000
 
-// dueLanes goes along outbox_turn from lane to lane and from tenant to tenant, and there, in each class, to the first
-// row that nobody holds: its cost is the number of lanes and tenants, not that of rows.
+// laneQueries are the statements for a kind of work that has lanes. Kind and index stand in their text: the index has
+// the rows of that kind only.
+type laneQueries struct{ due, claim, newest string }
+
+// turns are the kinds that have lanes, each with its index.
+var turns = map[Kind]laneQueries{
+	Send: laneQueriesOf(Send, "outbox_turn"), Deliver: laneQueriesOf(Deliver, "outbox_deliver"),
+}
+
+func laneQueriesOf(kind Kind, index string) laneQueries {
+	of := strings.NewReplacer("<kind>", "'"+string(kind)+"'", "<turn>", index)
+	return laneQueries{
+		due: of.Replace(dueLanes), claim: of.Replace(claimLane + "due, id LIMIT ?" + claimed),
+		newest: of.Replace(claimLane + "due DESC, id DESC LIMIT ?" + claimed),
+	}
+}
+
+// dueLanes goes along the index from lane to lane and from tenant to tenant, and there, in each class, to the first row
+// that nobody holds: its cost is the number of lanes and tenants, not that of rows.
 // Left to itself SQLite looks for the next lane in all rows of outbox_due.
 const dueLanes = `WITH RECURSIVE lanes(lane) AS (
-		SELECT MIN(lane) FROM outbox {indexed by outbox_turn} WHERE kind = 'send' AND done = 0
+		SELECT MIN(lane) FROM outbox {indexed by <turn>} WHERE kind = <kind> AND done = 0
 		UNION ALL
-		SELECT (SELECT MIN(o.lane) FROM outbox o {indexed by outbox_turn}
-			WHERE o.kind = 'send' AND o.done = 0 AND o.lane > lanes.lane) FROM lanes WHERE lanes.lane IS NOT NULL),
+		SELECT (SELECT MIN(o.lane) FROM outbox o {indexed by <turn>}
+			WHERE o.kind = <kind> AND o.done = 0 AND o.lane > lanes.lane) FROM lanes WHERE lanes.lane IS NOT NULL),
 	turns(lane, tenant) AS (
-		SELECT lane, (SELECT MIN(o.tenant) FROM outbox o {indexed by outbox_turn}
-			WHERE o.kind = 'send' AND o.done = 0 AND o.lane = lanes.lane) FROM lanes WHERE lane IS NOT NULL
+		SELECT lane, (SELECT MIN(o.tenant) FROM outbox o {indexed by <turn>}
+			WHERE o.kind = <kind> AND o.done = 0 AND o.lane = lanes.lane) FROM lanes WHERE lane IS NOT NULL
 		UNION ALL
-		SELECT lane, (SELECT MIN(o.tenant) FROM outbox o {indexed by outbox_turn}
-			WHERE o.kind = 'send' AND o.done = 0 AND o.lane = turns.lane AND o.tenant > turns.tenant)
+		SELECT lane, (SELECT MIN(o.tenant) FROM outbox o {indexed by <turn>}
+			WHERE o.kind = <kind> AND o.done = 0 AND o.lane = turns.lane AND o.tenant > turns.tenant)
 			FROM turns WHERE turns.tenant IS NOT NULL),
 	classes(class) AS (VALUES (1), (2), (3), (4)),
 	heads(lane, tenant, class, due) AS (SELECT lane, tenant, class, (SELECT due FROM outbox o
-		WHERE o.kind = 'send' AND o.done = 0 AND o.lane = turns.lane AND o.tenant = turns.tenant
+		WHERE o.kind = <kind> AND o.done = 0 AND o.lane = turns.lane AND o.tenant = turns.tenant
 			AND o.class = classes.class AND ` + isDue + ` AND ` + over + `
 		ORDER BY due, id LIMIT 1) FROM turns CROSS JOIN classes WHERE tenant IS NOT NULL)
 	SELECT lane, tenant, class, due FROM heads WHERE due IS NOT NULL LIMIT ?`
@@ -75,33 +93,32 @@ const dueLanes = `WITH RECURSIVE lanes(lane) AS (
 const (
 	claimLane = `UPDATE outbox SET owner = ?, ` + grant + `,
 	token = token + 1, tries = tries + 1, unended = unended + 1
-	WHERE id IN (SELECT id FROM outbox WHERE kind = 'send' AND lane = ? AND tenant = ?
-		AND class = ? AND done = 0 AND ` + isDue + ` AND ` + over + ` ORDER BY due, id LIMIT ?{skip locked})
-	RETURNING ` + jobColumns
-	claimNewest = `UPDATE outbox SET owner = ?, ` + grant + `,
-	token = token + 1, tries = tries + 1, unended = unended + 1
-	WHERE id IN (SELECT id FROM outbox WHERE kind = 'send' AND lane = ? AND tenant = ?
-		AND class = ? AND done = 0 AND ` + isDue + ` AND ` + over + ` ORDER BY due DESC, id DESC LIMIT ?{skip locked})
-	RETURNING ` + jobColumns
+	WHERE id IN (SELECT id FROM outbox WHERE kind = <kind> AND lane = ? AND tenant = ?
+		AND class = ? AND done = 0 AND ` + isDue + ` AND ` + over + ` ORDER BY `
+	claimed     = `{skip locked}) RETURNING ` + jobColumns
 	redirectJob = `UPDATE outbox SET lane = ?, lease_end = 0, token = token + 1, tries = tries - 1,
 		unended = unended - 1` + held
 )
 
-// ClaimLanes is Claim for messages to be sent: share is told which lanes have due work, of which tenants and classes,
-// and says how much of each is claimed. It must not call the store.
+// ClaimLanes is Claim for a kind of work that has lanes, Send or Deliver: share is told which lanes have due work, of
+// which tenants and classes, and says how much of each is claimed. It must not call the store.
 func (s *Store) ClaimLanes(ctx context.Context, c Claim, share func([]Lane) []Portion) ([]Job, error) {
 	var jobs []Job
+	q, ok := turns[c.Kind]
+	if !ok {
+		return nil, fmt.Errorf("store: %s has no lanes", c.Kind)
+	}
 	err := s.UpdateAny(ctx, s.in(func(tx *Tx) error {
 		jobs = nil
-		lanes, err := db.ChangeAll(tx.Tx, scanLane, dueLanes,
+		lanes, err := db.ChangeAll(tx.Tx, scanLane, q.due,
 			append(append([]any{tx.Clock()}, tx.overNow()...), maxHeads)...)
 		if err != nil {
 			return err
 		}
 		for _, p := range share(lanes) {
-			query := claimLane
+			query := q.claim
 			if p.Newest {
-				query = claimNewest
+				query = q.newest
 			}
 			args := append([]any{c.Owner}, tx.lease(c.Lease)...)
 			args = append(append(args, p.Lane, p.Tenant, int(p.Class), tx.Clock()), tx.overNow()...)

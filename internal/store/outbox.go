@@ -30,7 +30,7 @@ type Task struct {
 	Key       string    // natural key, unique with tenant and kind (MLS-005, REL-028); "" means MessageID
 	Args      []byte    // what the worker needs to know beside the message; small
 	Due       time.Time // zero means now
-	Lane      string    // of a message to be sent: where it will probably go
+	Lane      string    // of Send and Deliver: where it will probably go
 	Class     Class     // of a message to be sent
 }
 
@@ -56,7 +56,7 @@ type Job struct {
 	Moving    time.Time // since when the message is held because no SMP knows its receiver; zero: it is not held
 	Begun     time.Time // when its plan of attempts began: entered, or requeued by an operator
 	Spent     int       // attempts of that plan so far (D-12)
-	Lane      string    // of a message to be sent: the address that it last went to, "" when it is not known
+	Lane      string    // of Send and Deliver: the address or backend that it last went to, "" when it is not known
 	Class     Class     // of a message to be sent
 	Held      Held      // by an operator
 }
@@ -64,6 +64,9 @@ type Job struct {
 func jobID(tenant string, kind Kind, key string) string {
 	return string(kind) + "/" + tenant + "/" + key
 }
+
+// DeliverJob is the id that the work has which delivers a message.
+func DeliverJob(tenant, messageID string) string { return jobID(tenant, Deliver, messageID) }
 
 var insertJob = db.NewInsert(`outbox (id, tenant, kind, job_key, message_id, args, created, due, owner, lease_end,
 	token, tries, unended, done, dead, reason, lane, class)`,
@@ -85,12 +88,13 @@ type hold struct {
 	owner string
 	lease time.Duration
 	class Class
+	lane  string
 	spent int // attempts that begin with it
 }
 
-const insertHeld = `INSERT INTO outbox (id, tenant, kind, job_key, message_id, args, created, due, class, owner,
+const insertHeld = `INSERT INTO outbox (id, tenant, kind, job_key, message_id, args, created, due, class, lane, owner,
 	lease_end, lease_boot, lease_ticks, spent, token, tries, unended, done, dead, reason)
-	VALUES (?, ?, ?, ?, ?, NULL, ?, ` + db.Clock + `, ?, ?, ` + db.Clock + ` + ?, ?, ?, ?, 1, 1, 1, 0, 0, '')
+	VALUES (?, ?, ?, ?, ?, NULL, ?, ` + db.Clock + `, ?, ?, ?, ` + db.Clock + ` + ?, ?, ?, ?, 1, 1, 1, 0, 0, '')
 	ON CONFLICT (id) DO NOTHING`
 
 // enqueueHeld enters the work of a message that has just been created. A row that is there comes from the same write,
@@ -99,10 +103,11 @@ func (tx *Tx) enqueueHeld(kind Kind, messageID string, h hold) (Job, error) {
 	j := Job{
 		ID: jobID(tx.Tenant(), kind, messageID), Tenant: tx.Tenant(), Kind: kind, Key: messageID, MessageID: messageID,
 		Created: tx.Now(), Begun: tx.Now(), Due: tx.Now(), Owner: h.owner, LeaseEnd: tx.Now().Add(h.lease), Token: 1,
-		Tries: 1, Spent: h.spent, Class: cmp.Or(h.class, Documents),
+		Tries: 1, Spent: h.spent, Class: cmp.Or(h.class, Documents), Lane: h.lane,
 	}
 	args := []any{
-		j.ID, j.Tenant, string(kind), j.Key, messageID, db.Micros(tx.Now()), tx.Clock(), int(j.Class), h.owner,
+		j.ID, j.Tenant, string(kind), j.Key, messageID, db.Micros(tx.Now()), tx.Clock(), int(j.Class), h.lane,
+		h.owner,
 	}
 	_, err := tx.Exec(insertHeld, append(append(args, tx.lease(h.lease)...), h.spent)...)
 	return j, err

@@ -223,10 +223,13 @@ func (s *Store) StartAttempt(ctx context.Context, job Job, st Start) (m Message,
 	return m, n, err
 }
 
-// lane is that of a job after its attempt began: the address, for a message to another access point.
+// lane is that of a job after its attempt began: the access point or the backend.
 func lane(job Job, st Start) string {
-	if job.Kind == Send {
+	switch job.Kind {
+	case Send:
 		return LaneOf(st.Endpoint)
+	case Deliver:
+		return st.Endpoint
 	}
 	return ""
 }
