@@ -92,6 +92,9 @@ type shownBackend struct {
 	Retry   []string `json:"retry"`
 	GiveUp  string   `json:"give_up_after"`
 	Timeout string   `json:"timeout"`
+
+	Concurrency int `json:"concurrency"`
+	Rate        int `json:"rate"` // per second; 0: any number
 }
 
 func (c *cli) listBackends() error {
@@ -103,6 +106,7 @@ func (c *cli) listBackends() error {
 		b := shownBackend{
 			Backend: t.Name, Kind: config.KindFolder, Folder: t.Dir, Layout: cmp.Or(t.Layout, config.Layouts()[0]),
 			Retry: []string{}, GiveUp: t.GiveUp.String(), Timeout: t.Timeout.String(),
+			Concurrency: t.Concurrency, Rate: t.Rate,
 		}
 		for _, d := range t.Retry {
 			b.Retry = append(b.Retry, d.String())
@@ -111,7 +115,8 @@ func (c *cli) listBackends() error {
 		if t.GiveUp > 0 {
 			giveUp = "given up after " + b.GiveUp
 		}
-		err := c.print(b, "%-20s %s  %s  %s, %s", b.Backend, b.Kind, b.Folder, b.Layout, giveUp)
+		err := c.print(b, "%-20s %s  %s  %s, %d at once, %s", b.Backend, b.Kind, b.Folder, b.Layout, b.Concurrency,
+			giveUp)
 		if err != nil {
 			return err
 		}

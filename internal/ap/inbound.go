@@ -413,8 +413,8 @@ func (in *Inbound) hand(ctx context.Context, m store.Message, meta backend.Metad
 	defer cancel()
 	began := in.Now()
 	out := to.Backend.Deliver(limited, backend.Delivery{ID: m.ID, Payload: r, Metadata: meta, Receipt: receipt})
-	if ctx.Err() == nil || out.Final() { // else it was cut off by us
-		in.Lanes.Report(to.Backend.Name(), out.Final() || isStoredFault(storedFault(m, out.Err)), in.Now().Sub(began))
+	if ctx.Err() == nil || out.Final() { // else it was cut off by us, which says nothing of the backend
+		in.Lanes.Report(to.Backend.Name(), out.Final(), in.Now().Sub(began))
 	}
 	switch {
 	case out.Delivered():

@@ -237,7 +237,7 @@ func (n *Node) backlogFacts(ctx context.Context, f *alert.Facts, now time.Time) 
 
 // routeFacts says what waits for a route.
 func (n *Node) routeFacts(ctx context.Context, f *alert.Facts) error {
-	list, err := n.Store.StuckFor(ctx, store.Deliver, string(fault.NoRoute), mostWaiting)
+	list, err := n.Store.StuckFor(ctx, string(fault.NoRoute), mostWaiting)
 	for _, s := range list {
 		f.Unrouted = append(f.Unrouted, alert.Stuck{Tenant: s.Tenant, ID: s.MessageID, Documents: s.Messages})
 	}

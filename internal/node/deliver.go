@@ -118,7 +118,7 @@ func ProbeBackend(cfg *config.Config, name string) error {
 // hurryUnrouted makes the documents due that wait for a route: with this configuration there may be one (OPS-003).
 func (n *Node) hurryUnrouted(ctx context.Context) {
 	if n.try(ctx, "documents without a route", func(ctx context.Context) error {
-		return n.Store.Hurry(ctx, store.Deliver, string(fault.NoRoute))
+		return n.Store.Hurry(ctx, string(fault.NoRoute))
 	}) {
 		n.runner.Wake()
 	}

@@ -235,7 +235,7 @@ const (
 		reason = ?` + held
 	movingJob = `UPDATE outbox SET moving_since = ?` + held
 	foundJob  = `UPDATE outbox SET moving_since = 0, spent = 1, begun = ` + db.Clock + held
-	replanJob = `UPDATE outbox SET spent = 0, begun = ` + db.Clock + held
+	replanJob = `UPDATE outbox SET lane = '', spent = 0, begun = ` + db.Clock + held
 )
 
 // updateHeld runs one of the statements above; ErrLeaseLost if the worker does not hold the job any more.

@@ -34,14 +34,14 @@ func testNotDelivered(b *bench) {
 	for _, job := range b.claim(store.Deliver, 10) {
 		b.must(b.NotDelivered(b.ctx, job, b.clock.Now().Add(time.Hour), why))
 	}
-	stuck, err := b.StuckFor(b.ctx, store.Deliver, "RAVN-3106", 10)
+	stuck, err := b.StuckFor(b.ctx, "RAVN-3106", 10)
 	b.must(err)
 	want(b, "tenants", len(stuck), 1)
 	want(b, "stuck", stuck[0].Messages, 2)
 	b.must(b.Hold(b.ctx, tenant, held.ID, "kari", "wait"))
-	b.must(b.Hurry(b.ctx, store.Deliver, "RAVN-3105"))
+	b.must(b.Hurry(b.ctx, "RAVN-3105"))
 	want(b, "hurried for another reason", len(b.claim(store.Deliver, 10)), 0)
-	b.must(b.Hurry(b.ctx, store.Deliver, "RAVN-3106"))
+	b.must(b.Hurry(b.ctx, "RAVN-3106"))
 	job := b.claimed(store.Deliver)
 	want(b, "hurried", job.MessageID, m.ID)
 
@@ -54,6 +54,7 @@ func testNotDelivered(b *bench) {
 	want(b, "state", b.state(m.ID), store.DeliveryFailed)
 	waits, err := b.JobOf(b.ctx, tenant, store.Deliver, m.ID)
 	b.must(err)
+	want(b, "it is in no backend's lane", waits.Lane, "")
 	want(b, "OPS-005 its plan begins anew", fmt.Sprint(waits.Spent, " ", waits.Begun.Equal(b.clock.Now())), "0 true")
 	want(b, "with an old claim", errors.Is(b.NotDelivered(b.ctx, job, b.clock.Now(), why), store.ErrLeaseLost), true)
 	job = b.claimed(store.Deliver)
@@ -61,7 +62,7 @@ func testNotDelivered(b *bench) {
 	b.must(err)
 	b.must(b.FinishAttempt(b.ctx, job, n, store.Result{State: store.Delivered, Outcome: "delivered"}))
 	want(b, "state", b.state(m.ID), store.Delivered)
-	stuck, err = b.StuckFor(b.ctx, store.Deliver, "RAVN-3106", 10)
+	stuck, err = b.StuckFor(b.ctx, "RAVN-3106", 10)
 	b.must(err)
 	want(b, "stuck", stuck[0].MessageID, held.ID)
 }
