@@ -34,7 +34,10 @@ func TestOPS007RoutesAndBackends(t *testing.T) {
 	}{
 		{"routes list", 0, "invoices             → erp                   receiver 0192:810418052, sender 0192:*\n"},
 		{"routes list --json", 0, `{"route":"orders","backend":"rest","match":{"document_type":"*::Order##*"}}` + "\n"},
-		{"backends list", 0, "rest                 folder  " + dir + "/rest  flat, 8 at once, given up after 120h0m0s\n"},
+		{
+			"backends list", 0,
+			"rest                 folder  " + dir + "/rest  flat, 8 at once, given up after 120h0m0s\n",
+		},
 		{"backends list --json", 0, `"layout":"ravn","retry":["1m0s","2m0s","4m0s","8m0s","16m0s","32m0s"],` +
 			`"give_up_after":"12h0m0s","timeout":"1m0s","concurrency":8,"rate":0}` + "\n"},
 		{

@@ -427,19 +427,17 @@ func (c *Config) TLSRoots() (*x509.CertPool, error) {
 // keyed is a folder with the key that names it.
 type keyed struct{ key, dir string }
 
-// folders are those of the server: data, its parts blobs and spool, and then those for received documents.
-func (c *Config) folders() []keyed {
+// dataFolders are data and its parts blobs and spool.
+func (c *Config) dataFolders() []keyed {
 	data := c.Path(c.Data)
-	list := []keyed{{"data", data}, {"data", filepath.Join(data, "blobs")}, {"data", filepath.Join(data, "spool")}}
-	for _, t := range c.Targets() {
-		list = append(list, keyed{t.Key, t.Dir})
-	}
-	return list
+	return []keyed{{"data", data}, {"data", filepath.Join(data, "blobs")}, {"data", filepath.Join(data, "spool")}}
 }
 
-// Folders makes the folders of the server: those for received documents, and data with its parts, which it returns.
+// Folders makes the data folder with its parts, and returns them. Those for received documents are made by MakeNew, and
+// that only when a server starts: a command must not make the folder of a disk that is not mounted, into which the
+// server would then deliver.
 func (c *Config) Folders() (data, blobs, spool string, err error) {
-	list := c.folders()
+	list := c.dataFolders()
 	for _, f := range list {
 		if err := makeFolder(f.dir, 0o700); err != nil {
 			return "", "", "", c.Fault(fault.FolderUnusable, err, f.key, "%s", f.dir)
@@ -460,11 +458,15 @@ func makeFolder(dir string, mode fs.FileMode) error {
 	return err
 }
 
-// CheckFolders says whether Folders can make and use the folders, without making anything.
+// CheckFolders says whether Folders and MakeNew can make and use the folders, without making anything.
 func (c *Config) CheckFolders() error {
 	var all []error
 	seen := map[string]bool{"": true}
-	for _, f := range c.folders() {
+	list := c.dataFolders()
+	for _, t := range c.Targets() {
+		list = append(list, keyed{t.Key, t.Dir})
+	}
+	for _, f := range list {
 		if c.Data == "" && f.key == "data" {
 			continue // Check says so
 		}

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -171,11 +172,14 @@ func served(tenant string, e *store.Served) routes.Document {
 	return d
 }
 
-// sweepTargets removes what dead attempts left in the folders of backends (CP-R12).
+// sweepTargets removes what dead attempts left in the folders of backends (CP-R12). That one is gone, each delivery
+// says.
 func (n *Node) sweepTargets(now time.Time) error {
 	var all []error
 	for _, t := range n.targets {
-		all = append(all, t.Sweep(now))
+		if err := t.Sweep(now); !errors.Is(err, fs.ErrNotExist) {
+			all = append(all, err)
+		}
 	}
 	return errors.Join(all...)
 }

@@ -163,6 +163,39 @@ func TestOPS002CheckRemarks(t *testing.T) {
 	}
 }
 
+// OPS-122: only a server that starts makes the folders of backends. A command, and a delivery, leave alone what may be
+// the folder of a disk that is not mounted.
+func TestOPS122OnlyTheStartMakesFolders(t *testing.T) {
+	_, pki := testPKI(t)
+	file := withRoutes(t, pki, "POP900002", "- {name: all, match: {}, to: erp}\n- {name: none, match: {}, to: rest}\n")
+	n := openIdle(t, file, zerolog.Nop())
+	dir := n.targets["erp"].Dir
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o750 {
+		t.Fatal(info.Mode(), err)
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	m, _ := received(t, n)
+	if state, _ := tryDelivery(t, n, m); state != store.DeliveryFailed {
+		t.Error(state)
+	}
+	command, err := Open(t.Context(), n.Config, Options{Log: zerolog.Nop(), Command: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := OpenData(t.Context(), n.Config)
+	if err := errors.Join(err, command.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(d.Store.Close(), n.sweepTargets(time.Now())); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("the folder is there again: %v", err)
+	}
+}
+
 // OPS-007: a check that connects tries each backend, and leaves nothing there; one that does not touches none. What
 // fails is named with its place.
 func TestOPS007CheckConnects(t *testing.T) {
