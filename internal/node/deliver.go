@@ -116,13 +116,62 @@ func ProbeBackend(cfg *config.Config, name string) error {
 	return nil
 }
 
-// hurryUnrouted makes the documents due that wait for a route: with this configuration there may be one (OPS-003).
-func (n *Node) hurryUnrouted(ctx context.Context) {
-	if n.try(ctx, "documents without a route", func(ctx context.Context) error {
-		return n.Store.Hurry(ctx, string(fault.NoRoute))
-	}) {
-		n.runner.Wake()
+// rerouteAgain is when waiting documents are looked through a second time: a worker of the configuration before may
+// have looked the route of one up just before the first time.
+const rerouteAgain = time.Minute
+
+// reroute makes a changed route count at once for what waits (OPS-003), also for a backend that takes nothing now.
+func (n *Node) reroute(ctx context.Context) {
+	n.try(ctx, "routes of waiting documents", n.rerouteAll)
+	select {
+	case <-ctx.Done():
+	case <-time.After(rerouteAgain):
+		n.try(ctx, "routes of waiting documents", n.rerouteAll)
 	}
+}
+
+// reroutePage is how many waiting documents are looked at together.
+const reroutePage = 1000
+
+// rerouteAll moves waiting documents whose route leads elsewhere to the lane of the backend that it leads to.
+func (n *Node) rerouteAll(ctx context.Context) error {
+	moved, behind := 0, store.Parked{}
+	for {
+		page, err := n.Store.Parked(ctx, behind, reroutePage)
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			break
+		}
+		behind = page[len(page)-1]
+		var elsewhere []store.Parked
+		for _, p := range page {
+			if to := lane(n.route(&p.Message)); to != p.Lane {
+				p.Lane = to
+				elsewhere = append(elsewhere, p)
+			}
+		}
+		if len(elsewhere) > 0 {
+			if err := n.Store.Reroute(ctx, elsewhere); err != nil {
+				return err
+			}
+			n.runner.Wake()
+		}
+		moved += len(elsewhere)
+	}
+	if moved > 0 {
+		n.opts.Log.Info().Int("documents", moved).Msg("waiting documents go where their routes lead now")
+	}
+	return nil
+}
+
+// lane is that of a delivery with a route, or of one without.
+func lane(to ap.Destination, ok bool) string {
+	if !ok {
+		return ""
+	}
+	return to.Backend.Name()
 }
 
 // mostUnrouted is how many participants without a route a check names.

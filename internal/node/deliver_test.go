@@ -16,6 +16,7 @@ import (
 	"github.com/ravn-ap/ravn/internal/backend"
 	"github.com/ravn-ap/ravn/internal/config"
 	"github.com/ravn-ap/ravn/internal/db"
+	"github.com/ravn-ap/ravn/internal/queue"
 	"github.com/ravn-ap/ravn/internal/store"
 )
 
@@ -134,6 +135,50 @@ func TestOPS003RoutesOfTheAttempt(t *testing.T) {
 	}
 	if got := entries(t, n.targets["rest"].Dir); len(got) != 1 || got[0].Name() != m.ID {
 		t.Errorf("delivered %v", got)
+	}
+}
+
+// OPS-003: documents that wait for a backend which takes nothing go to another one as soon as their route leads there:
+// they do not wait until the first one is looked at again.
+func TestOPS003AwayFromADeadBackend(t *testing.T) {
+	_, pki := testPKI(t)
+	n := openIdle(t, withRoutes(t, pki, "POP900002", "- {name: all, match: {}, to: erp}\n"), zerolog.Nop())
+	for range 5 {
+		n.places.Report("erp", false, time.Second)
+	}
+	claim := func() []store.Job {
+		c := store.Claim{Kind: store.Deliver, Owner: "test", Lease: time.Hour, Limit: 10}
+		list, err := n.places.Claim(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	m, _ := received(t, n)
+	for _, job := range claim() { // its backend is not known yet
+		if out := n.Inbound.Forward(t.Context(), job); out != queue.AlreadyEnded() {
+			t.Errorf("%+v", out)
+		}
+	}
+	if list := claim(); len(list) > 0 {
+		t.Fatalf("claimed for a backend that is left alone: %+v", list)
+	}
+	rewrite(t, n.Config.Path("ravn.yaml"), "to: erp", "to: rest")
+	cfg, err := config.Load(n.Config.Path("ravn.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.routes = cfg.RouteTable()
+	if err := n.rerouteAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	list := claim()
+	if len(list) != 1 || list[0].Lane != "rest" || list[0].Spent != 0 {
+		t.Fatalf("%+v", list)
+	}
+	n.Inbound.Forward(t.Context(), list[0])
+	if m, err := n.Store.Get(t.Context(), m.Tenant, m.ID); err != nil || m.State != store.Delivered {
+		t.Errorf("%s, %v", m.State, err)
 	}
 }
 

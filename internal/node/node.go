@@ -295,7 +295,7 @@ func (n *Node) work() []func(context.Context) {
 	list := []func(context.Context){
 		n.tell, n.runner.Run, n.sender.Run, n.keepData, n.watchRules, n.watchHealth, n.watchExpiry, n.keepAccounts,
 		n.keepDocuments, n.keepConserved, n.watchRecord, n.watchCounts,
-		n.watchAlerts, n.hurryUnrouted,
+		n.watchAlerts, n.reroute,
 	}
 	for _, f := range n.pickups {
 		list = append(list, f.Run)

@@ -59,7 +59,12 @@ func openIdle(t *testing.T, file string, log zerolog.Logger) *Node {
 // received stores a message of 100 kB for C4, and returns it with the file of its payload.
 func received(t *testing.T, n *Node) (store.Message, string) {
 	t.Helper()
-	id := db.NewID()
+	return receivedAs(t, n, db.NewID())
+}
+
+// receivedAs is received for an id that is known before.
+func receivedAs(t *testing.T, n *Node, id string) (store.Message, string) {
+	t.Helper()
 	w, err := n.Blobs.Create(t.Context(), store.BlobKey(id, "sbd"))
 	if err != nil {
 		t.Fatal(err)
@@ -359,8 +364,9 @@ func TestOPS006ASlowBackendHoldsUpNobody(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() { n.runner.Run(ctx) })
 	eventually(t, func() bool { return lazy.now.Load() == 3 })
-	last, _ := received(t, n)
-	urgent.Store(last.ID)
+	id := db.NewID()
+	urgent.Store(id)
+	last, _ := receivedAs(t, n, id)
 	n.runner.Wake()
 	state := func(m store.Message) store.State {
 		m, err := n.Store.Get(t.Context(), m.Tenant, m.ID)

@@ -211,7 +211,7 @@ func TestAPI058PagesGoAlongAnIndex(t *testing.T) {
 			check("given up", "outbox_dead", plan(t, givenUp, "default", "send", 1, "FAILED_PERMANENT", 51))
 			check("waiting", "outbox_turn", plan(t, waiting, "as4.example", 1000))
 			check("stuck", "outbox_deliver", plan(t, countStuck, "RAVN-3106", 1000))
-			check("hurry", "outbox_deliver", plan(t, hurryJobs, 0, "RAVN-3106", 0))
+			check("parked", "outbox_deliver", plan(t, parked, "erp", "acme", 2, 1, "deliver/acme/1", 1000))
 			if p := plan(t, latestIn, "default", "out", "DEAD", 1, 1, 51); !strings.Contains(p, "message_state") {
 				t.Errorf("latest:\n%s", p)
 			}

@@ -39,11 +39,14 @@ func testNotDelivered(b *bench) {
 	want(b, "tenants", len(stuck), 1)
 	want(b, "stuck", stuck[0].Messages, 2)
 	b.must(b.Hold(b.ctx, tenant, held.ID, "kari", "wait"))
-	b.must(b.Hurry(b.ctx, "RAVN-3105"))
-	want(b, "hurried for another reason", len(b.claim(store.Deliver, 10)), 0)
-	b.must(b.Hurry(b.ctx, "RAVN-3106"))
+	list, err := b.Parked(b.ctx, store.Parked{}, 10)
+	b.must(err)
+	for i := range list {
+		list[i].Lane = "folder"
+	}
+	b.must(b.Reroute(b.ctx, list))
 	job := b.claimed(store.Deliver)
-	want(b, "hurried", job.MessageID, m.ID)
+	want(b, "due at once", job.MessageID+" "+job.Lane, m.ID+" folder")
 
 	// what an attempt left open is closed
 	_, _, err = b.StartAttempt(b.ctx, job, store.Start{Endpoint: "folder", Lease: lease})
@@ -64,5 +67,64 @@ func testNotDelivered(b *bench) {
 	want(b, "state", b.state(m.ID), store.Delivered)
 	stuck, err = b.StuckFor(b.ctx, "RAVN-3106", 10)
 	b.must(err)
-	want(b, "stuck", stuck[0].MessageID, held.ID)
+	want(b, "stuck when all have a backend", len(stuck), 0)
+	b.must(b.Unhold(b.ctx, tenant, held.ID, "kari", "go on"))
+	b.clock.advance(2 * time.Hour) // its own time has come
+	want(b, "released", b.claimed(store.Deliver).Lane, "folder")
+}
+
+// Waiting deliveries are shown in pages, each once, with what a route depends on. One that is moved to the lane of
+// another backend is due at once; what somebody is at, or was since it was shown, stays as it is.
+func testReroute(b *bench) {
+	var ids []string
+	for i := range 5 {
+		ids = append(ids, b.accepted(i).ID)
+	}
+	var all []store.Parked
+	for behind := (store.Parked{}); ; {
+		page, err := b.Parked(b.ctx, behind, 2)
+		b.must(err)
+		if len(page) == 0 {
+			break
+		}
+		all, behind = append(all, page...), page[len(page)-1]
+	}
+	seen := map[string]bool{}
+	for _, p := range all {
+		m, err := b.Get(b.ctx, tenant, p.Message.ID)
+		b.must(err)
+		of := func(m *store.Message) string {
+			return fmt.Sprint(m.Tenant, m.ID, m.Domain, m.C2, m.Sender, m.Receiver, m.DocTypeScheme, m.DocType,
+				m.ProcessScheme, m.Process)
+		}
+		want(b, "message", of(&p.Message), of(&m))
+		seen[p.Message.ID] = true
+	}
+	want(b, "shown", fmt.Sprint(len(all), " ", len(seen)), "5 5")
+
+	jobs := map[string]store.Job{}
+	for _, job := range b.claim(store.Deliver, 10) {
+		jobs[job.MessageID] = job
+	}
+	for _, id := range ids[2:] { // the first two are under way
+		b.must(b.Release(b.ctx, jobs[id], b.clock.Now().Add(time.Hour), "later"))
+	}
+	for i := range all {
+		all[i].Lane = "old"
+	}
+	b.must(b.Reroute(b.ctx, all)) // as they were shown
+	want(b, "due", len(b.claim(store.Deliver, 10)), 0)
+	list, err := b.Parked(b.ctx, store.Parked{}, 10)
+	b.must(err)
+	for i := range list {
+		want(b, "lane", list[i].Lane, "")
+		list[i].Lane = "other"
+	}
+	b.must(b.Reroute(b.ctx, list))
+	moved := b.claim(store.Deliver, 10)
+	want(b, "moved", len(moved), 3)
+	for _, job := range moved {
+		want(b, "lane", job.Lane, "other")
+		want(b, "was under way", job.MessageID == ids[0] || job.MessageID == ids[1], false)
+	}
 }

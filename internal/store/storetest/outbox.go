@@ -27,6 +27,7 @@ var outboxTests = []test{
 	{"REL-028 a natural key is entered once", testNaturalKey},
 	{"REL-010 the job of one message is taken before it is due", testTake},
 	{"OPS-002 a turn without a route is no attempt and no crash", testNotDelivered},
+	{"OPS-003 what waits goes to another lane", testReroute},
 }
 
 // report enters a job without a message.
